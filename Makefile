@@ -1,0 +1,48 @@
+# Everything runs from a fresh checkout with Python ≥ 3.11 and make: the targets set up `.venv`.
+
+PYTHON ?= python3
+BIN := .venv/bin
+export PLOOMBER_STATS_ENABLED := false
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.PHONY: run test check lint layers types docs lock clean setup-run setup-test format
+
+run: setup-run  ## run the reference pipeline on real data
+	@$(BIN)/stagebook run flights
+
+setup-run:
+	@$(PYTHON) tools/setup_env.py run
+
+setup-test:
+	@$(PYTHON) tools/setup_env.py test
+
+test: setup-test  ## all tests
+	$(BIN)/python -m pytest
+
+check: lint layers types docs test  ## what CI runs: all checks and all tests
+
+lint: setup-test
+	test ! -e platform/__init__.py
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+layers: setup-test
+	PYTHONPATH=platform $(BIN)/lint-imports --no-cache
+
+types: setup-test
+	$(BIN)/mypy
+
+docs: setup-test
+	$(BIN)/python tools/reference.py --check
+
+lock: setup-test  ## resolve the dependencies anew; the lock names no download host
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --all-extras --custom-compile-command 'make lock' \
+		pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
