@@ -1,0 +1,216 @@
+"""The vocabulary of a run. A run emits these; everything else is a view of them.
+
+Events are frozen and versioned. `to_json` and `from_json` are inverse to each other; a field that
+an older version did not write takes its default, and one that a newer version added is ignored.
+Times (`at`) are seconds since the epoch, UTC; durations are seconds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+VERSION = 1
+
+
+class Status(enum.StrEnum):
+    """The state of a stage instance, or of a run. Those from COMPLETED on are final."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    RETRYING = "retrying"  # a further attempt follows after a delay
+    COMPLETED = "completed"
+    REUSED = "reused"
+    FAILED = "failed"
+    BLOCKED = "blocked"  # could not start, because of another stage or a stop
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"  # its process vanished; found out afterwards
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing changes it any more."""
+        return self not in {Status.PENDING, Status.RUNNING, Status.RETRYING}
+
+    @property
+    def is_good(self) -> bool:
+        """Whether what comes after may build on it."""
+        return self in {Status.COMPLETED, Status.REUSED, Status.SKIPPED}
+
+
+class Cause(enum.StrEnum):
+    """Why an attempt did not complete."""
+
+    EXCEPTION = "exception"  # a cell raised
+    KERNEL_DIED = "kernel_died"
+    KERNEL_START = "kernel_start"  # the kernel did not come up
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+    PARAMS = "params"  # a value that is known only now does not fit
+    NOTEBOOK = "notebook"  # the notebook cannot be read
+    OUTPUT_MISSING = "output_missing"
+    PUBLICATION = "publication"  # outputs could not be moved to their places
+    DISK = "disk"  # the executed notebook could not be saved
+    WORKER_DIED = "worker_died"
+    INTERNAL = "internal"  # a fault of the platform
+
+
+class CellStatus(enum.StrEnum):
+    """What became of a cell; the words are papermill's where it has one."""
+
+    PENDING = "pending"  # never ran
+    RUNNING = "running"  # was running when its kernel was lost
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What every event carries: its run and its time."""
+
+    run: str
+    at: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as plain data."""
+        return {"type": type(self).__name__, "v": VERSION, **dataclasses.asdict(self)}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """A run began. `plan` is the whole plan as plain data; `origin` says who and what started it:
+    user, host, pid, command, git commit, and whether the checkout had changes."""
+
+    pipeline: str
+    plan: Mapping[str, Any]
+    jobs: int = 1
+    keep_going: bool = False
+    origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted(Event):
+    """An attempt at a stage was handed to the engine. `folder` is relative to the project root."""
+
+    stage: str
+    attempt: int
+    folder: str
+    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CellStarted(Event):
+    """A code cell began: the `cell`-th of `cells`."""
+
+    stage: str
+    attempt: int
+    cell: int
+    cells: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CellEnded(Event):
+    """A code cell ended."""
+
+    stage: str
+    attempt: int
+    cell: int
+    cells: int
+    status: CellStatus
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnded(Event):
+    """An attempt ended. Without a `cause` it completed and its outputs are published.
+
+    `scraps`: name → {kind, value or file}. `outputs`: name → {path, size (bytes), sha256}.
+    `inputs`: name → list of {path, size, sha256}. `cell` is the failing code cell, from 1.
+    """
+
+    stage: str
+    attempt: int
+    seconds: float
+    cause: Cause | None = None
+    message: str = ""
+    cell: int | None = None
+    cells: int = 0
+    traceback: str = ""
+    scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    outputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StageRetrying(Event):
+    """A failed stage is tried again after `delay` seconds; `attempt` is the one to come."""
+
+    stage: str
+    attempt: int
+    delay: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StageEnded(Event):
+    """A stage reached a final status; `reason` says why, where it did not simply complete."""
+
+    stage: str
+    status: Status
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RunCancelling(Event):
+    """The run was asked to stop."""
+
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded(Event):
+    """The run is over."""
+
+    status: Status
+    reason: str = ""
+
+
+KINDS: Mapping[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        RunStarted, AttemptStarted, CellStarted, CellEnded, AttemptEnded,
+        StageRetrying, StageEnded, RunCancelling, RunEnded,
+    )
+}  # fmt: skip
+
+_ENUMS: Mapping[tuple[str, str], type[enum.StrEnum]] = {
+    ("CellEnded", "status"): CellStatus,
+    ("AttemptEnded", "cause"): Cause,
+    ("StageEnded", "status"): Status,
+    ("RunEnded", "status"): Status,
+}
+
+
+def from_json(data: Mapping[str, Any]) -> Event:
+    """The event that `to_json` made.
+
+    Raises:
+        ValueError: the type is unknown or a field is missing.
+    """
+    name = data.get("type")
+    kind = KINDS.get(str(name))
+    if kind is None:
+        msg = f"unknown event type {name!r}"
+        raise ValueError(msg)
+    fields = {field.name for field in dataclasses.fields(kind)}
+    values = {key: value for key, value in data.items() if key in fields}
+    for key, value in values.items():
+        enumeration = _ENUMS.get((kind.__name__, key))
+        if enumeration is not None and value is not None:
+            values[key] = enumeration(value)
+    try:
+        return kind(**values)
+    except TypeError as error:
+        msg = f"event {name}: {error}"
+        raise ValueError(msg) from error
