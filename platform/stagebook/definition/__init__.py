@@ -1,0 +1,1 @@
+"""What a pipeline is: its file, its types, its expressions, its notebooks."""

@@ -1,0 +1,79 @@
+"""The parameters of one run: the defaults of the pipeline and what was given instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from stagebook.definition.document import parse_scalar, read_document
+from stagebook.definition.pipeline import Param, Pipeline
+from stagebook.definition.values import Type, Value, ValueMismatch, accept
+from stagebook.errors import Problem, did_you_mean
+
+COMMAND_LINE = "-p"
+
+
+def parse_pairs(pipeline: Pipeline, pairs: Sequence[str]) -> tuple[dict[str, Value], list[Problem]]:
+    """Values from `name=value` texts. The type of the parameter decides how the text is read: a
+    `str` takes it as it stands, anything else reads it as YAML."""
+    values: dict[str, Value] = {}
+    problems: list[Problem] = []
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            problems.append(_problem(f"'{pair}' is not of the form name=value", "-p months=[1,2]"))
+            continue
+        param = pipeline.params.get(name)
+        try:
+            values[name] = text if param and _is_text(param.type) else parse_scalar(text)
+        except ValueError as error:
+            problems.append(_problem(f"'{pair}' cannot be read: {error}"))
+    return values, problems
+
+
+def _is_text(kind: Type) -> bool:
+    return kind.kind in {"str", "Path", "date", "datetime"} or (
+        kind.kind == "Literal" and all(isinstance(choice, str) for choice in kind.choices)
+    )
+
+
+def parse_file(text: bytes, path: str) -> tuple[dict[str, Value], list[Problem]]:
+    """Values from a YAML file of `name: value`. Mistakes come back with their places."""
+    document = read_document(text, path)
+    if document.problems:
+        return {}, list(document.problems)
+    if not isinstance(document.data, dict):
+        return {}, [Problem(path=path, message="a params file is a mapping of name: value")]
+    return dict(document.data), []
+
+
+def bind_params(
+    pipeline: Pipeline, given: Mapping[str, Value], source: str = COMMAND_LINE
+) -> tuple[dict[str, Value], list[Problem]]:
+    """All parameters of a run, each of its type; `source` says where the given ones come from."""
+    problems: list[Problem] = []
+    for name in given:
+        if name not in pipeline.params:
+            hint = did_you_mean(name, pipeline.params) or "the pipeline has no parameters"
+            problems.append(_problem(f"unknown parameter '{name}'", hint, source))
+    values: dict[str, Value] = {}
+    for name, param in pipeline.params.items():
+        if name in given:
+            try:
+                values[name] = accept(param.type, given[name])
+            except ValueMismatch as error:
+                values[name] = param.default
+                problems.append(_problem(f"'{name}' does not fit: {error}", _help(param), source))
+        else:
+            values[name] = param.default
+            if param.required:
+                problems.append(_problem(f"'{name}' has no default and was not given", f"-p {name}=…", source))
+    return values, problems
+
+
+def _help(param: Param) -> str:
+    return f"{param.name}: {param.help}" if param.help else ""
+
+
+def _problem(message: str, hint: str = "", source: str = COMMAND_LINE) -> Problem:
+    return Problem(path=source, message=message, hint=hint)

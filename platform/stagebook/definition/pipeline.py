@@ -1,0 +1,101 @@
+"""A pipeline as its file defines it: frozen values, with the places they came from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal
+
+from stagebook.definition.expressions import Template
+from stagebook.definition.values import Type, Value
+from stagebook.errors import Problem
+
+Location = tuple[str | int, ...]  # the keys that lead to a value, such as ("stages", "clean", "params")
+Executor = Literal["kernel", "inprocess"]
+OutputKind = Literal["file", "external"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Param:
+    """A parameter of the pipeline. Without a default (`required`) every run has to give it."""
+
+    name: str
+    type: Type
+    default: Value = None
+    required: bool = False
+    help: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class InputRef:
+    """Where an input comes from: `stage.output`, `stage@point.output`, or a file of the project."""
+
+    text: Template
+    location: Location
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One input of a stage. `many` where the file gives a list, which stays a list of paths."""
+
+    name: str
+    refs: tuple[InputRef, ...]
+    many: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """One output of a stage: a file or folder of the project, or something external (a URL, a table)."""
+
+    name: str
+    path: Template
+    kind: OutputKind = "file"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One notebook with what goes in and what comes out. Times are in seconds."""
+
+    name: str
+    notebook: str
+    description: str = ""
+    matrix: Mapping[str, Template] = dataclasses.field(default_factory=dict)
+    params: Mapping[str, Template] = dataclasses.field(default_factory=dict)
+    inputs: Mapping[str, Input] = dataclasses.field(default_factory=dict)
+    outputs: Mapping[str, Output] = dataclasses.field(default_factory=dict)
+    after: tuple[str, ...] = ()
+    retries: int = 0
+    retry_delay: float = 1.0
+    timeout: float | None = None
+    executor: Executor = "kernel"
+    kernel: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """A pipeline. `path` is relative to the project root, with `/`.
+
+    `broken` names the stages that the file defines but that could not be read; what refers to
+    them is not a further mistake. `places` maps each location to its line and column.
+    """
+
+    name: str
+    path: str
+    description: str = ""
+    params: Mapping[str, Param] = dataclasses.field(default_factory=dict)
+    stages: Mapping[str, Stage] = dataclasses.field(default_factory=dict)
+    broken: frozenset[str] = frozenset()
+    places: Mapping[Location, tuple[int, int]] = dataclasses.field(default_factory=dict)
+
+    def problem(self, location: Location, message: str, hint: str = "") -> Problem:
+        """A problem at the place of `location`, or of the nearest place around it."""
+        line, column = find_place(self.places, location)
+        return Problem(path=self.path, line=line, column=column, message=message, hint=hint)
+
+
+def find_place(places: Mapping[Location, tuple[int, int]], location: Location) -> tuple[int, int]:
+    """The line and column of a location, or of the nearest one around it; (0, 0) if there is none."""
+    for length in range(len(location), -1, -1):
+        if location[:length] in places:
+            return places[location[:length]]
+    return (0, 0)

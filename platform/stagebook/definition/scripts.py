@@ -1,0 +1,47 @@
+"""Percent scripts (`.py`, `.md`) as notebooks. The only door to jupytext.
+
+Converted notebooks are kept by the content of the script: reading one again costs nothing, and
+its cells keep their ids, which jupytext makes anew at each read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+# jsonschema imports rfc3987_syntax where it is installed, for checks of URLs that nothing here
+# uses, and that takes over a second. A None in sys.modules makes the import fail at once.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+import jupytext  # noqa: E402 - after the line above
+
+from stagebook.definition.notebook import NotebookUnreadable  # noqa: E402
+from stagebook.system.files import write_whole  # noqa: E402
+
+
+def convert(script: Path, target: Path) -> None:
+    """Write the notebook that `script` stands for to `target`, whole or not at all.
+
+    Raises:
+        NotebookUnreadable: jupytext cannot read the script.
+    """
+    try:
+        text = script.read_text(encoding="utf-8")
+        notebook = jupytext.reads(text, fmt=f"{script.suffix[1:]}:{'percent' if script.suffix == '.py' else 'markdown'}")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"cannot be read: {error}"
+        raise NotebookUnreadable(msg) from error
+    except Exception as error:  # noqa: BLE001 - jupytext raises what its parsers raise
+        msg = f"is not a notebook script: {error}"
+        raise NotebookUnreadable(msg, "start its cells with '# %%'") from error
+    spec = notebook.metadata.setdefault("kernelspec", {})
+    spec.setdefault("name", "python3")
+    spec.setdefault("display_name", "Python 3")
+    spec.setdefault("language", "python")
+    for at, cell in enumerate(notebook.cells):
+        digest = hashlib.sha256(f"{at}\0{cell.source}".encode()).hexdigest()
+        cell["id"] = digest[:12]
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_whole(target, (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode())

@@ -1,0 +1,74 @@
+"""The settings of a project, from `stagebook.toml` or `[tool.stagebook]` in `pyproject.toml`."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import pydantic
+
+from stagebook.definition.schema import read_model
+from stagebook.errors import PipelineInvalid, Problem
+
+FILE = "stagebook.toml"
+DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
+
+
+class _Section(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class RunSettings(_Section):
+    """`[run]`. `jobs`: stages at a time (default: the CPU count). `grace`: seconds that a stage has
+    to end after it was asked to, before it is killed."""
+
+    jobs: Annotated[int, pydantic.Field(ge=1)] | None = None
+    grace: Annotated[float, pydantic.Field(ge=0, strict=False)] = 10.0
+
+
+class TrackingSettings(_Section):
+    """`[tracking]`. Where MLflow keeps runs; `MLFLOW_TRACKING_URI` in the environment wins."""
+
+    enabled: bool = True
+    uri: str = DEFAULT_TRACKING_URI
+
+
+class Settings(_Section):
+    """All settings of a project."""
+
+    run: RunSettings = RunSettings()
+    tracking: TrackingSettings = TrackingSettings()
+
+
+def read_settings(root: Path) -> Settings:
+    """The settings of the project at `root`; the defaults where it has none.
+
+    Raises:
+        PipelineInvalid: the file is not TOML, or holds unknown keys or wrong values.
+    """
+    data, name = _raw(root)
+    settings, mistakes = read_model(Settings, data)
+    if settings is None:
+        raise PipelineInvalid(
+            Problem(path=name, message=f"{'.'.join(map(str, where))}: {message}", hint=hint)
+            for where, message, hint in mistakes
+        )
+    return settings
+
+
+def _raw(root: Path) -> tuple[dict[str, Any], str]:
+    for name in (FILE, "pyproject.toml"):
+        path = root / name
+        if not path.is_file():
+            continue
+        try:
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise PipelineInvalid([Problem(path=name, message=f"not readable as TOML: {error}")]) from error
+        if name == FILE:
+            return data, name
+        section = data.get("tool", {}).get("stagebook")
+        if section is not None:
+            return section, name
+    return {}, FILE

@@ -1,0 +1,247 @@
+"""The types of parameters, and the values that fit them.
+
+A type is written as in a Python annotation: `int`, `float`, `bool`, `str`, `date`, `datetime`,
+`Path`, `None`, `Any`, `list[T]`, `dict[str, T]`, `tuple[T, ...]`, `Literal[…]`, `T | U`,
+`Optional[T]`. Values are plain data as JSON knows it; a `date` or a `Path` is kept as text and
+becomes an object in the notebook.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Value = Any  # plain data: None, bool, int, float, str, list, dict with text keys
+
+_SCALARS = {"int", "float", "bool", "str", "date", "datetime", "Path", "None", "Any"}
+_ALIASES = {"NoneType": "None", "List": "list", "Dict": "dict", "Tuple": "tuple", "object": "Any"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Type:
+    """A parsed type: a `kind`, the types within it, and the values of a `Literal`."""
+
+    kind: str
+    args: tuple[Type, ...] = ()
+    choices: tuple[Value, ...] = ()
+
+    def __str__(self) -> str:
+        match self.kind:
+            case "union":
+                return " | ".join(str(arg) for arg in self.args)
+            case "Literal":
+                return f"Literal[{', '.join(repr(choice) for choice in self.choices)}]"
+            case "tuple" if len(self.args) == 1:
+                return f"tuple[{self.args[0]}, ...]"
+            case _ if self.args:
+                return f"{self.kind}[{', '.join(str(arg) for arg in self.args)}]"
+            case kind:
+                return kind
+
+
+ANY = Type("Any")
+STR = Type("str")
+PATH = Type("Path")
+
+
+class TypeNotUnderstood(ValueError):
+    """The text is not a type of this language."""
+
+
+class ValueMismatch(ValueError):
+    """The value does not fit the type."""
+
+
+def parse_type(text: str) -> Type:
+    """Parse an annotation.
+
+    Raises:
+        TypeNotUnderstood: the text is no Python expression, or names an unknown type.
+    """
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        msg = f"'{text}' is not a type"
+        raise TypeNotUnderstood(msg) from None
+    return parse_annotation(node)
+
+
+def parse_annotation(node: ast.expr) -> Type:
+    """The type that an annotation's syntax tree stands for. Raises `TypeNotUnderstood`."""
+    match node:
+        case ast.Constant(value=None):
+            return Type("None")
+        case ast.Constant(value=str() as text):
+            return parse_type(text)
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return _named(name)
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return union(parse_annotation(left), parse_annotation(right))
+        case ast.Subscript(value=ast.Name(id=name) | ast.Attribute(attr=name), slice=inner):
+            items = list(inner.elts) if isinstance(inner, ast.Tuple) else [inner]
+            return _generic(_ALIASES.get(name, name), items)
+    msg = f"'{ast.unparse(node)}' is not a type"
+    raise TypeNotUnderstood(msg)
+
+
+def _named(name: str) -> Type:
+    name = _ALIASES.get(name, name)
+    if name in _SCALARS:
+        return Type(name)
+    if name == "list":
+        return Type("list", (ANY,))
+    if name == "tuple":
+        return Type("tuple", (ANY,))
+    if name == "dict":
+        return Type("dict", (STR, ANY))
+    msg = f"unknown type '{name}'"
+    raise TypeNotUnderstood(msg)
+
+
+def _generic(name: str, items: list[ast.expr]) -> Type:
+    if name == "Literal":
+        choices = tuple(_literal(item) for item in items)
+        return Type("Literal", choices=choices)
+    args = [
+        parse_annotation(item)
+        for item in items
+        if not (isinstance(item, ast.Constant) and item.value is Ellipsis)
+    ]
+    match name, args:
+        case "list", [arg]:
+            return Type("list", (arg,))
+        case "tuple", [arg] if len(items) == 2:
+            return Type("tuple", (arg,))
+        case "tuple", [*_]:
+            # A tuple of fixed length is read as a sequence of any of its types.
+            return Type("tuple", (union(*args),))
+        case "dict", [key, value] if key == STR:
+            return Type("dict", (key, value))
+        case "dict", [_, _]:
+            msg = "the keys of a dict are text: dict[str, …]"
+            raise TypeNotUnderstood(msg)
+        case "Optional", [arg]:
+            return union(arg, Type("None"))
+        case "Union", [*_]:
+            return union(*args)
+    msg = f"unknown type '{name}[…]'"
+    raise TypeNotUnderstood(msg)
+
+
+def _literal(node: ast.expr) -> Value:
+    try:
+        value = ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError):
+        value = node
+    if not isinstance(value, str | int | float | bool | None):
+        msg = "Literal[…] takes plain text, numbers, True, False or None"
+        raise TypeNotUnderstood(msg)
+    return value
+
+
+def union(*types: Type) -> Type:
+    """The union of types, flat and without repetition."""
+    flat: dict[Type, None] = {}
+    for item in types:
+        for part in item.args if item.kind == "union" else (item,):
+            flat[part] = None
+    parts = tuple(flat)
+    return parts[0] if len(parts) == 1 else Type("union", parts)
+
+
+def type_of(value: Value) -> Type:
+    """The type of a default value; `None` says nothing and gives `Any`."""
+    match value:
+        case None:
+            return ANY
+        case bool():
+            return Type("bool")
+        case int():
+            return Type("int")
+        case float():
+            return Type("float")
+        case str():
+            return STR
+        case list():
+            kinds = {type_of(item) for item in value}
+            if kinds == {Type("int"), Type("float")}:
+                kinds = {Type("float")}
+            return Type("list", (kinds.pop() if len(kinds) == 1 else ANY,))
+        case dict():
+            return Type("dict", (STR, ANY))
+    return ANY
+
+
+def accept(wanted: Type, value: Value) -> Value:
+    """The value as the type wants it: an `int` becomes a `float`, an ISO text stays a `date`.
+
+    Raises:
+        ValueMismatch: it does not fit; the message says what was expected and what came.
+    """
+    match wanted.kind:
+        case "Any":
+            return value
+        case "None" if value is None:
+            return None
+        case "bool" if isinstance(value, bool):
+            return value
+        case "int" if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        case "float" if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        case "str" | "Path" if isinstance(value, str):
+            return value
+        case "date" | "datetime" if isinstance(value, str):
+            return _accept_time(wanted.kind, value)
+        case "Literal":
+            for choice in wanted.choices:
+                if choice == value and type(choice) is type(value):
+                    return value
+        case "list" | "tuple" if isinstance(value, list | tuple):
+            return [accept(wanted.args[0], item) for item in value]
+        case "dict" if isinstance(value, Mapping):
+            return {str(key): accept(wanted.args[1], item) for key, item in value.items()}
+        case "union":
+            return _accept_union(wanted, value)
+    msg = f"expected {wanted}, got {describe(value)}"
+    raise ValueMismatch(msg)
+
+
+def _accept_time(kind: str, value: str) -> str:
+    parse = datetime.date if kind == "date" else datetime.datetime
+    try:
+        parse.fromisoformat(value)
+    except ValueError:
+        msg = f"expected a {kind} as in 2013-01-31, got {describe(value)}"
+        raise ValueMismatch(msg) from None
+    return value
+
+
+def _accept_union(wanted: Type, value: Value) -> Value:
+    # An exact type is preferred, so that 1 stays an int in `float | int`.
+    exact = type_of(value)
+    for part in sorted(wanted.args, key=lambda arg: arg != exact):
+        try:
+            return accept(part, value)
+        except ValueMismatch:
+            continue
+    msg = f"expected {wanted}, got {describe(value)}"
+    raise ValueMismatch(msg)
+
+
+def describe(value: Value) -> str:
+    """A value for a message: its text, cut short, and its type."""
+    text = repr(value)
+    if len(text) > 60:
+        text = text[:57] + "…"
+    names: Mapping[str, str] = {"NoneType": "None", "dict": "mapping"}
+    name = type(value).__name__
+    return "None" if value is None else f"{text} ({names.get(name, name)})"
+
+
+def is_sequence(value: Value) -> bool:
+    """A list or tuple, but not text."""
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
