@@ -1,0 +1,171 @@
+"""What a stage asks of its notebook: that it is there, has a kernel, and declares what is passed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from stagebook.definition.notebook import (
+    SCRIPT_SUFFIXES,
+    DeclaredParam,
+    NotebookFacts,
+    NotebookUnreadable,
+)
+from stagebook.definition.paths import PathRefused
+from stagebook.definition.pipeline import Location, Pipeline, Stage
+from stagebook.definition.values import Type, Value, ValueMismatch, accept
+from stagebook.errors import Problem, did_you_mean
+from stagebook.planning.expand import Instance
+
+_SUFFIXES = (".ipynb", *SCRIPT_SUFFIXES)
+_NUMBERS = {"int", "float"}
+
+
+class Notebooks(Protocol):
+    """What the checks ask of the project on disk."""
+
+    def inside(self, text: str) -> str:
+        """A path of the project, normalised. Raises `PathRefused`."""
+        ...
+
+    def is_file(self, path: str) -> bool:
+        """Whether a file is there."""
+        ...
+
+    def facts(self, notebook: str) -> NotebookFacts:
+        """What a notebook says of itself. Raises `NotebookUnreadable`."""
+        ...
+
+    def kernels(self) -> frozenset[str]:
+        """The names of the kernels that are installed."""
+        ...
+
+
+class NotebookChecks:
+    """Checks the notebooks of one pipeline. `problems` collects what is wrong."""
+
+    def __init__(self, pipeline: Pipeline, notebooks: Notebooks) -> None:
+        self.pipeline = pipeline
+        self.notebooks = notebooks
+        self.problems: list[Problem] = []
+
+    def report(self, location: Location, message: str, hint: str = "") -> None:
+        """Note a problem at a place of the pipeline file."""
+        self.problems.append(self.pipeline.problem(location, message, hint))
+
+    def facts(self, stage: Stage) -> NotebookFacts | None:
+        """The facts of a stage's notebook, checked; None if it cannot be read."""
+        location: Location = ("stages", stage.name, "notebook")
+        try:
+            path = self.notebooks.inside(stage.notebook)
+        except PathRefused as error:
+            self.report(location, f"notebook: {error}", error.hint)
+            return None
+        if not path.endswith(_SUFFIXES):
+            self.report(location, f"'{path}' is not a notebook", f"a notebook ends in {', '.join(_SUFFIXES)}")
+            return None
+        if not self.notebooks.is_file(path):
+            self.report(location, f"there is no notebook '{path}'", "paths are relative to the project root")
+            return None
+        try:
+            facts = self.notebooks.facts(path)
+        except NotebookUnreadable as error:
+            self.report(location, f"'{path}' {error}", error.hint)
+            return None
+        self._check_kernel(stage, facts)
+        self._check_names(stage, facts, path)
+        return facts
+
+    def _check_kernel(self, stage: Stage, facts: NotebookFacts) -> None:
+        kernel = stage.kernel or facts.kernel
+        if kernel == "python3":
+            return
+        known = self.notebooks.kernels()
+        if kernel.lower() not in known:
+            key = "kernel" if stage.kernel else "notebook"
+            hint = f"{did_you_mean(kernel, sorted(known))}; 'kernel: python3' in the stage overrides the notebook"
+            self.report(("stages", stage.name, key), f"the kernel '{kernel}' is not installed here", hint)
+
+    def _check_names(self, stage: Stage, facts: NotebookFacts, path: str) -> None:
+        passed = [("params", n) for n in stage.params] + [("inputs", n) for n in stage.inputs]
+        passed += [("outputs", n) for n in stage.outputs]
+        if facts.parameters is None:
+            if passed:
+                group = passed[0][0]
+                self.report(
+                    ("stages", stage.name, group),
+                    f"'{path}' has no parameters cell, so nothing can be passed to it",
+                    "give the cell that sets its defaults the tag 'parameters'",
+                )
+            return
+        if not facts.is_python:
+            return  # the names are in a language that is not read here
+        for group, name in passed:
+            if name not in facts.parameters:
+                hint = did_you_mean(name, facts.parameters) or "the parameters cell is empty"
+                self.report(
+                    ("stages", stage.name, group, name),
+                    f"'{path}' declares no parameter '{name}'",
+                    hint,
+                )
+
+    def check_values(self, instance: Instance, facts: NotebookFacts) -> dict[str, Type]:
+        """Hold what an instance passes against what its notebook declares; the declared types."""
+        if facts.parameters is None or not facts.is_python:
+            return {}
+        stage, declared = instance.stage.name, facts.parameters
+        self._check_group(stage, "params", instance.params.items(), declared)
+        inputs = ((name, item.value) for name, item in instance.inputs.items())
+        self._check_group(stage, "inputs", inputs, declared)
+        outputs = ((name, item.path) for name, item in instance.outputs.items())
+        self._check_group(stage, "outputs", outputs, declared)
+        for name, value in instance.params.items():
+            param = declared.get(name)
+            if param is not None and param.type is not None and fits(param, value):
+                instance.params[name] = accept_loosely(param, value)
+        return {name: param.type for name, param in declared.items() if param.annotated and param.type}
+
+    def _check_group(
+        self,
+        stage: str,
+        group: str,
+        values: Iterable[tuple[str, Value]],
+        declared: Mapping[str, DeclaredParam],
+    ) -> None:
+        for name, value in values:
+            param = declared.get(name)
+            if param is None or param.type is None or fits(param, value):
+                continue
+            try:
+                accept(param.type, value)
+            except ValueMismatch as error:
+                how = "is declared as" if param.annotated else "has the default of a"
+                hint = f"in the notebook '{name}' {how} {param.type}"
+                self.report(("stages", stage, group, name), f"'{name}' does not fit: {error}", hint)
+
+
+def accept_loosely(param: DeclaredParam, value: Value) -> Value:
+    """The value as the parameter's type wants it. A type that only a default tells is a hint."""
+    if param.type is None or not param.annotated:
+        return value
+    return accept(param.type, value)
+
+
+def fits(param: DeclaredParam, value: Value) -> bool:
+    """Whether a value fits a declared parameter. Without an annotation, numbers may be swapped,
+    anything may be None, and the items of a list are not looked at."""
+    if param.type is None:
+        return True
+    try:
+        accept(param.type, value)
+    except ValueMismatch:
+        pass
+    else:
+        return True
+    if param.annotated:
+        return False
+    if value is None:
+        return True
+    if param.type.kind in _NUMBERS:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return param.type.kind == "list" and isinstance(value, list)

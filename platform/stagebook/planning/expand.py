@@ -1,0 +1,285 @@
+"""From the stages of a pipeline to stage instances: matrix points, paths, and who waits for whom."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from stagebook.definition.expressions import ExpressionError, Template, evaluate
+from stagebook.definition.paths import PathRefused
+from stagebook.definition.pipeline import InputRef, Location, Pipeline, Stage
+from stagebook.definition.values import Value, describe, is_sequence
+from stagebook.errors import Problem, did_you_mean
+from stagebook.planning.plan import PlannedInput, PlannedOutput
+
+MAX_INSTANCES = 20_000
+_REFERENCE = re.compile(r"([A-Za-z][\w-]*)(?:@(.+))?\.([A-Za-z_]\w*)")
+
+
+class Files(Protocol):
+    """What expansion asks of the project on disk."""
+
+    def inside(self, text: str) -> str:
+        """A path of the project, normalised. Raises `PathRefused`."""
+        ...
+
+    def inside_for_output(self, text: str) -> str:
+        """A path that may be written. Raises `PathRefused`."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Whether a file or folder is there."""
+        ...
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Instance:
+    """One point of a stage, while it is being put together."""
+
+    id: str
+    stage: Stage
+    point: Mapping[str, Value]
+    params: dict[str, Value] = dataclasses.field(default_factory=dict)
+    deferred: dict[str, Template] = dataclasses.field(default_factory=dict)
+    inputs: dict[str, PlannedInput] = dataclasses.field(default_factory=dict)
+    outputs: dict[str, PlannedOutput] = dataclasses.field(default_factory=dict)
+    upstream: dict[str, None] = dataclasses.field(default_factory=dict)
+    input_places: dict[tuple[str, str], Location] = dataclasses.field(default_factory=dict)
+
+
+class Expansion:
+    """Expands one pipeline with one set of parameters. `problems` collects what is wrong."""
+
+    def __init__(
+        self, pipeline: Pipeline, params: Mapping[str, Value], files: Files, env: Mapping[str, str]
+    ) -> None:
+        self.pipeline = pipeline
+        self.files = files
+        self.problems: list[Problem] = []
+        self.instances: dict[str, Instance] = {}
+        self.by_stage: dict[str, list[Instance]] = {}
+        self.writers: dict[str, str] = {}  # path → id of the instance that writes it
+        self._scope: dict[str, Any] = {"params": dict(params), "env": dict(env)}
+
+    def report(self, location: Location, message: str, hint: str = "") -> None:
+        """Note a problem at a place of the pipeline file."""
+        self.problems.append(self.pipeline.problem(location, message, hint))
+
+    def expand(self) -> dict[str, Instance]:
+        """All stage instances by id, in the order of the file."""
+        for stage in self.pipeline.stages.values():
+            self._make_points(stage)
+        for instance in self.instances.values():
+            self._bind_outputs(instance)
+        self._check_nesting()
+        for instance in self.instances.values():
+            self._bind_params(instance)
+            self._bind_inputs(instance)
+            self._bind_after(instance)
+        return self.instances
+
+    # -- matrix ---------------------------------------------------------------------------------
+
+    def _make_points(self, stage: Stage) -> None:
+        made = self.by_stage.setdefault(stage.name, [])
+        points = self._points(stage)
+        if points is None:
+            return
+        for point in points:
+            slug = "-".join(_slug(value) for value in point.values())
+            instance_id = f"{stage.name}@{slug}" if stage.matrix else stage.name
+            if instance_id in self.instances:
+                self.report(
+                    ("stages", stage.name, "matrix"),
+                    f"two points of the matrix are called '{instance_id}'",
+                    "give every point a value of its own",
+                )
+                continue
+            instance = Instance(id=instance_id, stage=stage, point=point)
+            self.instances[instance_id] = instance
+            made.append(instance)
+
+    def _points(self, stage: Stage) -> list[dict[str, Value]] | None:
+        axes: dict[str, list[Value]] = {}
+        for name, template in stage.matrix.items():
+            location: Location = ("stages", stage.name, "matrix", name)
+            value = self._evaluate(template, {}, location)
+            if value is _FAILED:
+                return None
+            if not is_sequence(value):
+                self.report(location, f"'{name}' has to be a list, not {describe(value)}", f"{name}: [1, 2]")
+                return None
+            if not value:
+                self.report(location, f"the matrix has no points: '{name}' is an empty list")
+                return None
+            axes[name] = list(value)
+        count = 1
+        for values in axes.values():
+            count *= len(values)
+        if count + len(self.instances) > MAX_INSTANCES:
+            self.report(("stages", stage.name, "matrix"), f"the matrix makes {count:,} points; the limit is {MAX_INSTANCES:,}")
+            return None
+        return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+
+    # -- values ---------------------------------------------------------------------------------
+
+    def _evaluate(self, template: Template, point: Mapping[str, Value], location: Location) -> Any:
+        try:
+            return evaluate(template, self._scope | {"matrix": point})
+        except ExpressionError as error:
+            self.report(location, str(error), error.hint)
+            return _FAILED
+
+    def _bind_params(self, instance: Instance) -> None:
+        base: Location = ("stages", instance.stage.name, "params")
+        for name, template in instance.stage.params.items():
+            for reference in sorted(template.references):
+                if reference[0] == "stages":
+                    instance.upstream.update((up.id, None) for up in self.by_stage.get(reference[1], ()))
+            if template.mentions("run") or template.mentions("stages"):
+                instance.deferred[name] = template
+                continue
+            value = self._evaluate(template, instance.point, (*base, name))
+            if value is not _FAILED:
+                instance.params[name] = value
+
+    def _bind_outputs(self, instance: Instance) -> None:
+        base: Location = ("stages", instance.stage.name, "outputs")
+        for name, output in instance.stage.outputs.items():
+            location = (*base, name)
+            text = self._evaluate(output.path, instance.point, location)
+            if text is _FAILED:
+                continue
+            if not isinstance(text, str):
+                self.report(location, f"the path of '{name}' has to be text, not {describe(text)}")
+                continue
+            try:
+                path = text if output.kind == "external" else self.files.inside_for_output(text)
+            except PathRefused as error:
+                self.report(location, f"output '{name}': {error}", error.hint)
+                continue
+            other = self.writers.get(path)
+            if other is not None:
+                hint = "give each output a path of its own"
+                if instance.stage.matrix and other.split("@")[0] == instance.stage.name:
+                    axis = next(iter(instance.stage.matrix))
+                    hint = f"put the point into the path, such as ${{matrix.{axis}}}"
+                self.report(location, f"'{path}' is written by both {other} and {instance.id}", hint)
+                continue
+            self.writers[path] = instance.id
+            instance.outputs[name] = PlannedOutput(path=path, kind=output.kind)
+
+    def _check_nesting(self) -> None:
+        for path, writer in self.writers.items():
+            parts = path.split("/")
+            for length in range(1, len(parts)):
+                around = "/".join(parts[:length])
+                other = self.writers.get(around)
+                if other is not None:
+                    self.report(
+                        ("stages", writer.split("@")[0], "outputs"),
+                        f"'{path}' lies inside '{around}', which {other} writes as a whole",
+                        "give each output a path of its own",
+                    )
+
+    # -- edges ----------------------------------------------------------------------------------
+
+    def _bind_after(self, instance: Instance) -> None:
+        for name in instance.stage.after:
+            instance.upstream.update((other.id, None) for other in self.by_stage.get(name, ()))
+
+    def _bind_inputs(self, instance: Instance) -> None:
+        for name, item in instance.stage.inputs.items():
+            paths: list[str] = []
+            sources: list[str] = []
+            many = item.many
+            complete = True
+            for ref in item.refs:
+                found = self._resolve(instance, name, ref)
+                if found is None:
+                    complete = False
+                    continue
+                ref_paths, ref_sources, ref_many = found
+                paths += ref_paths
+                sources += ref_sources
+                many = many or ref_many
+                instance.input_places.update(((name, source), ref.location) for source in ref_sources)
+            if complete and paths:
+                instance.inputs[name] = PlannedInput(paths=tuple(paths), many=many, sources=tuple(sources))
+                instance.upstream.update((source, None) for source in sources)
+
+    def _resolve(
+        self, instance: Instance, name: str, ref: InputRef
+    ) -> tuple[list[str], list[str], bool] | None:
+        text = self._evaluate(ref.text, instance.point, ref.location)
+        if text is _FAILED:
+            return None
+        match = _REFERENCE.fullmatch(str(text))
+        if match and match[1] in self.pipeline.stages:
+            return self._resolve_reference(match[1], match[2], match[3], ref.location)
+        if match and match[1] in self.pipeline.broken:
+            return None
+        return self._resolve_file(name, str(text), ref.location, looks_like_reference=match is not None)
+
+    def _resolve_reference(
+        self, stage_name: str, point: str | None, output: str, location: Location
+    ) -> tuple[list[str], list[str], bool] | None:
+        stage = self.pipeline.stages[stage_name]
+        if output not in stage.outputs:
+            if stage_name not in self.pipeline.broken:
+                hint = did_you_mean(output, stage.outputs) or f"{stage_name} declares no outputs"
+                self.report(location, f"'{stage_name}' has no output '{output}'", hint)
+            return None
+        instances = self.by_stage[stage_name]
+        if point is not None:
+            wanted = f"{stage_name}@{point}"
+            known = [instance.id for instance in instances]
+            if wanted not in known:
+                if instances:
+                    self.report(location, f"no stage instance '{wanted}'", did_you_mean(wanted, known))
+                return None
+            instances = [self.instances[wanted]]
+        made = [(instance.outputs[output].path, instance.id) for instance in instances if output in instance.outputs]
+        if not made or len(made) != len(instances):
+            return None  # what is wrong there is reported there
+        many = bool(stage.matrix) and point is None
+        return [path for path, _ in made], [source for _, source in made], many
+
+    def _resolve_file(
+        self, name: str, text: str, location: Location, *, looks_like_reference: bool
+    ) -> tuple[list[str], list[str], bool] | None:
+        try:
+            path = self.files.inside(text)
+        except PathRefused as error:
+            self.report(location, f"input '{name}': {error}", error.hint)
+            return None
+        if path in self.writers:
+            writer = self.instances[self.writers[path]]
+            output = next(key for key, made in writer.outputs.items() if made.path == path)
+            hint = f"refer to it as {writer.id}.{output}, so that the order is known"
+            self.report(location, f"'{path}' is written by {writer.id}", hint)
+            return None
+        if self.files.exists(path):
+            return [path], [], False
+        if looks_like_reference:
+            stage_name = text.split(".", maxsplit=1)[0].split("@")[0]
+            hint = did_you_mean(stage_name, self.pipeline.stages)
+            self.report(location, f"unknown reference '{text}': there is no stage '{stage_name}'", hint)
+        else:
+            self.report(location, f"input '{name}': there is no file '{path}'", "check the path, or make it an output of a stage")
+        return None
+
+
+class _Failed:
+    """Marks a value that could not be computed; the problem is noted already."""
+
+
+_FAILED = _Failed()
+
+
+def _slug(value: Value) -> str:
+    text = str(value).lower() if isinstance(value, bool | None) else str(value)
+    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", text).strip("-.")[:60] or "empty"

@@ -1,0 +1,129 @@
+"""A plan: what a run would do, frozen. `plan` shows it and `run` does it, so they cannot differ."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+from stagebook.definition.expressions import Template
+from stagebook.definition.pipeline import Executor, OutputKind
+from stagebook.definition.values import Type, Value
+
+
+class Decision(enum.StrEnum):
+    """What happens to a stage instance in a run."""
+
+    RUN = "RUN"
+    REUSE = "REUSE"
+    WAIT = "WAIT"  # decided once the scraps it depends on are known
+    SKIP = "SKIP"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedInput:
+    """The paths that an input stands for. `many`: the notebook gets a list of them."""
+
+    paths: tuple[str, ...]
+    many: bool
+    sources: tuple[str, ...] = ()
+
+    @property
+    def value(self) -> Value:
+        """What the notebook gets."""
+        return list(self.paths) if self.many else self.paths[0]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedOutput:
+    """Where an output is published. For `external` the notebook writes there itself."""
+
+    path: str
+    kind: OutputKind = "file"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedStage:
+    """One stage instance. `upstream` are the ids of the instances that have to end before it.
+
+    `params` are known values; `deferred` are those that depend on the run or on scraps.
+    `types` are the types that the notebook declares for its parameters.
+    """
+
+    id: str
+    stage: str
+    notebook: str
+    description: str = ""
+    point: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+    params: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+    deferred: Mapping[str, Template] = dataclasses.field(default_factory=dict)
+    types: Mapping[str, Type] = dataclasses.field(default_factory=dict)
+    inputs: Mapping[str, PlannedInput] = dataclasses.field(default_factory=dict)
+    outputs: Mapping[str, PlannedOutput] = dataclasses.field(default_factory=dict)
+    upstream: tuple[str, ...] = ()
+    decision: Decision = Decision.RUN
+    reasons: tuple[str, ...] = ()
+    retries: int = 0
+    retry_delay: float = 1.0
+    timeout: float | None = None
+    executor: Executor = "kernel"
+    kernel: str | None = None
+    uses_mlflow: bool = False
+
+    @property
+    def runs(self) -> bool:
+        """Whether the run may execute it."""
+        return self.decision in {Decision.RUN, Decision.WAIT}
+
+    def to_json(self) -> dict[str, Any]:
+        """The stage as plain data."""
+        expressions = {name: {"expression": item.source} for name, item in self.deferred.items()}
+        return {
+            "id": self.id,
+            "stage": self.stage,
+            "decision": str(self.decision),
+            "reasons": list(self.reasons),
+            "notebook": self.notebook,
+            "point": dict(self.point),
+            "params": {**self.params, **expressions},
+            "inputs": {name: item.value for name, item in self.inputs.items()},
+            "outputs": {name: item.path for name, item in self.outputs.items()},
+            "upstream": list(self.upstream),
+            "retries": self.retries,
+            "retry_delay": self.retry_delay,
+            "timeout": self.timeout,
+            "executor": self.executor,
+            "kernel": self.kernel,
+        }
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All stage instances of a pipeline in an order in which they can run, and the parameters."""
+
+    pipeline: str
+    path: str
+    description: str = ""
+    params: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+    stages: tuple[PlannedStage, ...] = ()
+
+    def stage(self, stage_id: str) -> PlannedStage:
+        """The stage instance with this id. Raises `KeyError`."""
+        for stage in self.stages:
+            if stage.id == stage_id:
+                return stage
+        raise KeyError(stage_id)
+
+    def count(self, decision: Decision) -> int:
+        """How many stage instances have this decision."""
+        return sum(1 for stage in self.stages if stage.decision is decision)
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as plain data."""
+        return {
+            "pipeline": self.pipeline,
+            "path": self.path,
+            "params": dict(self.params),
+            "stages": [stage.to_json() for stage in self.stages],
+        }

@@ -1,0 +1,66 @@
+"""Which stage instances a run is asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+from collections.abc import Sequence
+
+from stagebook.errors import UsageError, did_you_mean
+from stagebook.planning.graph import Graph, closure, followers_of
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What was asked for; each text names a stage, a stage instance, or a glob of them.
+
+    `targets`: these and all that they depend on. `start`: these and all that depends on them.
+    `only`: these alone. `skip`: not these. Given together, each narrows what the others leave.
+    """
+
+    targets: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing was narrowed."""
+        return not (self.targets or self.start or self.only or self.skip)
+
+
+def select(selection: Selection, graph: Graph) -> set[str]:
+    """The ids of the selected stage instances.
+
+    Raises:
+        UsageError: a text matches no stage, or nothing is left to run.
+    """
+    chosen = set(graph)
+    if selection.targets:
+        chosen &= closure(graph, _match(selection.targets, graph))
+    if selection.start:
+        chosen &= closure(followers_of(graph), _match(selection.start, graph))
+    if selection.only:
+        chosen &= _match(selection.only, graph)
+    if selection.skip:
+        chosen -= _match(selection.skip, graph)
+    if not chosen:
+        msg = "the selection leaves no stage to run"
+        raise UsageError(msg, hint="run the command without a selection to see all stages")
+    return chosen
+
+
+def _match(texts: Sequence[str], graph: Graph) -> set[str]:
+    found: set[str] = set()
+    for text in texts:
+        matched = {
+            node
+            for node in graph
+            if node == text or node.split("@")[0] == text or fnmatch.fnmatchcase(node, text)
+        }
+        if not matched:
+            names = dict.fromkeys(node.split("@")[0] for node in graph)
+            msg = f"no stage '{text}'"
+            raise UsageError(msg, hint=did_you_mean(text, names))
+        found |= matched
+    return found
