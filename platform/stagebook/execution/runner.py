@@ -1,0 +1,366 @@
+"""The runner: asks the state of the run what to do, has the engine do it, and tells what happened.
+
+It owns readiness, retries, publication and events; it knows no journal and no MLflow, only a
+function that takes events.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import heapq
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, assert_never
+
+from stagebook.definition.expressions import ExpressionError, evaluate
+from stagebook.definition.values import Type, Value, ValueMismatch, accept
+from stagebook.errors import StageFailure
+from stagebook.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Cause,
+    CellEnded,
+    CellStarted,
+    CellStatus,
+    Event,
+    RunCancelling,
+    RunEnded,
+    StageEnded,
+    StageRetrying,
+    Status,
+)
+from stagebook.execution import staging
+from stagebook.execution.attempt import (
+    OUTPUTS_FOLDER,
+    Attempt,
+    OutputSlot,
+    Result,
+)
+from stagebook.execution.engine import Ended, Engine, Progress, Report
+from stagebook.execution.run_state import Cancel, End, Finish, Instruction, Retry, RunState, Start
+from stagebook.planning.plan import Plan, PlannedStage
+
+# Trying again changes nothing about these.
+_HOPELESS = {Cause.PARAMS, Cause.NOTEBOOK, Cause.CANCELLED}
+_POLL = 0.05  # seconds between looks at what an attempt still waits for
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How to run. `grace`: seconds that a stage has to end after it was asked to."""
+
+    run_id: str
+    jobs: int = 1
+    keep_going: bool = False
+    grace: float = 10.0
+
+
+Prepare = Callable[[PlannedStage, int], Mapping[str, str] | None]
+"""More environment for an attempt, or None while it is not known yet."""
+
+
+class Runner:
+    """Runs one plan on one engine. `run` may be called once; `cancel` from any thread or signal."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        engine: Engine,
+        *,
+        root: Path,
+        folder: Path,
+        options: RunOptions,
+        clock: Callable[[], float],
+        emit: Callable[[list[Event]], None],
+        executable: Callable[[str], Path],
+        prepare: Prepare = lambda _stage, _attempt: {},
+    ) -> None:
+        self.plan = plan
+        self._engine = engine
+        self._root = root
+        self._folder = folder
+        self._options = options
+        self._clock = clock
+        self._emit = emit
+        self._executable = executable
+        self._prepare = prepare
+        self._state = RunState(plan, jobs=options.jobs, keep_going=options.keep_going)
+        self._stages = {stage.id: stage for stage in plan.stages}
+        self._attempts: dict[str, Attempt] = {}
+        self._waiting: list[tuple[PlannedStage, Attempt]] = []
+        self._due: list[tuple[float, str]] = []
+        self._scraps: dict[str, dict[str, Any]] = {}
+        self._queue: collections.deque[Instruction] = collections.deque()
+        self._events: list[Event] = []
+        self._stop_asked = 0
+        self._stop_reason = ""
+        self._stop_seen = 0
+        self._status: Status | None = None
+
+    def cancel(self, reason: str) -> None:
+        """Stop the run; called a second time, by force."""
+        self._stop_asked += 1
+        self._stop_reason = self._stop_reason or reason
+        self._engine.wake()
+
+    def run(self) -> Status:
+        """Run to the end; the final status. The engine is closed afterwards."""
+        try:
+            self._queue += self._state.begin()
+            while self._status is None:
+                self._look_for_stop()
+                while self._queue:
+                    self._do(self._queue.popleft())
+                self._start_prepared()
+                self._flush()
+                if self._status is not None:
+                    break
+                for report in self._engine.wait(self._timeout()):
+                    self._take(report)
+                self._release_due()
+            return self._status
+        finally:
+            self._engine.close()
+            self._flush()
+
+    # -- instructions ---------------------------------------------------------------------------
+
+    def _do(self, instruction: Instruction) -> None:
+        match instruction:
+            case Start(stage, number):
+                self._begin(self._stages[stage], number)
+            case Retry(stage, number, delay):
+                heapq.heappush(self._due, (self._clock() + delay, stage))
+                self._note(StageRetrying, stage=stage, attempt=number, delay=delay)
+            case Cancel(stage):
+                self._cancel(stage)
+            case Finish(stage, status, reason):
+                self._note(StageEnded, stage=stage, status=status, reason=reason)
+            case End(status):
+                self._status = status
+                self._note(RunEnded, status=status, reason=self._stop_reason)
+            case _:
+                assert_never(instruction)
+
+    def _begin(self, stage: PlannedStage, number: int) -> None:
+        folder = self._folder / stage.id / str(number)
+        shown = folder.relative_to(self._root).as_posix()
+        try:
+            params = self._resolve(stage)
+        except StageFailure as error:
+            self._note(AttemptStarted, stage=stage.id, attempt=number, folder=shown, params=dict(stage.params))
+            self._end(stage, number, Result(cause=Cause(error.cause), message=error.message))
+            return
+        self._note(AttemptStarted, stage=stage.id, attempt=number, folder=shown, params=params)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            attempt = self._attempt(stage, number, params, folder)
+        except (OSError, ValueError) as error:
+            message = f"the attempt could not be prepared: {error}"
+            self._end(stage, number, Result(cause=Cause.DISK, message=message))
+            return
+        self._attempts[stage.id] = attempt
+        self._waiting.append((stage, attempt))
+
+    def _start_prepared(self) -> None:
+        """Start what has all that it needs; an attempt may wait for the id of its MLflow run."""
+        still = []
+        for stage, attempt in self._waiting:
+            more = self._prepare(stage, attempt.number)
+            if more is None:
+                still.append((stage, attempt))
+            else:
+                self._engine.start(dataclasses.replace(attempt, env={**attempt.env, **more}))
+        self._waiting = still
+
+    def _attempt(
+        self, stage: PlannedStage, number: int, params: Mapping[str, Value], folder: Path
+    ) -> Attempt:
+        shown = folder.relative_to(self._root).as_posix()
+        outputs = {}
+        for name, output in stage.outputs.items():
+            last = output.path.rsplit("/", maxsplit=1)[-1]
+            staged = f"{shown}/{OUTPUTS_FOLDER}/{name}/{last}"
+            if output.kind == "external":
+                staged = output.path
+            outputs[name] = OutputSlot(path=output.path, staged=staged, kind=output.kind)
+        return Attempt(
+            run=self._options.run_id,
+            pipeline=self.plan.pipeline,
+            stage=stage.id,
+            number=number,
+            root=str(self._root),
+            folder=str(folder),
+            notebook=stage.notebook,
+            executable=str(self._executable(stage.notebook)),
+            params=params,
+            types={name: str(kind) for name, kind in stage.types.items()},
+            inputs={name: item.value for name, item in stage.inputs.items()},
+            outputs=outputs,
+            kernel=stage.kernel,
+            executor=stage.executor,
+            timeout=stage.timeout,
+            grace=self._options.grace,
+        )
+
+    def _resolve(self, stage: PlannedStage) -> dict[str, Value]:
+        """The parameters with what is known only now. Raises `StageFailure`."""
+        scope = {
+            "params": self.plan.params,
+            "matrix": stage.point,
+            "run": {
+                "id": self._options.run_id,
+                "pipeline": self.plan.pipeline,
+                "started": self._options.run_id[:15],
+            },
+            "env": {},
+            "stages": self._scrap_scope(stage),
+        }
+        params = dict(stage.params)
+        for name, template in stage.deferred.items():
+            try:
+                value = evaluate(template, scope)
+                params[name] = accept(stage.types.get(name, Type("Any")), value)
+            except (ExpressionError, ValueMismatch) as error:
+                msg = f"the parameter '{name}': {error}"
+                raise StageFailure(msg, cause=Cause.PARAMS) from error
+        return params
+
+    def _scrap_scope(self, stage: PlannedStage) -> dict[str, Any]:
+        scope: dict[str, Any] = {}
+        if not stage.deferred:
+            return scope
+        for other in self.plan.stages:
+            known = self._scraps.get(other.id)
+            if known is None:
+                continue
+            if not other.point:
+                scope[other.stage] = {"scraps": known}
+                continue
+            lists = scope.setdefault(other.stage, {"scraps": {}})["scraps"]
+            for name, value in known.items():
+                lists.setdefault(name, []).append(value)
+        return scope
+
+    # -- reports --------------------------------------------------------------------------------
+
+    def _take(self, report: Report) -> None:
+        match report:
+            case Progress():
+                self._progress(report)
+            case Ended(stage=stage, attempt=number, result=result):
+                attempt = self._attempts.get(stage)
+                if attempt is None or attempt.number != number:
+                    return  # an attempt that is over cannot report again
+                self._end(self._stages[stage], number, self._publish(attempt, result))
+            case _:
+                assert_never(report)
+
+    def _progress(self, report: Progress) -> None:
+        data = report.data
+        common = {"stage": report.stage, "attempt": report.attempt}
+        if data.get("kind") == "cell_started":
+            event: Event = CellStarted(
+                run=self._options.run_id, at=report.at, cell=data["cell"], cells=data["cells"], **common
+            )
+        elif data.get("kind") == "cell_ended":
+            event = CellEnded(
+                run=self._options.run_id,
+                at=report.at,
+                cell=data["cell"],
+                cells=data["cells"],
+                status=CellStatus(data["status"]),
+                seconds=data["seconds"],
+                **common,
+            )
+        else:
+            return
+        self._events.append(event)
+
+    def _publish(self, attempt: Attempt, result: Result) -> Result:
+        if result.cause is not None:
+            return result
+        try:
+            staging.publish(self._root, attempt.outputs)
+        except StageFailure as error:
+            return dataclasses.replace(result, cause=Cause(error.cause), message=error.message, outputs={})
+        return result
+
+    def _end(self, stage: PlannedStage, number: int, result: Result) -> None:
+        self._attempts.pop(stage.id, None)
+        self._scraps[stage.id] = {
+            name: scrap["value"] for name, scrap in result.scraps.items() if "value" in scrap
+        }
+        self._note(
+            AttemptEnded,
+            stage=stage.id,
+            attempt=number,
+            seconds=result.seconds,
+            cause=result.cause,
+            message=result.message,
+            cell=result.cell,
+            cells=result.cells,
+            traceback=result.traceback,
+            scraps=result.scraps,
+            inputs=result.inputs,
+            outputs=result.outputs,
+        )
+        # What a failed attempt wrote is of no use; the disk may be what it failed of.
+        shutil.rmtree(self._folder / stage.id / str(number) / OUTPUTS_FOLDER, ignore_errors=True)
+        self._queue += self._state.attempt_ended(
+            stage.id,
+            ok=result.cause is None,
+            reason=result.message,
+            retryable=result.cause not in _HOPELESS,
+        )
+
+    # -- time and stops -------------------------------------------------------------------------
+
+    def _look_for_stop(self) -> None:
+        if self._stop_asked == self._stop_seen:
+            return
+        forced = self._stop_asked > 1
+        if self._stop_seen == 0:
+            self._note(RunCancelling, reason=self._stop_reason)
+            self._queue += self._state.cancel(self._stop_reason)
+        self._stop_seen = self._stop_asked
+        if forced:
+            for stage in list(self._attempts):
+                self._engine.cancel(stage, now=True)
+
+    def _cancel(self, stage: str) -> None:
+        waiting = [item for item in self._waiting if item[0].id == stage]
+        if waiting:  # it never got to the engine
+            self._waiting = [item for item in self._waiting if item[0].id != stage]
+            attempt = waiting[0][1]
+            result = Result(cause=Cause.CANCELLED, message=self._stop_reason)
+            self._end(waiting[0][0], attempt.number, result)
+        else:
+            self._engine.cancel(stage)
+
+    def _timeout(self) -> float | None:
+        if self._queue:
+            return 0.0
+        if self._waiting:
+            return _POLL
+        if self._due:
+            return max(0.0, self._due[0][0] - self._clock())
+        return None
+
+    def _release_due(self) -> None:
+        now = self._clock()
+        while self._due and self._due[0][0] <= now:
+            _, stage = heapq.heappop(self._due)
+            self._queue += self._state.retry_due(stage)
+
+    # -- events ---------------------------------------------------------------------------------
+
+    def _note(self, kind: type[Event], **values: Any) -> None:
+        self._events.append(kind(run=self._options.run_id, at=self._clock(), **values))
+
+    def _flush(self) -> None:
+        if self._events:
+            events, self._events = self._events, []
+            self._emit(events)

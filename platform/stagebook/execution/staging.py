@@ -1,0 +1,114 @@
+"""Outputs: written in private, published together.
+
+A stage writes each output below its attempt's folder. Once it completed, all outputs are moved to
+their places by rename, or none: what was there before is kept aside until the last one is in
+place, and put back if one cannot be moved.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from stagebook.errors import StageFailure
+from stagebook.events import Cause
+from stagebook.execution.attempt import OutputSlot
+
+
+def prepare(root: Path, slots: Mapping[str, OutputSlot]) -> None:
+    """Make the folders that a stage writes its outputs into. Raises `OSError`."""
+    for slot in slots.values():
+        if slot.kind == "file":
+            (root / slot.staged).parent.mkdir(parents=True, exist_ok=True)
+
+
+def missing(root: Path, slots: Mapping[str, OutputSlot]) -> list[str]:
+    """The names of the declared outputs that were not written."""
+    return [
+        name for name, slot in slots.items() if slot.kind == "file" and not (root / slot.staged).exists()
+    ]
+
+
+def publish(root: Path, slots: Mapping[str, OutputSlot]) -> None:
+    """Move all outputs to their places, all or nothing.
+
+    Raises:
+        StageFailure: one could not be moved; what was there before is there again.
+    """
+    moved: list[tuple[Path, Path | None]] = []  # the place, and what was there before
+    slot = None
+    try:
+        for slot in slots.values():
+            if slot.kind != "file":
+                continue
+            final, staged = root / slot.path, root / slot.staged
+            final.parent.mkdir(parents=True, exist_ok=True)
+            incoming = _beside(staged, final)
+            before = _set_aside(final)
+            moved.append((final, before))
+            incoming.rename(final)
+    except OSError as error:
+        _put_back(moved)
+        where = slot.path if slot else ""
+        msg = f"the output '{where}' could not be moved to its place: {error.strerror or error}"
+        raise StageFailure(msg, cause=Cause.PUBLICATION) from error
+    for _, before in moved:
+        if before is not None:
+            _remove(before)
+
+
+def _beside(staged: Path, final: Path) -> Path:
+    """The staged output on the disk of its place, since a rename does not cross file systems."""
+    if staged.stat().st_dev == final.parent.stat().st_dev:
+        return staged
+    near = final.with_name(f".{final.name}.{os.getpid()}.incoming")
+    _remove(near)
+    try:
+        if staged.is_dir():
+            shutil.copytree(staged, near)
+        else:
+            shutil.copyfile(staged, near)
+    except OSError:
+        _remove(near)
+        raise
+    return near
+
+
+def _set_aside(final: Path) -> Path | None:
+    if not os.path.lexists(final):
+        return None
+    before = final.with_name(f".{final.name}.{os.getpid()}.before")
+    _remove(before)
+    if final.is_dir() and not final.is_symlink():
+        final.rename(before)
+    else:
+        # The old file stays in its place until the new one replaces it: no moment without a file.
+        try:
+            os.link(final, before, follow_symlinks=False)
+        except OSError:
+            shutil.copy2(final, before, follow_symlinks=False)
+    return before
+
+
+def _put_back(moved: list[tuple[Path, Path | None]]) -> None:
+    for final, before in reversed(moved):
+        with contextlib.suppress(OSError):
+            if before is None:
+                _remove(final)
+            elif before.is_dir():
+                _remove(final)
+                before.rename(final)
+            else:
+                before.replace(final)
+                _remove(before)  # a rename between two links of one file leaves both
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

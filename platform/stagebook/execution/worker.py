@@ -1,0 +1,161 @@
+"""`stagebook run-stage`: the process that executes one attempt, for every engine.
+
+It reads the attempt from a file, tells what happens as JSON lines on its standard output, writes
+`result.json`, and ends with an exit code: 0 completed, 1 the stage failed, 75 something of the
+platform or the machine failed. It ends with its parent, and takes all of its processes along.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import IO, Any
+
+from stagebook.events import Cause
+from stagebook.execution import staging
+from stagebook.execution.attempt import (
+    LOG_FILE,
+    MARKER,
+    NOTEBOOK_FILE,
+    RESULT_FILE,
+    Attempt,
+    Result,
+)
+from stagebook.system.files import describe_path, write_whole
+from stagebook.execution.notebooks import Outcome, Stop, Task, execute
+from stagebook.execution.scraps import read_scraps
+from stagebook.system import processes
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_PLATFORM = 75  # EX_TEMPFAIL of sysexits.h
+_OURS = {Cause.KERNEL_START, Cause.DISK, Cause.INTERNAL, Cause.PUBLICATION}
+
+
+def main(attempt_file: str) -> int:
+    """Execute the attempt that the file describes; the exit code."""
+    events = _take_stdout()
+    stop = Stop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.request(Cause.CANCELLED))
+    attempt = Attempt.from_json(json.loads(Path(attempt_file).read_bytes()))
+    parent = os.environ.get("STAGEBOOK_PARENT")
+    if parent:
+        processes.die_with_parent(int(parent))
+    began = time.monotonic()
+    result = _run(attempt, events, stop, began)
+    write_whole(Path(attempt.folder) / RESULT_FILE, json.dumps(result.to_json(), indent=1).encode())
+    processes.end_marked(MARKER, attempt.marker)
+    if result.cause is None:
+        return EXIT_OK
+    return EXIT_PLATFORM if result.cause in _OURS else EXIT_FAILED
+
+
+def _take_stdout() -> IO[str]:
+    """Standard output as a channel for events; what anything else prints goes to standard error."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.set_inheritable(channel.fileno(), False)
+    os.dup2(2, 1)
+    return channel
+
+
+def _run(attempt: Attempt, events: IO[str], stop: Stop, began: float) -> Result:
+    root, folder = Path(attempt.root), Path(attempt.folder)
+    os.chdir(root)
+
+    def emit(data: dict[str, Any]) -> None:
+        # A reader that is gone must not fail the stage; the parent's death is noticed elsewhere.
+        with contextlib.suppress(OSError):
+            events.write(json.dumps({**data, "at": time.time()}) + "\n")
+
+    try:
+        staging.prepare(root, attempt.outputs)
+    except OSError as error:
+        return Result(cause=Cause.DISK, message=f"no room for outputs: {error.strerror or error}")
+    task = Task(
+        source=root / attempt.executable,
+        shown_as=attempt.notebook,
+        target=folder / NOTEBOOK_FILE,
+        log=folder / LOG_FILE,
+        cwd=root,
+        values=attempt.values,
+        types=attempt.types,
+        kernel=attempt.kernel,
+        timeout=attempt.timeout,
+        env=_environment(attempt, root),
+    )
+    outcome = execute(task, emit, stop)
+    return _result(attempt, outcome, began)
+
+
+def _environment(attempt: Attempt, root: Path) -> dict[str, str]:
+    """The kernel's environment: modules beside the notebook import as they do in JupyterLab."""
+    paths = [str((root / attempt.notebook).parent), str(root), os.environ.get("PYTHONPATH", "")]
+    return {
+        **os.environ,
+        **attempt.env,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "STAGEBOOK_RUN_ID": attempt.run,
+        "STAGEBOOK_STAGE": attempt.stage,
+        "PLOOMBER_STATS_ENABLED": "false",
+    }
+
+
+def _result(attempt: Attempt, outcome: Outcome, began: float) -> Result:
+    root, folder = Path(attempt.root), Path(attempt.folder)
+    cause, message = outcome.cause, outcome.message
+    inputs: dict[str, Any] = {}
+    outputs: dict[str, Any] = {}
+    scraps: dict[str, Any] = {}
+    try:
+        scraps = read_scraps(outcome.cell_list, folder / "scraps")
+        if cause is None:
+            absent = staging.missing(root, attempt.outputs)
+            if absent:
+                cause = Cause.OUTPUT_MISSING
+                message = "the notebook ended without writing " + ", ".join(
+                    f"'{name}' ({attempt.outputs[name].path})" for name in absent
+                )
+        if cause is None:
+            outputs = {
+                name: describe_path(root / slot.staged, slot.path)
+                if slot.kind == "file"
+                else {"path": slot.path, "external": True}
+                for name, slot in attempt.outputs.items()
+            }
+            inputs = {
+                name: [_describe_input(root, path) for path in (value if isinstance(value, list) else [value])]
+                for name, value in attempt.inputs.items()
+            }
+    except OSError as error:
+        cause, message = Cause.DISK, f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
+    return Result(
+        cause=cause,
+        message=message,
+        seconds=time.monotonic() - began,
+        cell=outcome.cell,
+        cells=outcome.cells,
+        traceback=outcome.traceback,
+        scraps=scraps,
+        inputs=inputs,
+        outputs=outputs,
+    )
+
+
+def _describe_input(root: Path, path: str) -> dict[str, Any]:
+    if not (root / path).exists():
+        return {"path": path, "external": True}
+    return describe_path(root / path, path)
+
+
+def command(arguments: list[str]) -> int:
+    """The command line of `run-stage`."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: stagebook run-stage ATTEMPT_FILE\n")
+        return 2
+    return main(arguments[0])
