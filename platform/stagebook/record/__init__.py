@@ -1,0 +1,1 @@
+"""Remembering it: the journal, and what is told to MLflow."""

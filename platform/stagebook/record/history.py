@@ -1,0 +1,118 @@
+"""What the events of a run add up to: each stage with its status, attempts, times and results."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from stagebook.events import (
+    AttemptEnded,
+    AttemptStarted,
+    CellEnded,
+    CellStarted,
+    Event,
+    RunEnded,
+    RunStarted,
+    StageEnded,
+    StageRetrying,
+    Status,
+)
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class StageRecord:
+    """One stage instance of a run, as far as it has come. Times are seconds since the epoch."""
+
+    id: str
+    status: Status = Status.PENDING
+    reason: str = ""
+    attempt: int = 0
+    started: float | None = None
+    ended: float | None = None
+    cell: int = 0
+    cells: int = 0
+    folder: str = ""
+    notebook: str = ""
+    cause: str | None = None
+    message: str = ""
+    traceback: str = ""
+    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    outputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def seconds(self, now: float) -> float | None:
+        """How long it took, or takes up to now; None if it never started."""
+        if self.started is None:
+            return None
+        return (self.ended if self.ended is not None else now) - self.started
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as plain data."""
+        return {**dataclasses.asdict(self), "status": str(self.status)}
+
+
+class RunHistory:
+    """Takes the events of one run, one after the other; any prefix of them makes sense."""
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self.started: RunStarted | None = None
+        self.ended: RunEnded | None = None
+        self.stages: dict[str, StageRecord] = {}
+        for event in events:
+            self.take(event)
+
+    @property
+    def status(self) -> Status:
+        """The status of the run."""
+        return self.ended.status if self.ended else Status.RUNNING
+
+    def count(self, status: Status) -> int:
+        """How many stages have this status."""
+        return sum(1 for stage in self.stages.values() if stage.status is status)
+
+    def take(self, event: Event) -> None:  # noqa: C901 - one case an event
+        """Add one event."""
+        match event:
+            case RunStarted():
+                self.started = event
+                for item in event.plan.get("stages", ()):
+                    self.stages[item["id"]] = StageRecord(id=item["id"], notebook=item["notebook"])
+            case AttemptStarted():
+                stage = self._stage(event.stage)
+                stage.status, stage.attempt, stage.folder = Status.RUNNING, event.attempt, event.folder
+                stage.params, stage.cell, stage.cells = event.params, 0, 0
+                stage.cause, stage.message, stage.traceback = None, "", ""
+                if stage.started is None:
+                    stage.started = event.at
+            case CellStarted() | CellEnded():
+                stage = self._stage(event.stage)
+                stage.cell, stage.cells = event.cell, event.cells
+            case AttemptEnded():
+                stage = self._stage(event.stage)
+                stage.ended = event.at
+                stage.cause, stage.message = event.cause and str(event.cause), event.message
+                stage.traceback, stage.scraps, stage.outputs = event.traceback, event.scraps, event.outputs
+                if event.cell is not None:
+                    stage.cell = event.cell
+                stage.cells = event.cells or stage.cells
+            case StageRetrying():
+                self._stage(event.stage).status = Status.RETRYING
+            case StageEnded():
+                stage = self._stage(event.stage)
+                stage.status, stage.reason = event.status, event.reason
+            case RunEnded():
+                self._end(event)
+
+    def _end(self, event: RunEnded) -> None:
+        self.ended = event
+        for stage in self.stages.values():
+            if not stage.status.is_final:
+                # Only an interrupted run ends with stages that are not final.
+                ran = stage.status is not Status.PENDING
+                stage.status = Status.INTERRUPTED if ran else Status.BLOCKED
+                stage.reason = event.reason
+                stage.ended = stage.ended or (event.at if ran else None)
+
+    def _stage(self, name: str) -> StageRecord:
+        return self.stages.setdefault(name, StageRecord(id=name))
