@@ -175,6 +175,7 @@ class Project:
             Workspace(self.root),
             selection=selection,
             env=os.environ,
+            earlier=_Earlier(self, loaded.pipeline.name),
             problems=[*loaded.problems, *problems],
         )
 
@@ -293,10 +294,8 @@ class Project:
         latest: dict[str, tuple[RunRecord, StageRecord]] = {}
         for run in self.runs(pipeline, limit=20):
             for name, stage in self.history(run).stages.items():
-                if stage.status not in {Status.SKIPPED, Status.BLOCKED} or name not in latest:
-                    known = latest.get(name)
-                    if known is None or known[1].status in {Status.SKIPPED}:
-                        latest[name] = (run, stage)
+                if name not in latest and stage.status is not Status.SKIPPED:
+                    latest[name] = (run, stage)
         return latest
 
     def sync(self) -> int:
@@ -310,6 +309,23 @@ class Project:
         delivery = Delivery(self.journal, self.root, uri)
         delivery.start(None)
         return delivery.finish(patience=120.0)
+
+
+class _Earlier:
+    """The scraps that the latest runs of a pipeline left, read when they are first asked for."""
+
+    def __init__(self, project: Project, pipeline: str) -> None:
+        self._project = project
+        self._pipeline = pipeline
+        self._latest: dict[str, tuple[RunRecord, StageRecord]] | None = None
+
+    def __call__(self, stage: str) -> Mapping[str, Value] | None:
+        if self._latest is None:
+            self._latest = self._project.latest_stages(self._pipeline)
+        known = self._latest.get(stage)
+        if known is None or known[1].status is not Status.COMPLETED:
+            return None
+        return {name: scrap["value"] for name, scrap in known[1].scraps.items() if "value" in scrap}
 
 
 def _has_section(folder: Path) -> bool:

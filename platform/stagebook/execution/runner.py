@@ -91,7 +91,7 @@ class Runner:
         self._attempts: dict[str, Attempt] = {}
         self._waiting: list[tuple[PlannedStage, Attempt]] = []
         self._due: list[tuple[float, str]] = []
-        self._scraps: dict[str, dict[str, Any]] = {}
+        self._scraps: dict[str, dict[str, Any]] = {name: dict(known) for name, known in plan.scraps.items()}
         self._queue: collections.deque[Instruction] = collections.deque()
         self._events: list[Event] = []
         self._stop_asked = 0

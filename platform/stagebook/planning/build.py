@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from stagebook.definition.pipeline import Location, Pipeline
@@ -25,6 +25,7 @@ def build_plan(
     *,
     selection: Selection | None = None,
     env: Mapping[str, str] | None = None,
+    earlier: Callable[[str], Mapping[str, Value] | None] = lambda _stage: None,
     problems: Sequence[Problem] = (),
 ) -> Plan:
     """The plan of a run.
@@ -35,6 +36,7 @@ def build_plan(
         project: the files on disk.
         selection: which stages; all by default.
         env: the environment variables that expressions may read.
+        earlier: the scraps of a stage instance as an earlier run left them.
         problems: mistakes found before, to be reported with those found here.
 
     Raises:
@@ -57,7 +59,8 @@ def build_plan(
     edges = {name: tuple(instance.upstream) for name, instance in instances.items()}
     ordered = graph.order(edges)
     chosen = select(selection, edges) if selection else set(edges)
-    missing = _missing(pipeline, instances, chosen, project)
+    scraps, lacking = _earlier_scraps(pipeline, instances, chosen, earlier)
+    missing = [*_missing(pipeline, instances, chosen, project), *lacking]
     if missing:
         raise PipelineInvalid(missing)
     stages = []
@@ -95,6 +98,7 @@ def build_plan(
         description=pipeline.description,
         params=dict(params),
         stages=tuple(stages),
+        scraps=scraps,
     )
 
 
@@ -151,7 +155,7 @@ def _missing(
             continue
         for name, item in instance.inputs.items():
             for path, source in zip(item.paths, item.sources, strict=False):
-                if source in chosen or instances[source].stage.outputs is None:
+                if source in chosen:
                     continue
                 external = any(o.kind == "external" and o.path == path for o in instances[source].outputs.values())
                 if not external and not project.exists(path):
@@ -162,15 +166,35 @@ def _missing(
                             f"select {source} as well, which makes it",
                         )
                     )
-        for template in instance.deferred.values():
-            problems += [
+    return problems
+
+
+def _earlier_scraps(
+    pipeline: Pipeline,
+    instances: Mapping[str, expand.Instance],
+    chosen: set[str],
+    earlier: Callable[[str], Mapping[str, Value] | None],
+) -> tuple[dict[str, Mapping[str, Value]], list[Problem]]:
+    """The scraps that selected stages need of stages that are not selected."""
+    scraps: dict[str, Mapping[str, Value]] = {}
+    problems = []
+    for instance in instances.values():
+        references = {ref for template in instance.deferred.values() for ref in template.references}
+        if instance.id not in chosen:
+            continue
+        for other in instances.values():
+            names = {ref[3] for ref in references if ref[0] == "stages" and ref[1] == other.stage.name}
+            if not names or other.id in chosen or other.id in scraps:
+                continue
+            known = earlier(other.id)
+            if known is not None and names <= set(known):
+                scraps[other.id] = known
+                continue
+            problems.append(
                 pipeline.problem(
                     ("stages", instance.stage.name, "params"),
-                    f"{instance.id} needs the scraps of '{reference[1]}', which is not selected",
-                    f"select {reference[1]} as well",
+                    f"{instance.id} needs scraps of '{other.id}', which is not selected and left none",
+                    f"select {other.id} as well",
                 )
-                for reference in sorted(template.references)
-                if reference[0] == "stages"
-                and not any(i.id in chosen for i in instances.values() if i.stage.name == reference[1])
-            ]
-    return problems
+            )
+    return scraps, problems

@@ -100,13 +100,17 @@ class PlannedStage:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All stage instances of a pipeline in an order in which they can run, and the parameters."""
+    """All stage instances of a pipeline in an order in which they can run, and the parameters.
+
+    `scraps` are those of stages that do not run, kept from an earlier run, for those that need them.
+    """
 
     pipeline: str
     path: str
     description: str = ""
     params: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     stages: tuple[PlannedStage, ...] = ()
+    scraps: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)
 
     def stage(self, stage_id: str) -> PlannedStage:
         """The stage instance with this id. Raises `KeyError`."""

@@ -1,0 +1,237 @@
+"""The commands and their options. Each one's work is in a module of its own, imported when it
+runs, so that `--help` and light commands stay quick."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stagebook import __version__
+from stagebook.errors import ExitCode, PipelineInvalid, StagebookError
+
+app = typer.Typer(
+    name="stagebook",
+    help="Pipelines of Jupyter notebooks that run truthfully and fast.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Pipeline = Annotated[
+    str | None,
+    typer.Argument(help="A name under pipelines/, or a path. May be left out where there is one.", show_default=False),
+]
+Stages = Annotated[
+    list[str] | None,
+    typer.Argument(help="Run these stages and what they depend on: names, instances or globs.", show_default=False),
+]
+Params = Annotated[
+    list[str] | None,
+    typer.Option("-p", "--param", metavar="NAME=VALUE", help="A parameter, as YAML: -p 'months=[1,2]'.", show_default=False),
+]
+ParamsFile = Annotated[
+    list[Path] | None,
+    typer.Option("--params-file", metavar="FILE", help="A YAML file of parameters; -p wins over it.", show_default=False),
+]
+From = Annotated[
+    list[str] | None,
+    typer.Option("--from", metavar="STAGE", help="Only this stage and all that depends on it.", show_default=False),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="STAGE", help="Only this stage.", show_default=False),
+]
+Skip = Annotated[
+    list[str] | None,
+    typer.Option("--skip", metavar="STAGE", help="Not this stage.", show_default=False),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"stagebook {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    directory: Annotated[
+        Path | None,
+        typer.Option("-C", "--directory", metavar="FOLDER", help="Work in the project of this folder.", show_default=False),
+    ] = None,
+    _show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    if directory is not None:
+        try:
+            os.chdir(directory)
+        except OSError as error:
+            msg = f"cannot go to '{directory}': {error.strerror}"
+            raise StagebookError(msg) from error
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to make the project; made if it is not there.")] = Path(),
+    as_json: Json = False,
+) -> None:
+    """Make a small working project: a pipeline of three notebooks, ready to run."""
+    from stagebook.cli.starting import init as command
+
+    command(folder, as_json=as_json)
+
+
+@app.command()
+def check(pipeline: Pipeline = None, params: Params = None, params_file: ParamsFile = None, as_json: Json = False) -> None:
+    """Report every mistake of a pipeline (all pipelines if none is named), and run nothing."""
+    from stagebook.cli.looking import check as command
+
+    command(pipeline, params or [], params_file or [], as_json=as_json)
+
+
+@app.command()
+def plan(
+    pipeline: Pipeline = None,
+    stages: Stages = None,
+    params: Params = None,
+    params_file: ParamsFile = None,
+    from_: From = None,
+    only: Only = None,
+    skip: Skip = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a run would do, stage by stage and why, and run nothing."""
+    from stagebook.cli.looking import plan as command
+    from stagebook.cli.request import Request
+
+    command(Request.of(pipeline, stages, params, params_file, from_, only, skip), as_json=as_json)
+
+
+@app.command()
+def run(
+    pipeline: Pipeline = None,
+    stages: Stages = None,
+    params: Params = None,
+    params_file: ParamsFile = None,
+    from_: From = None,
+    only: Only = None,
+    skip: Skip = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("-j", "--jobs", metavar="N", help="Stages at a time (default: the CPU count).", show_default=False),
+    ] = None,
+    keep_going: Annotated[
+        bool, typer.Option("-k", "--keep-going", help="After a failure, go on with what does not need it.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a pipeline, or some of its stages."""
+    from stagebook.cli.request import Request
+    from stagebook.cli.running import run as command
+
+    request = Request.of(pipeline, stages, params, params_file, from_, only, skip)
+    raise typer.Exit(command(request, jobs=jobs, keep_going=keep_going, as_json=as_json))
+
+
+@app.command()
+def status(pipeline: Pipeline = None, as_json: Json = False) -> None:
+    """Show each stage with what last became of it."""
+    from stagebook.cli.looking import status as command
+
+    command(pipeline, as_json=as_json)
+
+
+@app.command()
+def runs(
+    pipeline: Pipeline = None,
+    limit: Annotated[int, typer.Option("-n", "--limit", metavar="N", help="How many.", min=1)] = 20,
+    as_json: Json = False,
+) -> None:
+    """List the latest runs."""
+    from stagebook.cli.looking import runs as command
+
+    command(pipeline, limit, as_json=as_json)
+
+
+@app.command()
+def logs(
+    run: Annotated[str, typer.Argument(help="A run, the beginning of its id, or 'latest'.")] = "latest",
+    stage: Annotated[str | None, typer.Argument(help="A stage; without it, what happened in the run.", show_default=False)] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a stage printed, or the course of a run."""
+    from stagebook.cli.looking import logs as command
+
+    command(run, stage, as_json=as_json)
+
+
+@app.command()
+def sync(as_json: Json = False) -> None:
+    """Deliver to MLflow what could not be delivered before."""
+    from stagebook.cli.serving import sync as command
+
+    raise typer.Exit(command(as_json=as_json))
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option("--port", metavar="N", help="A port of this machine (0: a free one).", min=0, max=65535)] = 0,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the runs in MLflow, on this machine alone, until Ctrl-C."""
+    from stagebook.cli.serving import ui as command
+
+    raise typer.Exit(command(port, open_browser=open_browser, as_json=as_json))
+
+
+def run_app() -> int:
+    """Run the command that the arguments name; the exit code."""
+    wants_json = "--json" in sys.argv[1:]
+    try:
+        app(standalone_mode=False)
+    except StagebookError as error:
+        return _report(error, wants_json=wants_json)
+    except typer.Exit as ended:
+        return int(ended.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe went away, as `head` does: not an error, and nothing left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception as error:
+        show = getattr(error, "show", None)  # click's errors of usage
+        if show is None:
+            raise
+        show()
+        return ExitCode.USAGE
+    return ExitCode.OK
+
+
+def _report(error: StagebookError, *, wants_json: bool) -> int:
+    if wants_json:
+        data: dict[str, object] = {"error": error.message, "hint": error.hint}
+        if isinstance(error, PipelineInvalid):
+            data["problems"] = [problem.to_json() for problem in error.problems]
+        sys.stdout.write(json.dumps(data) + "\n")
+        return error.exit_code
+    from stagebook.cli.output import console
+    from stagebook.views.render import problems
+
+    out = console(stderr=True)
+    if isinstance(error, PipelineInvalid):
+        out.print(problems(error.problems))
+    out.print(f"✗ {error.message}", style="bold red")
+    if error.hint:
+        out.print(f"  {error.hint}")
+    return error.exit_code
+

@@ -1,0 +1,138 @@
+"""Commands that look and change nothing: `check`, `plan`, `status`, `runs`, `logs`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from stagebook.cli.output import console, write_json
+from stagebook.cli.request import Request
+from stagebook.errors import PipelineInvalid, Problem, RunNotFound
+from stagebook.execution.attempt import LOG_FILE
+from stagebook.project import Given, Project
+from stagebook.record.history import RunHistory
+from stagebook.record.journal import RunRecord
+from stagebook.views import lines, render
+from stagebook.views.text import plural
+
+
+def check(pipeline: str | None, params: Sequence[str], files: Sequence[Path], *, as_json: bool) -> None:
+    """Check one pipeline or all. Raises `PipelineInvalid` with the problems of all of them."""
+    project = Project.open()
+    _ = project.settings
+    names = [pipeline] if pipeline else project.pipelines() or [project.find()]
+    found: list[Problem] = []
+    checked = []
+    for name in names:
+        try:
+            plan = project.plan(name, Given(pairs=params, files=files))
+        except PipelineInvalid as error:
+            found += error.problems
+        else:
+            checked.append(plan)
+    if found:
+        raise PipelineInvalid(found)
+    if as_json:
+        write_json({"ok": True, "pipelines": [plan.pipeline for plan in checked], "problems": []})
+        return
+    for plan in checked:
+        console().print(f"✓ {plan.path}: {plural(len(plan.stages), 'stage')}, no problems")
+
+
+def plan(request: Request, *, as_json: bool) -> None:
+    """Show the plan."""
+    made = Project.open().plan(request.pipeline, request.given, request.selection)
+    if as_json:
+        write_json(made.to_json())
+    else:
+        console().print(render.plan_table(made))
+
+
+def status(pipeline: str | None, *, as_json: bool) -> None:
+    """Show the stages of a pipeline, or of each that was run."""
+    project = Project.open()
+    names = [_name_of(project, pipeline)] if pipeline else _names(project)
+    now = time.time()
+    out = console()
+    data = {}
+    for name in names:
+        known: dict[str, tuple[RunRecord, object] | None] = dict.fromkeys(_stages_of(project, name))
+        latest = project.latest_stages(name)
+        known = {stage: latest.get(stage) for stage in known or latest}
+        if as_json:
+            data[name] = {
+                stage: None if item is None else {"run": item[0].id, **item[1].to_json()}  # type: ignore[attr-defined]
+                for stage, item in known.items()
+            }
+            continue
+        out.print(name, style="bold")
+        out.print(render.status_table(known, now))  # type: ignore[arg-type]
+    if as_json:
+        write_json({"pipelines": data})
+    elif not names:
+        out.print("no pipelines yet; make a project with one: stagebook init NAME")
+
+
+def _name_of(project: Project, pipeline: str) -> str:
+    return project.load(pipeline).pipeline.name
+
+
+def _names(project: Project) -> list[str]:
+    return [project.load(name).pipeline.name for name in project.pipelines()]
+
+
+def _stages_of(project: Project, name: str) -> list[str]:
+    """The instances of a pipeline as it is defined now; those of its last run if it is broken."""
+    for file in project.pipelines():
+        try:
+            made = project.plan(file)
+        except PipelineInvalid:
+            continue
+        if made.pipeline == name:
+            return [stage.id for stage in made.stages]
+    return []
+
+
+def runs(pipeline: str | None, limit: int, *, as_json: bool) -> None:
+    """List runs."""
+    project = Project.open()
+    found = project.runs(_name_of(project, pipeline) if pipeline else None, limit)
+    if as_json:
+        write_json({"runs": [run.to_json() for run in found]})
+    elif found:
+        console().print(render.runs_table(found, time.time()))
+    else:
+        console().print("nothing was run yet; start with: stagebook run")
+
+
+def logs(run: str, stage: str | None, *, as_json: bool) -> None:
+    """Show the log of a stage, or the events of a run."""
+    project = Project.open()
+    record = project.find_run(run)
+    if stage is not None:
+        _stage_log(project, record, stage, as_json=as_json)
+        return
+    events = [event for _, event in project.journal.events(record.id)]
+    if as_json:
+        write_json({"run": record.id, "events": [event.to_json() for event in events]})
+        return
+    history = RunHistory()
+    for event in events:
+        history.take(event)
+        for line in lines.lines_of(event, history):
+            sys.stdout.write(line + "\n")
+
+
+def _stage_log(project: Project, record: RunRecord, stage: str, *, as_json: bool) -> None:
+    known = project.stage_of(record, stage)
+    path = project.root / known.folder / LOG_FILE
+    if not known.folder or not path.is_file():
+        msg = f"the stage '{stage}' printed nothing in the run {record.id}: it is {known.status}"
+        raise RunNotFound(msg, hint=known.reason or known.message)
+    content = path.read_text(encoding="utf-8", errors="replace")
+    if as_json:
+        write_json({"run": record.id, "stage": stage, "attempt": known.attempt, "log": content})
+    else:
+        sys.stdout.write(content if not sys.stdout.isatty() else render.plain(content))

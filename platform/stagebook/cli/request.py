@@ -1,0 +1,54 @@
+"""What the options of `plan` and `run` ask for, and how to ask for the rest again."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from stagebook.planning.select import Selection
+from stagebook.project import Given
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A pipeline, its parameters, and which stages of it."""
+
+    pipeline: str | None
+    given: Given
+    selection: Selection
+
+    @classmethod
+    def of(
+        cls,
+        pipeline: str | None,
+        stages: Sequence[str] | None,
+        params: Sequence[str] | None,
+        params_file: Sequence[Path] | None,
+        start: Sequence[str] | None,
+        only: Sequence[str] | None,
+        skip: Sequence[str] | None,
+    ) -> Request:
+        """From the options as typer gives them."""
+        return cls(
+            pipeline=pipeline,
+            given=Given(pairs=tuple(params or ()), files=tuple(params_file or ())),
+            selection=Selection(
+                targets=tuple(stages or ()),
+                start=tuple(start or ()),
+                only=tuple(only or ()),
+                skip=tuple(skip or ()),
+            ),
+        )
+
+    def command_for(self, pipeline: str, stages: Sequence[str], options: Sequence[str] = ()) -> str:
+        """The command that runs exactly these stages with the same parameters."""
+        words = ["stagebook", "run", self.pipeline or pipeline]
+        for stage in stages:
+            words += ["--only", stage]
+        for file in self.given.files:
+            words += ["--params-file", str(file)]
+        for pair in self.given.pairs:
+            words += ["-p", pair]
+        return shlex.join([*words, *options])

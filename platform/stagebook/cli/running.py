@@ -1,0 +1,135 @@
+"""`stagebook run`: the live table, the plain lines, and what is said at the end."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from stagebook.cli.output import console
+from stagebook.cli.request import Request
+from stagebook.errors import ExitCode
+from stagebook.events import Event, Status
+from stagebook.project import Project
+from stagebook.record.history import RunHistory
+from stagebook.running import Listener, RunReport
+from stagebook.views import lines, render
+
+EXIT_CODES = {
+    Status.COMPLETED: ExitCode.OK,
+    Status.FAILED: ExitCode.STAGE_FAILED,
+    Status.CANCELLED: ExitCode.INTERRUPTED,
+}
+
+
+def run(request: Request, *, jobs: int | None, keep_going: bool, as_json: bool) -> int:
+    """Run and show it; the exit code."""
+    project = Project.open()
+    plan = project.plan(request.pipeline, request.given, request.selection)
+    out = console()
+    listener: Listener
+    live: _LiveTable | None = None
+    if as_json:
+        listener = _write_events
+    elif out.is_terminal:
+        live = _LiveTable(out)
+        listener = live.take
+    else:
+        listener = _Lines().take
+    try:
+        report = project.run_planned(plan, jobs=jobs, keep_going=keep_going, listeners=[listener])
+    finally:
+        if live is not None:
+            live.stop()
+    if not as_json:
+        _say(out, project, request, report)
+    else:
+        summary = {"type": "RunReport", "run": report.run, "status": report.status, "undelivered": report.undelivered}
+        sys.stdout.write(json.dumps(summary) + "\n")
+    return EXIT_CODES.get(report.status, ExitCode.STAGE_FAILED)
+
+
+def _write_events(events: Sequence[Event]) -> None:
+    for event in events:
+        sys.stdout.write(json.dumps(event.to_json()) + "\n")
+    sys.stdout.flush()
+
+
+class _Lines:
+    """A line for each thing that happens."""
+
+    def __init__(self) -> None:
+        self._history = RunHistory()
+
+    def take(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._history.take(event)
+            for line in lines.lines_of(event, self._history):
+                sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+class _LiveTable:
+    """A table that changes in place; rich redraws it, so that times go on between events."""
+
+    def __init__(self, out: Console) -> None:
+        self._history = RunHistory()
+        self._out = out
+        self._live = Live(
+            get_renderable=self._draw, console=out, refresh_per_second=5, transient=False, vertical_overflow="crop"
+        )
+        self._live.start()
+
+    def take(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._history.take(event)
+
+    def stop(self) -> None:
+        self._live.stop()
+
+    def _draw(self) -> RenderableType:
+        started = self._history.started
+        if started is None:
+            return Text("…")
+        now = time.time()
+        head = Text.assemble(
+            (started.pipeline, "bold"), f"  run {started.run}, {started.jobs} at a time", style=""
+        )
+        return Group(head, render.progress_table(self._history, now, limit=max(5, self._out.height - 4)))
+
+
+def _say(out: Console, project: Project, request: Request, report: RunReport) -> None:
+    history = report.history
+    out.print()
+    out.print(render.run_summary(history, time.time()))
+    failed = [stage for stage in history.stages.values() if stage.status is Status.FAILED]
+    for stage in failed:
+        out.print()
+        out.print(render.failure(report.run, stage), soft_wrap=True)
+    assert history.started is not None
+    pipeline = history.started.pipeline
+    if report.status is Status.COMPLETED:
+        out.print()
+        out.print(render.produced(history))
+    else:
+        again = {Status.FAILED, Status.BLOCKED, Status.CANCELLED, Status.INTERRUPTED}
+        stages = [stage.id for stage in history.stages.values() if stage.status in again]
+        if stages:
+            out.print()
+            out.print("go on with   " + request.command_for(pipeline, stages), soft_wrap=True)
+    out.print()
+    if report.undelivered:
+        out.print(
+            f"! MLflow at {project.tracking_uri} did not take {report.undelivered} records; they are kept,"
+            " and 'stagebook sync' delivers them.",
+            style="yellow",
+            soft_wrap=True,
+        )
+    out.print(f"each stage   stagebook status {pipeline}")
+    if project.tracking_uri:
+        out.print("in MLflow    stagebook ui")

@@ -1,0 +1,1 @@
+"""Showing it: functions from values to text and tables. They return, they never print."""

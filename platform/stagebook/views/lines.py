@@ -1,0 +1,53 @@
+"""The course of a run as plain lines, for a pipe or a log file."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+
+from stagebook.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Event,
+    RunCancelling,
+    RunEnded,
+    RunStarted,
+    StageEnded,
+    StageRetrying,
+    Status,
+)
+from stagebook.record.history import RunHistory
+from stagebook.views.render import SIGNS, plain
+from stagebook.views.text import duration, plural, value
+
+
+def lines_of(event: Event, history: RunHistory) -> Iterator[str]:
+    """The lines that an event is worth; `history` has taken it already."""
+    at = datetime.datetime.fromtimestamp(event.at, datetime.UTC).strftime("%H:%M:%S")
+    match event:
+        case RunStarted():
+            stages = plural(len(event.plan.get("stages", ())), "stage")
+            yield f"{at} {event.pipeline}: run {event.run}, {stages}, {event.jobs} at a time"
+        case AttemptStarted():
+            again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
+            yield f"{at} {SIGNS[Status.RUNNING][0]} {event.stage} started{again}"
+        case AttemptEnded(cause=cause) if cause is not None:
+            cell = f" in cell {event.cell} of {event.cells}" if event.cell else ""
+            yield f"{at} ! {event.stage} attempt {event.attempt}: {cause}{cell}: {plain(value(event.message, 300))}"
+        case StageRetrying():
+            yield f"{at} {SIGNS[Status.RETRYING][0]} {event.stage} is tried again in {duration(event.delay)}"
+        case StageEnded():
+            yield f"{at} {_stage_line(event, history)}"
+        case RunCancelling():
+            yield f"{at} ■ stopping: {event.reason}"
+        case RunEnded():
+            yield f"{at} {SIGNS[event.status][0]} {event.run} {event.status}"
+
+
+def _stage_line(event: StageEnded, history: RunHistory) -> str:
+    stage = history.stages[event.stage]
+    took = duration(stage.seconds(stage.ended or event.at))
+    more = f" in {took}" if event.status is Status.COMPLETED else ""
+    if event.reason and event.status is not Status.COMPLETED:
+        more += f": {plain(value(event.reason, 300))}"
+    return f"{SIGNS[event.status][0]} {event.stage} {event.status}{more}"

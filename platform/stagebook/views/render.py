@@ -1,0 +1,213 @@
+"""Tables and texts for a terminal. Functions from values to what rich can show; nothing is printed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from stagebook.errors import Problem
+from stagebook.events import Status
+from stagebook.planning.plan import Decision, Plan
+from stagebook.record.history import RunHistory, StageRecord
+from stagebook.record.journal import RunRecord
+from stagebook.views import text
+
+# A sign for each status, so that colour is never the only one.
+SIGNS: Mapping[Status, tuple[str, str]] = {
+    Status.PENDING: ("·", "dim"),
+    Status.RUNNING: ("▶", "cyan"),
+    Status.RETRYING: ("↻", "yellow"),
+    Status.COMPLETED: ("✓", "green"),
+    Status.REUSED: ("=", "green"),
+    Status.FAILED: ("✗", "bold red"),
+    Status.BLOCKED: ("⊘", "yellow"),
+    Status.SKIPPED: ("-", "dim"),
+    Status.CANCELLED: ("■", "yellow"),
+    Status.INTERRUPTED: ("!", "bold red"),
+}
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def plain(untrusted: str) -> str:
+    """What a notebook printed, without the codes by which it could steer a terminal."""
+    return _CONTROL.sub("", _ANSI.sub("", untrusted))
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for column in columns:
+        right = column in {"time", "tries"}
+        table.add_column(column, justify="right" if right else "left", no_wrap=column in {"stage", "time", "run"})
+    return table
+
+
+def status_text(status: Status) -> Text:
+    """A status with its sign."""
+    sign, style = SIGNS[status]
+    return Text(f"{sign} {status}", style=style)
+
+
+def problems(found: Sequence[Problem]) -> RenderableType:
+    """Every mistake with its place, and what to do about it."""
+    lines: list[Text] = []
+    for problem in found:
+        lines.append(Text.assemble((f"{problem.place}: ", "bold"), plain(problem.message)))
+        if problem.hint:
+            lines.append(Text(f"    {plain(problem.hint)}", style="dim"))
+    return Group(*lines)
+
+
+def plan_table(plan: Plan) -> RenderableType:
+    """What a run would do, a line a stage instance."""
+    table = _table("stage", "does", "because", "notebook", "parameters")
+    styles = {Decision.RUN: "cyan", Decision.WAIT: "yellow", Decision.SKIP: "dim", Decision.REUSE: "green"}
+    for stage in plan.stages:
+        shown = {**stage.params, **{name: item.source for name, item in stage.deferred.items()}}
+        table.add_row(
+            stage.id,
+            Text(stage.decision, style=styles[stage.decision]),
+            stage.reasons[0] if stage.reasons else "",
+            Text(stage.notebook),
+            Text(text.pairs(shown), style="dim"),
+        )
+    counts = ", ".join(
+        f"{plan.count(decision)} {decision}" for decision in Decision if plan.count(decision)
+    )
+    head = Text.assemble((plan.pipeline, "bold"), f"  {text.plural(len(plan.stages), 'stage')}: {counts}")
+    return Group(head, Text(text.pairs(plan.params, 100), style="dim"), table)
+
+
+def progress_table(history: RunHistory, now: float, *, limit: int | None = None) -> RenderableType:
+    """The stages of a run as they are. With `limit` lines, stages that are done or have not begun
+    are counted instead of shown."""
+    table = _table("stage", "status", "cells", "time", "")
+    stages = list(history.stages.values())
+    shown = stages
+    if limit is not None and len(stages) > limit:
+        active = {Status.RUNNING, Status.RETRYING, Status.FAILED}
+        shown = [stage for stage in stages if stage.status in active][:limit]
+        rest = [stage for stage in stages if stage not in shown]
+        shown += rest[-max(0, limit - len(shown)) :] if limit > len(shown) else []
+        shown.sort(key=stages.index)
+    for stage in shown:
+        table.add_row(
+            Text(stage.id),
+            status_text(stage.status),
+            _cells(stage),
+            text.duration(stage.seconds(now)),
+            _remark(stage),
+        )
+    if len(shown) < len(stages):
+        table.add_row(Text(f"… and {text.plural(len(stages) - len(shown), 'more stage')}", style="dim"))
+    return table
+
+
+def _cells(stage: StageRecord) -> Text:
+    if not stage.cells:
+        return Text("")
+    done = stage.cells if stage.status is Status.COMPLETED else max(0, stage.cell - 1)
+    width = 10
+    full = round(width * done / stage.cells)
+    _, style = SIGNS[stage.status]
+    bar = Text("━" * full, style=style) + Text("━" * (width - full), style="bright_black")
+    return bar + Text(f" {stage.cell if stage.status is not Status.COMPLETED else stage.cells}/{stage.cells}")
+
+
+def _remark(stage: StageRecord) -> Text:
+    if stage.status is Status.COMPLETED:
+        figures = {name: scrap["value"] for name, scrap in stage.scraps.items() if _is_figure(scrap)}
+        return Text(plain(text.pairs(figures)), style="dim")
+    if stage.status is Status.FAILED:
+        return Text(plain(text.value(stage.message or stage.reason, 80)), style="red")
+    if stage.status is Status.RETRYING:
+        return Text(f"attempt {stage.attempt} failed: {plain(text.value(stage.message, 60))}", style="yellow")
+    return Text(plain(stage.reason), style="dim")
+
+
+def _is_figure(scrap: Mapping[str, object]) -> bool:
+    value = scrap.get("value")
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def failure(run: str, stage: StageRecord) -> RenderableType:
+    """Why a stage failed: the cell, the error, and where the executed notebook is."""
+    lines = [Text.assemble(("✗ ", "bold red"), (stage.id, "bold"), f" failed{_in_cell(stage)}")]
+    lines.append(Text(f"  {plain(stage.message)}", style="red"))
+    tail = [line for line in plain(stage.traceback).splitlines() if line.strip()][-12:]
+    lines += [Text(f"  │ {line}", style="dim") for line in tail]
+    if stage.folder:
+        lines.append(Text(f"  notebook  {stage.folder}/notebook.ipynb"))
+        lines.append(Text(f"  log       stagebook logs {run} {stage.id}"))
+    return Group(*lines)
+
+
+def _in_cell(stage: StageRecord) -> str:
+    return f" in cell {stage.cell} of {stage.cells}" if stage.cause and stage.cell and stage.cells else ""
+
+
+def run_summary(history: RunHistory, now: float) -> Text:
+    """One line: how the run ended, how many stages did what, how long it took."""
+    started = history.started
+    assert started is not None
+    ended = history.ended
+    sign, style = SIGNS[history.status]
+    counts = [
+        f"{history.count(status)} {status}"
+        for status in Status
+        if status is not Status.PENDING and history.count(status)
+    ]
+    seconds = (ended.at if ended else now) - started.at
+    head = Text.assemble((f"{sign} {started.pipeline} {history.status}", style))
+    return head + Text(f" in {text.duration(seconds)}: {', '.join(counts) or 'nothing to do'}")
+
+
+def produced(history: RunHistory) -> RenderableType:
+    """The outputs of a run, a line each."""
+    table = _table("output", "size", "stage")
+    for stage in history.stages.values():
+        for output in stage.outputs.values():
+            if stage.status is Status.COMPLETED:
+                table.add_row(Text(plain(output["path"])), text.size(output.get("size")), Text(stage.id, style="dim"))
+    return table
+
+
+def runs_table(runs: Sequence[RunRecord], now: float) -> RenderableType:
+    """Runs, the newest first."""
+    table = _table("run", "pipeline", "status", "started", "time", "parameters")
+    for run in runs:
+        end = run.ended if run.ended is not None else now
+        table.add_row(
+            run.id,
+            Text(run.pipeline),
+            status_text(run.status),
+            text.when(run.started, now),
+            text.duration(end - run.started),
+            Text(plain(text.pairs(run.params)), style="dim"),
+        )
+    return table
+
+
+def status_table(
+    stages: Mapping[str, tuple[RunRecord, StageRecord] | None], now: float
+) -> RenderableType:
+    """Each stage with what last became of it; None for one that never ran."""
+    table = _table("stage", "status", "when", "time", "run", "")
+    for name, known in stages.items():
+        if known is None:
+            table.add_row(Text(name), Text("· never ran", style="dim"), "", "", "", "")
+            continue
+        run, stage = known
+        table.add_row(
+            Text(name),
+            status_text(stage.status),
+            text.when(stage.ended or stage.started or run.started, now),
+            text.duration(stage.seconds(now)),
+            Text(run.id, style="dim"),
+            _remark(stage),
+        )
+    return table

@@ -1,0 +1,71 @@
+"""Small things in words: durations, sizes, times, values."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from typing import Any
+
+
+def duration(seconds: float | None) -> str:
+    """`0.4 s`, `12 s`, `3m 05s`, `1h 02m`."""
+    if seconds is None:
+        return ""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}m {rest:02d}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h {minutes:02d}m"
+
+
+def size(count: int | None) -> str:
+    """`812 B`, `4.1 kB`, `12 MB`."""
+    if count is None:
+        return ""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.5 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 99.5 else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.0f} GB"
+
+
+def when(at: float | None, now: float) -> str:
+    """`just now`, `5 min ago`, `3 h ago`, then the date, in UTC."""
+    if at is None:
+        return ""
+    ago = now - at
+    if ago < 60:
+        return "just now"
+    if ago < 3600:
+        return f"{ago / 60:.0f} min ago"
+    if ago < 86400:
+        return f"{ago / 3600:.0f} h ago"
+    return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%d")
+
+
+def value(item: Any, limit: int = 60) -> str:
+    """A value in short: text as it is, numbers with four digits, the rest as JSON."""
+    if isinstance(item, float) and not isinstance(item, bool):
+        text = f"{item:.4g}"
+    elif isinstance(item, int) and not isinstance(item, bool):
+        text = f"{item:,}"
+    else:
+        text = item if isinstance(item, str) else json.dumps(item, default=str)
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def pairs(items: dict[str, Any] | Any, limit: int = 60) -> str:
+    """`a=1  b=2`, cut to `limit`."""
+    text = "  ".join(f"{name}={value(item, 30)}" for name, item in dict(items).items())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def plural(count: int, word: str) -> str:
+    """`1 stage`, `2 stages`."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
