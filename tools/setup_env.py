@@ -28,7 +28,7 @@ def main() -> int:
     if wanted not in EXTRAS:
         print(f"usage: {sys.argv[0]} {'|'.join(EXTRAS)}", file=sys.stderr)
         return 2
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file is run by whatever Python there is
         print(f"Stagebook needs Python 3.11 or newer; this is {sys.version.split()[0]}.", file=sys.stderr)
         return 2
     digest = _digest()

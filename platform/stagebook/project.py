@@ -1,8 +1,8 @@
 """A project: the composition root, and the public Python API.
 
-    project = Project.open()
-    plan = project.plan("flights", {"months": [1, 2]})
-    report = project.run("flights", {"months": [1, 2]})
+project = Project.open()
+plan = project.plan("flights", {"months": [1, 2]})
+report = project.run("flights", {"months": [1, 2]})
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ class Project:
             if (folder / FILE).is_file() or (folder / PIPELINES).is_dir() or _has_section(folder):
                 return cls(folder)
         msg = f"no project in {here} or above it"
-        raise ProjectNotFound(msg, hint="go to a folder with pipelines/, or make a project: stagebook init NAME")
+        raise ProjectNotFound(
+            msg, hint="go to a folder with pipelines/, or make a project: stagebook init NAME"
+        )
 
     @property
     def settings(self) -> Settings:
@@ -129,8 +131,14 @@ class Project:
         known = self.pipelines()
         if name is None:
             if len(known) != 1:
-                what = f"name one of the pipelines: {', '.join(known)}" if known else "there is no pipeline under pipelines/"
-                raise PipelineNotFound(what, hint="" if known else "make a project with one: stagebook init NAME")
+                what = (
+                    f"name one of the pipelines: {', '.join(known)}"
+                    if known
+                    else "there is no pipeline under pipelines/"
+                )
+                raise PipelineNotFound(
+                    what, hint="" if known else "make a project with one: stagebook init NAME"
+                )
             name = known[0]
         for suffix in _SUFFIXES:
             if name in known and (self.root / PIPELINES / f"{name}{suffix}").is_file():
@@ -152,7 +160,9 @@ class Project:
         try:
             text = (self.root / path).read_bytes()
         except OSError as error:
-            raise PipelineInvalid([Problem(path=path, message=f"cannot be read: {error.strerror}")]) from error
+            raise PipelineInvalid(
+                [Problem(path=path, message=f"cannot be read: {error.strerror}")]
+            ) from error
         return load_pipeline(text, path)
 
     def plan(
@@ -196,7 +206,7 @@ class Project:
 
     # -- runs -----------------------------------------------------------------------------------
 
-    def run(
+    def run(  # noqa: PLR0913 - the options of a run
         self,
         name: str | None = None,
         given: Given | None = None,
@@ -209,9 +219,7 @@ class Project:
     ) -> RunReport:
         """Plan and run a pipeline. Raises as `plan` and `running.run_plan` do."""
         plan = self.plan(name, given, selection)
-        return self.run_planned(
-            plan, jobs=jobs, keep_going=keep_going, listeners=listeners, engine=engine
-        )
+        return self.run_planned(plan, jobs=jobs, keep_going=keep_going, listeners=listeners, engine=engine)
 
     def run_planned(
         self,

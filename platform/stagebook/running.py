@@ -109,7 +109,7 @@ class Delivery:
         self._process.wait()
 
 
-def run_plan(
+def run_plan(  # noqa: PLR0913 - the parts that it is put together from
     plan: Plan,
     *,
     root: Path,
@@ -214,7 +214,9 @@ def _signals_cancel(runner: Runner, delivery: Delivery | None) -> Iterator[None]
         seen += 1
         if seen > 1 and delivery is not None:
             delivery.give_up()
-        runner.cancel("interrupted from the keyboard" if number == signal.SIGINT else "asked to end by SIGTERM")
+        runner.cancel(
+            "interrupted from the keyboard" if number == signal.SIGINT else "asked to end by SIGTERM"
+        )
 
     numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
     before = {number: signal.signal(number, handle) for number in numbers}

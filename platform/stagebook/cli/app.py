@@ -25,23 +25,40 @@ app = typer.Typer(
 
 Pipeline = Annotated[
     str | None,
-    typer.Argument(help="A name under pipelines/, or a path. May be left out where there is one.", show_default=False),
+    typer.Argument(
+        help="A name under pipelines/, or a path. May be left out where there is one.", show_default=False
+    ),
 ]
 Stages = Annotated[
     list[str] | None,
-    typer.Argument(help="Run these stages and what they depend on: names, instances or globs.", show_default=False),
+    typer.Argument(
+        help="Run these stages and what they depend on: names, instances or globs.", show_default=False
+    ),
 ]
 Params = Annotated[
     list[str] | None,
-    typer.Option("-p", "--param", metavar="NAME=VALUE", help="A parameter, as YAML: -p 'months=[1,2]'.", show_default=False),
+    typer.Option(
+        "-p",
+        "--param",
+        metavar="NAME=VALUE",
+        help="A parameter, as YAML: -p 'months=[1,2]'.",
+        show_default=False,
+    ),
 ]
 ParamsFile = Annotated[
     list[Path] | None,
-    typer.Option("--params-file", metavar="FILE", help="A YAML file of parameters; -p wins over it.", show_default=False),
+    typer.Option(
+        "--params-file",
+        metavar="FILE",
+        help="A YAML file of parameters; -p wins over it.",
+        show_default=False,
+    ),
 ]
 From = Annotated[
     list[str] | None,
-    typer.Option("--from", metavar="STAGE", help="Only this stage and all that depends on it.", show_default=False),
+    typer.Option(
+        "--from", metavar="STAGE", help="Only this stage and all that depends on it.", show_default=False
+    ),
 ]
 Only = Annotated[
     list[str] | None,
@@ -64,7 +81,13 @@ def _version(wanted: bool) -> None:
 def _main(
     directory: Annotated[
         Path | None,
-        typer.Option("-C", "--directory", metavar="FOLDER", help="Work in the project of this folder.", show_default=False),
+        typer.Option(
+            "-C",
+            "--directory",
+            metavar="FOLDER",
+            help="Work in the project of this folder.",
+            show_default=False,
+        ),
     ] = None,
     _show_version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -80,7 +103,9 @@ def _main(
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(help="Where to make the project; made if it is not there.")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(help="Where to make the project; made if it is not there.")
+    ] = Path(),
     as_json: Json = False,
 ) -> None:
     """Make a small working project: a pipeline of three notebooks, ready to run."""
@@ -90,7 +115,9 @@ def init(
 
 
 @app.command()
-def check(pipeline: Pipeline = None, params: Params = None, params_file: ParamsFile = None, as_json: Json = False) -> None:
+def check(
+    pipeline: Pipeline = None, params: Params = None, params_file: ParamsFile = None, as_json: Json = False
+) -> None:
     """Report every mistake of a pipeline (all pipelines if none is named), and run nothing."""
     from stagebook.cli.looking import check as command
 
@@ -126,7 +153,9 @@ def run(
     skip: Skip = None,
     jobs: Annotated[
         int | None,
-        typer.Option("-j", "--jobs", metavar="N", help="Stages at a time (default: the CPU count).", show_default=False),
+        typer.Option(
+            "-j", "--jobs", metavar="N", help="Stages at a time (default: the CPU count).", show_default=False
+        ),
     ] = None,
     keep_going: Annotated[
         bool, typer.Option("-k", "--keep-going", help="After a failure, go on with what does not need it.")
@@ -164,7 +193,9 @@ def runs(
 @app.command()
 def logs(
     run: Annotated[str, typer.Argument(help="A run, the beginning of its id, or 'latest'.")] = "latest",
-    stage: Annotated[str | None, typer.Argument(help="A stage; without it, what happened in the run.", show_default=False)] = None,
+    stage: Annotated[
+        str | None, typer.Argument(help="A stage; without it, what happened in the run.", show_default=False)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show what a stage printed, or the course of a run."""
@@ -183,7 +214,10 @@ def sync(as_json: Json = False) -> None:
 
 @app.command()
 def ui(
-    port: Annotated[int, typer.Option("--port", metavar="N", help="A port of this machine (0: a free one).", min=0, max=65535)] = 0,
+    port: Annotated[
+        int,
+        typer.Option("--port", metavar="N", help="A port of this machine (0: a free one).", min=0, max=65535),
+    ] = 0,
     open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -234,4 +268,3 @@ def _report(error: StagebookError, *, wants_json: bool) -> int:
     if error.hint:
         out.print(f"  {error.hint}")
     return error.exit_code
-

@@ -49,7 +49,12 @@ def run(request: Request, *, jobs: int | None, keep_going: bool, as_json: bool) 
     if not as_json:
         _say(out, project, request, report)
     else:
-        summary = {"type": "RunReport", "run": report.run, "status": report.status, "undelivered": report.undelivered}
+        summary = {
+            "type": "RunReport",
+            "run": report.run,
+            "status": report.status,
+            "undelivered": report.undelivered,
+        }
         sys.stdout.write(json.dumps(summary) + "\n")
     return EXIT_CODES.get(report.status, ExitCode.STAGE_FAILED)
 
@@ -81,7 +86,11 @@ class _LiveTable:
         self._history = RunHistory()
         self._out = out
         self._live = Live(
-            get_renderable=self._draw, console=out, refresh_per_second=5, transient=False, vertical_overflow="crop"
+            get_renderable=self._draw,
+            console=out,
+            refresh_per_second=5,
+            transient=False,
+            vertical_overflow="crop",
         )
         self._live.start()
 

@@ -27,7 +27,9 @@ def sync(*, as_json: bool) -> int:
     if as_json:
         write_json({"undelivered": left})
     elif left:
-        console().print(f"! MLflow at {project.tracking_uri} did not take {left} records; see .stagebook/mlflow.log")
+        console().print(
+            f"! MLflow at {project.tracking_uri} did not take {left} records; see .stagebook/mlflow.log"
+        )
     else:
         console().print("✓ MLflow has every record")
     return ExitCode.STAGE_FAILED if left else ExitCode.OK
@@ -105,10 +107,12 @@ def _is_taken(port: int) -> bool:
 def _answers(url: str, server: subprocess.Popen[bytes]) -> bool:
     limit = time.monotonic() + START_LIMIT
     while server.poll() is None and time.monotonic() < limit:
-        with contextlib.suppress(urllib.error.URLError, OSError):
-            with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310 - our own loopback
-                if answer.status == 200:
-                    return True
+        with (
+            contextlib.suppress(urllib.error.URLError, OSError),
+            urllib.request.urlopen(f"{url}/health", timeout=5) as answer,  # noqa: S310 - our own loopback
+        ):
+            if answer.status == 200:
+                return True
         time.sleep(0.1)
     return False
 

@@ -275,11 +275,7 @@ class _Builder:
 
 def _integer(text: str, node: Any) -> int:
     try:
-        if text.startswith("0o"):
-            return int(text[2:], 8)
-        if text.startswith("0x"):
-            return int(text[2:], 16)
-        return int(text)
+        return int(text, 0) if text.startswith(("0o", "0x")) else int(text)
     except ValueError:
         msg = "not a number that fits"
         raise _Refused(msg, node.start_mark) from None

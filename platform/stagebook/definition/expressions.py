@@ -131,7 +131,7 @@ def _take(text: str, start: int) -> tuple[Expression, int]:
     fault = "it is empty"
     end = text.find("}", start)
     if end < 0:
-        msg = f"'{text[start - 2:]}' has no closing brace"
+        msg = f"'{text[start - 2 :]}' has no closing brace"
         raise ExpressionError(msg)
     first = text[start:end]
     while end >= 0 and end - start <= MAX_LENGTH:
@@ -246,7 +246,7 @@ def _bounded(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _eval(node: ast.expr, scope: Mapping[str, Any]) -> Any:  # noqa: C901, PLR0911, PLR0912 - one case a node
+def _eval(node: ast.expr, scope: Mapping[str, Any]) -> Any:  # noqa: C901, PLR0912 - one case a node
     match node:
         case ast.Constant(value=value):
             return value
@@ -324,9 +324,7 @@ def _boolean(op: ast.boolop, values: list[ast.expr], scope: Mapping[str, Any]) -
     return result
 
 
-def _compare(
-    left: ast.expr, ops: list[ast.cmpop], rights: list[ast.expr], scope: Mapping[str, Any]
-) -> bool:
+def _compare(left: ast.expr, ops: list[ast.cmpop], rights: list[ast.expr], scope: Mapping[str, Any]) -> bool:
     held = _eval(left, scope)
     for op, right in zip(ops, rights, strict=True):
         other = _eval(right, scope)

@@ -85,9 +85,7 @@ class _Loader:
 
     def report(self, location: Location, message: str, hint: str = "") -> None:
         line, column = find_place(self.places, location)
-        self.problems.append(
-            Problem(path=self.path, line=line, column=column, message=message, hint=hint)
-        )
+        self.problems.append(Problem(path=self.path, line=line, column=column, message=message, hint=hint))
 
     def report_all(self, mistakes: Iterable[tuple[Location, str, str]], base: Location = ()) -> None:
         for location, message, hint in mistakes:
@@ -132,7 +130,8 @@ class _Loader:
         kept = {
             key: value
             for key, value in (data if isinstance(data, dict) else {}).items()
-            if key in PipelineFile.model_fields and not any(where[0] == key for where, _, _ in mistakes if where)
+            if key in PipelineFile.model_fields
+            and not any(where[0] == key for where, _, _ in mistakes if where)
         }
         kept.setdefault("stages", {})
         again, _ = read_model(PipelineFile, kept)
@@ -323,7 +322,9 @@ class _Loader:
             raise ExpressionError(msg, did_you_mean(names[0], known))
         if root == "env" and _SECRET.search(names[0]):
             msg = f"'{text}' looks like a secret, and values of a pipeline are kept in its records"
-            raise ExpressionError(msg, f"read os.environ['{names[0]}'] in the notebook: stages see the environment")
+            raise ExpressionError(
+                msg, f"read os.environ['{names[0]}'] in the notebook: stages see the environment"
+            )
         if root == "stages" and (len(names) < 3 or names[1] != "scraps"):
             msg = f"'{text}' names no scrap"
             raise ExpressionError(msg, f"write stages.{names[0]}.scraps.NAME")

@@ -67,7 +67,9 @@ def bind_params(
         else:
             values[name] = param.default
             if param.required:
-                problems.append(_problem(f"'{name}' has no default and was not given", f"-p {name}=…", source))
+                problems.append(
+                    _problem(f"'{name}' has no default and was not given", f"-p {name}=…", source)
+                )
     return values, problems
 
 

@@ -29,11 +29,13 @@ def convert(script: Path, target: Path) -> None:
     """
     try:
         text = script.read_text(encoding="utf-8")
-        notebook = jupytext.reads(text, fmt=f"{script.suffix[1:]}:{'percent' if script.suffix == '.py' else 'markdown'}")
+        notebook = jupytext.reads(
+            text, fmt=f"{script.suffix[1:]}:{'percent' if script.suffix == '.py' else 'markdown'}"
+        )
     except (OSError, UnicodeDecodeError) as error:
         msg = f"cannot be read: {error}"
         raise NotebookUnreadable(msg) from error
-    except Exception as error:  # noqa: BLE001 - jupytext raises what its parsers raise
+    except Exception as error:
         msg = f"is not a notebook script: {error}"
         raise NotebookUnreadable(msg, "start its cells with '# %%'") from error
     spec = notebook.metadata.setdefault("kernelspec", {})

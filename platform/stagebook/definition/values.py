@@ -184,30 +184,34 @@ def accept(wanted: Type, value: Value) -> Value:
     match wanted.kind:
         case "Any":
             return value
-        case "None" if value is None:
-            return None
-        case "bool" if isinstance(value, bool):
-            return value
-        case "int" if isinstance(value, int) and not isinstance(value, bool):
-            return value
-        case "float" if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
-        case "str" | "Path" if isinstance(value, str):
-            return value
-        case "date" | "datetime" if isinstance(value, str):
-            return _accept_time(wanted.kind, value)
-        case "Literal":
-            for choice in wanted.choices:
-                if choice == value and type(choice) is type(value):
-                    return value
+        case "union":
+            return _accept_union(wanted, value)
         case "list" | "tuple" if isinstance(value, list | tuple):
             return [accept(wanted.args[0], item) for item in value]
         case "dict" if isinstance(value, Mapping):
             return {str(key): accept(wanted.args[1], item) for key, item in value.items()}
-        case "union":
-            return _accept_union(wanted, value)
+        case "date" | "datetime" if isinstance(value, str):
+            return _accept_time(wanted.kind, value)
+        case "float" if isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+        case "Literal":
+            fits = any(choice == value and type(choice) is type(value) for choice in wanted.choices)
+        case kind:
+            fits = type(value) is _SIMPLE.get(kind)
+    if fits:
+        return value
     msg = f"expected {wanted}, got {describe(value)}"
     raise ValueMismatch(msg)
+
+
+_SIMPLE: Mapping[str, type] = {
+    "None": type(None),
+    "bool": bool,
+    "int": int,
+    "float": float,
+    "str": str,
+    "Path": str,
+}
 
 
 def _accept_time(kind: str, value: str) -> str:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import IO
 
 from stagebook.events import Cause
-from stagebook.system import processes
 from stagebook.execution.attempt import (
     ATTEMPT_FILE,
     MARKER,
@@ -27,6 +26,7 @@ from stagebook.execution.attempt import (
     Result,
 )
 from stagebook.execution.engine import Ended, Progress, Report
+from stagebook.system import processes
 from stagebook.system.files import write_whole
 
 BACKSTOP = 15.0  # seconds after a worker's own timeout until it is ended from outside
@@ -59,7 +59,12 @@ class LocalEngine:
     def start(self, attempt: Attempt) -> None:
         """Begin an attempt in a new process."""
         folder = Path(attempt.folder)
-        environment = {**os.environ, **attempt.env, MARKER: attempt.marker, "STAGEBOOK_PARENT": str(os.getpid())}
+        environment = {
+            **os.environ,
+            **attempt.env,
+            MARKER: attempt.marker,
+            "STAGEBOOK_PARENT": str(os.getpid()),
+        }
         try:
             path = folder / ATTEMPT_FILE
             write_whole(path, json.dumps(attempt.to_json(), indent=1).encode())
@@ -199,7 +204,9 @@ class LocalEngine:
             return Result(cause=Cause.CANCELLED, message="cancelled; it had to be killed", seconds=seconds)
         if child.cause is Cause.TIMEOUT:
             limit = child.attempt.timeout
-            return Result(cause=Cause.TIMEOUT, message=f"not done after {limit:g} s, and killed", seconds=seconds)
+            return Result(
+                cause=Cause.TIMEOUT, message=f"not done after {limit:g} s, and killed", seconds=seconds
+            )
         how = f"was killed by {processes.signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
         message = f"the process of the stage {how}; see {WORKER_LOG_FILE} in its folder"
         if code == -signal.SIGKILL:

@@ -33,7 +33,7 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 @contextlib.contextmanager
 def _without_engines_of_others() -> Iterator[None]:
-    """papermill imports every engine that is installed, and ploomber-engine's imports matplotlib.
+    """Papermill imports every engine that is installed, and ploomber-engine's imports matplotlib.
     Only the engine below is used here, so none is offered to it while it is imported."""
     import entrypoints  # noqa: PLC0415
 
@@ -142,7 +142,7 @@ class _Engine(papermill.engines.Engine):  # type: ignore[misc]
         """Hand the notebook to the session. What goes back is empty: papermill would look through
         it for errors, and take those of cells tagged `raises-exception` for failures."""
         kwargs["session"].execute(nb, kernel_name)
-        return nbformat.v4.new_notebook()
+        return _node(nbformat=4, nbformat_minor=5, metadata={}, cells=[])
 
 
 papermill.engines.papermill_engines.register(ENGINE, _Engine)
@@ -176,7 +176,7 @@ def execute(task: Task, emit: Emit, stop: Stop) -> Outcome:
         )
     except StageFailure as error:
         return session.outcome(Cause(error.cause), error.message)
-    except Exception as error:  # noqa: BLE001 - a fault of ours or of a library must not look like success
+    except Exception as error:
         logging.getLogger(__name__).exception("the notebook could not be executed")
         return session.outcome(Cause.INTERNAL, f"{type(error).__name__}: {error}")
     return session.outcome(None, "")
@@ -335,7 +335,7 @@ class _Session:
                 client.nb.metadata["language_info"] = reply["content"]["language_info"]
 
         starting = asyncio.ensure_future(begin())
-        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await _first(starting, stopping)
         if not starting.done():
             starting.cancel()
             await asyncio.wait({starting})
@@ -372,7 +372,7 @@ class _Session:
         self.emit({"kind": "cell_started", "cell": self.cell, "cells": self.cells})
         self.saver.save_sometimes(client.nb)
         running = asyncio.ensure_future(client.async_execute_cell(cell, at))
-        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await _first(running, stopping)
         if not running.done():
             await self._interrupt(client, running)
         error = _error_of(running)
@@ -458,7 +458,7 @@ class _Session:
             self.saver.save_sometimes(self.notebook)
 
     def _reset(self, notebook: NotebookNode, kernel: str) -> None:
-        meta = notebook.metadata.setdefault("papermill", nbformat.NotebookNode())
+        meta = notebook.metadata.setdefault("papermill", _node())
         meta.update(
             input_path=self.task.shown_as,
             output_path=None,
@@ -470,7 +470,7 @@ class _Session:
         meta["parameters"] = json.loads(json.dumps(dict(self.task.values)))
         notebook.metadata.kernelspec["name"] = kernel
         for cell in notebook.cells:
-            cell.metadata["papermill"] = nbformat.NotebookNode(
+            cell.metadata["papermill"] = _node(
                 exception=None,
                 start_time=None,
                 end_time=None,
@@ -482,6 +482,14 @@ class _Session:
                 cell.execution_count = None
 
 
+def _node(**values: Any) -> NotebookNode:
+    return NotebookNode(values)  # type: ignore[no-untyped-call]
+
+
+async def _first(*futures: asyncio.Future[Any]) -> None:
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+
 def _executes(cell: NotebookNode) -> bool:
     return bool(cell.cell_type == "code" and cell.source.strip())
 
@@ -491,7 +499,11 @@ def _error_of(running: asyncio.Future[Any]) -> BaseException | None:
         return asyncio.CancelledError()
     error = running.exception()
     # Control signals of nbclient other than a failed cell do not come out of execute_cell.
-    return DeadKernelError("Kernel died") if isinstance(error, CellControlSignal) and not isinstance(error, CellExecutionError) else error
+    return (
+        DeadKernelError("Kernel died")
+        if isinstance(error, CellControlSignal) and not isinstance(error, CellExecutionError)
+        else error
+    )
 
 
 def _traceback(cell: NotebookNode) -> str:

@@ -184,9 +184,7 @@ class RunState:
                         self._offer(follower, out)
             elif status is not Status.CANCELLED:
                 blocked = f"needs {first}, which failed"
-                todo += [
-                    (after, Status.BLOCKED, blocked) for after in reversed(self._followers[name])
-                ]
+                todo += [(after, Status.BLOCKED, blocked) for after in reversed(self._followers[name])]
 
     def _stop(self, failed: str, out: list[Instruction]) -> None:
         """Fail-fast: nothing new starts; what runs goes on to its end, since its result is good."""

@@ -64,7 +64,7 @@ Prepare = Callable[[PlannedStage, int], Mapping[str, str] | None]
 class Runner:
     """Runs one plan on one engine. `run` may be called once; `cancel` from any thread or signal."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that a run is put together from
         self,
         plan: Plan,
         engine: Engine,
@@ -109,21 +109,23 @@ class Runner:
         """Run to the end; the final status. The engine is closed afterwards."""
         try:
             self._queue += self._state.begin()
-            while self._status is None:
-                self._look_for_stop()
-                while self._queue:
-                    self._do(self._queue.popleft())
-                self._start_prepared()
-                self._flush()
-                if self._status is not None:
-                    break
+            while (status := self._step()) is None:
                 for report in self._engine.wait(self._timeout()):
                     self._take(report)
                 self._release_due()
-            return self._status
+            return status
         finally:
             self._engine.close()
             self._flush()
+
+    def _step(self) -> Status | None:
+        """Do all that is to be done now; the final status, once there is one."""
+        self._look_for_stop()
+        while self._queue:
+            self._do(self._queue.popleft())
+        self._start_prepared()
+        self._flush()
+        return self._status
 
     # -- instructions ---------------------------------------------------------------------------
 
@@ -150,7 +152,9 @@ class Runner:
         try:
             params = self._resolve(stage)
         except StageFailure as error:
-            self._note(AttemptStarted, stage=stage.id, attempt=number, folder=shown, params=dict(stage.params))
+            self._note(
+                AttemptStarted, stage=stage.id, attempt=number, folder=shown, params=dict(stage.params)
+            )
             self._end(stage, number, Result(cause=Cause(error.cause), message=error.message))
             return
         self._note(AttemptStarted, stage=stage.id, attempt=number, folder=shown, params=params)
@@ -260,7 +264,7 @@ class Runner:
 
     def _progress(self, report: Progress) -> None:
         data = report.data
-        common = {"stage": report.stage, "attempt": report.attempt}
+        common: dict[str, Any] = {"stage": report.stage, "attempt": report.attempt}
         if data.get("kind") == "cell_started":
             event: Event = CellStarted(
                 run=self._options.run_id, at=report.at, cell=data["cell"], cells=data["cells"], **common

@@ -27,9 +27,7 @@ def prepare(root: Path, slots: Mapping[str, OutputSlot]) -> None:
 
 def missing(root: Path, slots: Mapping[str, OutputSlot]) -> list[str]:
     """The names of the declared outputs that were not written."""
-    return [
-        name for name, slot in slots.items() if slot.kind == "file" and not (root / slot.staged).exists()
-    ]
+    return [name for name, slot in slots.items() if slot.kind == "file" and not (root / slot.staged).exists()]
 
 
 def publish(root: Path, slots: Mapping[str, OutputSlot]) -> None:

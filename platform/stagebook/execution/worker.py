@@ -26,10 +26,10 @@ from stagebook.execution.attempt import (
     Attempt,
     Result,
 )
-from stagebook.system.files import describe_path, write_whole
 from stagebook.execution.notebooks import Outcome, Stop, Task, execute
 from stagebook.execution.scraps import read_scraps
 from stagebook.system import processes
+from stagebook.system.files import describe_path, write_whole
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -129,7 +129,9 @@ def _result(attempt: Attempt, outcome: Outcome, began: float) -> Result:
                 for name, slot in attempt.outputs.items()
             }
             inputs = {
-                name: [_describe_input(root, path) for path in (value if isinstance(value, list) else [value])]
+                name: [
+                    _describe_input(root, path) for path in (value if isinstance(value, list) else [value])
+                ]
                 for name, value in attempt.inputs.items()
             }
     except OSError as error:

@@ -18,7 +18,7 @@ class Project(expand.Files, Notebooks, Protocol):
     """What planning asks of the project on disk."""
 
 
-def build_plan(
+def build_plan(  # noqa: PLR0913 - the parts that it is put together from
     pipeline: Pipeline,
     params: Mapping[str, Value],
     project: Project,
@@ -157,7 +157,9 @@ def _missing(
             for path, source in zip(item.paths, item.sources, strict=False):
                 if source in chosen:
                     continue
-                external = any(o.kind == "external" and o.path == path for o in instances[source].outputs.values())
+                external = any(
+                    o.kind == "external" and o.path == path for o in instances[source].outputs.values()
+                )
                 if not external and not project.exists(path):
                     problems.append(
                         pipeline.problem(

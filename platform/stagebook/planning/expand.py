@@ -120,7 +120,10 @@ class Expansion:
         for values in axes.values():
             count *= len(values)
         if count + len(self.instances) > MAX_INSTANCES:
-            self.report(("stages", stage.name, "matrix"), f"the matrix makes {count:,} points; the limit is {MAX_INSTANCES:,}")
+            self.report(
+                ("stages", stage.name, "matrix"),
+                f"the matrix makes {count:,} points; the limit is {MAX_INSTANCES:,}",
+            )
             return None
         return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
 
@@ -242,7 +245,11 @@ class Expansion:
                     self.report(location, f"no stage instance '{wanted}'", did_you_mean(wanted, known))
                 return None
             instances = [self.instances[wanted]]
-        made = [(instance.outputs[output].path, instance.id) for instance in instances if output in instance.outputs]
+        made = [
+            (instance.outputs[output].path, instance.id)
+            for instance in instances
+            if output in instance.outputs
+        ]
         if not made or len(made) != len(instances):
             return None  # what is wrong there is reported there
         many = bool(stage.matrix) and point is None
@@ -265,11 +272,15 @@ class Expansion:
         if self.files.exists(path):
             return [path], [], False
         if looks_like_reference:
-            stage_name = text.split(".", maxsplit=1)[0].split("@")[0]
+            stage_name = text.split(".", maxsplit=1)[0].split("@", maxsplit=1)[0]
             hint = did_you_mean(stage_name, self.pipeline.stages)
             self.report(location, f"unknown reference '{text}': there is no stage '{stage_name}'", hint)
         else:
-            self.report(location, f"input '{name}': there is no file '{path}'", "check the path, or make it an output of a stage")
+            self.report(
+                location,
+                f"input '{name}': there is no file '{path}'",
+                "check the path, or make it an output of a stage",
+            )
         return None
 
 

@@ -21,12 +21,12 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("PLOOMBER_STATS_ENABLED", "false")
 
-import filelock  # noqa: E402
+import filelock
 
-from stagebook.events import Event  # noqa: E402
-from stagebook.record.journal import Journal  # noqa: E402
-from stagebook.record.tracking import CONSUMER, Tracker, is_permanent  # noqa: E402
-from stagebook.system.processes import die_with_parent  # noqa: E402
+from stagebook.events import Event
+from stagebook.record.journal import Journal
+from stagebook.record.tracking import CONSUMER, Tracker, is_permanent
+from stagebook.system.processes import die_with_parent
 
 POLL = 0.2  # seconds between looks at the journal
 TRIES = 3

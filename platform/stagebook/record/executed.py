@@ -11,9 +11,7 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 from nbconvert.exporters import HTMLExporter  # noqa: E402
 
 # What a notebook printed is untrusted: the page may show it, and may run and fetch nothing.
-_POLICY = (
-    "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; media-src data:"
-)
+_POLICY = "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; media-src data:"
 
 
 def write_html(notebook: Path, target: Path) -> None:

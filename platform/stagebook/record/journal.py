@@ -146,7 +146,15 @@ class Journal:
             params = json.dumps(dict(event.plan.get("params", {})))
             self._db.execute(
                 "INSERT INTO runs VALUES (?, ?, ?, '', ?, NULL, ?, ?, ?)",
-                (event.run, event.pipeline, Status.RUNNING, event.at, params, json.dumps(dict(event.origin)), seq),
+                (
+                    event.run,
+                    event.pipeline,
+                    Status.RUNNING,
+                    event.at,
+                    params,
+                    json.dumps(dict(event.origin)),
+                    seq,
+                ),
             )
         elif isinstance(event, RunEnded):
             self._db.execute(

@@ -235,9 +235,7 @@ class Tracker:
                 self._experiments[name] = found.experiment_id
         return self._experiments[name]
 
-    def _open(
-        self, key: str, experiment: str, name: str, at: float, tags: Mapping[str, str]
-    ) -> str:
+    def _open(self, key: str, experiment: str, name: str, at: float, tags: Mapping[str, str]) -> str:
         """Create the MLflow run of a key, or find the one that a crash left without a note."""
         known = self._journal.tracked(key)
         if known is not None:
@@ -245,7 +243,7 @@ class Tracker:
         query = f"tags.`stagebook.key` = '{key}'"
         found = self._client.search_runs([experiment], query, max_results=1)
         if found:
-            run = found[0].info.run_id
+            run: str = found[0].info.run_id
         else:
             run = self._client.create_run(
                 experiment, start_time=round(at * 1000), tags=dict(tags), run_name=name
@@ -258,7 +256,9 @@ class Tracker:
         self._client.set_terminated(run, _STATUS[status], end_time=round(at * 1000))
 
     def _log_params(self, run: str, params: Mapping[str, Any]) -> None:
-        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in params.items()}
+        texts = {
+            name: value if isinstance(value, str) else json.dumps(value) for name, value in params.items()
+        }
         entries = [Param(_fit(name), text[:MAX_PARAM]) for name, text in texts.items()]
         self._log(run, params=entries)
         if any(len(text) > MAX_PARAM for text in texts.values()):
@@ -278,7 +278,12 @@ class Tracker:
 
 def is_permanent(error: Exception) -> bool:
     """Whether MLflow refuses a thing for good, so that asking again is of no use."""
-    refused = {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_STATE"}
+    refused = {
+        "INVALID_PARAMETER_VALUE",
+        "RESOURCE_DOES_NOT_EXIST",
+        "RESOURCE_ALREADY_EXISTS",
+        "INVALID_STATE",
+    }
     return isinstance(error, MlflowException) and error.error_code in refused
 
 

@@ -42,7 +42,9 @@ def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column in columns:
         right = column in {"time", "tries"}
-        table.add_column(column, justify="right" if right else "left", no_wrap=column in {"stage", "time", "run"})
+        table.add_column(
+            column, justify="right" if right else "left", no_wrap=column in {"stage", "time", "run"}
+        )
     return table
 
 
@@ -75,9 +77,7 @@ def plan_table(plan: Plan) -> RenderableType:
             Text(stage.notebook),
             Text(text.pairs(shown), style="dim"),
         )
-    counts = ", ".join(
-        f"{plan.count(decision)} {decision}" for decision in Decision if plan.count(decision)
-    )
+    counts = ", ".join(f"{plan.count(decision)} {decision}" for decision in Decision if plan.count(decision))
     head = Text.assemble((plan.pipeline, "bold"), f"  {text.plural(len(plan.stages), 'stage')}: {counts}")
     return Group(head, Text(text.pairs(plan.params, 100), style="dim"), table)
 
@@ -172,7 +172,9 @@ def produced(history: RunHistory) -> RenderableType:
     for stage in history.stages.values():
         for output in stage.outputs.values():
             if stage.status is Status.COMPLETED:
-                table.add_row(Text(plain(output["path"])), text.size(output.get("size")), Text(stage.id, style="dim"))
+                table.add_row(
+                    Text(plain(output["path"])), text.size(output.get("size")), Text(stage.id, style="dim")
+                )
     return table
 
 
@@ -192,9 +194,7 @@ def runs_table(runs: Sequence[RunRecord], now: float) -> RenderableType:
     return table
 
 
-def status_table(
-    stages: Mapping[str, tuple[RunRecord, StageRecord] | None], now: float
-) -> RenderableType:
+def status_table(stages: Mapping[str, tuple[RunRecord, StageRecord] | None], now: float) -> RenderableType:
     """Each stage with what last became of it; None for one that never ran."""
     table = _table("stage", "status", "when", "time", "run", "")
     for name, known in stages.items():

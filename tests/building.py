@@ -1,0 +1,99 @@
+"""Building projects for tests: notebooks from cells, pipelines from YAML."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from stagebook.definition.loader import load_pipeline
+from stagebook.errors import PipelineInvalid, Problem
+from stagebook.planning.plan import Plan
+from stagebook.project import Given, Project
+
+
+def notebook_data(*cells: str, params: str | None = None, kernel: str = "python3") -> dict[str, Any]:
+    """A notebook as plain data: a parameters cell if `params` is given, then code cells. A cell
+    that starts with `#md` is markdown, one that starts with `#tag NAME` has that tag."""
+    made = []
+    if params is not None:
+        made.append(_cell("code", textwrap.dedent(params).strip(), ["parameters"], 0))
+    for at, source in enumerate(cells, start=1):
+        text = textwrap.dedent(source).strip()
+        if text.startswith("#md"):
+            made.append(_cell("markdown", text[3:].strip(), [], at))
+        elif text.startswith("#tag "):
+            tag, _, text = text[5:].partition("\n")
+            made.append(_cell("code", text, [tag.strip()], at))
+        else:
+            made.append(_cell("code", text, [], at))
+    spec = {"name": kernel, "display_name": kernel, "language": "python"}
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": spec}, "cells": made}
+
+
+def _cell(kind: str, source: str, tags: list[str], at: int) -> dict[str, Any]:
+    cell: dict[str, Any] = {
+        "cell_type": kind,
+        "id": f"cell-{at}",
+        "metadata": {"tags": tags} if tags else {},
+        "source": source,
+    }
+    if kind == "code":
+        cell |= {"outputs": [], "execution_count": None}
+    return cell
+
+
+class ProjectBuilder:
+    """Writes the files of a project."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def notebook(self, name: str, *cells: str, params: str | None = None, kernel: str = "python3") -> str:
+        """Write `notebooks/NAME.ipynb`; its path."""
+        path = f"notebooks/{name}.ipynb"
+        data = notebook_data(*cells, params=params, kernel=kernel)
+        self.file(path, json.dumps(data, indent=1))
+        return path
+
+    def pipeline(self, text: str, name: str = "p") -> str:
+        """Write `pipelines/NAME.yaml`; its path."""
+        path = f"pipelines/{name}.yaml"
+        self.file(path, textwrap.dedent(text).lstrip("\n"))
+        return path
+
+    def file(self, path: str, text: str | bytes = "") -> Path:
+        """Write any file of the project."""
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(text.encode() if isinstance(text, str) else text)
+        return target
+
+    @property
+    def project(self) -> Project:
+        """The project, opened anew."""
+        return Project.open(self.root)
+
+    def plan(self, *pairs: str, name: str = "p", **values: Any) -> Plan:
+        """The plan of a pipeline with these parameters."""
+        return self.project.plan(name, Given(pairs=pairs, values=values))
+
+    def problems(self, text: str | None = None, *pairs: str, name: str = "p") -> list[Problem]:
+        """All problems of a pipeline, sorted by place; empty if it has none."""
+        if text is not None:
+            self.pipeline(text, name)
+        try:
+            self.plan(*pairs, name=name)
+        except PipelineInvalid as error:
+            return list(error.problems)
+        return []
+
+    def screen(self, text: str | None = None, *pairs: str, name: str = "p") -> str:
+        """All problems as a person reads them."""
+        return "\n".join(str(problem) for problem in self.problems(text, *pairs, name=name))
+
+
+def load(text: str, path: str = "pipelines/p.yaml") -> Any:
+    """Load a pipeline from text alone."""
+    return load_pipeline(textwrap.dedent(text).lstrip("\n"), path)

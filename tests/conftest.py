@@ -1,0 +1,24 @@
+"""Fixtures of all tests. Everything real by default; fakes are in `fakes`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from building import ProjectBuilder
+
+# The processes that tests start inherit these.
+os.environ.setdefault("PLOOMBER_STATS_ENABLED", "false")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+@pytest.fixture
+def builder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProjectBuilder]:
+    """An empty project in a folder of its own, which is the working directory."""
+    root = tmp_path / "project"
+    root.mkdir()
+    monkeypatch.chdir(root)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    yield ProjectBuilder(root)
