@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.definition.loader import load_pipeline
+from stagebook.events import Event
 from stagebook.errors import PipelineInvalid, Problem
 from stagebook.planning.plan import Plan
 from stagebook.project import Given, Project
@@ -49,6 +50,12 @@ class ProjectBuilder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._opened: list[Project] = []
+
+    def close(self) -> None:
+        """Close all projects that were opened."""
+        for project in self._opened:
+            project.close()
 
     def notebook(self, name: str, *cells: str, params: str | None = None, kernel: str = "python3") -> str:
         """Write `notebooks/NAME.ipynb`; its path."""
@@ -70,10 +77,34 @@ class ProjectBuilder:
         target.write_bytes(text.encode() if isinstance(text, str) else text)
         return target
 
+    def without_tracking(self) -> None:
+        """Switch MLflow off, for tests that are not about it."""
+        self.file("stagebook.toml", "[tracking]\nenabled = false\n")
+
+    def events(self, run: str) -> list[Event]:
+        """The events of a run, from the journal."""
+        return [event for _, event in self.project.journal.events(run)]
+
+    def executed(self, run: str, stage: str, attempt: int = 1) -> dict[str, Any]:
+        """The executed notebook of an attempt."""
+        path = self.root / f".stagebook/runs/{run}/{stage}/{attempt}/notebook.ipynb"
+        data: dict[str, Any] = json.loads(path.read_text())
+        return data
+
+    def cell_statuses(self, run: str, stage: str, attempt: int = 1) -> list[str]:
+        """The statuses of the code cells of an attempt, without the injected one."""
+        return [
+            cell["metadata"]["papermill"]["status"]
+            for cell in self.executed(run, stage, attempt)["cells"]
+            if "injected-parameters" not in cell["metadata"].get("tags", [])
+        ]
+
     @property
     def project(self) -> Project:
         """The project, opened anew."""
-        return Project.open(self.root)
+        project = Project.open(self.root)
+        self._opened.append(project)
+        return project
 
     def plan(self, *pairs: str, name: str = "p", **values: Any) -> Plan:
         """The plan of a pipeline with these parameters."""

@@ -21,4 +21,6 @@ def builder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
     root.mkdir()
     monkeypatch.chdir(root)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    yield ProjectBuilder(root)
+    made = ProjectBuilder(root)
+    yield made
+    made.close()

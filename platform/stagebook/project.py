@@ -14,6 +14,7 @@ import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 from stagebook.definition.loader import Loaded, load_pipeline
 from stagebook.definition.overrides import bind_params, parse_file, parse_pairs
@@ -63,6 +64,18 @@ class Project:
         self._clock = clock
         self._journal: Journal | None = None
         self._settings: Settings | None = None
+
+    def close(self) -> None:
+        """Close the journal. A project may also be used in a `with` statement."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     @classmethod
     def open(cls, start: Path | str | None = None) -> Project:

@@ -231,11 +231,9 @@ def run_app() -> int:
     """Run the command that the arguments name; the exit code."""
     wants_json = "--json" in sys.argv[1:]
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)  # a command that raised typer.Exit returns its code here
     except StagebookError as error:
         return _report(error, wants_json=wants_json)
-    except typer.Exit as ended:
-        return int(ended.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
@@ -248,7 +246,7 @@ def run_app() -> int:
             raise
         show()
         return ExitCode.USAGE
-    return ExitCode.OK
+    return code if isinstance(code, int) else ExitCode.OK
 
 
 def _report(error: StagebookError, *, wants_json: bool) -> int:

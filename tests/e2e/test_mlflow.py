@@ -1,0 +1,243 @@
+"""MLflow holds what the run produced: read back through its own API."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from building import ProjectBuilder
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from stagebook.events import Status
+from stagebook.project import Given
+from stagebook.running import RunReport
+
+pytestmark = [pytest.mark.kernel, pytest.mark.e2e, pytest.mark.filterwarnings("default")]
+
+GLUE = """
+from IPython.display import display
+def glue(name, data, encoder="json"):
+    payload = {"name": name, "data": data, "encoder": encoder, "version": 1}
+    display({f"application/scrapbook.scrap.{encoder}+json": payload}, raw=True)
+"""
+
+
+def client(builder: ProjectBuilder) -> MlflowClient:
+    return MlflowClient(tracking_uri=f"sqlite:///{builder.root}/mlflow.db")
+
+
+def runs_of(builder: ProjectBuilder, report: RunReport) -> tuple[Run, dict[str, Run]]:
+    """The parent run in MLflow, and its children by their names."""
+    api = client(builder)
+    experiment = api.get_experiment_by_name("p")
+    found = api.search_runs([experiment.experiment_id], f"tags.`stagebook.run_id` = '{report.run}'")
+    (parent,) = [run for run in found if run.data.tags["stagebook.kind"] == "run"]
+    children = [run for run in found if run.data.tags["stagebook.kind"] == "stage"]
+    assert all(run.data.tags["mlflow.parentRunId"] == parent.info.run_id for run in children)
+    names = [run.info.run_name for run in children]
+    assert len(names) == len(set(names)), "a stage was recorded twice"
+    return parent, {run.info.run_name: run for run in children}
+
+
+def artifacts(builder: ProjectBuilder, run: Run, path: str | None = None) -> set[str]:
+    return {item.path for item in client(builder).list_artifacts(run.info.run_id, path)}
+
+
+def small(builder: ProjectBuilder) -> None:
+    builder.notebook(
+        "make",
+        GLUE,
+        "open(out, 'w').write('x' * n)\nprint('made', n)",
+        'glue("rows", n)\nglue("word", "hello", "text")\nglue("odd", float("inf"))\nglue("deep", {"a": [1]})',
+        params='n: int = 1\nout = "out.txt"',
+    )
+    builder.notebook(
+        "use", GLUE, "glue('total', sum(len(open(p).read()) for p in parts))", params="parts: list[str] = []"
+    )
+    builder.pipeline("""
+        params: {ns: [1, 2], note: plain}
+        stages:
+          make:
+            notebook: notebooks/make.ipynb
+            matrix: {n: "${params.ns}"}
+            params: {n: "${matrix.n}"}
+            outputs: {out: "data/${matrix.n}.txt"}
+          use: {notebook: notebooks/use.ipynb, inputs: {parts: make.out}}
+    """)
+
+
+def test_mlflow_holds_what_a_run_produced(builder: ProjectBuilder) -> None:
+    small(builder)
+    report = builder.project.run("p", Given(values={"ns": [3, 5]}))
+    assert (report.status, report.undelivered) == (Status.COMPLETED, 0)
+    parent, children = runs_of(builder, report)
+    history = report.history
+
+    assert parent.info.run_name == report.run
+    assert parent.info.status == "FINISHED"
+    assert parent.data.params == {"ns": "[3, 5]", "note": "plain"}
+    assert set(children) == set(history.stages) == {"make@3", "make@5", "use"}
+    assert all(run.info.status == "FINISHED" for run in children.values())
+    for name, run in children.items():
+        stage = history.stages[name]
+        assert run.data.tags["stagebook.status"] == str(stage.status)
+        assert run.data.params == {key: json.dumps(value) for key, value in stage.params.items()}
+        assert run.info.start_time == round((stage.started or 0) * 1000)
+        assert run.info.end_time == round((stage.ended or 0) * 1000)
+        page = {"notebook.ipynb", "notebook.html", "log.txt"}
+        assert page <= artifacts(builder, run)
+
+    three = children["make@3"]
+    assert three.data.metrics["rows"] == 3
+    assert "odd" not in three.data.metrics, "what is not finite is no metric"
+    assert math.isclose(three.data.metrics["seconds"], three.data.metrics["seconds"])
+    assert three.data.tags["scrap.word"] == "hello"
+    assert json.loads(three.data.tags["scrap.deep"]) == {"a": [1]}
+    assert artifacts(builder, three, "outputs") == {"outputs/3.txt"}
+    assert parent.data.metrics["make.3.rows"] == 3
+    assert parent.data.metrics["make.5.rows"] == 5
+    assert parent.data.metrics["use.total"] == 8
+
+    datasets = {(item.dataset.name, item.tags[0].value) for item in children["use"].inputs.dataset_inputs}
+    assert datasets == {("parts: data/3.txt", "input"), ("parts: data/5.txt", "input")}
+    made = children["make@5"].inputs.dataset_inputs[0].dataset
+    assert made.name == "out: data/5.txt"
+    assert history.stages["make@5"].outputs["out"]["sha256"].startswith(made.digest)
+
+    # Two runs with other parameters stand in one table.
+    second = builder.project.run("p", Given(values={"ns": [4]}))
+    api = client(builder)
+    table = api.search_runs(
+        [parent.info.experiment_id], "tags.`stagebook.kind` = 'run'", order_by=["attributes.start_time"]
+    )
+    assert [run.info.run_name for run in table] == [report.run, second.run]
+    assert [run.data.params["ns"] for run in table] == ["[3, 5]", "[4]"]
+    assert [run.data.metrics["use.total"] for run in table] == [8, 4]
+
+
+def test_the_page_of_a_notebook_runs_no_script_of_it(builder: ProjectBuilder) -> None:
+    builder.notebook("a", "from IPython.display import HTML\nHTML('<script>steal()</script>')")
+    builder.pipeline("stages:\n  a: {notebook: notebooks/a.ipynb}")
+    report = builder.project.run("p")
+    page = (builder.root / f".stagebook/runs/{report.run}/a/1/notebook.html").read_text()
+    policy, script = page.index("Content-Security-Policy"), page.index("steal()")
+    assert policy < script
+    assert "script-src" not in page[policy : policy + 300]
+    assert "default-src 'none'" in page[policy : policy + 300]
+
+
+def test_statuses_of_failed_and_blocked_stages_agree(builder: ProjectBuilder) -> None:
+    builder.notebook("ok", "1")
+    builder.notebook("bad", "raise ValueError('no')")
+    builder.pipeline("""
+        stages:
+          ok: {notebook: notebooks/ok.ipynb}
+          bad: {notebook: notebooks/bad.ipynb, after: [ok], retries: 1, retry_delay: 10ms}
+          last: {notebook: notebooks/ok.ipynb, after: [bad]}
+    """)
+    report = builder.project.run("p")
+    parent, children = runs_of(builder, report)
+    assert parent.info.status == "FAILED"
+    shown = {name: (run.info.status, run.data.tags["stagebook.status"]) for name, run in children.items()}
+    assert shown == {
+        "ok": ("FINISHED", "completed"),
+        "bad": ("FAILED", "failed"),
+        "bad (attempt 2)": ("FAILED", "failed"),
+        "last": ("KILLED", "blocked"),
+    }
+    tags = children["bad"].data.tags
+    assert (tags["stagebook.cause"], tags["stagebook.message"], tags["stagebook.cell"]) == (
+        "exception",
+        "ValueError: no",
+        "1 of 1",
+    )
+    assert children["last"].data.tags["stagebook.reason"] == "needs bad, which failed"
+
+
+def test_a_notebook_that_uses_mlflow_logs_into_its_own_run_and_cannot_forge_its_status(
+    builder: ProjectBuilder,
+) -> None:
+    cells = (
+        "import mlflow",
+        "with mlflow.start_run():\n    mlflow.log_metric('inner', 42)\n    mlflow.log_param('mine', 'yes')",
+        "raise RuntimeError('after a well-ended mlflow run')",
+    )
+    builder.notebook("a", *cells)
+    builder.pipeline("stages:\n  a: {notebook: notebooks/a.ipynb}")
+    report = builder.project.run("p")
+    _, children = runs_of(builder, report)
+    run = children["a"]
+    assert run.data.metrics["inner"] == 42
+    assert run.data.params["mine"] == "yes"
+    assert run.info.status == "FAILED"
+    experiment = client(builder).get_experiment_by_name("p").experiment_id
+    assert len(client(builder).search_runs([experiment])) == 2, "the notebook made no run of its own"
+
+
+def test_an_absent_mlflow_fails_no_run_and_gets_every_record_once_later(
+    builder: ProjectBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(builder)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound and not listening: every connection is refused
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        report = builder.project.run("p")
+    assert report.status is Status.COMPLETED
+    assert report.undelivered > 0
+    assert (builder.root / "data/1.txt").is_file()
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert builder.project.sync() == 0
+    assert builder.project.sync() == 0
+    parent, children = runs_of(builder, report)
+    assert parent.info.status == "FINISHED"
+    assert set(children) == {"make@1", "make@2", "use"}
+
+
+def test_a_delivery_that_is_killed_anywhere_delivers_each_record_once(builder: ProjectBuilder) -> None:
+    small(builder)
+    builder.file("stagebook.toml", "[tracking]\nenabled = false\n")
+    report = builder.project.run("p")
+    builder.file("stagebook.toml", "")
+    uri = f"sqlite:///{builder.root}/mlflow.db"
+    client(builder).search_experiments()  # the database is made once
+    command = [sys.executable, "-m", "stagebook.record.deliver", str(builder.root), uri]
+    platform = str(Path(__file__).parents[2] / "platform")
+    journal = builder.project.journal
+    left = before = journal.count_pending("mlflow")
+    assert before > 8
+    for _ in range(4):
+        with subprocess.Popen(
+            command, env={**os.environ, "PYTHONPATH": platform}, stderr=subprocess.DEVNULL
+        ) as process:
+            while journal.count_pending("mlflow") == left and process.poll() is None:
+                time.sleep(0.001)  # what moves is in a database of another process
+            process.kill()
+        left = journal.count_pending("mlflow")
+    assert 0 < left < before, "it was killed in the middle"
+    assert builder.project.sync() == 0
+    parent, children = runs_of(builder, report)
+    assert parent.info.status == "FINISHED"
+    assert set(children) == {"make@1", "make@2", "use"}
+    assert {run.info.status for run in children.values()} == {"FINISHED"}
+
+
+def test_two_first_runs_share_a_new_database(builder: ProjectBuilder) -> None:
+    builder.notebook("a", "1")
+    for name in ("p", "q"):
+        builder.pipeline("stages:\n  a: {notebook: notebooks/a.ipynb}", name)
+    platform = str(Path(__file__).parents[2] / "platform")
+    commands = [[sys.executable, "-m", "stagebook", "run", name] for name in ("p", "q")]
+    environment = {**os.environ, "PYTHONPATH": platform}
+    started = [subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) for command in commands]
+    assert [process.wait(timeout=120) for process in started] == [0, 0]
+    assert builder.project.sync() == 0
+    found: list[Any] = client(builder).search_experiments(filter_string="name != 'Default'")
+    assert sorted(experiment.name for experiment in found) == ["p", "q"]
