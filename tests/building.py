@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.definition.loader import load_pipeline
-from stagebook.events import Event
 from stagebook.errors import PipelineInvalid, Problem
+from stagebook.events import Event
 from stagebook.planning.plan import Plan
 from stagebook.project import Given, Project
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from building import ProjectBuilder
 
 # The processes that tests start inherit these.

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from building import ProjectBuilder
 from mlflow import MlflowClient
 from mlflow.entities import Run
+
+from building import ProjectBuilder
 from stagebook.events import Status
 from stagebook.project import Given
 from stagebook.running import RunReport

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from building import ProjectBuilder
 from stagebook.events import AttemptEnded, Cause, Status
 from stagebook.execution.attempt import MARKER

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from building import ProjectBuilder
 from fakes import FakeClock, FakeEngine
 from stagebook.events import Cause

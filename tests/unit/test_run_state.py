@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from stagebook.events import Status
 from stagebook.execution.run_state import Cancel, End, Finish, Retry, RunState, Start
 from stagebook.planning.plan import Decision, Plan, PlannedStage
