@@ -5,6 +5,7 @@ The engine suite in `tests/engines` holds the fake and the local engine to the s
 
 from __future__ import annotations
 
+import dataclasses
 import heapq
 import json
 from collections.abc import Callable, Sequence
@@ -113,4 +114,4 @@ class FakeEngine:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(attempt.values, sort_keys=True))
             outputs[name] = describe_path(path, slot.path)
-        return Result(seconds=result.seconds, scraps=result.scraps, outputs=outputs)
+        return dataclasses.replace(result, outputs=outputs)

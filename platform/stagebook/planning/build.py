@@ -114,7 +114,7 @@ def _decide(instance: expand.Instance, chosen: set[str]) -> tuple[Decision, tupl
     )
     if scraps:
         return Decision.WAIT, tuple(f"needs {scrap}" for scrap in scraps)
-    return Decision.RUN, ("every selected stage runs",)
+    return Decision.RUN, ("selected",)
 
 
 def _cycles(pipeline: Pipeline, instances: Mapping[str, expand.Instance]) -> list[Problem]:

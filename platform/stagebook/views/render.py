@@ -29,7 +29,8 @@ SIGNS: Mapping[Status, tuple[str, str]] = {
     Status.CANCELLED: ("■", "yellow"),
     Status.INTERRUPTED: ("!", "bold red"),
 }
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+# Control sequences of a terminal (ECMA-48): CSI, OSC with its text, and single ones.
+_ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -38,12 +39,22 @@ def plain(untrusted: str) -> str:
     return _CONTROL.sub("", _ANSI.sub("", untrusted))
 
 
+_CUT = {"", "parameters"}  # columns that are cut where the screen ends
+
+
 def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    cut_any = any(column in _CUT for column in columns)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=cut_any)
     for column in columns:
-        right = column in {"time", "tries"}
+        kept = column in {"stage", "time", "run"}
+        cut = column in _CUT
         table.add_column(
-            column, justify="right" if right else "left", no_wrap=column in {"stage", "time", "run"}
+            column,
+            justify="right" if column == "time" else "left",
+            no_wrap=kept or cut,
+            overflow="ellipsis" if cut else "fold",
+            ratio=1 if cut else None,  # it gets what the others leave
+            min_width=12 if cut else None,
         )
     return table
 

@@ -1,0 +1,219 @@
+"""Whole screens: the rendering of a run on the fake engine, with frozen clock, ids and width."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from building import ProjectBuilder
+from fakes import FakeClock, FakeEngine
+from rich.console import Console, RenderableType
+from stagebook.events import Cause, Event, Status
+from stagebook.execution.attempt import Attempt, Result
+from stagebook.planning.select import Selection
+from stagebook.project import Given, Project
+from stagebook.record.history import RunHistory
+from stagebook.running import RunReport
+from stagebook.views import lines, render
+
+NOW = 1_000_000_000.0  # 2001-09-09 01:46:40 UTC
+
+
+def screen(*shown: RenderableType, width: int = 100) -> str:
+    """What a person sees, without trailing spaces."""
+    out = io.StringIO()
+    console = Console(file=out, width=width, highlight=False, markup=False)
+    for item in shown:
+        console.print(item, soft_wrap=isinstance(item, str))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def script(attempt: Attempt) -> tuple[float, Result]:
+    if attempt.stage == "train" and attempt.number == 1:
+        message = "ValueError: Input contains NaN"
+        trace = "\x1b[31m---\x1b[0m\nValueError\x1b]0;evil\x07: Input contains NaN"
+        return 12.0, Result(
+            cause=Cause.EXCEPTION, message=message, cell=3, cells=8, traceback=trace, seconds=12.0
+        )
+    scraps = {"rows": {"kind": "json", "value": 1234567}, "auc": {"kind": "json", "value": 0.70123}}
+    return 75.0, Result(seconds=75.0, cells=4, scraps=scraps)
+
+
+class Fixed(Project):
+    """A project whose runs have ids in sequence."""
+
+    count = 0
+
+    def new_run_id(self) -> str:
+        self.count += 1
+        return f"run-{self.count}"
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(NOW)
+
+
+@pytest.fixture
+def project(builder: ProjectBuilder, clock: FakeClock) -> Project:
+    builder.without_tracking()
+    builder.notebook("load", "x", params='month = 1\nout = "x"')
+    builder.notebook("train", "x", params='months = []\ndepth = 2\nmodel = "m"')
+    builder.pipeline("""
+        description: Small.
+        params: {months: [1, 2], depth: 4}
+        stages:
+          load:
+            notebook: notebooks/load.ipynb
+            matrix: {month: "${params.months}"}
+            params: {month: "${matrix.month}"}
+            outputs: {out: "data/${matrix.month}.txt"}
+          train:
+            notebook: notebooks/train.ipynb
+            params: {depth: "${params.depth}", months: "${stages.load.scraps.rows}"}
+            outputs: {model: data/model.bin}
+          report: {notebook: notebooks/load.ipynb, after: [train]}
+    """)
+    return Fixed(builder.root, clock=clock)
+
+
+def run(
+    project: Project, clock: FakeClock, *, keep_going: bool = False, listeners: Sequence[object] = ()
+) -> RunReport:
+    engine = FakeEngine(clock, script, writes=True)
+    return project.run("p", jobs=2, keep_going=keep_going, engine=engine, listeners=list(listeners))  # type: ignore[arg-type]
+
+
+def test_plan(project: Project) -> None:
+    plan = project.plan("p", Given(pairs=["depth=8"]))
+    assert screen(render.plan_table(plan)) == """\
+p  4 stages: 3 RUN, 1 WAIT
+months=[1, 2]  depth=8
+stage   does  because                        notebook               parameters
+load@1  RUN   selected                       notebooks/load.ipynb   month=1
+load@2  RUN   selected                       notebooks/load.ipynb   month=2
+train   WAIT  needs stages.load.scraps.rows  notebooks/train.ipynb  depth=8  months=${stages.load.s…
+report  RUN   selected                       notebooks/load.ipynb"""
+
+
+def test_plan_of_a_selection(project: Project) -> None:
+    plan = project.plan("p", selection=Selection(only=("load@2",)))
+    assert screen(render.plan_table(plan)) == """\
+p  4 stages: 1 RUN, 3 SKIP
+months=[1, 2]  depth=4
+stage   does  because       notebook               parameters
+load@1  SKIP  not selected  notebooks/load.ipynb   month=1
+load@2  RUN   selected      notebooks/load.ipynb   month=2
+train   SKIP  not selected  notebooks/train.ipynb  depth=4  months=${stages.load.scraps.rows}
+report  SKIP  not selected  notebooks/load.ipynb"""
+
+
+def test_progress_while_running(project: Project, clock: FakeClock) -> None:
+    seen: list[str] = []
+    history = RunHistory()
+
+    def listen(events: Sequence[Event]) -> None:
+        for event in events:
+            history.take(event)
+        if clock.now == NOW + 75 and not seen and history.stages["train"].status is Status.RUNNING:
+            seen.append(screen(render.progress_table(history, clock.now + 3)))
+
+    run(project, clock, listeners=[listen])
+    assert seen == ["""\
+stage   status       cells             time
+load@1  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s  rows=1,234,567  auc=0.7012
+load@2  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s  rows=1,234,567  auc=0.7012
+train   ▶ running                     3.0 s
+report  · pending"""]
+
+
+def test_a_failed_run(project: Project, clock: FakeClock) -> None:
+    report = run(project, clock)
+    stage = report.history.stages["train"]
+    assert screen(
+        render.progress_table(report.history, clock.now),
+        render.run_summary(report.history, clock.now),
+        render.failure(report.run, stage),
+    ) == """\
+stage   status       cells             time
+load@1  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s  rows=1,234,567  auc=0.7012
+load@2  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s  rows=1,234,567  auc=0.7012
+train   ✗ failed     ━━━━━━━━━━ 3/8    12 s  ValueError: Input contains NaN
+report  ⊘ blocked                            needs train, which failed
+✗ p failed in 1m 27s: 2 completed, 1 failed, 1 blocked
+✗ train failed in cell 3 of 8
+  ValueError: Input contains NaN
+  │ ---
+  │ ValueError: Input contains NaN
+  notebook  .stagebook/runs/run-1/train/1/notebook.ipynb
+  log       stagebook logs run-1 train"""
+
+
+def test_plain_lines_of_a_run(project: Project, clock: FakeClock) -> None:
+    report = run(project, clock)
+    history = RunHistory()
+    shown = []
+    for _, event in project.journal.events(report.run):
+        history.take(event)
+        shown += lines.lines_of(event, history)
+    assert "\n".join(shown) == """\
+01:46:40 p: run run-1, 4 stages, 2 at a time
+01:46:40 ▶ load@1 started
+01:46:40 ▶ load@2 started
+01:47:55 ✓ load@1 completed in 1m 15s
+01:47:55 ✓ load@2 completed in 1m 15s
+01:47:55 ▶ train started
+01:48:07 ! train attempt 1: exception in cell 3 of 8: ValueError: Input contains NaN
+01:48:07 ✗ train failed: ValueError: Input contains NaN
+01:48:07 ⊘ report blocked: needs train, which failed
+01:48:07 ✗ run-1 failed"""
+
+
+def test_status_and_runs(project: Project, clock: FakeClock) -> None:
+    run(project, clock)
+    clock.now += 600
+    project.run("p", selection=Selection(only=("load",)), jobs=1, engine=FakeEngine(clock, script, writes=True))
+    clock.now += 120
+    known = {name: project.latest_stages("p").get(name) for name in ("load@1", "load@2", "train", "report", "new")}
+    assert screen(render.status_table(known, clock.now)) == """\
+stage   status       when          time  run
+load@1  ✓ completed  3 min ago   1m 15s  run-2  rows=1,234,567  auc=0.7012
+load@2  ✓ completed  2 min ago   1m 15s  run-2  rows=1,234,567  auc=0.7012
+train   ✗ failed     14 min ago    12 s  run-1  ValueError: Input contains NaN
+report  ⊘ blocked    16 min ago          run-1  needs train, which failed
+new     · never ran"""
+    assert screen(render.runs_table(project.runs(), clock.now)) == """\
+run    pipeline  status       started       time  parameters
+run-2  p         ✓ completed  4 min ago   2m 30s  months=[1, 2]  depth=4
+run-1  p         ✗ failed     16 min ago  1m 27s  months=[1, 2]  depth=4"""
+
+
+def test_the_journal_and_what_a_listener_saw_agree(project: Project, clock: FakeClock) -> None:
+    seen: list[Event] = []
+    report = run(project, clock, listeners=[seen.extend])
+    assert [event for _, event in project.journal.events(report.run)] == seen
+
+
+def test_plan_and_run_agree(project: Project, clock: FakeClock) -> None:
+    plan = project.plan("p", Given(values={"months": [1, 2, 3]})).to_json()
+    engine = FakeEngine(clock, writes=True, script=lambda _: (1.0, Result(scraps={"rows": {"value": 1}})))
+    report = project.run("p", Given(values={"months": [1, 2, 3]}), engine=engine)
+    assert report.history.started is not None
+    assert dict(report.history.started.plan) == plan
+    assert sorted(attempt.stage for attempt in engine.started) == sorted(
+        stage["id"] for stage in plan["stages"] if stage["decision"] in {"RUN", "WAIT"}
+    )
+    for attempt in engine.started:
+        planned = next(stage for stage in plan["stages"] if stage["id"] == attempt.stage)
+        known = {k: v for k, v in planned["params"].items() if not isinstance(v, dict)}
+        assert known.items() <= dict(attempt.params).items()
+        assert {name: slot.path for name, slot in attempt.outputs.items()} == planned["outputs"]
+
+
+def test_state_is_private(project: Project, clock: FakeClock) -> None:
+    run(project, clock)
+    state = Path(project.root) / ".stagebook"
+    assert state.stat().st_mode & 0o777 == 0o700
+    assert (state / "journal.db").stat().st_mode & 0o777 == 0o600
