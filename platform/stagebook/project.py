@@ -204,17 +204,22 @@ class Project:
 
     def _params(self, pipeline: Pipeline, given: Given) -> tuple[dict[str, Value], list[Problem]]:
         values: dict[str, Value] = {}
+        origins: dict[str, tuple[str, int, int]] = {}
         problems: list[Problem] = []
         for file in given.files:
             try:
-                more, found = parse_file(file.read_bytes(), str(file))
+                more, places, found = parse_file(file.read_bytes(), str(file))
             except OSError as error:
-                more, found = {}, [Problem(path=str(file), message=f"cannot be read: {error.strerror}")]
+                problems.append(Problem(path=str(file), message=f"cannot be read: {error.strerror}"))
+                continue
             values |= more
+            origins |= places
             problems += found
         more, found = parse_pairs(pipeline, given.pairs)
         values |= more | dict(given.values)
-        bound, wrong = bind_params(pipeline, values)
+        for name in {**more, **given.values}:
+            origins.pop(name, None)  # what is given on the command line wins, and is to blame
+        bound, wrong = bind_params(pipeline, values, origins)
         return bound, [*problems, *found, *wrong]
 
     # -- runs -----------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from stagebook.record.journal import Journal, Owner, attempt_key
 CONSUMER = "mlflow"  # as in record.tracking, which must not be imported here: it imports mlflow
 PATIENCE_LOCAL = 60.0  # seconds without progress; a new database takes a while to be made
 PATIENCE_REMOTE = 5.0
+MAX_LOG = 1_000_000  # bytes of what the delivery says; then it begins anew
 WAIT_FOR_ID = 20.0  # seconds that a stage which uses mlflow waits for the id of its run
 
 Listener = Callable[[Sequence[Event]], None]
@@ -58,7 +59,8 @@ class Delivery:
         """Start to deliver: until the end of `run`, or what is pending now."""
         until = ["--until", run] if run else []
         log = self._root / ".stagebook" / "mlflow.log"
-        with log.open("ab") as stream:
+        too_long = log.exists() and log.stat().st_size > MAX_LOG
+        with log.open("wb" if too_long else "ab") as stream:
             self._process = subprocess.Popen(  # this very program
                 [sys.executable, "-m", "stagebook.record.deliver", str(self._root), self.uri, *until],
                 stdin=subprocess.DEVNULL,

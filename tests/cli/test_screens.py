@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from rich.console import Console, RenderableType
+
 from building import ProjectBuilder
 from fakes import FakeClock, FakeEngine
-from rich.console import Console, RenderableType
 from stagebook.events import Cause, Event, Status
 from stagebook.execution.attempt import Attempt, Result
 from stagebook.planning.select import Selection
@@ -88,7 +89,9 @@ def run(
 
 def test_plan(project: Project) -> None:
     plan = project.plan("p", Given(pairs=["depth=8"]))
-    assert screen(render.plan_table(plan)) == """\
+    assert (
+        screen(render.plan_table(plan))
+        == """\
 p  4 stages: 3 RUN, 1 WAIT
 months=[1, 2]  depth=8
 stage   does  because                        notebook               parameters
@@ -96,11 +99,14 @@ load@1  RUN   selected                       notebooks/load.ipynb   month=1
 load@2  RUN   selected                       notebooks/load.ipynb   month=2
 train   WAIT  needs stages.load.scraps.rows  notebooks/train.ipynb  depth=8  months=${stages.load.s…
 report  RUN   selected                       notebooks/load.ipynb"""
+    )
 
 
 def test_plan_of_a_selection(project: Project) -> None:
     plan = project.plan("p", selection=Selection(only=("load@2",)))
-    assert screen(render.plan_table(plan)) == """\
+    assert (
+        screen(render.plan_table(plan))
+        == """\
 p  4 stages: 1 RUN, 3 SKIP
 months=[1, 2]  depth=4
 stage   does  because       notebook               parameters
@@ -108,6 +114,7 @@ load@1  SKIP  not selected  notebooks/load.ipynb   month=1
 load@2  RUN   selected      notebooks/load.ipynb   month=2
 train   SKIP  not selected  notebooks/train.ipynb  depth=4  months=${stages.load.scraps.rows}
 report  SKIP  not selected  notebooks/load.ipynb"""
+    )
 
 
 def test_progress_while_running(project: Project, clock: FakeClock) -> None:
@@ -121,22 +128,26 @@ def test_progress_while_running(project: Project, clock: FakeClock) -> None:
             seen.append(screen(render.progress_table(history, clock.now + 3)))
 
     run(project, clock, listeners=[listen])
-    assert seen == ["""\
+    assert seen == [
+        """\
 stage   status       cells             time
 load@1  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s  rows=1,234,567  auc=0.7012
 load@2  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s  rows=1,234,567  auc=0.7012
 train   ▶ running                     3.0 s
-report  · pending"""]
+report  · pending"""
+    ]
 
 
 def test_a_failed_run(project: Project, clock: FakeClock) -> None:
     report = run(project, clock)
     stage = report.history.stages["train"]
-    assert screen(
-        render.progress_table(report.history, clock.now),
-        render.run_summary(report.history, clock.now),
-        render.failure(report.run, stage),
-    ) == """\
+    assert (
+        screen(
+            render.progress_table(report.history, clock.now),
+            render.run_summary(report.history, clock.now),
+            render.failure(report.run, stage),
+        )
+        == """\
 stage   status       cells             time
 load@1  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s  rows=1,234,567  auc=0.7012
 load@2  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s  rows=1,234,567  auc=0.7012
@@ -149,6 +160,7 @@ report  ⊘ blocked                            needs train, which failed
   │ ValueError: Input contains NaN
   notebook  .stagebook/runs/run-1/train/1/notebook.ipynb
   log       stagebook logs run-1 train"""
+    )
 
 
 def test_plain_lines_of_a_run(project: Project, clock: FakeClock) -> None:
@@ -158,7 +170,9 @@ def test_plain_lines_of_a_run(project: Project, clock: FakeClock) -> None:
     for _, event in project.journal.events(report.run):
         history.take(event)
         shown += lines.lines_of(event, history)
-    assert "\n".join(shown) == """\
+    assert (
+        "\n".join(shown)
+        == """\
 01:46:40 p: run run-1, 4 stages, 2 at a time
 01:46:40 ▶ load@1 started
 01:46:40 ▶ load@2 started
@@ -169,25 +183,36 @@ def test_plain_lines_of_a_run(project: Project, clock: FakeClock) -> None:
 01:48:07 ✗ train failed: ValueError: Input contains NaN
 01:48:07 ⊘ report blocked: needs train, which failed
 01:48:07 ✗ run-1 failed"""
+    )
 
 
 def test_status_and_runs(project: Project, clock: FakeClock) -> None:
     run(project, clock)
     clock.now += 600
-    project.run("p", selection=Selection(only=("load",)), jobs=1, engine=FakeEngine(clock, script, writes=True))
+    project.run(
+        "p", selection=Selection(only=("load",)), jobs=1, engine=FakeEngine(clock, script, writes=True)
+    )
     clock.now += 120
-    known = {name: project.latest_stages("p").get(name) for name in ("load@1", "load@2", "train", "report", "new")}
-    assert screen(render.status_table(known, clock.now)) == """\
+    known = {
+        name: project.latest_stages("p").get(name) for name in ("load@1", "load@2", "train", "report", "new")
+    }
+    assert (
+        screen(render.status_table(known, clock.now))
+        == """\
 stage   status       when          time  run
 load@1  ✓ completed  3 min ago   1m 15s  run-2  rows=1,234,567  auc=0.7012
 load@2  ✓ completed  2 min ago   1m 15s  run-2  rows=1,234,567  auc=0.7012
 train   ✗ failed     14 min ago    12 s  run-1  ValueError: Input contains NaN
 report  ⊘ blocked    16 min ago          run-1  needs train, which failed
 new     · never ran"""
-    assert screen(render.runs_table(project.runs(), clock.now)) == """\
+    )
+    assert (
+        screen(render.runs_table(project.runs(), clock.now))
+        == """\
 run    pipeline  status       started       time  parameters
 run-2  p         ✓ completed  4 min ago   2m 30s  months=[1, 2]  depth=4
 run-1  p         ✗ failed     16 min ago  1m 27s  months=[1, 2]  depth=4"""
+    )
 
 
 def test_the_journal_and_what_a_listener_saw_agree(project: Project, clock: FakeClock) -> None:

@@ -90,7 +90,8 @@ def _main(
         ),
     ] = None,
     _show_version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, metavar="", help="Print the version."),
     ] = False,
 ) -> None:
     if directory is not None:
@@ -261,8 +262,8 @@ def _report(error: StagebookError, *, wants_json: bool) -> int:
 
     out = console(stderr=True)
     if isinstance(error, PipelineInvalid):
-        out.print(problems(error.problems))
-    out.print(f"✗ {error.message}", style="bold red")
+        out.print(problems(error.problems), soft_wrap=True)  # a terminal wraps; a pipe keeps a line
+    out.print(f"✗ {error.message}", style="bold red", soft_wrap=True)
     if error.hint:
-        out.print(f"  {error.hint}")
+        out.print(f"  {error.hint}", soft_wrap=True)
     return error.exit_code

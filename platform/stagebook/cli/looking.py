@@ -68,7 +68,10 @@ def status(pipeline: str | None, *, as_json: bool) -> None:
             }
             continue
         out.print(name, style="bold")
-        out.print(render.status_table(known, now))  # type: ignore[arg-type]
+        if known:
+            out.print(render.status_table(known, now))  # type: ignore[arg-type]
+        else:
+            out.print("it has mistakes and never ran; see: stagebook check")
     if as_json:
         write_json({"pipelines": data})
     elif not names:

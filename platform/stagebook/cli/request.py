@@ -42,13 +42,17 @@ class Request:
             ),
         )
 
-    def command_for(self, pipeline: str, stages: Sequence[str], options: Sequence[str] = ()) -> str:
-        """The command that runs exactly these stages with the same parameters."""
+    def command_for(self, pipeline: str, wanted: Sequence[str], every: Sequence[str]) -> str:
+        """The command that runs exactly the `wanted` of all stages, with the same parameters."""
         words = ["stagebook", "run", self.pipeline or pipeline]
-        for stage in stages:
-            words += ["--only", stage]
+        if set(wanted) != set(every):
+            partly = {stage.split("@")[0] for stage in set(every) - set(wanted)}
+            # A matrix of which all points are wanted goes by the name of its stage.
+            names = [stage if stage.split("@")[0] in partly else stage.split("@")[0] for stage in wanted]
+            for name in dict.fromkeys(names):
+                words += ["--only", name]
         for file in self.given.files:
             words += ["--params-file", str(file)]
         for pair in self.given.pairs:
             words += ["-p", pair]
-        return shlex.join([*words, *options])
+        return shlex.join(words)

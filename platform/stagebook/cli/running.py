@@ -130,7 +130,9 @@ def _say(out: Console, project: Project, request: Request, report: RunReport) ->
         stages = [stage.id for stage in history.stages.values() if stage.status in again]
         if stages:
             out.print()
-            out.print("go on with   " + request.command_for(pipeline, stages), soft_wrap=True)
+            out.print(
+                "go on with   " + request.command_for(pipeline, stages, list(history.stages)), soft_wrap=True
+            )
     out.print()
     if report.undelivered:
         out.print(

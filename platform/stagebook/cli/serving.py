@@ -14,9 +14,12 @@ import urllib.request
 import webbrowser
 
 from stagebook.cli.output import console, write_json
+from stagebook.definition.paths import STATE_FOLDER
 from stagebook.errors import ExitCode, UsageError
 from stagebook.project import Project
 
+# Its job runner is eight more processes, for evaluations that nothing here asks for.
+_SERVER_ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 START_LIMIT = 120.0  # seconds until MLflow has to answer
 
 
@@ -50,23 +53,26 @@ def ui(port: int, *, open_browser: bool, as_json: bool) -> int:
         raise UsageError(msg, hint="leave --port out for a free one")
     port = port or _free_port()
     url = f"http://127.0.0.1:{port}"
-    server = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
-         "--backend-store-uri", uri, "--workers", "1"],
-        cwd=project.root,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE if as_json else None,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "GUNICORN_CMD_ARGS": "--log-level=warning"},
-        start_new_session=True,
-    )  # fmt: skip
+    log = project.root / STATE_FOLDER / "mlflow-ui.log"
+    log.parent.mkdir(mode=0o700, exist_ok=True)
+    with log.open("wb") as stream:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
+             "--backend-store-uri", uri, "--workers", "1"],
+            cwd=project.root,
+            stdout=stream,
+            stderr=stream,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **_SERVER_ENVIRONMENT},
+            start_new_session=True,
+        )  # fmt: skip
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         if not as_json:
             console().print("starting MLflow …")
         if not _answers(url, server):
             msg = "MLflow did not start"
-            raise UsageError(msg, hint=f"its own command shows why: mlflow server --backend-store-uri {uri}")
+            raise UsageError(msg, hint=f"see {log.relative_to(project.root)}")
         _announce(url, open_browser=open_browser, as_json=as_json)
         server.wait()
     except KeyboardInterrupt:

@@ -19,28 +19,33 @@ from stagebook.definition.pipeline import (
     Param,
     Pipeline,
     Stage,
-    find_place,
+    problem_at,
 )
+from stagebook.definition.references import Names, Place
 from stagebook.definition.schema import (
     DefaultsFile,
     ParamFile,
     PipelineFile,
     StageFile,
     read_model,
+    read_what_can_be,
 )
 from stagebook.definition.values import (
     TypeNotUnderstood,
     Value,
     ValueMismatch,
     accept,
+    describe,
     parse_type,
     type_of,
 )
 from stagebook.errors import Problem, did_you_mean
 
 STAGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-RUN_NAMES = ("id", "pipeline", "started")
-_SECRET = re.compile(r"(?i)(secret|token|passw|credential|api_?key|private_?key|access_?key)")
+_NAME_HINT = "use letters, digits, '_' and '-', and start with a letter"
+_EVERY = frozenset({"params", "matrix", "env", "run", "stages"})
+_PATHS = frozenset({"params", "matrix", "env"})  # what a path may depend on
+_MATRIX = frozenset({"params", "env"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,28 +85,34 @@ class _Loader:
         self.problems = problems
         self.defaults = DefaultsFile()
         self.params: dict[str, Param] = {}
-        self.known_params: set[str] = set()
-        self.stage_names: list[str] = []
+        self.names = Names(params=(), stages=())
 
     def report(self, location: Location, message: str, hint: str = "") -> None:
-        line, column = find_place(self.places, location)
-        self.problems.append(Problem(path=self.path, line=line, column=column, message=message, hint=hint))
+        self.problems.append(problem_at(self.path, self.places, location, message, hint))
 
     def report_all(self, mistakes: Iterable[tuple[Location, str, str]], base: Location = ()) -> None:
         for location, message, hint in mistakes:
             self.report(base + location, message, hint)
 
     def load(self, data: Any, stem: str) -> Loaded:
-        head = self._head(data)
-        name = head.name or stem
+        head, mistakes = read_what_can_be(PipelineFile, data, {"stages": {}})
+        self.report_all(mistakes)
+        wrong = {where[0] for where, _, _ in mistakes if where}
+        head = head or PipelineFile(stages={})
+        name = stem if head.name is None else head.name
         if not STAGE_NAME.fullmatch(name):
-            self.report(("name",), f"'{name}' is not a name", "use letters, digits, '_' and '-'")
+            self.report(("name",), f"'{name[:60]}' is not a name", _NAME_HINT)
         self.defaults = head.defaults
+        if "defaults" in wrong and isinstance(data.get("defaults"), dict):
+            self.defaults = read_what_can_be(DefaultsFile, data["defaults"], {})[0] or self.defaults
+        self._check_executor(self.defaults.executor, ("defaults", "executor"))
         self._read_params(head.params)
-        self.stage_names = list(head.stages)
+        self.names = Names(
+            params=None if "params" in wrong else tuple(head.params), stages=tuple(head.stages)
+        )
         stages: dict[str, Stage] = {}
         broken: set[str] = set()
-        if not head.stages and isinstance(data, dict) and data.get("stages") == {}:
+        if isinstance(data, dict) and data.get("stages") == {}:
             self.report(("stages",), "the pipeline has no stage", "add one: name: {notebook: path}")
         for stage_name, raw in head.stages.items():
             before = len(self.problems)
@@ -117,30 +128,14 @@ class _Loader:
             params=self.params,
             stages=stages,
             broken=frozenset(broken),
+            broken_params=frozenset(head.params) - set(self.params),
             places=self.places,
         )
         return Loaded(pipeline, tuple(self.problems))
 
-    def _head(self, data: Any) -> PipelineFile:
-        head, mistakes = read_model(PipelineFile, data)
-        self.report_all(mistakes)
-        if head is not None:
-            return head
-        # Keep what is well-formed, so that mistakes further down are reported in the same go.
-        kept = {
-            key: value
-            for key, value in (data if isinstance(data, dict) else {}).items()
-            if key in PipelineFile.model_fields
-            and not any(where[0] == key for where, _, _ in mistakes if where)
-        }
-        kept.setdefault("stages", {})
-        again, _ = read_model(PipelineFile, kept)
-        return again or PipelineFile(stages={})
-
     # -- params ---------------------------------------------------------------------------------
 
     def _read_params(self, raw: Mapping[str, Any]) -> None:
-        self.known_params = set(raw)
         for name, value in raw.items():
             location: Location = ("params", name)
             if not self._is_identifier(name, location):
@@ -175,11 +170,10 @@ class _Loader:
     def _is_identifier(self, name: str, location: Location) -> bool:
         if name.isidentifier() and name.isascii() and not keyword.iskeyword(name):
             return True
-        self.report(
-            location,
-            f"'{name[:60]}' cannot be the name of a variable",
-            "use letters, digits and '_', and start with a letter",
-        )
+        hint = "use the letters a to z, digits and '_', and start with a letter"
+        if keyword.iskeyword(name):
+            hint = "it is a word of Python's own"
+        self.report(location, f"'{name[:60]}' cannot be the name of a variable", hint)
         return False
 
     # -- stages ---------------------------------------------------------------------------------
@@ -187,37 +181,48 @@ class _Loader:
     def _read_stage(self, name: str, raw: Any) -> Stage | None:
         base: Location = ("stages", name)
         if not STAGE_NAME.fullmatch(name):
-            self.report(base, f"'{name[:60]}' is not a name for a stage", "use letters, digits, '_' and '-'")
+            self.report(base, f"'{name[:60]}' is not a name for a stage", _NAME_HINT)
             return None
-        spec, mistakes = read_model(StageFile, raw)
+        spec, mistakes = read_what_can_be(StageFile, raw, {"notebook": ""})
         self.report_all(mistakes, base)
         if spec is None:
             return None
-        for names in (spec.params, spec.inputs, spec.outputs):
-            for key in names:
-                group = "params" if names is spec.params else "inputs" if names is spec.inputs else "outputs"
-                self._is_identifier(key, (*base, group, key))
+        wrong = {where[0] for where, _, _ in mistakes if where}
+        if raw.get("notebook") == "":
+            self.report((*base, "notebook"), "'notebook' is empty", "name a notebook: notebooks/name.ipynb")
         self._check_clashes(spec, base)
-        for at, other in enumerate(spec.after):
-            self._check_after(name, other, (*base, "after", at))
-        matrix = self._templates(spec.matrix, (*base, "matrix"), {"params", "env"}, ())
-        points = tuple(spec.matrix)
-        every = {"params", "matrix", "env", "run", "stages"}
+        if not spec.matrix and "matrix" in raw and "matrix" not in wrong:
+            self.report((*base, "matrix"), "the matrix has no points", "name a list: matrix: {month: [1, 2]}")
+        self._check_executor(spec.executor, (*base, "executor"))
+        after = [
+            other for at, other in enumerate(spec.after) if self._is_after(name, other, (*base, "after", at))
+        ]
+        matrix = self._templates(spec.matrix, (*base, "matrix"), _MATRIX, Place(stage=name))
+        place = Place(stage=name, axes=None if "matrix" in wrong else tuple(spec.matrix))
         return Stage(
             name=name,
             notebook=spec.notebook,
             description=spec.description,
             matrix=matrix,
-            params=self._templates(spec.params, (*base, "params"), every, points, stage=name),
-            inputs=self._read_inputs(spec.inputs, (*base, "inputs"), points),
-            outputs=self._read_outputs(spec, (*base, "outputs"), points),
-            after=tuple(spec.after),
+            expandable="matrix" not in wrong and len(matrix) == len(spec.matrix),
+            params=self._templates(spec.params, (*base, "params"), _EVERY, place),
+            inputs=self._read_inputs(spec.inputs, (*base, "inputs"), place),
+            outputs=self._read_outputs(spec, (*base, "outputs"), place),
+            after=tuple(after),
             retries=self.defaults.retries if spec.retries is None else spec.retries,
             retry_delay=self.defaults.retry_delay if spec.retry_delay is None else spec.retry_delay,
             timeout=self.defaults.timeout if spec.timeout is None else spec.timeout,
             executor=spec.executor or self.defaults.executor,
             kernel=spec.kernel or self.defaults.kernel,
         )
+
+    def _check_executor(self, executor: str | None, location: Location) -> None:
+        if executor == "inprocess":
+            self.report(
+                location,
+                "'executor: inprocess' is not available yet",
+                "'executor: kernel' is; it is the default",
+            )
 
     def _check_clashes(self, spec: StageFile, base: Location) -> None:
         seen: dict[str, str] = {}
@@ -231,37 +236,51 @@ class _Loader:
                     )
                 seen[name] = group
 
-    def _check_after(self, stage: str, other: str, location: Location) -> None:
+    def _is_after(self, stage: str, other: str, location: Location) -> bool:
         if other == stage:
-            self.report(location, f"'{stage}' cannot come after itself")
-        elif other not in self.stage_names:
-            self.report(location, f"unknown stage '{other}'", did_you_mean(other, self.stage_names))
+            self.report(location, f"'{stage}' cannot come after itself", "remove it")
+        elif other not in self.names.stages:
+            self.report(location, f"unknown stage '{other}'", did_you_mean(other, self.names.stages))
+        else:
+            return True
+        return False
 
-    def _read_inputs(
-        self, raw: Mapping[str, Any], base: Location, points: tuple[str, ...]
-    ) -> dict[str, Input]:
+    def _read_inputs(self, raw: Mapping[str, Any], base: Location, place: Place) -> dict[str, Input]:
         inputs: dict[str, Input] = {}
         for name, value in raw.items():
             location = (*base, name)
             texts = value if isinstance(value, list) else [value]
-            if not texts or not all(isinstance(text, str) for text in texts):
-                hint = "name an output as stage.output, or a file of the project"
-                self.report(location, f"the input '{name}' has to be a reference or a list of them", hint)
+            if not self._is_identifier(name, location) or not self._are_texts(name, value, location):
                 continue
             refs = []
             for at, text in enumerate(texts):
                 where = (*location, at) if isinstance(value, list) else location
-                template = self._template(text, where, {"params", "matrix", "env"}, points)
+                template = self._template(text, where, _PATHS, place)
                 if template is not None:
                     refs.append(InputRef(text=template, location=where))
             inputs[name] = Input(name=name, refs=tuple(refs), many=isinstance(value, list))
         return inputs
 
-    def _read_outputs(self, spec: StageFile, base: Location, points: tuple[str, ...]) -> dict[str, Output]:
+    def _are_texts(self, name: str, value: Any, location: Location) -> bool:
+        hint = "name an output as stage.output, or a file of the project"
+        if value == []:
+            self.report(location, f"the input '{name}' is an empty list", hint)
+        elif not isinstance(value, list | str):
+            self.report(location, f"the input '{name}' has to be a reference or a list of them", hint)
+        for at, text in enumerate(value if isinstance(value, list) else []):
+            if not isinstance(text, str):
+                msg = f"an item of the input '{name}' has to be a reference, not {describe(text)}"
+                self.report((*location, at), msg, hint)
+                return False
+        return isinstance(value, list | str) and value != []
+
+    def _read_outputs(self, spec: StageFile, base: Location, place: Place) -> dict[str, Output]:
         outputs: dict[str, Output] = {}
         for name, output in spec.outputs.items():
             location = (*base, name)
-            template = self._template(output.path, location, {"params", "matrix", "env"}, points)
+            if not self._is_identifier(name, location):
+                continue
+            template = self._template(output.path, location, _PATHS, place)
             if template is not None:
                 outputs[name] = Output(name=name, path=template, kind=output.kind)
         return outputs
@@ -269,65 +288,24 @@ class _Loader:
     # -- expressions ----------------------------------------------------------------------------
 
     def _templates(
-        self,
-        raw: Mapping[str, Any],
-        base: Location,
-        roots: set[str],
-        points: tuple[str, ...],
-        *,
-        stage: str = "",
+        self, raw: Mapping[str, Any], base: Location, allowed: frozenset[str], place: Place
     ) -> dict[str, Template]:
         made: dict[str, Template] = {}
         for name, value in raw.items():
-            template = self._template(value, (*base, name), roots, points, stage=stage)
-            if template is not None:
-                made[name] = template
+            if self._is_identifier(name, (*base, name)):
+                template = self._template(value, (*base, name), allowed, place)
+                if template is not None:
+                    made[name] = template
         return made
 
     def _template(
-        self,
-        value: Value,
-        location: Location,
-        roots: set[str],
-        points: tuple[str, ...],
-        *,
-        stage: str = "",
+        self, value: Value, location: Location, allowed: frozenset[str], place: Place
     ) -> Template | None:
         try:
             template = compile_value(value)
             for reference in sorted(template.references):
-                self._check_reference(reference, roots, points, stage)
+                self.names.check(reference, allowed, place)
         except ExpressionError as error:
             self.report(location, str(error), error.hint)
             return None
         return template
-
-    def _check_reference(
-        self, reference: tuple[str, ...], roots: set[str], points: tuple[str, ...], stage: str
-    ) -> None:
-        root, *names = reference
-        text = ".".join(reference)
-        if root not in roots:
-            msg = f"'{text}' is not available here"
-            raise ExpressionError(msg, f"what is: {', '.join(sorted(roots))}")
-        if not names:
-            msg = f"'{root}' needs a name: {root}.NAME"
-            raise ExpressionError(msg)
-        known: Iterable[str] | None = {
-            "params": sorted(self.known_params), "matrix": points, "run": RUN_NAMES,
-            "stages": self.stage_names, "env": None,
-        }[root]  # fmt: skip
-        if known is not None and names[0] not in known:
-            msg = f"unknown name '{text}'"
-            raise ExpressionError(msg, did_you_mean(names[0], known))
-        if root == "env" and _SECRET.search(names[0]):
-            msg = f"'{text}' looks like a secret, and values of a pipeline are kept in its records"
-            raise ExpressionError(
-                msg, f"read os.environ['{names[0]}'] in the notebook: stages see the environment"
-            )
-        if root == "stages" and (len(names) < 3 or names[1] != "scraps"):
-            msg = f"'{text}' names no scrap"
-            raise ExpressionError(msg, f"write stages.{names[0]}.scraps.NAME")
-        if root == "stages" and names[0] == stage:
-            msg = f"'{text}' is a scrap of the stage itself"
-            raise ExpressionError(msg)

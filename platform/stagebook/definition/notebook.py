@@ -10,6 +10,7 @@ import ast
 import dataclasses
 import io
 import json
+import re
 import tokenize
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,10 @@ from stagebook.definition.values import (
     Type,
     TypeNotUnderstood,
     Value,
+    describe,
     parse_annotation,
+    parse_python,
+    shorten,
     type_of,
 )
 
@@ -70,11 +74,14 @@ def read_notebook(path: Path) -> NotebookFacts:
             msg = f"the notebook is larger than {MAX_BYTES // 1_000_000} MB"
             raise NotebookUnreadable(msg, "clear its outputs")
         data = json.loads(path.read_bytes())
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    except OSError as error:
+        msg = f"cannot be read: {error.strerror}"
         raise NotebookUnreadable(msg) from error
+    except UnicodeDecodeError as error:
+        msg = "is not UTF-8 text"
+        raise NotebookUnreadable(msg, "open and save it in JupyterLab, or name another file") from error
     except (ValueError, RecursionError) as error:
-        msg = f"is not a notebook: {error}"
+        msg = "is not a notebook: it is empty" if not path.stat().st_size else f"is not a notebook: {error}"
         raise NotebookUnreadable(msg, "open and save it in JupyterLab, or name another file") from error
     return facts_of(data)
 
@@ -85,6 +92,9 @@ def facts_of(data: Any) -> NotebookFacts:
         msg = "is not a notebook: it has no list of cells"
         hint = "notebooks of nbformat 3 and older are upgraded by saving them in JupyterLab"
         raise NotebookUnreadable(msg, hint if isinstance(data, dict) and "worksheets" in data else "")
+    if data.get("nbformat") != 4:
+        msg = f"is not a notebook of nbformat 4: its 'nbformat' is {describe(data.get('nbformat'))}"
+        raise NotebookUnreadable(msg, "open and save it in JupyterLab, which upgrades it")
     metadata = data.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     cells = [cell for cell in data["cells"] if isinstance(cell, dict) and cell.get("cell_type") == "code"]
@@ -135,11 +145,10 @@ def read_parameters(source: str) -> dict[str, DeclaredParam]:
     (unpacking, `+=`, within `if`) do not. Raises `NotebookUnreadable` on a syntax error.
     """
     try:
-        tree = ast.parse(_without_magics(source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        what = error.msg if isinstance(error, SyntaxError) else str(error)
-        msg = f"its parameters cell is not Python: {what}{line}"
+        tree = _parse(source)
+    except SyntaxError as error:
+        line = f", line {error.lineno} of the cell" if error.lineno else ""
+        msg = f"has a parameters cell that is not Python: {shorten(error.msg, 120)}{line}"
         raise NotebookUnreadable(msg) from None
     comments = _trailing_comments(source)
     found: dict[str, DeclaredParam] = {}
@@ -188,28 +197,42 @@ def _trailing_comments(source: str) -> dict[int, str]:
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
             if token.type == tokenize.COMMENT:
                 comments[token.start[0]] = token.string.lstrip("# ").strip()
-    except (tokenize.TokenError, SyntaxError):
+    except (tokenize.TokenError, SyntaxError, ValueError):
         pass  # a cell with magics may not tokenize; comments are a courtesy
     return comments
 
 
+_MAGIC = re.compile(r"(\s*)(?:[%!?].*|[\w.\[\]]+\?{1,2}\s*)")  # `%magic`, `!shell`, `?name`, `name?`
+_MAGIC_VALUE = re.compile(r"(\s*[\w, ]+=\s*)(?:%|!).*")  # `files = !ls`, `here = %pwd`
+_PYTHON_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")  # the rest of the cell is Python
+
+
+def _parse(source: str) -> ast.Module:
+    """The syntax tree of a cell, with IPython's lines taken out if it is not plain Python."""
+    try:
+        tree = parse_python(source)
+    except SyntaxError:
+        tree = parse_python(_without_magics(source))
+    assert isinstance(tree, ast.Module)
+    return tree
+
+
 def _without_magics(source: str) -> str:
-    """IPython's lines (`%magic`, `!shell`, `?`) as `pass`, so that the rest can be parsed."""
-    if source.lstrip().startswith("%%"):
+    first = source.lstrip().partition("\n")[0].split()
+    if first and first[0].startswith("%%") and first[0] not in _PYTHON_MAGICS:
         return ""
-    return "\n".join(
-        line[: len(line) - len(line.lstrip())] + "pass"
-        if line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?")
-        else line
-        for line in source.splitlines()
-    )
+    lines = []
+    for line in source.split("\n"):
+        found = _MAGIC.fullmatch(line)
+        lines.append(f"{found[1]}pass" if found else _MAGIC_VALUE.sub(r"\1None", line))
+    return "\n".join(lines)
 
 
 def imported_modules(source: str) -> frozenset[str]:
     """The dotted names of the modules that a cell imports absolutely, wherever in it."""
     try:
-        tree = ast.parse(_without_magics(source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = _parse(source)
+    except SyntaxError:
         return frozenset()
     names: set[str] = set()
     for node in ast.walk(tree):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from stagebook.definition.document import parse_scalar, read_document
-from stagebook.definition.pipeline import Param, Pipeline
+from stagebook.definition.pipeline import Param, Pipeline, find_place, problem_at
 from stagebook.definition.values import Type, Value, ValueMismatch, accept
 from stagebook.errors import Problem, did_you_mean
 
@@ -25,10 +25,27 @@ def parse_pairs(pipeline: Pipeline, pairs: Sequence[str]) -> tuple[dict[str, Val
             continue
         param = pipeline.params.get(name)
         try:
-            values[name] = text if param and _is_text(param.type) else parse_scalar(text)
+            values[name] = _read(text, param.type) if param else parse_scalar(text)
         except ValueError as error:
             problems.append(_problem(f"'{pair}' cannot be read: {error}"))
     return values, problems
+
+
+def _read(text: str, wanted: Type) -> Value:
+    if _is_text(wanted):
+        return text
+    value = parse_scalar(text)
+    if not _accepts(wanted, value) and _accepts(wanted, text):
+        return text  # such as 12 for `str | None`
+    return value
+
+
+def _accepts(wanted: Type, value: Value) -> bool:
+    try:
+        accept(wanted, value)
+    except ValueMismatch:
+        return False
+    return True
 
 
 def _is_text(kind: Type) -> bool:
@@ -37,25 +54,33 @@ def _is_text(kind: Type) -> bool:
     )
 
 
-def parse_file(text: bytes, path: str) -> tuple[dict[str, Value], list[Problem]]:
-    """Values from a YAML file of `name: value`. Mistakes come back with their places."""
+Origins = dict[str, tuple[str, int, int]]
+"""Where values come from: name → file, line and column."""
+
+
+def parse_file(text: bytes, path: str) -> tuple[dict[str, Value], Origins, list[Problem]]:
+    """Values from a YAML file of `name: value`, and their places. Mistakes come back, too."""
     document = read_document(text, path)
     if document.problems:
-        return {}, list(document.problems)
+        return {}, {}, list(document.problems)
     if not isinstance(document.data, dict):
-        return {}, [Problem(path=path, message="a params file is a mapping of name: value")]
-    return dict(document.data), []
+        return {}, {}, [Problem(path=path, message="a params file is a mapping of name: value")]
+    origins = {name: (path, *find_place(document.places, (name,))) for name in document.data}
+    return dict(document.data), origins, []
 
 
 def bind_params(
-    pipeline: Pipeline, given: Mapping[str, Value], source: str = COMMAND_LINE
+    pipeline: Pipeline,
+    given: Mapping[str, Value],
+    origins: Mapping[str, tuple[str, int, int]] | None = None,
 ) -> tuple[dict[str, Value], list[Problem]]:
-    """All parameters of a run, each of its type; `source` says where the given ones come from."""
+    """All parameters of a run, each of its type; those without an origin came by `-p`."""
+    origins = origins or {}
     problems: list[Problem] = []
     for name in given:
-        if name not in pipeline.params:
+        if name not in pipeline.params and name not in pipeline.broken_params:
             hint = did_you_mean(name, pipeline.params) or "the pipeline has no parameters"
-            problems.append(_problem(f"unknown parameter '{name}'", hint, source))
+            problems.append(_problem(f"unknown parameter '{name}'", hint, origins.get(name)))
     values: dict[str, Value] = {}
     for name, param in pipeline.params.items():
         if name in given:
@@ -63,13 +88,12 @@ def bind_params(
                 values[name] = accept(param.type, given[name])
             except ValueMismatch as error:
                 values[name] = param.default
-                problems.append(_problem(f"'{name}' does not fit: {error}", _help(param), source))
+                problems.append(_problem(f"'{name}' does not fit: {error}", _help(param), origins.get(name)))
         else:
             values[name] = param.default
             if param.required:
-                problems.append(
-                    _problem(f"'{name}' has no default and was not given", f"-p {name}=…", source)
-                )
+                hint = f"-p {name}=…" + (f" ({param.help})" if param.help else "")
+                problems.append(_problem(f"'{name}' has no default and was not given", hint))
     return values, problems
 
 
@@ -77,5 +101,6 @@ def _help(param: Param) -> str:
     return f"{param.name}: {param.help}" if param.help else ""
 
 
-def _problem(message: str, hint: str = "", source: str = COMMAND_LINE) -> Problem:
-    return Problem(path=source, message=message, hint=hint)
+def _problem(message: str, hint: str = "", origin: tuple[str, int, int] | None = None) -> Problem:
+    path, line, column = origin or (COMMAND_LINE, 0, 0)
+    return problem_at(path, {(): (line, column)} if line else {}, (), message, hint)

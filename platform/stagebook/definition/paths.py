@@ -6,6 +6,8 @@ import os
 from pathlib import Path, PurePosixPath
 
 STATE_FOLDER = ".stagebook"
+MAX_LENGTH = 1_000  # characters of a path
+MAX_NAME = 200  # bytes of one name in it; file systems take 255, and temporary names are longer
 
 
 class PathRefused(ValueError):
@@ -17,35 +19,59 @@ class PathRefused(ValueError):
 
 
 def inside(root: Path, text: str) -> str:
-    """The path `text`, relative to `root`, with `/` and without `.` and `..`.
+    """The path `text`, relative to `root`, with `/`, without `.` and `..`, and with the symlinks
+    among its folders followed, so that one file has one path.
 
     Raises:
-        PathRefused: it is empty, absolute, climbs out with `..`, or leads out through a symlink.
+        PathRefused: it is empty, absolute, climbs out with `..`, leads out through a symlink, or is
+            nothing that a file system takes.
     """
-    if not text.strip() or "\0" in text:
-        msg = "the path is empty" if not text.strip() else "the path holds a zero byte"
-        raise PathRefused(msg)
-    if text.startswith(("/", "~", "\\")) or (len(text) > 1 and text[1] == ":"):
-        msg = f"'{text}' is not relative to the project"
-        raise PathRefused(msg, "write it relative to the project root, such as data/name.parquet")
+    _check_text(text)
     normal = os.path.normpath(text)
+    _check_text(normal)  # `./~` names what `~` does
     if normal == ".." or normal.startswith(".." + os.sep):
         msg = f"'{text}' leaves the project"
         raise PathRefused(msg, "files of a pipeline live inside its project")
     real_root = os.path.realpath(root)
-    real = os.path.realpath(os.path.join(real_root, normal))
-    if os.path.commonpath([real_root, real]) != real_root:
-        msg = f"'{text}' leads out of the project through a symlink, to {real}"
-        raise PathRefused(msg, "files of a pipeline live inside its project")
-    return PurePosixPath(Path(normal)).as_posix()
+    plain = os.path.normpath(os.path.join(real_root, normal))
+    real = os.path.realpath(plain)
+    if real == plain:
+        return PurePosixPath(Path(normal)).as_posix()
+    folder, name = os.path.split(plain)
+    folder = os.path.realpath(folder)
+    for place in (folder, real):
+        if os.path.commonpath([real_root, place]) != real_root:
+            msg = f"'{text}' leads out of the project through a symlink, to {place}"
+            raise PathRefused(msg, "files of a pipeline live inside its project")
+    return PurePosixPath(Path(os.path.relpath(os.path.join(folder, name), real_root))).as_posix()
+
+
+def _check_text(text: str) -> None:
+    if not text.strip():
+        msg = "the path is empty"
+        raise PathRefused(msg)
+    if not text.isprintable():
+        msg = f"'{text}' holds a character that cannot be seen"
+        raise PathRefused(msg, "remove it")
+    if "://" in text:
+        msg = f"'{text}' is a URL, not a path of the project"
+        hint = f"an output that the notebook writes there itself is {{path: '{text}', kind: external}}"
+        raise PathRefused(msg, hint)
+    if text.startswith(("/", "~", "\\")) or (len(text) > 1 and text[1] == ":"):
+        msg = f"'{text}' is not relative to the project"
+        raise PathRefused(msg, "write it relative to the project root, such as data/name.parquet")
+    if len(text) > MAX_LENGTH or any(len(part.encode()) > MAX_NAME for part in text.split("/")):
+        msg = f"'{text[:40]}…' is longer than a path may be"
+        raise PathRefused(msg)
 
 
 def inside_for_output(root: Path, text: str) -> str:
     """As `inside`, for a path that a run writes to. The project's own state is refused as well."""
     path = inside(root, text)
-    first = path.split("/", maxsplit=1)[0]
-    if path == "." or first in {STATE_FOLDER, ".git"}:
-        what = "the project root" if path == "." else f"{first}/"
+    parts = [part.casefold() for part in path.split("/")]
+    if path == "." or parts[0] == STATE_FOLDER or ".git" in parts:
+        what = "the project root" if path == "." else f"{path.split('/')[0]}/"
+        what = ".git/" if ".git" in parts else what
         msg = f"an output cannot be written to {what}"
         raise PathRefused(msg, "choose a path such as data/name.parquet")
     return path

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from stagebook.definition.expressions import Template
-from stagebook.definition.values import Type, Value
+from stagebook.definition.values import Type, Value, printable
 from stagebook.errors import Problem
 
 Location = tuple[str | int, ...]  # the keys that lead to a value, such as ("stages", "clean", "params")
@@ -54,12 +54,16 @@ class Output:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One notebook with what goes in and what comes out. Times are in seconds."""
+    """One notebook with what goes in and what comes out. Times are in seconds.
+
+    `notebook` is empty and `expandable` False where the file says it wrongly, which is reported.
+    """
 
     name: str
     notebook: str
     description: str = ""
     matrix: Mapping[str, Template] = dataclasses.field(default_factory=dict)
+    expandable: bool = True
     params: Mapping[str, Template] = dataclasses.field(default_factory=dict)
     inputs: Mapping[str, Input] = dataclasses.field(default_factory=dict)
     outputs: Mapping[str, Output] = dataclasses.field(default_factory=dict)
@@ -75,8 +79,8 @@ class Stage:
 class Pipeline:
     """A pipeline. `path` is relative to the project root, with `/`.
 
-    `broken` names the stages that the file defines but that could not be read; what refers to
-    them is not a further mistake. `places` maps each location to its line and column.
+    `broken` names the stages, `broken_params` the parameters that the file defines but that could
+    not be read; what refers to them is not a further mistake. `places` maps each location to its line and column.
     """
 
     name: str
@@ -85,12 +89,23 @@ class Pipeline:
     params: Mapping[str, Param] = dataclasses.field(default_factory=dict)
     stages: Mapping[str, Stage] = dataclasses.field(default_factory=dict)
     broken: frozenset[str] = frozenset()
+    broken_params: frozenset[str] = frozenset()
     places: Mapping[Location, tuple[int, int]] = dataclasses.field(default_factory=dict)
 
     def problem(self, location: Location, message: str, hint: str = "") -> Problem:
         """A problem at the place of `location`, or of the nearest place around it."""
-        line, column = find_place(self.places, location)
-        return Problem(path=self.path, line=line, column=column, message=message, hint=hint)
+        return problem_at(self.path, self.places, location, message, hint)
+
+
+def problem_at(
+    path: str, places: Mapping[Location, tuple[int, int]], location: Location, message: str, hint: str = ""
+) -> Problem:
+    """A problem at the place of `location`, or of the nearest place around it. Names from a file
+    may hold anything, so what cannot be seen is shown as an escape."""
+    line, column = find_place(places, location)
+    return Problem(
+        path=printable(path), line=line, column=column, message=printable(message), hint=printable(hint)
+    )
 
 
 def find_place(places: Mapping[Location, tuple[int, int]], location: Location) -> tuple[int, int]:

@@ -32,9 +32,12 @@ def convert(script: Path, target: Path) -> None:
         notebook = jupytext.reads(
             text, fmt=f"{script.suffix[1:]}:{'percent' if script.suffix == '.py' else 'markdown'}"
         )
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"cannot be read: {error}"
+    except OSError as error:
+        msg = f"cannot be read: {error.strerror}"
         raise NotebookUnreadable(msg) from error
+    except UnicodeDecodeError as error:
+        msg = "is not UTF-8 text"
+        raise NotebookUnreadable(msg, "save the file as UTF-8") from error
     except Exception as error:
         msg = f"is not a notebook script: {error}"
         raise NotebookUnreadable(msg, "start its cells with '# %%'") from error
@@ -45,5 +48,12 @@ def convert(script: Path, target: Path) -> None:
     for at, cell in enumerate(notebook.cells):
         digest = hashlib.sha256(f"{at}\0{cell.source}".encode()).hexdigest()
         cell["id"] = digest[:12]
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_whole(target, (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode())
+    try:
+        for folder in (*reversed(target.parent.parents), target.parent):
+            # One by one: the mode of `makedirs` holds for the last folder alone.
+            if not folder.is_dir():
+                folder.mkdir(exist_ok=True, mode=0o700)
+        write_whole(target, (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode())
+    except OSError as error:
+        msg = f"cannot be converted to a notebook: {error.strerror}: {error.filename}"
+        raise NotebookUnreadable(msg) from error

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import pydantic
 
+from stagebook.definition.pipeline import problem_at
 from stagebook.definition.schema import read_model
 from stagebook.errors import PipelineInvalid, Problem
 
@@ -51,7 +52,11 @@ def read_settings(root: Path) -> Settings:
     settings, mistakes = read_model(Settings, data)
     if settings is None:
         raise PipelineInvalid(
-            Problem(path=name, message=f"{'.'.join(map(str, where))}: {message}", hint=hint)
+            problem_at(
+                name, {}, (), message.replace(f"'{where[-1]}'", f"'{'.'.join(map(str, where))}'", 1), hint
+            )
+            if where
+            else problem_at(name, {}, (), message, hint)
             for where, message, hint in mistakes
         )
     return settings
@@ -64,11 +69,18 @@ def _raw(root: Path) -> tuple[dict[str, Any], str]:
             continue
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            raise PipelineInvalid([Problem(path=name, message="not UTF-8 text")]) from error
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise PipelineInvalid([Problem(path=name, message=f"not readable as TOML: {error}")]) from error
+        except OSError as error:
+            raise PipelineInvalid(
+                [Problem(path=name, message=f"cannot be read: {error.strerror}")]
+            ) from error
         if name == FILE:
             return data, name
-        section = data.get("tool", {}).get("stagebook")
+        tool = data.get("tool")
+        section = tool.get("stagebook") if isinstance(tool, dict) else None
         if section is not None:
             return section, name
     return {}, FILE

@@ -11,6 +11,8 @@ from __future__ import annotations
 import ast
 import dataclasses
 import datetime
+import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -55,6 +57,24 @@ class ValueMismatch(ValueError):
     """The value does not fit the type."""
 
 
+def parse_python(source: str, *, expression: bool = False) -> ast.AST:
+    """The syntax tree of Python text; raises `SyntaxError`, whatever is wrong with the text.
+
+    Python's warnings of doubtful literals are about the text of others, so they are not shown.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(source, mode="eval").body if expression else ast.parse(source)
+    except SyntaxError:
+        raise
+    except (RecursionError, MemoryError):
+        msg = "it is nested too deeply"
+    except ValueError:
+        msg = "it holds a character that no source may hold"
+    raise SyntaxError(msg)
+
+
 def parse_type(text: str) -> Type:
     """Parse an annotation.
 
@@ -62,15 +82,24 @@ def parse_type(text: str) -> Type:
         TypeNotUnderstood: the text is no Python expression, or names an unknown type.
     """
     try:
-        node = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        msg = f"'{text}' is not a type"
+        node = parse_python(text.strip(), expression=True)
+    except SyntaxError:
+        msg = f"'{shorten(text)}' is not a type"
         raise TypeNotUnderstood(msg) from None
+    assert isinstance(node, ast.expr)
     return parse_annotation(node)
 
 
 def parse_annotation(node: ast.expr) -> Type:
     """The type that an annotation's syntax tree stands for. Raises `TypeNotUnderstood`."""
+    try:
+        return _annotation(node)
+    except RecursionError:
+        msg = "the type is nested too deeply"
+        raise TypeNotUnderstood(msg) from None
+
+
+def _annotation(node: ast.expr) -> Type:
     match node:
         case ast.Constant(value=None):
             return Type("None")
@@ -79,12 +108,25 @@ def parse_annotation(node: ast.expr) -> Type:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return _named(name)
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return union(parse_annotation(left), parse_annotation(right))
+            return union(_annotation(left), _annotation(right))
         case ast.Subscript(value=ast.Name(id=name) | ast.Attribute(attr=name), slice=inner):
             items = list(inner.elts) if isinstance(inner, ast.Tuple) else [inner]
             return _generic(_ALIASES.get(name, name), items)
-    msg = f"'{ast.unparse(node)}' is not a type"
+    msg = f"'{shorten(ast.unparse(node))}' is not a type"
     raise TypeNotUnderstood(msg)
+
+
+def shorten(text: str, limit: int = 60) -> str:
+    """The text, cut to a number of characters."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Text that is safe to show in one line: what cannot be seen (line ends, escape codes, marks
+    that turn the direction of writing) is written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _named(name: str) -> Type:
@@ -104,18 +146,19 @@ def _named(name: str) -> Type:
 def _generic(name: str, items: list[ast.expr]) -> Type:
     if name == "Literal":
         choices = tuple(_literal(item) for item in items)
+        if not choices:
+            msg = "Literal[…] needs a value"
+            raise TypeNotUnderstood(msg)
         return Type("Literal", choices=choices)
     args = [
-        parse_annotation(item)
-        for item in items
-        if not (isinstance(item, ast.Constant) and item.value is Ellipsis)
+        _annotation(item) for item in items if not (isinstance(item, ast.Constant) and item.value is Ellipsis)
     ]
     match name, args:
         case "list", [arg]:
             return Type("list", (arg,))
         case "tuple", [arg] if len(items) == 2:
             return Type("tuple", (arg,))
-        case "tuple", [*_]:
+        case "tuple", [_, *_]:
             # A tuple of fixed length is read as a sequence of any of its types.
             return Type("tuple", (union(*args),))
         case "dict", [key, value] if key == STR:
@@ -125,7 +168,7 @@ def _generic(name: str, items: list[ast.expr]) -> Type:
             raise TypeNotUnderstood(msg)
         case "Optional", [arg]:
             return union(arg, Type("None"))
-        case "Union", [*_]:
+        case "Union", [_, *_]:
             return union(*args)
     msg = f"unknown type '{name}[…]'"
     raise TypeNotUnderstood(msg)
@@ -136,7 +179,9 @@ def _literal(node: ast.expr) -> Value:
         value = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError):
         value = node
-    if not isinstance(value, str | int | float | bool | None):
+    if not isinstance(value, str | int | float | bool | None) or (
+        isinstance(value, float) and not math.isfinite(value)
+    ):
         msg = "Literal[…] takes plain text, numbers, True, False or None"
         raise TypeNotUnderstood(msg)
     return value
@@ -193,7 +238,7 @@ def accept(wanted: Type, value: Value) -> Value:
         case "date" | "datetime" if isinstance(value, str):
             return _accept_time(wanted.kind, value)
         case "float" if isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
+            return _as_float(value)
         case "Literal":
             fits = any(choice == value and type(choice) is type(value) for choice in wanted.choices)
         case kind:
@@ -212,6 +257,14 @@ _SIMPLE: Mapping[str, type] = {
     "str": str,
     "Path": str,
 }
+
+
+def _as_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        msg = "expected a float, got a number that is too large for one"
+        raise ValueMismatch(msg) from None
 
 
 def _accept_time(kind: str, value: str) -> str:
@@ -238,9 +291,10 @@ def _accept_union(wanted: Type, value: Value) -> Value:
 
 def describe(value: Value) -> str:
     """A value for a message: its text, cut short, and its type."""
-    text = repr(value)
-    if len(text) > 60:
-        text = text[:57] + "…"
+    try:
+        text = shorten(repr(value))
+    except ValueError:  # a number with more digits than Python writes
+        text = "a number too long to show"
     names: Mapping[str, str] = {"NoneType": "None", "dict": "mapping"}
     name = type(value).__name__
     return "None" if value is None else f"{text} ({names.get(name, name)})"

@@ -152,9 +152,7 @@ class Runner:
         try:
             params = self._resolve(stage)
         except StageFailure as error:
-            self._note(
-                AttemptStarted, stage=stage.id, attempt=number, folder=shown, params=dict(stage.params)
-            )
+            self._note(AttemptStarted, stage=stage.id, attempt=number, folder="", params=dict(stage.params))
             self._end(stage, number, Result(cause=Cause(error.cause), message=error.message))
             return
         self._note(AttemptStarted, stage=stage.id, attempt=number, folder=shown, params=params)
@@ -219,7 +217,7 @@ class Runner:
                 "pipeline": self.plan.pipeline,
                 "started": self._options.run_id[:15],
             },
-            "env": {},
+            "env": self.plan.env,
             "stages": self._scrap_scope(stage),
         }
         params = dict(stage.params)
@@ -233,19 +231,22 @@ class Runner:
         return params
 
     def _scrap_scope(self, stage: PlannedStage) -> dict[str, Any]:
+        """`{stage: {"scraps": {name: value}}}`; of a matrix a list of values in its order, for the
+        names that every point has: a list with gaps would be taken for a shorter one."""
         scope: dict[str, Any] = {}
         if not stage.deferred:
             return scope
+        points: dict[str, list[dict[str, Any]]] = {}
         for other in self.plan.stages:
             known = self._scraps.get(other.id)
-            if known is None:
-                continue
-            if not other.point:
+            if not other.point and known is not None:
                 scope[other.stage] = {"scraps": known}
-                continue
-            lists = scope.setdefault(other.stage, {"scraps": {}})["scraps"]
-            for name, value in known.items():
-                lists.setdefault(name, []).append(value)
+            elif other.point:
+                points.setdefault(other.stage, []).append(known or {})
+        for name, scraps in points.items():
+            shared = set(scraps[0]).intersection(*scraps[1:])
+            lists = {key: [known[key] for known in scraps] for key in scraps[0] if key in shared}
+            scope[name] = {"scraps": lists}
         return scope
 
     # -- reports --------------------------------------------------------------------------------

@@ -26,8 +26,9 @@ from stagebook.execution.attempt import (
     Attempt,
     Result,
 )
-from stagebook.execution.notebooks import Outcome, Stop, Task, execute
+from stagebook.execution.papermill_engine import execute
 from stagebook.execution.scraps import read_scraps
+from stagebook.execution.session import Outcome, Stop, Task
 from stagebook.system import processes
 from stagebook.system.files import describe_path, write_whole
 

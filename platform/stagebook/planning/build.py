@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from stagebook.definition.paths import PathRefused
 from stagebook.definition.pipeline import Location, Pipeline
 from stagebook.definition.values import Type, Value
 from stagebook.errors import PipelineInvalid, Problem
@@ -12,6 +13,8 @@ from stagebook.planning import expand, graph
 from stagebook.planning.checks import NotebookChecks, Notebooks
 from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.planning.select import Selection, select
+
+_ELSEWHERE = "choose another path, such as data/name.parquet"
 
 
 class Project(expand.Files, Notebooks, Protocol):
@@ -53,7 +56,7 @@ def build_plan(  # noqa: PLR0913 - the parts that it is put together from
         known = facts[instance.stage.name]
         types[instance.id] = checks.check_values(instance, known) if known else {}
     found += checks.problems
-    found += _overwritten(pipeline, expansion)
+    found += _overwritten(pipeline, expansion, project)
     if found:
         raise PipelineInvalid(found)
     edges = {name: tuple(instance.upstream) for name, instance in instances.items()}
@@ -99,7 +102,13 @@ def build_plan(  # noqa: PLR0913 - the parts that it is put together from
         params=dict(params),
         stages=tuple(stages),
         scraps=scraps,
+        env=_mentioned(env or {}, stages),
     )
+
+
+def _mentioned(env: Mapping[str, str], stages: Sequence[PlannedStage]) -> dict[str, str]:
+    references = {ref for stage in stages for item in stage.deferred.values() for ref in item.references}
+    return {ref[1]: env[ref[1]] for ref in references if ref[0] == "env" and ref[1] in env}
 
 
 def _decide(instance: expand.Instance, chosen: set[str]) -> tuple[Decision, tuple[str, ...]]:
@@ -125,24 +134,65 @@ def _cycles(pipeline: Pipeline, instances: Mapping[str, expand.Instance]) -> lis
     found = []
     for ring in graph.cycles({name: tuple(needs) for name, needs in edges.items()}):
         names = " → ".join([*ring, ring[0]])
-        location: Location = ("stages", ring[0])
         message = f"a cycle: {names} (each needs the next)" if len(ring) > 1 else f"'{ring[0]}' needs itself"
-        found.append(pipeline.problem(location, message, "remove one of these inputs or 'after'"))
+        location = _place_of_need(pipeline, instances, ring[0], ring[1 % len(ring)])
+        hint = "remove this, or what another of them needs" if len(ring) > 1 else "remove this"
+        found.append(pipeline.problem(location, message, hint))
     return found
 
 
-def _overwritten(pipeline: Pipeline, expansion: expand.Expansion) -> list[Problem]:
-    sources = {stage.notebook: "a notebook" for stage in pipeline.stages.values()}
-    sources[pipeline.path] = "the pipeline file"
-    return [
-        pipeline.problem(
-            ("stages", expansion.writers[path].split("@")[0], "outputs"),
-            f"the output '{path}' would overwrite {what} of the pipeline",
-            "choose another path",
-        )
-        for path, what in sources.items()
-        if path in expansion.writers
-    ]
+def _place_of_need(
+    pipeline: Pipeline, instances: Mapping[str, expand.Instance], name: str, need: str
+) -> Location:
+    """Where the file says that one stage needs another."""
+    stage = pipeline.stages[name]
+    for instance in instances.values():
+        if instance.stage is stage:
+            for (_, source), place in instance.input_places.items():
+                if source.split("@")[0] == need:
+                    return place
+    for param, template in stage.params.items():
+        if any(reference[:2] == ("stages", need) for reference in template.references):
+            return ("stages", name, "params", param)
+    # What was wrong in the list is not in `after` any more, so this is the key and not an item of it.
+    return ("stages", name, "after")
+
+
+def _overwritten(pipeline: Pipeline, expansion: expand.Expansion, project: Project) -> list[Problem]:
+    """Outputs that would take the place of what the pipeline itself is made of, or of what it reads."""
+    sources = {pipeline.path: "the pipeline file itself"}
+    for stage in pipeline.stages.values():
+        try:
+            sources.setdefault(project.inside(stage.notebook), "a notebook of the pipeline")
+        except PathRefused:
+            continue  # reported with the notebook
+    sources |= dict.fromkeys(("stagebook.toml", "pyproject.toml"), "the settings of the project")
+    found = _written_inside(pipeline, expansion, sources)
+    for instance in expansion.instances.values():
+        for item in instance.inputs.values():
+            if not item.sources:
+                sources.update((path, f"an input of {instance.id}") for path in item.paths)
+    for source, what in sources.items():
+        parts = source.split("/")
+        for length in range(1, len(parts) + 1):
+            path = "/".join(parts[:length])
+            if path in expansion.writers:
+                verb = "overwrite" if path == source else f"take the place of '{source}',"
+                message = f"the output '{path}' would {verb} {what}"
+                found[path] = pipeline.problem(expansion.output_place(path), message, _ELSEWHERE)
+    return list(found.values())
+
+
+def _written_inside(
+    pipeline: Pipeline, expansion: expand.Expansion, files: Mapping[str, str]
+) -> dict[str, Problem]:
+    found = {}
+    for path in expansion.writers:
+        around = next((file for file in files if path.startswith(f"{file}/")), None)
+        if around is not None:
+            message = f"the output '{path}' would lie inside '{around}', {files[around]}"
+            found[path] = pipeline.problem(expansion.output_place(path), message, _ELSEWHERE)
+    return found
 
 
 def _missing(

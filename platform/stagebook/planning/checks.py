@@ -48,14 +48,23 @@ class NotebookChecks:
         self.pipeline = pipeline
         self.notebooks = notebooks
         self.problems: list[Problem] = []
+        self._reported: set[Location] = set()
 
     def report(self, location: Location, message: str, hint: str = "") -> None:
         """Note a problem at a place of the pipeline file."""
         self.problems.append(self.pipeline.problem(location, message, hint))
 
+    def report_once(self, location: Location, message: str, hint: str = "") -> None:
+        """As `report`, for what every point of a matrix may meet: the first one tells of it."""
+        if location not in self._reported:
+            self._reported.add(location)
+            self.report(location, message, hint)
+
     def facts(self, stage: Stage) -> NotebookFacts | None:
         """The facts of a stage's notebook, checked; None if it cannot be read."""
         location: Location = ("stages", stage.name, "notebook")
+        if not stage.notebook:
+            return None  # it could not be read, which is reported
         try:
             path = self.notebooks.inside(stage.notebook)
         except PathRefused as error:
@@ -65,7 +74,10 @@ class NotebookChecks:
             self.report(location, f"'{path}' is not a notebook", f"a notebook ends in {', '.join(_SUFFIXES)}")
             return None
         if not self.notebooks.is_file(path):
-            self.report(location, f"there is no notebook '{path}'", "paths are relative to the project root")
+            hint = "paths are relative to the project root"
+            if "${" in path:
+                hint = "a notebook's path takes no expressions; pass them to it as params"
+            self.report(location, f"there is no notebook '{path}'", hint)
             return None
         try:
             facts = self.notebooks.facts(path)
@@ -82,9 +94,14 @@ class NotebookChecks:
             return
         known = self.notebooks.kernels()
         if kernel.lower() not in known:
-            key = "kernel" if stage.kernel else "notebook"
-            hint = f"{did_you_mean(kernel, sorted(known))}; 'kernel: python3' in the stage overrides the notebook"
-            self.report(("stages", stage.name, key), f"the kernel '{kernel}' is not installed here", hint)
+            place: Location = ("stages", stage.name, "kernel")
+            hint = did_you_mean(kernel, sorted(known))
+            if not stage.kernel:
+                place = ("stages", stage.name, "notebook")
+                hint = f"{hint}; 'kernel: python3' in the stage overrides the notebook"
+            elif place not in self.pipeline.places:
+                place = ("defaults", "kernel")
+            self.report(place, f"the kernel '{kernel}' is not installed here", hint)
 
     def _check_names(self, stage: Stage, facts: NotebookFacts, path: str) -> None:
         passed = [("params", n) for n in stage.params] + [("inputs", n) for n in stage.inputs]
@@ -139,9 +156,9 @@ class NotebookChecks:
             try:
                 accept(param.type, value)
             except ValueMismatch as error:
-                how = "is declared as" if param.annotated else "has the default of a"
+                how = "is declared as" if param.annotated else "has a default of the type"
                 hint = f"in the notebook '{name}' {how} {param.type}"
-                self.report(("stages", stage, group, name), f"'{name}' does not fit: {error}", hint)
+                self.report_once(("stages", stage, group, name), f"'{name}' does not fit: {error}", hint)
 
 
 def accept_loosely(param: DeclaredParam, value: Value) -> Value:

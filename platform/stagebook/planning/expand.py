@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 import re
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from stagebook.errors import Problem, did_you_mean
 from stagebook.planning.plan import PlannedInput, PlannedOutput
 
 MAX_INSTANCES = 20_000
+MAX_SLUG = 100  # characters
 _REFERENCE = re.compile(r"([A-Za-z][\w-]*)(?:@(.+))?\.([A-Za-z_]\w*)")
 
 
@@ -62,11 +64,18 @@ class Expansion:
         self.instances: dict[str, Instance] = {}
         self.by_stage: dict[str, list[Instance]] = {}
         self.writers: dict[str, str] = {}  # path → id of the instance that writes it
+        self._reported: set[Location] = set()
         self._scope: dict[str, Any] = {"params": dict(params), "env": dict(env)}
 
     def report(self, location: Location, message: str, hint: str = "") -> None:
         """Note a problem at a place of the pipeline file."""
         self.problems.append(self.pipeline.problem(location, message, hint))
+
+    def report_once(self, location: Location, message: str, hint: str = "") -> None:
+        """As `report`, for what every point of a matrix may meet: the first one tells of it."""
+        if location not in self._reported:
+            self._reported.add(location)
+            self.report(location, message, hint)
 
     def expand(self) -> dict[str, Instance]:
         """All stage instances by id, in the order of the file."""
@@ -89,20 +98,26 @@ class Expansion:
         if points is None:
             return
         for point in points:
-            slug = "-".join(_slug(value) for value in point.values())
-            instance_id = f"{stage.name}@{slug}" if stage.matrix else stage.name
+            instance_id = f"{stage.name}@{_slug_of(point)}" if stage.matrix else stage.name
             if instance_id in self.instances:
-                self.report(
-                    ("stages", stage.name, "matrix"),
-                    f"two points of the matrix are called '{instance_id}'",
-                    "give every point a value of its own",
-                )
+                self._report_twins(stage, self.instances[instance_id], point)
                 continue
             instance = Instance(id=instance_id, stage=stage, point=point)
             self.instances[instance_id] = instance
             made.append(instance)
 
+    def _report_twins(self, stage: Stage, first: Instance, point: Mapping[str, Value]) -> None:
+        message = f"two points of the matrix are called '{first.id}'"
+        hint = "give every point a value of its own"
+        if first.point != point:
+            hint = "in a name, all but ASCII letters, digits and '_.+-' becomes '-'; use values that stay different"
+        axes = ("stages", stage.name, "matrix")
+        axis = next(iter(point)) if len(point) == 1 else None
+        self.report_once((*axes, axis) if axis else axes, message, hint)
+
     def _points(self, stage: Stage) -> list[dict[str, Value]] | None:
+        if not stage.expandable:
+            return None
         axes: dict[str, list[Value]] = {}
         for name, template in stage.matrix.items():
             location: Location = ("stages", stage.name, "matrix", name)
@@ -113,7 +128,8 @@ class Expansion:
                 self.report(location, f"'{name}' has to be a list, not {describe(value)}", f"{name}: [1, 2]")
                 return None
             if not value:
-                self.report(location, f"the matrix has no points: '{name}' is an empty list")
+                hint = "give it at least one value"
+                self.report(location, f"the matrix has no points: '{name}' is an empty list", hint)
                 return None
             axes[name] = list(value)
         count = 1
@@ -122,7 +138,8 @@ class Expansion:
         if count + len(self.instances) > MAX_INSTANCES:
             self.report(
                 ("stages", stage.name, "matrix"),
-                f"the matrix makes {count:,} points; the limit is {MAX_INSTANCES:,}",
+                f"the matrix makes {count:,} points; the limit is {MAX_INSTANCES:,} in all stages together",
+                "split the pipeline, or let a notebook go over the values itself",
             )
             return None
         return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
@@ -130,10 +147,13 @@ class Expansion:
     # -- values ---------------------------------------------------------------------------------
 
     def _evaluate(self, template: Template, point: Mapping[str, Value], location: Location) -> Any:
+        for reference in template.references:
+            if reference[0] == "params" and reference[1] not in self._scope["params"]:
+                return _FAILED  # the parameter itself is wrong, which is reported
         try:
             return evaluate(template, self._scope | {"matrix": point})
         except ExpressionError as error:
-            self.report(location, str(error), error.hint)
+            self.report_once(location, str(error), error.hint)
             return _FAILED
 
     def _bind_params(self, instance: Instance) -> None:
@@ -157,36 +177,48 @@ class Expansion:
             if text is _FAILED:
                 continue
             if not isinstance(text, str):
-                self.report(location, f"the path of '{name}' has to be text, not {describe(text)}")
+                self.report_once(location, f"the path of '{name}' has to be text, not {describe(text)}")
+                continue
+            if output.kind == "external" and not text.strip():
+                self.report_once(location, f"output '{name}': the path is empty")
                 continue
             try:
                 path = text if output.kind == "external" else self.files.inside_for_output(text)
             except PathRefused as error:
-                self.report(location, f"output '{name}': {error}", error.hint)
+                self.report_once(location, f"output '{name}': {error}", error.hint)
                 continue
             other = self.writers.get(path)
             if other is not None:
                 hint = "give each output a path of its own"
+                if other == instance.id:
+                    self.report_once(location, f"'{path}' is written by two outputs of {instance.id}", hint)
+                    continue
                 if instance.stage.matrix and other.split("@")[0] == instance.stage.name:
                     axis = next(iter(instance.stage.matrix))
                     hint = f"put the point into the path, such as ${{matrix.{axis}}}"
-                self.report(location, f"'{path}' is written by both {other} and {instance.id}", hint)
+                self.report_once(location, f"'{path}' is written by both {other} and {instance.id}", hint)
                 continue
             self.writers[path] = instance.id
             instance.outputs[name] = PlannedOutput(path=path, kind=output.kind)
 
     def _check_nesting(self) -> None:
-        for path, writer in self.writers.items():
+        for path in self.writers:
             parts = path.split("/")
             for length in range(1, len(parts)):
                 around = "/".join(parts[:length])
                 other = self.writers.get(around)
                 if other is not None:
-                    self.report(
-                        ("stages", writer.split("@")[0], "outputs"),
+                    self.report_once(
+                        self.output_place(path),
                         f"'{path}' lies inside '{around}', which {other} writes as a whole",
                         "give each output a path of its own",
                     )
+
+    def output_place(self, path: str) -> Location:
+        """The place of the output that is written to a path."""
+        instance = self.instances[self.writers[path]]
+        name = next(key for key, made in instance.outputs.items() if made.path == path)
+        return ("stages", instance.stage.name, "outputs", name)
 
     # -- edges ----------------------------------------------------------------------------------
 
@@ -220,12 +252,15 @@ class Expansion:
         text = self._evaluate(ref.text, instance.point, ref.location)
         if text is _FAILED:
             return None
-        match = _REFERENCE.fullmatch(str(text))
+        if not isinstance(text, str):
+            self.report_once(ref.location, f"input '{name}' has to be text, not {describe(text)}")
+            return None
+        match = _REFERENCE.fullmatch(text)
         if match and match[1] in self.pipeline.stages:
             return self._resolve_reference(match[1], match[2], match[3], ref.location)
         if match and match[1] in self.pipeline.broken:
             return None
-        return self._resolve_file(name, str(text), ref.location, looks_like_reference=match is not None)
+        return self._resolve_file(name, text, ref.location, looks_like_reference=match is not None)
 
     def _resolve_reference(
         self, stage_name: str, point: str | None, output: str, location: Location
@@ -234,7 +269,7 @@ class Expansion:
         if output not in stage.outputs:
             if stage_name not in self.pipeline.broken:
                 hint = did_you_mean(output, stage.outputs) or f"{stage_name} declares no outputs"
-                self.report(location, f"'{stage_name}' has no output '{output}'", hint)
+                self.report_once(location, f"'{stage_name}' has no output '{output}'", hint)
             return None
         instances = self.by_stage[stage_name]
         if point is not None:
@@ -242,7 +277,7 @@ class Expansion:
             known = [instance.id for instance in instances]
             if wanted not in known:
                 if instances:
-                    self.report(location, f"no stage instance '{wanted}'", did_you_mean(wanted, known))
+                    self.report_once(location, f"no stage instance '{wanted}'", did_you_mean(wanted, known))
                 return None
             instances = [self.instances[wanted]]
         made = [
@@ -261,22 +296,22 @@ class Expansion:
         try:
             path = self.files.inside(text)
         except PathRefused as error:
-            self.report(location, f"input '{name}': {error}", error.hint)
+            self.report_once(location, f"input '{name}': {error}", error.hint)
             return None
         if path in self.writers:
             writer = self.instances[self.writers[path]]
             output = next(key for key, made in writer.outputs.items() if made.path == path)
             hint = f"refer to it as {writer.id}.{output}, so that the order is known"
-            self.report(location, f"'{path}' is written by {writer.id}", hint)
+            self.report_once(location, f"'{path}' is written by {writer.id}", hint)
             return None
         if self.files.exists(path):
             return [path], [], False
         if looks_like_reference:
             stage_name = text.split(".", maxsplit=1)[0].split("@", maxsplit=1)[0]
             hint = did_you_mean(stage_name, self.pipeline.stages)
-            self.report(location, f"unknown reference '{text}': there is no stage '{stage_name}'", hint)
+            self.report_once(location, f"unknown reference '{text}': there is no stage '{stage_name}'", hint)
         else:
-            self.report(
+            self.report_once(
                 location,
                 f"input '{name}': there is no file '{path}'",
                 "check the path, or make it an output of a stage",
@@ -291,6 +326,16 @@ class _Failed:
 _FAILED = _Failed()
 
 
+def _slug_of(point: Mapping[str, Value]) -> str:
+    """The name of a point, short enough for a folder's name."""
+    slug = "-".join(_slug(value) for value in point.values())
+    if len(slug) <= MAX_SLUG:
+        return slug
+    return f"{slug[: MAX_SLUG - 9]}-{hashlib.sha256(repr(point).encode()).hexdigest()[:8]}"
+
+
 def _slug(value: Value) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)  # with its sign
     text = str(value).lower() if isinstance(value, bool | None) else str(value)
-    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", text).strip("-.")[:60] or "empty"
+    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", text).strip("-.") or "empty"

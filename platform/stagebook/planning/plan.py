@@ -103,6 +103,7 @@ class Plan:
     """All stage instances of a pipeline in an order in which they can run, and the parameters.
 
     `scraps` are those of stages that do not run, kept from an earlier run, for those that need them.
+    `env` holds the environment variables that expressions read which are evaluated during the run.
     """
 
     pipeline: str
@@ -111,6 +112,7 @@ class Plan:
     params: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     stages: tuple[PlannedStage, ...] = ()
     scraps: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def stage(self, stage_id: str) -> PlannedStage:
         """The stage instance with this id. Raises `KeyError`."""
@@ -128,6 +130,7 @@ class Plan:
         return {
             "pipeline": self.pipeline,
             "path": self.path,
+            "description": self.description,
             "params": dict(self.params),
             "stages": [stage.to_json() for stage in self.stages],
         }

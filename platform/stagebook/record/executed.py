@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 
 # See definition.scripts: a check of URLs that costs a second to import and is not used.
@@ -22,7 +23,10 @@ def write_html(notebook: Path, target: Path) -> None:
     exporter = HTMLExporter(template_name="lab", embed_images=True)
     exporter.mathjax_url = exporter.require_js_url = exporter.jquery_url = ""
     exporter.mermaid_js_url = exporter.jupyter_widgets_base_url = ""
-    page, _ = exporter.from_filename(str(notebook))
+    with warnings.catch_warnings():
+        # A scrap has no form that can be shown, of which nbconvert warns for each.
+        warnings.simplefilter("ignore", UserWarning)
+        page, _ = exporter.from_filename(str(notebook))
     meta = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
     page = page.replace("<head>", f"<head>{meta}", 1)
     target.write_text(page, encoding="utf-8", errors="replace")

@@ -25,6 +25,7 @@ class StageRecord:
     """One stage instance of a run, as far as it has come. Times are seconds since the epoch."""
 
     id: str
+    decision: str = ""  # as planned
     status: Status = Status.PENDING
     reason: str = ""
     attempt: int = 0
@@ -77,7 +78,9 @@ class RunHistory:
             case RunStarted():
                 self.started = event
                 for item in event.plan.get("stages", ()):
-                    self.stages[item["id"]] = StageRecord(id=item["id"], notebook=item["notebook"])
+                    self.stages[item["id"]] = StageRecord(
+                        id=item["id"], notebook=item["notebook"], decision=item.get("decision", "")
+                    )
             case AttemptStarted():
                 stage = self._stage(event.stage)
                 stage.status, stage.attempt, stage.folder = Status.RUNNING, event.attempt, event.folder

@@ -54,6 +54,8 @@ _STATUS = {
     Status.CANCELLED: "KILLED",
     Status.INTERRUPTED: "KILLED",
 }
+# Has MLflow's pages open on the table of runs, not on traces of language models.
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 _UNFIT = re.compile(r"[^\w./ -]")
 
 
@@ -95,6 +97,7 @@ class Tracker:
             mlflow_tags.MLFLOW_SOURCE_NAME: str(event.plan.get("path", event.pipeline)),
             mlflow_tags.MLFLOW_SOURCE_TYPE: SourceType.to_string(SourceType.PROJECT),
             mlflow_tags.MLFLOW_USER: str(origin.get("user", "")),
+            mlflow_tags.MLFLOW_RUN_NOTE: str(event.plan.get("description", "")),
         }
         if origin.get("commit"):
             tags[mlflow_tags.MLFLOW_GIT_COMMIT] = str(origin["commit"])
@@ -228,7 +231,7 @@ class Tracker:
         if name not in self._experiments:
             found = self._client.get_experiment_by_name(name)
             if found is None:
-                self._experiments[name] = self._client.create_experiment(name)
+                self._experiments[name] = self._client.create_experiment(name, tags=_EXPERIMENT_TAGS)
             else:
                 if found.lifecycle_stage == "deleted":
                     self._client.restore_experiment(found.experiment_id)

@@ -36,7 +36,8 @@ def lines_of(event: Event, history: RunHistory) -> Iterator[str]:
             yield f"{at} ! {event.stage} attempt {event.attempt}: {cause}{cell}: {plain(value(event.message, 300))}"
         case StageRetrying():
             yield f"{at} {SIGNS[Status.RETRYING][0]} {event.stage} is tried again in {duration(event.delay)}"
-        case StageEnded():
+        case StageEnded() if history.stages[event.stage].decision != "SKIP":
+            # What was left out from the beginning is not worth a line.
             yield f"{at} {_stage_line(event, history)}"
         case RunCancelling():
             yield f"{at} ■ stopping: {event.reason}"

@@ -1,8 +1,7 @@
-"""Executing one notebook: papermill with an engine of ours. The only door to papermill and nbclient.
+"""One execution of a notebook on a kernel: the cells and their statuses, the log, the saves.
 
-papermill reads and parameterizes the notebook; this engine runs the cells on nbclient and keeps
-the statuses. papermill's own bookkeeping is not used, since it marks every cell as completed
-after a kernel death or a timeout, and saves the whole notebook twice a cell.
+The only door to nbclient and jupyter_client. It knows nothing of papermill, which puts the
+parameters in before (`papermill_engine`).
 """
 
 from __future__ import annotations
@@ -12,45 +11,18 @@ import contextlib
 import dataclasses
 import datetime
 import json
-import logging
 import os
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
-
-from stagebook.definition.values import Value
-from stagebook.errors import StageFailure
-from stagebook.events import Cause, CellStatus
-from stagebook.system.files import write_whole
 
 # See definition.scripts: a check of URLs that costs a second to import and is not used.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
-
-@contextlib.contextmanager
-def _without_engines_of_others() -> Iterator[None]:
-    """Papermill imports every engine that is installed, and ploomber-engine's imports matplotlib.
-    Only the engine below is used here, so none is offered to it while it is imported."""
-    import entrypoints  # noqa: PLC0415
-
-    offered = entrypoints.get_group_all
-    entrypoints.get_group_all = lambda *_args, **_kwargs: []
-    try:
-        yield
-    finally:
-        entrypoints.get_group_all = offered
-
-
-with _without_engines_of_others():
-    import papermill.engines
-    import papermill.execute
-    import papermill.translators
-
-import nbformat  # noqa: E402
 from jupyter_client.manager import AsyncKernelManager  # noqa: E402
 from nbclient import NotebookClient  # noqa: E402
 from nbclient.exceptions import (  # noqa: E402
@@ -60,11 +32,13 @@ from nbclient.exceptions import (  # noqa: E402
 )
 from nbformat import NotebookNode  # noqa: E402
 
-ENGINE = "stagebook"
-SAVE_EVERY = 2.0  # seconds, at the least; see `_Saver`
+from stagebook.definition.values import Value  # noqa: E402
+from stagebook.errors import StageFailure  # noqa: E402
+from stagebook.events import Cause, CellStatus  # noqa: E402
+from stagebook.execution.saving import Saver  # noqa: E402
+
 START_TIMEOUT = 120.0  # seconds for a kernel to come up
 LAST_WORDS = 3.0  # seconds that an interrupted kernel has to show where it was
-STREAM = {"stdout", "stderr"}
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -97,91 +71,6 @@ class Outcome:
     cell_list: list[Any] = dataclasses.field(default_factory=list)
 
 
-class _Literal(str):
-    """A text that is injected as an expression, such as a date; in metadata it stays the text."""
-
-    __slots__ = ("code",)
-    code: str
-
-
-class PythonTranslator(papermill.translators.PythonTranslator):  # type: ignore[misc]
-    """Injects values exactly: text through `repr`, and dates and paths as such."""
-
-    @classmethod
-    def translate_str(cls, val: str) -> str:
-        """Text, or the expression that a `_Literal` stands for."""
-        return val.code if isinstance(val, _Literal) else repr(str(val))
-
-
-papermill.translators.papermill_translators.register("python", PythonTranslator)
-
-_CONSTRUCTORS = {
-    "date": "__import__('datetime').date.fromisoformat({!r})",
-    "datetime": "__import__('datetime').datetime.fromisoformat({!r})",
-    "Path": "__import__('pathlib').Path({!r})",
-}
-
-
-def typed(value: Value, kind: str) -> Value:
-    """A value as its declared type wants it injected: text declared as a date becomes one."""
-    base = kind.removesuffix(" | None")
-    if isinstance(value, str) and base in _CONSTRUCTORS:
-        literal = _Literal(value)
-        literal.code = _CONSTRUCTORS[base].format(value)
-        return literal
-    if isinstance(value, list) and base.startswith("list[") and base[5:-1] in _CONSTRUCTORS:
-        return [typed(item, base[5:-1]) for item in value]
-    return value
-
-
-class _Engine(papermill.engines.Engine):  # type: ignore[misc]
-    """What papermill calls once it has put the parameters in."""
-
-    @classmethod
-    def execute_notebook(cls, nb: NotebookNode, kernel_name: str, **kwargs: Any) -> NotebookNode:
-        """Hand the notebook to the session. What goes back is empty: papermill would look through
-        it for errors, and take those of cells tagged `raises-exception` for failures."""
-        kwargs["session"].execute(nb, kernel_name)
-        return _node(nbformat=4, nbformat_minor=5, metadata={}, cells=[])
-
-
-papermill.engines.papermill_engines.register(ENGINE, _Engine)
-
-
-def execute(task: Task, emit: Emit, stop: Stop) -> Outcome:
-    """Execute a notebook. Never raises for what the notebook does.
-
-    Events of cells go to `emit`; `stop` ends it early. The executed notebook is at `task.target`
-    whatever happened, with statuses that are true.
-    """
-    session = _Session(task, emit, stop)
-    try:
-        notebook = nbformat.read(task.source, as_version=4)  # type: ignore[no-untyped-call]
-    except Exception as error:  # noqa: BLE001 - nbformat raises what its parsers raise
-        return Outcome(cause=Cause.NOTEBOOK, message=f"'{task.shown_as}' cannot be read: {error}")
-    notebook.metadata.setdefault("kernelspec", {}).setdefault("name", "python3")
-    if "language_info" not in notebook.metadata:
-        language = notebook.metadata.kernelspec.get("language", "python")
-        notebook.metadata["language_info"] = {"name": language}
-    parameters = {name: typed(value, task.types.get(name, "")) for name, value in task.values.items()}
-    try:
-        papermill.execute.execute_notebook(
-            notebook,
-            None,
-            parameters=parameters,
-            engine_name=ENGINE,
-            kernel_name=task.kernel,
-            progress_bar=False,
-            session=session,
-        )
-    except StageFailure as error:
-        return session.outcome(Cause(error.cause), error.message)
-    except Exception as error:
-        logging.getLogger(__name__).exception("the notebook could not be executed")
-        return session.outcome(Cause.INTERNAL, f"{type(error).__name__}: {error}")
-    return session.outcome(None, "")
-
-
 class Stop:
     """A request to end early, from a signal or a timer. The first cause stays."""
 
@@ -204,29 +93,6 @@ class Stop:
             await event.wait()
 
 
-class _Saver:
-    """Saves a notebook whole, and not too often: the next time after ten times as long as the last
-    save took, so that saving costs a tenth of the time at most, however large the outputs grow."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._next = 0.0
-
-    def save(self, notebook: NotebookNode) -> None:
-        """Save now. Raises `OSError`."""
-        started = time.monotonic()
-        data = nbformat.v4.writes(notebook)  # type: ignore[no-untyped-call]
-        write_whole(self.path, data.encode("utf-8", "surrogatepass"), durable=True)
-        now = time.monotonic()
-        self._next = now + max(SAVE_EVERY, 10 * (now - started))
-
-    def save_sometimes(self, notebook: NotebookNode) -> None:
-        """Save if it is time. A disk that is full now may have room for the last save."""
-        if time.monotonic() >= self._next:
-            with contextlib.suppress(OSError):
-                self.save(notebook)
-
-
 class _Client(NotebookClient):
     """nbclient, telling of each output as it comes."""
 
@@ -239,7 +105,7 @@ class _Client(NotebookClient):
         return output
 
 
-class _Session:
+class Session:
     """One execution: the kernel, the cells and their statuses, the log, the saves."""
 
     def __init__(self, task: Task, emit: Emit, stop: Stop) -> None:
@@ -247,7 +113,7 @@ class _Session:
         self.emit = emit
         self.stop = stop
         self.notebook: NotebookNode | None = None
-        self.saver = _Saver(task.target)
+        self.saver = Saver(task.target)
         self.cell: int | None = None
         self.cells = 0
         self.traceback = ""
@@ -458,7 +324,7 @@ class _Session:
             self.saver.save_sometimes(self.notebook)
 
     def _reset(self, notebook: NotebookNode, kernel: str) -> None:
-        meta = notebook.metadata.setdefault("papermill", _node())
+        meta = notebook.metadata.setdefault("papermill", new_node())
         meta.update(
             input_path=self.task.shown_as,
             output_path=None,
@@ -470,7 +336,7 @@ class _Session:
         meta["parameters"] = json.loads(json.dumps(dict(self.task.values)))
         notebook.metadata.kernelspec["name"] = kernel
         for cell in notebook.cells:
-            cell.metadata["papermill"] = _node(
+            cell.metadata["papermill"] = new_node(
                 exception=None,
                 start_time=None,
                 end_time=None,
@@ -482,7 +348,8 @@ class _Session:
                 cell.execution_count = None
 
 
-def _node(**values: Any) -> NotebookNode:
+def new_node(**values: Any) -> NotebookNode:
+    """A part of a notebook."""
     return NotebookNode(values)  # type: ignore[no-untyped-call]
 
 

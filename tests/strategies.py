@@ -1,0 +1,205 @@
+"""What the property tests draw from: plain data, types, expressions, graphs, pipelines."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from hypothesis import strategies as st
+
+from stagebook.definition.values import Type, union
+
+# Text that YAML can hold without an escape.
+texts = st.text(
+    st.characters(
+        codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters="\ufeff\ufffe\uffff"
+    ),
+    max_size=12,
+)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**20), 10**20)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts
+)
+plain_data = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=12,
+)
+
+_simple_types = st.sampled_from(
+    [Type(kind) for kind in ("int", "float", "bool", "str", "date", "datetime", "Path", "None", "Any")]
+)
+_choices = st.lists(
+    st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | texts | st.none(), min_size=1, max_size=3
+)
+types = st.recursive(
+    _simple_types | _choices.map(lambda choices: Type("Literal", choices=tuple(choices))),
+    lambda inner: st.one_of(
+        inner.map(lambda item: Type("list", (item,))),
+        inner.map(lambda item: Type("tuple", (item,))),
+        inner.map(lambda item: Type("dict", (Type("str"), item))),
+        st.lists(inner, min_size=1, max_size=3).map(lambda items: union(*items)),
+    ),
+    max_leaves=5,
+)
+typed_values = (
+    plain_data
+    | st.dates().map(str)
+    | st.datetimes().map(str)
+    | st.lists(st.integers() | st.floats(allow_nan=False))
+)
+
+# Arithmetic that Python and the expressions agree on, with the names a, b and c.
+arithmetic = st.recursive(
+    st.integers(0, 50).map(str) | st.sampled_from(["a", "b", "c", "1.5", "True", "0.25"]),
+    lambda inner: st.one_of(
+        st.tuples(
+            inner, st.sampled_from(["+", "-", "*", "/", "//", "%", "<", "<=", "==", "!=", "and", "or"]), inner
+        ).map(lambda it: f"({it[0]} {it[1]} {it[2]})"),
+        st.tuples(inner, inner, inner).map(lambda it: f"({it[0]} if {it[1]} else {it[2]})"),
+        inner.map(lambda it: f"-({it})"),
+        inner.map(lambda it: f"(not {it})"),
+        st.lists(inner, min_size=1, max_size=3).map(lambda it: f"max({', '.join(it)}, 0)"),
+        st.lists(inner, min_size=1, max_size=3).map(lambda it: f"len([{', '.join(it)}])"),
+        st.lists(inner, min_size=1, max_size=3).map(lambda it: f"sum([{', '.join(it)}])"),
+    ),
+    max_leaves=8,
+)
+# Text that is nearly an expression.
+_words = [
+    "params",
+    "matrix",
+    "env",
+    "stages",
+    "run",
+    ".x",
+    ".y",
+    "['x']",
+    "[0]",
+    "[1:]",
+    "1",
+    "0",
+    "9",
+    "2.5",
+    "1e308",
+    "'a'",
+    '"b"',
+    "+",
+    "-",
+    "*",
+    "**",
+    "/",
+    "//",
+    "%",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    ":",
+    " if ",
+    " else ",
+    " and ",
+    " not ",
+    " in ",
+    " is ",
+    "<",
+    "==",
+    "len",
+    "range",
+    "sum",
+    "sorted",
+    "str",
+    "int",
+    "float",
+    "max",
+    "round",
+    "lambda",
+    "for",
+    "~",
+    "@",
+    "b'x'",
+    "f'{1}'",
+    "...",
+    "1j",
+    "__class__",
+    "\\",
+    "\n",
+    "\0",
+    "é",
+    ":=",
+]
+noise = st.lists(st.sampled_from(_words) | st.text(max_size=3), max_size=14).map("".join)
+templates = st.recursive(
+    noise.map(lambda text: "${" + text + "}") | noise | noise.map(lambda text: "x${" + text + "}$${"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@st.composite
+def dags(draw: st.DrawFn, most: int = 9) -> dict[str, tuple[str, ...]]:
+    """A graph without cycles, its nodes in any order."""
+    names = [f"n{at}" for at in range(draw(st.integers(0, most)))]
+    edges = {
+        name: tuple(draw(st.lists(st.sampled_from(names[:at]), max_size=3))) if at else ()
+        for at, name in enumerate(names)
+    }
+    return {name: edges[name] for name in draw(st.permutations(names))}
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> dict[str, tuple[str, ...]]:
+    """Any graph, with cycles and edges to itself."""
+    names = [f"n{at}" for at in range(draw(st.integers(1, 7)))]
+    return {name: tuple(draw(st.lists(st.sampled_from(names), max_size=3))) for name in names}
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """A pipeline file and the edges that it has, by stage."""
+
+    text: str
+    edges: dict[str, set[str]]
+    points: dict[str, list[int]]
+
+
+@st.composite
+def pipelines(draw: st.DrawFn) -> Drawn:
+    """A valid pipeline: stages with inputs from any stage before them, some with a matrix. Every
+    stage runs `notebooks/n.ipynb`, which takes what it is given."""
+    names = [f"s{at}" for at in range(draw(st.integers(1, 6)))]
+    stages: dict[str, Any] = {}
+    edges: dict[str, set[str]] = {}
+    points: dict[str, list[int]] = {}
+    for at, name in enumerate(names):
+        stage: dict[str, Any] = {"notebook": "notebooks/n.ipynb"}
+        before = names[:at]
+        needs = draw(st.lists(st.sampled_from(before), max_size=2, unique=True)) if before else []
+        after = draw(st.lists(st.sampled_from(before), max_size=1)) if before else []
+        points[name] = (
+            draw(st.lists(st.integers(-3, 20), max_size=3, unique=True)) if draw(st.booleans()) else []
+        )
+        path = f"data/{name}"
+        if points[name]:
+            stage["matrix"] = {"m": points[name]}
+            stage["params"] = {"n": "${matrix.m * params.k}"}
+            path += "-${matrix.m}"
+        if needs:
+            stage["inputs"] = {f"in{index}": f"{need}.out" for index, need in enumerate(needs)}
+        if after:
+            stage["after"] = after
+        stage["outputs"] = {"out": path}
+        stages[name] = stage
+        edges[name] = {*needs, *after}
+    order = draw(st.permutations(names))
+    text = json.dumps(
+        {"params": {"k": draw(st.integers(0, 9))}, "stages": {name: stages[name] for name in order}}
+    )
+    return Drawn(text, edges, points)
