@@ -1,3 +1,34 @@
-"""Stagebook: pipelines of Jupyter notebooks that run truthfully and fast."""
+"""Stagebook: pipelines of Jupyter notebooks that run truthfully and fast.
+
+from stagebook import Given, Project
+
+with Project.open("path/of/a/project") as project:
+plan = project.plan("flights", Given(values={"months": [1, 2]}))
+report = project.run_planned(plan)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
 
 __version__ = "0.1.0"
+
+# Imported on first use: `import stagebook` alone, as the worker does it, stays quick.
+_HOMES = {
+    "Given": "stagebook.project",
+    "Project": "stagebook.project",
+    "RunReport": "stagebook.running",
+    "Selection": "stagebook.planning.select",
+    "StagebookError": "stagebook.errors",
+    "Status": "stagebook.events",
+}
+
+__all__ = ["Given", "Project", "RunReport", "Selection", "StagebookError", "Status", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    msg = f"module 'stagebook' has no attribute '{name}'"
+    raise AttributeError(msg)

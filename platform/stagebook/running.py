@@ -25,6 +25,7 @@ from stagebook.execution.runner import Runner, RunOptions
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.record.history import RunHistory
 from stagebook.record.journal import Journal, Owner, attempt_key
+from stagebook.system.processes import signal_name
 
 CONSUMER = "mlflow"  # as in record.tracking, which must not be imported here: it imports mlflow
 PATIENCE_LOCAL = 60.0  # seconds without progress; a new database takes a while to be made
@@ -217,11 +218,15 @@ def _signals_cancel(runner: Runner, delivery: Delivery | None) -> Iterator[None]
         if seen > 1 and delivery is not None:
             delivery.give_up()
         runner.cancel(
-            "interrupted from the keyboard" if number == signal.SIGINT else "asked to end by SIGTERM"
+            "interrupted from the keyboard"
+            if number == signal.SIGINT
+            else f"asked to end by {signal_name(number)}"
         )
 
     numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    before = {number: signal.signal(number, handle) for number in numbers}
+    # What is ignored stays ignored: that is how nohup and a shell's `&` ask a run to go on.
+    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in heard}
     try:
         yield
     finally:

@@ -227,7 +227,7 @@ def test_ui_serves_mlflow_on_loopback_and_leaves_no_process(tmp_path: Path) -> N
             family = psutil.Process(process.pid).children(recursive=True)
             assert family
         finally:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
     _, alive = psutil.wait_procs(family, timeout=10)
     assert alive == []

@@ -165,7 +165,7 @@ def page(root: Path, histories: list[RunHistory]) -> Iterator[tuple[Page, str]]:
                 yield view, url
                 browser.close()
         finally:
-            server.send_signal(signal.SIGINT)
+            server.send_signal(signal.SIGTERM)
 
 
 def tracked(root: Path, history: RunHistory) -> tuple[str, str]:

@@ -258,9 +258,12 @@ def test_a_full_disk_fails_the_stage_and_keeps_the_last_good_output(builder: Pro
 
 @contextlib.contextmanager
 def slow_run(
-    builder: ProjectBuilder, cell: str = "import time\ntime.sleep(600)"
+    builder: ProjectBuilder,
+    cell: str = "import time\ntime.sleep(600)",
+    hears: signal.Handlers = signal.SIG_DFL,
 ) -> Iterator[subprocess.Popen[str]]:
-    """`stagebook run` of two slow stages and one after them, at the point where both run a cell."""
+    """`stagebook run` of two slow stages and one after them, at the point where both run a cell.
+    `hears`: what SIGINT and SIGHUP are set to before, as in a terminal or under nohup."""
     builder.without_tracking()
     builder.notebook("slow", cell)
     builder.pipeline("""
@@ -271,7 +274,12 @@ def slow_run(
     """)
     command = [*COMMAND, "run", "p", "--json", "--jobs", "2"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=ENV, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=ENV,
+        start_new_session=True,
+        preexec_fn=lambda: [signal.signal(number, hears) for number in (signal.SIGINT, signal.SIGHUP)],
     ) as process:
         try:
             assert process.stdout is not None
@@ -290,7 +298,22 @@ def left_of(builder: ProjectBuilder) -> tuple[str, list[psutil.Process]]:
     return run, [p for stage in "abc" for p in processes.marked(MARKER, f"{run}/{stage}/1")]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_under_nohup_hears_sigterm_alone(builder: ProjectBuilder) -> None:
+    with slow_run(builder, hears=signal.SIG_IGN) as process:
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGINT)
+        # Another run is refused: the first one is still there, and has seen both signals by then.
+        second = subprocess.run([*COMMAND, "run", "p"], capture_output=True, text=True, env=ENV, check=False)
+        assert "is being run already" in second.stderr
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 130
+        assert process.stdout is not None
+        (cancelling,) = [line for line in process.stdout if "RunCancelling" in line]
+    assert "SIGTERM" in cancelling
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
 def test_a_signal_cancels_a_run_and_leaves_no_process(builder: ProjectBuilder, number: int) -> None:
     with slow_run(builder) as process:
         process.send_signal(number)

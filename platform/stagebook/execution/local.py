@@ -57,7 +57,7 @@ class LocalEngine:
         self._selector.register(self._wake_in, selectors.EVENT_READ, None)
 
     def start(self, attempt: Attempt) -> None:
-        """Begin an attempt in a new process."""
+        """Begin an attempt in a new process, in its folder, which is made."""
         folder = Path(attempt.folder)
         environment = {
             **os.environ,
@@ -66,6 +66,7 @@ class LocalEngine:
             "STAGEBOOK_PARENT": str(os.getpid()),
         }
         try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             path = folder / ATTEMPT_FILE
             write_whole(path, json.dumps(attempt.to_json(), indent=1).encode())
             log = (folder / WORKER_LOG_FILE).open("wb")
@@ -79,7 +80,7 @@ class LocalEngine:
                 start_new_session=True,
             )
         except OSError as error:
-            result = Result(cause=Cause.INTERNAL, message=f"the stage could not be started: {error}")
+            result = Result(cause=Cause.DISK, message=f"the stage could not be started: {error}")
             self._failed.append(Ended(stage=attempt.stage, attempt=attempt.number, result=result))
             self.wake()
             return

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, assert_never
 
 from stagebook.definition.expressions import ExpressionError, evaluate
+from stagebook.definition.notebook import NotebookUnreadable
 from stagebook.definition.values import Type, Value, ValueMismatch, accept
 from stagebook.errors import StageFailure
 from stagebook.events import (
@@ -157,11 +158,10 @@ class Runner:
             return
         self._note(AttemptStarted, stage=stage.id, attempt=number, folder=shown, params=params)
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             attempt = self._attempt(stage, number, params, folder)
-        except (OSError, ValueError) as error:
-            message = f"the attempt could not be prepared: {error}"
-            self._end(stage, number, Result(cause=Cause.DISK, message=message))
+        except NotebookUnreadable as error:  # it changed since the run was planned
+            message = f"'{stage.notebook}' {error}"
+            self._end(stage, number, Result(cause=Cause.NOTEBOOK, message=message))
             return
         self._attempts[stage.id] = attempt
         self._waiting.append((stage, attempt))
@@ -312,8 +312,9 @@ class Runner:
             inputs=result.inputs,
             outputs=result.outputs,
         )
-        # What a failed attempt wrote is of no use; the disk may be what it failed of.
-        shutil.rmtree(self._folder / stage.id / str(number) / OUTPUTS_FOLDER, ignore_errors=True)
+        if stage.outputs:
+            # What a failed attempt wrote is of no use; the disk may be what it failed of.
+            shutil.rmtree(self._folder / stage.id / str(number) / OUTPUTS_FOLDER, ignore_errors=True)
         self._queue += self._state.attempt_ended(
             stage.id,
             ok=result.cause is None,
