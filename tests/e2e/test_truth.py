@@ -253,6 +253,32 @@ def test_a_full_disk_fails_the_stage_and_keeps_the_last_good_output(builder: Pro
     assert (builder.root / "data/one.txt").read_text() == "old"
 
 
+def test_a_disk_without_room_for_the_journal_is_told_and_leaves_no_process(builder: ProjectBuilder) -> None:
+    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
+        pytest.skip("needs unshare, to mount a small file system")
+    builder.without_tracking()
+    builder.notebook("a", *["print('x' * 20_000)"] * 30)
+    builder.pipeline("stages:\n  a: {notebook: notebooks/a.ipynb}")
+    (builder.root / ".stagebook").mkdir()
+    for size in ("40k", "300k"):
+        mount = f"mount -t tmpfs -o size={size} none .stagebook && exec " + " ".join(COMMAND) + " run p"
+        done = subprocess.run(
+            ["unshare", "-rm", "sh", "-c", mount], capture_output=True, text=True, env=ENV, check=False
+        )
+        assert done.returncode in {1, 2}, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        said = done.stdout + done.stderr
+        assert "disk" in said or "No space" in said
+        assert [process for process in psutil.process_iter() if "/a/1" in _marker(process)] == []
+
+
+def _marker(process: psutil.Process) -> str:
+    try:
+        return process.environ().get(MARKER, "") if process.cwd() == str(Path.cwd()) else ""
+    except psutil.Error:
+        return ""
+
+
 # -- stopping ---------------------------------------------------------------------------------------
 
 

@@ -241,6 +241,9 @@ def run_app() -> int:
         # The reader of a pipe went away, as `head` does: not an error, and nothing left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        return _report(StagebookError(f"{error.strerror or error}{where}"), wants_json=wants_json)
     except Exception as error:
         show = getattr(error, "show", None)  # click's errors of usage
         if show is None:

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from stagebook.events import Cause
 from stagebook.execution.attempt import (
@@ -41,6 +41,7 @@ class _Child:
     rest: bytes = b""
     kill_at: float | None = None
     cause: Cause | None = None
+    told: dict[str, Any] | None = None  # the result, as the worker told it
 
 
 class LocalEngine:
@@ -174,6 +175,9 @@ class LocalEngine:
             at = float(data.pop("at"))
         except (ValueError, KeyError, TypeError, AttributeError):
             return None  # a line that was torn by the end of its writer
+        if data.get("kind") == "result":
+            child.told = data.get("result")
+            return None
         return Progress(stage=child.attempt.stage, attempt=child.attempt.number, at=at, data=data)
 
     def _collect(self, child: _Child) -> Ended:
@@ -195,11 +199,10 @@ class LocalEngine:
         return Ended(stage=attempt.stage, attempt=attempt.number, result=result)
 
     def _result(self, child: _Child, code: int) -> Result:
-        path = Path(child.attempt.folder) / RESULT_FILE
-        try:
-            return Result.from_json(json.loads(path.read_bytes()))
-        except (OSError, ValueError, TypeError, KeyError):
-            pass
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            # By the channel, which a full disk does not hold up; else by the manifest.
+            manifest = Path(child.attempt.folder) / RESULT_FILE
+            return Result.from_json(child.told or json.loads(manifest.read_bytes()))
         seconds = time.monotonic() - child.started
         if child.cause is Cause.CANCELLED:
             return Result(cause=Cause.CANCELLED, message="cancelled; it had to be killed", seconds=seconds)

@@ -12,6 +12,7 @@ import dataclasses
 import datetime
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -51,6 +52,7 @@ class Task:
     shown_as: str
     target: Path
     log: Path
+    outputs: Path
     cwd: Path
     values: Mapping[str, Value]
     types: Mapping[str, str]
@@ -143,7 +145,7 @@ class Session:
         meta["exception"] = cause is not None
         notebook.metadata["stagebook"] = {"cause": str(cause) if cause else None, "message": message}
         try:
-            self.saver.save(notebook)
+            self._save_last(notebook)
         except OSError as error:
             if cause is None:
                 cause = Cause.DISK
@@ -156,6 +158,17 @@ class Session:
             traceback=self.traceback,
             cell_list=notebook.cells,
         )
+
+    def _save_last(self, notebook: NotebookNode) -> None:
+        """Save, and on a full disk make room with the outputs: what became of the stage is worth more
+        than files that are not going to be published. Raises `OSError`."""
+        try:
+            self.saver.save(notebook)
+        except OSError:
+            shutil.rmtree(self.task.outputs, ignore_errors=True)
+            self.saver.save(notebook)
+            if notebook.metadata.papermill["exception"] is False:
+                raise
 
     # -- the kernel -----------------------------------------------------------------------------
 
@@ -318,8 +331,9 @@ class Session:
                 plain = output.get("data", {}).get("text/plain", "")
                 text = f"{plain}\n" if plain else ""
         if text:
-            log.write(text)
-            log.flush()
+            with contextlib.suppress(OSError):  # a full disk; the notebook holds the outputs
+                log.write(text)
+                log.flush()
         if self.notebook is not None:
             self.saver.save_sometimes(self.notebook)
 

@@ -22,6 +22,7 @@ from stagebook.execution.attempt import (
     LOG_FILE,
     MARKER,
     NOTEBOOK_FILE,
+    OUTPUTS_FOLDER,
     RESULT_FILE,
     Attempt,
     Result,
@@ -50,7 +51,11 @@ def main(attempt_file: str) -> int:
         processes.die_with_parent(int(parent))
     began = time.monotonic()
     result = _run(attempt, events, stop, began)
-    write_whole(Path(attempt.folder) / RESULT_FILE, json.dumps(result.to_json(), indent=1).encode())
+    manifest = result.to_json()
+    with contextlib.suppress(OSError):  # on a full disk the channel has to do
+        write_whole(Path(attempt.folder) / RESULT_FILE, json.dumps(manifest, indent=1).encode())
+    with contextlib.suppress(OSError):
+        events.write(json.dumps({"kind": "result", "at": time.time(), "result": manifest}) + "\n")
     processes.end_marked(MARKER, attempt.marker)
     if result.cause is None:
         return EXIT_OK
@@ -83,6 +88,7 @@ def _run(attempt: Attempt, events: IO[str], stop: Stop, began: float) -> Result:
         shown_as=attempt.notebook,
         target=folder / NOTEBOOK_FILE,
         log=folder / LOG_FILE,
+        outputs=folder / OUTPUTS_FOLDER,
         cwd=root,
         values=attempt.values,
         types=attempt.types,

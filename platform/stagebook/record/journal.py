@@ -77,12 +77,12 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         old = os.umask(0o077)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
             self._open()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise self._unreadable(error) from error
         finally:
             os.umask(old)
@@ -124,8 +124,10 @@ class Journal:
         except sqlite3.Error as error:
             raise self._unreadable(error) from error
 
-    def _unreadable(self, error: sqlite3.Error) -> JournalUnreadable:
+    def _unreadable(self, error: sqlite3.Error | OSError) -> JournalUnreadable:
         hint = "move the file away to begin a new journal; runs and outputs stay where they are"
+        if "full" in str(error) or "No space" in str(error) or isinstance(error, OSError):
+            hint = "see that there is room on the disk and that the folder can be written"
         return JournalUnreadable(f"the journal {self.path} cannot be used: {error}", hint=hint)
 
     # -- events ---------------------------------------------------------------------------------
