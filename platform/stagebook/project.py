@@ -14,7 +14,7 @@ import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from stagebook.definition.loader import Loaded, load_pipeline
 from stagebook.definition.overrides import bind_params, parse_file, parse_pairs
@@ -33,15 +33,16 @@ from stagebook.errors import (
     did_you_mean,
 )
 from stagebook.events import Status
-from stagebook.execution.engine import Engine
-from stagebook.execution.local import LocalEngine
-from stagebook.execution.runner import RunOptions
 from stagebook.planning.build import build_plan
+from stagebook.planning.expand import Expansion
 from stagebook.planning.plan import Plan
 from stagebook.planning.select import Selection
 from stagebook.record.history import RunHistory, StageRecord
-from stagebook.record.journal import Journal, RunRecord
-from stagebook.running import Delivery, Listener, RunReport, is_alive, run_plan
+from stagebook.record.journal import Journal, Owner, RunRecord
+
+if TYPE_CHECKING:
+    from stagebook.execution.engine import Engine
+    from stagebook.running import Listener, RunReport
 
 PIPELINES = "pipelines"
 _SUFFIXES = (".yaml", ".yml")
@@ -110,7 +111,7 @@ class Project:
         """The journal, opened on first use; runs whose process vanished are closed then."""
         if self._journal is None:
             self._journal = Journal(self.root / STATE_FOLDER / "journal.db")
-            self._journal.close_ghosts(is_alive, self._clock())
+            self._journal.close_ghosts(_is_alive, self._clock())
         return self._journal
 
     @property
@@ -202,6 +203,13 @@ class Project:
             problems=[*loaded.problems, *problems],
         )
 
+    def stage_ids(self, name: str | None = None) -> list[str]:
+        """The stage instances of a pipeline as its file has them now, with the default parameters.
+        Notebooks are not read, and mistakes are not told."""
+        loaded = self.load(name)
+        params, _ = self._params(loaded.pipeline, Given())
+        return list(Expansion(loaded.pipeline, params, Workspace(self.root), os.environ).expand())
+
     def _params(self, pipeline: Pipeline, given: Given) -> tuple[dict[str, Value], list[Problem]]:
         values: dict[str, Value] = {}
         origins: dict[str, tuple[str, int, int]] = {}
@@ -252,6 +260,11 @@ class Project:
         if jobs is not None and jobs < 1:
             msg = f"--jobs has to be 1 or more, not {jobs}"
             raise UsageError(msg)
+        # Commands that only look never come here, and do without the modules of execution.
+        from stagebook.execution.local import LocalEngine  # noqa: PLC0415
+        from stagebook.execution.runner import RunOptions  # noqa: PLC0415
+        from stagebook.running import run_plan  # noqa: PLC0415
+
         settings = self.settings
         options = RunOptions(
             run_id=self.new_run_id(),
@@ -332,6 +345,8 @@ class Project:
             raise UsageError(msg, hint="set tracking.enabled to true")
         if not self.has_journal:
             return 0
+        from stagebook.running import Delivery  # noqa: PLC0415 - as in run_planned
+
         delivery = Delivery(self.journal, self.root, uri)
         delivery.start(None)
         return delivery.finish(patience=120.0)
@@ -352,6 +367,12 @@ class _Earlier:
         if known is None or known[1].status is not Status.COMPLETED:
             return None
         return {name: scrap["value"] for name, scrap in known[1].scraps.items() if "value" in scrap}
+
+
+def _is_alive(owner: Owner) -> bool:
+    from stagebook.running import is_alive  # noqa: PLC0415 - asked only where a run has an owner
+
+    return is_alive(owner)
 
 
 def _has_section(folder: Path) -> bool:

@@ -51,51 +51,36 @@ def plan(request: Request, *, as_json: bool) -> None:
 
 
 def status(pipeline: str | None, *, as_json: bool) -> None:
-    """Show the stages of a pipeline, or of each that was run."""
+    """Show the stages of a pipeline, or of each one of the project."""
     project = Project.open()
-    names = [_name_of(project, pipeline)] if pipeline else _names(project)
+    files = [pipeline] if pipeline else project.pipelines()
     now = time.time()
     out = console()
     data = {}
-    for name in names:
-        known: dict[str, tuple[RunRecord, object] | None] = dict.fromkeys(_stages_of(project, name))
+    for file in files:
+        loaded = project.load(file)
+        name = loaded.pipeline.name
         latest = project.latest_stages(name)
-        known = {stage: latest.get(stage) for stage in known or latest}
-        if as_json:
-            data[name] = {
-                stage: None if item is None else {"run": item[0].id, **item[1].to_json()}  # type: ignore[attr-defined]
-                for stage, item in known.items()
-            }
-            continue
-        out.print(name, style="bold")
-        if known:
-            out.print(render.status_table(known, now))  # type: ignore[arg-type]
-        else:
-            out.print("it has mistakes and never ran; see: stagebook check")
+        # The stages as the file has them now; those of the last run where it has mistakes.
+        ids = latest if loaded.problems else project.stage_ids(file)
+        known = {stage: latest.get(stage) for stage in ids}
+        data[name] = {
+            stage: None if item is None else {"run": item[0].id, **item[1].to_json()}
+            for stage, item in known.items()
+        }
+        if not as_json:
+            out.print(name, style="bold")
+            out.print(render.status_table(known, now) if known else "it never ran")
+            if loaded.problems:
+                out.print(f"! {loaded.pipeline.path} has mistakes; see: stagebook check", style="yellow")
     if as_json:
         write_json({"pipelines": data})
-    elif not names:
+    elif not files:
         out.print("no pipelines yet; make a project with one: stagebook init NAME")
 
 
 def _name_of(project: Project, pipeline: str) -> str:
     return project.load(pipeline).pipeline.name
-
-
-def _names(project: Project) -> list[str]:
-    return [project.load(name).pipeline.name for name in project.pipelines()]
-
-
-def _stages_of(project: Project, name: str) -> list[str]:
-    """The instances of a pipeline as it is defined now; those of its last run if it is broken."""
-    for file in project.pipelines():
-        try:
-            made = project.plan(file)
-        except PipelineInvalid:
-            continue
-        if made.pipeline == name:
-            return [stage.id for stage in made.stages]
-    return []
 
 
 def runs(pipeline: str | None, limit: int, *, as_json: bool) -> None:

@@ -230,6 +230,8 @@ def _without_magics(source: str) -> str:
 
 def imported_modules(source: str) -> frozenset[str]:
     """The dotted names of the modules that a cell imports absolutely, wherever in it."""
+    if "import" not in source:
+        return frozenset()  # most cells; walking a tree costs more than all else here
     try:
         tree = _parse(source)
     except SyntaxError:
