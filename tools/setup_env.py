@@ -36,8 +36,8 @@ def main() -> int:
         return 0
     started = time.monotonic()
     print(f"Setting up .venv ({wanted}) …", flush=True)
-    if not (BIN / "python").exists():
-        venv.create(VENV, with_pip=True, clear=VENV.exists())
+    if not _make_venv():
+        return 2
     for name in EXTRAS:
         _stamp(name).unlink(missing_ok=True)
     code = _install_with_uv(EXTRAS[wanted]) if _have_uv() else _install_with_pip()
@@ -48,8 +48,24 @@ def main() -> int:
     return code
 
 
+def _make_venv() -> bool:
+    """Make `.venv`, and anew where it is of another Python or of another place."""
+    home = _stamp("home")
+    here = f"{sys.version}\n{VENV}\n"
+    if (BIN / "python").exists() and home.is_file() and home.read_text() == here:
+        return True
+    try:
+        venv.create(VENV, with_pip=True, clear=VENV.exists())
+    except subprocess.CalledProcessError:
+        print("This Python cannot make virtual environments.", file=sys.stderr)
+        print("On Debian and Ubuntu: apt install python3-venv", file=sys.stderr)
+        return False
+    home.write_text(here)
+    return True
+
+
 def _digest() -> str:
-    digest = hashlib.sha256(sys.version.encode())
+    digest = hashlib.sha256(f"{sys.version}{VENV}".encode())
     for name in ("pyproject.toml", "requirements.lock", "tools/setup_env.py"):
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()

@@ -61,7 +61,7 @@ class CellStatus(enum.StrEnum):
     """What became of a cell; the words are papermill's where it has one."""
 
     PENDING = "pending"  # never ran
-    RUNNING = "running"  # was running when its kernel was lost
+    RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
 
