@@ -24,10 +24,9 @@ from stagebook.execution.engine import Engine
 from stagebook.execution.runner import Runner, RunOptions
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.record.history import RunHistory
-from stagebook.record.journal import Journal, Owner, attempt_key
+from stagebook.record.journal import MLFLOW, Journal, Owner, attempt_key
 from stagebook.system.processes import signal_name
 
-CONSUMER = "mlflow"  # as in record.tracking, which must not be imported here: it imports mlflow
 PATIENCE_LOCAL = 60.0  # seconds without progress; a new database takes a while to be made
 PATIENCE_REMOTE = 5.0
 MAX_LOG = 1_000_000  # bytes of what the delivery says; then it begins anew
@@ -86,17 +85,17 @@ class Delivery:
         if patience is None:
             remote = self.uri.startswith(("http:", "https:"))
             patience = PATIENCE_REMOTE if remote else PATIENCE_LOCAL
-        left = self._journal.count_pending(CONSUMER)
+        left = self._journal.count_pending(MLFLOW)
         moved = time.monotonic()
         while self.runs and not self._give_up:
             time.sleep(0.05)
-            now = self._journal.count_pending(CONSUMER)
+            now = self._journal.count_pending(MLFLOW)
             if now != left:
                 left, moved = now, time.monotonic()
             elif time.monotonic() - moved > patience:
                 break
         self.stop()
-        return self._journal.count_pending(CONSUMER)
+        return self._journal.count_pending(MLFLOW)
 
     def stop(self) -> None:
         """End the process, with all that it started."""
@@ -131,6 +130,7 @@ def run_plan(  # noqa: PLR0913 - the parts that it is put together from
         JournalUnreadable: the journal cannot be written; the run is stopped.
     """
     history = RunHistory()
+    heard = list(listeners)
 
     def emit(events: list[Event]) -> None:
         journal.append(events)
@@ -139,8 +139,11 @@ def run_plan(  # noqa: PLR0913 - the parts that it is put together from
     def tell(events: Sequence[Event]) -> None:
         for event in events:
             history.take(event)
-        for listener in listeners:
-            listener(events)
+        for listener in list(heard):
+            try:
+                listener(events)
+            except BrokenPipeError:
+                heard.remove(listener)  # nobody reads any more; the run goes on
 
     started = RunStarted(
         run=options.run_id,

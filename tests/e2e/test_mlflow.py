@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from building import ProjectBuilder
-from stagebook.events import Status
+from stagebook.events import AttemptEnded, Status
 from stagebook.project import Given
 from stagebook.running import RunReport
 
@@ -99,7 +99,13 @@ def test_mlflow_holds_what_a_run_produced(builder: ProjectBuilder) -> None:
     three = children["make@3"]
     assert three.data.metrics["rows"] == 3
     assert "odd" not in three.data.metrics, "what is not finite is no metric"
-    assert math.isclose(three.data.metrics["seconds"], three.data.metrics["seconds"])
+    (ended,) = [
+        event
+        for event in builder.events(report.run)
+        if isinstance(event, AttemptEnded) and event.stage == "make@3"
+    ]
+    assert math.isclose(three.data.metrics["seconds"], ended.seconds)
+    assert math.isclose(parent.data.metrics["make.3.seconds"], ended.seconds)
     assert three.data.tags["scrap.word"] == "hello"
     assert json.loads(three.data.tags["scrap.deep"]) == {"a": [1]}
     assert artifacts(builder, three, "outputs") == {"outputs/3.txt"}

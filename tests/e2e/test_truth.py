@@ -379,6 +379,22 @@ def test_a_killed_runner_takes_its_stages_along_and_the_next_command_says_so(bui
     assert statuses == {"a": "interrupted", "b": "interrupted", "c": "blocked"}
 
 
+def test_a_run_goes_on_when_nobody_reads_its_lines(builder: ProjectBuilder) -> None:
+    builder.without_tracking()
+    builder.notebook("a", "1")
+    builder.pipeline("""
+        stages:
+          a: {notebook: notebooks/a.ipynb}
+          b: {notebook: notebooks/a.ipynb, after: [a]}
+    """)
+    with subprocess.Popen([*COMMAND, "run", "p"], stdout=subprocess.PIPE, text=True, env=ENV) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        process.wait(timeout=60)
+    assert builder.project.runs()[0].status is Status.COMPLETED
+
+
 def test_a_pipeline_has_one_owner(builder: ProjectBuilder) -> None:
     with slow_run(builder) as process:
         second = subprocess.run([*COMMAND, "run", "p"], capture_output=True, text=True, env=ENV, check=False)

@@ -46,7 +46,6 @@ class Type:
 
 ANY = Type("Any")
 STR = Type("str")
-PATH = Type("Path")
 
 
 class TypeNotUnderstood(ValueError):

@@ -12,7 +12,6 @@ from stagebook.events import Cause
 ATTEMPT_FILE = "attempt.json"
 RESULT_FILE = "result.json"
 NOTEBOOK_FILE = "notebook.ipynb"
-HTML_FILE = "notebook.html"
 LOG_FILE = "log.txt"
 WORKER_LOG_FILE = "worker.txt"
 OUTPUTS_FOLDER = "outputs"

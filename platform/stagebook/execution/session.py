@@ -138,18 +138,18 @@ class Session:
         notebook = self.notebook
         if notebook is None:
             return Outcome(cause=cause or Cause.INTERNAL, message=message)
-        ended = _now()
-        meta = notebook.metadata.papermill
-        meta["end_time"] = ended.isoformat()
-        meta["duration"] = (ended - self.started).total_seconds()
-        meta["exception"] = cause is not None
-        notebook.metadata["stagebook"] = {"cause": str(cause) if cause else None, "message": message}
+        self._settle(notebook, cause, message)
         try:
-            self._save_last(notebook)
+            self.saver.save(notebook)
         except OSError as error:
             if cause is None:
                 cause = Cause.DISK
                 message = f"the executed notebook could not be saved: {error.strerror or error}"
+                self._settle(notebook, cause, message)
+            # A failed stage publishes nothing: its outputs make room for what became of it.
+            shutil.rmtree(self.task.outputs, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                self.saver.save(notebook)
         return Outcome(
             cause=cause,
             message=message,
@@ -159,16 +159,14 @@ class Session:
             cell_list=notebook.cells,
         )
 
-    def _save_last(self, notebook: NotebookNode) -> None:
-        """Save, and on a full disk make room with the outputs: what became of the stage is worth more
-        than files that are not going to be published. Raises `OSError`."""
-        try:
-            self.saver.save(notebook)
-        except OSError:
-            shutil.rmtree(self.task.outputs, ignore_errors=True)
-            self.saver.save(notebook)
-            if notebook.metadata.papermill["exception"] is False:
-                raise
+    def _settle(self, notebook: NotebookNode, cause: Cause | None, message: str) -> None:
+        """Write into the notebook what became of it."""
+        ended = _now()
+        meta = notebook.metadata.papermill
+        meta["end_time"] = ended.isoformat()
+        meta["duration"] = (ended - self.started).total_seconds()
+        meta["exception"] = cause is not None
+        notebook.metadata["stagebook"] = {"cause": str(cause) if cause else None, "message": message}
 
     # -- the kernel -----------------------------------------------------------------------------
 

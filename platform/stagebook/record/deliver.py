@@ -24,8 +24,8 @@ os.environ.setdefault("PLOOMBER_STATS_ENABLED", "false")
 import filelock
 
 from stagebook.events import Event
-from stagebook.record.journal import Journal
-from stagebook.record.tracking import CONSUMER, Tracker, is_permanent
+from stagebook.record.journal import MLFLOW, Journal
+from stagebook.record.tracking import Tracker, is_permanent
 from stagebook.system.processes import die_with_parent
 
 POLL = 0.2  # seconds between looks at the journal
@@ -38,7 +38,7 @@ def deliver(journal: Journal, tracker: Tracker, until: str | None) -> int:
     faults = 0
     while True:
         ended = until is None or _has_ended(journal, until)  # asked first: an end that comes later waits
-        pending = journal.pending(CONSUMER)
+        pending = journal.pending(MLFLOW)
         if not pending and ended:
             return 0
         for seq, event in pending:
@@ -49,7 +49,7 @@ def deliver(journal: Journal, tracker: Tracker, until: str | None) -> int:
                 time.sleep(faults)
                 break
             faults = 0
-            journal.taken(CONSUMER, seq)
+            journal.taken(MLFLOW, seq)
         if not pending:
             time.sleep(POLL)
 

@@ -21,6 +21,7 @@ from stagebook.events import Event, RunEnded, RunStarted, Status, from_json
 
 VERSION = 1
 BUSY_TIMEOUT = 30.0  # seconds
+MLFLOW = "mlflow"  # the consumer that tells MLflow
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (

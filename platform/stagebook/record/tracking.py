@@ -39,7 +39,6 @@ from stagebook.events import (
 from stagebook.record.executed import write_html
 from stagebook.record.journal import Journal, attempt_key
 
-CONSUMER = "mlflow"
 MAX_PARAM = 6000  # characters; MLflow cuts longer ones
 MAX_TAG = 5000
 MAX_ARTIFACT = 1_000_000  # bytes; larger outputs are logged as datasets alone
