@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from building import ProjectBuilder
+from effort import at_most
 from stagebook.definition.document import MAX_BYTES, read_document
 from stagebook.errors import PipelineInvalid, PipelineNotFound
 from stagebook.project import Given
@@ -1710,10 +1710,9 @@ def _bomb(first: str, step: str) -> str:
         ),
     ],
 )
-def test_an_alias_bomb_is_refused_within_a_second_and_little_memory(text: str) -> None:
-    start = time.process_time()
-    (problem,) = read_document(text, "p.yaml").problems
-    assert time.process_time() - start < 1
+def test_an_alias_bomb_is_refused_in_little_time_and_memory(text: str) -> None:
+    with at_most(200):
+        (problem,) = read_document(text, "p.yaml").problems
     assert problem.message == "the file grows beyond 100,000 values when its aliases are followed"
     tracemalloc.start()
     read_document(text, "p.yaml")
@@ -1722,10 +1721,9 @@ def test_an_alias_bomb_is_refused_within_a_second_and_little_memory(text: str) -
 
 
 def test_a_flood_of_values_is_refused_before_it_is_built() -> None:
-    start = time.process_time()
-    (problem,) = read_document("- a\n" * 200_000, "p.yaml").problems
+    with at_most(200):
+        (problem,) = read_document("- a\n" * 200_000, "p.yaml").problems
     assert problem.message == "the file holds more than 100,000 values"
-    assert time.process_time() - start < 3
 
 
 def test_a_mistake_that_every_point_of_a_matrix_meets_is_told_of_once(project: ProjectBuilder) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
-import time
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from effort import at_most
 from stagebook.definition.evaluation import MAX_SIZE
 from stagebook.definition.expressions import ExpressionError, compile_value, evaluate
 from strategies import arithmetic, noise, plain_data, templates
@@ -41,12 +42,9 @@ def test_any_text_gives_plain_data_or_an_expression_error(template: Any) -> None
 @settings(max_examples=400, deadline=None)
 @given(text=noise)
 def test_one_expression_never_makes_a_value_beyond_the_bound(text: str) -> None:
-    start = time.process_time()
-    try:
+    value = None
+    with at_most(200), contextlib.suppress(ExpressionError):
         value = value_of("${" + text + "}")
-    except ExpressionError:
-        value = None
-    assert time.process_time() - start < 2
     # As JSON, a number has up to 31 digits, and each item two characters around it.
     assert len(json.dumps(value)) <= MAX_SIZE * 40
 
@@ -144,10 +142,8 @@ def test_nothing_but_the_language_is_reachable(source: str) -> None:
      "[[range(99)] * 99] * 99", "[range(9000), range(9000)]", "int('9' * 5000)", "2.0 ** 9999"],
 )  # fmt: skip
 def test_what_would_grow_too_large_is_refused_in_no_time(source: str) -> None:
-    start = time.process_time()
-    with pytest.raises(ExpressionError) as caught:
+    with at_most(100), pytest.raises(ExpressionError) as caught:
         value_of("${" + source + "}")
-    assert time.process_time() - start < 1
     assert len(str(caught.value)) < 300
 
 
@@ -157,9 +153,8 @@ def test_all_expressions_of_a_value_together_are_bounded() -> None:
 
 
 def test_a_long_text_is_compiled_in_a_time_that_grows_with_it() -> None:
-    start = time.process_time()
-    template = compile_value("a" * 500_000 + "${1}" * 2_000)
-    assert time.process_time() - start < 1
+    with at_most(100):
+        template = compile_value("a" * 500_000 + "${1}" * 2_000)
     assert evaluate(template, {}).endswith("1" * 2_000)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import time
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from building import load
+from effort import at_most
 from stagebook.definition.loader import Loaded, load_pipeline
 from stagebook.definition.schema import json_schema, parse_duration
 from strategies import plain_data
@@ -92,9 +92,8 @@ def promised(loaded: Loaded) -> None:
 @given(data=mutants())
 def test_any_change_of_a_valid_file_gives_a_pipeline_and_problems(data: Any) -> None:
     text = json.dumps(data, ensure_ascii=False)
-    start = time.process_time()
-    loaded = load_pipeline(text, "pipelines/p.yaml")
-    assert time.process_time() - start < 1
+    with at_most(200):
+        loaded = load_pipeline(text, "pipelines/p.yaml")
     promised(loaded)
     # The same text always says the same.
     assert load_pipeline(text, "pipelines/p.yaml").problems == loaded.problems
