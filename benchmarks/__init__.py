@@ -1,0 +1,1 @@
+"""Stagebook measured side by side with what a person would use instead: `python -m benchmarks`."""
