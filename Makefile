@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PLOOMBER_STATS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: run test check lint layers types docs lock clean setup-run setup-test format
+.PHONY: run test check faults lint layers types docs bench lock clean setup-run setup-test format
 
 run: setup-run  ## run the reference pipeline on real data
 	@$(BIN)/stagebook run flights
@@ -20,6 +20,9 @@ test: setup-test  ## all tests
 	$(BIN)/python -m pytest
 
 check: lint layers types docs test  ## what CI runs: all checks and all tests
+
+faults: setup-test  ## the fault suite with its full numbers, about an hour; see docs/faults.md
+	STAGEBOOK_FAULTS=full $(BIN)/python -m pytest tests/faults
 
 lint: setup-test
 	test ! -e platform/__init__.py
@@ -38,6 +41,9 @@ types: setup-test
 
 docs: setup-test
 	$(BIN)/python tools/reference.py --check
+
+bench: setup-run  ## measure side by side with papermill and Ploomber; writes docs/performance.md
+	$(BIN)/python -m benchmarks --write docs/performance.md
 
 lock: setup-test  ## resolve the dependencies anew; the lock names no download host
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -164,6 +164,8 @@ _KINDS = {"integer": "whole number", "number": "number", "boolean": "`true` or `
 
 def _kind(entry: Mapping[str, Any]) -> str:
     kinds = [item for item in entry.get("anyOf", [entry]) if item.get("type") != "null"]
+    if any(item["type"] == "array" for item in kinds):
+        return "list of " + " or ".join(_KINDS[item["items"]["type"]] for item in kinds) + "s"
     return " or ".join(
         _KINDS[item["type"]] + (f", {item['minimum']} or more" if "minimum" in item else "") for item in kinds
     )

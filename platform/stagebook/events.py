@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 VERSION = 1
 
@@ -68,7 +68,10 @@ class CellStatus(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What every event carries: its run and its time."""
+    """What every event carries: its run and its time. A transient one is for whoever watches, and
+    is not kept in the journal."""
+
+    transient: ClassVar[bool] = False
 
     run: str
     at: float
@@ -92,12 +95,14 @@ class RunStarted(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted(Event):
-    """An attempt at a stage was handed to the engine. `folder` is relative to the project root."""
+    """An attempt at a stage was handed to the engine. `folder` is relative to the project root.
+    `expected` is how many seconds it took in earlier runs, None where it never completed."""
 
     stage: str
     attempt: int
     folder: str
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    expected: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +117,8 @@ class CellStarted(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CellEnded(Event):
-    """A code cell ended."""
+    """A code cell ended. `cpu` is in seconds, `memory` the peak in bytes of resident memory; both
+    include the processes that the cell started."""
 
     stage: str
     attempt: int
@@ -120,6 +126,48 @@ class CellEnded(Event):
     cells: int
     status: CellStatus
     seconds: float
+    cpu: float = 0.0
+    memory: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OutputWritten(Event):
+    """A cell put out `size` more characters; `text` is the end of them. All is in the log."""
+
+    transient: ClassVar[bool] = True
+
+    stage: str
+    attempt: int
+    text: str
+    size: int
+    cell: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptProgress(Event):
+    """A sign of life, every few seconds: `seconds` have gone by of the `expected` ones. `cpu` and
+    `memory` are of the whole attempt so far."""
+
+    stage: str
+    attempt: int
+    cells: int
+    seconds: float
+    cell: int | None = None
+    expected: float | None = None
+    cpu: float = 0.0
+    memory: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFrozen(Event):
+    """The process that runs the cells has been stopped for `seconds` (SIGSTOP, or a debugger). Told
+    every few seconds as long as that lasts; a progress event says that it goes on. It is ended at
+    its timeout."""
+
+    stage: str
+    attempt: int
+    seconds: float
+    cell: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +176,8 @@ class AttemptEnded(Event):
 
     `scraps`: name → {kind, value or file}. `outputs`: name → {path, size (bytes), sha256}.
     `inputs`: name → list of {path, size, sha256}. `cell` is the failing code cell, from 1.
+    `cpu` and `memory` are of the whole attempt, in seconds and bytes. `dump` names a file in its
+    folder for `stagebook debug`; `kernel` has the `pid` and `connection_file` of a kept kernel.
     """
 
     stage: str
@@ -138,6 +188,10 @@ class AttemptEnded(Event):
     cell: int | None = None
     cells: int = 0
     traceback: str = ""
+    cpu: float = 0.0
+    memory: int = 0
+    dump: str = ""
+    kernel: Mapping[str, Any] | None = None
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     outputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -179,8 +233,8 @@ class RunEnded(Event):
 KINDS: Mapping[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
-        RunStarted, AttemptStarted, CellStarted, CellEnded, AttemptEnded,
-        StageRetrying, StageEnded, RunCancelling, RunEnded,
+        RunStarted, AttemptStarted, CellStarted, CellEnded, OutputWritten, AttemptProgress,
+        AttemptFrozen, AttemptEnded, StageRetrying, StageEnded, RunCancelling, RunEnded,
     )
 }  # fmt: skip
 

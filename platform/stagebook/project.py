@@ -7,14 +7,17 @@ report = project.run("flights", {"months": [1, 2]})
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import secrets
+import shutil
 import time
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from stagebook.definition.loader import Loaded, load_pipeline
 from stagebook.definition.overrides import bind_params, parse_file, parse_pairs
@@ -36,12 +39,14 @@ from stagebook.events import Status
 from stagebook.planning.build import build_plan
 from stagebook.planning.expand import Expansion
 from stagebook.planning.plan import Plan
+from stagebook.planning.preload import modules_to_import
 from stagebook.planning.select import Selection
 from stagebook.record.history import RunHistory, StageRecord
 from stagebook.record.journal import Journal, Owner, RunRecord
 
 if TYPE_CHECKING:
     from stagebook.execution.engine import Engine
+    from stagebook.execution.forking import ForkServer
     from stagebook.running import Listener, RunReport
 
 PIPELINES = "pipelines"
@@ -65,9 +70,11 @@ class Project:
         self._clock = clock
         self._journal: Journal | None = None
         self._settings: Settings | None = None
+        self._server: ForkServer | None = None
 
     def close(self) -> None:
         """Close the journal. A project may also be used in a `with` statement."""
+        self.cool_down()
         if self._journal is not None:
             self._journal.close()
             self._journal = None
@@ -111,7 +118,7 @@ class Project:
         """The journal, opened on first use; runs whose process vanished are closed then."""
         if self._journal is None:
             self._journal = Journal(self.root / STATE_FOLDER / "journal.db")
-            self._journal.close_ghosts(_is_alive, self._clock())
+            self.close_ghosts()
         return self._journal
 
     @property
@@ -242,12 +249,43 @@ class Project:
         keep_going: bool = False,
         listeners: Sequence[Listener] = (),
         engine: Engine | None = None,
+        keep_dump: bool = False,
+        keep_kernel: bool = False,
     ) -> RunReport:
         """Plan and run a pipeline. Raises as `plan` and `running.run_plan` do."""
-        plan = self.plan(name, given, selection)
-        return self.run_planned(plan, jobs=jobs, keep_going=keep_going, listeners=listeners, engine=engine)
+        if engine is None:
+            self.warm_up()
+        try:
+            plan = self.plan(name, given, selection)
+        except BaseException:
+            self.cool_down()
+            raise
+        return self.run_planned(
+            plan,
+            jobs=jobs,
+            keep_going=keep_going,
+            listeners=listeners,
+            engine=engine,
+            keep_dump=keep_dump,
+            keep_kernel=keep_kernel,
+        )
 
-    def run_planned(
+    def cool_down(self) -> None:
+        """End what `warm_up` started and no run took over."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    def warm_up(self) -> None:
+        """Start what a run needs, so that it comes up while the run is planned: the fork server."""
+        from stagebook.execution import forking  # noqa: PLC0415 - as in run_planned
+
+        if self._server is not None or not self.settings.run.fork or not forking.is_possible():
+            return
+        with contextlib.suppress(OSError):  # stages start the ordinary way then
+            self._server = forking.ForkServer()
+
+    def run_planned(  # noqa: PLR0913 - the options of a run
         self,
         plan: Plan,
         *,
@@ -255,8 +293,11 @@ class Project:
         keep_going: bool = False,
         listeners: Sequence[Listener] = (),
         engine: Engine | None = None,
+        keep_dump: bool = False,
+        keep_kernel: bool = False,
     ) -> RunReport:
-        """Run a plan that was made before."""
+        """Run a plan that was made before. `keep_dump` and `keep_kernel`: what a failed stage leaves
+        for a look afterwards."""
         if jobs is not None and jobs < 1:
             msg = f"--jobs has to be 1 or more, not {jobs}"
             raise UsageError(msg)
@@ -271,18 +312,40 @@ class Project:
             jobs=jobs or settings.run.jobs or os.cpu_count() or 1,
             keep_going=keep_going,
             grace=settings.run.grace,
+            keep_dump=keep_dump,
+            keep_kernel=keep_kernel,
         )
+        if engine is None:
+            self.warm_up()
+            server, self._server = self._server, None
+            if server is not None:
+                server.keep_log = self.root / STATE_FOLDER / "forkserver.log"
+            engine = LocalEngine(
+                server=server,
+                modules=self._modules_ahead(plan),
+                to_come=Counter(stage.executor for stage in plan.stages if stage.runs),
+                jobs=options.jobs,
+                clock=self._clock,
+            )
         return run_plan(
             plan,
             root=self.root,
             options=options,
             journal=self.journal,
-            engine=engine or LocalEngine(clock=self._clock),
+            engine=engine,
             executable=Workspace(self.root).executable,
             tracking_uri=self.tracking_uri,
             listeners=listeners,
             clock=self._clock,
         )
+
+    def _modules_ahead(self, plan: Plan) -> list[str]:
+        """What the fork server imports: as the settings say, or what is safe of the notebooks' imports."""
+        if self.settings.run.preload is not None:
+            return self.settings.run.preload
+        folders = {self.root, *((self.root / stage.notebook).parent for stage in plan.stages if stage.runs)}
+        local = {path.stem for folder in folders if folder.is_dir() for path in folder.iterdir()}
+        return list(modules_to_import(plan.imports, local))
 
     def new_run_id(self) -> str:
         """An id for a run: its start in UTC, and four letters that make it unique."""
@@ -292,6 +355,10 @@ class Project:
     def runs(self, pipeline: str | None = None, limit: int = 20) -> list[RunRecord]:
         """The latest runs, the newest first."""
         return self.journal.runs(pipeline=pipeline, limit=limit) if self.has_journal else []
+
+    def close_ghosts(self) -> None:
+        """Mark runs whose process vanished as interrupted."""
+        self.journal.close_ghosts(_is_alive, self._clock())
 
     def find_run(self, run: str | None = None, pipeline: str | None = None) -> RunRecord:
         """A run by its id or the beginning of it; the latest one if none is named.
@@ -327,6 +394,38 @@ class Project:
             msg = f"the run {run.id} has no stage '{stage}'"
             raise RunNotFound(msg, hint=did_you_mean(stage, stages))
         return stages[stage]
+
+    def dump_of(self, run: RunRecord, stage: str) -> Path:
+        """The dump that a failed stage left for a debugger. Raises `RunNotFound`."""
+        record = self.stage_of(run, stage)
+        path = self.root / record.folder / record.dump
+        if not record.dump or not path.is_file():
+            what = "did not fail" if record.cause is None else "left no dump"
+            msg = f"the stage '{stage}' of the run {run.id} {what}"
+            raise RunNotFound(msg, hint="run it with: stagebook run --debug-on-failure")
+        return path
+
+    def kept_kernels(self) -> list[tuple[RunRecord, StageRecord]]:
+        """The kernels that failed stages left alive, the latest runs first."""
+        if not self.has_journal:
+            return []
+        found = []
+        for name in self.journal.runs_with_kernels():
+            run = self.find_run(name)
+            stages = self.history(run).stages.values()
+            found += [(run, stage) for stage in stages if stage.kernel and _is_kernel(stage.kernel)]
+        return found
+
+    def end_kernel(self, run: RunRecord, stage: str) -> bool:
+        """End a kernel that was kept; whether there was one."""
+        kernel = self.stage_of(run, stage).kernel
+        if kernel is None or not _is_kernel(kernel):
+            return False
+        from stagebook.system.processes import end  # noqa: PLC0415 - commands that look do without
+
+        end(kernel["pid"])
+        shutil.rmtree(Path(kernel["connection_file"]).parent, ignore_errors=True)  # made for it alone
+        return True
 
     def latest_stages(self, pipeline: str) -> dict[str, tuple[RunRecord, StageRecord]]:
         """For each stage of a pipeline, the last run that did anything about it."""
@@ -367,6 +466,14 @@ class _Earlier:
         if known is None or known[1].status is not Status.COMPLETED:
             return None
         return {name: scrap["value"] for name, scrap in known[1].scraps.items() if "value" in scrap}
+
+
+def _is_kernel(kernel: Mapping[str, Any]) -> bool:
+    """Whether a kept kernel is still there: a process of that id may be another one by now."""
+    from stagebook.system.processes import started_at  # noqa: PLC0415 - as above
+
+    at = started_at(kernel["pid"])
+    return at is not None and abs(at - kernel["started"]) < 1.0
 
 
 def _is_alive(owner: Owner) -> bool:

@@ -154,6 +154,7 @@ def run_plan(  # noqa: PLR0913 - the parts that it is put together from
         keep_going=options.keep_going,
         origin=describe_origin(root),
     )
+    expected = journal.durations(plan.pipeline)
     journal.begin(started, this_process(), is_alive)
     tell([started])
     delivery = Delivery(journal, root, tracking_uri) if tracking_uri else None
@@ -169,6 +170,7 @@ def run_plan(  # noqa: PLR0913 - the parts that it is put together from
         emit=emit,
         executable=executable,
         prepare=_Preparation(plan, options.run_id, journal, delivery),
+        expected=expected,
     )
     undelivered = 0
     with _signals_cancel(runner, delivery):

@@ -130,9 +130,9 @@ def test_progress_while_running(project: Project, clock: FakeClock) -> None:
     run(project, clock, listeners=[listen])
     assert seen == [
         """\
-stage   status       cells             time
-load@1  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s  rows=1,234,567  auc=0.7012
-load@2  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s  rows=1,234,567  auc=0.7012
+stage   status       cells             time  memory
+load@1  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s          rows=1,234,567  auc=0.7012
+load@2  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s          rows=1,234,567  auc=0.7012
 train   ▶ running                     3.0 s
 report  · pending"""
     ]
@@ -148,11 +148,11 @@ def test_a_failed_run(project: Project, clock: FakeClock) -> None:
             render.failure(report.run, stage),
         )
         == """\
-stage   status       cells             time
-load@1  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s  rows=1,234,567  auc=0.7012
-load@2  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s  rows=1,234,567  auc=0.7012
-train   ✗ failed     ━━━━━━━━━━ 3/8    12 s  ValueError: Input contains NaN
-report  ⊘ blocked                            needs train, which failed
+stage   status       cells             time  memory
+load@1  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s          rows=1,234,567  auc=0.7012
+load@2  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s          rows=1,234,567  auc=0.7012
+train   ✗ failed     ━━━━━━━━━━ 3/8    12 s          ValueError: Input contains NaN
+report  ⊘ blocked                                    needs train, which failed
 ✗ p failed in 1m 27s: 2 completed, 1 failed, 1 blocked
 ✗ train failed in cell 3 of 8
   ValueError: Input contains NaN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -155,7 +156,7 @@ def test_every_word_of_a_run_is_documented(heading: str, words: type[Status]) ->
 def test_every_event_is_documented() -> None:
     text = read("docs/reference/events.md")
     for name, kind in KINDS.items():
-        fields = [field for field in kind.__dataclass_fields__ if field not in {"run", "at"}]
+        fields = [field.name for field in dataclasses.fields(kind) if field.name not in {"run", "at"}]
         assert first_column(section(text, f"`{name}`")) == fields
 
 

@@ -42,6 +42,10 @@ def ended(builder: ProjectBuilder, report: RunReport) -> AttemptEnded:
     return next(event for event in builder.events(report.run) if isinstance(event, AttemptEnded))
 
 
+EXECUTORS = pytest.mark.parametrize("executor", ["kernel", "inprocess"])
+
+
+@EXECUTORS
 @pytest.mark.parametrize(
     ("cell", "cause", "message"),
     [
@@ -54,9 +58,9 @@ def ended(builder: ProjectBuilder, report: RunReport) -> AttemptEnded:
     ],
 )
 def test_a_cell_that_fails_is_failed_and_those_after_it_never_ran(
-    builder: ProjectBuilder, cell: str, cause: Cause, message: str
+    builder: ProjectBuilder, cell: str, cause: Cause, message: str, executor: str
 ) -> None:
-    report = run_cells(builder, "x = 1", cell, "y = 2")
+    report = run_cells(builder, "x = 1", cell, "y = 2", extra=f", executor: {executor}")
     assert report.status is Status.FAILED
     event = ended(builder, report)
     assert (event.cause, event.cell, event.cells) == (cause, 2, 3)
@@ -65,36 +69,48 @@ def test_a_cell_that_fails_is_failed_and_those_after_it_never_ran(
     assert builder.executed(report.run, "a")["metadata"]["papermill"]["exception"] is True
 
 
-def test_sys_exit_0_ends_a_notebook_well(builder: ProjectBuilder) -> None:
-    report = run_cells(builder, "import sys; sys.exit(0)", "raise RuntimeError")
+@EXECUTORS
+def test_sys_exit_0_ends_a_notebook_well(builder: ProjectBuilder, executor: str) -> None:
+    cells = ("import sys; sys.exit(0)", "raise RuntimeError")
+    report = run_cells(builder, *cells, extra=f", executor: {executor}")
     assert report.status is Status.COMPLETED
     assert builder.cell_statuses(report.run, "a") == ["completed", "pending"]
 
 
-def test_an_expected_exception_is_no_failure(builder: ProjectBuilder) -> None:
-    report = run_cells(builder, "#tag raises-exception\n1/0", "print('on')")
+@EXECUTORS
+def test_an_expected_exception_is_no_failure(builder: ProjectBuilder, executor: str) -> None:
+    cells = ("#tag raises-exception\n1/0", "print('on')")
+    report = run_cells(builder, *cells, extra=f", executor: {executor}")
     assert report.status is Status.COMPLETED
     assert builder.cell_statuses(report.run, "a") == ["completed", "completed"]
 
 
-def test_a_timeout_shows_where_it_was(builder: ProjectBuilder) -> None:
-    report = run_cells(builder, "import time\ntime.sleep(600)", "never = 1", extra=", timeout: 2s")
+@EXECUTORS
+def test_a_timeout_shows_where_it_was(builder: ProjectBuilder, executor: str) -> None:
+    cells = ("import time\ntime.sleep(600)", "never = 1")
+    report = run_cells(builder, *cells, extra=f", timeout: 2s, executor: {executor}")
     event = ended(builder, report)
     assert (event.cause, event.message, event.cell) == (Cause.TIMEOUT, "not done after 2 s", 1)
     assert "time.sleep(600)" in plain(event.traceback)
     assert builder.cell_statuses(report.run, "a") == ["failed", "pending"]
 
 
-def test_a_cell_that_swallows_interrupts_is_ended_all_the_same(builder: ProjectBuilder) -> None:
+@EXECUTORS
+def test_a_cell_that_swallows_interrupts_is_ended_all_the_same(
+    builder: ProjectBuilder, executor: str
+) -> None:
     cell = "import time\nwhile True:\n    try:\n        time.sleep(600)\n    except KeyboardInterrupt:\n        pass"
-    report = run_cells(builder, cell, extra=", timeout: 1s")
+    report = run_cells(builder, cell, extra=f", timeout: 1s, executor: {executor}")
     assert ended(builder, report).cause is Cause.TIMEOUT
     assert processes.marked(MARKER, f"{report.run}/a/1") == []
 
 
-def test_a_grandchild_that_left_its_parents_does_not_outlive_the_stage(builder: ProjectBuilder) -> None:
+@EXECUTORS
+def test_a_grandchild_that_left_its_parents_does_not_outlive_the_stage(
+    builder: ProjectBuilder, executor: str
+) -> None:
     cell = "import subprocess\nsubprocess.Popen(['sh', '-c', 'sleep 600 & echo $!'], start_new_session=True)"
-    report = run_cells(builder, cell)
+    report = run_cells(builder, cell, extra=f", executor: {executor}")
     assert report.status is Status.COMPLETED
     assert processes.marked(MARKER, f"{report.run}/a/1") == []
 

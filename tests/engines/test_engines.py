@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -15,6 +16,7 @@ from fakes import FakeClock, FakeEngine
 from stagebook.events import Cause
 from stagebook.execution.attempt import MARKER, Attempt, OutputSlot, Result
 from stagebook.execution.engine import Ended, Engine, Progress, Report
+from stagebook.execution.forking import ForkServer
 from stagebook.execution.local import LocalEngine
 from stagebook.system import processes
 
@@ -34,9 +36,22 @@ def script(attempt: Attempt) -> tuple[float, Result]:
     return 1.0, Result(cells=2, scraps={"rows": {"kind": "json", "value": 3}})
 
 
-@pytest.fixture(params=["fake", pytest.param("local", marks=pytest.mark.kernel)])
+def _forked() -> LocalEngine:
+    return LocalEngine(server=ForkServer(), to_come={"kernel": 2}, jobs=2)
+
+
+_MAKERS: dict[str, Callable[[], Engine]] = {
+    "fake": lambda: FakeEngine(FakeClock(), script, writes=True),
+    "local": LocalEngine,
+    "forked": _forked,
+}
+
+
+@pytest.fixture(
+    params=["fake", *(pytest.param(name, marks=pytest.mark.kernel) for name in ("local", "forked"))]
+)
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    made: Engine = FakeEngine(FakeClock(), script, writes=True) if request.param == "fake" else LocalEngine()
+    made = _MAKERS[request.param]()
     yield made
     made.close()
 
@@ -197,3 +212,28 @@ def test_the_result_is_kept_as_a_manifest(make: Make) -> None:
         assert Result.from_json(manifest) == results["good"]
     finally:
         engine.close()
+
+
+@pytest.mark.kernel
+def test_a_worker_that_is_killed_leaves_a_notebook_that_says_so(make: Make, builder: ProjectBuilder) -> None:
+    builder.notebook(
+        "two", "done = 1", "import time\ntime.sleep(600)", "never = 1", params='n = 0\nout = "out.txt"'
+    )
+    attempt = make("two")
+    with contextlib.closing(LocalEngine()) as engine:
+        engine.start(attempt)
+        started: list[int] = []
+        while len(started) < 4:  # the parameters, what is injected, and the two
+            started += [
+                report.data["cell"]
+                for report in engine.wait(60.0)
+                if isinstance(report, Progress) and report.data["kind"] == "cell_started"
+            ]
+        engine.cancel("two", now=True)
+        _, results = until_ended(engine)
+    assert (results["two"].cause, results["two"].cell, results["two"].cells) == (Cause.CANCELLED, 4, 5)
+    notebook = json.loads((Path(attempt.folder) / "notebook.ipynb").read_text())
+    statuses = [cell["metadata"]["papermill"]["status"] for cell in notebook["cells"]]
+    assert statuses == ["completed"] * 3 + ["failed", "pending"]
+    assert notebook["metadata"]["papermill"]["exception"] is True
+    assert notebook["metadata"]["stagebook"]["cause"] == "cancelled"

@@ -440,22 +440,6 @@ stages:
     executor: dask
 >>>
 pipelines/p.yaml:4:5: 'executor' is kernel or inprocess, not 'dask' (str)
-=== an executor that comes later
-stages:
-  a:
-    notebook: notebooks/a.ipynb
-    executor: inprocess
->>>
-pipelines/p.yaml:4:5: 'executor: inprocess' is not available yet
-    'executor: kernel' is; it is the default
-=== an executor that comes later in defaults
-defaults: {executor: inprocess}
-stages:
-  a:
-    notebook: notebooks/a.ipynb
->>>
-pipelines/p.yaml:1:12: 'executor: inprocess' is not available yet
-    'executor: kernel' is; it is the default
 """)
 
 REFERENCES = cases("""
@@ -1574,8 +1558,6 @@ pipelines/p.yaml:27:31: 'notebooks/b.ipynb' declares no parameter 'zoom'
     known: n, src, out, loose
 pipelines/p.yaml:28:15: 'data/clean/x' lies inside 'data/clean', which clean writes as a whole
     give each output a path of its own
-pipelines/p.yaml:29:5: 'executor: inprocess' is not available yet
-    'executor: kernel' is; it is the default
 pipelines/p.yaml:32:5: a cycle: loop → around → loop (each needs the next)
     remove this, or what another of them needs
 pipelines/p.yaml:32:13: 'loop' cannot come after itself

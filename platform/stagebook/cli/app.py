@@ -161,14 +161,23 @@ def run(
     keep_going: Annotated[
         bool, typer.Option("-k", "--keep-going", help="After a failure, go on with what does not need it.")
     ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option("--debug-on-failure", help="Of a stage that fails, keep a dump for 'stagebook debug'."),
+    ] = False,
+    keep_kernel: Annotated[
+        bool, typer.Option("--keep-kernel", help="Leave the kernel of a stage that fails alive.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a pipeline, or some of its stages."""
     from stagebook.cli.request import Request
+    from stagebook.cli.running import RunFlags
     from stagebook.cli.running import run as command
 
     request = Request.of(pipeline, stages, params, params_file, from_, only, skip)
-    raise typer.Exit(command(request, jobs=jobs, keep_going=keep_going, as_json=as_json))
+    options = RunFlags(jobs=jobs, keep_going=keep_going, keep_dump=debug, keep_kernel=keep_kernel)
+    raise typer.Exit(command(request, options, as_json=as_json))
 
 
 @app.command()
@@ -197,12 +206,42 @@ def logs(
     stage: Annotated[
         str | None, typer.Argument(help="A stage; without it, what happened in the run.", show_default=False)
     ] = None,
+    follow: Annotated[
+        bool, typer.Option("-f", "--follow", help="Go on until the stage, or the run, has ended.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show what a stage printed, or the course of a run."""
     from stagebook.cli.looking import logs as command
 
-    command(run, stage, as_json=as_json)
+    command(run, stage, follow=follow, as_json=as_json)
+
+
+@app.command()
+def debug(
+    run: Annotated[str, typer.Argument(help="A run, the beginning of its id, or 'latest'.")],
+    stage: Annotated[str, typer.Argument(help="A stage that failed with --debug-on-failure.")],
+) -> None:
+    """Open a debugger where a stage failed, with the variables that it had."""
+    from stagebook.cli.afterwards import debug as command
+
+    command(run, stage)
+
+
+@app.command()
+def kernels(
+    run: Annotated[str | None, typer.Argument(help="With --end: a run.", show_default=False)] = None,
+    stage: Annotated[str | None, typer.Argument(help="With --end: a stage.", show_default=False)] = None,
+    end: Annotated[bool, typer.Option("--end", help="End the kept kernel of a stage.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the kernels that failed stages left alive, and how to get at them; or end one."""
+    from stagebook.cli.afterwards import end_kernel, list_kernels
+
+    if end:
+        end_kernel(run, stage, as_json=as_json)
+    else:
+        list_kernels(as_json=as_json)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stagebook.cli.output import console, write_json
 from stagebook.cli.request import Request
-from stagebook.errors import PipelineInvalid, Problem, RunNotFound
+from stagebook.errors import PipelineInvalid, Problem, RunNotFound, UsageError
 from stagebook.execution.attempt import LOG_FILE
 from stagebook.project import Given, Project
 from stagebook.record.history import RunHistory
@@ -35,10 +35,15 @@ def check(pipeline: str | None, params: Sequence[str], files: Sequence[Path], *,
     if found:
         raise PipelineInvalid(found)
     if as_json:
-        write_json({"ok": True, "pipelines": [plan.pipeline for plan in checked], "problems": []})
+        warnings = [warning.to_json() for plan in checked for warning in plan.warnings]
+        names = [plan.pipeline for plan in checked]
+        write_json({"ok": True, "pipelines": names, "problems": [], "warnings": warnings})
         return
     for plan in checked:
-        console().print(f"✓ {plan.path}: {plural(len(plan.stages), 'stage')}, no problems")
+        what = plural(len(plan.warnings), "warning") if plan.warnings else "no problems"
+        console().print(f"✓ {plan.path}: {plural(len(plan.stages), 'stage')}, {what}")
+        if plan.warnings:
+            console().print(render.problems(plan.warnings), soft_wrap=True)
 
 
 def plan(request: Request, *, as_json: bool) -> None:
@@ -95,10 +100,21 @@ def runs(pipeline: str | None, limit: int, *, as_json: bool) -> None:
         console().print("nothing was run yet; start with: stagebook run")
 
 
-def logs(run: str, stage: str | None, *, as_json: bool) -> None:
+def logs(run: str, stage: str | None, *, follow: bool, as_json: bool) -> None:
     """Show the log of a stage, or the events of a run."""
     project = Project.open()
     record = project.find_run(run)
+    if follow:
+        from stagebook.cli.following import follow_run, follow_stage  # noqa: PLC0415 - only then
+
+        if as_json:
+            msg = "--follow and --json do not go together"
+            raise UsageError(msg, hint="a run tells its events itself: stagebook run --json")
+        if stage is not None:
+            follow_stage(project, record, stage)
+        else:
+            follow_run(project, record)
+        return
     if stage is not None:
         _stage_log(project, record, stage, as_json=as_json)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import time
@@ -27,10 +28,25 @@ EXIT_CODES = {
 }
 
 
-def run(request: Request, *, jobs: int | None, keep_going: bool, as_json: bool) -> int:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RunFlags:
+    """The options of a run that are not about what to run."""
+
+    jobs: int | None = None
+    keep_going: bool = False
+    keep_dump: bool = False
+    keep_kernel: bool = False
+
+
+def run(request: Request, flags: RunFlags, *, as_json: bool) -> int:
     """Run and show it; the exit code."""
     project = Project.open()
-    plan = project.plan(request.pipeline, request.given, request.selection)
+    project.warm_up()
+    try:
+        plan = project.plan(request.pipeline, request.given, request.selection)
+    except BaseException:
+        project.close()  # what was warmed up is not needed
+        raise
     out = console()
     listener: Listener
     live: _LiveTable | None = None
@@ -42,7 +58,7 @@ def run(request: Request, *, jobs: int | None, keep_going: bool, as_json: bool) 
     else:
         listener = _Lines().take
     try:
-        report = project.run_planned(plan, jobs=jobs, keep_going=keep_going, listeners=[listener])
+        report = project.run_planned(plan, listeners=[listener], **dataclasses.asdict(flags))
     finally:
         if live is not None:
             live.stop()

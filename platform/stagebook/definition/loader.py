@@ -105,7 +105,6 @@ class _Loader:
         self.defaults = head.defaults
         if "defaults" in wrong and isinstance(data.get("defaults"), dict):
             self.defaults = read_what_can_be(DefaultsFile, data["defaults"], {})[0] or self.defaults
-        self._check_executor(self.defaults.executor, ("defaults", "executor"))
         self._read_params(head.params)
         self.names = Names(
             params=None if "params" in wrong else tuple(head.params), stages=tuple(head.stages)
@@ -193,7 +192,6 @@ class _Loader:
         self._check_clashes(spec, base)
         if not spec.matrix and "matrix" in raw and "matrix" not in wrong:
             self.report((*base, "matrix"), "the matrix has no points", "name a list: matrix: {month: [1, 2]}")
-        self._check_executor(spec.executor, (*base, "executor"))
         after = [
             other for at, other in enumerate(spec.after) if self._is_after(name, other, (*base, "after", at))
         ]
@@ -215,14 +213,6 @@ class _Loader:
             executor=spec.executor or self.defaults.executor,
             kernel=spec.kernel or self.defaults.kernel,
         )
-
-    def _check_executor(self, executor: str | None, location: Location) -> None:
-        if executor == "inprocess":
-            self.report(
-                location,
-                "'executor: inprocess' is not available yet",
-                "'executor: kernel' is; it is the default",
-            )
 
     def _check_clashes(self, spec: StageFile, base: Location) -> None:
         seen: dict[str, str] = {}

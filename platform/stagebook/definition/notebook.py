@@ -53,13 +53,15 @@ class DeclaredParam:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NotebookFacts:
-    """`parameters` is None where the notebook has no parameters cell that can be read."""
+    """`parameters` is None where the notebook has no parameters cell that can be read. `asks` are the
+    functions called that want an answer from a person."""
 
     kernel: str
     language: str
     code_cells: int
     parameters: Mapping[str, DeclaredParam] | None
     imports: frozenset[str]
+    asks: frozenset[str] = frozenset()
 
     @property
     def is_python(self) -> bool:
@@ -102,10 +104,12 @@ def facts_of(data: Any) -> NotebookFacts:
     tagged = [cell for cell in cells if PARAMETERS_TAG in _tags(cell)]
     parameters: Mapping[str, DeclaredParam] | None = None
     imports: frozenset[str] = frozenset()
+    asks: frozenset[str] = frozenset()
     if language == "python":
         if tagged:
             parameters = read_parameters(source_of(tagged[0]))
         imports = frozenset().union(*(imported_modules(source_of(cell)) for cell in cells))
+        asks = frozenset().union(*(asking_calls(source_of(cell)) for cell in cells))
     elif tagged:
         parameters = {}
     return NotebookFacts(
@@ -114,6 +118,7 @@ def facts_of(data: Any) -> NotebookFacts:
         code_cells=sum(1 for cell in cells if source_of(cell).strip()),
         parameters=parameters,
         imports=imports,
+        asks=asks,
     )
 
 
@@ -243,3 +248,20 @@ def imported_modules(source: str) -> frozenset[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module)
     return frozenset(names)
+
+
+_ASKING = {"input", "getpass"}
+
+
+def asking_calls(source: str) -> frozenset[str]:
+    """Of `input` and `getpass`, those that a cell calls."""
+    if not any(name in source for name in _ASKING):
+        return frozenset()
+    try:
+        tree = _parse(source)
+    except SyntaxError:
+        return frozenset()
+    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    names = {func.id for func in called if isinstance(func, ast.Name)}
+    names |= {func.attr for func in called if isinstance(func, ast.Attribute) and func.attr == "getpass"}
+    return frozenset(names & _ASKING)

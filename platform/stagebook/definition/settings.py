@@ -22,10 +22,14 @@ class _Section(pydantic.BaseModel):
 
 class RunSettings(_Section):
     """`[run]`. `jobs`: stages at a time (default: the CPU count). `grace`: seconds that a stage has
-    to end after it was asked to, before it is killed."""
+    to end after it was asked to, before it is killed. `fork`: fork stages from a server that has
+    imported what they need (Linux), instead of starting each anew. `preload`: the modules that the
+    server imports, in place of those that the notebooks import and that are known to be safe."""
 
     jobs: Annotated[int, pydantic.Field(ge=1)] | None = None
     grace: Annotated[float, pydantic.Field(ge=0, strict=False)] = 10.0
+    fork: bool = True
+    preload: list[str] | None = None
 
 
 class TrackingSettings(_Section):

@@ -15,6 +15,7 @@ NOTEBOOK_FILE = "notebook.ipynb"
 LOG_FILE = "log.txt"
 WORKER_LOG_FILE = "worker.txt"
 OUTPUTS_FOLDER = "outputs"
+FILES_FOLDER = "notebook_files"  # outputs of cells that are too large for the notebook
 
 MARKER = "STAGEBOOK_ATTEMPT"  # in the environment of every process of an attempt
 
@@ -34,7 +35,8 @@ class Attempt:
 
     `root` is the project root and `folder` the attempt's own folder; `executable` is the `.ipynb`
     to execute, `notebook` the source that it comes from. `types` maps parameter names to the
-    types that the notebook declares, as text. `timeout` and `grace` are seconds.
+    types that the notebook declares, as text. `timeout` and `grace` are seconds. After a failure
+    `keep_dump` leaves a file for a debugger, and `keep_kernel` the kernel alive.
     """
 
     run: str
@@ -54,6 +56,8 @@ class Attempt:
     timeout: float | None = None
     grace: float = 10.0
     env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    keep_dump: bool = False
+    keep_kernel: bool = False
 
     @property
     def marker(self) -> str:
@@ -82,6 +86,8 @@ class Result:
     """What became of an attempt. Without a `cause` it completed.
 
     `scraps`, `inputs` and `outputs` are as in `events.AttemptEnded`; `seconds` is its duration.
+    `cpu` is in seconds and `memory` the peak in bytes, of the notebook's processes. `dump` names a
+    file in the attempt's folder; `kernel` has the `pid` and `connection_file` of a kept kernel.
     """
 
     cause: Cause | None = None
@@ -90,6 +96,10 @@ class Result:
     cell: int | None = None
     cells: int = 0
     traceback: str = ""
+    cpu: float = 0.0
+    memory: int = 0
+    dump: str = ""
+    kernel: Mapping[str, Any] | None = None
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     outputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -8,18 +8,19 @@ death or a timeout, and saves the whole notebook twice a cell.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 from stagebook.definition.values import Value
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
-from stagebook.execution.session import Emit, Outcome, Session, Stop, Task, new_node
-
-# See definition.scripts: a check of URLs that costs a second to import and is not used.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+from stagebook.execution.executor import Executor, Surroundings
+from stagebook.execution.inprocess import InprocessExecutor
+from stagebook.execution.live import Emit
+from stagebook.execution.recording import Sink
+from stagebook.execution.session import Outcome, Session, Stop, Task, new_node
 
 
 @contextlib.contextmanager
@@ -53,7 +54,7 @@ def execute(task: Task, emit: Emit, stop: Stop) -> Outcome:
     Events of cells go to `emit`; `stop` ends it early. The executed notebook is at `task.target`
     whatever happened, with statuses that are true.
     """
-    session = Session(task, emit, stop)
+    session = Session(task, emit, stop, make_executor)
     try:
         notebook = nbformat.read(task.source, as_version=4)  # type: ignore[no-untyped-call]
     except Exception as error:  # noqa: BLE001 - nbformat raises what its parsers raise
@@ -79,6 +80,62 @@ def execute(task: Task, emit: Emit, stop: Stop) -> Outcome:
         logging.getLogger(__name__).exception("the notebook could not be executed")
         return session.outcome(Cause.INTERNAL, f"{type(error).__name__}: {error}")
     return session.outcome(None, "")
+
+
+def make_executor(notebook: NotebookNode, kernel: str, task: Task, sink: Sink) -> Executor:
+    """The executor that a task asks for."""
+    where = Surroundings(
+        cwd=str(task.cwd), env=task.env, fork_address=task.fork_address, may_outlive=task.keep_kernel
+    )
+    if task.executor == "inprocess":
+        return InprocessExecutor(notebook, sink, where)
+    from stagebook.execution.kernel import KernelExecutor  # noqa: PLC0415 - the other one does without
+
+    return KernelExecutor(notebook, kernel, sink, where)
+
+
+MINORS = (5, 4)  # versions of the notebook format that are in use
+
+
+def rehearse(minor: int) -> None:
+    """Go the way that a notebook goes, with one that is empty (see `becoming.rehearse`). The first
+    one of a version compiles its schema, which takes a twentieth of a second."""
+    metadata = {"kernelspec": {"name": "python3"}, "language_info": {"name": "python"}}
+    empty = {"nbformat": 4, "nbformat_minor": minor, "metadata": metadata, "cells": []}
+    notebook = nbformat.reads(json.dumps(empty), as_version=4)  # type: ignore[no-untyped-call]
+    papermill.execute.execute_notebook(
+        notebook, None, parameters={}, engine_name=ENGINE, progress_bar=False, session=_Nothing()
+    )
+
+
+class _Nothing:
+    """A session that runs nothing."""
+
+    def execute(self, *_: Any) -> None:
+        """Run nothing."""
+
+
+def as_installed() -> None:
+    """Undo what this module changed in papermill, for a notebook's process that is forked from one
+    which imported it: such a notebook may use papermill itself."""
+    registry = papermill.engines.papermill_engines
+    registry._engines.pop(ENGINE, None)  # noqa: SLF001 - there is no way to unregister
+    original = PythonTranslator.__bases__[0]
+    papermill.translators.papermill_translators.register("python", original)
+    registry.__class__ = _LateEngines
+
+
+class _LateEngines(papermill.engines.PapermillEngines):  # type: ignore[misc]
+    """The engines that are installed, looked for once one is asked for."""
+
+    _is_complete = False
+
+    def get_engine(self, name: str | None = None) -> Any:
+        """An engine by its name."""
+        if not self._is_complete:
+            self._is_complete = True
+            self.register_entry_points()
+        return super().get_engine(name)
 
 
 class _Literal(str):

@@ -20,12 +20,15 @@ from stagebook.definition.values import Type, Value, ValueMismatch, accept
 from stagebook.errors import StageFailure
 from stagebook.events import (
     AttemptEnded,
+    AttemptFrozen,
+    AttemptProgress,
     AttemptStarted,
     Cause,
     CellEnded,
     CellStarted,
     CellStatus,
     Event,
+    OutputWritten,
     RunCancelling,
     RunEnded,
     StageEnded,
@@ -50,13 +53,25 @@ _POLL = 0.05  # seconds between looks at what an attempt still waits for
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How to run. `grace`: seconds that a stage has to end after it was asked to."""
+    """How to run. `grace`: seconds that a stage has to end after it was asked to. `keep_dump` and
+    `keep_kernel`: what a failed stage leaves for a look afterwards."""
 
     run_id: str
     jobs: int = 1
     keep_going: bool = False
     grace: float = 10.0
+    keep_dump: bool = False
+    keep_kernel: bool = False
 
+
+# What a worker tells, as events.
+_PROGRESS: dict[str, type[Event]] = {
+    "cell_started": CellStarted,
+    "cell_ended": CellEnded,
+    "output": OutputWritten,
+    "progress": AttemptProgress,
+    "frozen": AttemptFrozen,
+}
 
 Prepare = Callable[[PlannedStage, int], Mapping[str, str] | None]
 """More environment for an attempt, or None while it is not known yet."""
@@ -77,6 +92,7 @@ class Runner:
         emit: Callable[[list[Event]], None],
         executable: Callable[[str], Path],
         prepare: Prepare = lambda _stage, _attempt: {},
+        expected: Mapping[str, float] | None = None,
     ) -> None:
         self.plan = plan
         self._engine = engine
@@ -87,6 +103,7 @@ class Runner:
         self._emit = emit
         self._executable = executable
         self._prepare = prepare
+        self._expected = expected or {}
         self._state = RunState(plan, jobs=options.jobs, keep_going=options.keep_going)
         self._stages = {stage.id: stage for stage in plan.stages}
         self._attempts: dict[str, Attempt] = {}
@@ -156,7 +173,14 @@ class Runner:
             self._note(AttemptStarted, stage=stage.id, attempt=number, folder="", params=dict(stage.params))
             self._end(stage, number, Result(cause=Cause(error.cause), message=error.message))
             return
-        self._note(AttemptStarted, stage=stage.id, attempt=number, folder=shown, params=params)
+        self._note(
+            AttemptStarted,
+            stage=stage.id,
+            attempt=number,
+            folder=shown,
+            params=params,
+            expected=self._expected.get(stage.id),
+        )
         try:
             attempt = self._attempt(stage, number, params, folder)
         except NotebookUnreadable as error:  # it changed since the run was planned
@@ -205,6 +229,9 @@ class Runner:
             executor=stage.executor,
             timeout=stage.timeout,
             grace=self._options.grace,
+            keep_dump=self._options.keep_dump,
+            # Of several attempts the last one's kernel is kept: it is the one that the stage failed with.
+            keep_kernel=self._options.keep_kernel and number > stage.retries,
         )
 
     def _resolve(self, stage: PlannedStage) -> dict[str, Value]:
@@ -264,25 +291,22 @@ class Runner:
                 assert_never(report)
 
     def _progress(self, report: Progress) -> None:
-        data = report.data
-        common: dict[str, Any] = {"stage": report.stage, "attempt": report.attempt}
-        if data.get("kind") == "cell_started":
-            event: Event = CellStarted(
-                run=self._options.run_id, at=report.at, cell=data["cell"], cells=data["cells"], **common
-            )
-        elif data.get("kind") == "cell_ended":
-            event = CellEnded(
-                run=self._options.run_id,
-                at=report.at,
-                cell=data["cell"],
-                cells=data["cells"],
-                status=CellStatus(data["status"]),
-                seconds=data["seconds"],
-                **common,
-            )
-        else:
+        data = dict(report.data)
+        kind = _PROGRESS.get(data.pop("kind", ""))
+        if kind is None:
             return
-        self._events.append(event)
+        known = {field.name for field in dataclasses.fields(kind)}
+        data = {name: value for name, value in data.items() if name in known}
+        if kind is CellEnded:
+            data["status"] = CellStatus(data["status"])
+        elif kind is AttemptProgress:
+            data["expected"] = self._expected.get(report.stage)
+        common: dict[str, Any] = {
+            "run": self._options.run_id,
+            "stage": report.stage,
+            "attempt": report.attempt,
+        }
+        self._events.append(kind(at=report.at, **common, **data))
 
     def _publish(self, attempt: Attempt, result: Result) -> Result:
         if result.cause is not None:
@@ -308,6 +332,10 @@ class Runner:
             cell=result.cell,
             cells=result.cells,
             traceback=result.traceback,
+            cpu=result.cpu,
+            memory=result.memory,
+            dump=result.dump,
+            kernel=result.kernel,
             scraps=result.scraps,
             inputs=result.inputs,
             outputs=result.outputs,

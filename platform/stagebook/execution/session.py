@@ -1,7 +1,7 @@
-"""One execution of a notebook on a kernel: the cells and their statuses, the log, the saves.
+"""One execution of a notebook: its cells and their statuses, its log, its saves, its profile.
 
-The only door to nbclient and jupyter_client. It knows nothing of papermill, which puts the
-parameters in before (`papermill_engine`).
+It knows nothing of papermill, which puts the parameters in before (`papermill_engine`), nor of how
+a cell is run (`executor`).
 """
 
 from __future__ import annotations
@@ -11,59 +11,53 @@ import contextlib
 import dataclasses
 import datetime
 import json
-import os
 import shutil
-import signal
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-# See definition.scripts: a check of URLs that costs a second to import and is not used.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+from nbformat import NotebookNode
 
-from jupyter_client.manager import AsyncKernelManager  # noqa: E402
-from nbclient import NotebookClient  # noqa: E402
-from nbclient.exceptions import (  # noqa: E402
-    CellControlSignal,
-    CellExecutionError,
-    DeadKernelError,
-)
-from nbformat import NotebookNode  # noqa: E402
+from stagebook.definition.values import Value
+from stagebook.errors import StageFailure
+from stagebook.events import Cause, CellStatus
+from stagebook.execution.executor import CellEnd, Executor, Verdict
+from stagebook.execution.live import Emit, Live
+from stagebook.execution.profile import EVERY, Sampler, Usage
+from stagebook.execution.recording import Sink
+from stagebook.execution.saving import Saver
 
-from stagebook.definition.values import Value  # noqa: E402
-from stagebook.errors import StageFailure  # noqa: E402
-from stagebook.events import Cause, CellStatus  # noqa: E402
-from stagebook.execution.saving import Saver  # noqa: E402
-
-START_TIMEOUT = 120.0  # seconds for a kernel to come up
-LAST_WORDS = 3.0  # seconds that an interrupted kernel has to show where it was
-
-Emit = Callable[[dict[str, Any]], None]
+LAST_WORDS = 3.0  # seconds that an interrupted cell has to show where it was
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One notebook to execute. Paths are absolute; `timeout` is seconds."""
+    """One notebook to execute. Paths are absolute; `timeout` is seconds. `files` is the folder for
+    outputs that are too large for the notebook; `dump` is where a failure is kept, if anywhere."""
 
     source: Path
     shown_as: str
     target: Path
     log: Path
     outputs: Path
+    files: Path
     cwd: Path
     values: Mapping[str, Value]
     types: Mapping[str, str]
     kernel: str | None
+    executor: str = "kernel"
     timeout: float | None
     env: Mapping[str, str]
+    fork_address: str = ""
+    dump: Path | None = None
+    keep_kernel: bool = False
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Outcome:
-    """What became of it. Without a cause it completed. `cell` counts code cells from 1."""
+    """What became of it. Without a cause it completed. `cell` counts code cells from 1. `kernel`
+    says how to reach a kernel that was kept."""
 
     cause: Cause | None = None
     message: str = ""
@@ -71,6 +65,9 @@ class Outcome:
     cells: int = 0
     traceback: str = ""
     cell_list: list[Any] = dataclasses.field(default_factory=list)
+    usage: Usage = dataclasses.field(default_factory=Usage)
+    dump: str = ""
+    kernel: dict[str, Any] | None = None
 
 
 class Stop:
@@ -85,7 +82,8 @@ class Stop:
         self.cause = self.cause or cause
         if self._waiting is not None:
             loop, event = self._waiting
-            loop.call_soon_threadsafe(event.set)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: there is nothing to stop
+                loop.call_soon_threadsafe(event.set)
 
     async def requested(self) -> None:
         """Wait until it is asked for."""
@@ -95,22 +93,13 @@ class Stop:
             await event.wait()
 
 
-class _Client(NotebookClient):
-    """nbclient, telling of each output as it comes."""
-
-    on_output: Callable[[NotebookNode], None] | None = None
-
-    def process_message(self, *args: Any, **kwargs: Any) -> NotebookNode | None:
-        output = super().process_message(*args, **kwargs)
-        if output and self.on_output:
-            self.on_output(output)
-        return output
+MakeExecutor = Callable[[NotebookNode, str, Task, Sink], Executor]
 
 
 class Session:
-    """One execution: the kernel, the cells and their statuses, the log, the saves."""
+    """One execution."""
 
-    def __init__(self, task: Task, emit: Emit, stop: Stop) -> None:
+    def __init__(self, task: Task, emit: Emit, stop: Stop, make_executor: MakeExecutor) -> None:
         self.task = task
         self.emit = emit
         self.stop = stop
@@ -120,6 +109,10 @@ class Session:
         self.cells = 0
         self.traceback = ""
         self.started = _now()
+        self.usage = Usage()
+        self.dump = ""
+        self.kernel: dict[str, Any] | None = None
+        self._make_executor = make_executor
 
     def execute(self, notebook: NotebookNode, kernel: str) -> None:
         """Run all cells. Raises `StageFailure`."""
@@ -128,7 +121,10 @@ class Session:
         self._reset(notebook, kernel)
         try:
             with self.task.log.open("w", encoding="utf-8", errors="replace") as log:
-                asyncio.run(self._execute(notebook, kernel, log))
+                live = Live(self.emit, self.cells)
+                sink = Sink(folder=self.task.files, log=log, heard=lambda text: self._heard(live, text))
+                executor = self._make_executor(notebook, kernel, self.task, sink)
+                asyncio.run(self._execute(executor, live))
         except OSError as error:
             msg = f"the log could not be written: {error.strerror or error}"
             raise StageFailure(msg, cause=Cause.DISK) from error
@@ -157,6 +153,9 @@ class Session:
             cells=self.cells,
             traceback=self.traceback,
             cell_list=notebook.cells,
+            usage=self.usage,
+            dump=self.dump,
+            kernel=self.kernel,
         )
 
     def _settle(self, notebook: NotebookNode, cause: Cause | None, message: str) -> None:
@@ -166,35 +165,42 @@ class Session:
         meta["end_time"] = ended.isoformat()
         meta["duration"] = (ended - self.started).total_seconds()
         meta["exception"] = cause is not None
-        notebook.metadata["stagebook"] = {"cause": str(cause) if cause else None, "message": message}
+        notebook.metadata["stagebook"] = {
+            "cause": str(cause) if cause else None,
+            "message": message,
+            "executor": self.task.executor,
+            "profile": self.usage.to_json(),
+        }
 
-    # -- the kernel -----------------------------------------------------------------------------
+    # -- the executor ---------------------------------------------------------------------------
 
-    async def _execute(self, notebook: NotebookNode, kernel: str, log: TextIO) -> None:
-        with tempfile.TemporaryDirectory(prefix="sb-") as folder:  # made with mode 0700
-            manager = AsyncKernelManager(kernel_name=kernel, connection_file=f"{folder}/k.json")
-            if os.name == "posix":
-                # Private sockets with short paths: no TCP port that two kernels can fight for, or
-                # that another user of the machine can reach.
-                manager.transport = "ipc"
-                manager.ip = f"{folder}/k"
-            client = _Client(notebook, km=manager, timeout=None, allow_errors=False)
-            client.startup_timeout = START_TIMEOUT  # type: ignore[assignment]
-            client.on_output = lambda output: self._output(output, log)
-            stopping = asyncio.ensure_future(self.stop.requested())
-            timer = self._timer()
-            try:
-                await self._start(client, stopping)
-                for at, cell in enumerate(notebook.cells):
-                    if not await self._run_cell(client, cell, at, stopping):
-                        break
-                with contextlib.suppress(Exception):
-                    client.set_widgets_metadata()
-            finally:
-                stopping.cancel()
-                if timer is not None:
-                    timer.cancel()
-                await self._end_kernel(client, manager)
+    async def _execute(self, executor: Executor, live: Live) -> None:
+        sampler = Sampler(executor.processes)
+        stopping = asyncio.ensure_future(self.stop.requested())
+        watching = asyncio.ensure_future(self._watch(sampler, live))
+        timer = self._timer()
+        orderly = False
+        try:
+            await self._start(executor, stopping)
+            assert self.notebook is not None
+            for at, cell in enumerate(self.notebook.cells):
+                if not await self._run_cell(executor, sampler, live, cell, at, stopping):
+                    break
+            await executor.settle()
+            orderly = True
+        except StageFailure as failure:
+            orderly = failure.cause == Cause.EXCEPTION
+            await self._after_failure(executor, failure)
+            raise
+        finally:
+            executor.end(orderly=orderly)
+            watching.cancel()
+            self.usage = sampler.total
+            live.flush()
+            await executor.ended()
+            stopping.cancel()
+            if timer is not None:
+                timer.cancel()
 
     def _timer(self) -> asyncio.TimerHandle | None:
         if self.task.timeout is None:
@@ -202,39 +208,41 @@ class Session:
         loop = asyncio.get_running_loop()
         return loop.call_later(self.task.timeout, self.stop.request, Cause.TIMEOUT)
 
-    async def _start(self, client: _Client, stopping: asyncio.Future[None]) -> None:
-        async def begin() -> None:
-            await client.async_start_new_kernel(cwd=str(self.task.cwd), env=dict(self.task.env))
-            await client.async_start_new_kernel_client()
-            assert client.kc is not None
-            reply = await client.async_wait_for_reply(client.kc.kernel_info())
-            if reply is not None:
-                client.nb.metadata["language_info"] = reply["content"]["language_info"]
-
-        starting = asyncio.ensure_future(begin())
+    async def _start(self, executor: Executor, stopping: asyncio.Future[None]) -> None:
+        starting = asyncio.ensure_future(executor.start())
         await _first(starting, stopping)
         if not starting.done():
             starting.cancel()
             await asyncio.wait({starting})
             self._raise_stopped()
-        if (error := starting.exception()) is not None:
-            what = str(error) or type(error).__name__
-            msg = f"the kernel '{client.kernel_name}' did not start: {what}"
-            raise StageFailure(msg, cause=Cause.KERNEL_START) from error
+        starting.result()
 
-    async def _end_kernel(self, client: _Client, manager: AsyncKernelManager) -> None:
-        with contextlib.suppress(Exception):
-            if client.kc is not None:
-                client.kc.stop_channels()
-        with contextlib.suppress(Exception):
-            await manager.shutdown_kernel(now=True)
-        with contextlib.suppress(Exception):
-            await manager.cleanup_resources()
+    async def _watch(self, sampler: Sampler, live: Live) -> None:
+        """Look at time and memory, and tell how it goes."""
+        while True:
+            await asyncio.sleep(EVERY)
+            sampler.look()
+            live.tick(self.cell, sampler.total, sampler.frozen_for)
+
+    async def _after_failure(self, executor: Executor, failure: StageFailure) -> None:
+        """Keep what somebody wants to look at afterwards."""
+        if self.task.dump is not None and failure.cause == Cause.EXCEPTION:
+            with contextlib.suppress(OSError):
+                if await executor.dump(str(self.task.dump)):
+                    self.dump = self.task.dump.name
+        if self.task.keep_kernel and failure.cause not in {Cause.CANCELLED, Cause.KERNEL_START}:
+            self.kernel = executor.keep()
 
     # -- cells ----------------------------------------------------------------------------------
 
     async def _run_cell(
-        self, client: _Client, cell: NotebookNode, at: int, stopping: asyncio.Future[None]
+        self,
+        executor: Executor,
+        sampler: Sampler,
+        live: Live,
+        cell: NotebookNode,
+        at: int,
+        stopping: asyncio.Future[None],
     ) -> bool:
         """Run one cell; whether the next one follows. Raises `StageFailure`."""
         meta = cell.metadata.papermill
@@ -247,38 +255,36 @@ class Session:
         began = time.monotonic()
         meta.update(status=str(CellStatus.RUNNING), start_time=_now().isoformat(), exception=False)
         self.emit({"kind": "cell_started", "cell": self.cell, "cells": self.cells})
-        self.saver.save_sometimes(client.nb)
-        running = asyncio.ensure_future(client.async_execute_cell(cell, at))
+        self._save_sometimes()
+        sampler.begin_cell()
+        running = asyncio.ensure_future(executor.run(cell, at))
         await _first(running, stopping)
         if not running.done():
-            await self._interrupt(client, running)
-        error = _error_of(running)
-        if stopping.done() and error is not None:
-            self._close_cell(meta, CellStatus.FAILED, began)
-            self.traceback = _traceback(cell)
+            await self._interrupt(executor, running)
+        end = CellEnd(verdict=Verdict.STOPPED) if running.cancelled() else running.result()
+        live.flush()
+        used = sampler.end_cell()
+        exits = end.verdict is Verdict.RAISED and end.name == "SystemExit" and end.value in {"", "0", "None"}
+        good = end.verdict is Verdict.DONE or (exits and not stopping.done())
+        self._close_cell(meta, CellStatus.COMPLETED if good else CellStatus.FAILED, began, used)
+        if good:
+            # `sys.exit(0)` ends the notebook well; the cells after it stay as never run.
+            return not exits
+        self.traceback = _traceback(cell)
+        if stopping.done():
             self._raise_stopped()
-        match error:
-            case None:
-                self._close_cell(meta, CellStatus.COMPLETED, began)
-                return True
-            case CellExecutionError() if error.ename == "SystemExit" and error.evalue in {"", "0", "None"}:
-                # `sys.exit(0)` ends the notebook well; the cells after it stay as never run.
-                self._close_cell(meta, CellStatus.COMPLETED, began)
-                return False
-            case CellExecutionError():
-                self._close_cell(meta, CellStatus.FAILED, began)
-                self.traceback = _traceback(cell)
-                msg = f"{error.ename}: {error.evalue}"
-                raise StageFailure(msg, cause=Cause.EXCEPTION) from error
-            case DeadKernelError():
-                self._close_cell(meta, CellStatus.FAILED, began)
-                msg = f"the kernel died {await _how_it_died(client)}"
-                raise StageFailure(msg, cause=Cause.KERNEL_DIED) from error
-        self._close_cell(meta, CellStatus.FAILED, began)
-        msg = f"the cell could not be executed: {type(error).__name__}: {error}"
-        raise StageFailure(msg, cause=Cause.INTERNAL) from error
+        match end.verdict:
+            case Verdict.RAISED:
+                msg, cause = f"{end.name}: {end.value}", Cause.EXCEPTION
+            case Verdict.DIED:
+                msg, cause = end.message, Cause.KERNEL_DIED
+            case Verdict.DISK:
+                msg, cause = end.message, Cause.DISK
+            case _:
+                msg, cause = end.message, Cause.INTERNAL
+        raise StageFailure(msg, cause=cause)
 
-    def _close_cell(self, meta: Any, status: CellStatus, began: float) -> None:
+    def _close_cell(self, meta: Any, status: CellStatus, began: float, used: Usage) -> None:
         seconds = time.monotonic() - began
         meta.update(
             status=str(status),
@@ -286,6 +292,7 @@ class Session:
             duration=seconds,
             exception=status is CellStatus.FAILED,
         )
+        meta["profile"] = used.to_json()
         self.emit(
             {
                 "kind": "cell_ended",
@@ -293,16 +300,16 @@ class Session:
                 "cells": self.cells,
                 "status": str(status),
                 "seconds": seconds,
+                "cpu": used.cpu,
+                "memory": used.memory,
             }
         )
-        if self.notebook is not None and status is CellStatus.COMPLETED:
-            self.saver.save_sometimes(self.notebook)
+        if status is CellStatus.COMPLETED:
+            self._save_sometimes()
 
-    async def _interrupt(self, client: _Client, running: asyncio.Future[Any]) -> None:
-        """Interrupt the kernel, so that the traceback shows where it was; then give up on it."""
-        with contextlib.suppress(Exception):
-            assert client.km is not None
-            await client.km.interrupt_kernel()
+    async def _interrupt(self, executor: Executor, running: asyncio.Future[Any]) -> None:
+        """Interrupt the cell, so that the traceback shows where it was; then give up on it."""
+        await executor.interrupt()
         await asyncio.wait({running}, timeout=LAST_WORDS)
         if not running.done():
             running.cancel()
@@ -316,22 +323,13 @@ class Session:
         msg = "cancelled"
         raise StageFailure(msg, cause=cause)
 
-    # -- outputs --------------------------------------------------------------------------------
+    # -- the notebook ---------------------------------------------------------------------------
 
-    def _output(self, output: NotebookNode, log: TextIO) -> None:
-        text = ""
-        match output.get("output_type"):
-            case "stream":
-                text = output.text
-            case "error":
-                text = "\n".join(output.get("traceback", ())) + "\n"
-            case "display_data" | "execute_result":
-                plain = output.get("data", {}).get("text/plain", "")
-                text = f"{plain}\n" if plain else ""
-        if text:
-            with contextlib.suppress(OSError):  # a full disk; the notebook holds the outputs
-                log.write(text)
-                log.flush()
+    def _heard(self, live: Live, text: str) -> None:
+        live.heard(self.cell, text)
+        self._save_sometimes()
+
+    def _save_sometimes(self) -> None:
         if self.notebook is not None:
             self.saver.save_sometimes(self.notebook)
 
@@ -373,39 +371,11 @@ def _executes(cell: NotebookNode) -> bool:
     return bool(cell.cell_type == "code" and cell.source.strip())
 
 
-def _error_of(running: asyncio.Future[Any]) -> BaseException | None:
-    if running.cancelled() or not running.done():
-        return asyncio.CancelledError()
-    error = running.exception()
-    # Control signals of nbclient other than a failed cell do not come out of execute_cell.
-    return (
-        DeadKernelError("Kernel died")
-        if isinstance(error, CellControlSignal) and not isinstance(error, CellExecutionError)
-        else error
-    )
-
-
 def _traceback(cell: NotebookNode) -> str:
     for output in reversed(cell.get("outputs", [])):
         if output.get("output_type") == "error":
             return "\n".join(output.get("traceback", ()))[-20_000:]
     return ""
-
-
-async def _how_it_died(client: _Client) -> str:
-    code = None
-    with contextlib.suppress(Exception):
-        assert client.km is not None
-        provisioner = client.km.provisioner
-        code = await provisioner.poll() if provisioner is not None else None
-    if not isinstance(code, int):
-        return "while the cell ran"
-    if code < 0:
-        with contextlib.suppress(ValueError):
-            name = signal.Signals(-code).name
-            more = " (out of memory?)" if name == "SIGKILL" else ""
-            return f"while the cell ran, killed by {name}{more}"
-    return f"while the cell ran, with exit code {code}"
 
 
 def _now() -> datetime.datetime:

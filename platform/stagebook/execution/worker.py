@@ -19,6 +19,7 @@ from typing import IO, Any
 from stagebook.events import Cause
 from stagebook.execution import staging
 from stagebook.execution.attempt import (
+    FILES_FOLDER,
     LOG_FILE,
     MARKER,
     NOTEBOOK_FILE,
@@ -27,7 +28,9 @@ from stagebook.execution.attempt import (
     Attempt,
     Result,
 )
+from stagebook.execution.forking import ADDRESS, LIFELINE, SOCKETS, tie_to_lifeline
 from stagebook.execution.papermill_engine import execute
+from stagebook.execution.postmortem import DUMP_FILE
 from stagebook.execution.scraps import read_scraps
 from stagebook.execution.session import Outcome, Stop, Task
 from stagebook.system import processes
@@ -36,6 +39,9 @@ from stagebook.system.files import describe_path, write_whole
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_PLATFORM = 75  # EX_TEMPFAIL of sysexits.h
+# Of the environment; not for notebooks. With pytest's variable ipykernel would not read what child
+# processes print.
+_OWN = {ADDRESS, LIFELINE, SOCKETS, "STAGEBOOK_PARENT", "PYTEST_CURRENT_TEST"}
 _OURS = {Cause.KERNEL_START, Cause.DISK, Cause.INTERNAL, Cause.PUBLICATION}
 
 
@@ -47,16 +53,20 @@ def main(attempt_file: str) -> int:
         signal.signal(number, lambda *_: stop.request(Cause.CANCELLED))
     attempt = Attempt.from_json(json.loads(Path(attempt_file).read_bytes()))
     parent = os.environ.get("STAGEBOOK_PARENT")
-    if parent:
+    if not tie_to_lifeline() and parent:
         processes.die_with_parent(int(parent))
+    processes.adopt_orphans()
     began = time.monotonic()
     result = _run(attempt, events, stop, began)
+    kept = {result.kernel["pid"]} if result.kernel else set()
     manifest = result.to_json()
     with contextlib.suppress(OSError):  # on a full disk the channel has to do
         write_whole(Path(attempt.folder) / RESULT_FILE, json.dumps(manifest, indent=1).encode())
     with contextlib.suppress(OSError):
         events.write(json.dumps({"kind": "result", "at": time.time(), "result": manifest}) + "\n")
-    processes.end_marked(MARKER, attempt.marker)
+    processes.end_descendants(spare=kept)
+    if not kept:
+        processes.end_marked(MARKER, attempt.marker)
     if result.cause is None:
         return EXIT_OK
     return EXIT_PLATFORM if result.cause in _OURS else EXIT_FAILED
@@ -89,7 +99,12 @@ def _run(attempt: Attempt, events: IO[str], stop: Stop, began: float) -> Result:
         target=folder / NOTEBOOK_FILE,
         log=folder / LOG_FILE,
         outputs=folder / OUTPUTS_FOLDER,
+        files=folder / FILES_FOLDER,
         cwd=root,
+        executor=attempt.executor if os.name == "posix" else "kernel",
+        fork_address=os.environ.get(ADDRESS, ""),
+        dump=folder / DUMP_FILE if attempt.keep_dump else None,
+        keep_kernel=attempt.keep_kernel,
         values=attempt.values,
         types=attempt.types,
         kernel=attempt.kernel,
@@ -102,9 +117,10 @@ def _run(attempt: Attempt, events: IO[str], stop: Stop, began: float) -> Result:
 
 def _environment(attempt: Attempt, root: Path) -> dict[str, str]:
     """The kernel's environment: modules beside the notebook import as they do in JupyterLab."""
+    inherited = {name: value for name, value in os.environ.items() if name not in _OWN}
     paths = [str((root / attempt.notebook).parent), str(root), os.environ.get("PYTHONPATH", "")]
     return {
-        **os.environ,
+        **inherited,
         **attempt.env,
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "STAGEBOOK_RUN_ID": attempt.run,
@@ -150,6 +166,10 @@ def _result(attempt: Attempt, outcome: Outcome, began: float) -> Result:
         cell=outcome.cell,
         cells=outcome.cells,
         traceback=outcome.traceback,
+        cpu=outcome.usage.cpu,
+        memory=outcome.usage.memory,
+        dump=outcome.dump,
+        kernel=outcome.kernel,
         scraps=scraps,
         inputs=inputs,
         outputs=outputs,

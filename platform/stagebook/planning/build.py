@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from stagebook.definition.notebook import NotebookFacts
 from stagebook.definition.paths import PathRefused
 from stagebook.definition.pipeline import Location, Pipeline
 from stagebook.definition.values import Type, Value
@@ -103,7 +104,14 @@ def build_plan(  # noqa: PLR0913 - the parts that it is put together from
         stages=tuple(stages),
         scraps=scraps,
         env=_mentioned(env or {}, stages),
+        imports=_imports(stages, facts),
+        warnings=tuple(checks.warnings),
     )
+
+
+def _imports(stages: Sequence[PlannedStage], facts: Mapping[str, NotebookFacts | None]) -> frozenset[str]:
+    known = [facts[name] for name in {stage.stage for stage in stages if stage.runs}]
+    return frozenset().union(*(item.imports for item in known if item is not None))
 
 
 def _mentioned(env: Mapping[str, str], stages: Sequence[PlannedStage]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from stagebook.errors import Problem, did_you_mean
 from stagebook.planning.expand import Instance
 
 _SUFFIXES = (".ipynb", *SCRIPT_SUFFIXES)
+_COMMS = {"ipywidgets", "comm", "bqplot", "ipyleaflet", "ipympl", "anywidget", "pythreejs", "ipyvolume"}
 _NUMBERS = {"int", "float"}
 
 
@@ -42,17 +43,22 @@ class Notebooks(Protocol):
 
 
 class NotebookChecks:
-    """Checks the notebooks of one pipeline. `problems` collects what is wrong."""
+    """Checks the notebooks of one pipeline. `problems` collects what is wrong, `warnings` what may be."""
 
     def __init__(self, pipeline: Pipeline, notebooks: Notebooks) -> None:
         self.pipeline = pipeline
         self.notebooks = notebooks
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
         self._reported: set[Location] = set()
 
     def report(self, location: Location, message: str, hint: str = "") -> None:
         """Note a problem at a place of the pipeline file."""
         self.problems.append(self.pipeline.problem(location, message, hint))
+
+    def warn(self, location: Location, message: str, hint: str = "") -> None:
+        """Note what may be meant so, but probably is not."""
+        self.warnings.append(self.pipeline.problem(location, message, hint))
 
     def report_once(self, location: Location, message: str, hint: str = "") -> None:
         """As `report`, for what every point of a matrix may meet: the first one tells of it."""
@@ -86,7 +92,35 @@ class NotebookChecks:
             return None
         self._check_kernel(stage, facts)
         self._check_names(stage, facts, path)
+        if facts.asks:
+            called = " and ".join(f"{name}()" for name in sorted(facts.asks))
+            self.warn(location, f"'{path}' calls {called}, and nobody can answer", "pass it as a parameter")
+        if stage.executor == "inprocess":
+            self._check_inprocess(stage, facts, path)
         return facts
+
+    def _check_inprocess(self, stage: Stage, facts: NotebookFacts, path: str) -> None:
+        """What needs a kernel: another language is a mistake, the rest may be meant so."""
+        place: Location = ("stages", stage.name, "executor")
+        if place not in self.pipeline.places:
+            place = ("defaults", "executor")
+        need = "'executor: kernel' runs it"
+        if not facts.is_python:
+            self.report(
+                place, f"'{path}' is {facts.language}, and 'executor: inprocess' runs Python only", need
+            )
+            return
+        kernel = stage.kernel or facts.kernel
+        if kernel != "python3":
+            self.warn(
+                place, f"'executor: inprocess' runs no kernel, so '{kernel}' of '{path}' is not used", need
+            )
+        widgets = sorted({name.partition(".")[0] for name in facts.imports} & _COMMS)
+        if widgets:
+            what = (
+                f"'{path}' imports {', '.join(widgets)}: widgets need a kernel, and show as text without one"
+            )
+            self.warn(place, what, need)
 
     def _check_kernel(self, stage: Stage, facts: NotebookFacts) -> None:
         kernel = stage.kernel or facts.kernel

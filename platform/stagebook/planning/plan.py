@@ -10,6 +10,7 @@ from typing import Any
 from stagebook.definition.expressions import Template
 from stagebook.definition.pipeline import Executor, OutputKind
 from stagebook.definition.values import Type, Value
+from stagebook.errors import Problem
 
 
 class Decision(enum.StrEnum):
@@ -104,6 +105,8 @@ class Plan:
 
     `scraps` are those of stages that do not run, kept from an earlier run, for those that need them.
     `env` holds the environment variables that expressions read which are evaluated during the run.
+    `imports` are the dotted names of the modules that the notebooks to run import. `warnings` hold
+    nothing up.
     """
 
     pipeline: str
@@ -113,6 +116,8 @@ class Plan:
     stages: tuple[PlannedStage, ...] = ()
     scraps: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)
     env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    imports: frozenset[str] = frozenset()
+    warnings: tuple[Problem, ...] = ()
 
     def stage(self, stage_id: str) -> PlannedStage:
         """The stage instance with this id. Raises `KeyError`."""

@@ -8,10 +8,13 @@ from typing import Any
 
 from stagebook.events import (
     AttemptEnded,
+    AttemptFrozen,
+    AttemptProgress,
     AttemptStarted,
     CellEnded,
     CellStarted,
     Event,
+    OutputWritten,
     RunEnded,
     RunStarted,
     StageEnded,
@@ -22,7 +25,12 @@ from stagebook.events import (
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class StageRecord:
-    """One stage instance of a run, as far as it has come. Times are seconds since the epoch."""
+    """One stage instance of a run, as far as it has come. Times are seconds since the epoch.
+
+    `expected` is in seconds, from earlier runs. `cpu` (seconds) and `memory` (peak, bytes) are of the
+    latest attempt. `frozen` says for how many seconds its process has been stopped; `last_line` is the
+    end of what it printed, for whoever watches.
+    """
 
     id: str
     decision: str = ""  # as planned
@@ -38,6 +46,13 @@ class StageRecord:
     cause: str | None = None
     message: str = ""
     traceback: str = ""
+    expected: float | None = None
+    cpu: float = 0.0
+    memory: int = 0
+    frozen: float = 0.0
+    last_line: str = ""
+    dump: str = ""
+    kernel: Mapping[str, Any] | None = None
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     outputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -72,7 +87,7 @@ class RunHistory:
         """How many stages have this status."""
         return sum(1 for stage in self.stages.values() if stage.status is status)
 
-    def take(self, event: Event) -> None:  # noqa: C901 - one case an event
+    def take(self, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one case an event
         """Add one event."""
         match event:
             case RunStarted():
@@ -86,14 +101,30 @@ class RunHistory:
                 stage.status, stage.attempt, stage.folder = Status.RUNNING, event.attempt, event.folder
                 stage.params, stage.cell, stage.cells = event.params, 0, 0
                 stage.cause, stage.message, stage.traceback = None, "", ""
+                stage.expected, stage.cpu, stage.memory, stage.frozen = event.expected, 0.0, 0, 0.0
                 if stage.started is None:
                     stage.started = event.at
             case CellStarted() | CellEnded():
                 stage = self._stage(event.stage)
                 stage.cell, stage.cells = event.cell, event.cells
+                stage.last_line = ""
+                if isinstance(event, CellEnded):
+                    stage.cpu, stage.memory = stage.cpu + event.cpu, max(stage.memory, event.memory)
+                    stage.frozen = 0.0
+            case AttemptProgress():
+                stage = self._stage(event.stage)
+                stage.cpu, stage.memory, stage.frozen = event.cpu, event.memory, 0.0
+            case AttemptFrozen():
+                self._stage(event.stage).frozen = event.seconds
+            case OutputWritten():
+                lines = [line for line in event.text.splitlines() if line.strip()]
+                self._stage(event.stage).last_line = lines[-1] if lines else ""
             case AttemptEnded():
                 stage = self._stage(event.stage)
                 stage.ended = event.at
+                stage.frozen, stage.last_line = 0.0, ""
+                stage.cpu, stage.memory = event.cpu, event.memory
+                stage.dump, stage.kernel = event.dump, event.kernel
                 stage.cause, stage.message = event.cause and str(event.cause), event.message
                 stage.traceback, stage.scraps, stage.outputs = event.traceback, event.scraps, event.outputs
                 if event.cell is not None:

@@ -12,6 +12,7 @@ import dataclasses
 import json
 import os
 import sqlite3
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from stagebook.events import Event, RunEnded, RunStarted, Status, from_json
 VERSION = 1
 BUSY_TIMEOUT = 30.0  # seconds
 MLFLOW = "mlflow"  # the consumer that tells MLflow
+
+_NOT_TRACKED = "'CellStarted', 'CellEnded', 'AttemptProgress', 'AttemptFrozen'"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
@@ -137,7 +140,29 @@ class Journal:
         """Write events, all or none; they are acknowledged when this returns."""
         with self._write():
             for event in events:
-                self._append(event)
+                if not event.transient:
+                    self._append(event)
+
+    def runs_with_kernels(self) -> list[str]:
+        """The runs in which a failed stage left its kernel alive, the latest first."""
+        rows = self._read(
+            "SELECT run, max(seq) FROM events WHERE type = 'AttemptEnded'"
+            " AND json_extract(data, '$.kernel') IS NOT NULL GROUP BY run ORDER BY 2 DESC"
+        )
+        return [row[0] for row in rows]
+
+    def durations(self, pipeline: str, runs: int = 5) -> dict[str, float]:
+        """For each stage the median of how many seconds it took to complete in the latest runs."""
+        rows = self._read(
+            "SELECT stage, json_extract(data, '$.seconds') FROM events WHERE type = 'AttemptEnded'"
+            " AND json_extract(data, '$.cause') IS NULL AND run IN"
+            " (SELECT id FROM runs WHERE pipeline = ? ORDER BY started DESC LIMIT ?)",
+            (pipeline, runs),
+        )
+        found: dict[str, list[float]] = {}
+        for stage, seconds in rows:
+            found.setdefault(stage, []).append(seconds)
+        return {stage: statistics.median(times) for stage, times in found.items()}
 
     def _append(self, event: Event) -> None:
         data = event.to_json()
@@ -231,7 +256,7 @@ class Journal:
     def pending(self, consumer: str, limit: int = 200) -> list[tuple[int, Event]]:
         """The next events that a consumer has not taken yet."""
         rows = self._read(
-            "SELECT seq, data FROM events WHERE type NOT IN ('CellStarted', 'CellEnded')"
+            f"SELECT seq, data FROM events WHERE type NOT IN ({_NOT_TRACKED})"  # noqa: S608 - no text of others
             " AND seq > coalesce((SELECT seq FROM positions WHERE consumer = ?), 0) ORDER BY seq LIMIT ?",
             (consumer, limit),
         )
@@ -240,7 +265,7 @@ class Journal:
     def count_pending(self, consumer: str) -> int:
         """How many events a consumer has still to take."""
         rows = self._read(
-            "SELECT count(*) FROM events WHERE type NOT IN ('CellStarted', 'CellEnded')"
+            f"SELECT count(*) FROM events WHERE type NOT IN ({_NOT_TRACKED})"  # noqa: S608 - no text of others
             " AND seq > coalesce((SELECT seq FROM positions WHERE consumer = ?), 0)",
             (consumer,),
         )

@@ -38,6 +38,7 @@ from stagebook.events import (
 )
 from stagebook.record.executed import write_html
 from stagebook.record.journal import Journal, attempt_key
+from stagebook.record.profiles import profiles
 
 MAX_PARAM = 6000  # characters; MLflow cuts longer ones
 MAX_TAG = 5000
@@ -151,7 +152,8 @@ class Tracker:
         if parent is None or child is None:
             return
         at = round(event.at * 1000)
-        figures = {"seconds": event.seconds, **_figures(event.scraps)}
+        used = {"seconds": event.seconds, "cpu_seconds": event.cpu, "peak_memory_mb": event.memory / 1e6}
+        figures = {**used, **_figures(event.scraps)}
         self._log(child[1], metrics=[_metric(key, value, at) for key, value in figures.items()])
         if event.cause is None:
             prefix = event.stage.replace("@", ".")
@@ -214,6 +216,10 @@ class Tracker:
                 page.write_text(f"<!doctype html><p>The page could not be made: {type(error).__name__}.")
             self._client.log_artifact(run, str(notebook))
             self._client.log_artifact(run, str(page))
+            self._log(run, metrics=_cell_metrics(notebook, round(event.at * 1000)))
+        for file in sorted(folder.glob("notebook_files/*")):
+            if file.stat().st_size < MAX_ARTIFACT:
+                self._client.log_artifact(run, str(file), "notebook_files")
         if (folder / "log.txt").is_file():
             self._client.log_artifact(run, str(folder / "log.txt"))
         if (folder / "scraps").is_dir():
@@ -291,6 +297,19 @@ def is_permanent(error: Exception) -> bool:
 
 def _metric(key: str, value: float, at: int) -> Metric:
     return Metric(_fit(key), float(value), at, 0)
+
+
+def _cell_metrics(notebook: Path, at: int) -> list[Metric]:
+    """Time, CPU time and memory of each code cell, as a series over the cells."""
+    found = []
+    for step, cell in enumerate(profiles(notebook), start=1):
+        for key, value in (
+            ("cell.seconds", cell.seconds),
+            ("cell.cpu_seconds", cell.cpu),
+            ("cell.peak_memory_mb", cell.memory / 1e6),
+        ):
+            found.append(Metric(key, value, at, step))
+    return found
 
 
 def _figures(scraps: Mapping[str, Any]) -> dict[str, float]:

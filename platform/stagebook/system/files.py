@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,18 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+MAX_SOCKET_FOLDER = 80  # characters: a socket's whole path has to fit into 107 (unix(7))
+
+
+def private_folder() -> str:
+    """A new temporary folder for sockets, of this user alone (mode 0700), with a short path."""
+    folder = tempfile.mkdtemp(prefix="sb-")
+    if len(folder) > MAX_SOCKET_FOLDER and os.name == "posix":
+        os.rmdir(folder)
+        folder = tempfile.mkdtemp(prefix="sb-", dir="/tmp")
+    return folder
 
 
 def describe_path(path: Path, shown: str) -> dict[str, Any]:

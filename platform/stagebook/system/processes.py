@@ -10,14 +10,27 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows
+    fcntl = None  # type: ignore[assignment]
 
 import psutil
 
-_PR_SET_PDEATHSIG = 1  # prctl(2)
+KEPT = "STAGEBOOK_KEPT"  # in the environment of a kernel that may outlive its stage
+
+# Numbers of prctl(2) and of fcntl(2).
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
+_PR_SET_CHILD_SUBREAPER = 36
+_F_SETSIG = 10
 
 
 def die_with_parent(parent: int, number: int = signal.SIGTERM) -> None:
@@ -25,8 +38,7 @@ def die_with_parent(parent: int, number: int = signal.SIGTERM) -> None:
 
     `parent` is the expected parent: if it went before this call, the signal is sent at once.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
+    _prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         os.kill(os.getpid(), number)
 
@@ -35,6 +47,13 @@ def marked(variable: str, value: str) -> list[psutil.Process]:
     """The processes of this user, other than this one, whose environment has `variable=value`."""
     found = []
     here = os.getpid()
+    if os.path.isdir("/proc/self"):
+        wanted = f"{variable}={value}".encode()
+        for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+            with contextlib.suppress(OSError, psutil.Error), open(f"/proc/{pid}/environ", "rb") as file:
+                if pid != here and wanted in file.read().split(b"\0"):
+                    found.append(psutil.Process(pid))
+        return found
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if process.pid != here and process.environ().get(variable) == value:
@@ -69,3 +88,117 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def set_name(name: str) -> None:
+    """What `ps` and `/proc/PID/comm` call this process: up to 15 characters (Linux)."""
+    _prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()[:15]))
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent ends (Linux), in place of process 1."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: object) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+def descendants(pid: int) -> list[int]:
+    """The ids of all processes below one; those that ended meanwhile are left out."""
+    found: list[int] = []
+    open_ = [pid]
+    try:
+        while open_:
+            one = open_.pop()
+            for task in os.listdir(f"/proc/{one}/task"):
+                with open(f"/proc/{one}/task/{task}/children", "rb") as file:
+                    children = [int(word) for word in file.read().split()]
+                found += children
+                open_ += children
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        # No such file on this machine, or a process went meanwhile: psutil looks at all processes.
+        with contextlib.suppress(psutil.Error):
+            return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    return found
+
+
+def end_descendants(*, spare: Container[int] = ()) -> None:
+    """Kill and reap all that descends from this process, but the children in `spare`.
+
+    Together with `adopt_orphans` nothing gets away: who loses its parent becomes our child. Those
+    that were started to be kept (`KEPT`) stay.
+    """
+    deadline = time.monotonic() + 10.0
+    while time.monotonic() < deadline:
+        try:
+            children = [psutil.Process(pid) for pid in _children() if pid not in spare and not _is_kept(pid)]
+        except psutil.Error:
+            continue
+        if not children:
+            return
+        for child in children:
+            with contextlib.suppress(psutil.Error):
+                below = child.children(recursive=True)
+                _signal([child, *below], signal.SIGKILL)
+        for child in children:
+            with contextlib.suppress(ChildProcessError, psutil.Error):
+                os.waitpid(child.pid, 0)
+
+
+def _is_kept(pid: int) -> bool:
+    with contextlib.suppress(psutil.Error, OSError):
+        return psutil.Process(pid).environ().get(KEPT) == "1"
+    return False
+
+
+def _children() -> list[int]:
+    with contextlib.suppress(OSError):
+        return [
+            int(word)
+            for task in os.listdir("/proc/self/task")
+            for word in Path(f"/proc/self/task/{task}/children").read_bytes().split()
+        ]
+    return [child.pid for child in psutil.Process().children()]
+
+
+def signal_at_end(descriptor: int, number: int) -> None:
+    """Have the kernel send this process a signal once the other end of a pipe is closed (Linux).
+
+    That ties a process to another one which is not its parent.
+    """
+    fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(descriptor, _F_SETSIG, number)
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC | os.O_NONBLOCK)
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    if poll.poll(0):  # it was closed before
+        os.kill(os.getpid(), number)
+
+
+def count_threads() -> int:
+    """The threads of this process, those of C libraries included."""
+    return psutil.Process().num_threads()
+
+
+def started_at(pid: int) -> float | None:
+    """When a process was started, in seconds since the epoch; None if there is none."""
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        if process.status() != psutil.STATUS_ZOMBIE:
+            return float(process.create_time())
+    return None
+
+
+def end(pid: int, *, grace: float = 3.0) -> None:
+    """End a process: with SIGTERM, and with SIGKILL where that does not help."""
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        process.terminate()
+        with contextlib.suppress(psutil.TimeoutExpired):
+            process.wait(timeout=grace)
+            return
+        process.kill()
+        process.wait(timeout=grace)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from stagebook.events import (
     AttemptEnded,
+    AttemptFrozen,
     AttemptStarted,
     Event,
     RunCancelling,
@@ -30,7 +31,11 @@ def lines_of(event: Event, history: RunHistory) -> Iterator[str]:
             yield f"{at} {event.pipeline}: run {event.run}, {stages}, {event.jobs} at a time"
         case AttemptStarted():
             again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
-            yield f"{at} {SIGNS[Status.RUNNING][0]} {event.stage} started{again}"
+            usual = f", usually {duration(event.expected)}" if event.expected else ""
+            yield f"{at} {SIGNS[Status.RUNNING][0]} {event.stage} started{again}{usual}"
+        case AttemptFrozen():
+            where = f" in cell {event.cell}" if event.cell else ""
+            yield f"{at} ! {event.stage} is frozen{where}: its process has been stopped for {duration(event.seconds)}"
         case AttemptEnded(cause=cause) if cause is not None:
             cell = f" in cell {event.cell} of {event.cells}" if event.cell else ""
             yield f"{at} ! {event.stage} attempt {event.attempt}: {cause}{cell}: {plain(value(event.message, 300))}"

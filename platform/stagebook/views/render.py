@@ -96,7 +96,7 @@ def plan_table(plan: Plan) -> RenderableType:
 def progress_table(history: RunHistory, now: float, *, limit: int | None = None) -> RenderableType:
     """The stages of a run as they are. With `limit` lines, stages that are done or have not begun
     are counted instead of shown."""
-    table = _table("stage", "status", "cells", "time", "")
+    table = _table("stage", "status", "cells", "time", "memory", "")
     stages = list(history.stages.values())
     shown = stages
     if limit is not None and len(stages) > limit:
@@ -110,12 +110,21 @@ def progress_table(history: RunHistory, now: float, *, limit: int | None = None)
             Text(stage.id),
             status_text(stage.status),
             _cells(stage),
-            text.duration(stage.seconds(now)),
+            _time(stage, now),
+            text.size(stage.memory) if stage.memory else "",
             _remark(stage),
         )
     if len(shown) < len(stages):
         table.add_row(Text(f"… and {text.plural(len(stages) - len(shown), 'more stage')}", style="dim"))
     return table
+
+
+def _time(stage: StageRecord, now: float) -> Text:
+    """How long it takes, and usually takes."""
+    shown = Text(text.duration(stage.seconds(now)))
+    if stage.status is Status.RUNNING and stage.expected:
+        shown += Text(f" of ~{text.duration(stage.expected)}", style="dim")
+    return shown
 
 
 def _cells(stage: StageRecord) -> Text:
@@ -135,6 +144,12 @@ def _remark(stage: StageRecord) -> Text:
         return Text(plain(text.pairs(figures)), style="dim")
     if stage.status is Status.FAILED:
         return Text(plain(text.value(stage.message or stage.reason, 80)), style="red")
+    if stage.frozen:
+        return Text(
+            f"frozen: its process has been stopped for {text.duration(stage.frozen)}", style="bold red"
+        )
+    if stage.status is Status.RUNNING and stage.last_line:
+        return Text(plain(text.value(stage.last_line, 60)), style="dim")
     if stage.status is Status.RETRYING:
         return Text(f"attempt {stage.attempt} failed: {plain(text.value(stage.message, 60))}", style="yellow")
     return Text(plain(stage.reason), style="dim")
@@ -154,7 +169,37 @@ def failure(run: str, stage: StageRecord) -> RenderableType:
     if stage.folder:
         lines.append(Text(f"  notebook  {stage.folder}/notebook.ipynb"))
         lines.append(Text(f"  log       stagebook logs {run} {stage.id}"))
+    if stage.dump:
+        lines.append(Text(f"  debugger  stagebook debug {run} {stage.id}"))
+    if stage.kernel:
+        until = "; it ends by itself after a day" if stage.kernel.get("expires") else ""
+        lines += [Text(f"  the kernel is kept, with all variables{until}")]
+        lines += [Text(f"  {how:<10}{command}") for how, command in attaching(run, stage)]
     return Group(*lines)
+
+
+def attaching(run: str, stage: StageRecord) -> list[tuple[str, str]]:
+    """How to get at a kernel that was kept, and how to end it: pairs of a word and a command."""
+    assert stage.kernel is not None
+    file = stage.kernel["connection_file"]
+    where = f"--ServerApp.external_connection_dir={file.rpartition('/')[0]}"
+    return [
+        ("console", f"jupyter console --existing {file}"),
+        ("in Lab", f"jupyter lab --ServerApp.allow_external_kernels=True {where}"),
+        ("end it", f"stagebook kernels --end {run} {stage.id}"),
+    ]
+
+
+def kept_kernel(run: str, stage: StageRecord, now: float) -> RenderableType:
+    """A kernel that was kept, and the commands for it."""
+    assert stage.kernel is not None
+    head = Text.assemble(
+        (stage.id, "bold"),
+        f"  run {run}, failed {text.when(stage.ended, now)}{_in_cell(stage)}: ",
+        (plain(text.value(stage.message, 80)), "red"),
+        f"  (process {stage.kernel['pid']})",
+    )
+    return Group(head, *(Text(f"  {how:<10}{command}") for how, command in attaching(run, stage)))
 
 
 def _in_cell(stage: StageRecord) -> str:

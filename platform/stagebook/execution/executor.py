@@ -1,0 +1,80 @@
+"""What the two executors have in common: how a cell is run, and what became of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+
+class Verdict(enum.Enum):
+    """What became of a cell."""
+
+    DONE = "done"
+    RAISED = "raised"  # an exception came out of it
+    DIED = "died"  # the process that ran it is gone
+    BROKEN = "broken"  # the platform could not run it
+    DISK = "disk"  # there was no room for its outputs
+    STOPPED = "stopped"  # it did not end, and was given up
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CellEnd:
+    """The end of a cell. `name` and `value` are of the exception; `message` says how it died."""
+
+    verdict: Verdict
+    name: str = ""
+    value: str = ""
+    message: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where cells run. `fork_address` is empty where nothing can be forked; `may_outlive` says that
+    the process may be left alive when all else has ended."""
+
+    cwd: str
+    env: Mapping[str, str]
+    fork_address: str = ""
+    may_outlive: bool = False
+
+
+class Executor(Protocol):
+    """Runs the cells of one notebook. Outputs go into the cells as they come."""
+
+    async def start(self) -> None:
+        """Come up. Raises `StageFailure`."""
+        ...
+
+    async def run(self, cell: Any, at: int) -> CellEnd:
+        """Run the cell at an index of the notebook. May be cancelled."""
+        ...
+
+    async def interrupt(self) -> None:
+        """Ask the cell that runs to stop, as Ctrl-C does."""
+        ...
+
+    async def dump(self, path: str) -> bool:
+        """After a cell raised: keep its variables and traceback in a file for a debugger."""
+        ...
+
+    async def settle(self) -> None:
+        """All cells are done: write into the notebook what belongs to it as a whole."""
+        ...
+
+    def end(self, *, orderly: bool) -> None:
+        """Begin to end: orderly, as an interpreter does at its exit, or by force."""
+        ...
+
+    async def ended(self) -> None:
+        """Wait until it has ended; by force, if it takes too long."""
+        ...
+
+    def keep(self) -> dict[str, Any] | None:
+        """Leave the process alive when all else ends; how to reach it, or None where it cannot be."""
+        ...
+
+    def processes(self) -> Sequence[int]:
+        """The ids of the processes that run the cells, without their children."""
+        ...

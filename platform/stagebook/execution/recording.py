@@ -1,0 +1,260 @@
+"""Outputs: from Jupyter's messages into the cells of a notebook. With `kernel` the door to nbclient.
+
+Both executors hand their messages to a `Recorder`, so that updates of displays, cleared outputs
+and the state of widgets mean the same in both
+(https://jupyter-client.readthedocs.io/en/stable/messaging.html).
+"""
+
+from __future__ import annotations
+
+import base64
+import collections
+import contextlib
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+MAX_TEXT = 1_000_000  # characters of one stream in one cell that stay in the notebook
+MAX_DISPLAY = 10_000_000  # characters of one display
+MAX_TOTAL = 60_000_000  # characters of all outputs of a notebook
+_SUFFIXES = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/gif": ".gif",
+    "application/pdf": ".pdf",
+    "image/svg+xml": ".svg",
+    "text/html": ".html",
+    "text/markdown": ".md",
+    "text/latex": ".tex",
+    "text/plain": ".txt",
+}
+_BINARY = {"image/png", "image/jpeg", "image/gif", "application/pdf"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Sink:
+    """Where outputs go besides the notebook: large ones into a folder, text into a log, and word of
+    each (its text) to whoever listens."""
+
+    folder: Path
+    log: TextIO
+    heard: Callable[[str], None]
+
+
+class Recorder(NotebookClient):
+    """Puts outputs into cells, and those that are too large into files beside the notebook.
+
+    The note in the cell names them; nothing is cut silently.
+    """
+
+    sink: Sink
+
+    def prepare(self, sink: Sink) -> None:
+        """Say where outputs go."""
+        self.sink = sink
+        self.clear_before_next_output = False
+        self._sizes: collections.Counter[tuple[int, str]] = collections.Counter()  # of what is in cells
+        self._spills: dict[tuple[int, str], _Spill] = {}
+        self._files = 0
+
+    def process_message(
+        self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
+    ) -> NotebookNode | None:
+        """Take one message of the cell that runs."""
+        kind = msg["msg_type"]
+        if kind in {"display_data", "execute_result", "update_display_data"}:
+            self._measure(msg["content"], cell_index, is_update=kind == "update_display_data")
+        return super().process_message(msg, cell, cell_index)
+
+    def output(
+        self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int
+    ) -> NotebookNode | None:
+        """Add one output to those of a cell."""
+        parent = msg["parent_header"].get("msg_id")
+        if self.output_hook_stack[parent]:
+            return super().output(outs, msg, display_id, cell_index)  # an Output widget takes it
+        content = msg["content"]
+        if msg["msg_type"] == "stream":
+            self._clear_if_due(outs, cell_index)
+            out: NotebookNode | None = self._stream(outs, cell_index, content["name"], content["text"])
+        else:
+            out = super().output(outs, msg, display_id, cell_index)
+            self._tell(_text_of(out))
+        return out
+
+    def clear_output(self, outs: list[NotebookNode], msg: dict[str, Any], cell_index: int) -> None:
+        """Clear the outputs of a cell; what went to files of it is forgotten as well."""
+        super().clear_output(outs, msg, cell_index)
+        if not outs:
+            self._forget(cell_index)
+
+    def close_cell(self, cell_index: int) -> None:
+        """Write the notes of what went to files, with their sizes."""
+        for (at, _), spill in self._spills.items():
+            if at == cell_index:
+                spill.close()
+
+    def close(self) -> None:
+        """Close all files; outputs may have come after their cell."""
+        for spill in self._spills.values():
+            spill.close()
+
+    def _clear_if_due(self, outs: list[NotebookNode], cell_index: int) -> None:
+        if self.clear_before_next_output:
+            outs[:] = []
+            self.clear_display_id_mapping(cell_index)
+            self._forget(cell_index)
+            self.clear_before_next_output = False
+
+    def _forget(self, cell_index: int) -> None:
+        for key in [key for key in self._sizes if key[0] == cell_index]:
+            del self._sizes[key]
+        for key in [key for key in self._spills if key[0] == cell_index]:
+            self._spills.pop(key).discard()
+
+    # -- text -----------------------------------------------------------------------------------
+
+    def _stream(self, outs: list[NotebookNode], at: int, name: str, text: str) -> NotebookNode:
+        self._tell(text)
+        spill = self._spills.get((at, name))
+        if spill is None:
+            last = outs[-1] if outs else None
+            if last is not None and last.get("output_type") == "stream" and last.get("name") == name:
+                out = last
+            else:
+                out = NotebookNode(output_type="stream", name=name, text="")  # type: ignore[no-untyped-call]
+                outs.append(out)
+            held = self._sizes[at, name] + len(text)
+            if held <= MAX_TEXT and self._sizes.total() + len(text) <= MAX_TOTAL:
+                out.text += text
+                self._sizes[at, name] = held
+                return out
+            spill = self._spills[at, name] = self._spill(outs, at, name)
+        spill.write(text)
+        return spill.note
+
+    def _spill(self, outs: list[NotebookNode], at: int, name: str) -> _Spill:
+        """From here on the stream goes to a file, which gets all of it from its beginning."""
+        note = NotebookNode(output_type="stream", name=name, text="")  # type: ignore[no-untyped-call]
+        before = "".join(o.text for o in outs if o.get("output_type") == "stream" and o.name == name)
+        outs.append(note)
+        spill = _Spill(self._file(f"cell-{self._number(at)}-{name}.txt"), note, name)
+        spill.write(before)
+        return spill
+
+    def _tell(self, text: str) -> None:
+        if text:
+            with contextlib.suppress(OSError):  # a full disk; the notebook holds the outputs
+                self.sink.log.write(text)
+                self.sink.log.flush()
+        self.sink.heard(text)
+
+    # -- displays -------------------------------------------------------------------------------
+
+    def _measure(self, content: dict[str, Any], at: int, *, is_update: bool) -> None:
+        """Put into files what of a display is too large, and a note in its place."""
+        data = content.get("data")
+        if not isinstance(data, dict):
+            return
+        size = sum(len(item) if isinstance(item, str) else len(json.dumps(item)) for item in data.values())
+        # Scraps are values, read from the notebook once it has ended: they stay.
+        scrap = any("scrapbook" in kind for kind in data)
+        # An update takes the place of what was there, so only its own size counts.
+        total = 0 if is_update else self._sizes.total()
+        if scrap or (size <= MAX_DISPLAY and total + size <= MAX_TOTAL):
+            if not is_update:
+                self._sizes[at, ""] += size
+            return
+        notes = []
+        for kind, item in data.items():
+            suffix = _SUFFIXES.get(kind, ".json" if kind.endswith("json") else ".txt")
+            self._files += 1
+            file = self._file(f"cell-{self._number(at)}-display-{self._files}{suffix}")
+            written = _payload(kind, item)
+            try:
+                file.write_bytes(written)
+            except OSError:
+                file.unlink(missing_ok=True)
+                raise
+            notes.append(f"{kind}, {_amount(len(written))}: {file.parent.name}/{file.name}")
+        text = "[Stagebook] this output is kept in a file beside the notebook:\n" + "\n".join(notes)
+        content["data"] = {"text/plain": text}
+
+    def _number(self, at: int) -> int:
+        """The cell at an index, as it is counted everywhere: code cells with code in them, from 1."""
+        cells = self.nb.cells[: at + 1]
+        return sum(1 for cell in cells if cell.cell_type == "code" and cell.source.strip())
+
+    def _file(self, name: str) -> Path:
+        self.sink.folder.mkdir(parents=True, exist_ok=True)
+        return self.sink.folder / name
+
+
+class _Spill:
+    """A stream of a cell that goes on in a file."""
+
+    def __init__(self, file: Path, note: NotebookNode, name: str) -> None:
+        self.note = note
+        self._file = file
+        self._name = name
+        self._size = 0
+        self._stream = file.open("w", encoding="utf-8", errors="replace", newline="")
+        self._lost = ""
+        self._say("goes on")
+
+    def write(self, text: str) -> None:
+        self._size += len(text)
+        try:
+            if self._stream.closed:  # output that comes after its cell has ended
+                self._stream = self._file.open("a", encoding="utf-8", errors="replace", newline="")
+            self._stream.write(text)
+        except OSError as error:
+            self._lost = error.strerror or str(error)
+
+    def close(self) -> None:
+        try:
+            self._stream.close()
+        except OSError as error:
+            self._lost = error.strerror or str(error)
+        state = f"but not whole: {self._lost}" if self._lost else "and whole"
+        self._say(f"is {_amount(self._size)} long {state};")
+
+    def discard(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.close()
+        self._file.unlink(missing_ok=True)
+
+    def _say(self, what: str) -> None:
+        where = f"{self._file.parent.name}/{self._file.name}"
+        self.note["text"] = f"\n[Stagebook] {self._name} {what} in {where}, beside the notebook\n"
+
+
+def not_kept(error: OSError) -> str:
+    """What is said of outputs for which there is no room."""
+    return f"the cell's outputs could not be kept: {error.strerror or error}"
+
+
+def _payload(kind: str, item: Any) -> bytes:
+    if kind in _BINARY and isinstance(item, str):
+        with contextlib.suppress(ValueError):
+            return base64.b64decode(item)
+    return item.encode("utf-8", "replace") if isinstance(item, str) else json.dumps(item).encode()
+
+
+def _amount(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size:,} bytes"
+
+
+def _text_of(out: NotebookNode | None) -> str:
+    match out.get("output_type") if out else None:
+        case "error":
+            return "\n".join(out.get("traceback", ())) + "\n"  # type: ignore[union-attr]
+        case "display_data" | "execute_result":
+            plain = out.get("data", {}).get("text/plain", "")  # type: ignore[union-attr]
+            return f"{plain}\n" if plain else ""
+    return ""
