@@ -415,3 +415,18 @@ def test_a_long_name_of_the_temporary_folder_is_no_trouble(
     assert report.status is Status.COMPLETED, report.history.stages["a"].message
     assert text(outputs(builder, report, 0)[0]) == str(deep)
     monkeypatch.setattr(tempfile, "tempdir", None)
+
+
+def test_a_run_that_is_refused_leaves_nothing_behind(builder: ProjectBuilder, tmp_path: Path) -> None:
+    builder.pipeline("stages:\n  a: {notebook: notebooks/none.ipynb}")
+    room = tmp_path / "t"
+    room.mkdir()
+    done = subprocess.run(
+        [*COMMAND, "run"],
+        cwd=builder.root,
+        env={**os.environ, "TMPDIR": str(room)},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert list(room.iterdir()) == []
