@@ -21,7 +21,7 @@ test: setup-test  ## all tests
 
 check: lint layers types docs test  ## what CI runs: all checks and all tests
 
-faults: setup-test  ## the fault suite with its full numbers, about an hour; see docs/faults.md
+faults: setup-test  ## the fault suite with its full numbers, about half an hour; see docs/faults.md
 	STAGEBOOK_FAULTS=full $(BIN)/python -m pytest tests/faults
 
 lint: setup-test

@@ -109,8 +109,8 @@ class Server:
         os.environ.clear()
         os.environ.update(self._environment)
         self._warm_up()
-        gc.collect()
         gc.freeze()  # what is here stays: the collector of a child need not touch its pages
+        gc.enable()
         return True
 
     def _import(self, modules: Iterable[str], told: bytes = b"") -> None:
@@ -358,6 +358,7 @@ def main() -> int:
     os.environ.update({**_USUAL, **environment, **_QUIET})
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the runner
     processes.set_name("sb-forkserver")
+    gc.disable()  # until all is imported: nearly all of it stays
     server = Server(listener, environment, sys.argv[2:])
     parent = os.getppid()
     if server.prepare():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -67,6 +68,8 @@ def main(attempt_file: str) -> int:
     processes.end_descendants(spare=kept)
     if not kept:
         processes.end_marked(MARKER, attempt.marker)
+        if sockets := os.environ.get(SOCKETS):  # the engine does so too, if it is still there
+            shutil.rmtree(sockets, ignore_errors=True)
     if result.cause is None:
         return EXIT_OK
     return EXIT_PLATFORM if result.cause in _OURS else EXIT_FAILED
