@@ -30,7 +30,7 @@ from stagebook.errors import did_you_mean
 
 __all__ = ["Expression", "ExpressionError", "Reference", "Template", "compile_value", "evaluate"]
 
-ROOTS = ("params", "matrix", "run", "env", "stages")
+ROOTS = ("params", "matrix", "run", "env", "stages", "item")
 MAX_LENGTH = 2_000  # characters of one expression
 
 Reference = tuple[str, ...]

@@ -43,9 +43,11 @@ from stagebook.errors import Problem, did_you_mean
 
 STAGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _NAME_HINT = "use letters, digits, '_' and '-', and start with a letter"
-_EVERY = frozenset({"params", "matrix", "env", "run", "stages"})
-_PATHS = frozenset({"params", "matrix", "env"})  # what a path may depend on
+_EVERY = frozenset({"params", "matrix", "env", "run", "stages", "item"})
+_PATHS = frozenset({"params", "matrix", "env", "item"})  # what a path may depend on
 _MATRIX = frozenset({"params", "env"})
+_CONDITION = frozenset({"params", "env", "stages"})  # what a foreach may depend on
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -196,13 +198,22 @@ class _Loader:
             other for at, other in enumerate(spec.after) if self._is_after(name, other, (*base, "after", at))
         ]
         matrix = self._templates(spec.matrix, (*base, "matrix"), _MATRIX, Place(stage=name))
-        place = Place(stage=name, axes=None if "matrix" in wrong else tuple(spec.matrix))
+        foreach = self._read_foreach(spec, base, name)
+        place = Place(
+            stage=name,
+            axes=None if "matrix" in wrong else tuple(spec.matrix),
+            each=spec.foreach is not None or "foreach" in wrong,
+        )
+        trigger = spec.trigger or "all_success"
         return Stage(
             name=name,
             notebook=spec.notebook,
             description=spec.description,
             matrix=matrix,
-            expandable="matrix" not in wrong and len(matrix) == len(spec.matrix),
+            expandable="matrix" not in wrong
+            and len(matrix) == len(spec.matrix)
+            and (spec.foreach is None or foreach is not None)
+            and "foreach" not in wrong,
             params=self._templates(spec.params, (*base, "params"), _EVERY, place),
             inputs=self._read_inputs(spec.inputs, (*base, "inputs"), place),
             outputs=self._read_outputs(spec, (*base, "outputs"), place),
@@ -212,7 +223,51 @@ class _Loader:
             timeout=self.defaults.timeout if spec.timeout is None else spec.timeout,
             executor=spec.executor or self.defaults.executor,
             kernel=spec.kernel or self.defaults.kernel,
+            foreach=foreach,
+            when=self._read_when(spec, base, place),
+            trigger=trigger,
+            env=self._read_env(spec, base),
+            # A stage that is there for what others came to, such as an alert, does not go by its inputs.
+            cache=trigger == "all_success" if spec.cache is None else spec.cache,
+            frozen=spec.frozen,
+            strict=self.defaults.strict if spec.strict is None else spec.strict,
         )
+
+    def _read_foreach(self, spec: StageFile, base: Location, name: str) -> Template | None:
+        if spec.foreach is None:
+            return None
+        location = (*base, "foreach")
+        if spec.matrix:
+            self.report(location, "a stage has a matrix or a foreach, not both", "remove one of them")
+            return None
+        template = self._template(spec.foreach, location, _CONDITION, Place(stage=name))
+        if template is None:
+            return None
+        for output, made in spec.outputs.items():
+            if "${" not in made.path or "item" not in made.path:
+                self.report(
+                    (*base, "outputs", output),
+                    f"every item would write the output '{output}' to one path",
+                    "put the item into the path, such as data/name-${item}.parquet",
+                )
+        return template
+
+    def _read_when(self, spec: StageFile, base: Location, place: Place) -> Template | None:
+        if spec.when is None:
+            return None
+        if isinstance(spec.when, str) and not (spec.when.strip().startswith("${")):
+            hint = f"when: ${{{spec.when.strip()}}}"
+            self.report((*base, "when"), "'when' has to be an expression, or true or false", hint)
+            return None
+        return self._template(spec.when, (*base, "when"), _EVERY, place)
+
+    def _read_env(self, spec: StageFile, base: Location) -> tuple[str, ...]:
+        found = dict.fromkeys([*self.defaults.env, *spec.env])
+        for at, name in enumerate(spec.env):
+            if not _ENV_NAME.fullmatch(name):
+                hint = "write the name alone, such as TZ; its value is taken from the environment"
+                self.report((*base, "env", at), f"'{name[:60]}' is not the name of an environment variable", hint)
+        return tuple(found)
 
     def _check_clashes(self, spec: StageFile, base: Location) -> None:
         seen: dict[str, str] = {}

@@ -13,6 +13,7 @@ from stagebook.errors import Problem
 Location = tuple[str | int, ...]  # the keys that lead to a value, such as ("stages", "clean", "params")
 Executor = Literal["kernel", "inprocess"]
 OutputKind = Literal["file", "external"]
+Trigger = Literal["all_success", "all_done", "one_failed", "all_failed", "one_success", "none_failed"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,10 @@ class Stage:
     """One notebook with what goes in and what comes out. Times are in seconds.
 
     `notebook` is empty and `expandable` False where the file says it wrongly, which is reported.
+    `foreach` is a list that may be known only during a run; `when` decides whether the stage runs;
+    `trigger` says which ends of the stages before it let it start. `env` names the environment
+    variables that its result depends on. Without `cache` it is never reused; `frozen`, it never
+    runs; `strict`, it fails where it reads files that are not declared.
     """
 
     name: str
@@ -64,6 +69,9 @@ class Stage:
     description: str = ""
     matrix: Mapping[str, Template] = dataclasses.field(default_factory=dict)
     expandable: bool = True
+    foreach: Template | None = None
+    when: Template | None = None
+    trigger: Trigger = "all_success"
     params: Mapping[str, Template] = dataclasses.field(default_factory=dict)
     inputs: Mapping[str, Input] = dataclasses.field(default_factory=dict)
     outputs: Mapping[str, Output] = dataclasses.field(default_factory=dict)
@@ -73,6 +81,10 @@ class Stage:
     timeout: float | None = None
     executor: Executor = "kernel"
     kernel: str | None = None
+    env: tuple[str, ...] = ()
+    cache: bool = True
+    frozen: bool = False
+    strict: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

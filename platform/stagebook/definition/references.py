@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from stagebook.definition.expressions import ExpressionError, Reference
 from stagebook.errors import did_you_mean
 
-RUN_NAMES = ("id", "pipeline", "started")
+RUN_NAMES = ("id", "pipeline", "started", "failed")
 _SECRET = re.compile(r"(?i)(secret|token|passw|credential|api_?key|private_?key|access_?key)")
 
 
@@ -27,6 +27,11 @@ class Names:
         if root not in allowed:
             msg = f"'{text}' is not available here"
             raise ExpressionError(msg, f"what is: {', '.join(sorted(allowed))}")
+        if root == "item":
+            if not place.each:
+                msg = "'item' is not available here"
+                raise ExpressionError(msg, f"the stage '{place.stage}' has no foreach")
+            return
         if not names:
             msg = f"'{root}' needs a name: {root}.NAME"
             raise ExpressionError(msg)
@@ -50,10 +55,12 @@ class Names:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where an expression stands: in which stage, and with which names in its matrix (None: not known)."""
+    """Where an expression stands: in which stage, with which names in its matrix (None: not known),
+    and whether there is an `item` of a foreach."""
 
     stage: str
     axes: tuple[str, ...] | None = ()
+    each: bool = False
 
 
 def _check_scrap(text: str, names: list[str], stage: str) -> None:

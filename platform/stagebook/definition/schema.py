@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import pydantic
 
-from stagebook.definition.pipeline import Location
+from stagebook.definition.pipeline import Location, Trigger
 from stagebook.definition.values import describe
 from stagebook.errors import did_you_mean
 
@@ -98,6 +98,8 @@ class DefaultsFile(_Model):
     timeout: Timeout = None
     executor: Literal["kernel", "inprocess"] = "kernel"
     kernel: str | None = None
+    env: Names = pydantic.Field(default_factory=list)
+    strict: bool = False
 
 
 class StageFile(_Model):
@@ -106,6 +108,9 @@ class StageFile(_Model):
     notebook: str
     description: str = ""
     matrix: Table = pydantic.Field(default_factory=dict)
+    foreach: str | list[Any] | None = None
+    when: str | bool | None = None
+    trigger: Trigger | None = None
     params: Table = pydantic.Field(default_factory=dict)
     inputs: Table = pydantic.Field(default_factory=dict)
     outputs: Annotated[
@@ -124,6 +129,10 @@ class StageFile(_Model):
     timeout: Timeout = None
     executor: Literal["kernel", "inprocess"] | None = None
     kernel: str | None = None
+    env: Names = pydantic.Field(default_factory=list)
+    cache: bool | None = None
+    frozen: bool = False
+    strict: bool | None = None
 
 
 class PipelineFile(_Model):

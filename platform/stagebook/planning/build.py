@@ -92,6 +92,13 @@ def build_plan(  # noqa: PLR0913 - the parts that it is put together from
                 timeout=stage.timeout,
                 executor=stage.executor,
                 kernel=stage.kernel,
+                foreach=stage.foreach if instance.pending else None,
+                when=instance.when,
+                trigger=stage.trigger,
+                env=stage.env,
+                cache=stage.cache,
+                frozen=stage.frozen,
+                strict=stage.strict,
                 uses_mlflow=known is not None
                 and any(module.split(".")[0] == "mlflow" for module in known.imports),
             )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stagebook.definition.expressions import Template
-from stagebook.definition.pipeline import Executor, OutputKind
+from stagebook.definition.pipeline import Executor, OutputKind, Trigger
 from stagebook.definition.values import Type, Value
 from stagebook.errors import Problem
 
@@ -71,6 +71,13 @@ class PlannedStage:
     executor: Executor = "kernel"
     kernel: str | None = None
     uses_mlflow: bool = False
+    foreach: Template | None = None
+    when: Template | None = None
+    trigger: Trigger = "all_success"
+    env: tuple[str, ...] = ()
+    cache: bool = True
+    frozen: bool = False
+    strict: bool = False
 
     @property
     def runs(self) -> bool:
