@@ -9,7 +9,9 @@ command ends with, and a hint: what to do next, in one sentence.
     │   ├── PipelineNotFound       2
     │   └── RunNotFound            2
     ├── PipelineInvalid            2   carries every problem found
+    ├── ResumeRefused              2   what a run had finished has changed since
     ├── PipelineBusy               2   another run owns the pipeline
+    ├── RunTakenOver             130   this process was stopped, and another run owns the pipeline now
     ├── JournalUnreadable          2   the journal cannot be opened
     └── StageFailure               1   one stage could not be done; carries a cause
 """
@@ -89,6 +91,10 @@ class RunNotFound(UsageError):
     """The journal holds no such run or stage."""
 
 
+class ResumeRefused(StagebookError):
+    """What a run had finished would not come out the same today."""
+
+
 class PipelineInvalid(StagebookError):
     """A pipeline cannot be planned. Carries all of its problems, in the order of the file."""
 
@@ -104,7 +110,22 @@ class PipelineInvalid(StagebookError):
 
 
 class PipelineBusy(StagebookError):
-    """Another run owns this pipeline."""
+    """Another run owns this pipeline: `run`, which gave its last sign of life number `beat`. `unsure`:
+    its process is stopped, or on another machine."""
+
+    def __init__(
+        self, message: str, *, hint: str = "", run: str = "", beat: int = 0, unsure: bool = False
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.run = run
+        self.beat = beat
+        self.unsure = unsure
+
+
+class RunTakenOver(StagebookError):
+    """The process of this run had been stopped so long that another run took the pipeline over."""
+
+    exit_code = ExitCode.INTERRUPTED
 
 
 class JournalUnreadable(StagebookError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 VERSION = 1
@@ -51,6 +51,7 @@ class Cause(enum.StrEnum):
     PARAMS = "params"  # a value that is known only now does not fit
     NOTEBOOK = "notebook"  # the notebook cannot be read
     OUTPUT_MISSING = "output_missing"
+    UNDECLARED = "undeclared"  # a strict stage read files that are not declared as its inputs
     PUBLICATION = "publication"  # outputs could not be moved to their places
     DISK = "disk"  # the executed notebook could not be saved
     WORKER_DIED = "worker_died"
@@ -84,13 +85,64 @@ class Event:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
     """A run began. `plan` is the whole plan as plain data; `origin` says who and what started it:
-    user, host, pid, command, git commit, and whether the checkout had changes."""
+    user, host, pid, command, git commit, and whether the checkout had changes. `kind` is `run`,
+    `sweep` or `accept`; `parent` is the sweep that it is a point of; `resumes` the run that it goes
+    on with; `request` what was asked for, so that it can be asked for again. `quiet`: by the plan nothing
+    was to be done."""
 
     pipeline: str
     plan: Mapping[str, Any]
     jobs: int = 1
     keep_going: bool = False
     origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    kind: str = "run"
+    parent: str = ""
+    resumes: str = ""
+    request: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    quiet: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StageExpanded(Event):
+    """The list of a stage's foreach is known: `stages` are the instances in its place, as the plan has
+    them, and `changed` the stages that now wait for them."""
+
+    stage: str
+    stages: Sequence[Mapping[str, Any]] = ()
+    changed: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StageReused(Event):
+    """A stage takes the result of an earlier attempt: `of_run`, in its `folder`. `number` is that of the
+    event with that result; `restored` are the outputs that came out of the store."""
+
+    stage: str
+    of_run: str = ""
+    of_attempt: int = 0
+    folder: str = ""
+    number: int = 0
+    restored: Sequence[str] = ()
+    scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    outputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StageAccepted(Event):
+    """Somebody declared the outputs of a stage good for its code as it is now. `fingerprint`, `head` and
+    `parts` are as in `AttemptEnded`."""
+
+    stage: str
+    because: str
+    by: str = ""
+    attempt: int = 0
+    folder: str = ""
+    fingerprint: str = ""
+    head: str = ""
+    sources: str = ""
+    parts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    outputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +230,10 @@ class AttemptEnded(Event):
     `inputs`: name → list of {path, size, sha256}. `cell` is the failing code cell, from 1.
     `cpu` and `memory` are of the whole attempt, in seconds and bytes. `dump` names a file in its
     folder for `stagebook debug`; `kernel` has the `pid` and `connection_file` of a kept kernel.
+    `fingerprint` says what the result depends on (SHA-256 of `parts`; `head` is that of what was known
+    before any other stage ran). It is empty where the result cannot be reused; `remark` says why.
+    `sources` is the digest of the cells in the store. `observed` has the files of the project that the
+    notebook's process was seen to have as `reads` and `writes`; None where it could not be observed.
     """
 
     stage: str
@@ -195,6 +251,13 @@ class AttemptEnded(Event):
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     outputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    folder: str = ""
+    fingerprint: str = ""
+    head: str = ""
+    remark: str = ""
+    sources: str = ""
+    parts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    observed: Mapping[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +297,8 @@ KINDS: Mapping[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
         RunStarted, AttemptStarted, CellStarted, CellEnded, OutputWritten, AttemptProgress,
-        AttemptFrozen, AttemptEnded, StageRetrying, StageEnded, RunCancelling, RunEnded,
+        AttemptFrozen, AttemptEnded, StageExpanded, StageReused, StageAccepted, StageRetrying, StageEnded,
+        RunCancelling, RunEnded,
     )
 }  # fmt: skip
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import secrets
-import shutil
 import time
 import tomllib
 from collections import Counter
@@ -19,6 +19,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from stagebook.archive import Archive, Earlier
+from stagebook.definition.facts import Facts
 from stagebook.definition.loader import Loaded, load_pipeline
 from stagebook.definition.overrides import bind_params, parse_file, parse_pairs
 from stagebook.definition.paths import STATE_FOLDER
@@ -27,27 +29,31 @@ from stagebook.definition.settings import FILE, Settings, read_settings
 from stagebook.definition.values import Value
 from stagebook.definition.workspace import Workspace
 from stagebook.errors import (
+    PipelineBusy,
     PipelineInvalid,
     PipelineNotFound,
     Problem,
     ProjectNotFound,
-    RunNotFound,
     UsageError,
     did_you_mean,
 )
-from stagebook.events import Status
-from stagebook.planning.build import build_plan
+from stagebook.planning.build import Planner
 from stagebook.planning.expand import Expansion
-from stagebook.planning.plan import Plan
+from stagebook.planning.judging import Judge, Rules
+from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.preload import modules_to_import
-from stagebook.planning.select import Selection
-from stagebook.record.history import RunHistory, StageRecord
-from stagebook.record.journal import Journal, Owner, RunRecord
+from stagebook.planning.results import NoResults, Result
+from stagebook.planning.select import Matching, Selection
+from stagebook.record.journal import MLFLOW, RunRecord
+from stagebook.record.results import KnownResults
+from stagebook.resuming import Rest, changed_since, refuse_changed, rest_of
+from stagebook.system.blobs import Blobs
+from stagebook.system.memo import Memo
 
 if TYPE_CHECKING:
     from stagebook.execution.engine import Engine
     from stagebook.execution.forking import ForkServer
-    from stagebook.running import Listener, RunReport
+    from stagebook.running import Delivery, Listener, RunReport
 
 PIPELINES = "pipelines"
 _SUFFIXES = (".yaml", ".yml")
@@ -62,19 +68,33 @@ class Given:
     values: Mapping[str, Value] = dataclasses.field(default_factory=dict)
 
 
-class Project:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """A run that was planned. `forced`: stages to run whatever is known (names or globs; None: none);
+    `rest`: what it goes on with."""
+
+    plan: Plan
+    planner: Planner
+    selection: Selection
+    forced: tuple[str, ...] | None = None
+    rest: Rest | None = None
+
+
+class Project(Archive):
     """A folder with pipelines. Nothing is read before it is asked for."""
 
     def __init__(self, root: Path, *, clock: Callable[[], float] = time.time) -> None:
-        self.root = root
-        self._clock = clock
-        self._journal: Journal | None = None
+        super().__init__(root, clock=clock)
         self._settings: Settings | None = None
         self._server: ForkServer | None = None
+        self._facts: Facts | None = None
 
     def close(self) -> None:
         """Close the journal. A project may also be used in a `with` statement."""
         self.cool_down()
+        if self._facts is not None:
+            self._facts.memo.save()
+            self._facts = None
         if self._journal is not None:
             self._journal.close()
             self._journal = None
@@ -112,19 +132,6 @@ class Project:
         if self._settings is None:
             self._settings = read_settings(self.root)
         return self._settings
-
-    @property
-    def journal(self) -> Journal:
-        """The journal, opened on first use; runs whose process vanished are closed then."""
-        if self._journal is None:
-            self._journal = Journal(self.root / STATE_FOLDER / "journal.db")
-            self.close_ghosts()
-        return self._journal
-
-    @property
-    def has_journal(self) -> bool:
-        """Whether anything was recorded yet."""
-        return (self.root / STATE_FOLDER / "journal.db").exists()
 
     @property
     def tracking_uri(self) -> str | None:
@@ -195,27 +202,106 @@ class Project:
             PipelineInvalid: with every mistake of the file, its notebooks and the parameters.
             UsageError: the selection matches nothing.
         """
+        return self.order(name, given, selection).plan
+
+    def order(
+        self,
+        name: str | None = None,
+        given: Given | None = None,
+        selection: Selection | None = None,
+        *,
+        forced: Sequence[str] | None = None,
+        rest: Rest | None = None,
+    ) -> Ordered:
+        """Plan a run. Raises as `plan`."""
         loaded = self.load(name)
         params, problems = self._params(loaded.pipeline, given or Given())
         missing = [p for p in loaded.pipeline.params.values() if p.required and params[p.name] is None]
         if missing and problems:
             raise PipelineInvalid([*loaded.problems, *problems])
-        return build_plan(
+        pipeline = loaded.pipeline.name
+        facts = self.facts
+        facts.forget()
+        rules = Rules(
+            forced=() if forced is None else Matching(forced or ("*",)),
+            finished=rest.finished if rest is not None else {},
+        )
+        results = KnownResults(self.journal) if self.has_journal else NoResults()
+        planner = Planner(
             loaded.pipeline,
             params,
-            Workspace(self.root),
+            facts.workspace,
             selection=selection,
             env=os.environ,
-            earlier=_Earlier(self, loaded.pipeline.name),
+            earlier=Earlier(self, results, pipeline),
             problems=[*loaded.problems, *problems],
+            judge=Judge(pipeline, facts, results, rules),
         )
+        try:
+            plan = planner.plan()
+        finally:
+            facts.memo.save()
+        return Ordered(
+            plan=plan,
+            planner=planner,
+            selection=selection or Selection(),
+            forced=None if forced is None else tuple(forced),
+            rest=rest,
+        )
+
+    def order_rest(self, run: RunRecord, *, failed_only: bool = False, keep: bool = False) -> Ordered:
+        """Plan what is left of a run: what it finished is not run again. With `failed_only`, what failed
+        and what depends on it; with `keep`, also where what was finished would come out otherwise today.
+
+        Raises:
+            UsageError: nothing is left, or the run is going on.
+            ResumeRefused: what was finished depends on what changed since.
+        """
+        rest = rest_of(run.id, self.journal.events(run.id), self._result)
+        if failed_only and not rest.failed:
+            msg = f"no stage of the run {run.id} failed"
+            raise UsageError(msg, hint=f"go on with the rest of it: stagebook resume {run.id}")
+        selection = rest.with_failed_only() if failed_only else rest.selection
+        given = Given(values=dict(rest.started.plan.get("params", {})))
+        path = str(rest.started.plan.get("path", run.pipeline))
+        ordered = self.order(path, given, selection, forced=rest.forced, rest=rest)
+        judge = ordered.planner.judge
+        assert judge is not None
+        if not keep:
+            changed = changed_since(ordered.plan, judge, rest.finished)
+            if changed:
+                raise refuse_changed(run.id, run.pipeline, changed)
+        return ordered
+
+    def _result(self, number: int) -> Result | None:
+        return next(iter(self.journal.results("number = ?", (number,))), None)
+
+    @property
+    def blobs(self) -> Blobs:
+        """The store."""
+        return Blobs(self.root / STATE_FOLDER / "store")
+
+    @property
+    def facts(self) -> Facts:
+        """What results depend on, as it is on disk and on this machine."""
+        if self._facts is None:
+            memo = Memo(self.root / STATE_FOLDER / "cache" / "files.json")
+            self._facts = Facts(Workspace(self.root, memo), memo, self.blobs, os.environ)
+        return self._facts
+
+    def check_params(self, name: str | None, given: Given) -> None:
+        """Raises `PipelineInvalid` for what is wrong with parameters."""
+        loaded = self.load(name)
+        _, problems = self._params(loaded.pipeline, given)
+        if problems:
+            raise PipelineInvalid([*loaded.problems, *problems])
 
     def stage_ids(self, name: str | None = None) -> list[str]:
         """The stage instances of a pipeline as its file has them now, with the default parameters.
         Notebooks are not read, and mistakes are not told."""
         loaded = self.load(name)
         params, _ = self._params(loaded.pipeline, Given())
-        return list(Expansion(loaded.pipeline, params, Workspace(self.root), os.environ).expand())
+        return list(Expansion(loaded.pipeline, params, self.facts.workspace, os.environ).expand())
 
     def _params(self, pipeline: Pipeline, given: Given) -> tuple[dict[str, Value], list[Problem]]:
         values: dict[str, Value] = {}
@@ -239,36 +325,24 @@ class Project:
 
     # -- runs -----------------------------------------------------------------------------------
 
-    def run(  # noqa: PLR0913 - the options of a run
+    def run(
         self,
         name: str | None = None,
         given: Given | None = None,
         selection: Selection | None = None,
         *,
-        jobs: int | None = None,
-        keep_going: bool = False,
-        listeners: Sequence[Listener] = (),
-        engine: Engine | None = None,
-        keep_dump: bool = False,
-        keep_kernel: bool = False,
+        forced: Sequence[str] | None = None,
+        **options: Any,
     ) -> RunReport:
-        """Plan and run a pipeline. Raises as `plan` and `running.run_plan` do."""
-        if engine is None:
+        """Plan and run a pipeline: `order`, then `run_planned` with its `options`. Raises as these do."""
+        if options.get("engine") is None:
             self.warm_up()
         try:
-            plan = self.plan(name, given, selection)
+            ordered = self.order(name, given, selection, forced=forced)
         except BaseException:
             self.cool_down()
             raise
-        return self.run_planned(
-            plan,
-            jobs=jobs,
-            keep_going=keep_going,
-            listeners=listeners,
-            engine=engine,
-            keep_dump=keep_dump,
-            keep_kernel=keep_kernel,
-        )
+        return self.run_planned(ordered, **options)
 
     def cool_down(self) -> None:
         """End what `warm_up` started and no run took over."""
@@ -287,7 +361,7 @@ class Project:
 
     def run_planned(  # noqa: PLR0913 - the options of a run
         self,
-        plan: Plan,
+        planned: Ordered | Plan,
         *,
         jobs: int | None = None,
         keep_going: bool = False,
@@ -295,25 +369,42 @@ class Project:
         engine: Engine | None = None,
         keep_dump: bool = False,
         keep_kernel: bool = False,
+        wait: bool = False,
+        waiting: Callable[[PipelineBusy], None] = lambda _busy: None,
+        parent: str = "",
+        delivery: Delivery | None = None,
     ) -> RunReport:
-        """Run a plan that was made before. `keep_dump` and `keep_kernel`: what a failed stage leaves
-        for a look afterwards."""
+        """Run what was planned before; a plan alone runs all of its stages.
+
+        `keep_dump` and `keep_kernel`: what a failed stage leaves for a look afterwards. `wait` until no
+        other process runs the pipeline; `waiting` is told whom it waits for. `parent`: the sweep that
+        this is a point of, and `delivery` what tells MLflow of it.
+
+        Raises:
+            PipelineBusy: another process runs this pipeline.
+            RunTakenOver: this process was stopped so long that another one took over.
+        """
         if jobs is not None and jobs < 1:
             msg = f"--jobs has to be 1 or more, not {jobs}"
             raise UsageError(msg)
         # Commands that only look never come here, and do without the modules of execution.
         from stagebook.execution.local import LocalEngine  # noqa: PLC0415
         from stagebook.execution.runner import RunOptions  # noqa: PLC0415
-        from stagebook.running import run_plan  # noqa: PLC0415
+        from stagebook.running import Around, run_plan  # noqa: PLC0415
 
         settings = self.settings
+        ordered = planned if isinstance(planned, Ordered) else None
+        plan = ordered.plan if ordered is not None else planned
+        assert isinstance(plan, Plan)
+        rest = ordered.rest if ordered is not None else None
         options = RunOptions(
             run_id=self.new_run_id(),
-            jobs=jobs or settings.run.jobs or os.cpu_count() or 1,
-            keep_going=keep_going,
+            jobs=jobs or (rest.started.jobs if rest else None) or settings.run.jobs or os.cpu_count() or 1,
+            keep_going=keep_going or bool(rest and rest.started.keep_going),
             grace=settings.run.grace,
             keep_dump=keep_dump,
             keep_kernel=keep_kernel,
+            store_most=settings.store.max_output_mb * 1_000_000,
         )
         if engine is None:
             self.warm_up()
@@ -327,17 +418,28 @@ class Project:
                 jobs=options.jobs,
                 clock=self._clock,
             )
-        return run_plan(
-            plan,
+        request: dict[str, Any] = {}
+        if ordered is not None:
+            request = {"selection": dataclasses.asdict(ordered.selection), "forced": ordered.forced}
+        around = Around(
             root=self.root,
-            options=options,
             journal=self.journal,
-            engine=engine,
-            executable=Workspace(self.root).executable,
             tracking_uri=self.tracking_uri,
-            listeners=listeners,
+            facts=self.facts,
+            planner=ordered.planner if ordered is not None else None,
+            blobs=self.blobs if settings.store.enabled else None,
             clock=self._clock,
+            wait=wait,
+            waiting=waiting,
+            parent=parent,
+            delivery=delivery,
+            resumes=rest.started.run if rest else "",
+            request=request,
         )
+        try:
+            return run_plan(plan, options=options, engine=engine, around=around, listeners=listeners)
+        finally:
+            self.facts.memo.save()
 
     def _modules_ahead(self, plan: Plan) -> list[str]:
         """What the fork server imports: as the settings say, or what is safe of the notebooks' imports."""
@@ -347,94 +449,35 @@ class Project:
         local = {path.stem for folder in folders if folder.is_dir() for path in folder.iterdir()}
         return list(modules_to_import(plan.imports, local))
 
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self._clock()
+
+    def keep_sources(self, stage: PlannedStage) -> str:
+        """Keep the texts of a stage's code, to compare them later; the digest of that."""
+        texts = json.dumps(self.facts.sources(stage.notebook)).encode()
+        return self.blobs.keep_bytes(texts) or ""
+
+    def tell_mlflow(self) -> None:
+        """Tell MLflow of what is pending, in a process that goes on by itself."""
+        uri = self.tracking_uri
+        if uri is not None and self.has_journal and self.journal.count_pending(MLFLOW):
+            from stagebook.running import Delivery  # noqa: PLC0415 - as in run_planned
+
+            Delivery(self.journal, self.root, uri).leave_behind()
+
+    def close_ghosts(self) -> list[str]:
+        """Mark runs whose process vanished as interrupted, here and in MLflow; their ids."""
+        found = super().close_ghosts()
+        if found:
+            with contextlib.suppress(PipelineInvalid):  # of the settings, which the command tells
+                self.tell_mlflow()
+        return found
+
     def new_run_id(self) -> str:
         """An id for a run: its start in UTC, and four letters that make it unique."""
         at = time.strftime("%Y%m%d-%H%M%S", time.gmtime(self._clock()))
         return f"{at}-{secrets.token_hex(2)}"
-
-    def runs(self, pipeline: str | None = None, limit: int = 20) -> list[RunRecord]:
-        """The latest runs, the newest first."""
-        return self.journal.runs(pipeline=pipeline, limit=limit) if self.has_journal else []
-
-    def close_ghosts(self) -> None:
-        """Mark runs whose process vanished as interrupted."""
-        self.journal.close_ghosts(_is_alive, self._clock())
-
-    def find_run(self, run: str | None = None, pipeline: str | None = None) -> RunRecord:
-        """A run by its id or the beginning of it; the latest one if none is named.
-
-        Raises:
-            RunNotFound: there is none, or the beginning fits several.
-        """
-        known = self.runs(pipeline, limit=10_000)
-        if run in {None, "latest"}:
-            if not known:
-                msg = "nothing was run yet"
-                raise RunNotFound(msg, hint="start with: stagebook run")
-            return known[0]
-        found = [record for record in known if record.id == run] or [
-            record for record in known if record.id.startswith(str(run)) or record.id.endswith(str(run))
-        ]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            msg = f"'{run}' fits {len(found)} runs"
-            raise RunNotFound(msg, hint=f"such as {found[0].id} and {found[1].id}")
-        msg = f"there is no run '{run}'"
-        raise RunNotFound(msg, hint="stagebook runs lists them")
-
-    def history(self, run: RunRecord) -> RunHistory:
-        """What happened in a run, stage by stage."""
-        return RunHistory(event for _, event in self.journal.events(run.id))
-
-    def stage_of(self, run: RunRecord, stage: str) -> StageRecord:
-        """One stage of a run. Raises `RunNotFound`."""
-        stages = self.history(run).stages
-        if stage not in stages:
-            msg = f"the run {run.id} has no stage '{stage}'"
-            raise RunNotFound(msg, hint=did_you_mean(stage, stages))
-        return stages[stage]
-
-    def dump_of(self, run: RunRecord, stage: str) -> Path:
-        """The dump that a failed stage left for a debugger. Raises `RunNotFound`."""
-        record = self.stage_of(run, stage)
-        path = self.root / record.folder / record.dump
-        if not record.dump or not path.is_file():
-            what = "did not fail" if record.cause is None else "left no dump"
-            msg = f"the stage '{stage}' of the run {run.id} {what}"
-            raise RunNotFound(msg, hint="run it with: stagebook run --debug-on-failure")
-        return path
-
-    def kept_kernels(self) -> list[tuple[RunRecord, StageRecord]]:
-        """The kernels that failed stages left alive, the latest runs first."""
-        if not self.has_journal:
-            return []
-        found = []
-        for name in self.journal.runs_with_kernels():
-            run = self.find_run(name)
-            stages = self.history(run).stages.values()
-            found += [(run, stage) for stage in stages if stage.kernel and _is_kernel(stage.kernel)]
-        return found
-
-    def end_kernel(self, run: RunRecord, stage: str) -> bool:
-        """End a kernel that was kept; whether there was one."""
-        kernel = self.stage_of(run, stage).kernel
-        if kernel is None or not _is_kernel(kernel):
-            return False
-        from stagebook.system.processes import end  # noqa: PLC0415 - commands that look do without
-
-        end(kernel["pid"])
-        shutil.rmtree(Path(kernel["connection_file"]).parent, ignore_errors=True)  # made for it alone
-        return True
-
-    def latest_stages(self, pipeline: str) -> dict[str, tuple[RunRecord, StageRecord]]:
-        """For each stage of a pipeline, the last run that did anything about it."""
-        latest: dict[str, tuple[RunRecord, StageRecord]] = {}
-        for run in self.runs(pipeline, limit=20):
-            for name, stage in self.history(run).stages.items():
-                if name not in latest and stage.status is not Status.SKIPPED:
-                    latest[name] = (run, stage)
-        return latest
 
     def sync(self) -> int:
         """Deliver to MLflow what is pending; the number of records that are left."""
@@ -447,39 +490,8 @@ class Project:
         from stagebook.running import Delivery  # noqa: PLC0415 - as in run_planned
 
         delivery = Delivery(self.journal, self.root, uri)
-        delivery.start(None)
+        delivery.start()
         return delivery.finish(patience=120.0)
-
-
-class _Earlier:
-    """The scraps that the latest runs of a pipeline left, read when they are first asked for."""
-
-    def __init__(self, project: Project, pipeline: str) -> None:
-        self._project = project
-        self._pipeline = pipeline
-        self._latest: dict[str, tuple[RunRecord, StageRecord]] | None = None
-
-    def __call__(self, stage: str) -> Mapping[str, Value] | None:
-        if self._latest is None:
-            self._latest = self._project.latest_stages(self._pipeline)
-        known = self._latest.get(stage)
-        if known is None or known[1].status is not Status.COMPLETED:
-            return None
-        return {name: scrap["value"] for name, scrap in known[1].scraps.items() if "value" in scrap}
-
-
-def _is_kernel(kernel: Mapping[str, Any]) -> bool:
-    """Whether a kept kernel is still there: a process of that id may be another one by now."""
-    from stagebook.system.processes import started_at  # noqa: PLC0415 - as above
-
-    at = started_at(kernel["pid"])
-    return at is not None and abs(at - kernel["started"]) < 1.0
-
-
-def _is_alive(owner: Owner) -> bool:
-    from stagebook.running import is_alive  # noqa: PLC0415 - asked only where a run has an owner
-
-    return is_alive(owner)
 
 
 def _has_section(folder: Path) -> bool:

@@ -17,14 +17,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from stagebook.definition.facts import Facts
+from stagebook.errors import PipelineBusy
 from stagebook.events import Event, RunStarted, Status
 from stagebook.execution.engine import Engine
 from stagebook.execution.runner import Runner, RunOptions
-from stagebook.planning.plan import Plan, PlannedStage
+from stagebook.ownership import heartbeat, take_ownership
+from stagebook.planning.build import Planner
+from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.record.history import RunHistory
-from stagebook.record.journal import MLFLOW, Journal, Owner, attempt_key
+from stagebook.record.journal import MLFLOW, Journal, attempt_key
+from stagebook.system.blobs import Blobs
 from stagebook.system.processes import signal_name
 
 PATIENCE_LOCAL = 60.0  # seconds without progress; a new database takes a while to be made
@@ -37,31 +40,47 @@ Listener = Callable[[Sequence[Event]], None]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
-    """What became of a run. `undelivered` counts records that MLflow has yet to get."""
+    """What became of a run. `undelivered` counts records that MLflow has yet to get; `quiet`: nothing was
+    to be done, and MLflow is not told of it."""
 
     run: str
     status: Status
     history: RunHistory
     undelivered: int
+    quiet: bool = False
 
 
 class Delivery:
     """The child process that tells MLflow what happens, while a run goes on."""
 
-    def __init__(self, journal: Journal, root: Path, uri: str) -> None:
+    def __init__(self, journal: Journal, root: Path, uri: str, run: str | None = None) -> None:
+        """Delivers until the end of `run`, or what is pending now."""
         self._journal = journal
         self._root = root
+        self._run = run
         self.uri = uri
         self._process: subprocess.Popen[bytes] | None = None
         self._give_up = False
 
-    def start(self, run: str | None) -> None:
-        """Start to deliver: until the end of `run`, or what is pending now."""
-        until = ["--until", run] if run else []
+    @property
+    def started(self) -> bool:
+        """Whether it was started."""
+        return self._process is not None
+
+    def start(self) -> None:
+        """Start to deliver, if that has not begun yet."""
+        if self._process is None:
+            self._process = self._begin(["--until", self._run] if self._run else [])
+
+    def leave_behind(self) -> None:
+        """Deliver what is pending in a process that goes on by itself."""
+        self._begin([])
+
+    def _begin(self, until: list[str]) -> subprocess.Popen[bytes]:
         log = self._root / ".stagebook" / "mlflow.log"
         too_long = log.exists() and log.stat().st_size > MAX_LOG
         with log.open("wb" if too_long else "ab") as stream:
-            self._process = subprocess.Popen(  # this very program
+            return subprocess.Popen(  # this very program
                 [sys.executable, "-m", "stagebook.record.deliver", str(self._root), self.uri, *until],
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
@@ -111,40 +130,77 @@ class Delivery:
         self._process.wait()
 
 
-def run_plan(  # noqa: PLR0913 - the parts that it is put together from
-    plan: Plan,
-    *,
-    root: Path,
-    options: RunOptions,
-    journal: Journal,
-    engine: Engine,
-    executable: Callable[[str], Path],
-    tracking_uri: str | None,
-    listeners: Sequence[Listener] = (),
-    clock: Callable[[], float] = time.time,
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What a run works with: the project's parts, and what it is a part of."""
+
+    root: Path
+    journal: Journal
+    tracking_uri: str | None
+    facts: Facts
+    planner: Planner | None = None
+    blobs: Blobs | None = None
+    clock: Callable[[], float] = time.time
+    wait: bool = False
+    waiting: Callable[[PipelineBusy], None] = lambda _busy: None
+    parent: str = ""
+    delivery: Delivery | None = None  # of the parent, which goes on after this
+    resumes: str = ""
+    request: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+class _Recorder:
+    """Takes the events of a run: into the journal as its owner, then to whoever listens."""
+
+    def __init__(self, journal: Journal, run: str, listeners: Sequence[Listener]) -> None:
+        self.history = RunHistory()
+        self._journal = journal
+        self._run = run
+        self._heard = list(listeners)
+        self._held: list[Event] | None = None
+
+    def emit(self, events: Sequence[Event]) -> None:
+        """Write events down, and tell of them once they are acknowledged."""
+        self._journal.append(events, owner=self._run)
+        if self._held is not None:
+            self._held += events
+        else:
+            self.tell(events)
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """Tell whoever listens."""
+        for event in events:
+            self.history.take(event)
+        for listener in list(self._heard):
+            try:
+                listener(events)
+            except BrokenPipeError:
+                self._heard.remove(listener)  # nobody reads any more; the run goes on
+
+    @contextlib.contextmanager
+    def guard(self) -> Iterator[None]:
+        """While this is held nobody takes the pipeline over. Raises `RunTakenOver`."""
+        self._held = []
+        try:
+            with self._journal.owned(self._run):
+                yield
+        finally:
+            held, self._held = self._held, None
+        self.tell(held)
+
+
+def run_plan(
+    plan: Plan, *, options: RunOptions, engine: Engine, around: Around, listeners: Sequence[Listener] = ()
 ) -> RunReport:
     """Run a plan to its end, recorded. SIGINT and SIGTERM cancel it; a second one forces the end.
 
     Raises:
         PipelineBusy: another process runs this pipeline.
+        RunTakenOver: another process took the pipeline over, since this one had been stopped.
         JournalUnreadable: the journal cannot be written; the run is stopped.
     """
-    history = RunHistory()
-    heard = list(listeners)
-
-    def emit(events: list[Event]) -> None:
-        journal.append(events)
-        tell(events)
-
-    def tell(events: Sequence[Event]) -> None:
-        for event in events:
-            history.take(event)
-        for listener in list(heard):
-            try:
-                listener(events)
-            except BrokenPipeError:
-                heard.remove(listener)  # nobody reads any more; the run goes on
-
+    journal, root, clock = around.journal, around.root, around.clock
+    quiet = not around.parent and _changes_nothing(plan)
     started = RunStarted(
         run=options.run_id,
         at=clock(),
@@ -153,13 +209,25 @@ def run_plan(  # noqa: PLR0913 - the parts that it is put together from
         jobs=options.jobs,
         keep_going=options.keep_going,
         origin=describe_origin(root),
+        parent=around.parent,
+        resumes=around.resumes,
+        request=around.request,
+        quiet=quiet,
     )
     expected = journal.durations(plan.pipeline)
-    journal.begin(started, this_process(), is_alive)
-    tell([started])
-    delivery = Delivery(journal, root, tracking_uri) if tracking_uri else None
-    if delivery is not None:
-        delivery.start(options.run_id)
+    try:
+        started = take_ownership(journal, started, clock=clock, wait=around.wait, waiting=around.waiting)
+    except BaseException:
+        engine.close()
+        raise
+    recorder = _Recorder(journal, options.run_id, listeners)
+    recorder.tell([started])
+    delivery = around.delivery
+    if delivery is None and around.tracking_uri:
+        delivery = Delivery(journal, root, around.tracking_uri, options.run_id)
+    own = delivery is not None and around.delivery is None
+    if delivery is not None and any(stage.runs for stage in plan.stages):
+        delivery.start()
     runner = Runner(
         plan,
         engine,
@@ -167,19 +235,52 @@ def run_plan(  # noqa: PLR0913 - the parts that it is put together from
         folder=root / ".stagebook" / "runs" / options.run_id,
         options=options,
         clock=clock,
-        emit=emit,
-        executable=executable,
+        emit=recorder.emit,
+        executable=around.facts.workspace.executable,
         prepare=_Preparation(plan, options.run_id, journal, delivery),
         expected=expected,
+        planner=around.planner,
+        blobs=around.blobs,
+        guard=recorder.guard,
+        sources=lambda stage: around.facts.sources(stage.notebook),
     )
     undelivered = 0
-    with _signals_cancel(runner, delivery):
+    with heartbeat(journal.path, options.run_id), _signals_cancel(runner, delivery):
         try:
             status = runner.run()
         finally:
-            if delivery is not None:
+            if own and delivery is not None and delivery.started:
                 undelivered = delivery.finish()
-    return RunReport(run=options.run_id, status=status, history=history, undelivered=undelivered)
+    if delivery is not None and not delivery.started and not quiet:
+        delivery.leave_behind()  # nothing ran: MLflow is told while nobody waits
+    _remember(around.facts, recorder.history)
+    return RunReport(
+        run=options.run_id,
+        status=status,
+        history=recorder.history,
+        undelivered=undelivered,
+        quiet=quiet and not (delivery and delivery.started),
+    )
+
+
+def _changes_nothing(plan: Plan) -> bool:
+    """Whether a run of this plan would find all as it is to be."""
+    return all(
+        stage.decision is Decision.SKIP
+        or (stage.decision is Decision.REUSE and not (stage.judgement and stage.judgement.restores))
+        for stage in plan.stages
+    )
+
+
+def _remember(facts: Facts, history: RunHistory) -> None:
+    """Outputs that are as they were published need not be read again to know what they are."""
+    for stage in history.stages.values():
+        for item in stage.outputs.values():
+            path = facts.workspace.root / item["path"] if "sha256" in item else None
+            if path is not None and stage.ended and path.is_file() and not path.is_symlink():
+                found = path.stat()
+                if found.st_size == item.get("size") and found.st_ctime <= stage.ended:
+                    facts.note(item["path"], item["sha256"])
 
 
 class _Preparation:
@@ -195,6 +296,7 @@ class _Preparation:
     def __call__(self, stage: PlannedStage, attempt: int) -> Mapping[str, str] | None:
         if self._delivery is None:
             return {}
+        self._delivery.start()
         env = {
             "MLFLOW_TRACKING_URI": self._delivery.uri,
             "MLFLOW_EXPERIMENT_NAME": self._pipeline,
@@ -237,23 +339,6 @@ def _signals_cancel(runner: Runner, delivery: Delivery | None) -> Iterator[None]
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def this_process() -> Owner:
-    """This process, as the owner of a run."""
-    return Owner(pid=os.getpid(), started=psutil.Process().create_time(), host=socket.gethostname())
-
-
-def is_alive(owner: Owner) -> bool:
-    """Whether an owner is still there. One on another machine is taken to be."""
-    if owner.host != socket.gethostname():
-        return True
-    try:
-        process = psutil.Process(owner.pid)
-        same = abs(process.create_time() - owner.started) < 1.0
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
 
 
 def describe_origin(root: Path) -> dict[str, Any]:

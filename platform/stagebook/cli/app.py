@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from stagebook import __version__
-from stagebook.errors import ExitCode, PipelineInvalid, StagebookError
+from stagebook.errors import ExitCode, PipelineInvalid, StagebookError, UsageError
 
 app = typer.Typer(
     name="stagebook",
@@ -67,6 +67,26 @@ Only = Annotated[
 Skip = Annotated[
     list[str] | None,
     typer.Option("--skip", metavar="STAGE", help="Not this stage.", show_default=False),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "-j", "--jobs", metavar="N", help="Stages at a time (default: the CPU count).", show_default=False
+    ),
+]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait while another run of the pipeline goes on.")]
+Most = Annotated[
+    int | None,
+    typer.Option("--max", metavar="N", help="Run at most N points of a sweep.", min=1, show_default=False),
+]
+StopWhen = Annotated[
+    str | None,
+    typer.Option(
+        "--stop-when",
+        metavar="RULE",
+        help="End a sweep once this holds: 'train.auc >= 0.9'.",
+        show_default=False,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -134,13 +154,17 @@ def plan(
     from_: From = None,
     only: Only = None,
     skip: Skip = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="As if the named stages (all, if none is) had to run.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show what a run would do, stage by stage and why, and run nothing."""
     from stagebook.cli.looking import plan as command
     from stagebook.cli.request import Request
 
-    command(Request.of(pipeline, stages, params, params_file, from_, only, skip), as_json=as_json)
+    request = Request.of(pipeline, stages, params, params_file, from_, only, skip, force=force)
+    command(request, as_json=as_json)
 
 
 @app.command()
@@ -152,12 +176,7 @@ def run(
     from_: From = None,
     only: Only = None,
     skip: Skip = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "-j", "--jobs", metavar="N", help="Stages at a time (default: the CPU count).", show_default=False
-        ),
-    ] = None,
+    jobs: Jobs = None,
     keep_going: Annotated[
         bool, typer.Option("-k", "--keep-going", help="After a failure, go on with what does not need it.")
     ] = False,
@@ -168,24 +187,179 @@ def run(
     keep_kernel: Annotated[
         bool, typer.Option("--keep-kernel", help="Leave the kernel of a stage that fails alive.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Run the named stages (all, if none is) though nothing changed.")
+    ] = False,
+    wait: Wait = False,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="A run for each of the values: -p 'depth=[2,4,8]'.")
+    ] = False,
+    most: Most = None,
+    stop_when: StopWhen = None,
     as_json: Json = False,
 ) -> None:
-    """Run a pipeline, or some of its stages."""
+    """Run a pipeline, or some of its stages: what nothing changed for is reused."""
     from stagebook.cli.request import Request
     from stagebook.cli.running import RunFlags
     from stagebook.cli.running import run as command
+    from stagebook.cli.sweeping import sweep as sweep_command
 
-    request = Request.of(pipeline, stages, params, params_file, from_, only, skip)
-    options = RunFlags(jobs=jobs, keep_going=keep_going, keep_dump=debug, keep_kernel=keep_kernel)
-    raise typer.Exit(command(request, options, as_json=as_json))
+    request = Request.of(pipeline, stages, params, params_file, from_, only, skip, force=force)
+    flags = RunFlags(jobs=jobs, keep_going=keep_going, keep_dump=debug, keep_kernel=keep_kernel, wait=wait)
+    if sweep:
+        raise typer.Exit(sweep_command(request, flags, most=most, stop_when=stop_when, as_json=as_json))
+    if most is not None or stop_when is not None:
+        msg = "--max and --stop-when are for a sweep"
+        raise UsageError(msg, hint="add --sweep")
+    raise typer.Exit(command(request, flags, as_json=as_json))
 
 
 @app.command()
-def status(pipeline: Pipeline = None, as_json: Json = False) -> None:
-    """Show each stage with what last became of it."""
+def sweep(
+    pipeline: Pipeline = None,
+    stages: Stages = None,
+    params: Params = None,
+    params_file: ParamsFile = None,
+    jobs: Jobs = None,
+    wait: Wait = False,
+    most: Most = None,
+    stop_when: StopWhen = None,
+    as_json: Json = False,
+) -> None:
+    """Run a pipeline once for each point of a grid of parameters: -p 'depth=[2,4,8]'."""
+    from stagebook.cli.request import Request
+    from stagebook.cli.running import RunFlags
+    from stagebook.cli.sweeping import sweep as command
+
+    request = Request.of(pipeline, stages, params, params_file, None, None, None)
+    flags = RunFlags(jobs=jobs, wait=wait)
+    raise typer.Exit(command(request, flags, most=most, stop_when=stop_when, as_json=as_json))
+
+
+@app.command()
+def resume(
+    run: Annotated[str, typer.Argument(help="A run, the beginning of its id, or 'latest'.")] = "latest",
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep what was finished although it depends on what changed since.")
+    ] = False,
+    jobs: Jobs = None,
+    wait: Wait = False,
+    as_json: Json = False,
+) -> None:
+    """Do what is left of a run that failed, was cancelled or broke off, with the same parameters."""
+    from stagebook.cli.running import RunFlags
+    from stagebook.cli.running import resume as command
+
+    raise typer.Exit(command(run, RunFlags(jobs=jobs, wait=wait), keep=keep, as_json=as_json))
+
+
+@app.command()
+def retry(
+    run: Annotated[str, typer.Argument(help="A run, the beginning of its id, or 'latest'.")] = "latest",
+    failed: Annotated[
+        bool, typer.Option("--failed", help="What failed and what depends on it (the default).")
+    ] = True,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep what was finished although it depends on what changed since.")
+    ] = False,
+    jobs: Jobs = None,
+    wait: Wait = False,
+    as_json: Json = False,
+) -> None:
+    """Run again what failed in a run, and what depends on that."""
+    from stagebook.cli.running import RunFlags
+    from stagebook.cli.running import resume as command
+
+    flags = RunFlags(jobs=jobs, wait=wait)
+    raise typer.Exit(command(run, flags, keep=keep, failed_only=failed, as_json=as_json))
+
+
+@app.command()
+def why(
+    pipeline: Pipeline = None,
+    stages: Annotated[
+        list[str] | None, typer.Argument(help="Stages: names, instances or globs.", show_default=False)
+    ] = None,
+    params: Params = None,
+    params_file: ParamsFile = None,
+    as_json: Json = False,
+) -> None:
+    """Name everything that changed for a stage since the result that it came to last."""
+    from stagebook.cli.judging import why as command
+
+    command(pipeline, stages or [], params or [], params_file or [], as_json=as_json)
+
+
+@app.command()
+def accept(
+    pipeline: Annotated[str, typer.Argument(help="A name under pipelines/, or a path.")],
+    stages: Annotated[list[str], typer.Argument(help="Stages: names, instances or globs.")],
+    because: Annotated[
+        str, typer.Option("--because", metavar="TEXT", help="Why they are good all the same.")
+    ],
+    params: Params = None,
+    params_file: ParamsFile = None,
+    as_json: Json = False,
+) -> None:
+    """Declare the outputs of stages good for the code as it is now, so that they do not run again."""
+    from stagebook.cli.judging import accept as command
+
+    command(pipeline, stages, because, params or [], params_file or [], as_json=as_json)
+
+
+store_app = typer.Typer(help="Look after the store of outputs.", no_args_is_help=True)
+app.add_typer(store_app, name="store")
+
+
+@store_app.command("gc")
+def store_gc(
+    days: Annotated[
+        int | None,
+        typer.Option(
+            "--days", metavar="N", help="Keep results of the last N days (default: settings).", min=0
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove outputs that no result refers to any more."""
+    from stagebook.cli.judging import store_gc as command
+
+    command(days, dry_run=dry_run, as_json=as_json)
+
+
+@store_app.command("verify")
+def store_verify(as_json: Json = False) -> None:
+    """Read everything in the store, and remove what is damaged."""
+    from stagebook.cli.judging import store_verify as command
+
+    raise typer.Exit(command(as_json=as_json))
+
+
+@app.command()
+def doctor(
+    repair: Annotated[bool, typer.Option("--repair", help="Put right what can be put right.")] = False,
+    check_store: Annotated[bool, typer.Option("--store", help="Read the whole store, too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look for damage in the project's state, and say or do what helps."""
+    from stagebook.cli.judging import doctor as command
+
+    raise typer.Exit(command(repair=repair, check_store=check_store, as_json=as_json))
+
+
+@app.command()
+def status(
+    pipeline: Pipeline = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit with 3 if any stage would have to run.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show each stage with what last became of it, and whether it is up to date."""
     from stagebook.cli.looking import status as command
 
-    command(pipeline, as_json=as_json)
+    raise typer.Exit(command(pipeline, check=check, as_json=as_json))
 
 
 @app.command()
@@ -265,6 +439,31 @@ def ui(
     from stagebook.cli.serving import ui as command
 
     raise typer.Exit(command(port, open_browser=open_browser, as_json=as_json))
+
+
+@app.command()
+def infer(
+    notebooks: Annotated[
+        list[str],
+        typer.Argument(help="Notebooks, in the order in which they are to run.", show_default=False),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Write pipelines/NAME.yaml, not to the terminal.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run loose notebooks once, and propose a pipeline of them from what they read and write."""
+    from stagebook.cli.inferring import infer as command
+
+    raise typer.Exit(command(notebooks, output, force=force, as_json=as_json))
 
 
 def run_app() -> int:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from stagebook.cli.output import console, write_json
 from stagebook.cli.request import Request
-from stagebook.errors import PipelineInvalid, Problem, RunNotFound, UsageError
+from stagebook.errors import ExitCode, PipelineInvalid, Problem, RunNotFound, UsageError
 from stagebook.execution.attempt import LOG_FILE
+from stagebook.planning.plan import Plan
 from stagebook.project import Given, Project
 from stagebook.record.history import RunHistory
 from stagebook.record.journal import RunRecord
@@ -48,40 +49,57 @@ def check(pipeline: str | None, params: Sequence[str], files: Sequence[Path], *,
 
 def plan(request: Request, *, as_json: bool) -> None:
     """Show the plan."""
-    made = Project.open().plan(request.pipeline, request.given, request.selection)
+    made = (
+        Project.open().order(request.pipeline, request.given, request.selection, forced=request.forced).plan
+    )
     if as_json:
         write_json(made.to_json())
     else:
         console().print(render.plan_table(made))
 
 
-def status(pipeline: str | None, *, as_json: bool) -> None:
-    """Show the stages of a pipeline, or of each one of the project."""
+def status(pipeline: str | None, *, check: bool, as_json: bool) -> int:
+    """Show the stages of a pipeline, or of each one of the project, and whether they are up to date;
+    the exit code."""
     project = Project.open()
     files = [pipeline] if pipeline else project.pipelines()
     now = time.time()
     out = console()
     data = {}
+    stale = False
     for file in files:
         loaded = project.load(file)
         name = loaded.pipeline.name
         latest = project.latest_stages(name)
+        made: Plan | None = None
+        try:
+            made = project.plan(file)
+        except PipelineInvalid:
+            stale = True  # what cannot be planned is not up to date
         # The stages as the file has them now; those of the last run where it has mistakes.
-        ids = latest if loaded.problems else project.stage_ids(file)
+        ids = latest if made is None else [stage.id for stage in made.stages]
         known = {stage: latest.get(stage) for stage in ids}
+        planned = {stage.id: stage for stage in made.stages} if made is not None else {}
+        stale = stale or any(stage.runs for stage in planned.values())
         data[name] = {
-            stage: None if item is None else {"run": item[0].id, **item[1].to_json()}
+            stage: {
+                **({} if item is None else {"run": item[0].id, **item[1].to_json()}),
+                "now": str(planned[stage].decision) if stage in planned else None,
+                "because": list(planned[stage].reasons) if stage in planned else [],
+            }
             for stage, item in known.items()
         }
         if not as_json:
             out.print(name, style="bold")
-            out.print(render.status_table(known, now) if known else "it never ran")
-            if loaded.problems:
+            out.print(render.status_table(known, planned, now) if known else "it never ran")
+            if made is None:
                 out.print(f"! {loaded.pipeline.path} has mistakes; see: stagebook check", style="yellow")
     if as_json:
-        write_json({"pipelines": data})
+        write_json({"pipelines": data, "stale": stale})
     elif not files:
         out.print("no pipelines yet; make a project with one: stagebook init NAME")
+    project.close()
+    return ExitCode.STALE if check and stale else ExitCode.OK
 
 
 def _name_of(project: Project, pipeline: str) -> str:

@@ -1,9 +1,8 @@
-"""What the options of `plan` and `run` ask for, and how to ask for the rest again."""
+"""What the options of `plan` and `run` ask for."""
 
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,11 +12,13 @@ from stagebook.project import Given
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A pipeline, its parameters, and which stages of it."""
+    """A pipeline, its parameters, and which stages of it. `forced` ones run whatever is known: all, if it
+    is empty; none, if it is None."""
 
     pipeline: str | None
     given: Given
     selection: Selection
+    forced: tuple[str, ...] | None = None
 
     @classmethod
     def of(
@@ -29,6 +30,8 @@ class Request:
         start: Sequence[str] | None,
         only: Sequence[str] | None,
         skip: Sequence[str] | None,
+        *,
+        force: bool = False,
     ) -> Request:
         """From the options as typer gives them."""
         return cls(
@@ -40,19 +43,5 @@ class Request:
                 only=tuple(only or ()),
                 skip=tuple(skip or ()),
             ),
+            forced=tuple(stages or only or ()) if force else None,
         )
-
-    def command_for(self, pipeline: str, wanted: Sequence[str], every: Sequence[str]) -> str:
-        """The command that runs exactly the `wanted` of all stages, with the same parameters."""
-        words = ["stagebook", "run", self.pipeline or pipeline]
-        if set(wanted) != set(every):
-            partly = {stage.split("@")[0] for stage in set(every) - set(wanted)}
-            # A matrix of which all points are wanted goes by the name of its stage.
-            names = [stage if stage.split("@")[0] in partly else stage.split("@")[0] for stage in wanted]
-            for name in dict.fromkeys(names):
-                words += ["--only", name]
-        for file in self.given.files:
-            words += ["--params-file", str(file)]
-        for pair in self.given.pairs:
-            words += ["-p", pair]
-        return shlex.join(words)

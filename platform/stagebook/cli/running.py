@@ -14,9 +14,9 @@ from rich.text import Text
 
 from stagebook.cli.output import console
 from stagebook.cli.request import Request
-from stagebook.errors import ExitCode
+from stagebook.errors import ExitCode, PipelineBusy
 from stagebook.events import Event, Status
-from stagebook.project import Project
+from stagebook.project import Ordered, Project
 from stagebook.record.history import RunHistory
 from stagebook.running import Listener, RunReport
 from stagebook.views import lines, render
@@ -36,6 +36,7 @@ class RunFlags:
     keep_going: bool = False
     keep_dump: bool = False
     keep_kernel: bool = False
+    wait: bool = False
 
 
 def run(request: Request, flags: RunFlags, *, as_json: bool) -> int:
@@ -43,27 +44,48 @@ def run(request: Request, flags: RunFlags, *, as_json: bool) -> int:
     project = Project.open()
     project.warm_up()
     try:
-        plan = project.plan(request.pipeline, request.given, request.selection)
+        ordered = project.order(request.pipeline, request.given, request.selection, forced=request.forced)
     except BaseException:
         project.close()  # what was warmed up is not needed
         raise
+    return _run(project, ordered, flags, as_json=as_json)
+
+
+def resume(
+    run_id: str, flags: RunFlags, *, keep: bool = False, failed_only: bool = False, as_json: bool
+) -> int:
+    """Do what is left of a run, and show it; the exit code."""
+    project = Project.open()
+    project.warm_up()
+    try:
+        record = project.find_run_to_resume() if run_id == "latest" else project.find_run(run_id)
+        ordered = project.order_rest(record, failed_only=failed_only, keep=keep)
+    except BaseException:
+        project.close()
+        raise
+    return _run(project, ordered, flags, as_json=as_json)
+
+
+def _run(project: Project, ordered: Ordered, flags: RunFlags, *, as_json: bool) -> int:
     out = console()
     listener: Listener
-    live: _LiveTable | None = None
+    live: LiveTable | None = None
     if as_json:
-        listener = _write_events
+        listener = write_events
     elif out.is_terminal:
-        live = _LiveTable(out)
+        live = LiveTable(out)
         listener = live.take
     else:
-        listener = _Lines().take
+        listener = Lines().take
     try:
-        report = project.run_planned(plan, listeners=[listener], **dataclasses.asdict(flags))
+        report = project.run_planned(
+            ordered, listeners=[listener], waiting=tell_waiting, **dataclasses.asdict(flags)
+        )
     finally:
         if live is not None:
             live.stop()
     if not as_json:
-        _say(out, project, request, report)
+        _say(out, project, report)
     else:
         summary = {
             "type": "RunReport",
@@ -72,22 +94,32 @@ def run(request: Request, flags: RunFlags, *, as_json: bool) -> int:
             "undelivered": report.undelivered,
         }
         sys.stdout.write(json.dumps(summary) + "\n")
+    project.close()
     return EXIT_CODES.get(report.status, ExitCode.STAGE_FAILED)
 
 
-def _write_events(events: Sequence[Event]) -> None:
+def tell_waiting(busy: PipelineBusy) -> None:
+    """Say whom a run waits for."""
+    what = "to see whether it is still there" if busy.unsure else "until it has ended"
+    sys.stderr.write(f"{busy.message}; waiting {what}\n")
+    sys.stderr.flush()
+
+
+def write_events(events: Sequence[Event]) -> None:
+    """Write events as lines of JSON."""
     for event in events:
         sys.stdout.write(json.dumps(event.to_json()) + "\n")
     sys.stdout.flush()
 
 
-class _Lines:
+class Lines:
     """A line for each thing that happens."""
 
     def __init__(self) -> None:
         self._history = RunHistory()
 
     def take(self, events: Sequence[Event]) -> None:
+        """Take what happened."""
         for event in events:
             self._history.take(event)
             for line in lines.lines_of(event, self._history):
@@ -95,7 +127,7 @@ class _Lines:
         sys.stdout.flush()
 
 
-class _LiveTable:
+class LiveTable:
     """A table that changes in place; rich redraws it, so that times go on between events."""
 
     def __init__(self, out: Console) -> None:
@@ -111,10 +143,12 @@ class _LiveTable:
         self._live.start()
 
     def take(self, events: Sequence[Event]) -> None:
+        """Take what happened."""
         for event in events:
             self._history.take(event)
 
     def stop(self) -> None:
+        """Leave it as it is."""
         self._live.stop()
 
     def _draw(self) -> RenderableType:
@@ -128,7 +162,7 @@ class _LiveTable:
         return Group(head, render.progress_table(self._history, now, limit=max(5, self._out.height - 4)))
 
 
-def _say(out: Console, project: Project, request: Request, report: RunReport) -> None:
+def _say(out: Console, project: Project, report: RunReport) -> None:
     history = report.history
     out.print()
     out.print(render.run_summary(history, time.time()))
@@ -138,17 +172,16 @@ def _say(out: Console, project: Project, request: Request, report: RunReport) ->
         out.print(render.failure(report.run, stage), soft_wrap=True)
     assert history.started is not None
     pipeline = history.started.pipeline
-    if report.status is Status.COMPLETED:
+    made = render.produced(history)
+    if report.status is Status.COMPLETED and made is not None:
         out.print()
-        out.print(render.produced(history))
-    else:
-        again = {Status.FAILED, Status.BLOCKED, Status.CANCELLED, Status.INTERRUPTED}
-        stages = [stage.id for stage in history.stages.values() if stage.status in again]
-        if stages:
-            out.print()
-            out.print(
-                "go on with   " + request.command_for(pipeline, stages, list(history.stages)), soft_wrap=True
-            )
+        out.print(made)
+    elif report.status is not Status.COMPLETED:
+        out.print()
+        out.print(f"go on with   stagebook resume {report.run}", soft_wrap=True)
+    remarks = [stage for stage in history.stages.values() if stage.remark]
+    for stage in remarks:
+        out.print(f"! {stage.id}: {stage.remark}", style="yellow", soft_wrap=True)
     out.print()
     if report.undelivered:
         out.print(

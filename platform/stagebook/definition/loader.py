@@ -266,7 +266,9 @@ class _Loader:
         for at, name in enumerate(spec.env):
             if not _ENV_NAME.fullmatch(name):
                 hint = "write the name alone, such as TZ; its value is taken from the environment"
-                self.report((*base, "env", at), f"'{name[:60]}' is not the name of an environment variable", hint)
+                self.report(
+                    (*base, "env", at), f"'{name[:60]}' is not the name of an environment variable", hint
+                )
         return tuple(found)
 
     def _check_clashes(self, spec: StageFile, base: Location) -> None:

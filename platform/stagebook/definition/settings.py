@@ -39,11 +39,22 @@ class TrackingSettings(_Section):
     uri: str = DEFAULT_TRACKING_URI
 
 
+class StoreSettings(_Section):
+    """`[store]`. `enabled`: keep the outputs of stages, so that results of earlier parameters and code
+    can be restored. `max_output_mb`: a larger output is reused only while it is in its place.
+    `keep_days`: what `stagebook store gc` keeps."""
+
+    enabled: bool = True
+    max_output_mb: Annotated[int, pydantic.Field(ge=0)] = 5_000
+    keep_days: Annotated[int, pydantic.Field(ge=0)] = 30
+
+
 class Settings(_Section):
     """All settings of a project."""
 
     run: RunSettings = RunSettings()
     tracking: TrackingSettings = TrackingSettings()
+    store: StoreSettings = StoreSettings()
 
 
 def read_settings(root: Path) -> Settings:

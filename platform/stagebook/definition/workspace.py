@@ -13,13 +13,15 @@ from stagebook.definition.notebook import (
     NotebookUnreadable,
     read_notebook,
 )
+from stagebook.system.memo import Memo
 
 
 class Workspace:
     """Files of one project, read once each. Nothing is executed and nothing outside is touched."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, memo: Memo | None = None) -> None:
         self.root = root
+        self.memo = memo or Memo()
         self._facts: dict[str, NotebookFacts | NotebookUnreadable] = {}
 
     def inside(self, text: str) -> str:

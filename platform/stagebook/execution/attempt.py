@@ -36,7 +36,8 @@ class Attempt:
     `root` is the project root and `folder` the attempt's own folder; `executable` is the `.ipynb`
     to execute, `notebook` the source that it comes from. `types` maps parameter names to the
     types that the notebook declares, as text. `timeout` and `grace` are seconds. After a failure
-    `keep_dump` leaves a file for a debugger, and `keep_kernel` the kernel alive.
+    `keep_dump` leaves a file for a debugger, and `keep_kernel` the kernel alive. `store` is the folder
+    of the store for outputs of up to `store_most` bytes.
     """
 
     run: str
@@ -58,6 +59,8 @@ class Attempt:
     env: Mapping[str, str] = dataclasses.field(default_factory=dict)
     keep_dump: bool = False
     keep_kernel: bool = False
+    store: str = ""
+    store_most: int | None = None
 
     @property
     def marker(self) -> str:
@@ -88,6 +91,7 @@ class Result:
     `scraps`, `inputs` and `outputs` are as in `events.AttemptEnded`; `seconds` is its duration.
     `cpu` is in seconds and `memory` the peak in bytes, of the notebook's processes. `dump` names a
     file in the attempt's folder; `kernel` has the `pid` and `connection_file` of a kept kernel.
+    `observed` is as in `events.AttemptEnded`.
     """
 
     cause: Cause | None = None
@@ -100,6 +104,7 @@ class Result:
     memory: int = 0
     dump: str = ""
     kernel: Mapping[str, Any] | None = None
+    observed: Mapping[str, Any] | None = None
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     outputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)

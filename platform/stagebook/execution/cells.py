@@ -32,6 +32,8 @@ from IPython.core.error import StdinNotImplementedError
 from IPython.core.history import HistoryManager
 from nbformat import NotebookNode
 
+from stagebook.execution import observing
+
 
 def _ploomber() -> Any:
     """ploomber-engine's module of the client, without the rest of the package, which imports
@@ -252,6 +254,7 @@ class Client(_ipython.PloomberClient):
         self._shell.starting_dir = os.getcwd()
         if "" not in sys.path:
             sys.path.insert(0, "")
+        observing.begin(self._shell)
 
     def rehearse(self) -> None:
         """Run nothing, once (see `becoming.rehearse`)."""

@@ -1,20 +1,30 @@
 """The state of a run: what happened goes in, what to do comes out. Pure, without clock or I/O.
 
-The machine promises, whatever the order of what it is told: a stage starts only when all it
-depends on ended well, never twice at a time, and at most `retries + 1` times; a final status
-stays; and the run ends exactly once, after its last stage.
+The machine promises, whatever the order of what it is told: a stage starts only when its trigger
+allows it and `decided` said so, never twice at a time, and at most `retries + 1` times; a final
+status stays; and the run ends exactly once, after its last stage.
 """
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import heapq
 
 from stagebook.events import Status
+from stagebook.execution.triggers import AFTERMATH, SKIPPED_BECAUSE, Ends, Says, says
 from stagebook.planning import graph
 from stagebook.planning.plan import Decision, Plan, PlannedStage
 
 MAX_DELAY = 300.0  # seconds
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ask:
+    """All that a stage waits for has come: decide what becomes of it, and call `decided`, or `grow`
+    with the stages that it expands to."""
+
+    stage: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,47 +67,80 @@ class End:
     status: Status
 
 
-Instruction = Start | Retry | Cancel | Finish | End
+Instruction = Ask | Start | Retry | Cancel | Finish | End
 
 
 class RunState:
     """The stages of one plan, as they go. `jobs`: how many attempts at a time."""
 
     def __init__(self, plan: Plan, *, jobs: int, keep_going: bool = False) -> None:
-        self._stages = {stage.id: stage for stage in plan.stages}
-        needs = {stage.id: stage.upstream for stage in plan.stages}
-        ordered = [stage.id for stage in plan.stages]
-        heights = graph.heights(needs, ordered)
-        self._followers = graph.followers_of(needs)
-        self._missing = {stage.id: len(set(stage.upstream)) for stage in plan.stages}
-        # The longest chain first, then the order of the plan: this keeps all slots busy longest.
-        self._priority = {name: (-heights[name], at) for at, name in enumerate(ordered)}
-        self._ready: list[tuple[tuple[int, int], str]] = []
-        self._attempts: dict[str, int] = dict.fromkeys(ordered, 0)
+        self._attempts: dict[str, int] = {}
+        self._asked: set[str] = set()
+        self._unanswered: set[str] = set()
+        self._absent: set[str] = set()  # left out by a condition, so that nothing is there to build on
+        self._culprits: dict[str, str] = {}  # of what is blocked, the stage whose failure did it
         self._jobs = jobs
         self._keep_going = keep_going
         self._running = 0
-        self._open = len(ordered)
         self._stopped_by: str | None = None
         self._cancelled: str | None = None
         self._ended = False
-        self.status: dict[str, Status] = dict.fromkeys(ordered, Status.PENDING)
+        self._ready: list[tuple[tuple[int, int], str]] = []
+        self._todo: collections.deque[str] = collections.deque()
+        self.status: dict[str, Status] = {}
+        self._take(plan)
 
     @property
     def ended(self) -> bool:
         """Whether `End` was given."""
         return self._ended
 
+    @property
+    def failed(self) -> list[str]:
+        """The stages that failed so far, in the order of the plan."""
+        return [name for name, status in self.status.items() if status is Status.FAILED]
+
     def begin(self) -> list[Instruction]:
         """The first instructions."""
         out: list[Instruction] = []
-        roots = [name for name, count in self._missing.items() if count == 0]
         for stage in self._stages.values():
             # What is not selected takes no part: it is out at once and holds up nothing.
             if stage.decision is Decision.SKIP:
-                self._finish(stage.id, Status.SKIPPED, "; ".join(stage.reasons), out)
-        for name in roots:
-            self._offer(name, out)
+                self._leave_out(stage, out)
+        self._look_at(list(self._stages), out)
+        return self._go_on(out)
+
+    def decided(self, stage: str, status: Status, reason: str = "") -> list[Instruction]:
+        """The answer to `Ask`: RUNNING to execute it, or REUSED, SKIPPED, FAILED as a final status."""
+        out: list[Instruction] = []
+        if stage not in self._unanswered:
+            return out
+        self._unanswered.discard(stage)
+        if status is Status.RUNNING:
+            heapq.heappush(self._ready, (self._priority[stage], stage))
+        else:
+            if status is Status.SKIPPED:
+                self._absent.add(stage)
+            self._finish(stage, status, reason, out)
+            if status is Status.FAILED:
+                self._fail_fast(stage, out)
+        return self._go_on(out)
+
+    def grow(self, stage: str, plan: Plan) -> list[Instruction]:
+        """The answer to `Ask` for a stage that expands: the whole plan with its instances in place of
+        it. All others of the plan are as they were, but for what they depend on."""
+        out: list[Instruction] = []
+        if stage not in self._unanswered:
+            return out
+        self._unanswered.discard(stage)
+        del self.status[stage]
+        known = set(self.status)
+        self._take(plan)
+        new = [name for name in self._stages if name not in known]
+        for name in new:
+            if self._stages[name].decision is Decision.SKIP:
+                self._leave_out(self._stages[name], out)
+        self._look_at([*new, *self._followers_of(new)], out)
         return self._go_on(out)
 
     def attempt_ended(
@@ -118,8 +161,7 @@ class RunState:
             out.append(Retry(stage, made + 1, self._delay(self._stages[stage], made)))
         else:
             self._finish(stage, Status.FAILED, reason, out)
-            if not self._keep_going and self._stopped_by is None:
-                self._stop(stage, out)
+            self._fail_fast(stage, out)
         return self._go_on(out)
 
     def retry_due(self, stage: str) -> list[Instruction]:
@@ -145,8 +187,33 @@ class RunState:
 
     # -- inside ---------------------------------------------------------------------------------
 
+    def _take(self, plan: Plan) -> None:
+        """Take over a plan; what is known of its stages stays."""
+        self._stages = {stage.id: stage for stage in plan.stages}
+        needs = {stage.id: stage.upstream for stage in plan.stages}
+        ordered = list(self._stages)
+        heights = graph.heights(needs, ordered)
+        self._followers = graph.followers_of(needs)
+        # The longest chain first, then the order of the plan: this keeps all slots busy longest.
+        self._priority = {name: (-heights[name], at) for at, name in enumerate(ordered)}
+        self.status = {name: self.status.get(name, Status.PENDING) for name in ordered}
+        self._attempts = {name: self._attempts.get(name, 0) for name in ordered}
+        self._ready = [(self._priority[name], name) for _, name in self._ready if name in self._stages]
+        heapq.heapify(self._ready)
+        self._ends = {name: Ends(waiting=len(set(stage.upstream))) for name, stage in self._stages.items()}
+        self._open = 0
+        for name, status in self.status.items():
+            if status.is_final:
+                self._count(name, status)
+            else:
+                self._open += 1
+
+    def _followers_of(self, names: list[str]) -> list[str]:
+        return list(dict.fromkeys(after for name in names for after in self._followers[name]))
+
     def _go_on(self, out: list[Instruction]) -> list[Instruction]:
-        while self._ready and self._running < self._jobs:
+        # What is still to be decided may come before what is ready.
+        while self._ready and self._running < self._jobs and not self._unanswered:
             _, name = heapq.heappop(self._ready)
             if self.status[name] is not Status.PENDING:
                 continue
@@ -159,42 +226,96 @@ class RunState:
             out.append(End(self._outcome()))
         return out
 
-    def _offer(self, name: str, out: list[Instruction]) -> None:
-        """All that this stage depends on ended well."""
-        stage = self._stages[name]
-        if stage.decision is Decision.REUSE:
-            self._finish(name, Status.REUSED, "; ".join(stage.reasons), out)
-        elif stage.decision is not Decision.SKIP:
-            heapq.heappush(self._ready, (self._priority[name], name))
+    def _leave_out(self, stage: PlannedStage, out: list[Instruction]) -> None:
+        if stage.absent:
+            self._absent.add(stage.id)
+        self._finish(stage.id, Status.SKIPPED, "; ".join(stage.reasons), out)
+
+    def _look_at(self, names: list[str], out: list[Instruction]) -> None:
+        """Ask what becomes of each stage whose trigger lets it start; end those that it rules out."""
+        for name in names:
+            stage = self._stages[name]
+            if self.status[name] is not Status.PENDING or name in self._asked:
+                continue
+            if self._cancelled is not None:
+                continue
+            match says(stage.trigger, self._ends[name]):
+                case Says.GO:
+                    self._asked.add(name)
+                    self._unanswered.add(name)
+                    out.append(Ask(name))
+                case Says.SKIP:
+                    self._absent.add(name)
+                    self._finish(name, Status.SKIPPED, self._why_skipped(stage), out)
+                case Says.BLOCK:
+                    culprit = self._culprit(stage)
+                    self._culprits[name] = culprit
+                    self._finish(name, Status.BLOCKED, f"needs {culprit}, which failed", out)
+                case Says.WAIT:
+                    pass
+
+    def _why_skipped(self, stage: PlannedStage) -> str:
+        absent = [name for name in stage.upstream if name in self._absent and name not in stage.loosely]
+        if stage.trigger == "all_success" and absent:
+            return f"needs {absent[0]}, which was skipped"
+        return SKIPPED_BECAUSE.get(stage.trigger, "what it needs was skipped")
+
+    def _culprit(self, stage: PlannedStage) -> str:
+        """The failure that is behind a blocked stage."""
+        for name in stage.upstream:
+            if self.status[name] is Status.FAILED:
+                return name
+        for name in stage.upstream:
+            if name in self._culprits:
+                return self._culprits[name]
+        return self._stopped_by or "a stage"
+
+    def _count(self, name: str, status: Status) -> None:
+        """Count an end for those that wait for it."""
+        for follower in self._followers[name]:
+            ends = self._ends[follower]
+            ends.waiting -= 1
+            if name in self._absent:
+                # An order without data (`after`) is kept by a stage that was left out, too.
+                if name in self._stages[follower].loosely:
+                    ends.good += 1
+                else:
+                    ends.skipped += 1
+            elif status.is_good:
+                ends.good += 1
+            else:
+                ends.failed += 1
 
     def _finish(self, first: str, status: Status, reason: str, out: list[Instruction]) -> None:
-        """Give a stage its final status, and what follows from it to those that wait for it."""
-        todo = [(first, status, reason)]
-        while todo:
-            name, status, reason = todo.pop()
-            if self.status[name].is_final:
-                continue
-            self.status[name] = status
-            self._open -= 1
-            out.append(Finish(name, status, reason))
-            if status.is_good:
-                for follower in self._followers[name]:
-                    self._missing[follower] -= 1
-                    if self._missing[follower] == 0 and self.status[follower] is Status.PENDING:
-                        self._offer(follower, out)
-            elif status is not Status.CANCELLED:
-                blocked = f"needs {first}, which failed"
-                todo += [(after, Status.BLOCKED, blocked) for after in reversed(self._followers[name])]
+        """Give a stage its final status, and look at those that wait for it."""
+        if self.status[first].is_final:
+            return
+        self.status[first] = status
+        self._unanswered.discard(first)
+        self._open -= 1
+        out.append(Finish(first, status, reason))
+        self._count(first, status)
+        self._todo.append(first)
+        if len(self._todo) > 1:
+            return  # the loop below, further up, comes to it: chains may be longer than the stack
+        while self._todo:
+            self._look_at(self._followers[self._todo[0]], out)
+            self._todo.popleft()
 
-    def _stop(self, failed: str, out: list[Instruction]) -> None:
-        """Fail-fast: nothing new starts; what runs goes on to its end, since its result is good."""
+    def _fail_fast(self, failed: str, out: list[Instruction]) -> None:
+        """Nothing new starts; what runs goes on to its end, since its result is good. What is there
+        for failures gets its turn."""
+        if self._keep_going or self._stopped_by is not None:
+            return
         self._stopped_by = failed
         for name, status in list(self.status.items()):
             if status is Status.RETRYING:
                 self._finish(name, Status.FAILED, f"not tried again, since {failed} failed", out)
-            elif status is Status.PENDING and not self.status[name].is_final:
+            elif self.status[name] is Status.PENDING and self._stages[name].trigger not in AFTERMATH:
+                self._culprits.setdefault(name, failed)
                 self._finish(name, Status.BLOCKED, f"not started, since {failed} failed", out)
-        self._ready.clear()
+        self._ready = [item for item in self._ready if self.status[item[1]] is Status.PENDING]
+        heapq.heapify(self._ready)
 
     def _outcome(self) -> Status:
         statuses = set(self.status.values())

@@ -7,16 +7,18 @@ function that takes events.
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import heapq
+import json
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, assert_never
 
-from stagebook.definition.expressions import ExpressionError, evaluate
 from stagebook.definition.notebook import NotebookUnreadable
-from stagebook.definition.values import Type, Value, ValueMismatch, accept
+from stagebook.definition.values import Value
 from stagebook.errors import StageFailure
 from stagebook.events import (
     AttemptEnded,
@@ -32,19 +34,25 @@ from stagebook.events import (
     RunCancelling,
     RunEnded,
     StageEnded,
+    StageExpanded,
     StageRetrying,
+    StageReused,
     Status,
 )
-from stagebook.execution import staging
+from stagebook.execution import restoring, staging
 from stagebook.execution.attempt import (
     OUTPUTS_FOLDER,
     Attempt,
     OutputSlot,
     Result,
 )
+from stagebook.execution.deciding import Broken, Decider, Grow, Reuse, Run, Skip
 from stagebook.execution.engine import Ended, Engine, Progress, Report
-from stagebook.execution.run_state import Cancel, End, Finish, Instruction, Retry, RunState, Start
+from stagebook.execution.run_state import Ask, Cancel, End, Finish, Instruction, Retry, RunState, Start
+from stagebook.planning.build import Planner
+from stagebook.planning.fingerprint import Fingerprint
 from stagebook.planning.plan import Plan, PlannedStage
+from stagebook.system.blobs import BlobDamaged, Blobs
 
 # Trying again changes nothing about these.
 _HOPELESS = {Cause.PARAMS, Cause.NOTEBOOK, Cause.CANCELLED}
@@ -54,7 +62,8 @@ _POLL = 0.05  # seconds between looks at what an attempt still waits for
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """How to run. `grace`: seconds that a stage has to end after it was asked to. `keep_dump` and
-    `keep_kernel`: what a failed stage leaves for a look afterwards."""
+    `keep_kernel`: what a failed stage leaves for a look afterwards. `store_most`: the size in bytes up
+    to which an output is kept in the store."""
 
     run_id: str
     jobs: int = 1
@@ -62,6 +71,7 @@ class RunOptions:
     grace: float = 10.0
     keep_dump: bool = False
     keep_kernel: bool = False
+    store_most: int | None = None
 
 
 # What a worker tells, as events.
@@ -93,8 +103,14 @@ class Runner:
         executable: Callable[[str], Path],
         prepare: Prepare = lambda _stage, _attempt: {},
         expected: Mapping[str, float] | None = None,
+        planner: Planner | None = None,
+        blobs: Blobs | None = None,
+        guard: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext,
+        sources: Callable[[PlannedStage], Mapping[str, Any]] = lambda _stage: {},
     ) -> None:
-        self.plan = plan
+        """`planner`: decides about reuse, and expands stages. `guard`: while it is held, no other run
+        takes the pipeline over. `sources`: the texts of a stage's code, to compare them later."""
+        self._pipeline = plan.pipeline
         self._engine = engine
         self._root = root
         self._folder = folder
@@ -104,12 +120,17 @@ class Runner:
         self._executable = executable
         self._prepare = prepare
         self._expected = expected or {}
+        self._blobs = blobs
+        self._guard = guard
+        self._sources = sources
+        self._decider = Decider(plan, planner, run=options.run_id, clock=clock)
         self._state = RunState(plan, jobs=options.jobs, keep_going=options.keep_going)
         self._stages = {stage.id: stage for stage in plan.stages}
+        self._runs: dict[str, Run] = {}
+        self._broken: dict[str, Broken] = {}
         self._attempts: dict[str, Attempt] = {}
         self._waiting: list[tuple[PlannedStage, Attempt]] = []
         self._due: list[tuple[float, str]] = []
-        self._scraps: dict[str, dict[str, Any]] = {name: dict(known) for name, known in plan.scraps.items()}
         self._queue: collections.deque[Instruction] = collections.deque()
         self._events: list[Event] = []
         self._stop_asked = 0
@@ -149,6 +170,8 @@ class Runner:
 
     def _do(self, instruction: Instruction) -> None:
         match instruction:
+            case Ask(stage):
+                self._answer(self._stages[stage])
             case Start(stage, number):
                 self._begin(self._stages[stage], number)
             case Retry(stage, number, delay):
@@ -164,15 +187,77 @@ class Runner:
             case _:
                 assert_never(instruction)
 
+    def _answer(self, stage: PlannedStage) -> None:
+        """Decide what becomes of a stage whose turn has come."""
+        answer = self._decider.decide(stage, self._state.failed)
+        match answer:
+            case Run():
+                self._runs[stage.id] = answer
+                self._queue += self._state.decided(stage.id, Status.RUNNING)
+            case Reuse():
+                self._reuse(stage, answer)
+            case Skip(reason):
+                self._queue += self._state.decided(stage.id, Status.SKIPPED, reason)
+            case Broken():
+                self._broken[stage.id] = answer  # its attempt tells
+                self._queue += self._state.decided(stage.id, Status.RUNNING)
+            case Grow(plan):
+                self._grow(stage, plan)
+            case _:
+                assert_never(answer)
+
+    def _grow(self, stage: PlannedStage, plan: Plan) -> None:
+        before, self._stages = self._stages, {one.id: one for one in plan.stages}
+        new = [one.to_json() for one in plan.stages if one.id not in before]
+        waiting = [one for one in plan.stages if one.id in before and one.upstream != before[one.id].upstream]
+        self._note(StageExpanded, stage=stage.id, stages=new, changed=[one.to_json() for one in waiting])
+        self._queue += self._state.grow(stage.id, plan)
+
+    def _reuse(self, stage: PlannedStage, answer: Reuse) -> None:
+        """Take a result, with those of its outputs that are not in their places."""
+        result, folder = answer.result, self._folder / stage.id / "restored"
+        try:
+            slots: Mapping[str, OutputSlot] = {}
+            if answer.restores and result is not None and self._blobs is not None:
+                slots = restoring.fetch(self._root, self._blobs, stage, result, answer.restores, folder)
+            with self._guard():
+                staging.publish(self._root, slots)
+                if result is not None:
+                    self._note(
+                        StageReused,
+                        stage=stage.id,
+                        of_run=result.run,
+                        of_attempt=result.attempt,
+                        folder=result.folder,
+                        number=result.number,
+                        restored=list(answer.restores),
+                        scraps=result.scraps,
+                        outputs={
+                            name: {**item, "path": stage.outputs[name].path}
+                            for name, item in result.outputs.items()
+                            if name in stage.outputs
+                        },
+                    )
+                self._decider.reused(stage, result)
+                reason = "; ".join(answer.reasons)
+                self._queue += self._state.decided(stage.id, Status.REUSED, reason)
+        except BlobDamaged:
+            self._answer(stage)  # it is out of the store now, so this will not be the answer again
+        except StageFailure as error:
+            self._queue += self._state.decided(stage.id, Status.FAILED, error.message)
+        finally:
+            if answer.restores:
+                restoring.clear(folder)
+
     def _begin(self, stage: PlannedStage, number: int) -> None:
         folder = self._folder / stage.id / str(number)
         shown = folder.relative_to(self._root).as_posix()
-        try:
-            params = self._resolve(stage)
-        except StageFailure as error:
+        broken = self._broken.pop(stage.id, None)
+        if broken is not None:
             self._note(AttemptStarted, stage=stage.id, attempt=number, folder="", params=dict(stage.params))
-            self._end(stage, number, Result(cause=Cause(error.cause), message=error.message))
+            self._end(stage, number, Result(cause=broken.cause, message=broken.message))
             return
+        params = dict(self._runs[stage.id].params)
         self._note(
             AttemptStarted,
             stage=stage.id,
@@ -214,7 +299,7 @@ class Runner:
             outputs[name] = OutputSlot(path=output.path, staged=staged, kind=output.kind)
         return Attempt(
             run=self._options.run_id,
-            pipeline=self.plan.pipeline,
+            pipeline=self._pipeline,
             stage=stage.id,
             number=number,
             root=str(self._root),
@@ -223,58 +308,18 @@ class Runner:
             executable=str(self._executable(stage.notebook)),
             params=params,
             types={name: str(kind) for name, kind in stage.types.items()},
-            inputs={name: item.value for name, item in stage.inputs.items()},
+            inputs=self._decider.inputs(stage),
             outputs=outputs,
             kernel=stage.kernel,
             executor=stage.executor,
             timeout=stage.timeout,
             grace=self._options.grace,
+            store=str(self._blobs.folder) if self._blobs is not None else "",
+            store_most=self._options.store_most,
             keep_dump=self._options.keep_dump,
             # Of several attempts the last one's kernel is kept: it is the one that the stage failed with.
             keep_kernel=self._options.keep_kernel and number > stage.retries,
         )
-
-    def _resolve(self, stage: PlannedStage) -> dict[str, Value]:
-        """The parameters with what is known only now. Raises `StageFailure`."""
-        scope = {
-            "params": self.plan.params,
-            "matrix": stage.point,
-            "run": {
-                "id": self._options.run_id,
-                "pipeline": self.plan.pipeline,
-                "started": self._options.run_id[:15],
-            },
-            "env": self.plan.env,
-            "stages": self._scrap_scope(stage),
-        }
-        params = dict(stage.params)
-        for name, template in stage.deferred.items():
-            try:
-                value = evaluate(template, scope)
-                params[name] = accept(stage.types.get(name, Type("Any")), value)
-            except (ExpressionError, ValueMismatch) as error:
-                msg = f"the parameter '{name}': {error}"
-                raise StageFailure(msg, cause=Cause.PARAMS) from error
-        return params
-
-    def _scrap_scope(self, stage: PlannedStage) -> dict[str, Any]:
-        """`{stage: {"scraps": {name: value}}}`; of a matrix a list of values in its order, for the
-        names that every point has: a list with gaps would be taken for a shorter one."""
-        scope: dict[str, Any] = {}
-        if not stage.deferred:
-            return scope
-        points: dict[str, list[dict[str, Any]]] = {}
-        for other in self.plan.stages:
-            known = self._scraps.get(other.id)
-            if not other.point and known is not None:
-                scope[other.stage] = {"scraps": known}
-            elif other.point:
-                points.setdefault(other.stage, []).append(known or {})
-        for name, scraps in points.items():
-            shared = set(scraps[0]).intersection(*scraps[1:])
-            lists = {key: [known[key] for known in scraps] for key in scraps[0] if key in shared}
-            scope[name] = {"scraps": lists}
-        return scope
 
     # -- reports --------------------------------------------------------------------------------
 
@@ -286,7 +331,7 @@ class Runner:
                 attempt = self._attempts.get(stage)
                 if attempt is None or attempt.number != number:
                     return  # an attempt that is over cannot report again
-                self._end(self._stages[stage], number, self._publish(attempt, result))
+                self._publish(self._stages[stage], attempt, result)
             case _:
                 assert_never(report)
 
@@ -308,20 +353,36 @@ class Runner:
         }
         self._events.append(kind(at=report.at, **common, **data))
 
-    def _publish(self, attempt: Attempt, result: Result) -> Result:
-        if result.cause is not None:
-            return result
-        try:
-            staging.publish(self._root, attempt.outputs)
-        except StageFailure as error:
-            return dataclasses.replace(result, cause=Cause(error.cause), message=error.message, outputs={})
-        return result
+    def _publish(self, stage: PlannedStage, attempt: Attempt, result: Result) -> None:
+        """Move the outputs to their places and tell of the end, in one go as others see it."""
+        remark, before = "", self._runs[stage.id].fingerprint
+        if result.cause is None and before is not None:
+            remark = self._decider.what_changed(stage, attempt.params, before)
+        with self._guard():
+            if result.cause is None:
+                try:
+                    staging.publish(self._root, attempt.outputs)
+                except StageFailure as error:
+                    result = dataclasses.replace(
+                        result, cause=Cause(error.cause), message=error.message, outputs={}
+                    )
+            self._end(stage, attempt.number, result, None if remark else before, remark)
+            self._flush()
 
-    def _end(self, stage: PlannedStage, number: int, result: Result) -> None:
+    def _end(
+        self,
+        stage: PlannedStage,
+        number: int,
+        result: Result,
+        fingerprint: Fingerprint | None = None,
+        remark: str = "",
+    ) -> None:
         self._attempts.pop(stage.id, None)
-        self._scraps[stage.id] = {
-            name: scrap["value"] for name, scrap in result.scraps.items() if "value" in scrap
-        }
+        known: dict[str, Any] = {}
+        if result.cause is None:
+            self._decider.completed(stage, result.outputs, result.scraps, number)
+            if fingerprint is not None:
+                known = self._known(stage, fingerprint)
         self._note(
             AttemptEnded,
             stage=stage.id,
@@ -339,6 +400,9 @@ class Runner:
             scraps=result.scraps,
             inputs=result.inputs,
             outputs=result.outputs,
+            folder=(self._folder / stage.id / str(number)).relative_to(self._root).as_posix(),
+            remark=f"not reused later, since {remark} while it ran" if remark else "",
+            **known,
         )
         if stage.outputs:
             # What a failed attempt wrote is of no use; the disk may be what it failed of.
@@ -349,6 +413,20 @@ class Runner:
             reason=result.message,
             retryable=result.cause not in _HOPELESS,
         )
+
+    def _known(self, stage: PlannedStage, fingerprint: Fingerprint) -> dict[str, Any]:
+        """What makes a result one that can be reused."""
+        sources = ""
+        if self._blobs is not None:
+            with contextlib.suppress(NotebookUnreadable, OSError):
+                texts = self._sources(stage)
+                sources = self._blobs.keep_bytes(json.dumps(texts).encode()) or "" if texts else ""
+        return {
+            "fingerprint": fingerprint.digest,
+            "head": fingerprint.head,
+            "parts": fingerprint.parts,
+            "sources": sources,
+        }
 
     # -- time and stops -------------------------------------------------------------------------
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import atexit
 import codecs
+import contextlib
+import importlib.util
 import os
 import sys
 import threading
@@ -108,10 +110,31 @@ class StageKernelApp(IPKernelApp):
         if self.before_code is None:
             super().init_poller()
 
+    def start(self) -> None:
+        """Serve; what the notebook reads and writes is noted from here on, if that was asked for."""
+        if os.environ.get("STAGEBOOK_OBSERVED"):
+            with contextlib.suppress(Exception):  # an interpreter may be too old for it
+                _observing().begin(self.shell)
+        super().start()
+
     def log_connection_info(self) -> None:
         """Nobody reads it on a terminal."""
         names = ("shell", "iopub", "stdin", "hb", "control")
         self._ports = {name: getattr(self, f"{name}_port") for name in names}
+
+
+def _observing() -> Any:
+    """The module `observing`: as it is there in a forked kernel, and else from its file."""
+    name = "stagebook.execution.observing"
+    if name not in sys.modules:
+        place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "observing.py")
+        spec = importlib.util.spec_from_file_location("stagebook_observing", place)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+    return sys.modules[name]
 
 
 def _application(**options: Any) -> StageKernelApp:

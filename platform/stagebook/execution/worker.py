@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,11 +31,14 @@ from stagebook.execution.attempt import (
     Result,
 )
 from stagebook.execution.forking import ADDRESS, LIFELINE, SOCKETS, tie_to_lifeline
+from stagebook.execution.observed import OBSERVED_FILE, read_observed
+from stagebook.execution.observing import VARIABLE as OBSERVED
 from stagebook.execution.papermill_engine import execute
 from stagebook.execution.postmortem import DUMP_FILE
 from stagebook.execution.scraps import read_scraps
 from stagebook.execution.session import Outcome, Stop, Task
 from stagebook.system import processes
+from stagebook.system.blobs import Blobs
 from stagebook.system.files import describe_path, write_whole
 
 EXIT_OK = 0
@@ -42,7 +46,7 @@ EXIT_FAILED = 1
 EXIT_PLATFORM = 75  # EX_TEMPFAIL of sysexits.h
 # Of the environment; not for notebooks. With pytest's variable ipykernel would not read what child
 # processes print.
-_OWN = {ADDRESS, LIFELINE, SOCKETS, "STAGEBOOK_PARENT", "PYTEST_CURRENT_TEST"}
+_OWN = {ADDRESS, LIFELINE, SOCKETS, OBSERVED, "STAGEBOOK_PARENT", "PYTEST_CURRENT_TEST"}
 _OURS = {Cause.KERNEL_START, Cause.DISK, Cause.INTERNAL, Cause.PUBLICATION}
 
 
@@ -121,6 +125,8 @@ def _run(attempt: Attempt, events: IO[str], stop: Stop, began: float) -> Result:
 def _environment(attempt: Attempt, root: Path) -> dict[str, str]:
     """The kernel's environment: modules beside the notebook import as they do in JupyterLab."""
     inherited = {name: value for name, value in os.environ.items() if name not in _OWN}
+    if os.environ.get(OBSERVED) != "off":
+        inherited[OBSERVED] = str(Path(attempt.folder) / OBSERVED_FILE)
     paths = [str((root / attempt.notebook).parent), str(root), os.environ.get("PYTHONPATH", "")]
     return {
         **inherited,
@@ -148,8 +154,9 @@ def _result(attempt: Attempt, outcome: Outcome, began: float) -> Result:
                     f"'{name}' ({attempt.outputs[name].path})" for name in absent
                 )
         if cause is None:
+            describe = _keep(attempt) if attempt.store else describe_path
             outputs = {
-                name: describe_path(root / slot.staged, slot.path)
+                name: describe(root / slot.staged, slot.path)
                 if slot.kind == "file"
                 else {"path": slot.path, "external": True}
                 for name, slot in attempt.outputs.items()
@@ -162,6 +169,7 @@ def _result(attempt: Attempt, outcome: Outcome, began: float) -> Result:
             }
     except OSError as error:
         cause, message = Cause.DISK, f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
+    since = time.time() - (time.monotonic() - began)
     return Result(
         cause=cause,
         message=message,
@@ -173,10 +181,17 @@ def _result(attempt: Attempt, outcome: Outcome, began: float) -> Result:
         memory=outcome.usage.memory,
         dump=outcome.dump,
         kernel=outcome.kernel,
+        observed=read_observed(folder / OBSERVED_FILE, root, since),
         scraps=scraps,
         inputs=inputs,
         outputs=outputs,
     )
+
+
+def _keep(attempt: Attempt) -> Callable[[Path, str], dict[str, Any]]:
+    """Describes outputs as `describe_path`, and keeps them in the store on the way."""
+    blobs = Blobs(Path(attempt.store))
+    return lambda path, shown: blobs.keep(path, shown, most=attempt.store_most)
 
 
 def _describe_input(root: Path, path: str) -> dict[str, Any]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from stagebook.definition.notebook import NotebookFacts
 from stagebook.definition.paths import PathRefused
 from stagebook.definition.pipeline import Location, Pipeline
 from stagebook.definition.values import Type, Value
-from stagebook.errors import PipelineInvalid, Problem
+from stagebook.errors import PipelineInvalid, Problem, StageFailure
 from stagebook.planning import expand, graph
 from stagebook.planning.checks import NotebookChecks, Notebooks
+from stagebook.planning.judging import Judge, made_by
 from stagebook.planning.plan import Decision, Plan, PlannedStage
+from stagebook.planning.resolving import Scopes, depends_on_run, needed_stages, params_of
+from stagebook.planning.results import Made
+from stagebook.planning.scope import stages_named
 from stagebook.planning.select import Selection, select
 
 _ELSEWHERE = "choose another path, such as data/name.parquet"
@@ -22,19 +27,26 @@ class Project(expand.Files, Notebooks, Protocol):
     """What planning asks of the project on disk."""
 
 
-def build_plan(  # noqa: PLR0913 - the parts that it is put together from
-    pipeline: Pipeline,
-    params: Mapping[str, Value],
-    project: Project,
-    *,
-    selection: Selection | None = None,
-    env: Mapping[str, str] | None = None,
-    earlier: Callable[[str], Mapping[str, Value] | None] = lambda _stage: None,
-    problems: Sequence[Problem] = (),
-) -> Plan:
-    """The plan of a run.
+Earlier = Callable[[str], Mapping[str, Value] | None]
+"""The scraps of a stage instance as an earlier run left them."""
 
-    Args:
+
+class Planner:
+    """Plans one pipeline with one set of parameters: before a run, and again as it grows."""
+
+    def __init__(  # noqa: PLR0913 - the parts that a plan is put together from
+        self,
+        pipeline: Pipeline,
+        params: Mapping[str, Value],
+        project: Project,
+        *,
+        selection: Selection | None = None,
+        env: Mapping[str, str] | None = None,
+        earlier: Earlier = lambda _stage: None,
+        problems: Sequence[Problem] = (),
+        judge: Judge | None = None,
+    ) -> None:
+        """Args:
         pipeline: what the file defines.
         params: a value for each parameter of the pipeline.
         project: the files on disk.
@@ -42,78 +54,245 @@ def build_plan(  # noqa: PLR0913 - the parts that it is put together from
         env: the environment variables that expressions may read.
         earlier: the scraps of a stage instance as an earlier run left them.
         problems: mistakes found before, to be reported with those found here.
+        judge: who decides what can be reused; without one, everything runs.
+        """
+        self._pipeline = pipeline
+        self._params = params
+        self._project = project
+        self._selection = selection
+        self._env = env or {}
+        self._earlier = earlier
+        self._problems = problems
+        self.judge = judge
 
-    Raises:
-        PipelineInvalid: with every mistake of the pipeline, its paths and its notebooks.
-        UsageError: the selection matches nothing.
-    """
-    expansion = expand.Expansion(pipeline, params, project, env or {})
-    instances = expansion.expand()
-    found = [*problems, *expansion.problems, *_cycles(pipeline, instances)]
-    checks = NotebookChecks(pipeline, project)
-    facts = {stage.name: checks.facts(stage) for stage in pipeline.stages.values()}
-    types: dict[str, dict[str, Type]] = {}
-    for instance in instances.values():
-        known = facts[instance.stage.name]
-        types[instance.id] = checks.check_values(instance, known) if known else {}
-    found += checks.problems
-    found += _overwritten(pipeline, expansion, project)
-    if found:
-        raise PipelineInvalid(found)
-    edges = {name: tuple(instance.upstream) for name, instance in instances.items()}
-    ordered = graph.order(edges)
-    chosen = select(selection, edges) if selection else set(edges)
-    scraps, lacking = _earlier_scraps(pipeline, instances, chosen, earlier)
-    missing = [*_missing(pipeline, instances, chosen, project), *lacking]
-    if missing:
-        raise PipelineInvalid(missing)
-    stages = []
-    for name in ordered:
-        instance = instances[name]
-        stage, known = instance.stage, facts[instance.stage.name]
-        decision, reasons = _decide(instance, chosen)
-        stages.append(
-            PlannedStage(
-                id=name,
-                stage=stage.name,
-                notebook=project.inside(stage.notebook),
-                description=stage.description,
-                point=instance.point,
-                params=instance.params,
-                deferred=instance.deferred,
-                types=types[name],
-                inputs=instance.inputs,
-                outputs=instance.outputs,
-                upstream=edges[name],
-                decision=decision,
-                reasons=reasons,
-                retries=stage.retries,
-                retry_delay=stage.retry_delay,
-                timeout=stage.timeout,
-                executor=stage.executor,
-                kernel=stage.kernel,
-                foreach=stage.foreach if instance.pending else None,
-                when=instance.when,
-                trigger=stage.trigger,
-                env=stage.env,
-                cache=stage.cache,
-                frozen=stage.frozen,
-                strict=stage.strict,
-                uses_mlflow=known is not None
-                and any(module.split(".")[0] == "mlflow" for module in known.imports),
-            )
+    def plan(self) -> Plan:
+        """The plan of a run.
+
+        Raises:
+            PipelineInvalid: with every mistake of the pipeline, its paths and its notebooks.
+            UsageError: the selection matches nothing.
+        """
+        known: dict[str, Mapping[str, Value]] = {}
+        while True:
+            shape = self._shape(known)
+            plan, scraps = self._judge(shape)
+            pending = {item.stage.name for item in shape.instances.values() if item.pending}
+            lists = stages_named(*(self._pipeline.stages[name].foreach for name in pending))
+            news = {
+                name: found
+                for name, found in scraps.items()
+                if name not in known and shape.instances[name].stage.name in lists
+            }
+            if not news:
+                return dataclasses.replace(plan, relied=frozenset(known))
+            # What a stage that is reused left decides what stages there are.
+            known |= news
+
+    def grow(self, scraps: Mapping[str, Mapping[str, Value]]) -> Plan:
+        """The plan again, with what is known by now. Nothing is judged: that comes when a stage's turn
+        has come. Raises as `plan`."""
+        shape = self._shape(scraps)
+        stages = [self._planned(shape, name, decision=Decision.WAIT) for name in shape.ordered]
+        return self._plan_of(shape, stages)
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _shape(self, scraps: Mapping[str, Mapping[str, Value]]) -> _Shape:
+        """All stage instances, checked. Raises `PipelineInvalid`."""
+        expansion = expand.Expansion(self._pipeline, self._params, self._project, self._env, scraps)
+        instances = expansion.expand()
+        found = [*self._problems, *expansion.problems, *_cycles(self._pipeline, instances)]
+        checks = NotebookChecks(self._pipeline, self._project)
+        facts = {stage.name: checks.facts(stage) for stage in self._pipeline.stages.values()}
+        types: dict[str, dict[str, Type]] = {}
+        for instance in instances.values():
+            known = facts[instance.stage.name]
+            types[instance.id] = checks.check_values(instance, known) if known else {}
+        found += checks.problems
+        found += _overwritten(self._pipeline, expansion, self._project)
+        if found:
+            raise PipelineInvalid(found)
+        edges = {name: tuple(instance.upstream) for name, instance in instances.items()}
+        pending = {
+            name for name, instance in instances.items() if instance.stage.foreach and not instance.point
+        }
+        chosen = select(self._selection, edges, pending) if self._selection else set(edges)
+        earlier, lacking = _earlier_scraps(self._pipeline, instances, chosen, self._earlier)
+        missing = [*_missing(self._pipeline, instances, chosen, self._project), *lacking]
+        if missing:
+            raise PipelineInvalid(missing)
+        return _Shape(
+            instances=instances,
+            edges=edges,
+            ordered=graph.order(edges),
+            chosen=chosen,
+            facts=facts,
+            types=types,
+            earlier=earlier,
+            warnings=tuple(checks.warnings),
         )
-    return Plan(
-        pipeline=pipeline.name,
-        path=pipeline.path,
-        description=pipeline.description,
-        params=dict(params),
-        stages=tuple(stages),
-        scraps=scraps,
-        env=_mentioned(env or {}, stages),
-        imports=_imports(stages, facts),
-        warnings=tuple(checks.warnings),
+
+    def _judge(self, shape: _Shape) -> tuple[Plan, dict[str, Mapping[str, Any]]]:
+        """The plan, and the scraps that are known without running anything."""
+        points = ((item.stage.name, item.id, bool(item.point)) for item in shape.instances.values())
+        scopes = Scopes(self._pipeline.name, self._params, self._env, points)
+        by_stage: dict[str, list[str]] = {}
+        for name, instance in shape.instances.items():
+            by_stage.setdefault(instance.stage.name, []).append(name)
+        made: dict[str, Made] = {}
+        scraps: dict[str, Mapping[str, Any]] = {}
+        stages = []
+        for name in shape.ordered:
+            stage = self._planned(shape, name, decision=Decision.RUN, reasons=("selected",))
+            if not stage.selected:
+                stage = dataclasses.replace(stage, decision=Decision.SKIP, reasons=("not selected",))
+                if self.judge is not None:
+                    made[name] = self.judge.from_disk(stage, shape.earlier.get(name, {}))
+                if name in shape.earlier:
+                    scraps[name] = shape.earlier[name]
+            elif shape.instances[name].skip:
+                reasons = (shape.instances[name].skip,)
+                stage = dataclasses.replace(stage, decision=Decision.SKIP, reasons=reasons)
+            else:
+                stage = self._decide(stage, scopes, by_stage, made, scraps)
+                found = stage.judgement
+                if found is not None and found.result is not None:
+                    made[name] = made_by(stage, found.result)
+                    scraps[name] = made[name].scraps
+            stages.append(stage)
+        stages = _leave_out_what_needs(stages)
+        return self._plan_of(shape, stages), scraps
+
+    def _decide(
+        self,
+        stage: PlannedStage,
+        scopes: Scopes,
+        by_stage: Mapping[str, Sequence[str]],
+        made: Mapping[str, Made],
+        scraps: Mapping[str, Mapping[str, Any]],
+    ) -> PlannedStage:
+        needs = [name for other in sorted(needed_stages(stage)) for name in by_stage.get(other, ())]
+        if self.judge is None:
+            return _decide_simply(stage)
+        params: Mapping[str, Value] | None = None
+        if all(name in scraps for name in needs) and not depends_on_run(stage):
+            try:
+                params = params_of(stage, scopes.of(stage, scraps))
+            except StageFailure as error:
+                return dataclasses.replace(stage, reasons=(error.message,))  # the attempt tells
+        found = self.judge.judge(stage, params, made, needs=needs)
+        if found.decision is Decision.SKIP:
+            problem = self._pipeline.problem(
+                ("stages", stage.stage, "frozen"),
+                f"{stage.id} is {found.reasons[0]}",
+                "run it once without 'frozen', or put the file there",
+            )
+            raise PipelineInvalid([problem])
+        decision, reasons = found.decision, found.reasons
+        if stage.when is not None and any(name not in scraps for name in needs):
+            decision, reasons = Decision.WAIT, (f"when: {stage.when.source}", *reasons)
+        return dataclasses.replace(stage, decision=decision, reasons=reasons, judgement=found)
+
+    def _planned(
+        self, shape: _Shape, name: str, *, decision: Decision, reasons: tuple[str, ...] = ()
+    ) -> PlannedStage:
+        instance = shape.instances[name]
+        stage, known = instance.stage, shape.facts[instance.stage.name]
+        return PlannedStage(
+            id=name,
+            stage=stage.name,
+            notebook=self._project.inside(stage.notebook),
+            description=stage.description,
+            point=instance.point,
+            params=instance.params,
+            deferred=instance.deferred,
+            types=shape.types[name],
+            inputs=instance.inputs,
+            outputs=instance.outputs,
+            upstream=shape.edges[name],
+            decision=decision,
+            reasons=(instance.skip,) if instance.skip else reasons,
+            retries=stage.retries,
+            retry_delay=stage.retry_delay,
+            timeout=stage.timeout,
+            executor=stage.executor,
+            kernel=stage.kernel,
+            foreach=None if instance.point else stage.foreach,
+            when=instance.when,
+            trigger=stage.trigger,
+            env=stage.env,
+            cache=stage.cache,
+            frozen=stage.frozen,
+            strict=stage.strict,
+            loosely=tuple(sorted(instance.loosely)),
+            selected=name in shape.chosen,
+            absent=bool(instance.skip) and instance.when is None and stage.foreach is None,
+            uses_mlflow=known is not None
+            and any(module.split(".")[0] == "mlflow" for module in known.imports),
+        )
+
+    def _plan_of(self, shape: _Shape, stages: Sequence[PlannedStage]) -> Plan:
+        return Plan(
+            pipeline=self._pipeline.name,
+            path=self._pipeline.path,
+            description=self._pipeline.description,
+            params=dict(self._params),
+            stages=tuple(stages),
+            scraps=shape.earlier,
+            env=_mentioned(self._env, stages),
+            imports=_imports(stages, shape.facts),
+            warnings=shape.warnings,
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    """All stage instances, with what belongs to them."""
+
+    instances: Mapping[str, expand.Instance]
+    edges: Mapping[str, tuple[str, ...]]
+    ordered: Sequence[str]
+    chosen: set[str]
+    facts: Mapping[str, NotebookFacts | None]
+    types: Mapping[str, Mapping[str, Type]]
+    earlier: Mapping[str, Mapping[str, Value]]
+    warnings: tuple[Problem, ...]
+
+
+def build_plan(pipeline: Pipeline, params: Mapping[str, Value], project: Project, **more: Any) -> Plan:
+    """The plan of a run, as `Planner` makes it."""
+    return Planner(pipeline, params, project, **more).plan()
+
+
+def _leave_out_what_needs(stages: Sequence[PlannedStage]) -> list[PlannedStage]:
+    """What needs a stage that a condition leaves out is left out with it, as it is in the run."""
+    out: dict[str, PlannedStage] = {}
+    absent: set[str] = set()
+    for stage in stages:
+        needed = next((name for name in stage.upstream if name in absent and name not in stage.loosely), None)
+        if stage.selected and stage.decision is Decision.SKIP:
+            absent.add(stage.id)
+        elif stage.selected and needed is not None and stage.trigger == "all_success":
+            reasons = (f"needs {needed}, which is skipped",)
+            stage = dataclasses.replace(stage, decision=Decision.SKIP, reasons=reasons)  # noqa: PLW2901
+            absent.add(stage.id)
+        out[stage.id] = stage
+    return list(out.values())
+
+
+def _decide_simply(stage: PlannedStage) -> PlannedStage:
+    """The decision where nothing is known of earlier results."""
+    scraps = sorted(
+        ".".join(reference)
+        for template in (*stage.deferred.values(), stage.when, stage.foreach)
+        if template is not None
+        for reference in template.references
+        if reference[0] == "stages"
     )
+    if scraps:
+        reasons = tuple(f"needs {scrap}" for scrap in scraps)
+        return dataclasses.replace(stage, decision=Decision.WAIT, reasons=reasons)
+    return stage
 
 
 def _imports(stages: Sequence[PlannedStage], facts: Mapping[str, NotebookFacts | None]) -> frozenset[str]:
@@ -122,23 +301,14 @@ def _imports(stages: Sequence[PlannedStage], facts: Mapping[str, NotebookFacts |
 
 
 def _mentioned(env: Mapping[str, str], stages: Sequence[PlannedStage]) -> dict[str, str]:
-    references = {ref for stage in stages for item in stage.deferred.values() for ref in item.references}
+    templates = [
+        item
+        for stage in stages
+        for item in (*stage.deferred.values(), stage.when, stage.foreach)
+        if item is not None
+    ]
+    references = {ref for item in templates for ref in item.references}
     return {ref[1]: env[ref[1]] for ref in references if ref[0] == "env" and ref[1] in env}
-
-
-def _decide(instance: expand.Instance, chosen: set[str]) -> tuple[Decision, tuple[str, ...]]:
-    # The place where reuse will be decided: fingerprints turn RUN into REUSE.
-    if instance.id not in chosen:
-        return Decision.SKIP, ("not selected",)
-    scraps = sorted(
-        ".".join(reference)
-        for template in instance.deferred.values()
-        for reference in template.references
-        if reference[0] == "stages"
-    )
-    if scraps:
-        return Decision.WAIT, tuple(f"needs {scrap}" for scrap in scraps)
-    return Decision.RUN, ("selected",)
 
 
 def _cycles(pipeline: Pipeline, instances: Mapping[str, expand.Instance]) -> list[Problem]:
@@ -185,8 +355,8 @@ def _overwritten(pipeline: Pipeline, expansion: expand.Expansion, project: Proje
     found = _written_inside(pipeline, expansion, sources)
     for instance in expansion.instances.values():
         for item in instance.inputs.values():
-            if not item.sources:
-                sources.update((path, f"an input of {instance.id}") for path in item.paths)
+            plain = (path for path, source in zip(item.paths, item.sources, strict=False) if not source)
+            sources.update((path, f"an input of {instance.id}") for path in plain)
     for source, what in sources.items():
         parts = source.split("/")
         for length in range(1, len(parts) + 1):
@@ -220,7 +390,7 @@ def _missing(
             continue
         for name, item in instance.inputs.items():
             for path, source in zip(item.paths, item.sources, strict=False):
-                if source in chosen:
+                if not source or source in chosen:
                     continue
                 external = any(
                     o.kind == "external" and o.path == path for o in instances[source].outputs.values()
@@ -246,7 +416,8 @@ def _earlier_scraps(
     scraps: dict[str, Mapping[str, Value]] = {}
     problems = []
     for instance in instances.values():
-        references = {ref for template in instance.deferred.values() for ref in template.references}
+        templates = [*instance.deferred.values(), *filter(None, (instance.when, instance.stage.foreach))]
+        references = {ref for template in templates for ref in template.references}
         if instance.id not in chosen:
             continue
         for other in instances.values():

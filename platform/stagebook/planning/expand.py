@@ -15,6 +15,7 @@ from stagebook.definition.pipeline import InputRef, Location, Pipeline, Stage
 from stagebook.definition.values import Value, describe, is_sequence
 from stagebook.errors import Problem, did_you_mean
 from stagebook.planning.plan import PlannedInput, PlannedOutput
+from stagebook.planning.scope import scrap_scope, stages_named
 
 MAX_INSTANCES = 20_000
 MAX_SLUG = 100  # characters
@@ -49,14 +50,24 @@ class Instance:
     inputs: dict[str, PlannedInput] = dataclasses.field(default_factory=dict)
     outputs: dict[str, PlannedOutput] = dataclasses.field(default_factory=dict)
     upstream: dict[str, None] = dataclasses.field(default_factory=dict)
+    loosely: set[str] = dataclasses.field(default_factory=set)  # of upstream, what only `after` names
+    pending: bool = False  # it stands for instances of a foreach whose list is not known yet
+    when: Template | None = None  # a condition on scraps
+    skip: str = ""  # why a condition leaves it out
     input_places: dict[tuple[str, str], Location] = dataclasses.field(default_factory=dict)
 
 
 class Expansion:
-    """Expands one pipeline with one set of parameters. `problems` collects what is wrong."""
+    """Expands one pipeline with one set of parameters. `problems` collects what is wrong. `scraps` are
+    those that are known already, by stage instance."""
 
     def __init__(
-        self, pipeline: Pipeline, params: Mapping[str, Value], files: Files, env: Mapping[str, str]
+        self,
+        pipeline: Pipeline,
+        params: Mapping[str, Value],
+        files: Files,
+        env: Mapping[str, str],
+        scraps: Mapping[str, Mapping[str, Value]] | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.files = files
@@ -65,6 +76,7 @@ class Expansion:
         self.by_stage: dict[str, list[Instance]] = {}
         self.writers: dict[str, str] = {}  # path → id of the instance that writes it
         self._reported: set[Location] = set()
+        self._scraps = scraps or {}
         self._scope: dict[str, Any] = {"params": dict(params), "env": dict(env)}
 
     def report(self, location: Location, message: str, hint: str = "") -> None:
@@ -79,26 +91,81 @@ class Expansion:
 
     def expand(self) -> dict[str, Instance]:
         """All stage instances by id, in the order of the file."""
-        for stage in self.pipeline.stages.values():
-            self._make_points(stage)
+        self._make_instances()
         for instance in self.instances.values():
             self._bind_outputs(instance)
         self._check_nesting()
         for instance in self.instances.values():
             self._bind_params(instance)
             self._bind_inputs(instance)
+            self._bind_conditions(instance)
             self._bind_after(instance)
         return self.instances
 
-    # -- matrix ---------------------------------------------------------------------------------
+    # -- matrix and foreach ---------------------------------------------------------------------
 
-    def _make_points(self, stage: Stage) -> None:
+    def _make_instances(self) -> None:
+        stages = self.pipeline.stages.values()
+        for stage in stages:
+            if stage.foreach is None:
+                self._make_points(stage, self._points(stage))
+        left = [stage for stage in stages if stage.foreach is not None]
+        while left:  # the list of one may come from the instances of another
+            known = [stage for stage in left if self._is_known(stages_named(stage.foreach))]
+            for stage in known:
+                self._make_points(stage, self._items(stage))
+            if not known:
+                break
+            left = [stage for stage in left if stage not in known]
+        for stage in left:
+            self._place_holder(stage)
+        self.instances = {made.id: made for stage in stages for made in self.by_stage[stage.name]}
+
+    def _is_known(self, stages: set[str]) -> bool:
+        """Whether the scraps of these stages are known, of all their instances."""
+        return all(
+            stage in self.by_stage and all(made.id in self._scraps for made in self.by_stage[stage])
+            for stage in stages
+        )
+
+    def _scrap_scope(self) -> dict[str, Any]:
+        every = (
+            (made.stage.name, made.id, bool(made.point)) for found in self.by_stage.values() for made in found
+        )
+        return scrap_scope(every, self._scraps)
+
+    def _place_holder(self, stage: Stage, skip: str = "") -> None:
+        made = Instance(id=stage.name, stage=stage, point={}, pending=not skip, skip=skip)
+        self.by_stage[stage.name] = [made]
+        self.instances[made.id] = made
+
+    def _items(self, stage: Stage) -> list[dict[str, Value]] | None:
+        assert stage.foreach is not None
+        location: Location = ("stages", stage.name, "foreach")
+        self.by_stage.setdefault(stage.name, [])
+        if not stage.expandable:
+            return None
+        value = self._evaluate(stage.foreach, {}, location, {"stages": self._scrap_scope()})
+        if value is _FAILED:
+            return None
+        if not is_sequence(value):
+            hint = "it goes over the items of a list, such as ${stages.NAME.scraps.KEY}"
+            self.report(location, f"'foreach' has to be a list, not {describe(value)}", hint)
+            return None
+        if not value:
+            self._place_holder(stage, "the list of its foreach is empty")
+            return None
+        if len(value) + len(self.instances) > MAX_INSTANCES:
+            self.report(location, f"'foreach' makes {len(value):,} stages; the limit is {MAX_INSTANCES:,}")
+            return None
+        return [{"item": item} for item in value]
+
+    def _make_points(self, stage: Stage, points: list[dict[str, Value]] | None) -> None:
         made = self.by_stage.setdefault(stage.name, [])
-        points = self._points(stage)
         if points is None:
             return
         for point in points:
-            instance_id = f"{stage.name}@{_slug_of(point)}" if stage.matrix else stage.name
+            instance_id = f"{stage.name}@{_slug_of(point)}" if point else stage.name
             if instance_id in self.instances:
                 self._report_twins(stage, self.instances[instance_id], point)
                 continue
@@ -108,11 +175,13 @@ class Expansion:
 
     def _report_twins(self, stage: Stage, first: Instance, point: Mapping[str, Value]) -> None:
         message = f"two points of the matrix are called '{first.id}'"
+        if stage.foreach is not None:
+            message = f"two items are called '{first.id}'"
         hint = "give every point a value of its own"
         if first.point != point:
             hint = "in a name, all but ASCII letters, digits and '_.+-' becomes '-'; use values that stay different"
-        axes = ("stages", stage.name, "matrix")
-        axis = next(iter(point)) if len(point) == 1 else None
+        axes = ("stages", stage.name, "matrix" if stage.foreach is None else "foreach")
+        axis = next(iter(point)) if len(point) == 1 and stage.foreach is None else None
         self.report_once((*axes, axis) if axis else axes, message, hint)
 
     def _points(self, stage: Stage) -> list[dict[str, Value]] | None:
@@ -146,12 +215,18 @@ class Expansion:
 
     # -- values ---------------------------------------------------------------------------------
 
-    def _evaluate(self, template: Template, point: Mapping[str, Value], location: Location) -> Any:
+    def _evaluate(
+        self,
+        template: Template,
+        point: Mapping[str, Value],
+        location: Location,
+        more: Mapping[str, Any] | None = None,
+    ) -> Any:
         for reference in template.references:
             if reference[0] == "params" and reference[1] not in self._scope["params"]:
                 return _FAILED  # the parameter itself is wrong, which is reported
         try:
-            return evaluate(template, self._scope | {"matrix": point})
+            return evaluate(template, {**self._scope, "matrix": point, **point_scope(point), **(more or {})})
         except ExpressionError as error:
             self.report_once(location, str(error), error.hint)
             return _FAILED
@@ -162,7 +237,8 @@ class Expansion:
             for reference in sorted(template.references):
                 if reference[0] == "stages":
                     instance.upstream.update((up.id, None) for up in self.by_stage.get(reference[1], ()))
-            if template.mentions("run") or template.mentions("stages"):
+            waits = instance.pending and template.mentions("item")
+            if template.mentions("run") or template.mentions("stages") or waits:
                 instance.deferred[name] = template
                 continue
             value = self._evaluate(template, instance.point, (*base, name))
@@ -170,6 +246,8 @@ class Expansion:
                 instance.params[name] = value
 
     def _bind_outputs(self, instance: Instance) -> None:
+        if instance.pending:
+            return  # each item will have its own
         base: Location = ("stages", instance.stage.name, "outputs")
         for name, output in instance.stage.outputs.items():
             location = (*base, name)
@@ -193,9 +271,10 @@ class Expansion:
                 if other == instance.id:
                     self.report_once(location, f"'{path}' is written by two outputs of {instance.id}", hint)
                     continue
-                if instance.stage.matrix and other.split("@")[0] == instance.stage.name:
-                    axis = next(iter(instance.stage.matrix))
-                    hint = f"put the point into the path, such as ${{matrix.{axis}}}"
+                if instance.point and other.split("@")[0] == instance.stage.name:
+                    axis = next(iter(instance.point))
+                    name = "item" if instance.stage.foreach is not None else f"matrix.{axis}"
+                    hint = f"put the point into the path, such as ${{{name}}}"
                 self.report_once(location, f"'{path}' is written by both {other} and {instance.id}", hint)
                 continue
             self.writers[path] = instance.id
@@ -224,7 +303,31 @@ class Expansion:
 
     def _bind_after(self, instance: Instance) -> None:
         for name in instance.stage.after:
+            others = [other.id for other in self.by_stage.get(name, ())]
+            instance.loosely.update(other for other in others if other not in instance.upstream)
+            instance.upstream.update((other, None) for other in others)
+        if instance.stage.trigger != "all_success" and not instance.upstream:
+            location: Location = ("stages", instance.stage.name, "trigger")
+            hint = "name the stages before it: after: [NAME]"
+            self.report_once(location, f"'{instance.stage.name}' waits for no other stage", hint)
+
+    def _bind_conditions(self, instance: Instance) -> None:
+        """`foreach` and `when`: what they wait for, and what they say if that is known."""
+        stage = instance.stage
+        for name in sorted(stages_named(stage.foreach, stage.when)):
             instance.upstream.update((other.id, None) for other in self.by_stage.get(name, ()))
+        if stage.when is None or instance.skip:
+            return
+        location: Location = ("stages", stage.name, "when")
+        waits = stage.when.mentions("run") or (instance.pending and stage.when.mentions("item"))
+        scraps = stages_named(stage.when)
+        if scraps or waits:
+            instance.when = stage.when
+        if waits or not self._is_known(scraps):
+            return
+        value = self._evaluate(stage.when, instance.point, location, {"stages": self._scrap_scope()})
+        if value is not _FAILED and not value:
+            instance.skip = why_not(stage.when)
 
     def _bind_inputs(self, instance: Instance) -> None:
         for name, item in instance.stage.inputs.items():
@@ -242,13 +345,15 @@ class Expansion:
                 sources += ref_sources
                 many = many or ref_many
                 instance.input_places.update(((name, source), ref.location) for source in ref_sources)
-            if complete and paths:
+            if complete and sources:
                 instance.inputs[name] = PlannedInput(paths=tuple(paths), many=many, sources=tuple(sources))
-                instance.upstream.update((source, None) for source in sources)
+                instance.upstream.update((source, None) for source in sources if source)
 
     def _resolve(
         self, instance: Instance, name: str, ref: InputRef
     ) -> tuple[list[str], list[str], bool] | None:
+        if instance.pending and ref.text.mentions("item"):
+            return self._pending_reference(str(ref.text.source))
         text = self._evaluate(ref.text, instance.point, ref.location)
         if text is _FAILED:
             return None
@@ -262,6 +367,12 @@ class Expansion:
             return None
         return self._resolve_file(name, text, ref.location, looks_like_reference=match is not None)
 
+    def _pending_reference(self, text: str) -> tuple[list[str], list[str], bool] | None:
+        """What a reference that holds an item waits for, as far as it is known."""
+        found = re.match(r"([A-Za-z][\w-]*)[@.]", text)
+        others = self.by_stage.get(found[1], ()) if found else ()
+        return ([], [other.id for other in others] or [""], False)
+
     def _resolve_reference(
         self, stage_name: str, point: str | None, output: str, location: Location
     ) -> tuple[list[str], list[str], bool] | None:
@@ -272,6 +383,8 @@ class Expansion:
                 self.report_once(location, f"'{stage_name}' has no output '{output}'", hint)
             return None
         instances = self.by_stage[stage_name]
+        if len(instances) == 1 and not instances[0].point and stage.foreach is not None:
+            return [], [instances[0].id], point is None
         if point is not None:
             wanted = f"{stage_name}@{point}"
             known = [instance.id for instance in instances]
@@ -287,7 +400,7 @@ class Expansion:
         ]
         if not made or len(made) != len(instances):
             return None  # what is wrong there is reported there
-        many = bool(stage.matrix) and point is None
+        many = (bool(stage.matrix) or stage.foreach is not None) and point is None
         return [path for path, _ in made], [source for _, source in made], many
 
     def _resolve_file(
@@ -305,7 +418,7 @@ class Expansion:
             self.report_once(location, f"'{path}' is written by {writer.id}", hint)
             return None
         if self.files.exists(path):
-            return [path], [], False
+            return [path], [""], False
         if looks_like_reference:
             stage_name = text.split(".", maxsplit=1)[0].split("@", maxsplit=1)[0]
             hint = did_you_mean(stage_name, self.pipeline.stages)
@@ -324,6 +437,16 @@ class _Failed:
 
 
 _FAILED = _Failed()
+
+
+def point_scope(point: Mapping[str, Value]) -> dict[str, Value]:
+    """What expressions see of a point besides `matrix`: the `item` of a foreach."""
+    return {"item": point["item"]} if "item" in point else {}
+
+
+def why_not(condition: Template) -> str:
+    """Why a condition leaves a stage out."""
+    return f"when: {condition.source} is false" if isinstance(condition.source, str) else "when: false"
 
 
 def _slug_of(point: Mapping[str, Value]) -> str:

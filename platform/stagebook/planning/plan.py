@@ -11,6 +11,8 @@ from stagebook.definition.expressions import Template
 from stagebook.definition.pipeline import Executor, OutputKind, Trigger
 from stagebook.definition.values import Type, Value
 from stagebook.errors import Problem
+from stagebook.planning.fingerprint import Change, Fingerprint
+from stagebook.planning.results import Result
 
 
 class Decision(enum.StrEnum):
@@ -23,8 +25,25 @@ class Decision(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What becomes of a stage, and why. `result` is the one to reuse; `restores` are the paths of the
+    outputs that come out of the store for it. `changes` are since the result it came to last."""
+
+    decision: Decision
+    reasons: tuple[str, ...]
+    fingerprint: Fingerprint | None = None
+    result: Result | None = None
+    restores: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedInput:
-    """The paths that an input stands for. `many`: the notebook gets a list of them."""
+    """The paths that an input stands for. `many`: the notebook gets a list of them.
+
+    `sources` has the stage instance that writes each path, empty for a file of the project; it is
+    longer than `paths` where instances are still to come.
+    """
 
     paths: tuple[str, ...]
     many: bool
@@ -33,7 +52,7 @@ class PlannedInput:
     @property
     def value(self) -> Value:
         """What the notebook gets."""
-        return list(self.paths) if self.many else self.paths[0]
+        return list(self.paths) if self.many else next(iter(self.paths), None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +68,10 @@ class PlannedStage:
     """One stage instance. `upstream` are the ids of the instances that have to end before it.
 
     `params` are known values; `deferred` are those that depend on the run or on scraps.
-    `types` are the types that the notebook declares for its parameters.
+    `types` are the types that the notebook declares for its parameters. With `foreach` it stands for
+    instances that are known only once that list is; `when` is a condition that is still open. Of
+    `upstream`, those that are waited for `loosely` pass on no data. `absent`: a condition leaves it
+    out, whatever happens in the run.
     """
 
     id: str
@@ -78,6 +100,10 @@ class PlannedStage:
     cache: bool = True
     frozen: bool = False
     strict: bool = False
+    loosely: tuple[str, ...] = ()
+    selected: bool = True
+    absent: bool = False
+    judgement: Judgement | None = None
 
     @property
     def runs(self) -> bool:
@@ -98,6 +124,10 @@ class PlannedStage:
             "inputs": {name: item.value for name, item in self.inputs.items()},
             "outputs": {name: item.path for name, item in self.outputs.items()},
             "upstream": list(self.upstream),
+            "restores": list(self.judgement.restores) if self.judgement else [],
+            "foreach": None if self.foreach is None else self.foreach.source,
+            "when": None if self.when is None else self.when.source,
+            "trigger": self.trigger,
             "retries": self.retries,
             "retry_delay": self.retry_delay,
             "timeout": self.timeout,
@@ -112,8 +142,8 @@ class Plan:
 
     `scraps` are those of stages that do not run, kept from an earlier run, for those that need them.
     `env` holds the environment variables that expressions read which are evaluated during the run.
-    `imports` are the dotted names of the modules that the notebooks to run import. `warnings` hold
-    nothing up.
+    `imports` are the dotted names of the modules that the notebooks to run import. `relied` are the
+    stages whose reused scraps decided what stages there are. `warnings` hold nothing up.
     """
 
     pipeline: str
@@ -124,6 +154,7 @@ class Plan:
     scraps: Mapping[str, Mapping[str, Value]] = dataclasses.field(default_factory=dict)
     env: Mapping[str, str] = dataclasses.field(default_factory=dict)
     imports: frozenset[str] = frozenset()
+    relied: frozenset[str] = frozenset()
     warnings: tuple[Problem, ...] = ()
 
     def stage(self, stage_id: str) -> PlannedStage:

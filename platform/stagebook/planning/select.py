@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from stagebook.errors import UsageError, did_you_mean
 from stagebook.planning.graph import Graph, closure, followers_of
@@ -29,34 +29,38 @@ class Selection:
         return not (self.targets or self.start or self.only or self.skip)
 
 
-def select(selection: Selection, graph: Graph) -> set[str]:
-    """The ids of the selected stage instances.
+def select(selection: Selection, graph: Graph, pending: Container[str] = ()) -> set[str]:
+    """The ids of the selected stage instances. Those that are `pending` stand for instances that are
+    not known yet, any of which may be named.
 
     Raises:
         UsageError: a text matches no stage, or nothing is left to run.
     """
     chosen = set(graph)
     if selection.targets:
-        chosen &= closure(graph, _match(selection.targets, graph))
+        chosen &= closure(graph, _match(selection.targets, graph, pending))
     if selection.start:
-        chosen &= closure(followers_of(graph), _match(selection.start, graph))
+        chosen &= closure(followers_of(graph), _match(selection.start, graph, pending))
     if selection.only:
-        chosen &= _match(selection.only, graph)
+        chosen &= _match(selection.only, graph, pending)
     if selection.skip:
-        chosen -= _match(selection.skip, graph)
+        chosen -= _match(selection.skip, graph, pending)
     if not chosen:
         msg = "the selection leaves no stage to run"
         raise UsageError(msg, hint="run the command without a selection to see all stages")
     return chosen
 
 
-def _match(texts: Sequence[str], graph: Graph) -> set[str]:
+def _match(texts: Sequence[str], graph: Graph, pending: Container[str] = ()) -> set[str]:
     found: set[str] = set()
     for text in texts:
         matched = {
             node
             for node in graph
-            if node == text or node.split("@")[0] == text or fnmatch.fnmatchcase(node, text)
+            if node == text
+            or node.split("@")[0] == text
+            or fnmatch.fnmatchcase(node, text)
+            or (node in pending and text.split("@")[0] == node)
         }
         if not matched:
             names = dict.fromkeys(node.split("@")[0] for node in graph)
@@ -64,3 +68,17 @@ def _match(texts: Sequence[str], graph: Graph) -> set[str]:
             raise UsageError(msg, hint=did_you_mean(text, names))
         found |= matched
     return found
+
+
+class Matching:
+    """The ids of stage instances that any of some texts names, as a container."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = tuple(texts)
+
+    def __contains__(self, node: object) -> bool:
+        name = str(node)
+        return any(
+            name == text or name.split("@", maxsplit=1)[0] == text or fnmatch.fnmatchcase(name, text)
+            for text in self._texts
+        )

@@ -17,8 +17,11 @@ from stagebook.events import (
     OutputWritten,
     RunEnded,
     RunStarted,
+    StageAccepted,
     StageEnded,
+    StageExpanded,
     StageRetrying,
+    StageReused,
     Status,
 )
 
@@ -29,7 +32,8 @@ class StageRecord:
 
     `expected` is in seconds, from earlier runs. `cpu` (seconds) and `memory` (peak, bytes) are of the
     latest attempt. `frozen` says for how many seconds its process has been stopped; `last_line` is the
-    end of what it printed, for whoever watches.
+    end of what it printed, for whoever watches. `of_run` is the run whose result was reused, `restored`
+    are the outputs that came out of the store; `remark` says why a result cannot be reused.
     """
 
     id: str
@@ -53,6 +57,10 @@ class StageRecord:
     last_line: str = ""
     dump: str = ""
     kernel: Mapping[str, Any] | None = None
+    observed: Mapping[str, Any] | None = None
+    of_run: str = ""
+    restored: tuple[str, ...] = ()
+    remark: str = ""
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     outputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -125,11 +133,22 @@ class RunHistory:
                 stage.frozen, stage.last_line = 0.0, ""
                 stage.cpu, stage.memory = event.cpu, event.memory
                 stage.dump, stage.kernel = event.dump, event.kernel
+                stage.observed = event.observed
                 stage.cause, stage.message = event.cause and str(event.cause), event.message
                 stage.traceback, stage.scraps, stage.outputs = event.traceback, event.scraps, event.outputs
+                stage.remark = event.remark
                 if event.cell is not None:
                     stage.cell = event.cell
                 stage.cells = event.cells or stage.cells
+            case StageReused():
+                stage = self._stage(event.stage)
+                stage.scraps, stage.outputs, stage.folder = event.scraps, event.outputs, event.folder
+                stage.of_run, stage.restored = event.of_run, tuple(event.restored)
+            case StageAccepted():
+                stage = self._stage(event.stage)
+                stage.scraps, stage.outputs, stage.folder = event.scraps, event.outputs, event.folder
+            case StageExpanded():
+                self._expand(event)
             case StageRetrying():
                 self._stage(event.stage).status = Status.RETRYING
             case StageEnded():
@@ -137,6 +156,19 @@ class RunHistory:
                 stage.status, stage.reason = event.status, event.reason
             case RunEnded():
                 self._end(event)
+
+    def _expand(self, event: StageExpanded) -> None:
+        """The instances of a stage, in its place."""
+        stages: dict[str, StageRecord] = {}
+        for name, stage in self.stages.items():
+            if name != event.stage:
+                stages[name] = stage
+                continue
+            for item in event.stages:
+                stages[item["id"]] = StageRecord(
+                    id=item["id"], notebook=item["notebook"], decision=item.get("decision", "")
+                )
+        self.stages = stages
 
     def _end(self, event: RunEnded) -> None:
         self.ended = event

@@ -14,12 +14,15 @@ from stagebook.events import (
     RunEnded,
     RunStarted,
     StageEnded,
+    StageExpanded,
     StageRetrying,
     Status,
 )
 from stagebook.record.history import RunHistory
 from stagebook.views.render import SIGNS, plain
 from stagebook.views.text import duration, plural, value
+
+_MANY = 30  # stages
 
 
 def lines_of(event: Event, history: RunHistory) -> Iterator[str]:
@@ -41,13 +44,22 @@ def lines_of(event: Event, history: RunHistory) -> Iterator[str]:
             yield f"{at} ! {event.stage} attempt {event.attempt}: {cause}{cell}: {plain(value(event.message, 300))}"
         case StageRetrying():
             yield f"{at} {SIGNS[Status.RETRYING][0]} {event.stage} is tried again in {duration(event.delay)}"
-        case StageEnded() if history.stages[event.stage].decision != "SKIP":
-            # What was left out from the beginning is not worth a line.
+        case StageExpanded():
+            yield f"{at} + {event.stage}: {plural(len(event.stages), 'stage')}"
+        case StageEnded() if _is_worth_a_line(event, history):
             yield f"{at} {_stage_line(event, history)}"
         case RunCancelling():
             yield f"{at} ■ stopping: {event.reason}"
         case RunEnded():
             yield f"{at} {SIGNS[event.status][0]} {event.run} {event.status}"
+
+
+def _is_worth_a_line(event: StageEnded, history: RunHistory) -> bool:
+    """Not what was left out from the beginning; and of many stages, not those that nothing changed for."""
+    stage = history.stages[event.stage]
+    if stage.decision == "SKIP":
+        return False
+    return not (event.status is Status.REUSED and not stage.restored and len(history.stages) > _MANY)
 
 
 def _stage_line(event: StageEnded, history: RunHistory) -> str:

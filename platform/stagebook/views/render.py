@@ -11,7 +11,7 @@ from rich.text import Text
 
 from stagebook.errors import Problem
 from stagebook.events import Status
-from stagebook.planning.plan import Decision, Plan
+from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.record.history import RunHistory, StageRecord
 from stagebook.record.journal import RunRecord
 from stagebook.views import text
@@ -29,6 +29,7 @@ SIGNS: Mapping[Status, tuple[str, str]] = {
     Status.CANCELLED: ("■", "yellow"),
     Status.INTERRUPTED: ("!", "bold red"),
 }
+DECISIONS = {Decision.RUN: "cyan", Decision.WAIT: "yellow", Decision.SKIP: "dim", Decision.REUSE: "green"}
 # Control sequences of a terminal (ECMA-48): CSI, OSC with its text, and single ones.
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -42,7 +43,7 @@ def plain(untrusted: str) -> str:
 _CUT = {"", "parameters"}  # columns that are cut where the screen ends
 
 
-def _table(*columns: str) -> Table:
+def table_of(*columns: str) -> Table:
     cut_any = any(column in _CUT for column in columns)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=cut_any)
     for column in columns:
@@ -77,14 +78,13 @@ def problems(found: Sequence[Problem]) -> RenderableType:
 
 def plan_table(plan: Plan) -> RenderableType:
     """What a run would do, a line a stage instance."""
-    table = _table("stage", "does", "because", "notebook", "parameters")
-    styles = {Decision.RUN: "cyan", Decision.WAIT: "yellow", Decision.SKIP: "dim", Decision.REUSE: "green"}
+    table = table_of("stage", "does", "because", "notebook", "parameters")
     for stage in plan.stages:
         shown = {**stage.params, **{name: item.source for name, item in stage.deferred.items()}}
         table.add_row(
             stage.id,
-            Text(stage.decision, style=styles[stage.decision]),
-            stage.reasons[0] if stage.reasons else "",
+            Text(stage.decision, style=DECISIONS[stage.decision]),
+            Text(plain("; ".join(stage.reasons[:2]))),
             Text(stage.notebook),
             Text(text.pairs(shown), style="dim"),
         )
@@ -96,7 +96,7 @@ def plan_table(plan: Plan) -> RenderableType:
 def progress_table(history: RunHistory, now: float, *, limit: int | None = None) -> RenderableType:
     """The stages of a run as they are. With `limit` lines, stages that are done or have not begun
     are counted instead of shown."""
-    table = _table("stage", "status", "cells", "time", "memory", "")
+    table = table_of("stage", "status", "cells", "time", "memory", "")
     stages = list(history.stages.values())
     shown = stages
     if limit is not None and len(stages) > limit:
@@ -139,7 +139,7 @@ def _cells(stage: StageRecord) -> Text:
 
 
 def _remark(stage: StageRecord) -> Text:
-    if stage.status is Status.COMPLETED:
+    if stage.status in {Status.COMPLETED, Status.REUSED} and not stage.restored:
         figures = {name: scrap["value"] for name, scrap in stage.scraps.items() if _is_figure(scrap)}
         return Text(plain(text.pairs(figures)), style="dim")
     if stage.status is Status.FAILED:
@@ -222,21 +222,24 @@ def run_summary(history: RunHistory, now: float) -> Text:
     return head + Text(f" in {text.duration(seconds)}: {', '.join(counts) or 'nothing to do'}")
 
 
-def produced(history: RunHistory) -> RenderableType:
-    """The outputs of a run, a line each."""
-    table = _table("output", "size", "stage")
+def produced(history: RunHistory) -> RenderableType | None:
+    """The outputs that a run made or restored, a line each; None if there are none."""
+    table = table_of("output", "size", "stage")
     for stage in history.stages.values():
         for output in stage.outputs.values():
-            if stage.status is Status.COMPLETED:
+            if stage.status is Status.COMPLETED or output["path"] in stage.restored:
+                how = " (restored)" if output["path"] in stage.restored else ""
                 table.add_row(
-                    Text(plain(output["path"])), text.size(output.get("size")), Text(stage.id, style="dim")
+                    Text(plain(output["path"])),
+                    text.size(output.get("size")),
+                    Text(f"{stage.id}{how}", style="dim"),
                 )
-    return table
+    return table if table.row_count else None
 
 
 def runs_table(runs: Sequence[RunRecord], now: float) -> RenderableType:
     """Runs, the newest first."""
-    table = _table("run", "pipeline", "status", "started", "time", "parameters")
+    table = table_of("run", "pipeline", "status", "started", "time", "parameters")
     for run in runs:
         end = run.ended if run.ended is not None else now
         table.add_row(
@@ -250,20 +253,39 @@ def runs_table(runs: Sequence[RunRecord], now: float) -> RenderableType:
     return table
 
 
-def status_table(stages: Mapping[str, tuple[RunRecord, StageRecord] | None], now: float) -> RenderableType:
-    """Each stage with what last became of it; None for one that never ran."""
-    table = _table("stage", "status", "when", "time", "run", "")
+def status_table(
+    stages: Mapping[str, tuple[RunRecord, StageRecord] | None],
+    planned: Mapping[str, PlannedStage],
+    now: float,
+) -> RenderableType:
+    """Each stage with what last became of it, None for one that never ran; and what the next run would
+    do about it."""
+    table = table_of("stage", "status", "when", "time", "now", "")
     for name, known in stages.items():
+        plan = planned.get(name)
+        fresh = _freshness(plan)
         if known is None:
-            table.add_row(Text(name), Text("· never ran", style="dim"), "", "", "", "")
+            table.add_row(Text(name), Text("· never ran", style="dim"), "", "", fresh, "")
             continue
         run, stage = known
+        because = plan.reasons[0] if plan is not None and plan.runs and plan.reasons else ""
         table.add_row(
             Text(name),
             status_text(stage.status),
             text.when(stage.ended or stage.started or run.started, now),
             text.duration(stage.seconds(now)),
-            Text(run.id, style="dim"),
-            _remark(stage),
+            fresh,
+            Text(plain(because), style="cyan") if because else _remark(stage),
         )
     return table
+
+
+def _freshness(stage: PlannedStage | None) -> Text:
+    """Whether the next run would run a stage."""
+    if stage is None:
+        return Text("")
+    if stage.decision is Decision.RUN:
+        return Text("stale", style="yellow")
+    if stage.decision is Decision.WAIT:
+        return Text("depends", style="yellow")
+    return Text("up to date" if stage.decision is Decision.REUSE else "skipped", style="dim")

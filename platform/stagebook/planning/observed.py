@@ -1,0 +1,130 @@
+"""What a stage was observed to read and write, held against what the pipeline declares of it.
+
+Not every read is seen (docs/observed.md), and a false alarm is worse than a missed one: where it is not
+certain, nothing is found.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from stagebook.planning.plan import PlannedStage
+
+_NAMED = 3  # files of one folder that a message names one by one
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """Paths that were read or written and are not declared; names of inputs that were never read."""
+
+    undeclared_reads: tuple[str, ...] = ()
+    undeclared_writes: tuple[str, ...] = ()
+    unread_inputs: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.undeclared_reads or self.undeclared_writes or self.unread_inputs)
+
+
+def compare(
+    stage: PlannedStage,
+    observed: Mapping[str, Any] | None,
+    *,
+    code: Collection[str] = (),
+    names: Collection[str] | None = None,
+) -> Findings:
+    """Hold `observed`, as in `events.AttemptEnded`, against the declared inputs and outputs.
+
+    Args:
+        stage: what is declared. A folder covers all that is in it.
+        observed: None if nothing was observed, and then nothing is found.
+        code: the files that the notebook's code consists of. The notebook need not be among them.
+        names: the variables that the notebook's cells use; None if they are not known. An input whose
+            name is used counts as read, since not every read is seen.
+    """
+    if observed is None:
+        return Findings()
+    reads, writes = tuple(observed.get("reads", ())), tuple(observed.get("writes", ()))
+    inputs = {path for item in stage.inputs.values() for path in item.paths}
+    outputs = {item.path for item in stage.outputs.values()}
+    known = {*inputs, *outputs, *writes, *code, stage.notebook}
+    # A listing of the folder that a declared file is in; what else was read of it shows by itself.
+    around = {".", *(folder for path in known for folder in _folders(path))}
+    return Findings(
+        undeclared_reads=tuple(path for path in reads if path not in around and not _is_covered(path, known)),
+        undeclared_writes=tuple(path for path in writes if not _is_covered(path, outputs)),
+        unread_inputs=_unread(stage, {*reads, *writes}, names, complete="left_out" not in observed),
+    )
+
+
+def _unread(
+    stage: PlannedStage, used: Collection[str], names: Collection[str] | None, *, complete: bool
+) -> tuple[str, ...]:
+    if names is None or not complete:
+        return ()
+    touched = {".", *used, *(folder for path in used for folder in _folders(path))}
+    return tuple(
+        name
+        for name, item in stage.inputs.items()
+        if name not in names and not any(path in touched or _is_covered(path, used) for path in item.paths)
+    )
+
+
+def _is_covered(path: str, by: Collection[str]) -> bool:
+    """Whether it is one of these paths, or in a folder that is."""
+    return path in by or "." in by or any(folder in by for folder in _folders(path))
+
+
+def _folders(path: str) -> Iterator[str]:
+    """The folders around a path, from the inside."""
+    folder = path.rpartition("/")[0]
+    while folder:
+        yield folder
+        folder = folder.rpartition("/")[0]
+
+
+# -- for a person ---------------------------------------------------------------------------------
+
+
+def messages(findings: Findings, stage: PlannedStage) -> list[str]:
+    """What was found, a line each."""
+    lines = [
+        f"{stage.id} reads {what}, which {verb} not declared: changes of {it} go unnoticed"
+        for what, verb, it in _grouped(findings.undeclared_reads)
+    ]
+    lines += [
+        f"{stage.id} writes {what}, which {verb} not declared: no stage can refer to {it}, and a failed "
+        f"run may leave {it} half-written"
+        for what, verb, it in _grouped(findings.undeclared_writes)
+    ]
+    for name in findings.unread_inputs:
+        paths = stage.inputs[name].paths
+        shown = paths[0] if len(paths) == 1 else f"{len(paths)} files"
+        lines.append(
+            f"{stage.id} does not use its input '{name}' ({shown}): changes of it run the stage for nothing"
+        )
+    return lines
+
+
+def _grouped(paths: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """The paths, those of one folder together where there are many."""
+    by_folder: dict[str, list[str]] = {}
+    for path in paths:
+        by_folder.setdefault(path.rpartition("/")[0], []).append(path)
+    for folder, inside in by_folder.items():
+        if len(inside) <= _NAMED:
+            yield from ((path, "is", "it") for path in inside)
+        else:
+            yield f"{len(inside)} files in {folder or 'the project folder'}", "are", "them"
+
+
+def refusal(stage: PlannedStage, observed: Mapping[str, Any] | None, code: Collection[str] = ()) -> str:
+    """Why a strict stage fails: what it read that is not declared; empty if it may be published."""
+    if not stage.strict:
+        return ""
+    reads = compare(stage, observed, code=code).undeclared_reads
+    if not reads:
+        return ""
+    shown = ", ".join(what for what, _, _ in _grouped(reads))
+    return f"it is strict, and reads what is not declared as an input: {shown}"
