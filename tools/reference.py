@@ -22,7 +22,7 @@ from stagebook import errors, events
 from stagebook.cli.app import app
 from stagebook.definition import document, evaluation, expressions, notebook, paths, settings
 from stagebook.definition.schema import json_schema
-from stagebook.planning import expand
+from stagebook.planning import points
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = "docs/reference/pipeline.schema.json"
@@ -244,7 +244,7 @@ def _limits() -> str:
         ("length of a path", f"{paths.MAX_LENGTH:,} characters"),
         ("length of one name in a path", f"{paths.MAX_NAME} bytes"),
         ("size of a notebook", f"{notebook.MAX_BYTES // 1_000_000} MB"),
-        ("stage instances of a pipeline", f"{expand.MAX_INSTANCES:,}"),
+        ("stage instances of a pipeline", f"{points.MAX_INSTANCES:,}"),
     ]
     return _table(("what", "limit"), rows)
 

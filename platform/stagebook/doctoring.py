@@ -5,21 +5,26 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
+
 from stagebook.definition.paths import STATE_FOLDER
-from stagebook.errors import JournalUnreadable, StagebookError
+from stagebook.errors import JournalUnreadable
 from stagebook.ownership import life_of
-from stagebook.record.database import DatabaseError, salvage
 from stagebook.record.journal import Journal, Life
+from stagebook.record.mending import mend
 from stagebook.storekeeping import verify
 from stagebook.system.blobs import Blobs
 
 _ROOM = 1_000_000_000  # bytes
 _OLD = 3600.0  # seconds after which a temporary file is nobody's any more
+_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")  # as `files.write_whole` names them
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +47,29 @@ def examine(
 ) -> Iterator[Finding]:
     """Look at a project's state, and with `repair` put right what can be."""
     state = root / STATE_FOLDER
-    if not state.is_dir():
+    if not os.path.lexists(state):
         yield Finding(level="ok", what="nothing was run here yet")
         return
+    if not state.is_dir():
+        yield Finding(
+            level="error",
+            what=f"{STATE_FOLDER} is not a folder",
+            hint="move it away: it is made anew by the next run",
+        )
+        return
     yield from _room(root)
-    yield from _permissions(state)
-    yield from _journal(state, repair=repair)
-    yield from _owners(state, clock=clock)
+    closed = list(_permissions(state))
+    yield from closed
+    if any(item.level == "error" for item in closed):
+        return
+    yield from _journal(state, repair=repair, at=clock())
     blobs = Blobs(state / "store")
-    yield from _store(state, blobs, check=check_store)
-    yield from _leftovers(root, state, blobs, repair=repair, now=clock())
+    with _opened(state) as journal:
+        if journal is not None:
+            yield from _owners(journal, at=clock())
+        yield from _store(journal, blobs, check=check_store)
+        left = _Leftovers(root, journal, blobs, now=clock())
+        yield from left.findings(repair=repair)
 
 
 def _room(root: Path) -> Iterator[Finding]:
@@ -65,8 +83,12 @@ def _room(root: Path) -> Iterator[Finding]:
 
 
 def _permissions(state: Path) -> Iterator[Finding]:
-    if not os.access(state, os.W_OK | os.X_OK):
-        yield Finding(level="error", what=f"{state} cannot be written", hint="see who owns it: ls -la")
+    if not os.access(state, os.R_OK | os.W_OK | os.X_OK):
+        yield Finding(
+            level="error",
+            what=f"{state.name} cannot be read and written",
+            hint=f"see whose it is, and whether the disk is read-only: ls -la {state}",
+        )
     elif os.name == "posix" and state.stat().st_mode & 0o077:
         yield Finding(
             level="warning",
@@ -75,144 +97,255 @@ def _permissions(state: Path) -> Iterator[Finding]:
         )
 
 
-def _journal(state: Path, *, repair: bool) -> Iterator[Finding]:
+# -- the journal --------------------------------------------------------------------------------
+
+
+def _journal(state: Path, *, repair: bool, at: float) -> Iterator[Finding]:
     path = state / "journal.db"
     if not path.exists():
-        yield Finding(level="ok", what="the journal is empty")
+        if runs := _run_folders(state):
+            yield Finding(
+                level="warning",
+                what=f"there is no journal, though there are the folders of {len(runs)} runs",
+                hint="what was recorded of them is lost; the next run makes new results",
+            )
+        else:
+            yield Finding(level="ok", what="nothing is recorded yet")
         return
-    problems: list[str] = []
-    events = 0
+    events, problems = _examine_journal(path)
+    if not problems:
+        yield Finding(level="ok", what=f"the journal: {events} events, all as they were written")
+    elif not repair:
+        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+        yield Finding(
+            level="error",
+            what=f"the journal is damaged: {problems[0]}{more}",
+            hint="stagebook doctor --repair saves what can be read, and keeps the damaged file",
+        )
+    elif users := _users_of(path):
+        yield Finding(
+            level="error",
+            what=f"the journal is damaged, and in use: {', '.join(users)}",
+            hint="end that first, and then again: stagebook doctor --repair",
+        )
+    else:
+        yield _mend(path, at)
+
+
+def _examine_journal(path: Path) -> tuple[int, list[str]]:
+    """How many events a journal has, and what is wrong with it."""
     try:
         journal = Journal(path)
         try:
             problems = journal.problems()
-            events, damaged = journal.count_events()
-            if damaged:
-                problems.append(f"{damaged} of {events} events are not as they were written")
+            count, problems = 0, problems or []
+            for what, (total, damaged) in journal.count_damaged().items():
+                count = total if what == "events" else count
+                if damaged:
+                    problems.append(f"{damaged} of {total} {what} are not as they were written")
         finally:
             journal.close()
     except JournalUnreadable as error:
-        problems = [error.message]
-    if not problems:
-        yield Finding(level="ok", what=f"the journal: {events} events, all as they were written")
-    elif not repair:
-        yield Finding(
+        return 0, [error.message]
+    return count, problems
+
+
+def _mend(path: Path, at: float) -> Finding:
+    try:
+        done = mend(path, at)
+    except (JournalUnreadable, OSError) as error:
+        return Finding(
             level="error",
-            what=f"the journal is damaged: {problems[0]}",
-            hint="stagebook doctor --repair saves what can be read, and keeps the damaged file",
+            what=f"the journal is damaged, and no new one can be written: {error}",
+            hint="see that there is room on the disk, and then again: stagebook doctor --repair",
         )
-    else:
-        yield from _mend(path)
-
-
-def _mend(path: Path) -> Iterator[Finding]:
-    """Put the damaged journal aside, and what can be read of it into a new one."""
-    try:
-        found, lost = salvage(path)
-    except DatabaseError:
-        found, lost = [], -1
-    aside = path.with_name(f"journal-damaged-{time.strftime('%Y%m%d-%H%M%S')}.db")
-    for suffix in ("", "-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
-    journal = Journal(path)
-    try:
-        taken = journal.restore(found)
-    finally:
-        journal.close()
-    told = "nothing of it could be read" if lost < 0 else f"{taken} events were saved, {lost} are lost"
-    yield Finding(
+    lost = f", {done.lost} are lost" if done.lost else ""
+    told = f"{done.saved} events were saved{lost}" if done.saved else "nothing of it could be read"
+    return Finding(
         level="warning",
-        what=f"the journal was damaged: {told}; the damaged file is {aside.relative_to(path.parent.parent)}",
+        what=f"the journal was damaged: {told}; the damaged one is kept as {STATE_FOLDER}/{done.aside.name}",
         hint="results that are lost are made anew by the next run",
         mended=True,
     )
 
 
-def _owners(state: Path, *, clock: Callable[[], float]) -> Iterator[Finding]:
-    if not (state / "journal.db").exists():
-        return
+def _users_of(path: Path) -> list[str]:
+    """The other processes that have a file open."""
+    found = []
+    wanted = os.path.realpath(path)
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and any(item.path == wanted for item in process.open_files()):
+                found.append(f"process {process.pid} ({process.name()})")
+    return found
+
+
+def _run_folders(state: Path) -> list[str]:
+    with contextlib.suppress(OSError):
+        return sorted(os.listdir(state / "runs"))
+    return []
+
+
+@contextlib.contextmanager
+def _opened(state: Path) -> Iterator[Journal | None]:
+    """The journal, if there is one that can be read."""
+    path, journal = state / "journal.db", None
     with contextlib.suppress(JournalUnreadable):
-        journal = Journal(state / "journal.db")
-        try:
-            for run in journal.close_ghosts(life_of, clock()):
-                yield Finding(
-                    level="warning",
-                    what=f"the run {run} was marked as interrupted: its process is gone",
-                    hint=f"go on with it: stagebook resume {run}",
-                    mended=True,
-                )
-            for run, owner in journal.owners():
-                if life_of(owner) is Life.UNSURE:
-                    yield Finding(
-                        level="warning",
-                        what=f"the run {run} is held by process {owner.pid} on {owner.host}, which is stopped"
-                        " or out of sight",
-                        hint="the next run takes over once it gives no sign of life",
-                    )
-        finally:
+        journal = Journal(path) if path.exists() else None
+    try:
+        yield journal
+    finally:
+        if journal is not None:
             journal.close()
 
 
-def _store(state: Path, blobs: Blobs, *, check: bool) -> Iterator[Finding]:
+def _owners(journal: Journal, *, at: float) -> Iterator[Finding]:
+    try:
+        for run in journal.close_ghosts(life_of, at):
+            yield Finding(
+                level="warning",
+                what=f"the run {run} was marked as interrupted: its process is gone",
+                hint=f"go on with it: stagebook resume {run}",
+                mended=True,
+            )
+        for run, owner in journal.owners():
+            if life_of(owner) is Life.UNSURE:
+                yield Finding(
+                    level="warning",
+                    what=f"the run {run} is held by process {owner.pid} on {owner.host}, which is stopped"
+                    " or out of sight",
+                    hint="the next run takes over once it gives no sign of life",
+                )
+    except JournalUnreadable as error:
+        if error.locked:
+            yield Finding(level="error", what=error.message, hint=error.hint)
+
+
+# -- the store, and what was left half-done -----------------------------------------------------
+
+
+def _store(journal: Journal | None, blobs: Blobs, *, check: bool) -> Iterator[Finding]:
     if not blobs.folder.is_dir():
         return
     if not check:
         count = sum(1 for _ in blobs.digests())
-        yield Finding(
-            level="ok", what=f"the store: {count} blobs", hint="stagebook store verify reads them all"
-        )
+        hint = "stagebook doctor --store reads them all"
+        yield Finding(level="ok", what=f"the store: {count} blobs", hint=hint)
         return
-    with contextlib.suppress(StagebookError):
-        journal = Journal(state / "journal.db")
-        try:
-            found = verify(journal, blobs)
-        finally:
-            journal.close()
-        if found.damaged:
+    try:
+        found = verify(journal, blobs)
+    except JournalUnreadable:
+        found = verify(None, blobs)
+    if found.damaged:
+        yield Finding(
+            level="warning",
+            what=f"{len(found.damaged)} of {found.blobs} blobs of the store were damaged, and are removed",
+            hint="the stages that need them run again",
+            mended=True,
+        )
+    else:
+        yield Finding(level="ok", what=f"the store: {found.blobs} blobs, all as they were written")
+    if found.missing:
+        yield Finding(
+            level="warning",
+            what=f"{len(found.missing)} blobs that results refer to are not there",
+            hint="the stages that need them run again",
+        )
+
+
+class _Leftovers:
+    """What processes that were killed left half-done."""
+
+    def __init__(self, root: Path, journal: Journal | None, blobs: Blobs, *, now: float) -> None:
+        self._root = root
+        self._state = root / STATE_FOLDER
+        self._before = now - _OLD
+        self._outputs: list[str] = []
+        self._going_on: set[str] = set()
+        with contextlib.suppress(JournalUnreadable):
+            if journal is not None:
+                self._outputs = journal.output_paths()
+                self._going_on = {run.id for run in journal.runs(limit=1000) if run.ended is None}
+        self._blobs = blobs
+
+    def findings(self, *, repair: bool) -> Iterator[Finding]:
+        """What there is; with `repair` it is put back, or removed."""
+        for final, before in self._taken_away():
+            if repair:
+                before.rename(final)
             yield Finding(
                 level="warning",
-                what=f"{len(found.damaged)} of {found.blobs} blobs of the store were damaged, and are removed",
-                hint="the stages that need them run again",
-                mended=True,
+                what=f"{final.relative_to(self._root)} was taken away by a run that was killed before it put"
+                f" the new one there{'; it is back' if repair else ''}",
+                hint="" if repair else "stagebook doctor --repair puts it back",
+                mended=repair,
             )
+        left = [*self._blobs.leftovers(before=self._before), *self._beside_outputs(), *self._in_state()]
+        if not left:
+            return
+        if repair:
+            for path in left:
+                _remove(path)
+        yield Finding(
+            level="warning",
+            what=f"{len(left)} half-written files of processes that were killed, such as {left[0].name}",
+            hint="" if repair else "stagebook doctor --repair removes them",
+            mended=repair,
+        )
+
+    def _taken_away(self) -> list[tuple[Path, Path]]:
+        """Outputs that are not in their places, and what was there before."""
+        found = {}
+        for final, path in self._marked(".before"):
+            if not os.path.lexists(final):
+                found[final] = path
+        return list(found.items())
+
+    def _beside_outputs(self) -> list[Path]:
+        found = [*self._marked(".incoming"), *self._marked(".before")]
+        return [path for final, path in found if path.suffix == ".incoming" or os.path.lexists(final)]
+
+    def _marked(self, suffix: str) -> Iterator[tuple[Path, Path]]:
+        """Outputs, and what lies beside them under a name that `staging` gives."""
+        for output in self._outputs:
+            final = self._root / output
+            pattern = re.compile(rf"\.{re.escape(final.name)}\.(\d+)\{suffix}")
+            for path in _listed(final.parent):
+                match = pattern.fullmatch(path.name)
+                if match and self._is_old(path) and not psutil.pid_exists(int(match[1])):
+                    yield final, path
+
+    def _in_state(self) -> Iterator[Path]:
+        """Temporary files, and what attempts did not come to publish."""
+        yield from (path for path in _listed(self._state) if path.name.startswith("journal.db.new"))
+        for folder in (self._state, self._state / "cache", self._state / "cache" / "scripts"):
+            yield from (path for path in _listed(folder) if _TEMPORARY.fullmatch(path.name))
+        for run in _listed(self._state / "runs"):
+            if run.name in self._going_on:
+                continue
+            for attempt in run.glob("*/*"):
+                names = [path for path in _listed(attempt) if _TEMPORARY.fullmatch(path.name)]
+                places = [attempt / "outputs", attempt] if attempt.name == "restored" else [attempt / "outputs"]
+                places = [path for path in places if path.is_dir()]
+                yield from (path for path in [*names, *places] if self._is_old(path))
+
+    def _is_old(self, path: Path) -> bool:
+        # The time at which it came here: a link keeps the times of what it is a link to.
+        with contextlib.suppress(OSError):
+            found = path.lstat()
+            return found.st_ctime < self._before or (stat.S_ISDIR(found.st_mode) and found.st_mtime < self._before)
+        return False
+
+
+def _listed(folder: Path) -> list[Path]:
+    with contextlib.suppress(OSError):
+        return sorted(folder.iterdir())
+    return []
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
         else:
-            yield Finding(level="ok", what=f"the store: {found.blobs} blobs, all as they were written")
-
-
-def _leftovers(root: Path, state: Path, blobs: Blobs, *, repair: bool, now: float) -> Iterator[Finding]:
-    """What processes that were killed left half-done."""
-    left = blobs.leftovers(before=now - _OLD)
-    for pattern in (".*.incoming", ".*.before"):
-        left += [
-            path
-            for folder in _output_folders(root, state)
-            for path in folder.glob(pattern)
-            if path.lstat().st_mtime < now - _OLD
-        ]
-    if not left:
-        return
-    if repair:
-        for path in left:
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-    yield Finding(
-        level="warning",
-        what=f"{len(left)} half-written files of runs that were killed, such as {left[0].name}",
-        hint="" if repair else "stagebook doctor --repair removes them",
-        mended=repair,
-    )
-
-
-def _output_folders(root: Path, state: Path) -> Iterator[Path]:
-    """The folders that outputs were written to."""
-    seen: set[Path] = set()
-    with contextlib.suppress(StagebookError):
-        journal = Journal(state / "journal.db")
-        try:
-            for path in journal.output_paths():
-                folder = (root / path).parent
-                if folder not in seen and folder.is_dir():
-                    seen.add(folder)
-                    yield folder
-        finally:
-            journal.close()
+            path.unlink()

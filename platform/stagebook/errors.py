@@ -131,6 +131,10 @@ class RunTakenOver(StagebookError):
 class JournalUnreadable(StagebookError):
     """The journal is damaged, locked or of a newer version."""
 
+    def __init__(self, message: str, *, hint: str = "", locked: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.locked = locked  # another process holds it
+
 
 class StageFailure(StagebookError):
     """One stage cannot be done. `cause` is a word of `events.Cause`."""

@@ -79,7 +79,9 @@ class Event:
 
     def to_json(self) -> dict[str, Any]:
         """The event as plain data."""
-        return {"type": type(self).__name__, "v": VERSION, **dataclasses.asdict(self)}
+        # Not `dataclasses.asdict`, which copies all that is plain data already.
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {"type": type(self).__name__, "v": VERSION, **values}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +106,11 @@ class RunStarted(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StageExpanded(Event):
-    """The list of a stage's foreach is known: `stages` are the instances in its place, as the plan has
-    them, and `changed` the stages that now wait for them."""
+    """The list of a stage's foreach is known: `stages` are the instances that take the place of those that
+    are `gone`, as the plan has them, and `changed` the stages that now wait for them."""
 
     stage: str
+    gone: Sequence[str] = ()
     stages: Sequence[Mapping[str, Any]] = ()
     changed: Sequence[Mapping[str, Any]] = ()
 

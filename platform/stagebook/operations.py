@@ -1,24 +1,22 @@
-"""What is done with a project beyond a single run: sweeps, judgements of a person, explanations."""
+"""What a person asks of results, and says of them: `why` and `accept`."""
 
 from __future__ import annotations
 
 import dataclasses
 import getpass
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stagebook.definition.overrides import parse_pairs
-from stagebook.errors import PipelineInvalid, UsageError
+from stagebook.errors import UsageError, did_you_mean
 from stagebook.events import Event, RunEnded, RunStarted, StageAccepted, StageEnded, Status
 from stagebook.explaining import Explanation, explain
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.resolving import Scopes, depends_on_run, needed_stages, params_of
 from stagebook.planning.results import Made
-from stagebook.planning.select import Matching, Selection
+from stagebook.planning.select import Matching
 from stagebook.project import Given, Project
 from stagebook.record.results import KnownResults
-from stagebook.sweeping import Point, StopRule, SweepReport, grid_of, metrics_of
 
 
 def why(
@@ -39,8 +37,6 @@ def _chosen(plan: Plan, texts: Sequence[str]) -> list[PlannedStage]:
     names = [stage.id for stage in plan.stages]
     for text in texts:
         if not any(name in Matching([text]) for name in names):
-            from stagebook.errors import did_you_mean  # noqa: PLC0415 - only for the message
-
             msg = f"no stage '{text}'"
             raise UsageError(msg, hint=did_you_mean(text, dict.fromkeys(n.split("@")[0] for n in names)))
     return [stage for stage in plan.stages if not texts or stage.id in Matching(texts)]
@@ -163,116 +159,3 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # a container may have no name for its user
         return str(os.getuid()) if hasattr(os, "getuid") else "somebody"
-
-
-# -- sweeps -------------------------------------------------------------------------------------
-
-
-def sweep(  # noqa: PLR0913 - the options of a sweep
-    project: Project,
-    name: str | None,
-    given: Given,
-    selection: Selection | None = None,
-    *,
-    most: int | None = None,
-    stop_when: str | None = None,
-    told: Callable[[int, int, Mapping[str, Any]], None] = lambda _at, _of, _params: None,
-    ended: Callable[[Point], None] = lambda _point: None,
-    **options: Any,
-) -> SweepReport:
-    """Run a pipeline once for each point of a grid of parameters, one after the other.
-
-    What does not depend on a swept parameter is run at the first point and reused at the others. `most`
-    bounds how many points are run; `stop_when` is a rule such as `train.auc >= 0.9`. `told` and `ended`
-    are called before and after each point; `options` are those of `Project.run_planned`.
-
-    Raises:
-        UsageError: nothing is swept, or the rule cannot be read.
-        PipelineInvalid: a point cannot be planned; nothing was started.
-        PipelineBusy: the pipeline is being run.
-    """
-    from stagebook.ownership import heartbeat, take_ownership  # noqa: PLC0415 - as above
-    from stagebook.running import Delivery, describe_origin  # noqa: PLC0415
-
-    loaded = project.load(name)
-    values, problems = parse_pairs(loaded.pipeline, given.pairs)
-    if problems:
-        raise PipelineInvalid([*loaded.problems, *problems])
-    grid = grid_of(loaded.pipeline, {**values, **given.values})
-    rule = StopRule.parse(stop_when, list(loaded.pipeline.stages)) if stop_when else None
-    points = grid.points()[: most or None]
-    everywhere = dataclasses.replace(given, pairs=(), values=grid.fixed)
-    first = project.order(name, _at(everywhere, points[0]), selection)  # mistakes are told before anything
-    for point in points[1:]:
-        project.check_params(name, _at(everywhere, point))
-    run = project.new_run_id()
-    axes = {key: list(axis) for key, axis in grid.axes.items()}
-    started = RunStarted(
-        run=run,
-        at=project.now(),
-        pipeline=first.plan.pipeline,
-        plan={
-            "pipeline": first.plan.pipeline,
-            "path": first.plan.path,
-            "description": first.plan.description,
-            "params": {**first.plan.params, **axes},
-            "stages": [],
-        },
-        origin=describe_origin(project.root),
-        kind="sweep",
-        request={"axes": axes, "points": len(points)},
-    )
-    take_ownership(
-        project.journal,
-        started,
-        clock=project.now,
-        wait=options.pop("wait", False),
-        waiting=options.pop("waiting", lambda _busy: None),
-    )
-    uri = project.tracking_uri
-    delivery = Delivery(project.journal, project.root, uri, run) if uri else None
-    done: list[Point] = []
-    status, because = Status.COMPLETED, ""
-    undelivered = 0
-    try:
-        with heartbeat(project.journal.path, run):
-            if delivery is not None:
-                delivery.start()
-            for at, point in enumerate(points):
-                told(at + 1, len(points), point)
-                ordered = first if at == 0 else project.order(name, _at(everywhere, point), selection)
-                report = project.run_planned(ordered, parent=run, delivery=delivery, **options)
-                done.append(
-                    Point(
-                        params=point,
-                        run=report.run,
-                        status=report.status,
-                        metrics=metrics_of(report.history),
-                        history=report.history,
-                    )
-                )
-                ended(done[-1])
-                if report.status is Status.CANCELLED:
-                    status, because = Status.CANCELLED, "cancelled"
-                    break
-                if report.status is not Status.COMPLETED:
-                    status = Status.FAILED
-                elif rule is not None and rule.holds(report.history):
-                    because = f"{rule} holds"
-                    break
-    except BaseException:
-        status, because = Status.FAILED, "the sweep broke off"
-        raise
-    finally:
-        end = RunEnded(run=run, at=project.now(), status=status, reason=because)
-        project.journal.append([end], owner=run)
-        if delivery is not None:
-            undelivered = delivery.finish()
-    left = grid.size - len(done)
-    if not because and left:
-        because = f"--max {most}"
-    return SweepReport(run=run, status=status, points=done, left=left, why=because, undelivered=undelivered)
-
-
-def _at(given: Given, point: Mapping[str, Any]) -> Given:
-    return dataclasses.replace(given, values={**given.values, **point})

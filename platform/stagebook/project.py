@@ -286,7 +286,13 @@ class Project(Archive):
         """What results depend on, as it is on disk and on this machine."""
         if self._facts is None:
             memo = Memo(self.root / STATE_FOLDER / "cache" / "files.json")
-            self._facts = Facts(Workspace(self.root, memo), memo, self.blobs, os.environ)
+            self._facts = Facts(
+                Workspace(self.root, memo),
+                memo,
+                self.blobs,
+                os.environ,
+                restores=self.settings.store.enabled,
+            )
         return self._facts
 
     def check_params(self, name: str | None, given: Given) -> None:
@@ -373,6 +379,7 @@ class Project(Archive):
         waiting: Callable[[PipelineBusy], None] = lambda _busy: None,
         parent: str = "",
         delivery: Delivery | None = None,
+        keep_server: bool = False,
     ) -> RunReport:
         """Run what was planned before; a plan alone runs all of its stages.
 
@@ -408,7 +415,9 @@ class Project(Archive):
         )
         if engine is None:
             self.warm_up()
-            server, self._server = self._server, None
+            server = self._server
+            if not keep_server:
+                self._server = None
             if server is not None:
                 server.keep_log = self.root / STATE_FOLDER / "forkserver.log"
             engine = LocalEngine(
@@ -417,6 +426,7 @@ class Project(Archive):
                 to_come=Counter(stage.executor for stage in plan.stages if stage.runs),
                 jobs=options.jobs,
                 clock=self._clock,
+                keep_server=keep_server,
             )
         request: dict[str, Any] = {}
         if ordered is not None:

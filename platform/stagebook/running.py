@@ -36,6 +36,7 @@ MAX_LOG = 1_000_000  # bytes of what the delivery says; then it begins anew
 WAIT_FOR_ID = 20.0  # seconds that a stage which uses mlflow waits for the id of its run
 
 Listener = Callable[[Sequence[Event]], None]
+_LEFT_BEHIND: list[subprocess.Popen[bytes]] = []  # nobody waits for them; kept, or Python complains
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ class Delivery:
 
     def leave_behind(self) -> None:
         """Deliver what is pending in a process that goes on by itself."""
-        self._begin([])
+        _LEFT_BEHIND.append(self._begin([]))
 
     def _begin(self, until: list[str]) -> subprocess.Popen[bytes]:
         log = self._root / ".stagebook" / "mlflow.log"
@@ -243,6 +244,7 @@ def run_plan(
         blobs=around.blobs,
         guard=recorder.guard,
         sources=lambda stage: around.facts.sources(stage.notebook),
+        code=lambda stage: around.facts.code_paths(stage.notebook),
     )
     undelivered = 0
     with heartbeat(journal.path, options.run_id), _signals_cancel(runner, delivery):

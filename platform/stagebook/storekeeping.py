@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
+from stagebook.errors import JournalUnreadable
 from stagebook.planning.results import Result
 from stagebook.record.journal import Journal
 from stagebook.record.results import all_results
 from stagebook.system.blobs import Blobs
 
 _DAY = 86_400.0  # seconds
+_HOUR = 3_600.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,39 +38,51 @@ class Verified:
 
 def collect(journal: Journal, blobs: Blobs, *, now: float, days: float, dry: bool = False) -> Collected:
     """Forget results that are older than `days` and not the last of their stage, and remove what no
-    result refers to."""
-    latest = journal.latest_numbers()
-    old: list[Result] = []
-    kept: list[Result] = []
-    for result in all_results(journal):
-        too_old = result.at < now - days * _DAY and result.number not in latest
-        (old if too_old else kept).append(result)
+    result refers to.
+
+    Raises:
+        JournalUnreadable: results are damaged, so that nobody knows what they refer to.
+    """
+    _, damaged = journal.count_results()
+    if damaged:
+        msg = f"{len(damaged)} results in the journal are damaged: nobody knows what they refer to"
+        raise JournalUnreadable(msg, hint="stagebook doctor --repair, and then again")
+    before = now - days * _DAY
+    if dry:
+        latest = journal.latest_numbers()
+        known = all_results(journal)
+        kept = [result for result in known if result.at >= before or result.number in latest]
+        forgotten = len(known) - len(kept)
+    else:
+        forgotten = journal.forget_results(before)
+        kept = all_results(journal)
     # What is kept is read before anything goes, and a run that keeps a blob now has it newer than that.
     needed = _references(kept, blobs)
-    if not dry:
-        journal.forget_results(result.number for result in old)
     removed, freed, left, size = 0, 0, 0, 0
     for digest, length in list(blobs.digests()):
-        if digest in needed or blobs.is_newer(digest, now - 3600.0):
+        if digest in needed or blobs.is_newer(digest, now - _HOUR):
             left, size = left + 1, size + length
             continue
-        removed += 1
-        freed += length if dry else blobs.remove(digest)
+        gone = length if dry else blobs.discard(digest, unless_newer=now - _HOUR)
+        if gone is not None:
+            removed, freed = removed + 1, freed + gone
     if not dry:
-        for path in blobs.leftovers(before=now - 3600.0):
+        for path in blobs.leftovers(before=now - _HOUR):
             path.unlink(missing_ok=True)
-    return Collected(results=len(old), blobs=removed, freed=freed, kept=left, size=size)
+    return Collected(results=forgotten, blobs=removed, freed=freed, kept=left, size=size)
 
 
-def verify(journal: Journal, blobs: Blobs) -> Verified:
-    """Read every blob; remove those that are not what their names say."""
+def verify(journal: Journal | None, blobs: Blobs) -> Verified:
+    """Read every blob; remove those that are not what their names say. Without a journal nobody knows
+    what is missing."""
     damaged, count, size = [], 0, 0
     for digest, length in list(blobs.digests()):
         count, size = count + 1, size + length
-        if not blobs.is_intact(digest):
+        if not blobs.is_intact(digest) and blobs.has(digest):
             damaged.append(digest)
             blobs.remove(digest)
-    missing = sorted(digest for digest in _references(all_results(journal), blobs) if not blobs.has(digest))
+    known = all_results(journal) if journal is not None else []
+    missing = sorted(digest for digest in _references(known, blobs) if not blobs.has(digest))
     return Verified(blobs=count, size=size, damaged=tuple(damaged), missing=tuple(missing))
 
 

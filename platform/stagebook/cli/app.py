@@ -202,11 +202,12 @@ def run(
     from stagebook.cli.request import Request
     from stagebook.cli.running import RunFlags
     from stagebook.cli.running import run as command
-    from stagebook.cli.sweeping import sweep as sweep_command
 
     request = Request.of(pipeline, stages, params, params_file, from_, only, skip, force=force)
     flags = RunFlags(jobs=jobs, keep_going=keep_going, keep_dump=debug, keep_kernel=keep_kernel, wait=wait)
     if sweep:
+        from stagebook.cli.sweeping import sweep as sweep_command
+
         raise typer.Exit(sweep_command(request, flags, most=most, stop_when=stop_when, as_json=as_json))
     if most is not None or stop_when is not None:
         msg = "--max and --stop-when are for a sweep"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from stagebook.cli.output import console, write_json
 from stagebook.cli.request import Request
 from stagebook.errors import ExitCode, PipelineInvalid, Problem, RunNotFound, UsageError
 from stagebook.execution.attempt import LOG_FILE
+from stagebook.observations import remarks
 from stagebook.planning.plan import Plan
 from stagebook.project import Given, Project
 from stagebook.record.history import RunHistory
@@ -32,7 +34,9 @@ def check(pipeline: str | None, params: Sequence[str], files: Sequence[Path], *,
         except PipelineInvalid as error:
             found += error.problems
         else:
-            checked.append(plan)
+            checked.append(
+                dataclasses.replace(plan, warnings=(*plan.warnings, *_observed(project, name, plan)))
+            )
     if found:
         raise PipelineInvalid(found)
     if as_json:
@@ -45,6 +49,18 @@ def check(pipeline: str | None, params: Sequence[str], files: Sequence[Path], *,
         console().print(f"✓ {plan.path}: {plural(len(plan.stages), 'stage')}, {what}")
         if plan.warnings:
             console().print(render.problems(plan.warnings), soft_wrap=True)
+
+
+def _observed(project: Project, name: str, plan: Plan) -> list[Problem]:
+    """What stages were seen to read, or name, and do not declare."""
+    pipeline = project.load(name).pipeline
+    observed = project.journal.observations(pipeline.name) if project.has_journal else {}
+    return [
+        pipeline.problem(
+            ("stages", stage), text, "declare it, or leave it: 'strict: true' makes it a failure"
+        )
+        for stage, text in remarks(plan.stages, observed, project.facts)
+    ]
 
 
 def plan(request: Request, *, as_json: bool) -> None:

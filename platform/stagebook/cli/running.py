@@ -16,6 +16,8 @@ from stagebook.cli.output import console
 from stagebook.cli.request import Request
 from stagebook.errors import ExitCode, PipelineBusy
 from stagebook.events import Event, Status
+from stagebook.observations import remarks
+from stagebook.planning.plan import Plan
 from stagebook.project import Ordered, Project
 from stagebook.record.history import RunHistory
 from stagebook.running import Listener, RunReport
@@ -59,6 +61,10 @@ def resume(
     project.warm_up()
     try:
         record = project.find_run_to_resume() if run_id == "latest" else project.find_run(run_id)
+        if record.kind == "sweep":
+            from stagebook.cli.sweeping import resume as resume_sweep  # noqa: PLC0415 - only then
+
+            return resume_sweep(project, record, flags, as_json=as_json)
         ordered = project.order_rest(record, failed_only=failed_only, keep=keep)
     except BaseException:
         project.close()
@@ -85,7 +91,7 @@ def _run(project: Project, ordered: Ordered, flags: RunFlags, *, as_json: bool) 
         if live is not None:
             live.stop()
     if not as_json:
-        _say(out, project, report)
+        _say(out, project, ordered.plan, report)
     else:
         summary = {
             "type": "RunReport",
@@ -162,7 +168,7 @@ class LiveTable:
         return Group(head, render.progress_table(self._history, now, limit=max(5, self._out.height - 4)))
 
 
-def _say(out: Console, project: Project, report: RunReport) -> None:
+def _say(out: Console, project: Project, planned: Plan, report: RunReport) -> None:
     history = report.history
     out.print()
     out.print(render.run_summary(history, time.time()))
@@ -179,9 +185,12 @@ def _say(out: Console, project: Project, report: RunReport) -> None:
     elif report.status is not Status.COMPLETED:
         out.print()
         out.print(f"go on with   stagebook resume {report.run}", soft_wrap=True)
-    remarks = [stage for stage in history.stages.values() if stage.remark]
-    for stage in remarks:
-        out.print(f"! {stage.id}: {stage.remark}", style="yellow", soft_wrap=True)
+    for stage in history.stages.values():
+        if stage.remark:
+            out.print(f"! {stage.id}: {stage.remark}", style="yellow", soft_wrap=True)
+    ran = {stage.id: stage.observed for stage in history.stages.values() if stage.observed is not None}
+    for _, text in remarks((stage for stage in planned.stages if stage.id in ran), ran, project.facts):
+        out.print(f"! {text}", style="yellow", soft_wrap=True)
     out.print()
     if report.undelivered:
         out.print(

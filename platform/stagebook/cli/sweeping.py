@@ -8,13 +8,18 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from rich.console import Console
+
 from stagebook.cli.output import console
 from stagebook.cli.request import Request
 from stagebook.cli.running import EXIT_CODES, RunFlags, tell_waiting, write_events
 from stagebook.errors import ExitCode
-from stagebook.operations import sweep as run_sweep
+from stagebook.events import Status
 from stagebook.project import Project
-from stagebook.sweeping import Point
+from stagebook.record.journal import RunRecord
+from stagebook.sweeping import Point, SweepReport
+from stagebook.sweeps import SweepOptions, resume_sweep
+from stagebook.sweeps import sweep as run_sweep
 from stagebook.views import judged
 from stagebook.views.text import pairs
 
@@ -24,7 +29,35 @@ def sweep(
 ) -> int:
     """Sweep and show it; the exit code."""
     out = console()
+    project = Project.open()
+    report = run_sweep(
+        project,
+        request.pipeline,
+        request.given,
+        request.selection,
+        _options(out, most, stop_when, as_json=as_json),
+        listeners=[write_events] if as_json else [],
+        waiting=tell_waiting,
+        **dataclasses.asdict(flags),
+    )
+    return _say(out, project, report, as_json=as_json)
 
+
+def resume(project: Project, record: RunRecord, flags: RunFlags, *, as_json: bool) -> int:
+    """Run the points that a sweep left, and show it; the exit code."""
+    out = console()
+    report = resume_sweep(
+        project,
+        record,
+        _options(out, None, None, as_json=as_json),
+        listeners=[write_events] if as_json else [],
+        waiting=tell_waiting,
+        **dataclasses.asdict(flags),
+    )
+    return _say(out, project, report, as_json=as_json)
+
+
+def _options(out: Console, most: int | None, stop_when: str | None, *, as_json: bool) -> SweepOptions:
     def told(at: int, of: int, params: Mapping[str, Any]) -> None:
         if not as_json:
             out.print(f"[{at}/{of}] {pairs(params, 100)}", markup=False)
@@ -33,20 +66,10 @@ def sweep(
         if not as_json:
             out.print(judged.sweep_point(point), soft_wrap=True)
 
-    project = Project.open()
-    report = run_sweep(
-        project,
-        request.pipeline,
-        request.given,
-        request.selection,
-        most=most,
-        stop_when=stop_when,
-        told=told,
-        ended=ended,
-        listeners=[write_events] if as_json else [],
-        waiting=tell_waiting,
-        **dataclasses.asdict(flags),
-    )
+    return SweepOptions(most=most, stop_when=stop_when, told=told, ended=ended)
+
+
+def _say(out: Console, project: Project, report: SweepReport, *, as_json: bool) -> int:
     if as_json:
         points = [
             {"params": dict(p.params), "run": p.run, "status": p.status, "metrics": dict(p.metrics)}
@@ -65,6 +88,9 @@ def sweep(
     else:
         out.print()
         out.print(judged.sweep_table(report))
+        if report.status is not Status.COMPLETED:
+            out.print()
+            out.print(f"go on with   stagebook resume {report.run}", soft_wrap=True)
         if project.tracking_uri:
             out.print()
             out.print("compare in MLflow   stagebook ui")

@@ -16,7 +16,7 @@ from typing import Any
 
 from stagebook.definition.normalise import Parsed, canonical, dump, parse_cell
 from stagebook.definition.notebook import MAX_BYTES, PARAMETERS_TAG, facts_of, source_of
-from stagebook.definition.uses import Uses, uses_of, uses_of_text
+from stagebook.definition.uses import Uses, uses_of, uses_of_module, uses_of_text
 from stagebook.definition.values import parse_python
 
 # The syntax of Python, and with it what a tree looks like, is another in each version.
@@ -81,7 +81,7 @@ def read_module(content: bytes) -> dict[str, Any]:
     except (SyntaxError, ValueError):
         return {"digest": hashlib.sha256(content).hexdigest(), "uses": uses_of_text(text)}
     assert isinstance(tree, ast.Module)
-    return {"digest": sha256(dump(tree)), "uses": uses_of([(Parsed(tree=tree), False)])[0]}
+    return {"digest": sha256(dump(tree)), "uses": uses_of_module(tree)}
 
 
 def sha256(text: str) -> str:

@@ -61,6 +61,15 @@ class Template:
         """Whether it holds no expression."""
         return not self.references and not _has_text(self.value)
 
+    @property
+    def is_expression(self) -> bool:
+        """Whether it is one expression and nothing besides, so that it keeps the type of its value."""
+        return (
+            isinstance(self.value, Text)
+            and len(self.value.parts) == 1
+            and isinstance(self.value.parts[0], Expression)
+        )
+
     def mentions(self, root: str) -> bool:
         """Whether any expression refers to a name under `root`."""
         return any(reference[0] == root for reference in self.references)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.definition.closure import Closure, Code, sources
-from stagebook.definition.paths import STATE_FOLDER
+from stagebook.definition.paths import STATE_FOLDER, PathRefused
 from stagebook.definition.workspace import Workspace
 from stagebook.system.blobs import Blobs
 from stagebook.system.distributions import versions
@@ -27,10 +27,20 @@ _MAX_TEXT = 200_000  # bytes of a module whose text is kept
 class Facts:
     """Files are hashed once, and remembered; what was looked at is looked at again after `forget`."""
 
-    def __init__(self, workspace: Workspace, memo: Memo, blobs: Blobs, env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        memo: Memo,
+        blobs: Blobs,
+        env: Mapping[str, str],
+        *,
+        restores: bool = True,
+    ) -> None:
+        """`restores`: whether outputs are taken out of the store; else it counts as empty."""
         self.workspace = workspace
         self.memo = memo
         self.blobs = blobs
+        self._restores = restores
         self._root = workspace.root
         self._cache = self._root / STATE_FOLDER / "cache"
         self._env = env
@@ -45,10 +55,16 @@ class Facts:
         """Look at the files of the project anew."""
         self._closure.forget()
         self._digests.clear()
+        self.workspace.forget()
 
     def code(self, notebook: str) -> Code:
         """What a notebook's code consists of. Raises `NotebookUnreadable`."""
         return self._closure.code(notebook, self.workspace.executable(notebook))
+
+    def code_paths(self, notebook: str) -> list[str]:
+        """The local modules and files that a notebook's code consists of. Raises `NotebookUnreadable`."""
+        code = self.code(notebook)
+        return [item.path for item in (*code.modules, *code.files)]
 
     def sources(self, notebook: str) -> dict[str, Any]:
         """The cells of a notebook, and the texts of the local modules and files that it uses by path, to
@@ -71,14 +87,21 @@ class Facts:
                 self._digests[path] = None
         return self._digests[path]
 
+    def is_file(self, path: str) -> bool:
+        """Whether a path names a file of the project."""
+        try:
+            return self.workspace.is_file(self.workspace.inside(path))
+        except PathRefused:
+            return False
+
     def note(self, path: str, digest: str) -> None:
         """What is known of a file that was just written."""
         self.memo.note(self._root / path, "sha256", digest)
         self._digests.pop(path, None)
 
     def holds(self, output: Mapping[str, Any]) -> bool:
-        """Whether the store holds an output."""
-        return self.blobs.holds(output)
+        """Whether an output can be had from the store."""
+        return self._restores and self.blobs.holds(output)
 
     def versions(self, packages: Iterable[str]) -> Mapping[str, str]:
         """The distributions that import names belong to, with their versions."""

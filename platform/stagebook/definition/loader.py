@@ -46,7 +46,7 @@ _NAME_HINT = "use letters, digits, '_' and '-', and start with a letter"
 _EVERY = frozenset({"params", "matrix", "env", "run", "stages", "item"})
 _PATHS = frozenset({"params", "matrix", "env", "item"})  # what a path may depend on
 _MATRIX = frozenset({"params", "env"})
-_CONDITION = frozenset({"params", "env", "stages"})  # what a foreach may depend on
+_LIST = frozenset({"params", "env", "stages"})  # what a foreach may depend on
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -107,6 +107,7 @@ class _Loader:
         self.defaults = head.defaults
         if "defaults" in wrong and isinstance(data.get("defaults"), dict):
             self.defaults = read_what_can_be(DefaultsFile, data["defaults"], {})[0] or self.defaults
+        self._check_env(self.defaults.env, ("defaults", "env"))
         self._read_params(head.params)
         self.names = Names(
             params=None if "params" in wrong else tuple(head.params), stages=tuple(head.stages)
@@ -205,6 +206,10 @@ class _Loader:
             each=spec.foreach is not None or "foreach" in wrong,
         )
         trigger = spec.trigger or "all_success"
+        outputs = self._read_outputs(spec, (*base, "outputs"), place)
+        if foreach is not None:
+            self._check_items(outputs, base)
+        self._check_env(spec.env, (*base, "env"))
         return Stage(
             name=name,
             notebook=spec.notebook,
@@ -216,7 +221,7 @@ class _Loader:
             and "foreach" not in wrong,
             params=self._templates(spec.params, (*base, "params"), _EVERY, place),
             inputs=self._read_inputs(spec.inputs, (*base, "inputs"), place),
-            outputs=self._read_outputs(spec, (*base, "outputs"), place),
+            outputs=outputs,
             after=tuple(after),
             retries=self.defaults.retries if spec.retries is None else spec.retries,
             retry_delay=self.defaults.retry_delay if spec.retry_delay is None else spec.retry_delay,
@@ -226,7 +231,7 @@ class _Loader:
             foreach=foreach,
             when=self._read_when(spec, base, place),
             trigger=trigger,
-            env=self._read_env(spec, base),
+            env=tuple(dict.fromkeys([*self.defaults.env, *spec.env])),
             # A stage that is there for what others came to, such as an alert, does not go by its inputs.
             cache=trigger == "all_success" if spec.cache is None else spec.cache,
             frozen=spec.frozen,
@@ -240,36 +245,40 @@ class _Loader:
         if spec.matrix:
             self.report(location, "a stage has a matrix or a foreach, not both", "remove one of them")
             return None
-        template = self._template(spec.foreach, location, _CONDITION, Place(stage=name))
-        if template is None:
+        template = self._template(spec.foreach, location, _LIST, Place(stage=name))
+        if template is not None and isinstance(spec.foreach, str) and not template.is_expression:
+            hint = "it is a list, or one expression that gives one, such as ${stages.NAME.scraps.KEY}"
+            self.report(location, f"'foreach' has to be a list, not {describe(spec.foreach)}", hint)
             return None
-        for output, made in spec.outputs.items():
-            if "${" not in made.path or "item" not in made.path:
+        return template
+
+    def _check_items(self, outputs: Mapping[str, Output], base: Location) -> None:
+        for name, output in outputs.items():
+            if not output.path.mentions("item"):
                 self.report(
-                    (*base, "outputs", output),
-                    f"every item would write the output '{output}' to one path",
+                    (*base, "outputs", name),
+                    f"every item would write the output '{name}' to one path",
                     "put the item into the path, such as data/name-${item}.parquet",
                 )
-        return template
 
     def _read_when(self, spec: StageFile, base: Location, place: Place) -> Template | None:
         if spec.when is None:
             return None
-        if isinstance(spec.when, str) and not (spec.when.strip().startswith("${")):
-            hint = f"when: ${{{spec.when.strip()}}}"
-            self.report((*base, "when"), "'when' has to be an expression, or true or false", hint)
-            return None
-        return self._template(spec.when, (*base, "when"), _EVERY, place)
+        template = self._template(spec.when, (*base, "when"), _EVERY, place)
+        if template is None or isinstance(spec.when, bool) or template.is_expression:
+            return template
+        hint = "write all of it within one pair of braces: when: ${…}"
+        if "${" not in spec.when:
+            hint = f"when: ${{{spec.when.strip() or 'params.NAME'}}}"
+        self.report((*base, "when"), "'when' has to be one expression, or true or false", hint)
+        return None
 
-    def _read_env(self, spec: StageFile, base: Location) -> tuple[str, ...]:
-        found = dict.fromkeys([*self.defaults.env, *spec.env])
-        for at, name in enumerate(spec.env):
+    def _check_env(self, names: Iterable[str], base: Location) -> None:
+        for at, name in enumerate(names):
             if not _ENV_NAME.fullmatch(name):
+                message = f"'{name[:60]}' is not the name of an environment variable"
                 hint = "write the name alone, such as TZ; its value is taken from the environment"
-                self.report(
-                    (*base, "env", at), f"'{name[:60]}' is not the name of an environment variable", hint
-                )
-        return tuple(found)
+                self.report((*base, at), message, hint)
 
     def _check_clashes(self, spec: StageFile, base: Location) -> None:
         seen: dict[str, str] = {}
@@ -286,6 +295,9 @@ class _Loader:
     def _is_after(self, stage: str, other: str, location: Location) -> bool:
         if other == stage:
             self.report(location, f"'{stage}' cannot come after itself", "remove it")
+        elif other.partition("@")[0] in self.names.stages and "@" in other:
+            hint = f"write {other.partition('@')[0]}: a stage comes after all instances of another"
+            self.report(location, f"'after' names whole stages, not '{other}'", hint)
         elif other not in self.names.stages:
             self.report(location, f"unknown stage '{other}'", did_you_mean(other, self.names.stages))
         else:

@@ -65,6 +65,7 @@ class Modules:
 
     def __init__(self, root: str, memo: Memo) -> None:
         self._root = root
+        self._roots = (root, os.path.realpath(root))
         self._memo = memo
         self._listings: dict[str, tuple[dict[str, list[str]], set[str]]] = {}
         self._is_file: dict[str, bool] = {}
@@ -189,7 +190,8 @@ class Modules:
             return None
         path = os.path.normpath(text)
         if os.path.isabs(path):
-            if path != self._root and not path.startswith(self._root + os.sep):
+            root = next((it for it in self._roots if path == it or path.startswith(it + os.sep)), None)
+            if root is None:
                 return path
-            path = os.path.relpath(path, self._root)
+            path = os.path.relpath(path, root)
         return "" if path == "." else path.replace(os.sep, "/")

@@ -18,9 +18,10 @@ class PathRefused(ValueError):
         self.hint = hint
 
 
-def inside(root: Path, text: str) -> str:
+def inside(root: Path, text: str, plain_folders: set[str] | None = None) -> str:
     """The path `text`, relative to `root`, with `/`, without `.` and `..`, and with the symlinks
-    among its folders followed, so that one file has one path.
+    among its folders followed, so that one file has one path. `plain_folders` remembers the folders
+    that are no symlinks and below none, for many paths in few folders.
 
     Raises:
         PathRefused: it is empty, absolute, climbs out with `..`, leads out through a symlink, or is
@@ -32,10 +33,19 @@ def inside(root: Path, text: str) -> str:
     if normal == ".." or normal.startswith(".." + os.sep):
         msg = f"'{text}' leaves the project"
         raise PathRefused(msg, "files of a pipeline live inside its project")
+    folder = os.path.dirname(normal)
+    if (
+        plain_folders is not None
+        and folder in plain_folders
+        and not os.path.islink(os.path.join(root, normal))
+    ):
+        return PurePosixPath(normal).as_posix()
     real_root = os.path.realpath(root)
     plain = os.path.normpath(os.path.join(real_root, normal))
     real = os.path.realpath(plain)
     if real == plain:
+        if plain_folders is not None and os.path.isdir(os.path.dirname(plain)):
+            plain_folders.add(folder)
         return PurePosixPath(Path(normal)).as_posix()
     folder, name = os.path.split(plain)
     folder = os.path.realpath(folder)
@@ -65,9 +75,9 @@ def _check_text(text: str) -> None:
         raise PathRefused(msg)
 
 
-def inside_for_output(root: Path, text: str) -> str:
+def inside_for_output(root: Path, text: str, plain_folders: set[str] | None = None) -> str:
     """As `inside`, for a path that a run writes to. The project's own state is refused as well."""
-    path = inside(root, text)
+    path = inside(root, text, plain_folders)
     parts = [part.casefold() for part in path.split("/")]
     if path == "." or parts[0] == STATE_FOLDER or ".git" in parts:
         what = "the project root" if path == "." else f"{path.split('/')[0]}/"

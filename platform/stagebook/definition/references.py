@@ -26,7 +26,8 @@ class Names:
         text = ".".join(reference)
         if root not in allowed:
             msg = f"'{text}' is not available here"
-            raise ExpressionError(msg, f"what is: {', '.join(sorted(allowed))}")
+            available = allowed if place.each else allowed - {"item"}
+            raise ExpressionError(msg, f"what is: {', '.join(sorted(available))}")
         if root == "item":
             if not place.each:
                 msg = "'item' is not available here"

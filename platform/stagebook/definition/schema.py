@@ -56,6 +56,20 @@ def _as_output(value: object) -> object:
     return value
 
 
+def _as_list_of(value: object) -> object:
+    if not isinstance(value, str | list | None):
+        msg = f"expected a list, or an expression that gives one, got {describe(value)}"
+        raise ValueError(msg)  # noqa: TRY004 - as above
+    return value
+
+
+def _as_condition(value: object) -> object:
+    if not isinstance(value, str | bool | None):
+        msg = f"expected an expression, true or false, got {describe(value)}"
+        raise ValueError(msg)  # noqa: TRY004 - as above
+    return value
+
+
 def _as_empty(value: object) -> object:
     return {} if value is None else value
 
@@ -63,6 +77,13 @@ def _as_empty(value: object) -> object:
 Seconds = Annotated[float, pydantic.BeforeValidator(parse_duration, json_schema_input_type=float | str)]
 Timeout = Annotated[
     float | None, pydantic.BeforeValidator(_parse_timeout, json_schema_input_type=float | str | None)
+]
+ListOf = Annotated[
+    str | list[Any] | None,
+    pydantic.BeforeValidator(_as_list_of, json_schema_input_type=str | list[Any] | None),
+]
+Condition = Annotated[
+    str | bool | None, pydantic.BeforeValidator(_as_condition, json_schema_input_type=str | bool | None)
 ]
 Names = Annotated[list[str], pydantic.BeforeValidator(_listed, json_schema_input_type=list[str] | str)]
 Table = Annotated[
@@ -108,8 +129,8 @@ class StageFile(_Model):
     notebook: str
     description: str = ""
     matrix: Table = pydantic.Field(default_factory=dict)
-    foreach: str | list[Any] | None = None
-    when: str | bool | None = None
+    foreach: ListOf = None
+    when: Condition = None
     trigger: Trigger | None = None
     params: Table = pydantic.Field(default_factory=dict)
     inputs: Table = pydantic.Field(default_factory=dict)

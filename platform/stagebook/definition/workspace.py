@@ -22,15 +22,21 @@ class Workspace:
     def __init__(self, root: Path, memo: Memo | None = None) -> None:
         self.root = root
         self.memo = memo or Memo()
+        self._folders: set[str] = set()
         self._facts: dict[str, NotebookFacts | NotebookUnreadable] = {}
+
+    def forget(self) -> None:
+        """Look at the files anew."""
+        self._facts.clear()
+        self._folders.clear()
 
     def inside(self, text: str) -> str:
         """A path of the project, normalised. Raises `paths.PathRefused`."""
-        return paths.inside(self.root, text)
+        return paths.inside(self.root, text, self._folders)
 
     def inside_for_output(self, text: str) -> str:
         """A path of the project that may be written. Raises `paths.PathRefused`."""
-        return paths.inside_for_output(self.root, text)
+        return paths.inside_for_output(self.root, text, self._folders)
 
     def exists(self, path: str) -> bool:
         """Whether a file or folder is there."""

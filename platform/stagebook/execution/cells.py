@@ -253,7 +253,11 @@ class Client(_ipython.PloomberClient):
         """Now the working folder is known; modules in it are found, as in a kernel."""
         self._shell.starting_dir = os.getcwd()
         if "" not in sys.path:
-            sys.path.insert(0, "")
+            # Where a kernel has it (IPython's `init_path`): behind the standard library, so that modules
+            # are found in the same places as there.
+            site = ("site-packages", "dist-packages")
+            at = next((at for at, path in enumerate(sys.path) if os.path.basename(path) in site), 0)
+            sys.path.insert(at, "")
         observing.begin(self._shell)
 
     def rehearse(self) -> None:

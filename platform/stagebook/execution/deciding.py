@@ -7,18 +7,18 @@ that a follower of a stage with the same outputs as before is not run again.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from stagebook.definition.notebook import NotebookUnreadable
 from stagebook.definition.values import Value
 from stagebook.errors import PipelineInvalid, StageFailure, UsageError
-from stagebook.events import Cause
+from stagebook.events import Cause, Status
 from stagebook.planning.build import Planner
 from stagebook.planning.fingerprint import Fingerprint, changes
 from stagebook.planning.judging import made_by
 from stagebook.planning.plan import Decision, Judgement, Plan, PlannedStage
-from stagebook.planning.resolving import Scopes, condition_of, params_of
+from stagebook.planning.resolving import Scopes, condition_of, params_of, reads_run
 from stagebook.planning.results import Made, Result, made_of
 
 _FRESH = 1.0  # seconds for which what was seen of the disk is good enough to decide by
@@ -78,10 +78,6 @@ class Decider:
         self._looked = clock()
         self.scraps: dict[str, Mapping[str, Any]] = dict(plan.scraps)
         self.made: dict[str, Made] = {}
-        if self._judge is not None:
-            for stage in plan.stages:
-                if not stage.selected:
-                    self.made[stage.id] = self._judge.from_disk(stage, plan.scraps.get(stage.id, {}))
         self._take(plan)
 
     def _take(self, plan: Plan) -> None:
@@ -90,13 +86,20 @@ class Decider:
         self._by_stage: dict[str, list[str]] = {}
         for stage in plan.stages:
             self._by_stage.setdefault(stage.stage, []).append(stage.id)
+            if not stage.selected and stage.id not in self.made:
+                scraps = plan.scraps.get(stage.id, {})
+                self.made[stage.id] = self._judge.from_disk(stage, scraps) if self._judge else Made()
 
-    def decide(self, stage: PlannedStage, failed: Sequence[str]) -> Answer:
-        """What becomes of a stage, now that all that it waits for has come."""
+    def decide(self, stage: PlannedStage, statuses: Mapping[str, Status]) -> Answer:
+        """What becomes of a stage, now that all that it waits for has come. `statuses` are those of all
+        stages, in the order of the plan."""
+        failed: list[str] = []
+        if reads_run(stage):
+            failed = [name for name, status in statuses.items() if status is Status.FAILED]
         scope = self._scopes.of(stage, self.scraps, run=self._run, failed=failed)
         try:
             if stage.foreach is not None:
-                return self._grow(stage)
+                return self._grow(stage, statuses)
             if not condition_of(stage, scope):
                 assert stage.when is not None
                 return Skip(f"when: {stage.when.source} is false")
@@ -123,22 +126,40 @@ class Decider:
             self._looked = self._clock()
         return self._judge.judge(stage, params, self.made)
 
-    def _grow(self, stage: PlannedStage) -> Answer:
+    def _grow(self, stage: PlannedStage, statuses: Mapping[str, Status]) -> Answer:
+        """Expand a stage, and with it all others whose lists are known: an item's followers need not wait
+        for those of the other items. What ended as it was stays."""
         if self._planner is None:
             return Broken(Cause.INTERNAL, "this run cannot expand stages")
+        open_ones = {one.stage: one.id for one in self.plan.stages if one.foreach is not None}
+        held = {name for name, stands_in in open_ones.items() if statuses[stands_in].is_final}
         try:
-            plan = self._planner.grow(self.scraps)
+            plan = self._grown(held, open_ones.keys() - {stage.stage})
         except PipelineInvalid as error:
             first = error.problems[0]
             return Broken(Cause.PARAMS, f"{first.place}: {first.message}")
         except UsageError as error:
             return Broken(Cause.PARAMS, error.message)
-        if not any(other.id == stage.id for other in plan.stages):
-            plan = dataclasses.replace(plan, relied=self.plan.relied, scraps=self.plan.scraps)
+        same = next((one for one in plan.stages if one.id == stage.id), None)
+        if same is None:
             self._take(plan)
             return Grow(plan)
-        same = plan.stage(stage.id)
-        return Skip(same.reasons[0] if same.reasons else "the list of its foreach is empty")
+        lists = [name for name in stage.upstream if name not in self.scraps]
+        unknown = f"there is no list for its foreach: {lists[0]} left none" if lists else ""
+        return Skip(same.reasons[0] if same.reasons else unknown)
+
+    def _grown(self, held: set[str], others: set[str]) -> Plan:
+        assert self._planner is not None
+        try:
+            plan = self._planner.grow(self.scraps, held)
+        except PipelineInvalid:
+            # It may be wrong with another stage whose list is known: that will be told when its turn comes.
+            if others <= held:
+                raise
+            plan = self._planner.grow(self.scraps, held | others)
+        known = {one.id: one.judgement for one in self.plan.stages if one.id in self.plan.relied}
+        stages = tuple(dataclasses.replace(one, judgement=known.get(one.id)) for one in plan.stages)
+        return dataclasses.replace(plan, stages=stages, relied=self.plan.relied, scraps=self.plan.scraps)
 
     def inputs(self, stage: PlannedStage) -> dict[str, Value]:
         """What is passed for the inputs: without those that a stage which failed or was left out did

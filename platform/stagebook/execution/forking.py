@@ -8,7 +8,6 @@ descriptors that the process gets; answers are lines of JSON: `{"pid": 7, …}` 
 from __future__ import annotations
 
 import array
-import asyncio
 import contextlib
 import json
 import os
@@ -139,6 +138,8 @@ class Forked:
 
     async def told(self, key: str, seconds: float) -> dict[str, Any]:
         """Wait for the message that holds a key. Raises `ForkRefused` where it does not come."""
+        import asyncio  # noqa: PLC0415 - the worker, which asks this, has it; the command does without
+
         loop = asyncio.get_running_loop()
         arrived = asyncio.Event()
         loop.add_reader(self.link.fileno(), arrived.set)

@@ -84,8 +84,10 @@ class LocalEngine:
         to_come: Mapping[str, int] | None = None,
         jobs: int = 1,
         clock: Callable[[], float] = time.time,
+        keep_server: bool = False,
     ) -> None:
         self._clock = clock
+        self._keep_server = keep_server
         self._to_come = collections.Counter(to_come or {})
         self._jobs = jobs
         self._server = server
@@ -284,7 +286,7 @@ class LocalEngine:
             self._wake_out.send(b"!")
 
     def close(self) -> None:
-        """End all children by force, and the fork server."""
+        """End all children by force, and the fork server unless it is to be kept."""
         for child in list(self._children.values()):
             if child.process is not None and child.process.pid is not None:
                 self._signal(child, signal.SIGKILL)
@@ -292,7 +294,7 @@ class LocalEngine:
             else:
                 self._let_go(child)  # if it is forked yet, it ends at once
                 shutil.rmtree(child.sockets, ignore_errors=True)
-        if self._server is not None:
+        if self._server is not None and not self._keep_server:
             self._server.close()
         self._selector.close()
         self._wake_in.close()

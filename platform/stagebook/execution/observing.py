@@ -33,6 +33,7 @@ MAX_ELSEWHERE = 1_000  # of them, those that do not look as if they were inside 
 MAX_BYTES = 50_000_000  # of the file, with what children tell
 MAX_TEXT = 100_000  # characters of a cell that are looked through for SQL
 _SHARE = 100  # looking at memory maps takes milliseconds: at most a hundredth of the time
+_FIRST = 1.0  # seconds before the first look at them, so that it costs short stages nothing
 
 _NO_FILE = os.O_DIRECTORY | getattr(os, "O_PATH", 0) if os.name == "posix" else 0
 _CHANGES = os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -51,6 +52,7 @@ _SQL_TARGET = re.compile(r"\bto\s+'([^'{}\n]+)'|\battach\s+(?:database\s+)?'([^'
 
 _Entry = tuple[str, str, int, str]  # dotted name, kind, position and name of the argument with the path
 _DUCKDB = (("read_parquet", "from_parquet"), ("read_csv", "from_csv_auto"), ("read_json",))
+_POLARS = ("parquet", "csv", "ipc", "ndjson", "json", "avro", "delta")
 # What is wrapped of which module. Functions that look at the frame of their caller must not be here,
 # such as `duckdb.sql`, which finds variables in it.
 WRAPPED: dict[str, tuple[_Entry, ...]] = {
@@ -94,6 +96,11 @@ WRAPPED: dict[str, tuple[_Entry, ...]] = {
         ("ORCWriter.__init__", "write", 1, "where"),
         ("read_table", "source", 0, "source"),
     ),
+    "polars": (
+        *((f"{how}_{form}", "source", 0, "source") for how in ("read", "scan") for form in _POLARS),
+        *((f"DataFrame.write_{form}", "write", 1, "file") for form in _POLARS),
+        *((f"LazyFrame.sink_{form}", "write", 1, "path") for form in _POLARS),
+    ),
     "duckdb": (
         ("connect", "database", 0, "database"),
         *((name, "source", 0, "path_or_buffer") for names in _DUCKDB for name in names),
@@ -125,7 +132,7 @@ class Observer:
         self._identity = (0, 0)
         self._reopen()
         self._before = frozenset(self._open_files())  # inherited, such as a log of the run
-        self._next_maps = 0.0
+        self._next_maps = time.perf_counter() + _FIRST
 
     def note(self, kind: str, path: str) -> None:
         """Tell of a path, unless it was told or is of no interest."""
@@ -134,7 +141,7 @@ class Observer:
         if path.startswith(self._inside):
             if path.startswith(self._hidden) or "/site-packages/" in path:
                 return
-        elif path.startswith(self._elsewhere):
+        elif path.startswith(self._elsewhere) or path.endswith(".pyc"):
             return
         key = f"{kind}:{path}"
         if key in self._seen or len(self._seen) >= MAX_PATHS:

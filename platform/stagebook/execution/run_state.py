@@ -10,11 +10,13 @@ from __future__ import annotations
 import collections
 import dataclasses
 import heapq
+from collections.abc import Iterable
 
 from stagebook.events import Status
 from stagebook.execution.triggers import AFTERMATH, SKIPPED_BECAUSE, Ends, Says, says
 from stagebook.planning import graph
-from stagebook.planning.plan import Decision, Plan, PlannedStage
+from stagebook.planning.plan import Plan, PlannedStage
+from stagebook.planning.resolving import needed_stages
 
 MAX_DELAY = 300.0  # seconds
 
@@ -95,19 +97,14 @@ class RunState:
         """Whether `End` was given."""
         return self._ended
 
-    @property
-    def failed(self) -> list[str]:
-        """The stages that failed so far, in the order of the plan."""
-        return [name for name, status in self.status.items() if status is Status.FAILED]
+    def is_asked(self, stage: str) -> bool:
+        """Whether an answer to `Ask` is still wanted: another failure, or a stop, may have ended it."""
+        return stage in self._unanswered
 
     def begin(self) -> list[Instruction]:
         """The first instructions."""
         out: list[Instruction] = []
-        for stage in self._stages.values():
-            # What is not selected takes no part: it is out at once and holds up nothing.
-            if stage.decision is Decision.SKIP:
-                self._leave_out(stage, out)
-        self._look_at(list(self._stages), out)
+        self._take_in(list(self._stages), out)
         return self._go_on(out)
 
     def decided(self, stage: str, status: Status, reason: str = "") -> list[Instruction]:
@@ -128,19 +125,15 @@ class RunState:
 
     def grow(self, stage: str, plan: Plan) -> list[Instruction]:
         """The answer to `Ask` for a stage that expands: the whole plan with its instances in place of
-        it. All others of the plan are as they were, but for what they depend on."""
+        it, and those of others that expand with it. None of those may have ended; all that is not gone
+        is as it was, but for what it depends on."""
         out: list[Instruction] = []
         if stage not in self._unanswered:
             return out
-        self._unanswered.discard(stage)
-        del self.status[stage]
         known = set(self.status)
         self._take(plan)
-        new = [name for name in self._stages if name not in known]
-        for name in new:
-            if self._stages[name].decision is Decision.SKIP:
-                self._leave_out(self._stages[name], out)
-        self._look_at([*new, *self._followers_of(new)], out)
+        self._unanswered &= self.status.keys()
+        self._take_in([name for name in self._stages if name not in known], out)
         return self._go_on(out)
 
     def attempt_ended(
@@ -156,7 +149,7 @@ class RunState:
             self._finish(stage, Status.COMPLETED, "", out)
         elif self._cancelled is not None:
             self._finish(stage, Status.CANCELLED, reason or self._cancelled, out)
-        elif retryable and made <= self._stages[stage].retries and self._stopped_by is None:
+        elif retryable and made <= self._stages[stage].retries and self._may_start(stage):
             self.status[stage] = Status.RETRYING
             out.append(Retry(stage, made + 1, self._delay(self._stages[stage], made)))
         else:
@@ -208,8 +201,21 @@ class RunState:
             else:
                 self._open += 1
 
-    def _followers_of(self, names: list[str]) -> list[str]:
-        return list(dict.fromkeys(after for name in names for after in self._followers[name]))
+    def _take_in(self, new: list[str], out: list[Instruction]) -> None:
+        """Begin with stages that are new in the plan."""
+        for name in new:
+            if self._is_out(self._stages[name]):
+                self._leave_out(self._stages[name], out)
+        followers = (after for name in new for after in self._followers[name])
+        self._look_at(dict.fromkeys([*new, *followers]), out)
+
+    def _is_out(self, stage: PlannedStage) -> bool:
+        """Whether it takes no part, whatever happens: it is out at once and holds up nothing."""
+        return stage.absent or not stage.selected
+
+    def _may_start(self, stage: str) -> bool:
+        """Whether it may start, or start again, as far as failures elsewhere go."""
+        return self._stopped_by is None or self._stages[stage].trigger in AFTERMATH
 
     def _go_on(self, out: list[Instruction]) -> list[Instruction]:
         # What is still to be decided may come before what is ready.
@@ -227,19 +233,21 @@ class RunState:
         return out
 
     def _leave_out(self, stage: PlannedStage, out: list[Instruction]) -> None:
-        if stage.absent:
+        if stage.selected:
             self._absent.add(stage.id)
         self._finish(stage.id, Status.SKIPPED, "; ".join(stage.reasons), out)
 
-    def _look_at(self, names: list[str], out: list[Instruction]) -> None:
+    def _look_at(self, names: Iterable[str], out: list[Instruction]) -> None:
         """Ask what becomes of each stage whose trigger lets it start; end those that it rules out."""
+        if self._cancelled is not None:
+            return
         for name in names:
             stage = self._stages[name]
-            if self.status[name] is not Status.PENDING or name in self._asked:
-                continue
-            if self._cancelled is not None:
+            if self.status[name] is not Status.PENDING or name in self._asked or self._is_out(stage):
                 continue
             match says(stage.trigger, self._ends[name]):
+                case Says.GO if self._lacks_scraps(stage):
+                    pass
                 case Says.GO:
                     self._asked.add(name)
                     self._unanswered.add(name)
@@ -253,6 +261,16 @@ class RunState:
                     self._finish(name, Status.BLOCKED, f"needs {culprit}, which failed", out)
                 case Says.WAIT:
                     pass
+
+    def _lacks_scraps(self, stage: PlannedStage) -> bool:
+        """Whether what its expressions refer to is still to come: a trigger that does not wait for all
+        of its stages waits for these, since there is no saying without them."""
+        if not self._ends[stage.id].waiting:
+            return False
+        needed = needed_stages(stage)
+        return any(
+            self._stages[name].stage in needed and not self.status[name].is_final for name in stage.upstream
+        )
 
     def _why_skipped(self, stage: PlannedStage) -> str:
         absent = [name for name in stage.upstream if name in self._absent and name not in stage.loosely]
@@ -308,10 +326,12 @@ class RunState:
         if self._keep_going or self._stopped_by is not None:
             return
         self._stopped_by = failed
-        for name, status in list(self.status.items()):
-            if status is Status.RETRYING:
+        for name in list(self.status):
+            if self.status[name] not in {Status.PENDING, Status.RETRYING} or self._may_start(name):
+                continue
+            if self._attempts[name]:  # it waits for a further attempt, or for a slot to make it
                 self._finish(name, Status.FAILED, f"not tried again, since {failed} failed", out)
-            elif self.status[name] is Status.PENDING and self._stages[name].trigger not in AFTERMATH:
+            else:
                 self._culprits.setdefault(name, failed)
                 self._finish(name, Status.BLOCKED, f"not started, since {failed} failed", out)
         self._ready = [item for item in self._ready if self.status[item[1]] is Status.PENDING]

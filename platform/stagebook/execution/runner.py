@@ -12,7 +12,7 @@ import dataclasses
 import heapq
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, assert_never
@@ -51,11 +51,12 @@ from stagebook.execution.engine import Ended, Engine, Progress, Report
 from stagebook.execution.run_state import Ask, Cancel, End, Finish, Instruction, Retry, RunState, Start
 from stagebook.planning.build import Planner
 from stagebook.planning.fingerprint import Fingerprint
+from stagebook.planning.observed import refusal
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.system.blobs import BlobDamaged, Blobs
 
 # Trying again changes nothing about these.
-_HOPELESS = {Cause.PARAMS, Cause.NOTEBOOK, Cause.CANCELLED}
+_HOPELESS = {Cause.PARAMS, Cause.NOTEBOOK, Cause.CANCELLED, Cause.UNDECLARED}
 _POLL = 0.05  # seconds between looks at what an attempt still waits for
 
 
@@ -107,9 +108,11 @@ class Runner:
         blobs: Blobs | None = None,
         guard: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext,
         sources: Callable[[PlannedStage], Mapping[str, Any]] = lambda _stage: {},
+        code: Callable[[PlannedStage], Collection[str]] = lambda _stage: (),
     ) -> None:
         """`planner`: decides about reuse, and expands stages. `guard`: while it is held, no other run
-        takes the pipeline over. `sources`: the texts of a stage's code, to compare them later."""
+        takes the pipeline over. `sources`: the texts of a stage's code, to compare them later.
+        `code`: the files that they are, which a strict stage may read."""
         self._pipeline = plan.pipeline
         self._engine = engine
         self._root = root
@@ -123,6 +126,7 @@ class Runner:
         self._blobs = blobs
         self._guard = guard
         self._sources = sources
+        self._code = code
         self._decider = Decider(plan, planner, run=options.run_id, clock=clock)
         self._state = RunState(plan, jobs=options.jobs, keep_going=options.keep_going)
         self._stages = {stage.id: stage for stage in plan.stages}
@@ -171,7 +175,8 @@ class Runner:
     def _do(self, instruction: Instruction) -> None:
         match instruction:
             case Ask(stage):
-                self._answer(self._stages[stage])
+                if self._state.is_asked(stage):
+                    self._answer(self._stages[stage])
             case Start(stage, number):
                 self._begin(self._stages[stage], number)
             case Retry(stage, number, delay):
@@ -189,7 +194,7 @@ class Runner:
 
     def _answer(self, stage: PlannedStage) -> None:
         """Decide what becomes of a stage whose turn has come."""
-        answer = self._decider.decide(stage, self._state.failed)
+        answer = self._decider.decide(stage, self._state.status)
         match answer:
             case Run():
                 self._runs[stage.id] = answer
@@ -210,7 +215,13 @@ class Runner:
         before, self._stages = self._stages, {one.id: one for one in plan.stages}
         new = [one.to_json() for one in plan.stages if one.id not in before]
         waiting = [one for one in plan.stages if one.id in before and one.upstream != before[one.id].upstream]
-        self._note(StageExpanded, stage=stage.id, stages=new, changed=[one.to_json() for one in waiting])
+        self._note(
+            StageExpanded,
+            stage=stage.id,
+            gone=[name for name in before if name not in self._stages],
+            stages=new,
+            changed=[one.to_json() for one in waiting],
+        )
         self._queue += self._state.grow(stage.id, plan)
 
     def _reuse(self, stage: PlannedStage, answer: Reuse) -> None:
@@ -356,16 +367,23 @@ class Runner:
     def _publish(self, stage: PlannedStage, attempt: Attempt, result: Result) -> None:
         """Move the outputs to their places and tell of the end, in one go as others see it."""
         remark, before = "", self._runs[stage.id].fingerprint
+        strict = result.cause is None and stage.strict
+        if strict and (why := refusal(stage, result.observed, self._code(stage))):
+            result = dataclasses.replace(result, cause=Cause.UNDECLARED, message=why, outputs={})
         if result.cause is None and before is not None:
             remark = self._decider.what_changed(stage, attempt.params, before)
+        near: Mapping[str, Path] = {}
+        if result.cause is None:
+            try:
+                near = staging.bring_near(self._root, attempt.outputs)
+            except StageFailure as error:
+                result = _failed(result, error)
         with self._guard():
             if result.cause is None:
                 try:
-                    staging.publish(self._root, attempt.outputs)
+                    staging.publish(self._root, attempt.outputs, near)
                 except StageFailure as error:
-                    result = dataclasses.replace(
-                        result, cause=Cause(error.cause), message=error.message, outputs={}
-                    )
+                    result = _failed(result, error)
             self._end(stage, attempt.number, result, None if remark else before, remark)
             self._flush()
 
@@ -402,6 +420,7 @@ class Runner:
             outputs=result.outputs,
             folder=(self._folder / stage.id / str(number)).relative_to(self._root).as_posix(),
             remark=f"not reused later, since {remark} while it ran" if remark else "",
+            observed=result.observed,
             **known,
         )
         if stage.outputs:
@@ -476,3 +495,7 @@ class Runner:
         if self._events:
             events, self._events = self._events, []
             self._emit(events)
+
+
+def _failed(result: Result, error: StageFailure) -> Result:
+    return dataclasses.replace(result, cause=Cause(error.cause), message=error.message, outputs={})

@@ -30,32 +30,56 @@ def missing(root: Path, slots: Mapping[str, OutputSlot]) -> list[str]:
     return [name for name, slot in slots.items() if slot.kind == "file" and not (root / slot.staged).exists()]
 
 
-def publish(root: Path, slots: Mapping[str, OutputSlot]) -> None:
-    """Move all outputs to their places, all or nothing.
+def bring_near(root: Path, slots: Mapping[str, OutputSlot]) -> dict[str, Path]:
+    """The staged outputs by name, each on the disk of its place: a rename does not cross file systems,
+    and a copy takes its time, during which nothing is to be held up.
+
+    Raises:
+        StageFailure: one could not be copied.
+    """
+    near: dict[str, Path] = {}
+    for name, slot in slots.items():
+        if slot.kind != "file":
+            continue
+        final = root / slot.path
+        try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            near[name] = _beside(root / slot.staged, final)
+        except OSError as error:
+            for path in near.values():
+                _remove(path)
+            raise _unmovable(slot, error) from error
+    return near
+
+
+def publish(root: Path, slots: Mapping[str, OutputSlot], near: Mapping[str, Path] | None = None) -> None:
+    """Move all outputs to their places, all or nothing. `near` is what `bring_near` said.
 
     Raises:
         StageFailure: one could not be moved; what was there before is there again.
     """
+    near = bring_near(root, slots) if near is None else near
     moved: list[tuple[Path, Path | None]] = []  # the place, and what was there before
     slot = None
     try:
-        for slot in slots.values():
-            if slot.kind != "file":
-                continue
-            final, staged = root / slot.path, root / slot.staged
-            final.parent.mkdir(parents=True, exist_ok=True)
-            incoming = _beside(staged, final)
+        for name, incoming in near.items():
+            slot = slots[name]
+            final = root / slot.path
             before = _set_aside(final)
             moved.append((final, before))
             incoming.rename(final)
     except OSError as error:
         _put_back(moved)
-        where = slot.path if slot else ""
-        msg = f"the output '{where}' could not be moved to its place: {error.strerror or error}"
-        raise StageFailure(msg, cause=Cause.PUBLICATION) from error
+        assert slot is not None
+        raise _unmovable(slot, error) from error
     for _, before in moved:
         if before is not None:
             _remove(before)
+
+
+def _unmovable(slot: OutputSlot, error: OSError) -> StageFailure:
+    msg = f"the output '{slot.path}' could not be moved to its place: {error.strerror or error}"
+    return StageFailure(msg, cause=Cause.PUBLICATION)
 
 
 def _beside(staged: Path, final: Path) -> Path:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from stagebook.definition.notebook import NotebookFacts
@@ -15,20 +16,24 @@ from stagebook.planning import expand, graph
 from stagebook.planning.checks import NotebookChecks, Notebooks
 from stagebook.planning.judging import Judge, made_by
 from stagebook.planning.plan import Decision, Plan, PlannedStage
-from stagebook.planning.resolving import Scopes, depends_on_run, needed_stages, params_of
+from stagebook.planning.points import Instance
+from stagebook.planning.resolving import (
+    Scopes,
+    condition_of,
+    depends_on_run,
+    needed_stages,
+    params_of,
+)
 from stagebook.planning.results import Made
 from stagebook.planning.scope import stages_named
 from stagebook.planning.select import Selection, select
+from stagebook.planning.unselected import Earlier, Left, left_by_others
 
 _ELSEWHERE = "choose another path, such as data/name.parquet"
 
 
 class Project(expand.Files, Notebooks, Protocol):
     """What planning asks of the project on disk."""
-
-
-Earlier = Callable[[str], Mapping[str, Value] | None]
-"""The scraps of a stage instance as an earlier run left them."""
 
 
 class Planner:
@@ -83,23 +88,25 @@ class Planner:
                 for name, found in scraps.items()
                 if name not in known and shape.instances[name].stage.name in lists
             }
+            if not news and shape.left.unknown:
+                raise PipelineInvalid(shape.left.unknown)
             if not news:
                 return dataclasses.replace(plan, relied=frozenset(known))
             # What a stage that is reused left decides what stages there are.
             known |= news
 
-    def grow(self, scraps: Mapping[str, Mapping[str, Value]]) -> Plan:
-        """The plan again, with what is known by now. Nothing is judged: that comes when a stage's turn
-        has come. Raises as `plan`."""
-        shape = self._shape(scraps)
+    def grow(self, scraps: Mapping[str, Mapping[str, Value]], held: Collection[str] = ()) -> Plan:
+        """The plan again, with what is known by now, but for the foreach of stages that are `held`, which
+        ended as they are. Nothing is judged: that comes when a stage's turn has come. Raises as `plan`."""
+        shape = self._shape(scraps, held)
         stages = [self._planned(shape, name, decision=Decision.WAIT) for name in shape.ordered]
         return self._plan_of(shape, stages)
 
     # -- inside ---------------------------------------------------------------------------------
 
-    def _shape(self, scraps: Mapping[str, Mapping[str, Value]]) -> _Shape:
+    def _shape(self, scraps: Mapping[str, Mapping[str, Value]], held: Collection[str] = ()) -> _Shape:
         """All stage instances, checked. Raises `PipelineInvalid`."""
-        expansion = expand.Expansion(self._pipeline, self._params, self._project, self._env, scraps)
+        expansion = expand.Expansion(self._pipeline, self._params, self._project, self._env, scraps, held)
         instances = expansion.expand()
         found = [*self._problems, *expansion.problems, *_cycles(self._pipeline, instances)]
         checks = NotebookChecks(self._pipeline, self._project)
@@ -113,22 +120,20 @@ class Planner:
         if found:
             raise PipelineInvalid(found)
         edges = {name: tuple(instance.upstream) for name, instance in instances.items()}
-        pending = {
-            name for name, instance in instances.items() if instance.stage.foreach and not instance.point
-        }
+        pending = {name for name, instance in instances.items() if instance.stands_in}
         chosen = select(self._selection, edges, pending) if self._selection else set(edges)
-        earlier, lacking = _earlier_scraps(self._pipeline, instances, chosen, self._earlier)
-        missing = [*_missing(self._pipeline, instances, chosen, self._project), *lacking]
-        if missing:
-            raise PipelineInvalid(missing)
+        left = left_by_others(self._pipeline, instances, chosen, self._project, self._earlier)
+        if left.missing:
+            raise PipelineInvalid(left.missing)
         return _Shape(
             instances=instances,
             edges=edges,
             ordered=graph.order(edges),
             chosen=chosen,
             facts=facts,
+            notebooks={s.name: self._project.inside(s.notebook) for s in self._pipeline.stages.values()},
             types=types,
-            earlier=earlier,
+            left=left,
             warnings=tuple(checks.warnings),
         )
 
@@ -147,9 +152,9 @@ class Planner:
             if not stage.selected:
                 stage = dataclasses.replace(stage, decision=Decision.SKIP, reasons=("not selected",))
                 if self.judge is not None:
-                    made[name] = self.judge.from_disk(stage, shape.earlier.get(name, {}))
-                if name in shape.earlier:
-                    scraps[name] = shape.earlier[name]
+                    made[name] = self.judge.from_disk(stage, shape.left.scraps.get(name, {}))
+                if name in shape.left.scraps:
+                    scraps[name] = shape.left.scraps[name]
             elif shape.instances[name].skip:
                 reasons = (shape.instances[name].skip,)
                 stage = dataclasses.replace(stage, decision=Decision.SKIP, reasons=reasons)
@@ -160,7 +165,7 @@ class Planner:
                     made[name] = made_by(stage, found.result)
                     scraps[name] = made[name].scraps
             stages.append(stage)
-        stages = _leave_out_what_needs(stages)
+        stages = _with_what_follows(stages)
         return self._plan_of(shape, stages), scraps
 
     def _decide(
@@ -181,6 +186,11 @@ class Planner:
             except StageFailure as error:
                 return dataclasses.replace(stage, reasons=(error.message,))  # the attempt tells
         found = self.judge.judge(stage, params, made, needs=needs)
+        if params is not None and stage.when is not None:
+            with contextlib.suppress(StageFailure):  # the attempt tells
+                if not condition_of(stage, scopes.of(stage, scraps)):
+                    reasons: tuple[str, ...] = (f"when: {stage.when.source} is false",)
+                    return dataclasses.replace(stage, decision=Decision.SKIP, reasons=reasons)
         if found.decision is Decision.SKIP:
             problem = self._pipeline.problem(
                 ("stages", stage.stage, "frozen"),
@@ -201,7 +211,7 @@ class Planner:
         return PlannedStage(
             id=name,
             stage=stage.name,
-            notebook=self._project.inside(stage.notebook),
+            notebook=shape.notebooks[stage.name],
             description=stage.description,
             point=instance.point,
             params=instance.params,
@@ -226,7 +236,7 @@ class Planner:
             strict=stage.strict,
             loosely=tuple(sorted(instance.loosely)),
             selected=name in shape.chosen,
-            absent=bool(instance.skip) and instance.when is None and stage.foreach is None,
+            absent=instance.absent,
             uses_mlflow=known is not None
             and any(module.split(".")[0] == "mlflow" for module in known.imports),
         )
@@ -238,7 +248,7 @@ class Planner:
             description=self._pipeline.description,
             params=dict(self._params),
             stages=tuple(stages),
-            scraps=shape.earlier,
+            scraps=shape.left.scraps,
             env=_mentioned(self._env, stages),
             imports=_imports(stages, shape.facts),
             warnings=shape.warnings,
@@ -249,13 +259,14 @@ class Planner:
 class _Shape:
     """All stage instances, with what belongs to them."""
 
-    instances: Mapping[str, expand.Instance]
+    instances: Mapping[str, Instance]
     edges: Mapping[str, tuple[str, ...]]
     ordered: Sequence[str]
     chosen: set[str]
     facts: Mapping[str, NotebookFacts | None]
+    notebooks: Mapping[str, str]
     types: Mapping[str, Mapping[str, Type]]
-    earlier: Mapping[str, Mapping[str, Value]]
+    left: Left
     warnings: tuple[Problem, ...]
 
 
@@ -264,8 +275,9 @@ def build_plan(pipeline: Pipeline, params: Mapping[str, Value], project: Project
     return Planner(pipeline, params, project, **more).plan()
 
 
-def _leave_out_what_needs(stages: Sequence[PlannedStage]) -> list[PlannedStage]:
-    """What needs a stage that a condition leaves out is left out with it, as it is in the run."""
+def _with_what_follows(stages: Sequence[PlannedStage]) -> list[PlannedStage]:
+    """What needs a stage that a condition leaves out is left out with it, as it is in the run; what is
+    there for failures waits for them."""
     out: dict[str, PlannedStage] = {}
     absent: set[str] = set()
     for stage in stages:
@@ -276,6 +288,15 @@ def _leave_out_what_needs(stages: Sequence[PlannedStage]) -> list[PlannedStage]:
             reasons = (f"needs {needed}, which is skipped",)
             stage = dataclasses.replace(stage, decision=Decision.SKIP, reasons=reasons)  # noqa: PLW2901
             absent.add(stage.id)
+        elif stage.trigger in {"one_failed", "all_failed"} and stage.decision in {
+            Decision.RUN,
+            Decision.WAIT,
+        }:
+            runs = any(out[name].runs for name in stage.upstream)
+            why = "if a stage before it fails" if runs else "nothing before it runs, so nothing fails"
+            stage = dataclasses.replace(  # noqa: PLW2901
+                stage, decision=Decision.WAIT if runs else Decision.SKIP, reasons=(why,)
+            )
         out[stage.id] = stage
     return list(out.values())
 
@@ -311,7 +332,7 @@ def _mentioned(env: Mapping[str, str], stages: Sequence[PlannedStage]) -> dict[s
     return {ref[1]: env[ref[1]] for ref in references if ref[0] == "env" and ref[1] in env}
 
 
-def _cycles(pipeline: Pipeline, instances: Mapping[str, expand.Instance]) -> list[Problem]:
+def _cycles(pipeline: Pipeline, instances: Mapping[str, Instance]) -> list[Problem]:
     edges: dict[str, dict[str, None]] = {name: {} for name in pipeline.stages}
     for instance in instances.values():
         needs = edges[instance.stage.name]
@@ -326,9 +347,7 @@ def _cycles(pipeline: Pipeline, instances: Mapping[str, expand.Instance]) -> lis
     return found
 
 
-def _place_of_need(
-    pipeline: Pipeline, instances: Mapping[str, expand.Instance], name: str, need: str
-) -> Location:
+def _place_of_need(pipeline: Pipeline, instances: Mapping[str, Instance], name: str, need: str) -> Location:
     """Where the file says that one stage needs another."""
     stage = pipeline.stages[name]
     for instance in instances.values():
@@ -339,6 +358,9 @@ def _place_of_need(
     for param, template in stage.params.items():
         if any(reference[:2] == ("stages", need) for reference in template.references):
             return ("stages", name, "params", param)
+    for key, condition in (("foreach", stage.foreach), ("when", stage.when)):
+        if need in stages_named(condition):
+            return ("stages", name, key)
     # What was wrong in the list is not in `after` any more, so this is the key and not an item of it.
     return ("stages", name, "after")
 
@@ -378,61 +400,3 @@ def _written_inside(
             message = f"the output '{path}' would lie inside '{around}', {files[around]}"
             found[path] = pipeline.problem(expansion.output_place(path), message, _ELSEWHERE)
     return found
-
-
-def _missing(
-    pipeline: Pipeline, instances: Mapping[str, expand.Instance], chosen: set[str], project: Project
-) -> list[Problem]:
-    """What selected stages need of stages that are not selected and did not leave it behind."""
-    problems = []
-    for instance in instances.values():
-        if instance.id not in chosen:
-            continue
-        for name, item in instance.inputs.items():
-            for path, source in zip(item.paths, item.sources, strict=False):
-                if not source or source in chosen:
-                    continue
-                external = any(
-                    o.kind == "external" and o.path == path for o in instances[source].outputs.values()
-                )
-                if not external and not project.exists(path):
-                    problems.append(
-                        pipeline.problem(
-                            instance.input_places.get((name, source), ("stages", instance.stage.name)),
-                            f"{instance.id} needs '{path}', which is not there",
-                            f"select {source} as well, which makes it",
-                        )
-                    )
-    return problems
-
-
-def _earlier_scraps(
-    pipeline: Pipeline,
-    instances: Mapping[str, expand.Instance],
-    chosen: set[str],
-    earlier: Callable[[str], Mapping[str, Value] | None],
-) -> tuple[dict[str, Mapping[str, Value]], list[Problem]]:
-    """The scraps that selected stages need of stages that are not selected."""
-    scraps: dict[str, Mapping[str, Value]] = {}
-    problems = []
-    for instance in instances.values():
-        templates = [*instance.deferred.values(), *filter(None, (instance.when, instance.stage.foreach))]
-        references = {ref for template in templates for ref in template.references}
-        if instance.id not in chosen:
-            continue
-        for other in instances.values():
-            names = {ref[3] for ref in references if ref[0] == "stages" and ref[1] == other.stage.name}
-            if not names or other.id in chosen or other.id in scraps:
-                continue
-            known = earlier(other.id)
-            if known is not None and names <= set(known):
-                scraps[other.id] = known
-                continue
-            problems.append(
-                pipeline.problem(
-                    ("stages", instance.stage.name, "params"),
-                    f"{instance.id} needs scraps of '{other.id}', which is not selected and left none",
-                    f"select {other.id} as well",
-                )
-            )
-    return scraps, problems

@@ -15,7 +15,7 @@ from stagebook.definition.paths import PathRefused
 from stagebook.definition.pipeline import Location, Pipeline, Stage
 from stagebook.definition.values import Type, Value, ValueMismatch, accept
 from stagebook.errors import Problem, did_you_mean
-from stagebook.planning.expand import Instance
+from stagebook.planning.points import Instance
 
 _SUFFIXES = (".ipynb", *SCRIPT_SUFFIXES)
 _COMMS = {"ipywidgets", "comm", "bqplot", "ipyleaflet", "ipympl", "anywidget", "pythreejs", "ipyvolume"}
@@ -166,7 +166,9 @@ class NotebookChecks:
             return {}
         stage, declared = instance.stage.name, facts.parameters
         self._check_group(stage, "params", instance.params.items(), declared)
-        inputs = ((name, item.value) for name, item in instance.inputs.items())
+        # Of an instance that is still to come, one path is not known; that a list comes is.
+        known = ((name, item) for name, item in instance.inputs.items() if item.many or item.paths)
+        inputs = ((name, item.value) for name, item in known)
         self._check_group(stage, "inputs", inputs, declared)
         outputs = ((name, item.path) for name, item in instance.outputs.items())
         self._check_group(stage, "outputs", outputs, declared)

@@ -6,12 +6,16 @@ fingerprint keeps its parts, so that a decision can say what changed, and not on
     code       the digests of the code cells, normalised: comments and formatting do not count
     params     each parameter's value
     inputs     each input's paths with the digests of their contents
+    shapes     which inputs are passed as a list of paths
     modules    the local modules that the code imports, however far, with their digests
     files      files that magics such as %run read
     libraries  the distributions that the code imports, with their versions
     kernel     the kernel, and the version of its language
     env        the declared environment variables, as keyed hashes
     outputs    the names of outputs, and of their files
+
+Values are compared as the JSON that they are kept as: a notebook can tell 1 from 1.0 and from true, and
+it sees the order of a mapping.
 """
 
 from __future__ import annotations
@@ -28,15 +32,19 @@ from stagebook.definition.values import shorten
 
 VERSION = 1
 # The order in which changes are told: first what a person does on purpose.
-PARTS = ("code", "params", "modules", "files", "inputs", "env", "libraries", "kernel", "outputs")
+PARTS = (
+    "code", "params", "modules", "files", "inputs", "shapes", "env", "libraries", "kernel", "outputs"
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Fingerprint:
-    """The parts, as plain data. `open` names the parameters that come from scraps or the run."""
+    """The parts, as plain data. `open` names the parameters that come from scraps or the run, `made`
+    the inputs that other stages make."""
 
     parts: Mapping[str, Any]
     open: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
 
     @functools.cached_property
     def digest(self) -> str:
@@ -45,15 +53,20 @@ class Fingerprint:
 
     @functools.cached_property
     def head(self) -> str:
-        """The SHA-256 of what is known before any other stage ran: all but inputs and open parameters."""
-        params = {name: value for name, value in self.parts["params"].items() if name not in self.open}
-        return _digest({**self.parts, "inputs": sorted(self.parts["inputs"]), "params": params})
+        """The SHA-256 of what is known before any other stage ran: of open parameters, and of inputs that
+        are made, there are the names alone."""
+        params = _without(self.parts["params"], self.open)
+        inputs = {name: None if name in self.made else pairs for name, pairs in self.parts["inputs"].items()}
+        return _digest({**self.parts, "params": params, "inputs": inputs, "open": sorted(self.open)})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One thing that changed: in which part, its name there, and a text for a person. `old` and `new`
-    are plain data, None where it is new or gone."""
+    """One thing that changed: in which part, its name there, and a text for a person.
+
+    `old` and `new` are plain data, None where it is new or gone. Of a cell they are its places among the
+    digests, from 1; its name is its number in the notebook.
+    """
 
     part: str
     name: str
@@ -67,44 +80,67 @@ class Change:
 
 
 def _digest(parts: Mapping[str, Any]) -> str:
-    text = json.dumps({"v": VERSION, **parts}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    # The order of names says nothing; that within a value does, so the values are not sorted.
+    sorted_parts = {part: _by_name(parts[part]) for part in sorted(parts)}
+    return hashlib.sha256(_text({"v": VERSION, **sorted_parts}).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _by_name(part: Any) -> Any:
+    return {name: part[name] for name in sorted(part)} if isinstance(part, Mapping) else part
+
+
+def _without(items: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: value for name, value in items.items() if name not in names}
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def changes(
-    old: Mapping[str, Any], new: Mapping[str, Any], *, chains: Mapping[str, Sequence[str]] | None = None
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    *,
+    chains: Mapping[str, Sequence[str]] | None = None,
+    numbers: Sequence[int] = (),
 ) -> list[Change]:
-    """What changed from one fingerprint's parts to another's, the most telling first.
+    """What changed from one fingerprint's parts to another's, the most telling first. There is none
+    exactly where their digests are equal.
 
-    `chains` says how the code comes to import a module, by its path.
+    `chains` says how the code comes to a module or file, by its path; `numbers` are those that the
+    cells have in the notebook as it is now.
     """
     found: list[Change] = []
     for part in PARTS:
         before, after = old.get(part) or {}, new.get(part) or {}
-        if before == after:
-            continue
         if part == "code":
-            found += _cells(list(before), list(after))
+            found += _cells(list(before), list(after), numbers)
             continue
-        for name in [*after, *(name for name in before if name not in after)]:
-            if before.get(name) != after.get(name) or (name in before) != (name in after):
-                found.append(_change(part, name, before, after, chains or {}))
+        names = [*after, *(name for name in before if name not in after)]
+        found += [
+            _change(part, name, before, after, chains or {})
+            for name in names
+            if (name in before) != (name in after) or _text(before[name]) != _text(after[name])
+        ]
     return found
 
 
-def _cells(old: Sequence[str], new: Sequence[str]) -> list[Change]:
+def _cells(old: Sequence[str], new: Sequence[str], numbers: Sequence[int]) -> list[Change]:
+    def change(how: str, before: int | None, after: int | None) -> Change:
+        number = numbers[after - 1] if after and after <= len(numbers) else after or before
+        return Change(
+            part="code", name=str(number), text=f"cell {number} {how}", old=before, new=after
+        )  # fmt: skip
+
     found = []
     matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
     for how, a, b, c, d in matcher.get_opcodes():
         if how == "equal":
             continue
         both = min(b - a, d - c)
-        for at in range(c, c + both):
-            found.append(Change(part="code", name=str(at + 1), text=f"cell {at + 1} changed", new=at + 1))
-        for at in range(c + both, d):
-            found.append(Change(part="code", name=str(at + 1), text=f"cell {at + 1} is new", new=at + 1))
-        for at in range(a + both, b):
-            found.append(Change(part="code", name=str(at + 1), text=f"cell {at + 1} is gone", old=at + 1))
+        found += [change("changed", a + at + 1, c + at + 1) for at in range(both)]
+        found += [change("is new", None, at + 1) for at in range(c + both, d)]
+        found += [change("is gone", at + 1, None) for at in range(a + both, b)]
     return found
 
 
@@ -123,22 +159,21 @@ def _change(
             text = f"{name}: {_value(old, before, name)} → {_value(new, after, name)}"
         case "inputs":
             text = _input(name, old, new)
-        case "modules":
+        case "shapes":
+            text = f"the input {name} is {'one path' if is_gone else 'a list of paths'} now"
+        case "modules" | "files":
             way = " → ".join(chains.get(name, ()))
-            text = f"{name} {'is not imported any more' if is_gone else 'is imported now' if is_new else how}"
+            verbs = {"is new": "is imported now", "is gone": "is not imported any more"}
+            text = f"{name} {verbs.get(how, how) if part == 'modules' else how}"
             text += f" ({way})" if way else ""
         case "libraries":
-            text = f"{name} {old} → {new}" if not (is_new or is_gone) else f"the library {name} {how}"
+            text = f"the library {name} {how}" if is_new or is_gone else f"{name} {old} → {new}"
         case "kernel":
-            text = f"{name} {old} → {new}"
+            text = _kernel(name, old, new)
         case "env":
-            text = f"the environment variable {name} changed"
-            if not (is_new or is_gone) and (old is None or new is None):
-                text = (
-                    f"the environment variable {name} is {'not set any more' if new is None else 'set now'}"
-                )
+            text = f"the environment variable {name} {_variable(how, old, new)}"
         case "outputs":
-            text = f"the output {name} {how}"
+            text = f"the output {name} {how}" if is_new or is_gone else _output(name, old, new)
         case _:
             text = f"{name} {how}"
     return Change(part=part, name=name, text=text, old=old, new=new)
@@ -146,6 +181,34 @@ def _change(
 
 def _value(value: Any, held: Mapping[str, Any], name: str) -> str:
     return shorten(json.dumps(value, ensure_ascii=False), 60) if name in held else "not given"
+
+
+def _kernel(name: str, old: str | None, new: str | None) -> str:
+    if name == "kernel":
+        return f"the kernel {old} → {new}"
+    if name == "python" and old and new:
+        return f"{old} → {new}"
+    return "the version of Python" + (" is not known any more" if not new else " is known now") if (
+        name == "python"
+    ) else "the kernel is another one than it was"
+
+
+def _variable(how: str, old: str | None, new: str | None) -> str:
+    match how:
+        case "is new":
+            return "is declared now"
+        case "is gone":
+            return "is not declared any more"
+        case _ if old is None:
+            return "is set now"
+        case _:
+            return "is not set any more" if new is None else "changed"
+
+
+def _output(name: str, old: Sequence[str], new: Sequence[str]) -> str:
+    if old[0] != new[0]:
+        return f"the output {name} is {'external' if new[0] == 'external' else 'a file'} now"
+    return f"the output {name} is {new[1]}, before {old[1]}"
 
 
 def _input(name: str, old: Sequence[Sequence[str]] | None, new: Sequence[Sequence[str]] | None) -> str:

@@ -224,7 +224,7 @@ class _Proposer:
                 if output == path or _is_in(path, output):
                     return None  # of a later stage, or a part of an output
         # Without a folder it could be taken for the output of a stage.
-        return path if "/" in path else f"./{path}"
+        return path if "/" in path or "." not in path else f"./{path}"
 
     # -- order ----------------------------------------------------------------------------------
 
@@ -284,7 +284,7 @@ class _Proposer:
         found: dict[str, list[tuple[_Draft, DeclaredParam]]] = {}
         for draft in self._drafts:
             for name, param in (draft.trial.parameters or {}).items():
-                if name not in draft.inputs and name not in draft.outputs and _can_be_given(param):
+                if _can_be_given(param) and not self._is_path(draft, name):
                     found.setdefault(name, []).append((draft, param))
         for name, places in found.items():
             shared = len({(str(param.type), yaml(param.default)) for _, param in places}) == 1
@@ -294,6 +294,11 @@ class _Proposer:
                     key += "_"
                 self._params.setdefault(key, param)
                 draft.params[name] = f"${{params.{key}}}"
+
+    def _is_path(self, draft: _Draft, name: str) -> bool:
+        """Whether a variable holds what the notebook reads or writes: no value to play with."""
+        paths = draft.values.get(name, ())
+        return any(_meet(path, other) for path in paths for other in (*draft.reads, *draft.writes))
 
     # -- text -----------------------------------------------------------------------------------
 
@@ -388,16 +393,17 @@ def _remark_on_paths(
 ) -> None:
     """Say of each path what to do so that it can be declared."""
     taken = set(draft.trial.parameters or ())
-    held = {path: name for name, paths in draft.values.items() for path in paths}
     for verb, group, paths in (("reads", "inputs", reads), ("writes", "outputs", writes)):
         for path, count in _gathered(paths):
+            holder = next(
+                (name for name, held in draft.values.items() if any(_is_in(path, one) for one in held)), ""
+            )
+            if holder and any(remark.startswith(f"'{holder}' ") for remark in draft.remarks):
+                continue
             where = f"cell {cells[path]}" if cells and path in cells else "it"
             what = path if count == 1 else f"{count} files in {path}"
-            if path in held:
-                if group == "inputs" or not any(f"'{held[path]}'" in remark for remark in draft.remarks):
-                    draft.remarks.append(
-                        f"{where} {verb} {what}, which '{held[path]}' holds, but cannot be passed"
-                    )
+            if holder:
+                draft.remarks.append(f"'{holder}' cannot be passed yet: {where} {verb} {what} by it")
                 continue
             name = _variable(path, taken)
             taken.add(name)

@@ -79,8 +79,12 @@ class Judge:
     ) -> Fingerprint:
         """The fingerprint of a stage with these parameters, as far as its inputs are known. Raises
         `NotebookUnreadable`."""
+        known = self._code_parts(stage)
+        # A command of the notebook may name its own outputs, which are no reason to run it again.
+        own = {item.path for item in stage.outputs.values()}
         parts = {
-            **self._code_parts(stage),
+            **known,
+            "files": {path: digest for path, digest in known["files"].items() if path not in own},
             "params": dict(params),
             "inputs": {name: self._input(stage, name, made) for name in stage.inputs},
             "outputs": {
@@ -111,7 +115,7 @@ class Judge:
                 "code": list(code.cells),
                 "modules": {item.path: item.digest for item in code.modules},
                 "files": {item.path: item.digest for item in code.files},
-                "libraries": dict(sorted(self.facts.versions(code.packages).items())),
+                "libraries": dict(sorted(self.facts.versions(code.imports).items())),
                 "kernel": dict(self.facts.kernel(stage.notebook, stage.kernel)),
             }
         return self._code[key]
@@ -179,6 +183,8 @@ class Judge:
     def _look_up(self, stage: PlannedStage, fingerprint: Fingerprint, latest: Result | None) -> Judgement:
         lost = ""
         for result in self.results.find(fingerprint.digest):
+            if not stage.outputs and (result.pipeline, result.stage) != (self.pipeline, stage.id):
+                continue  # it ran for what it did, not for what it left
             missing, restores = self._obtain(stage, result)
             if not missing:
                 why = "nothing changed"

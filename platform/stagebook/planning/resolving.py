@@ -9,13 +9,13 @@ from stagebook.definition.expressions import ExpressionError, evaluate
 from stagebook.definition.values import Type, Value, ValueMismatch, accept
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
-from stagebook.planning.expand import point_scope
 from stagebook.planning.plan import Plan, PlannedStage
-from stagebook.planning.scope import scrap_scope, stages_named
+from stagebook.planning.scope import point_scope, scrap_scope, stages_named
 
 
 class Scopes:
-    """What the expressions of the stages of one plan see."""
+    """What the expressions of the stages of one plan see. `instances` are given as (stage, id, one of
+    several)."""
 
     def __init__(
         self,
@@ -27,7 +27,9 @@ class Scopes:
         self._pipeline = pipeline
         self._params = params
         self._env = env
-        self._instances = tuple(instances)
+        self._instances: dict[str, list[tuple[str, bool]]] = {}
+        for stage, name, many in instances:
+            self._instances.setdefault(stage, []).append((name, many))
 
     @classmethod
     def of_plan(cls, plan: Plan) -> Scopes:
@@ -50,7 +52,7 @@ class Scopes:
             "matrix": stage.point,
             **point_scope(stage.point),
             "env": self._env,
-            "stages": scrap_scope(self._instances, scraps) if needed_stages(stage) else {},
+            "stages": scrap_scope(self._instances, scraps, needed_stages(stage)),
         }
         if run is not None:
             names = {"id": run, "pipeline": self._pipeline, "started": run[:15], "failed": list(failed)}
@@ -66,6 +68,11 @@ def needed_stages(stage: PlannedStage) -> set[str]:
 def depends_on_run(stage: PlannedStage) -> bool:
     """Whether a parameter depends on the run itself, such as its id."""
     return any(template.mentions("run") for template in stage.deferred.values())
+
+
+def reads_run(stage: PlannedStage) -> bool:
+    """Whether any expression of a stage refers to the run."""
+    return depends_on_run(stage) or (stage.when is not None and stage.when.mentions("run"))
 
 
 def params_of(stage: PlannedStage, scope: Mapping[str, Any]) -> dict[str, Value]:

@@ -1,10 +1,17 @@
-"""The database of the journal: its schema, and transactions. The only door to SQLite."""
+"""The database of the journal: its schema, and transactions. The only door to SQLite.
+
+Each row that something is decided by has a sum of what was written into it, since SQLite notices a
+damaged page only where it cannot make sense of it.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import shutil
 import sqlite3
+import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,18 +25,19 @@ BUSY_TIMEOUT = 30.0  # seconds
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, type TEXT NOT NULL,
-    stage TEXT, at REAL NOT NULL, data TEXT NOT NULL, sum INTEGER
+    stage TEXT, at REAL NOT NULL, data TEXT NOT NULL, sum INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS events_of_run ON events (run, seq);
 CREATE TABLE IF NOT EXISTS runs (
     id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
     started REAL NOT NULL, ended REAL, params TEXT NOT NULL, origin TEXT NOT NULL,
-    first_seq INTEGER NOT NULL, kind TEXT NOT NULL DEFAULT 'run', parent TEXT NOT NULL DEFAULT ''
+    first_seq INTEGER NOT NULL, kind TEXT NOT NULL, parent TEXT NOT NULL, sum INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS runs_of_pipeline ON runs (pipeline, started);
+CREATE INDEX IF NOT EXISTS runs_that_go_on ON runs (id) WHERE ended IS NULL;
 CREATE TABLE IF NOT EXISTS owners (
     pipeline TEXT PRIMARY KEY, run TEXT NOT NULL, pid INTEGER NOT NULL, started REAL NOT NULL,
-    host TEXT NOT NULL, beat INTEGER NOT NULL DEFAULT 0
+    host TEXT NOT NULL, mark TEXT NOT NULL, beat INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS positions (consumer TEXT PRIMARY KEY, seq INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS tracked (
@@ -42,13 +50,20 @@ CREATE TABLE IF NOT EXISTS results (
 CREATE INDEX IF NOT EXISTS results_of_fingerprint ON results (fingerprint, number);
 CREATE INDEX IF NOT EXISTS results_of_head ON results (head);
 CREATE TABLE IF NOT EXISTS latest (
-    pipeline TEXT NOT NULL, stage TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (pipeline, stage)
+    pipeline TEXT NOT NULL, stage TEXT NOT NULL, number INTEGER NOT NULL, sum INTEGER NOT NULL,
+    PRIMARY KEY (pipeline, stage)
 )
 """
+# What version 1 lacked, and the sums of what it wrote.
 _TO_2 = (
-    "ALTER TABLE events ADD COLUMN sum INTEGER",
+    "ALTER TABLE events ADD COLUMN sum INTEGER NOT NULL DEFAULT 0",
+    "UPDATE events SET sum = numbered_sum(seq, data)",
     "ALTER TABLE runs ADD COLUMN kind TEXT NOT NULL DEFAULT 'run'",
     "ALTER TABLE runs ADD COLUMN parent TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE runs ADD COLUMN sum INTEGER NOT NULL DEFAULT 0",
+    """UPDATE runs SET sum = sum_of(
+        id, pipeline, status, reason, started, ended, params, origin, first_seq, kind, parent)""",
+    "ALTER TABLE owners ADD COLUMN mark TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE owners ADD COLUMN beat INTEGER NOT NULL DEFAULT 0",
 )
 
@@ -58,6 +73,16 @@ DatabaseError = sqlite3.Error
 def checksum(text: str) -> int:
     """What tells that a text was kept as it was written (CRC-32)."""
     return zlib.crc32(text.encode("utf-8", "surrogatepass"))
+
+
+def numbered_sum(number: int, text: str) -> int:
+    """What tells that a text was kept as it was written, and under its number."""
+    return checksum(f"{number}\n{text}")
+
+
+def sum_of(*values: Any) -> int:
+    """What tells that the values of a row were kept as they were written."""
+    return checksum(json.dumps(values))
 
 
 class Database:
@@ -70,13 +95,19 @@ class Database:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
-            self._open()
+            try:
+                self._open()
+            except BaseException:
+                self._db.close()
+                raise
         except (sqlite3.Error, OSError) as error:
             raise self.unreadable(error) from error
         finally:
             os.umask(old)
 
     def _open(self) -> None:
+        # What is no text any more is found out by its sum.
+        self._db.text_factory = lambda raw: raw.decode("utf-8", "replace")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         version = self._version()
@@ -84,6 +115,8 @@ class Database:
             msg = f"the journal {self.path} is of a newer version of Stagebook ({version})"
             raise JournalUnreadable(msg, hint="upgrade Stagebook, or use another checkout")
         if version < VERSION:
+            self._db.create_function("numbered_sum", 2, numbered_sum, deterministic=True)
+            self._db.create_function("sum_of", -1, sum_of, deterministic=True)
             with self.write():
                 version = self._version()  # another process may have been faster
                 for statement in _TO_2 if version == 1 else ():
@@ -110,7 +143,7 @@ class Database:
             self._depth += 1
             try:
                 yield
-                self._db.execute("COMMIT")
+                self._commit()
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
@@ -119,6 +152,9 @@ class Database:
                 self._depth -= 1
         except sqlite3.Error as error:
             raise self.unreadable(error) from error
+
+    def _commit(self) -> None:
+        self._db.execute("COMMIT")
 
     def read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         """The rows of a query."""
@@ -134,45 +170,50 @@ class Database:
     def problems(self) -> list[str]:
         """What SQLite finds wrong with the file."""
         try:
-            found = [row[0] for row in self._db.execute("PRAGMA quick_check(20)").fetchall()]
+            found = [str(row[0]) for row in self._db.execute("PRAGMA integrity_check(20)").fetchall()]
         except sqlite3.Error as error:
             return [str(error)]
-        return [text for text in found if text != "ok"]
+        lines = [line for text in found for line in text.splitlines()]
+        return [line for line in lines if line != "ok" and not line.startswith("***")]
 
     def unreadable(self, error: Exception) -> JournalUnreadable:
         """The error for a person."""
-        hint = "see: stagebook doctor"
-        if "full" in str(error) or "No space" in str(error) or isinstance(error, OSError):
+        text, hint = str(error), "see: stagebook doctor"
+        locked = "locked" in text
+        if isinstance(error, OSError) or any(word in text for word in _NO_ROOM):
             hint = "see that there is room on the disk and that the folder can be written"
-        elif "locked" in str(error):
+        elif locked:
             hint = "another process holds it; if that one is stopped, let it go on or end it"
-        return JournalUnreadable(f"the journal {self.path} cannot be used: {error}", hint=hint)
+        msg = f"the journal {self.path} cannot be used: {error}"
+        return JournalUnreadable(msg, hint=hint, locked=locked)
+
+    def damaged(self, what: str) -> JournalUnreadable:
+        """The error for a row that is not as it was written."""
+        msg = f"the journal {self.path} is damaged: {what} is not as it was written"
+        return JournalUnreadable(msg, hint="stagebook doctor --repair saves what can be read")
 
 
-def salvage(path: Path) -> tuple[list[tuple[int, str]], int]:
-    """The texts of all events that can still be read of a damaged journal, by number, and how many
-    could not. Raises `DatabaseError` where it is no database any more."""
-    found: list[tuple[int, str]] = []
-    lost = 0
-    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-        last = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
-        todo = [(1, (last[0] if last else 0) + 1)]
-        while todo:  # a range that cannot be read is halved until only what is damaged is left
-            low, high = todo.pop()
-            try:
-                rows = db.execute(
-                    "SELECT seq, data, sum FROM events WHERE seq >= ? AND seq < ?", (low, high)
-                ).fetchall()
-            except sqlite3.Error:
-                if high - low <= 1:
-                    lost += 1
-                else:
-                    middle = (low + high) // 2
-                    todo += [(middle, high), (low, middle)]
-                continue
-            for seq, data, kept in rows:
-                if isinstance(data, str) and (kept is None or kept == checksum(data)):
-                    found.append((seq, data))
-                else:
-                    lost += 1
-    return sorted(found), lost
+def rows_of_damaged(path: Path, query: str) -> list[Any]:
+    """What a query gives of a damaged journal, which stays as it is; nothing where SQLite gives up."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            for suffix in ("", "-wal"):
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.copyfile(f"{path}{suffix}", f"{folder}/copy{suffix}")
+            with contextlib.closing(sqlite3.connect(f"{folder}/copy")) as db:
+                db.text_factory = lambda raw: raw.decode("utf-8", "replace")
+                db.execute("PRAGMA writable_schema=ON")  # has it read a file that is too short
+                return db.execute(query).fetchall()
+    except (sqlite3.Error, OSError):
+        return []
+
+
+class Part:
+    """A part of the journal: the tables of one subject. All parts share one connection."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._db = Database(path)
+
+
+_NO_ROOM = ("full", "No space", "readonly", "unable to open")

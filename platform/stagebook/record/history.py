@@ -158,16 +158,17 @@ class RunHistory:
                 self._end(event)
 
     def _expand(self, event: StageExpanded) -> None:
-        """The instances of a stage, in its place."""
+        """The instances of stages, in their places."""
         stages: dict[str, StageRecord] = {}
         for name, stage in self.stages.items():
-            if name != event.stage:
+            if name not in event.gone:
                 stages[name] = stage
                 continue
             for item in event.stages:
-                stages[item["id"]] = StageRecord(
-                    id=item["id"], notebook=item["notebook"], decision=item.get("decision", "")
-                )
+                if item["stage"] == name:
+                    stages[item["id"]] = StageRecord(
+                        id=item["id"], notebook=item["notebook"], decision=item.get("decision", "")
+                    )
         self.stages = stages
 
     def _end(self, event: RunEnded) -> None:

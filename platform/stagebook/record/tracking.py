@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,16 @@ from stagebook.events import (
     Event,
     RunEnded,
     RunStarted,
+    StageAccepted,
     StageEnded,
+    StageReused,
     Status,
 )
 from stagebook.record.executed import write_html
 from stagebook.record.journal import Journal, attempt_key
 from stagebook.record.profiles import profiles
+from stagebook.system.blobs import BlobDamaged, Blobs
+from stagebook.system.files import describe_path
 
 MAX_PARAM = 6000  # characters; MLflow cuts longer ones
 MAX_TAG = 5000
@@ -66,15 +71,23 @@ class Tracker:
         self._journal = journal
         self._root = root
         self._client = MlflowClient(tracking_uri=uri)
+        self._blobs = Blobs(root / ".stagebook" / "store")
         self._experiments: dict[str, str] = {}
 
     def take(self, event: Event) -> None:
-        """Tell MLflow of one event. Raises what MLflow raises where it cannot be reached."""
+        """Tell MLflow of one event. Raises what MLflow raises where it cannot be reached.
+
+        A run in which, by its plan, nothing is to be done is not worth a line there: it gets one with
+        its first attempt, should there be one after all.
+        """
         match event:
             case RunStarted():
-                self._run_started(event)
+                if not event.quiet:
+                    self._run_started(event)
             case AttemptStarted():
                 self._attempt_started(event)
+            case StageReused() | StageAccepted():
+                self._stage_taken(event)
             case AttemptEnded():
                 self._attempt_ended(event)
             case StageEnded():
@@ -90,7 +103,7 @@ class Tracker:
         tags = {
             "stagebook.key": event.run,
             "stagebook.run_id": event.run,
-            "stagebook.kind": "run",
+            "stagebook.kind": event.kind,
             "stagebook.status": str(Status.RUNNING),
             "stagebook.pipeline": event.pipeline,
             "stagebook.command": str(origin.get("command", "")),
@@ -99,6 +112,12 @@ class Tracker:
             mlflow_tags.MLFLOW_USER: str(origin.get("user", "")),
             mlflow_tags.MLFLOW_RUN_NOTE: str(event.plan.get("description", "")),
         }
+        parent = self._journal.tracked(event.parent) if event.parent else None
+        if parent is not None:
+            tags[mlflow_tags.MLFLOW_PARENT_RUN_ID] = parent[1]
+            tags["stagebook.sweep"] = event.parent
+        if event.resumes:
+            tags["stagebook.resumes"] = event.resumes
         if origin.get("commit"):
             tags[mlflow_tags.MLFLOW_GIT_COMMIT] = str(origin["commit"])
             tags["stagebook.changed"] = str(bool(origin.get("changed"))).lower()
@@ -128,12 +147,39 @@ class Tracker:
     def _attempt_started(self, event: AttemptStarted) -> None:
         parent = self._journal.tracked(event.run)
         if parent is None:
+            self._catch_up(event.run)
+            parent = self._journal.tracked(event.run)
+        if parent is None:
             return
         name = event.stage if event.attempt == 1 else f"{event.stage} (attempt {event.attempt})"
         tags = self._child_tags(event.run, parent[1], event.stage, event.attempt)
         key = attempt_key(event.run, event.stage, event.attempt)
         run = self._open(key, parent[0], name, event.at, tags)
         self._log_params(run, event.params)
+
+    def _catch_up(self, run: str) -> None:
+        """Tell of a run that was to do nothing, and does something after all."""
+        for _, event in self._journal.events(run):
+            if isinstance(event, RunStarted):
+                self._run_started(event)
+            elif isinstance(event, StageReused):
+                self._stage_taken(event)
+
+    def _stage_taken(self, event: StageReused | StageAccepted) -> None:
+        """A stage that did not run has figures all the same, so that runs can be compared."""
+        parent = self._journal.tracked(event.run)
+        if parent is None:
+            return
+        at = round(event.at * 1000)
+        prefix = event.stage.replace("@", ".")
+        figures = _figures(event.scraps)
+        self._log(
+            parent[1], metrics=[_metric(f"{prefix}.{key}", value, at) for key, value in figures.items()]
+        )
+        said = (
+            f"reused from {event.of_run}" if isinstance(event, StageReused) else f"accepted: {event.because}"
+        )
+        self._log(parent[1], tags=[RunTag(_fit(f"stage.{event.stage}"), said[:MAX_TAG])])
 
     def _child_tags(self, run: str, parent: str, stage: str, attempt: int) -> dict[str, str]:
         return {
@@ -226,9 +272,20 @@ class Tracker:
             self._client.log_artifacts(run, str(folder / "scraps"), "scraps")
         if event.cause is None:
             for item in event.outputs.values():
-                path = self._root / item["path"]
-                if item.get("size", MAX_ARTIFACT) < MAX_ARTIFACT and path.is_file():
-                    self._client.log_artifact(run, str(path), "outputs")
+                if item.get("size", MAX_ARTIFACT) < MAX_ARTIFACT and not item.get("folder"):
+                    self._log_output(run, item)
+
+    def _log_output(self, run: str, item: Mapping[str, Any]) -> None:
+        """Log an output as it was made: what is in its place by now may be of a later run."""
+        path = self._root / item["path"]
+        with tempfile.TemporaryDirectory() as folder:
+            if not path.is_file() or describe_path(path, "")["sha256"] != item["sha256"]:
+                path = Path(folder) / path.name
+                try:
+                    self._blobs.fetch(item, path)
+                except BlobDamaged:
+                    return
+            self._client.log_artifact(run, str(path), "outputs")
 
     # -- calls ----------------------------------------------------------------------------------
 

@@ -4,8 +4,9 @@ Blobs are read-only copies of their own, by reflink where the file system can (F
 no file of a project is ever a hard link to one, so no notebook can write into the store. What comes
 out is hashed on the way; a blob that is not what its name says is removed, and as good as none.
 
-A folder is kept as the list that its hash is made of (`files.describe_path`): a blob of lines
-`sha256  relative/path`, and a blob for each file.
+A folder is kept as the list that its hash is made of (`files.list_folder`): a blob of lines
+`sha256  relative/path`, and a blob for each file. The time of change (mtime) of a blob says when it was
+last asked to be kept.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ import contextlib
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from stagebook.system.files import EMPTY, list_folder, sha256_of, walk
 
 _FICLONE = 0x40049409  # linux/fs.h
 _PIECE = 1 << 20  # bytes
@@ -34,6 +38,7 @@ class Blobs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._bad: dict[str, int] = {}  # damaged ones that could not be removed, by their inodes
 
     def path(self, digest: str) -> Path:
         """Where a blob is, if it is there."""
@@ -41,9 +46,15 @@ class Blobs:
 
     def has(self, digest: str) -> bool:
         """Whether a blob is there; `fetch` finds out whether it is what its name says."""
-        return len(digest) == 64 and self.path(digest).is_file()
+        if not _is_digest(digest):
+            return False
+        try:
+            found = os.stat(self.path(digest))
+        except OSError:
+            return False
+        return stat.S_ISREG(found.st_mode) and self._bad.get(digest) != found.st_ino
 
-    def holds(self, output: dict[str, Any] | Any) -> bool:
+    def holds(self, output: Mapping[str, Any]) -> bool:
         """Whether all of an output is there that `keep` kept."""
         digest = str(output.get("sha256", ""))
         if not output.get("kept") or not self.has(digest):
@@ -51,24 +62,24 @@ class Blobs:
         if not output.get("folder"):
             return True
         try:
-            return all(self.has(item) for item, _ in _listed(self.path(digest).read_text(encoding="utf-8")))
-        except (OSError, ValueError):
+            return all(self.has(item) for item, _ in self._listed(digest) if item != EMPTY)
+        except BlobDamaged:
             return False
 
     # -- in -------------------------------------------------------------------------------------
 
     def keep(self, path: Path, shown: str, *, most: int | None = None) -> dict[str, Any]:
-        """Keep a file or folder, and describe it: `{path, size, sha256, kept}`, with `folder` or
-        `executable` where it is one. What is larger than `most` bytes, or than the disk has room
-        for, is described and not kept. Raises `OSError` where it cannot be read."""
+        """Keep a file or folder, and describe it: `{path, size, sha256, kept}`, with `folder` where it is
+        one, and `executable`: True, or which files of a folder are. What is larger than `most` bytes, or
+        than the disk has room for, is described and not kept. Raises `OSError` where it cannot be read."""
         if path.is_dir():
             return self._keep_folder(path, shown, most)
-        size = path.stat().st_size
-        digest, kept = self._keep_file(path, self._has_room(size, most))
-        found: dict[str, Any] = {"path": shown, "size": size, "sha256": digest, "kept": kept}
-        if path.stat().st_mode & 0o111:
-            found["executable"] = True
-        return found
+        found = path.stat()
+        digest, kept = self._keep_file(path, wanted=self._has_room(found.st_size, most))
+        about: dict[str, Any] = {"path": shown, "size": found.st_size, "sha256": digest, "kept": kept}
+        if found.st_mode & 0o111:
+            about["executable"] = True
+        return about
 
     def _has_room(self, size: int, most: int | None) -> bool:
         if most is not None and size > most:
@@ -79,29 +90,34 @@ class Blobs:
         return False
 
     def _keep_folder(self, path: Path, shown: str, most: int | None) -> dict[str, Any]:
-        files = sorted(item for item in path.rglob("*") if item.is_file())
-        size = sum(file.stat().st_size for file in files)
-        kept = self._has_room(size, most)
-        lines = []
-        for file in files:
-            name = file.relative_to(path).as_posix()
-            if "\n" in name:
-                kept = False  # the list could not be read again
-            digest, was_kept = self._keep_file(file, kept)
+        found = list(walk(path))
+        # A name with the end of a line in it could not be read out of the list again.
+        kept = self._has_room(sum(size for _, _, size in found), most) and not any(
+            "\n" in n for n, _, _ in found
+        )
+
+        def keep(file: str) -> str:
+            nonlocal kept
+            digest, was_kept = self._keep_file(Path(file), wanted=kept)
             kept = kept and was_kept
-            lines.append(f"{digest}  {name}\n")
-        text = "".join(lines).encode("utf-8", "surrogateescape")
-        digest = hashlib.sha256(text).hexdigest()
+            return digest
+
+        size, text = list_folder(path, keep)
         if kept:
             kept = self.keep_bytes(text) is not None
-        return {"path": shown, "size": size, "sha256": digest, "kept": kept, "folder": True}
+        digest = hashlib.sha256(text).hexdigest()
+        about = {"path": shown, "size": size, "sha256": digest, "kept": kept, "folder": True}
+        executable = [name for name, file, _ in found if name[-1] != "/" and os.access(file, os.X_OK)]
+        return {**about, "executable": executable} if executable else about
 
     def keep_bytes(self, data: bytes) -> str | None:
         """Keep some bytes; their digest, or None where that cannot be."""
         digest = hashlib.sha256(data).hexdigest()
-        if self.has(digest):
-            return digest
         try:
+            if self.is_intact(digest):
+                with contextlib.suppress(FileNotFoundError):
+                    os.utime(self.path(digest))  # else `discard` may remove it a moment later
+                    return digest
             with self._incoming() as temporary:
                 temporary.write_bytes(data)
                 self._put(temporary, digest)
@@ -109,20 +125,17 @@ class Blobs:
             return None
         return digest
 
-    def _keep_file(self, path: Path, wanted: bool) -> tuple[str, bool]:
+    def _keep_file(self, path: Path, *, wanted: bool) -> tuple[str, bool]:
         """The digest of a file, and whether it is kept: in one reading, and hashed as it is kept."""
         if not wanted:
-            return _hash(path), False
+            return sha256_of(path), False
         try:
             with self._incoming() as temporary:
-                if not _clone(path, temporary):
-                    digest = _copy(path, temporary)
-                else:
-                    digest = _hash(temporary)
+                digest = sha256_of(temporary) if _clone(path, temporary) else _copy(path, temporary)
                 self._put(temporary, digest)
                 return digest, True
         except OSError:
-            return _hash(path), False  # the store's trouble is not the stage's
+            return sha256_of(path), False  # the store's trouble is not the stage's
 
     @contextlib.contextmanager
     def _incoming(self) -> Iterator[Path]:
@@ -144,7 +157,7 @@ class Blobs:
 
     # -- out ------------------------------------------------------------------------------------
 
-    def fetch(self, output: dict[str, Any] | Any, target: Path) -> None:
+    def fetch(self, output: Mapping[str, Any], target: Path) -> None:
         """Write what `keep` kept to `target`, which is not there yet.
 
         Raises:
@@ -152,51 +165,75 @@ class Blobs:
             OSError: it cannot be written.
         """
         target.parent.mkdir(parents=True, exist_ok=True)
+        digest, executable = str(output["sha256"]), output.get("executable") or ()
         try:
-            if not output.get("folder"):
-                self._fetch_file(str(output["sha256"]), target, executable=bool(output.get("executable")))
-                return
-            target.mkdir()
-            listing = self._read(str(output["sha256"])).decode("utf-8", "surrogateescape")
-            for digest, name in _listed(listing):
-                file = target / name
-                file.parent.mkdir(parents=True, exist_ok=True)
-                self._fetch_file(digest, file)
+            if output.get("folder"):
+                self._fetch_folder(digest, target, frozenset(executable))
+            else:
+                self._fetch_file(digest, target, executable=bool(executable))
         except BaseException:
             shutil.rmtree(target, ignore_errors=True) if target.is_dir() else target.unlink(missing_ok=True)
             raise
 
+    def _fetch_folder(self, digest: str, target: Path, executable: frozenset[str]) -> None:
+        target.mkdir()
+        for item, name in self._listed(digest):
+            file = target / name
+            if item == EMPTY:
+                file.mkdir(parents=True)
+            else:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                self._fetch_file(item, file, executable=name in executable)
+
     def _fetch_file(self, digest: str, target: Path, *, executable: bool = False) -> None:
         source = self.path(digest)
+        if not self.has(digest):
+            raise self._damaged(digest, "is not in the store")
         try:
-            found = _hash(target) if _clone(source, target) else _copy(source, target)
-        except FileNotFoundError as error:
-            msg = f"the store has no {digest[:12]}"
-            raise BlobDamaged(msg) from error
+            found = sha256_of(target) if _clone(source, target) else _copy(source, target)
+        except OSError:
+            if self.is_intact(digest):
+                raise  # then it is the target that cannot be written
+            raise self._damaged(digest, "in the store cannot be read") from None
         if found != digest:
-            self._remove(digest)
-            msg = f"{digest[:12]} in the store is damaged"
-            raise BlobDamaged(msg)
+            raise self._damaged(digest, "in the store is damaged")
         umask = os.umask(0o077)
         os.umask(umask)
         target.chmod((0o777 if executable else 0o666) & ~umask)
 
+    def _damaged(self, digest: str, how: str) -> BlobDamaged:
+        if _is_digest(digest):
+            path = self.path(digest)
+            with contextlib.suppress(FileNotFoundError):
+                try:
+                    path.unlink()
+                except OSError:
+                    self._bad[digest] = path.stat().st_ino
+        return BlobDamaged(f"{digest[:12]} {how}")
+
+    def _listed(self, digest: str) -> list[tuple[str, str]]:
+        """The list of a folder: digests and relative paths. Raises `BlobDamaged`."""
+        found = []
+        for line in self._read(digest).decode("utf-8", "surrogateescape").split("\n")[:-1]:
+            item, _, name = line.partition("  ")
+            if not (item == EMPTY or _is_digest(item)) or not name or {"..", ""} & {*name[:-1].split("/")}:
+                raise self._damaged(digest, "in the store is not the list of a folder")
+            found.append((item, name))
+        return found
+
     def _read(self, digest: str) -> bytes:
         try:
             data = self.path(digest).read_bytes()
-        except OSError as error:
-            msg = f"the store has no {digest[:12]}"
-            raise BlobDamaged(msg) from error
+        except OSError:
+            raise self._damaged(digest, "is not in the store") from None
         if hashlib.sha256(data).hexdigest() != digest:
-            self._remove(digest)
-            msg = f"{digest[:12]} in the store is damaged"
-            raise BlobDamaged(msg)
+            raise self._damaged(digest, "in the store is damaged")
         return data
 
     def read_text(self, digest: str) -> str | None:
         """What `keep_bytes` kept, as text; None if it is not there."""
         try:
-            return self._read(digest).decode("utf-8", "surrogateescape")
+            return self._read(digest).decode("utf-8", "surrogateescape") if _is_digest(digest) else None
         except BlobDamaged:
             return None
 
@@ -204,64 +241,72 @@ class Blobs:
 
     def digests(self) -> Iterator[tuple[str, int]]:
         """All blobs with their sizes in bytes."""
-        if not self.folder.is_dir():
-            return
-        for near in sorted(os.scandir(self.folder), key=lambda item: item.name):
-            if len(near.name) == 2 and set(near.name) <= _HEX and near.is_dir(follow_symlinks=False):
-                for item in sorted(os.scandir(near.path), key=lambda found: found.name):
-                    yield near.name + item.name, item.stat(follow_symlinks=False).st_size
+        for near in _entries(self.folder):
+            if len(near.name) == 2 and near.is_dir(follow_symlinks=False):
+                for item in _entries(near.path):
+                    if _is_digest(near.name + item.name) and item.is_file(follow_symlinks=False):
+                        with contextlib.suppress(FileNotFoundError):
+                            yield near.name + item.name, item.stat(follow_symlinks=False).st_size
 
     def is_intact(self, digest: str) -> bool:
         """Whether a blob is what its name says."""
         try:
-            return _hash(self.path(digest)) == digest
+            return sha256_of(self.path(digest)) == digest
         except OSError:
             return False
 
     def members(self, digest: str) -> list[str]:
         """The blobs of the files of a folder."""
         try:
-            return [item for item, _ in _listed(self.path(digest).read_text(encoding="utf-8"))]
-        except (OSError, ValueError):
+            return [item for item, _ in self._listed(digest) if item != EMPTY]
+        except BlobDamaged:
             return []
 
-    def remove(self, digest: str) -> int:
-        """Remove a blob; how many bytes that frees."""
-        try:
-            size = self.path(digest).stat().st_size
-        except OSError:
-            return 0
-        self._remove(digest)
-        return size
-
-    def _remove(self, digest: str) -> None:
-        with contextlib.suppress(OSError):
-            self.path(digest).unlink()
+    def remove(self, digest: str) -> None:
+        """Remove a blob."""
+        self._damaged(digest, "is removed")
 
     def is_newer(self, digest: str, than: float) -> bool:
-        """Whether a blob came here after a time (seconds since the epoch)."""
+        """Whether a blob was kept after a time (seconds since the epoch)."""
         try:
-            return self.path(digest).stat().st_ctime > than
+            return self.path(digest).stat().st_mtime > than
         except OSError:
             return False
 
+    def discard(self, digest: str, *, unless_newer: float) -> int | None:
+        """Remove a blob that nothing refers to; how many bytes that frees. None where somebody keeps it
+        anew."""
+        path = self.path(digest)
+        with contextlib.suppress(OSError), self._incoming() as aside:
+            # Out of the way first: whoever wants to keep it now either finds it gone, and keeps it anew,
+            # or has touched it before, which is seen here.
+            path.rename(aside)
+            found = aside.stat()
+            if found.st_mtime <= unless_newer:
+                return found.st_size
+            if not path.exists():
+                aside.rename(path)
+        return None
+
     def leftovers(self, *, before: float) -> list[Path]:
         """What processes that were killed left half-written before a time."""
-        folder = self.folder / "incoming"
-        if not folder.is_dir():
-            return []
-        return sorted(path for path in folder.iterdir() if path.stat().st_mtime < before)
+        found = []
+        for entry in _entries(self.folder / "incoming"):
+            with contextlib.suppress(OSError):
+                if entry.stat(follow_symlinks=False).st_mtime < before:
+                    found.append(Path(entry.path))
+        return found
 
 
-def _listed(text: str) -> Iterator[tuple[str, str]]:
-    """The lines of a folder's list. Raises `ValueError` for what is none."""
-    for line in text.splitlines():
-        digest, _, name = line.partition("  ")
-        parts = name.split("/")
-        if len(digest) != 64 or not name or name.startswith("/") or ".." in parts:
-            msg = f"not a line of a folder's list: {line[:100]!r}"
-            raise ValueError(msg)
-        yield digest, name
+def _is_digest(text: str) -> bool:
+    return len(text) == 64 and _HEX.issuperset(text)
+
+
+def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
+    try:
+        return sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _clone(source: Path, target: Path) -> bool:
@@ -288,8 +333,3 @@ def _copy(source: Path, target: Path) -> str:
             digest.update(piece)
             other.write(piece)
     return digest.hexdigest()
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

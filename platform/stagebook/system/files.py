@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,20 +43,53 @@ def private_folder() -> str:
 
 
 def describe_path(path: Path, shown: str) -> dict[str, Any]:
-    """`{path, size, sha256}` of a file, or of all files of a folder taken together.
+    """`{path, size, sha256}` of a file, or of all that is in a folder taken together.
 
-    The hash of a folder is that of the sorted lines `sha256  relative/path` of its files.
-    Raises `OSError`.
+    The hash of a folder is that of its list (`list_folder`). Raises `OSError`.
     """
     if path.is_dir():
-        size, lines = 0, []
-        for file in sorted(item for item in path.rglob("*") if item.is_file()):
-            size += file.stat().st_size
-            lines.append(f"{_sha256(file)}  {file.relative_to(path).as_posix()}\n")
-        return {"path": shown, "size": size, "sha256": hashlib.sha256("".join(lines).encode()).hexdigest()}
-    return {"path": shown, "size": path.stat().st_size, "sha256": _sha256(path)}
+        size, text = list_folder(path, sha256_of)
+        return {"path": shown, "size": size, "sha256": hashlib.sha256(text).hexdigest()}
+    return {"path": shown, "size": path.stat().st_size, "sha256": sha256_of(path)}
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+EMPTY = "-" * 64  # in the list of a folder, in place of a hash: a folder without anything in it
+
+
+def list_folder(path: Path, digest: Callable[[str], str]) -> tuple[int, bytes]:
+    """The size of all files of a folder, and the list of them: a line `sha256  relative/path` for each,
+    sorted, and one for each empty folder, with `EMPTY` and a slash at its end. Links are followed.
+    Raises `OSError`."""
+    size, lines = 0, []
+    for name, file, length in walk(path):
+        size += length
+        lines.append(f"{EMPTY if name.endswith('/') else digest(file)}  {name}\n")
+    return size, "".join(lines).encode("utf-8", "surrogateescape")
+
+
+def walk(path: str | Path) -> Iterator[tuple[str, str, int]]:
+    """The files below a folder, sorted: relative path, path, size in bytes. An empty folder comes with a
+    slash at the end of its relative path. Raises `OSError`."""
+    yield from _walk(str(path), "", frozenset())
+
+
+def _walk(folder: str, shown: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, str, int]]:
+    here = os.stat(folder)
+    mark = (here.st_dev, here.st_ino)
+    if mark in above:
+        return  # a link to a folder that it is in
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    if shown and not entries:
+        yield shown, folder, 0
+    for entry in entries:
+        if entry.is_dir():
+            yield from _walk(entry.path, f"{shown}{entry.name}/", above | {mark})
+        elif entry.is_file():
+            yield shown + entry.name, entry.path, entry.stat().st_size
+
+
+def sha256_of(path: str | Path) -> str:
+    """The SHA-256 of a file's content, in hex. Raises `OSError`."""
+    with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

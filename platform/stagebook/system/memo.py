@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stagebook.system.files import write_whole
+from stagebook.system.files import list_folder, sha256_of, write_whole
 
 VERSION = 1
 RACY = 100_000_000  # nanoseconds; a tick of the clock of a file system takes up to 20 ms
@@ -46,7 +46,7 @@ class Memo:
 
     def digest(self, file: str | Path) -> str:
         """The SHA-256 of a file's content, in hex. Raises `OSError`."""
-        return str(self._derive(file, "sha256", _sha256))
+        return str(self._derive(file, "sha256", sha256_of))
 
     def derive(self, file: str | Path, kind: str, compute: Callable[[bytes], Any]) -> Any:
         """What `compute` makes of a file's content: plain data (JSON). Raises `OSError`, and what
@@ -56,18 +56,15 @@ class Memo:
     def note(self, file: str | Path, kind: str, value: Any) -> None:
         """Remember what is known of a file as it is now."""
         with contextlib.suppress(OSError):
-            self._remember(str(file), stat_of(file), kind, value)
+            self._remember(str(file), stat_of(file), kind, value, self._clock())
 
     def describe(self, path: Path, shown: str) -> dict[str, Any]:
         """As `files.describe_path`, remembered. Raises `OSError`."""
         if not path.is_dir():
             digest = self.digest(path)
             return {"path": shown, "size": path.stat().st_size, "sha256": digest}
-        size, lines = 0, []
-        for file in sorted(item for item in path.rglob("*") if item.is_file()):
-            size += file.stat().st_size
-            lines.append(f"{self.digest(file)}  {file.relative_to(path).as_posix()}\n")
-        return {"path": shown, "size": size, "sha256": hashlib.sha256("".join(lines).encode()).hexdigest()}
+        size, text = list_folder(path, self.digest)
+        return {"path": shown, "size": size, "sha256": hashlib.sha256(text).hexdigest()}
 
     def save(self) -> None:
         """Write it down, as far as it can be: it is worth time, and nothing else."""
@@ -90,7 +87,7 @@ class Memo:
             self._load()
         name = str(file)
         for _ in range(5):
-            before = stat_of(name)
+            looked, before = self._clock(), stat_of(name)
             known = self._entries.get(name)
             if known is not None and known[0] == before and kind in known[1]:
                 self._used.add(name)
@@ -98,14 +95,17 @@ class Memo:
             value = compute(name)
             if stat_of(name) == before:
                 break  # else it changed while it was read: what was read is of neither state
-        self._remember(name, before, kind, value)
+        else:
+            return value
+        self._remember(name, before, kind, value, looked)
         return value
 
-    def _remember(self, name: str, stat: Stat, kind: str, value: Any) -> None:
+    def _remember(self, name: str, stat: Stat, kind: str, value: Any, looked: int) -> None:
+        """`looked`: when, before the content was read. That takes time, too, in which the tick goes by."""
         if not self._loaded:
             self._load()
         latest = max(stat[1], stat[2])
-        if not latest < self._clock() - RACY:
+        if not latest < looked - RACY:
             return
         self._used.add(name)
         self._changed = True
@@ -135,8 +135,3 @@ def remembered(path: Path) -> Iterator[Memo]:
         yield memo
     finally:
         memo.save()
-
-
-def _sha256(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -244,13 +244,19 @@ def runs_table(runs: Sequence[RunRecord], now: float) -> RenderableType:
         end = run.ended if run.ended is not None else now
         table.add_row(
             run.id,
-            Text(run.pipeline),
+            Text(run.pipeline) + Text(_kind(run), style="dim"),
             status_text(run.status),
             text.when(run.started, now),
             text.duration(end - run.started),
             Text(plain(text.pairs(run.params)), style="dim"),
         )
     return table
+
+
+def _kind(run: RunRecord) -> str:
+    if run.parent:
+        return " (point)"
+    return "" if run.kind == "run" else f" ({run.kind})"
 
 
 def status_table(

@@ -1,0 +1,82 @@
+"""Shell commands as words, and what of them is Python. No shell is asked, so this is approximate."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable
+
+_WORD = re.compile(
+    r"""(?:'[^']*'|"(?:\\.|[^"\\])*"|\{[^{}]*\}|\\.|[^\s;|&<>()'"\\])+|>>?|[;|&<()]|\n""", re.DOTALL
+)
+_PYTHON = re.compile(r"(?:python|pypy)[\d.]*(?:\.exe)?|\{sys\.executable\}")
+_ENDS = frozenset({";", "|", "&", "(", ")", "\n"})
+_PREFIXES = frozenset({"env", "exec", "time", "nohup", "nice", "sudo", "uv", "poetry", "run", "coverage"})
+_OUTPUT = frozenset({">", ">>", "-o", "--output", "--out", "-O"})
+_PROGRAMS = (".py", ".ipynb", ".sh", ".R")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Commands:
+    """What is in commands: words that may name files, modules that Python executes, code given to
+    it, and the programs that are computed."""
+
+    words: tuple[str, ...]
+    modules: tuple[str, ...]
+    code: tuple[str, ...]
+    dynamic: tuple[str, ...]
+
+
+def words(text: str) -> list[str]:
+    """The words of shell commands, without quotes, and the signs between them."""
+    return [_unquoted(found) for found in _WORD.findall(text.replace("\\\n", " "))]
+
+
+def _unquoted(word: str) -> str:
+    if "'" not in word and '"' not in word and "\\" not in word:
+        return word
+    return re.sub(r"""'([^']*)'|"((?:\\.|[^"\\])*)"|\\(.)""", lambda it: it[1] or it[2] or it[3] or "", word)
+
+
+def base(word: str) -> str:
+    """The name of a program, without its folder."""
+    return word if word.startswith("{") else word.rpartition("/")[2]
+
+
+def is_filled(word: str) -> bool:
+    """Whether a word has a part that is filled in when it is executed."""
+    return "{" in word or "$" in word
+
+
+def read(given: Iterable[str]) -> Commands:
+    """What is in the words of commands. What they only write to, as after `>`, is left out."""
+    found: dict[str, list[str]] = {"words": [], "modules": [], "code": [], "dynamic": []}
+    program, before = "", ""
+    is_program_next = True
+    for word in given:
+        last, before = before, word
+        if word in _ENDS:
+            program, is_program_next = "", True
+        elif last in _OUTPUT or word in {">", ">>", "<"} or program == "tee":
+            continue
+        elif is_program_next:
+            if not (base(word) in _PREFIXES or word.startswith("-") or "=" in word):
+                program, is_program_next = base(word), False
+                found["words"].append(word)
+        elif _PYTHON.fullmatch(program) and last in {"-m", "-c"}:
+            found["modules" if last == "-m" else "code"].append(word)
+            program = "its arguments"
+        elif is_filled(word):
+            if word.endswith(_PROGRAMS) or (_PYTHON.fullmatch(program) and _PYTHON.fullmatch(base(last))):
+                found["dynamic"].append(f"{program} {word}")
+        else:
+            found["words"].append(word.partition("=")[2] if word.startswith("-") else word)
+    kept = tuple(
+        dict.fromkeys(word for word in found["words"] if 1 < len(word) <= 250 and not word.startswith("-"))
+    )
+    return Commands(
+        words=kept,
+        modules=tuple(found["modules"]),
+        code=tuple(found["code"]),
+        dynamic=tuple(found["dynamic"]),
+    )

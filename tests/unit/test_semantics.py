@@ -1,0 +1,837 @@
+"""What a run of any graph comes to, held against a small model of what it should.
+
+A case is a random graph with triggers, conditions, lists, retries, failures, results that are reused,
+stages that are not selected, and a stop. The real runner, state and decider run it on the fake engine.
+The model, below, says what becomes of a stage once it is known what became of those before it; every
+event is held against what may happen at all. A case that fails is made smaller before it is shown.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import heapq
+import itertools
+import json
+import os
+import random
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from building import ProjectBuilder
+from fakes import FakeClock, FakeEngine
+from stagebook.definition.expressions import Template, compile_value
+from stagebook.definition.loader import load_pipeline
+from stagebook.definition.pipeline import Trigger
+from stagebook.definition.workspace import Workspace
+from stagebook.errors import PipelineInvalid
+from stagebook.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Cause,
+    Event,
+    RunCancelling,
+    RunEnded,
+    StageEnded,
+    StageExpanded,
+    Status,
+)
+from stagebook.execution.attempt import Attempt, Result
+from stagebook.execution.engine import Ended, Report
+from stagebook.execution.runner import Runner, RunOptions
+from stagebook.planning.build import Planner
+from stagebook.planning.plan import Decision, Plan, PlannedStage
+from stagebook.planning.select import Selection
+from stagebook.record.history import RunHistory
+
+CASES = 10_000 if os.environ.get("STAGEBOOK_FAULTS") == "full" else 2_000
+PLANNED_CASES = CASES // 10  # through the planner, from a file
+FACTOR = float(os.environ.get("STAGEBOOK_FAULTS_COUNT", "1"))
+SEED = int(os.environ.get("STAGEBOOK_FAULTS_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+
+TRIGGERS: tuple[Trigger, ...] = (
+    "all_success", "all_done", "one_failed", "all_failed", "one_success", "none_failed",
+)  # fmt: skip
+FOR_FAILURES = {"all_done", "one_failed", "all_failed"}
+START = 1_000_000_000.0
+
+
+# -- cases ----------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """A stage. `needs` are stages whose data it takes, `joins` those over the same list that it goes with
+    item by item, `after` those that only come before it. `when` is empty, `no`, `not a` (of the item `a`)
+    or the name of a stage that says so; `reads` is the stage whose scrap is a parameter."""
+
+    name: str
+    needs: tuple[str, ...] = ()
+    joins: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    foreach: str = ""
+    when: str = ""
+    reads: str = ""
+    trigger: Trigger = "all_success"
+    retries: int = 0
+    selected: bool = True
+    reused: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All stages that it refers to."""
+        condition = () if self.when in {"", "no", "not a"} else (self.when,)
+        return (*self.needs, *self.joins, *self.after, *filter(None, (self.foreach, self.reads)), *condition)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A graph, each stage after those that it refers to, and how it is run."""
+
+    seed: str
+    specs: tuple[Spec, ...]
+    jobs: int = 1
+    keep_going: bool = True
+    stop_at: float | None = None  # seconds after the start
+    in_batches: bool = False  # what ends at one time is reported at once
+    trouble: float = 0.3  # the share of instances of which an attempt fails
+
+
+def random_case(seed: str) -> Case:
+    """Any case."""
+    rng = random.Random(seed)
+    specs: list[Spec] = []
+    for at in range(rng.choice((1, 2, 3, 4, 5, 6, 8, 11))):
+        specs.append(_random_spec(rng, f"s{at}", specs))
+    return Case(
+        seed=seed,
+        specs=tuple(specs),
+        jobs=rng.choice((1, 1, 2, 3, 9)),
+        keep_going=rng.random() < 0.6,
+        stop_at=rng.choice((0.0, 0.5, 1.0, 2.0, 4.0, 8.0)) if rng.random() < 0.15 else None,
+        in_batches=rng.random() < 0.5,
+        trouble=rng.choice((0.05, 0.15, 0.4)),
+    )
+
+
+def _random_spec(rng: random.Random, name: str, before: Sequence[Spec]) -> Spec:
+    def some(most: int) -> tuple[str, ...]:
+        names = [spec.name for spec in before[-5:]]
+        return tuple(rng.sample(names, min(len(names), rng.randint(0, most))))
+
+    def maybe(share: float) -> str:
+        return rng.choice(before).name if before and rng.random() < share else ""
+
+    foreach = maybe(0.3)
+    lists = [spec for spec in before if spec.foreach]
+    if lists and rng.random() < 0.35:
+        other = rng.choice(lists)  # the same list, to have something to join, or a list of its instances
+        foreach = other.foreach if rng.random() < 0.7 else other.name
+    twins = [spec.name for spec in before if foreach and spec.foreach == foreach]
+    joins = tuple(rng.sample(twins, min(len(twins), rng.randint(0, 2))))
+    when = rng.choice(("no", "not a", maybe(1), maybe(1))) if rng.random() < 0.25 else ""
+    spec = Spec(
+        name=name,
+        needs=tuple(need for need in some(2) if need not in joins),
+        joins=joins,
+        after=tuple(one for one in some(1) if one not in joins),
+        foreach=foreach,
+        when="" if when == "not a" and not foreach else when,
+        reads=maybe(0.08),
+        retries=rng.choice((0, 0, 1, 2)),
+        selected=rng.random() > 0.08,
+        reused=rng.random() < 0.08,
+    )
+    if spec.names and rng.random() < 0.5:
+        return dataclasses.replace(spec, trigger=rng.choice(TRIGGERS))
+    return spec
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fate:
+    """What a stage instance would do: how many attempts fail, what it leaves, how long it takes."""
+
+    fails: int
+    hopeless: bool
+    ok: bool
+    items: tuple[str, ...]
+    seconds: tuple[float, ...]
+
+
+class Fates:
+    """The fates of all instances of a case, which depend on nothing but their names."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._known: dict[str, Fate] = {}
+        self.specs = {spec.name: spec for spec in case.specs}
+
+    def of(self, name: str) -> Fate:
+        """The fate of an instance."""
+        if name not in self._known:
+            rng = random.Random(f"{self._case.seed}/{name}")
+            self._known[name] = Fate(
+                fails=rng.choice((1, 2, 3)) if rng.random() < self._case.trouble else 0,
+                hopeless=rng.random() < 0.15,
+                ok=rng.random() < 0.6,
+                items=tuple("abc"[: rng.choice((0, 1, 2, 2, 3))]),
+                seconds=tuple(rng.choice((0.0, 0.5, 1.0, 1.0, 2.0, 5.0)) for _ in range(4)),
+            )
+        return self._known[name]
+
+    def scraps(self, name: str) -> dict[str, Any]:
+        """What an instance leaves: `items` are a list to go over, `name` an item of one."""
+        fate = self.of(name)
+        return {"ok": fate.ok, "items": list(fate.items), "name": name.replace("@", "-")}
+
+    def leaves_before(self, name: str) -> bool:
+        """Whether its scraps are known before the run: it is reused, or an earlier run left them."""
+        spec = self.specs[name.split("@")[0]]
+        return spec.reused or not spec.selected
+
+
+# -- the model ------------------------------------------------------------------------------------
+
+GOOD, SKIPPED, FAILED = "good", "skipped", "failed"
+
+
+def verdict(trigger: Trigger, ends: Sequence[str]) -> str:
+    """What a trigger makes of the ends of all stages before one: `go`, `skip` or `block`."""
+    good, skipped, failed = (ends.count(kind) for kind in (GOOD, SKIPPED, FAILED))
+    match trigger:
+        case "all_done":
+            return "go"
+        case "all_success":
+            return "block" if failed else "skip" if skipped else "go"
+        case "none_failed":
+            return "block" if failed else "go"
+        case "one_failed":
+            return "go" if failed else "skip"
+        case "all_failed":
+            return "skip" if good or skipped else "go"
+        case "one_success":
+            return "go" if good else "block" if failed else "skip"
+
+
+@dataclasses.dataclass(slots=True)
+class End:
+    """How an instance ended, and whether a condition left it out; and whether its scraps are known."""
+
+    status: Status
+    absent: bool = False
+    known: bool = False
+    attempts: int = 0
+
+
+class Model:
+    """What becomes of a stage, by what became of those before it. Those that `stood_in` for the instances
+    of a foreach ended before their list was known, which is a matter of time."""
+
+    def __init__(self, case: Case, fates: Fates, stood_in: Collection[str] = ()) -> None:
+        self.case = case
+        self.fates = fates
+        self.stood_in = stood_in
+        self.ends: dict[str, End] = {}
+        self.ids: dict[str, list[str]] = {}
+
+    def run(self) -> dict[str, End]:
+        """What becomes of all, where nothing stops the run."""
+        for spec in self.case.specs:
+            items = None if spec.name in self.stood_in else self.items_of(spec)
+            self.ids[spec.name] = [f"{spec.name}@{item}" for item in items] if items else [spec.name]
+            for name in self.ids[spec.name]:
+                self.ends[name] = self.end_of(spec, name)
+        return self.ends
+
+    def items_of(self, spec: Spec) -> list[str] | None:
+        """What the stage goes over; None where nobody knows, or where it goes over nothing."""
+        if not spec.foreach:
+            return None
+        names = self.ids[spec.foreach]
+        if not all(self.ends[name].known for name in names):
+            return None
+        if self.fates.specs[spec.foreach].foreach:
+            return [name.replace("@", "-") for name in names] if "@" in names[0] else None
+        return list(self.fates.of(names[0]).items)
+
+    def upstream(self, spec: Spec, name: str) -> Iterator[tuple[str, bool]]:
+        """What comes before an instance, and whether in order alone."""
+        item = name.partition("@")[2]
+        data: set[str] = set()
+        for other in spec.joins:
+            own = f"{other}@{item}"
+            data.update([own] if item and own in self.ids[other] else self.ids[other])
+        for other in spec.names:
+            if other not in (*spec.joins, *spec.after):
+                data.update(self.ids[other])
+        in_data = (*spec.needs, spec.foreach, spec.reads, spec.when)
+        for other in spec.after:
+            if other in in_data:
+                data.update(self.ids[other])
+        yield from ((other, False) for other in sorted(data))
+        for other in spec.after:
+            yield from ((one, True) for one in self.ids[other] if one not in data)
+
+    def kind_of(self, name: str, *, loosely: bool) -> str:
+        """What the end of a stage is to one that waits for it."""
+        end = self.ends[name]
+        if end.absent:
+            return GOOD if loosely else SKIPPED
+        return GOOD if end.status.is_good else FAILED
+
+    def is_left_out(self, spec: Spec, name: str) -> bool:
+        """Whether a condition leaves it out, whatever happens."""
+        return spec.when == "no" or (spec.when == "not a" and name.endswith("@a"))
+
+    def end_of(self, spec: Spec, name: str) -> End:
+        """What becomes of an instance, with those before it as they ended."""
+        before = self.fates.leaves_before(name) and not (spec.foreach and "@" not in name)
+        if not spec.selected:
+            return End(Status.SKIPPED, known=before)
+        if self.is_left_out(spec, name):
+            return End(Status.SKIPPED, absent=True, known=before)
+        ends = [self.kind_of(other, loosely=loosely) for other, loosely in self.upstream(spec, name)]
+        match verdict(spec.trigger, ends):
+            case "block":
+                return End(Status.BLOCKED, known=before)
+            case "skip":
+                return End(Status.SKIPPED, absent=True, known=before)
+        if spec.foreach and "@" not in name:
+            assert not self.items_of(spec), "it has a list, and nobody went over it"
+            return End(Status.SKIPPED, absent=True)
+        for other in filter(None, (spec.when if spec.when != "not a" else "", spec.reads)):
+            if not all(self.ends[one].known for one in self.ids[other]) or self.is_empty(other):
+                return End(Status.FAILED, known=before, attempts=1)
+            if other == spec.when and not any(self.fates.of(one).ok for one in self.ids[other]):
+                return End(Status.SKIPPED, absent=True, known=before)
+        if spec.reused:
+            return End(Status.REUSED, known=True)
+        fate = self.fates.of(name)
+        most = 1 if fate.hopeless else spec.retries + 1
+        if fate.fails >= most:
+            return End(Status.FAILED, attempts=most)
+        return End(Status.COMPLETED, known=True, attempts=fate.fails + 1)
+
+    def is_empty(self, stage: str) -> bool:
+        """Whether it is a foreach that has no instances."""
+        return bool(self.fates.specs[stage].foreach) and self.ids[stage] == [stage]
+
+
+# -- plans by hand --------------------------------------------------------------------------------
+
+
+class HandPlanner:
+    """Stands for the planner: plans of a case, with the lists that are known."""
+
+    judge = None
+
+    def __init__(self, case: Case, fates: Fates) -> None:
+        self.case = case
+        self.fates = fates
+        self.latest = Plan(pipeline="p", path="p.yaml")
+
+    def plan(self) -> Plan:
+        """The plan of the run."""
+        scraps: dict[str, Mapping[str, Any]] = {}
+        while True:
+            plan = self.grow(scraps)
+            more = {one.id: one for one in plan.stages if self.fates.leaves_before(one.id) and not one.foreach}
+            if not more.keys() - scraps.keys():
+                return dataclasses.replace(plan, scraps=scraps)
+            scraps |= {name: self.fates.scraps(name) for name in more}
+
+    def grow(self, scraps: Mapping[str, Mapping[str, Any]], held: Collection[str] = ()) -> Plan:
+        """The plan again."""
+        ids: dict[str, list[str]] = {}
+        stages = []
+        for spec in self.case.specs:
+            items = None if spec.name in held else self._items(spec, ids, scraps)
+            ids[spec.name] = [f"{spec.name}@{item}" for item in items] if items else [spec.name]
+            stages += [self._stage(spec, name, ids) for name in ids[spec.name]]
+        known = {name: self.fates.scraps(name) for name in scraps if self.fates.leaves_before(name)}
+        self.latest = Plan(pipeline="p", path="p.yaml", stages=tuple(stages), scraps=known)
+        return self.latest
+
+    def _items(
+        self, spec: Spec, ids: Mapping[str, list[str]], scraps: Mapping[str, Mapping[str, Any]]
+    ) -> list[str] | None:
+        if not spec.foreach or not all(name in scraps for name in ids[spec.foreach]):
+            return None
+        if self.fates.specs[spec.foreach].foreach:
+            return [scraps[name]["name"] for name in ids[spec.foreach]]
+        return list(scraps[spec.foreach]["items"])
+
+    def _stage(self, spec: Spec, name: str, ids: Mapping[str, list[str]]) -> PlannedStage:
+        item = name.partition("@")[2]
+        data: dict[str, None] = {}
+        for other in spec.joins:
+            own = f"{other}@{item}"
+            data |= dict.fromkeys([own] if own in ids[other] else ids[other])
+        condition = spec.when if spec.when in ids else ""
+        for other in filter(None, (*spec.needs, spec.foreach, spec.reads, condition)):
+            data |= dict.fromkeys(ids[other])
+        after = [one for other in spec.after for one in ids[other] if one not in data]
+        stands_in = bool(spec.foreach) and not item
+        return PlannedStage(
+            id=name,
+            stage=spec.name,
+            notebook="n.ipynb",
+            point={"item": item} if item else {},
+            upstream=(*data, *dict.fromkeys(after)),
+            loosely=tuple(after),
+            foreach=scrap(spec.foreach) if stands_in else None,
+            when=self._condition(condition),
+            deferred={"p": scrap(spec.reads)} if spec.reads else {},
+            trigger=spec.trigger,
+            retries=spec.retries,
+            retry_delay=0.5,
+            selected=spec.selected,
+            absent=spec.when == "no" or (spec.when == "not a" and item == "a"),
+            decision=Decision.REUSE if spec.reused else Decision.RUN,
+            reasons=("so",),
+        )
+
+    def _condition(self, stage: str) -> Template | None:
+        if not stage:
+            return None
+        many = bool(self.fates.specs[stage].foreach)
+        return _compiled(f"${{sum(stages.{stage}.scraps.ok) > 0}}" if many else f"${{stages.{stage}.scraps.ok}}")
+
+
+_templates: dict[str, Template] = {}
+
+
+def _compiled(text: str) -> Template:
+    if text not in _templates:
+        _templates[text] = compile_value(text)
+    return _templates[text]
+
+
+def scrap(stage: str) -> Template:
+    """An expression with a scrap of a stage."""
+    return _compiled(f"${{stages.{stage}.scraps.ok}}")
+
+
+# -- plans from files -----------------------------------------------------------------------------
+
+
+def text_of(case: Case, fates: Fates) -> str:
+    """The pipeline file of a case."""
+    stages: dict[str, Any] = {}
+    for spec in case.specs:
+        inputs = {f"in{at}": f"{need}.out" for at, need in enumerate(spec.needs)}
+        inputs |= {f"at{at}": f"{other}@${{item}}.out" for at, other in enumerate(spec.joins)}
+        path = f"x://{spec.name}/${{item}}" if spec.foreach else f"x://{spec.name}"
+        stage: dict[str, Any] = {
+            "notebook": "notebooks/n.ipynb",
+            "inputs": inputs,
+            "outputs": {"out": {"path": path, "kind": "external"}},
+            "after": list(spec.after),
+            "trigger": spec.trigger,
+            "retries": spec.retries,
+            "retry_delay": 0.5,
+        }
+        if spec.foreach:
+            key = "name" if fates.specs[spec.foreach].foreach else "items"
+            stage["foreach"] = f"${{stages.{spec.foreach}.scraps.{key}}}"
+        if spec.reads:
+            stage["params"] = {"p": f"${{stages.{spec.reads}.scraps.ok}}"}
+        if spec.when in {"no", "not a"}:
+            stage["when"] = False if spec.when == "no" else "${item != 'a'}"
+        elif spec.when:
+            many = bool(fates.specs[spec.when].foreach)
+            said = f"stages.{spec.when}.scraps.ok"
+            stage["when"] = f"${{sum({said}) > 0}}" if many else f"${{{said}}}"
+        stages[spec.name] = stage
+    return json.dumps({"stages": stages})
+
+
+class FilePlanner(Planner):
+    """The planner, and the plan that it made last."""
+
+    latest: Plan
+
+    def plan(self) -> Plan:
+        self.latest = super().plan()
+        return self.latest
+
+    def grow(self, scraps: Mapping[str, Mapping[str, Any]], held: Collection[str] = ()) -> Plan:
+        self.latest = super().grow(scraps, held)
+        return self.latest
+
+
+def planner_of(case: Case, fates: Fates, workspace: Workspace) -> FilePlanner:
+    """The planner of a case's file."""
+    loaded = load_pipeline(text_of(case, fates), "pipelines/p.yaml")
+    left_out = tuple(spec.name for spec in case.specs if not spec.selected)
+    return FilePlanner(
+        loaded.pipeline,
+        {},
+        workspace,
+        selection=Selection(skip=left_out) if left_out else None,
+        earlier=fates.scraps,
+        problems=loaded.problems,
+    )
+
+
+# -- runs -----------------------------------------------------------------------------------------
+
+
+class Engine(FakeEngine):
+    """The fake engine; with `in_batches` it reports all that ends at one time at once."""
+
+    in_batches = False
+
+    def wait(self, timeout: float | None) -> Sequence[Report]:
+        found = list(super().wait(timeout))
+        while self.in_batches and found and isinstance(found[-1], Ended):
+            if not self._ends or self._ends[0][0] > self.clock.now:
+                break
+            _, _, stage, number = heapq.heappop(self._ends)
+            if stage in self._running and self._running[stage][0].number == number:
+                found.append(Ended(stage=stage, attempt=number, result=self._running.pop(stage)[1]))
+        return found
+
+
+_WHY = re.compile(r"(?:needs (\S+), which|not started, since (\S+)) failed")
+
+
+class Watcher:
+    """Sees every event of a run, and holds it against what may happen at that moment."""
+
+    def __init__(self, case: Case, fates: Fates, planner: HandPlanner | FilePlanner, plan: Plan) -> None:
+        self.case = case
+        self.fates = fates
+        self.planner = planner
+        self.stages = {stage.id: stage for stage in plan.stages}
+        self.engine: Engine | None = None
+        self.events: list[Event] = []
+        self.running: dict[str, int] = {}
+        self.attempts: collections.Counter[str] = collections.Counter()
+        self.failed_attempt: dict[str, float] = {}
+        self.final: dict[str, Status] = {}
+        self.reasons: dict[str, str] = {}
+        self.started_before_stop: int | None = None
+        self.ended: Status | None = None
+        self.growths: list[int] = []
+
+    def __call__(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self.events.append(event)
+            assert self.ended is None, "something followed the end of the run"
+            match event:
+                case StageExpanded():
+                    self.expanded(event)
+                case AttemptStarted():
+                    self.started(event)
+                case AttemptEnded():
+                    assert self.running.pop(event.stage) == event.attempt
+                    self.failed_attempt.pop(event.stage, None)
+                    if event.cause is not None:
+                        self.failed_attempt[event.stage] = event.at
+                case StageEnded():
+                    self.stage_ended(event)
+                case RunCancelling():
+                    assert self.engine is not None
+                    self.started_before_stop = len(self.engine.started)
+                case RunEnded():
+                    assert set(self.final) == set(self.stages), "the run ended before a stage"
+                    self.ended = event.status
+
+    def expanded(self, event: StageExpanded) -> None:
+        assert event.stage in event.gone
+        assert not set(event.gone) & set(self.final), "what had ended went away"
+        assert not set(event.gone) & set(self.running)
+        before, self.stages = self.stages, {stage.id: stage for stage in self.planner.latest.stages}
+        assert set(before) - set(self.stages) == set(event.gone)
+        assert [item["id"] for item in event.stages] == [name for name in self.stages if name not in before]
+        self.growths.append(len(event.gone))
+
+    def started(self, event: AttemptStarted) -> None:
+        name = event.stage
+        assert name not in self.final, "it ended before"
+        assert name not in self.running
+        self.attempts[name] += 1
+        self.running[name] = event.attempt
+        assert event.attempt == self.attempts[name] <= self.stages[name].retries + 1
+        assert len(self.running) <= self.case.jobs
+        if event.attempt > 1:
+            due = self.failed_attempt[name] + 0.5 * 2 ** (event.attempt - 2)
+            assert event.at >= due, "it was tried again too early"
+        else:
+            self.may_begin(name)
+        if not self.case.keep_going and Status.FAILED in self.final.values():
+            assert self.stages[name].trigger in FOR_FAILURES, "it started after a failure"
+
+    def may_begin(self, name: str) -> None:
+        """Whether a stage's turn can have come."""
+        stage = self.stages[name]
+        assert stage.selected
+        assert not stage.absent
+        ends = [self.kind_of(other, stage) for other in stage.upstream if other in self.final]
+        if stage.trigger not in {"one_failed", "one_success"}:
+            assert len(ends) == len(stage.upstream), "it started before all that it waits for"
+        assert verdict(stage.trigger, ends) == "go", "its trigger did not let it start"
+
+    def kind_of(self, name: str, follower: PlannedStage) -> str:
+        status = self.final[name]
+        if status is Status.SKIPPED and self.stages[name].selected:
+            return GOOD if name in follower.loosely else SKIPPED
+        return GOOD if status.is_good else FAILED
+
+    def stage_ended(self, event: StageEnded) -> None:
+        name, status = event.stage, event.status
+        assert name in self.stages
+        assert name not in self.final, "it ended twice"
+        assert name not in self.running
+        assert status.is_final
+        tried, failed = self.attempts[name], name in self.failed_attempt
+        match status:
+            case Status.COMPLETED:
+                assert tried
+                assert not failed
+            case Status.FAILED:
+                assert failed
+            case Status.REUSED:
+                assert not tried
+                self.may_begin(name)
+            case Status.BLOCKED:
+                assert not tried
+                found = _WHY.search(event.reason)
+                assert found, event.reason
+                assert self.final[found[1] or found[2]] is Status.FAILED
+            case Status.SKIPPED:
+                assert not tried
+            case Status.CANCELLED:
+                assert self.started_before_stop is not None
+            case _:
+                pytest.fail(f"a stage ended as {status}")
+        self.final[name], self.reasons[name] = status, event.reason
+
+
+@dataclasses.dataclass
+class Seen:
+    """A run, and what is there to be said of it."""
+
+    watcher: Watcher
+    status: Status
+    model: Model
+
+
+def run(case: Case, root: Path, workspace: Workspace | None = None) -> Seen:
+    """Run a case and hold it against the model. Raises `AssertionError`."""
+    fates = Fates(case)
+    planner = HandPlanner(case, fates) if workspace is None else planner_of(case, fates, workspace)
+    plan = planner.plan()
+    clock = FakeClock(START)
+
+    def script(attempt: Attempt) -> tuple[float, Result]:
+        fate = fates.of(attempt.stage)
+        seconds = fate.seconds[(attempt.number - 1) % 4]
+        if attempt.number <= fate.fails:
+            return seconds, Result(cause=Cause.NOTEBOOK if fate.hopeless else Cause.EXCEPTION, message="broke")
+        scraps = {name: {"value": value} for name, value in fates.scraps(attempt.stage).items()}
+        return seconds, Result(scraps=scraps)
+
+    engine = Engine(clock, script)
+    engine.in_batches = case.in_batches
+    watcher = Watcher(case, fates, planner, plan)
+    watcher.engine = engine
+    runner = Runner(
+        plan,
+        engine,
+        root=root,
+        folder=root / "r",
+        options=RunOptions(run_id="r", jobs=case.jobs, keep_going=case.keep_going),
+        clock=clock,
+        emit=watcher,
+        executable=lambda _name: root,
+        planner=planner,  # type: ignore[arg-type]
+    )
+    if case.stop_at is not None:
+        at = START + case.stop_at
+        engine.on_wait = lambda: runner.cancel("stopped") if clock.now >= at else None
+        if case.stop_at == 0:
+            runner.cancel("stopped")
+    status = runner.run()
+    foreach = {spec.name for spec in case.specs if spec.foreach}
+    model = Model(case, fates, {name for name in foreach if name in watcher.final})
+    seen = Seen(watcher, status, model)
+    check_end(case, seen)
+    return seen
+
+
+def check_end(case: Case, seen: Seen) -> None:
+    """Hold what a run came to against the model."""
+    watcher, final = seen.watcher, seen.watcher.final
+    assert watcher.ended is seen.status
+    assert not watcher.running
+    history = RunHistory(watcher.events)
+    assert {name: stage.status for name, stage in history.stages.items() if name in final} == final
+    assert watcher.engine is not None
+    if watcher.started_before_stop is not None:
+        assert len(watcher.engine.started) == watcher.started_before_stop, "something started after the stop"
+    check_outcome(seen)
+    check_each(case, seen)
+    if case.keep_going and watcher.started_before_stop is None:
+        check_all(seen)
+
+
+def check_outcome(seen: Seen) -> None:
+    """The status of the run, by those of its stages."""
+    statuses = set(seen.watcher.final.values())
+    if seen.watcher.started_before_stop is None:
+        wanted = Status.FAILED if statuses & {Status.FAILED, Status.BLOCKED} else Status.COMPLETED
+        assert seen.status is wanted
+    else:
+        assert Status.CANCELLED not in statuses or seen.status is Status.CANCELLED
+
+
+def check_each(case: Case, seen: Seen) -> None:
+    """Each stage is what the model says that it is after those before it, as they really ended."""
+    watcher, final = seen.watcher, seen.watcher.final
+    local = Model(case, seen.model.fates)
+    for name in watcher.stages:
+        local.ids.setdefault(name.split("@")[0], []).append(name)
+    stopped = Status.FAILED in final.values() and not case.keep_going
+    for spec in case.specs:
+        for name in local.ids[spec.name]:
+            wanted = local.end_of(spec, name) if is_settled(local, spec, name) else None
+            status, reason = final[name], watcher.reasons[name]
+            if status is Status.CANCELLED:
+                local.ends[name] = End(status)
+                continue
+            assert wanted is not None, f"{name} is {status} after a stage that was cancelled"
+            if stopped and reason.startswith("not started"):
+                assert status is Status.BLOCKED
+                assert spec.trigger not in FOR_FAILURES
+                wanted = dataclasses.replace(wanted, status=status, absent=False)
+            elif stopped and status is Status.FAILED and watcher.attempts[name] < wanted.attempts:
+                assert spec.trigger not in FOR_FAILURES, "it was not tried again"
+                wanted = dataclasses.replace(wanted, status=status, known=False)
+            else:
+                assert status is wanted.status, f"{name} is {status} ({reason}), not {wanted.status}"
+                assert watcher.attempts[name] == wanted.attempts, name
+            local.ends[name] = wanted
+
+
+def is_settled(local: Model, spec: Spec, name: str) -> bool:
+    """Whether nothing before a stage was cancelled, or what was does not count."""
+    if not spec.selected or local.is_left_out(spec, name):
+        return True
+    ends = [local.ends[other].status for other, _ in local.upstream(spec, name)]
+    return Status.CANCELLED not in ends or spec.trigger != "all_done"
+
+
+def check_all(seen: Seen) -> None:
+    """All is as the model has it."""
+    ideal = seen.model.run()
+    assert seen.watcher.final == {name: end.status for name, end in ideal.items()}
+    assert seen.watcher.attempts == {name: end.attempts for name, end in ideal.items() if end.attempts}
+
+
+# -- making cases smaller -------------------------------------------------------------------------
+
+
+def smaller(case: Case) -> Iterator[Case]:
+    """Cases that are a little simpler."""
+    for spec in reversed(case.specs):
+        if not any(spec.name in other.names for other in case.specs):
+            yield dataclasses.replace(case, specs=tuple(one for one in case.specs if one is not spec))
+    for change in ({"jobs": 1}, {"stop_at": None}, {"in_batches": False}, {"keep_going": True}):
+        yield dataclasses.replace(case, **change)
+    plain: dict[str, Any] = {
+        "after": (), "needs": (), "joins": (), "when": "", "reads": "", "trigger": "all_success",
+        "retries": 0, "selected": True, "reused": False,
+    }  # fmt: skip
+    for at, spec in enumerate(case.specs):
+        changes = [{key: value} for key, value in plain.items()]
+        if not any(spec.name in other.joins for other in case.specs):
+            changes.append({"foreach": "", "joins": (), "when": "" if spec.when == "not a" else spec.when})
+        for change in changes:
+            less = dataclasses.replace(spec, **change)
+            if not less.names:
+                less = dataclasses.replace(less, trigger="all_success")
+            yield dataclasses.replace(case, specs=(*case.specs[:at], less, *case.specs[at + 1 :]))
+
+
+def failure_of(case: Case, root: Path, workspace: Workspace | None) -> BaseException | None:
+    """What is wrong with a case, if anything."""
+    try:
+        run(case, root, workspace)
+    except Exception as error:
+        return error
+    return None
+
+
+def smallest(case: Case, root: Path, workspace: Workspace | None) -> Case:
+    """The smallest case in reach that fails too."""
+    while True:
+        less = next((one for one in smaller(case) if one != case and failure_of(one, root, workspace)), None)
+        if less is None:
+            return case
+        case = less
+
+
+def explain(case: Case, root: Path, workspace: Workspace | None = None) -> str:
+    """A case that fails, made small, as text."""
+    case = smallest(case, root, workspace)
+    error = failure_of(case, root, workspace)
+    fates = Fates(case)
+    lines = [f"STAGEBOOK_FAULTS_SEED={SEED}", f"{type(error).__name__}: {error}", repr(case)]
+    lines += [f"{spec.name}: {fates.of(spec.name)}" for spec in case.specs]
+    return "\n".join(lines)
+
+
+# -- tests ----------------------------------------------------------------------------------------
+
+
+def look(case: Case, seen: Seen, counts: collections.Counter[str]) -> None:
+    """Count what happened, so that the cases can be seen to hold what they should."""
+    watcher = seen.watcher
+    counts.update({f"{watcher.stages[name].trigger} {status}" for name, status in watcher.final.items()})
+    counts.update(f"{growth} grew at once" for growth in watcher.growths)
+    for spec in case.specs:
+        names = [name for name in watcher.final if name.split("@")[0] == spec.name]
+        if spec.foreach and spec.name in watcher.final:
+            counts[f"a foreach {watcher.final[spec.name]}"] += 1
+        elif spec.foreach:
+            counts[f"{len(names)} items"] += 1
+            counts["a list of lists"] += bool(seen.model.fates.specs[spec.foreach].foreach)
+        counts["joined"] += bool(spec.joins)
+        counts["fan-in"] += any(seen.model.fates.specs[need].foreach for need in spec.needs)
+    reasons = " ".join(watcher.reasons.values())
+    counts["a failure stopped it"] += "not started, since" in reasons
+    counts["not tried again"] += "not tried again" in reasons
+    counts["a condition was false"] += "is false" in reasons
+    counts["tried again"] += any(number > 1 for number in watcher.attempts.values())
+    counts["stopped"] += watcher.started_before_stop is not None
+    counts["exact"] += case.keep_going and watcher.started_before_stop is None
+    counts["not selected"] += not all(spec.selected for spec in case.specs)
+
+
+ALWAYS = [
+    *(f"{trigger} {status}" for trigger in TRIGGERS for status in ("completed", "failed", "cancelled", "reused", "skipped")),
+    *(f"{trigger} blocked" for trigger in ("all_success", "none_failed", "one_success")),
+    "a foreach skipped", "a foreach blocked", "a foreach cancelled", "1 items", "2 items", "3 items",
+    "1 grew at once", "2 grew at once", "a list of lists", "joined", "fan-in", "a failure stopped it", "not tried again", "a condition was false",
+    "tried again", "stopped", "exact", "not selected",
+]  # fmt: skip
+
+
+def test_any_run_of_any_graph_comes_to_what_the_model_says(tmp_path: Path) -> None:
+    counts: collections.Counter[str] = collections.Counter()
+    for at in range(max(1, round(CASES * FACTOR))):
+        case = random_case(f"{SEED}/{at}")
+        try:
+            seen = run(case, tmp_path)
+        except Exception:
+            pytest.fail(explain(case, tmp_path))
+        look(case, seen, counts)
+    if CASES * FACTOR >= 2_000:
+        rare = [what for what in ALWAYS if counts[what] < 3]
+        assert not rare, f"hardly any case has: {rare}"
