@@ -5,7 +5,7 @@ BIN := .venv/bin
 export PLOOMBER_STATS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: run test check faults lint layers types docs bench lock clean setup-run setup-test format
+.PHONY: run test check faults lint layers types front docs bench lock clean setup-run setup-test format
 
 run: setup-run  ## run the reference pipeline on real data
 	@$(BIN)/stagebook run flights
@@ -19,7 +19,7 @@ setup-test:
 test: setup-test  ## all tests
 	$(BIN)/python -m pytest
 
-check: lint layers types docs test  ## what CI runs: all checks and all tests
+check: lint layers types front docs test  ## what CI runs: all checks and all tests
 
 faults: setup-test  ## the fault suite with its full numbers, about half an hour; see docs/faults.md
 	STAGEBOOK_FAULTS=full $(BIN)/python -m pytest tests/faults
@@ -34,10 +34,14 @@ format: setup-test
 	$(BIN)/ruff format .
 
 layers: setup-test
-	PYTHONPATH=platform $(BIN)/lint-imports --no-cache
+	PYTHONPATH=platform:jupyter_extension $(BIN)/lint-imports --no-cache
 
 types: setup-test
 	$(BIN)/mypy
+
+front: setup-test  ## lint, types and unit tests of the JupyterLab extension's front end
+	$(BIN)/python tools/wire.py --check
+	$(BIN)/python jupyter_extension/tools/front_end.py check
 
 docs: setup-test
 	$(BIN)/python tools/reference.py --check

@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from benchmarks.contenders import Contender, Sample
+from benchmarks.measure import LIMIT
+from benchmarks.meshes import Mesh
+from benchmarks.reusing import Reuser
 from benchmarks.workloads import (
     BUSY,
     Workload,
@@ -35,24 +38,26 @@ DISPLAYS = 20_000
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
     """A number taken of each sample. With `base` it is also shown as a ratio to that contender's of the
-    same round. `digits` after the point, in `unit`."""
+    same round; with `against`, as a ratio of that contender's to it. `digits` after the point, in `unit`."""
 
     title: str
     unit: str
     value: Callable[[Sample], float]
     digits: int = 2
     base: str | None = None
+    against: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What a contender's figure has to keep: its `median` ratio to the figure's base at most the limit,
-    or the figure itself `at most` or `at least` the limit in every round."""
+    """What a contender's figure has to keep: the median of its ratios to the figure's base at most the
+    limit, or the median of the figure itself, or the figure `at most` or `at least` the limit in every
+    round."""
 
     text: str
     figure: str
     contender: str
-    kind: Literal["median ratio", "at most", "at least"]
+    kind: Literal["median ratio", "median", "at most", "at least"]
     limit: float
 
 
@@ -66,17 +71,34 @@ class Entry:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LastingEntry:
+    """A contender in a case in which its project stays for all rounds. It is brought up with these values
+    of the parameter `x`, and then asked for one after the other; with no value, it plans what it has
+    never done. `in_copy`: each time in a new copy of the project. A command that takes longer than
+    `limit` seconds is killed, and not tried again."""
+
+    contender: Reuser
+    mesh: Mesh
+    values: Sequence[int] = (1,)
+    in_copy: bool = False
+    limit: float = LIMIT
+    most_rounds: int | None = None
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """Contenders that execute the same thing. `letter` selects it on the command line; `most_rounds`
-    is for what takes long and hardly varies."""
+    is for what takes long and hardly varies; `absent` says why other contenders are not in it."""
 
     letter: str
     title: str
-    entries: Sequence[Entry]
+    entries: Sequence[Entry] | Sequence[LastingEntry]
     figures: Sequence[Figure]
     budgets: Sequence[Budget] = ()
     watch_memory: bool = False
     most_rounds: int | None = None
+    absent: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def make_cases(contenders: Sequence[Contender], *, quick: bool) -> list[Case]:
@@ -145,7 +167,7 @@ def _one_stage(entries: list[Entry]) -> Case:
         letter="a",
         title="One no-op notebook, from the start of the command to its end",
         entries=entries,
-        figures=[Figure(title="whole process", unit="s", value=_wall, base=PAPERMILL)],
+        figures=[Figure(title="whole process", unit="s", value=wall, base=PAPERMILL)],
     )
 
 
@@ -155,7 +177,7 @@ def _chain(entries: list[Entry]) -> Case:
         letter="b",
         title=f"A chain of {count} small pandas notebooks",
         entries=entries,
-        figures=[Figure(title="whole process", unit="s", value=_wall, base=PAPERMILL)],
+        figures=[Figure(title="whole process", unit="s", value=wall, base=PAPERMILL)],
         budgets=[
             Budget(
                 text=f"whole process, a chain of {count}, `kernel`, ÷ the same in one papermill loop",
@@ -174,7 +196,7 @@ def _fan(entries: list[Entry]) -> Case:
         letter="c",
         title=f"A fan of {count} notebooks of about one CPU second each, two at a time",
         entries=entries,
-        figures=[Figure(title="whole process", unit="s", value=_wall, base=PAPERMILL)],
+        figures=[Figure(title="whole process", unit="s", value=wall, base=PAPERMILL)],
     )
 
 
@@ -186,7 +208,7 @@ def _saves(entries: list[Entry]) -> Case:
         entries=entries,
         figures=[
             Figure(title="CPU, all processes", unit="s", value=lambda s: s.measured.cpu, base=SAVES_OFF),
-            Figure(title="whole process", unit="s", value=_wall, base=SAVES_OFF),
+            Figure(title="whole process", unit="s", value=wall, base=SAVES_OFF),
         ],
         budgets=[
             Budget(
@@ -209,7 +231,7 @@ def _displays(entries: list[Entry]) -> Case:
         title=f"One cell that calls `display()` {DISPLAYS:,} times",
         entries=entries,
         figures=[
-            Figure(title="whole process", unit="s", value=_wall, base=PAPERMILL),
+            Figure(title="whole process", unit="s", value=wall, base=PAPERMILL),
             Figure(title=kept, unit="", value=lambda s: count_displays(s.notebooks[0]), digits=0),
         ],
         budgets=[
@@ -256,7 +278,7 @@ def _flood(known: dict[str, Contender], *, papermill: int, ours: int) -> Case:
                 value=lambda s: max(_peak_of(s, "kernel"), _peak_of(s, "cells")),
                 digits=0,
             ),
-            Figure(title="whole process", unit="s", value=_wall),
+            Figure(title="whole process", unit="s", value=wall),
         ],
         budgets=[
             Budget(
@@ -276,7 +298,8 @@ def _flood(known: dict[str, Contender], *, papermill: int, ours: int) -> Case:
 # -- figures ----------------------------------------------------------------------------------------
 
 
-def _wall(sample: Sample) -> float:
+def wall(sample: Sample) -> float:
+    """Seconds from the start of the command to its end."""
     return sample.measured.wall
 
 

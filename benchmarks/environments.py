@@ -18,7 +18,10 @@ ROOT = HERE.parent
 ENVS = HERE / ".envs"
 
 # Removed from what peers and Stagebook see: settings of this shell that could favour one of them.
-_PRIVATE = ("JUPYTER", "IPYTHON", "MLFLOW_", "PLOOMBER", "STAGEBOOK", "VIRTUAL_ENV", "PYTHON", "COLUMNS")
+_PRIVATE = (
+    *("JUPYTER", "IPYTHON", "MLFLOW_", "PLOOMBER", "STAGEBOOK", "DVC_", "SNAKEMAKE"),
+    *("VIRTUAL_ENV", "PYTHON", "COLUMNS"),
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

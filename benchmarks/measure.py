@@ -46,6 +46,10 @@ class MeasuredProcessFailed(Exception):
         self.tail = tail
 
 
+class MeasuredProcessTooSlow(MeasuredProcessFailed):
+    """The measured process was killed because it took too long."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """What a process tree took. `wall` and `cpu` (user and system, all processes) are seconds; `peaks`
@@ -78,8 +82,10 @@ def run(
     env: Mapping[str, str],
     log: Path,
     watch_memory: bool = False,
+    limit: float = LIMIT,
 ) -> Measured:
-    """Run a command to its end and measure its process tree. Raises `MeasuredProcessFailed`.
+    """Run a command to its end and measure its process tree. Raises `MeasuredProcessFailed`, and
+    `MeasuredProcessTooSlow` after `limit` seconds.
 
     Nothing else may have children of this process while it runs: all children's CPU time is taken.
     """
@@ -95,7 +101,7 @@ def run(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        overdue = threading.Timer(LIMIT, _kill_tree, [process.pid])
+        overdue = threading.Timer(limit, _kill_tree, [process.pid])
         overdue.start()
         watch = _MemoryWatch(process.pid) if watch_memory else None
         try:
@@ -109,6 +115,8 @@ def run(
             overdue.cancel()
             peaks = watch.stop() if watch else {}
             _reap_orphans()
+    if code < 0 and wall >= limit:
+        raise MeasuredProcessTooSlow(f"not done after {limit:g} s", _tail(log))
     if code != 0:
         what = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         raise MeasuredProcessFailed(what, _tail(log))

@@ -26,12 +26,10 @@ class Results:
         """A figure of the rounds that went well."""
         return [found[figure] for found in self.rounds.get(contender, []) if found]
 
-    def ratios(self, contender: str, figure: Figure) -> list[float]:
-        """A figure over that of the base in the same round."""
-        if figure.base is None:
-            return []
-        pairs = zip(self.rounds.get(contender, []), self.rounds.get(figure.base, []), strict=False)
-        return [own[figure.title] / base[figure.title] for own, base in pairs if own and base]
+    def ratios(self, contender: str, base: str | None, figure: str) -> list[float]:
+        """A contender's figure over that of another in the same round."""
+        pairs = zip(self.rounds.get(contender, []), self.rounds.get(base or "", []), strict=False)
+        return [own[figure] / other[figure] for own, other in pairs if own and other]
 
 
 def render(results: Sequence[Results], facts: Mapping[str, str]) -> str:
@@ -77,6 +75,8 @@ def _figure_lines(result: Results, figure: Figure) -> Iterator[str]:
     heads = ["", f"{figure.title}{unit}: median", "lowest to highest"]
     if figure.base:
         heads.append(f"÷ {figure.base}: median (lowest to highest)")
+    if figure.against:
+        heads.append(f"{figure.against} ÷ it: median (lowest to highest)")
     yield _row(heads)
     yield _row(["---"] * len(heads))
     for entry in result.case.entries:
@@ -87,17 +87,21 @@ def _figure_lines(result: Results, figure: Figure) -> Iterator[str]:
         cells = [f"{name} ({entry.note})" if entry.note else name]
         cells += [_number(statistics.median(values), figure), _span(values, figure.digits)]
         if figure.base:
-            ratios = result.ratios(name, figure)
-            is_base = name == figure.base
-            cells.append("1" if is_base else f"{_ratio(ratios)}" if ratios else "")
+            cells.append(
+                _ratio_cell(result.ratios(name, figure.base, figure.title), is_one=name == figure.base)
+            )
+        if figure.against:
+            ratios = result.ratios(figure.against, name, figure.title)
+            cells.append(_ratio_cell(ratios, is_one=name == figure.against))
         yield _row(cells)
 
 
 def _missing_lines(result: Results) -> Iterator[str]:
-    notes = [f"- {name}: {reason}" for name, reason in result.missing.items()]
+    missing = {**result.case.absent, **result.missing}
+    notes = [f"- {name}: {reason}" for name, reason in missing.items()]
     for name, rounds in result.rounds.items():
         failed = sum(found is None for found in rounds)
-        if failed:
+        if failed and name not in missing:
             notes.append(f"- {name}: {failed} of {len(rounds)} rounds failed")
     if notes:
         yield ""
@@ -118,17 +122,30 @@ def _held(result: Results, budget: Budget, figure: Figure) -> tuple[str, str]:
     """What was measured, and whether it keeps the budget. A budget is not met where a round failed."""
     values = result.values(budget.contender, figure.title)
     if budget.kind == "median ratio":
-        values = result.ratios(budget.contender, figure)
+        values = result.ratios(budget.contender, figure.base, figure.title)
     failed = any(found is None for found in result.rounds.get(budget.contender, []))
     if not values:
         return ("failed", "**no**") if failed else ("not measured", "?")
     if budget.kind == "median ratio":
         shown, met = _ratio(values), statistics.median(values) <= budget.limit
+    elif budget.kind == "median":
+        middle = statistics.median(values)
+        shown, met = f"{_number(middle, figure)} ({_span(values, figure.digits)})", middle <= budget.limit
+        shown += "".join(_shares(result, budget))
     elif budget.kind == "at most":
         shown, met = _span(values, figure.digits), max(values) <= budget.limit
     else:
         shown, met = _span(values, figure.digits), min(values) >= budget.limit
     return shown, "yes" if met and not failed else "**no**"
+
+
+def _shares(result: Results, budget: Budget) -> Iterator[str]:
+    """The median ratios of a contender's figure to those of the others, but not of its own variants."""
+    for entry in result.case.entries:
+        name = entry.contender.name
+        ratios = result.ratios(budget.contender, name, budget.figure)
+        if ratios and not name.startswith(budget.contender):
+            yield f"; ÷ {name}: {statistics.median(ratios):.3f}"
 
 
 def _number(value: float, figure: Figure) -> str:
@@ -142,6 +159,10 @@ def _span(values: Sequence[float], digits: int) -> str:
 
 def _ratio(values: Sequence[float]) -> str:
     return f"{statistics.median(values):.3f} ({_span(values, 3)})"
+
+
+def _ratio_cell(values: Sequence[float], *, is_one: bool) -> str:
+    return "1" if is_one else _ratio(values) if values else ""
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 LOCK = ROOT / "requirements.lock"
 EXTRAS = {"run": "examples", "test": "examples,lab,dev"}
+FRONT_END = ROOT / "jupyter_extension" / "tools" / "front_end.py"
 
 
 def main() -> int:
@@ -33,6 +34,7 @@ def main() -> int:
         return 2
     digest = _digest()
     if any(_stamp(done).is_file() and _stamp(done).read_text() == digest for done in (wanted, "test")):
+        _build_front_end(wanted)
         return 0
     started = time.monotonic()
     print(f"Setting up .venv ({wanted}) …", flush=True)
@@ -42,8 +44,8 @@ def main() -> int:
         _stamp(name).unlink(missing_ok=True)
     code = _install_with_uv(EXTRAS[wanted]) if _have_uv() else _install_with_pip()
     if code == 0:
-        _switch_off_server_extension()
         _stamp(wanted).write_text(digest)
+        _build_front_end(wanted)
         print(f"… done in {time.monotonic() - started:.0f} s", flush=True)
     return code
 
@@ -85,7 +87,7 @@ def _install_with_uv(extras: str) -> int:
     command += ["--constraint", str(LOCK), "--editable", f"{ROOT}[{extras}]"]
     # A half-second longer now, and no stage compiles the same modules again in its first run.
     command += ["--compile-bytecode"]
-    environment = {**os.environ, "UV_HTTP_TIMEOUT": os.environ.get("UV_HTTP_TIMEOUT", "180")}
+    environment = {**_environment(), "UV_HTTP_TIMEOUT": os.environ.get("UV_HTTP_TIMEOUT", "180")}
     return subprocess.run(command, check=False, env=environment).returncode
 
 
@@ -93,17 +95,25 @@ def _install_with_pip() -> int:
     pip = [str(BIN / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     code = subprocess.run([*pip, "--requirement", str(LOCK)], check=False).returncode
     if code == 0:
-        code = subprocess.run([*pip, "--no-deps", "--editable", str(ROOT)], check=False).returncode
+        editable = [*pip, "--no-deps", "--editable", str(ROOT)]
+        code = subprocess.run(editable, check=False, env=_environment()).returncode
     return code
 
 
-def _switch_off_server_extension() -> None:
-    """ploomber-extension, a dependency of ploomber-engine, enables a Jupyter Server extension that
-    calls a cloud service. A later file of the same folder wins over the one that it brings."""
-    folder = VENV / "etc" / "jupyter" / "jupyter_server_config.d"
-    folder.mkdir(parents=True, exist_ok=True)
-    setting = '{"ServerApp": {"jpserver_extensions": {"ploomber_extension": false}}}\n'
-    (folder / "zz-stagebook.json").write_text(setting)
+def _environment() -> dict[str, str]:
+    """The front end is not built with the package, but beside it and linked: see below."""
+    return {**os.environ, "STAGEBOOK_FRONT_END": "skip"}
+
+
+def _build_front_end(wanted: str) -> None:
+    """Have JupyterLab of `.venv` show the extension as its sources are now; quick if they did not
+    change. All but the extension works without."""
+    if wanted != "test":
+        return
+    command = [str(BIN / "python"), str(FRONT_END), "build", "link"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        print(f"! JupyterLab will not show Stagebook's panel as it is now:\n{done.stderr}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import dataclasses
 import os
 import re
 import shutil
-import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -112,7 +111,11 @@ def _journal(state: Path, *, repair: bool, at: float) -> Iterator[Finding]:
         else:
             yield Finding(level="ok", what="nothing is recorded yet")
         return
-    events, problems = _examine_journal(path)
+    try:
+        events, problems = _examine_journal(path)
+    except JournalUnreadable as error:
+        yield Finding(level="error", what=error.message, hint=error.hint)
+        return
     if not problems:
         yield Finding(level="ok", what=f"the journal: {events} events, all as they were written")
     elif not repair:
@@ -133,21 +136,23 @@ def _journal(state: Path, *, repair: bool, at: float) -> Iterator[Finding]:
 
 
 def _examine_journal(path: Path) -> tuple[int, list[str]]:
-    """How many events a journal has, and what is wrong with it."""
+    """How many events a journal has, and what is wrong with it. Raises `JournalUnreadable` where it is
+    not damaged, and yet cannot be used."""
     try:
         journal = Journal(path)
         try:
             problems = journal.problems()
-            count, problems = 0, problems or []
-            for what, (total, damaged) in journal.count_damaged().items():
-                count = total if what == "events" else count
-                if damaged:
-                    problems.append(f"{damaged} of {total} {what} are not as they were written")
+            counts = journal.count_damaged()
         finally:
             journal.close()
     except JournalUnreadable as error:
+        if not error.damaged:
+            raise
         return 0, [error.message]
-    return count, problems
+    problems += [
+        f"{bad} of {all_} {what} are not as they were written" for what, (all_, bad) in counts.items() if bad
+    ]
+    return counts["events"][0], problems
 
 
 def _mend(path: Path, at: float) -> Finding:
@@ -271,7 +276,7 @@ class _Leftovers:
     def findings(self, *, repair: bool) -> Iterator[Finding]:
         """What there is; with `repair` it is put back, or removed."""
         for final, before in self._taken_away():
-            if repair:
+            if repair and not os.path.lexists(final):
                 before.rename(final)
             yield Finding(
                 level="warning",
@@ -295,11 +300,7 @@ class _Leftovers:
 
     def _taken_away(self) -> list[tuple[Path, Path]]:
         """Outputs that are not in their places, and what was there before."""
-        found = {}
-        for final, path in self._marked(".before"):
-            if not os.path.lexists(final):
-                found[final] = path
-        return list(found.items())
+        return [(final, path) for final, path in self._marked(".before") if not os.path.lexists(final)]
 
     def _beside_outputs(self) -> list[Path]:
         found = [*self._marked(".incoming"), *self._marked(".before")]
@@ -317,23 +318,21 @@ class _Leftovers:
 
     def _in_state(self) -> Iterator[Path]:
         """Temporary files, and what attempts did not come to publish."""
-        yield from (path for path in _listed(self._state) if path.name.startswith("journal.db.new"))
-        for folder in (self._state, self._state / "cache", self._state / "cache" / "scripts"):
-            yield from (path for path in _listed(folder) if _TEMPORARY.fullmatch(path.name))
+        found = [path for path in _listed(self._state) if path.name.startswith("journal.db.new")]
+        folders = [self._state, self._state / "cache", self._state / "cache" / "scripts"]
         for run in _listed(self._state / "runs"):
-            if run.name in self._going_on:
-                continue
-            for attempt in run.glob("*/*"):
-                names = [path for path in _listed(attempt) if _TEMPORARY.fullmatch(path.name)]
-                places = [attempt / "outputs", attempt] if attempt.name == "restored" else [attempt / "outputs"]
-                places = [path for path in places if path.is_dir()]
-                yield from (path for path in [*names, *places] if self._is_old(path))
+            if run.name not in self._going_on:
+                attempts = [attempt for stage in _listed(run) for attempt in _listed(stage)]
+                folders += attempts
+                found += [attempt / "outputs" for attempt in attempts if (attempt / "outputs").is_dir()]
+                found += [attempt for attempt in attempts if attempt.name == "restored"]
+        found += [path for folder in folders for path in _listed(folder) if _TEMPORARY.fullmatch(path.name)]
+        yield from filter(self._is_old, found)
 
     def _is_old(self, path: Path) -> bool:
         # The time at which it came here: a link keeps the times of what it is a link to.
         with contextlib.suppress(OSError):
-            found = path.lstat()
-            return found.st_ctime < self._before or (stat.S_ISDIR(found.st_mode) and found.st_mtime < self._before)
+            return path.lstat().st_ctime < self._before
         return False
 
 

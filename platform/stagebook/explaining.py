@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import json
@@ -10,7 +11,8 @@ from typing import Any
 
 from stagebook.definition.facts import Facts
 from stagebook.definition.notebook import NotebookUnreadable
-from stagebook.planning.fingerprint import Change, changes
+from stagebook.planning.fingerprint import Change, Fingerprint
+from stagebook.planning.judging import changes_of, is_open
 from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.planning.results import Result, Results
 
@@ -52,27 +54,23 @@ class Explanation:
 
 def explain(plan: Plan, stage: PlannedStage, facts: Facts, results: Results) -> Explanation:
     """Explain the decision about one stage of a plan."""
-    judgement = stage.judgement
     last = results.latest(plan.pipeline, stage.id)
+    fingerprint = stage.judgement.fingerprint if stage.judgement else None
     found: list[Change] = []
     diffs: dict[str, Sequence[str]] = {}
     unresolved: tuple[str, ...] = ()
-    try:
+    with contextlib.suppress(NotebookUnreadable):  # the reasons tell
         code = facts.code(stage.notebook)
         unresolved = code.unresolved
-        fingerprint = judgement.fingerprint if judgement else None
         if last is not None and fingerprint is not None:
-            chains = {item.path: item.chain for item in code.modules}
-            found = changes(last.parts, fingerprint.parts, chains=chains)
-            if any(name not in _decided(plan) for name in stage.upstream):
-                found = [change for change in found if not _is_open(change, fingerprint.open)]
+            found = changes_of(last, fingerprint, code)
+            if any(other.runs for other in plan.stages if other.id in stage.upstream):
+                found = [change for change in found if not _is_unknown(change, fingerprint)]
             diffs = _diffs(found, last, facts, stage)
-    except NotebookUnreadable:
-        pass  # the reasons tell
     before = {
         other.id: (str(other.decision), other.reasons[0] if other.reasons else "")
         for other in plan.stages
-        if other.id in stage.upstream and other.decision in {Decision.RUN, Decision.WAIT}
+        if other.id in stage.upstream and other.runs
     }
     return Explanation(
         stage=stage.id,
@@ -86,15 +84,12 @@ def explain(plan: Plan, stage: PlannedStage, facts: Facts, results: Results) -> 
     )
 
 
-def _decided(plan: Plan) -> set[str]:
-    return {stage.id for stage in plan.stages if stage.decision in {Decision.REUSE, Decision.SKIP}}
-
-
-def _is_open(change: Change, names: Sequence[str]) -> bool:
-    """Whether a change is of what nobody knows before other stages ran."""
-    if change.part == "params":
-        return change.name in names
-    return change.part == "inputs" and any(not digest for _, digest in change.new or ())
+def _is_unknown(change: Change, fingerprint: Fingerprint) -> bool:
+    """Whether a change is of what nobody knows before the stages before it ran: an open parameter, or an
+    input of which a content is not known."""
+    if change.part == "inputs":
+        return any(not content for _, content in change.new or ())
+    return is_open(change, fingerprint)
 
 
 def _diffs(
@@ -110,32 +105,23 @@ def _diffs(
         return {}
     now = facts.sources(stage.notebook)
     diffs: dict[str, Sequence[str]] = {}
-    if any(change.part == "code" for change in found):
-        diffs["code"] = _cell_diff(cells, list(now["cells"]), found)
+    of_cells = [change for change in found if change.part == "code"]
+    if of_cells:
+        diffs["code"] = [line for change in of_cells for line in _cell_diff(change, cells, now["cells"])]
     for change in found:
         if change.part in {"modules", "files"} and change.name in modules and change.name in now["modules"]:
             diffs[change.name] = _diff(modules[change.name], now["modules"][change.name])
     return diffs
 
 
-def _cell_diff(old: Sequence[str], new: Sequence[str], found: Sequence[Change]) -> list[str]:
-    """The differences of the cells that count: those of a comment alone are not shown."""
-    shown = {change.new for change in found if change.part == "code" and change.new is not None}
-    gone = {change.old for change in found if change.part == "code" and change.old is not None}
-    matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
-    partner: dict[int, int] = {}
-    for how, a, b, c, d in matcher.get_opcodes():
-        if how == "replace":
-            partner.update(zip(range(c + 1, d + 1), range(a + 1, b + 1), strict=False))
-    lines = []
-    for at in sorted(shown):
-        if at <= len(new):
-            before = old[partner[at] - 1] if at in partner else ""
-            lines += [f"cell {at}", *_diff(before, new[at - 1])]
-    for at in sorted(gone):
-        if at <= len(old):
-            lines += [f"cell {at}, before", *_diff(old[at - 1], "")]
-    return lines
+def _cell_diff(change: Change, old: Sequence[str], new: Sequence[str]) -> list[str]:
+    """The difference of a cell, as far as its texts are known."""
+    if max(change.old or 0, 0) > len(old) or max(change.new or 0, 0) > len(new):
+        return []
+    before = old[change.old - 1] if change.old else ""
+    after = new[change.new - 1] if change.new else ""
+    head = f"cell {change.name}" if change.new else f"cell {change.name}, before"
+    return [head, *_diff(before, after)]
 
 
 def _diff(old: str, new: str) -> list[str]:

@@ -13,7 +13,7 @@ from stagebook.events import Event, RunEnded, RunStarted, StageAccepted, StageEn
 from stagebook.explaining import Explanation, explain
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.resolving import Scopes, depends_on_run, needed_stages, params_of
-from stagebook.planning.results import Made
+from stagebook.planning.results import Made, made_of, mark_of
 from stagebook.planning.select import Matching
 from stagebook.project import Given, Project
 from stagebook.record.results import KnownResults
@@ -95,9 +95,12 @@ def accept(
         fingerprint = judge.fingerprint(stage, params_of(stage, scopes.of(stage, scraps)), made)
         outputs = {
             key: project.blobs.keep(project.root / output.path, output.path)
-            for key, output in stage.outputs.items()
             if output.kind == "file"
+            else {"path": output.path, "external": True}
+            for key, output in stage.outputs.items()
         }
+        attempt = latest.attempt if latest else 0
+        made[stage.id] = made_of(outputs, latest.scraps if latest else {}, mark_of(run, stage.id, attempt))
         events.append(
             StageAccepted(
                 run=run,
@@ -105,7 +108,7 @@ def accept(
                 stage=stage.id,
                 because=because.strip(),
                 by=by,
-                attempt=latest.attempt if latest else 0,
+                attempt=attempt,
                 folder=latest.folder if latest else "",
                 fingerprint=fingerprint.digest,
                 head=fingerprint.head,

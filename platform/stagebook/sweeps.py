@@ -47,7 +47,7 @@ def sweep(
         PipelineBusy: the pipeline is being run.
     """
     loaded = project.load(name)
-    values, problems = parse_pairs(loaded.pipeline, given.pairs)
+    values, problems = parse_pairs(loaded.pipeline, given.pairs, lists=True)
     if problems:
         raise PipelineInvalid([*loaded.problems, *problems])
     grid = grid_of(loaded.pipeline, {**values, **given.values})

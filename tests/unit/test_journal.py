@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import sqlite3
 import subprocess
@@ -14,14 +16,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stagebook import events
-from stagebook.errors import JournalUnreadable, PipelineBusy
+from stagebook.errors import JournalUnreadable, PipelineBusy, RunTakenOver
 from stagebook.events import Event, RunEnded, RunStarted, StageEnded, Status, from_json
 from stagebook.record.history import RunHistory
-from stagebook.record.journal import Journal, Owner
+from stagebook.record.journal import Journal, Life, Owner, RunRecord
+from stagebook.record.results import KnownResults, all_results
 
 PLATFORM = str(Path(__file__).parents[2] / "platform")
 HERE = Owner(pid=1, started=1.0, host="here")
-OTHER = Owner(pid=2, started=2.0, host="here")
+OTHER = Owner(pid=2, started=2.0, host="here", mark="boot 1 2")
 
 text = st.text(max_size=20)
 number = st.floats(0, 2e9, allow_nan=False)
@@ -31,6 +34,7 @@ data = st.dictionaries(
 )
 stage = st.sampled_from(["a", "b", "c@1"])
 run = st.just("r")
+instance = st.fixed_dictionaries({"id": st.sampled_from(["a@1", "b@2"]), "stage": stage, "notebook": text})
 EVENTS: dict[str, st.SearchStrategy[Event]] = {
     "RunStarted": st.builds(
         events.RunStarted,
@@ -106,6 +110,50 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
         scraps=data,
         inputs=data,
         outputs=data,
+        fingerprint=text,
+        head=text,
+        remark=text,
+        sources=text,
+        parts=data,
+        observed=st.none() | data,
+    ),
+    "StageExpanded": st.builds(
+        events.StageExpanded,
+        run=run,
+        at=number,
+        stage=stage,
+        gone=st.lists(stage, max_size=2, unique=True),
+        stages=st.lists(instance, max_size=2),
+        changed=st.lists(instance, max_size=2),
+    ),
+    "StageReused": st.builds(
+        events.StageReused,
+        run=run,
+        at=number,
+        stage=stage,
+        of_run=text,
+        of_attempt=small,
+        folder=text,
+        number=small,
+        restored=st.lists(text, max_size=2),
+        scraps=data,
+        outputs=data,
+    ),
+    "StageAccepted": st.builds(
+        events.StageAccepted,
+        run=run,
+        at=number,
+        stage=stage,
+        because=text,
+        by=text,
+        attempt=small,
+        folder=text,
+        fingerprint=text,
+        head=text,
+        sources=text,
+        parts=data,
+        scraps=data,
+        outputs=data,
     ),
     "StageRetrying": st.builds(
         events.StageRetrying, run=run, at=number, stage=stage, attempt=small, delay=number
@@ -117,6 +165,18 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
     "RunEnded": st.builds(events.RunEnded, run=run, at=number, status=st.sampled_from(Status), reason=text),
 }
 any_event = st.one_of(*EVENTS.values())
+
+
+def alive(_owner: Owner) -> Life:
+    return Life.ALIVE
+
+
+def dead(_owner: Owner) -> Life:
+    return Life.DEAD
+
+
+def unsure(_owner: Owner) -> Life:
+    return Life.UNSURE
 
 
 def started(name: str = "r", pipeline: str = "p", at: float = 10.0) -> RunStarted:
@@ -137,8 +197,6 @@ def test_every_kind_of_event_is_tried() -> None:
 @settings(max_examples=300, deadline=None)
 @given(event=any_event)
 def test_events_survive_json(event: Event) -> None:
-    import json
-
     assert from_json(json.loads(json.dumps(event.to_json()))) == event
 
 
@@ -184,7 +242,7 @@ def test_any_prefix_of_events_makes_a_history(told: list[Event]) -> None:
 
 
 def test_a_run_is_summed_up(journal: Journal) -> None:
-    journal.begin(started(), HERE, lambda _: True)
+    journal.begin(started(), HERE, alive)
     record = journal.run("r")
     assert record is not None
     assert (record.status, record.params, record.ended) == (Status.RUNNING, {"x": 1}, None)
@@ -196,31 +254,334 @@ def test_a_run_is_summed_up(journal: Journal) -> None:
 
 
 def test_a_second_owner_is_refused_and_nothing_is_written(journal: Journal) -> None:
-    journal.begin(started("one"), HERE, lambda _: True)
+    journal.begin(started("one"), HERE, alive)
     with pytest.raises(PipelineBusy, match=r"'p' is being run already: one \(process 1 on here\)"):
-        journal.begin(started("two"), OTHER, lambda _: True)
+        journal.begin(started("two"), OTHER, alive)
     assert journal.run("two") is None
-    journal.begin(started("three", pipeline="q"), OTHER, lambda _: True)
+    journal.begin(started("three", pipeline="q"), OTHER, alive)
 
 
 def test_a_dead_owner_is_replaced_and_its_run_is_interrupted(journal: Journal) -> None:
-    journal.begin(started("one"), HERE, lambda _: True)
-    journal.begin(started("two", at=99.0), OTHER, lambda owner: owner != HERE)
+    journal.begin(started("one"), HERE, alive)
+    journal.begin(started("two", at=99.0), OTHER, lambda owner: Life.DEAD if owner == HERE else Life.ALIVE)
     record = journal.run("one")
     assert record is not None
     assert (record.status, record.ended) == (Status.INTERRUPTED, 99.0)
 
 
 def test_ghosts_are_closed_once(journal: Journal) -> None:
-    journal.begin(started("one"), HERE, lambda _: True)
-    assert journal.close_ghosts(lambda _: True, 50.0) == []
-    assert journal.close_ghosts(lambda _: False, 50.0) == ["one"]
-    assert journal.close_ghosts(lambda _: False, 60.0) == []
+    journal.begin(started("one"), HERE, alive)
+    assert journal.close_ghosts(alive, 50.0) == []
+    assert journal.close_ghosts(dead, 50.0) == ["one"]
+    assert journal.close_ghosts(dead, 60.0) == []
     assert [type(event) for _, event in journal.events("one")] == [RunStarted, RunEnded]
 
 
+def test_a_run_without_an_owner_is_a_ghost(journal: Journal) -> None:
+    journal.append([started("one"), started("two", pipeline="q")])
+    assert journal.close_ghosts(alive, 50.0) == ["one", "two"]
+    assert [record.status for record in journal.runs()] == [Status.INTERRUPTED] * 2
+
+
+def test_an_owner_of_which_nothing_is_known_keeps_its_pipeline(journal: Journal) -> None:
+    journal.begin(started("one"), HERE, alive)
+    assert journal.close_ghosts(unsure, 50.0) == []
+    with pytest.raises(PipelineBusy) as caught:
+        journal.begin(started("two"), OTHER, unsure)
+    assert (caught.value.unsure, caught.value.run, caught.value.beat) == (True, "one", 0)
+    journal.beat("one")
+    with pytest.raises(PipelineBusy) as caught:  # it gave a sign of life since
+        journal.begin(started("two"), OTHER, unsure, presumed_dead=("one", 0))
+    assert caught.value.beat == 1
+    with pytest.raises(PipelineBusy):  # presumed dead, and seen alive
+        journal.begin(started("two"), OTHER, alive, presumed_dead=("one", 1))
+    journal.begin(started("two"), OTHER, unsure, presumed_dead=("one", 1))
+    assert [(record.id, record.status) for record in journal.runs()] == [
+        ("two", Status.RUNNING),
+        ("one", Status.INTERRUPTED),
+    ]
+
+
+def test_an_owner_that_was_replaced_writes_nothing(journal: Journal) -> None:
+    journal.begin(started("one"), HERE, alive)
+    done = StageEnded(run="one", at=11.0, stage="a", status=Status.COMPLETED)
+    journal.append([done], owner="one")
+    journal.begin(started("two"), OTHER, dead)
+    before = journal.events("one")
+    with pytest.raises(RunTakenOver, match="the run one was taken over"):
+        journal.append([done], owner="one")
+    with pytest.raises(RunTakenOver), journal.owned("one"):
+        pytest.fail("nothing is done in its name")
+    journal.beat("one")
+    assert journal.events("one") == before
+    journal.append([RunEnded(run="two", at=20.0, status=Status.COMPLETED)], owner="two")
+    with pytest.raises(RunTakenOver):  # its own end is the last that a run writes
+        journal.append([StageEnded(run="two", at=21.0, stage="a", status=Status.FAILED)], owner="two")
+
+
+def test_what_is_done_while_the_pipeline_is_owned_is_one_transaction(journal: Journal) -> None:
+    journal.begin(started("one"), HERE, alive)
+    done = StageEnded(run="one", at=11.0, stage="a", status=Status.COMPLETED)
+
+    def fail_on_the_way() -> None:
+        with journal.owned("one"):
+            journal.append([done], owner="one")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail_on_the_way()
+    assert [type(event) for _, event in journal.events("one")] == [RunStarted]
+    with journal.owned("one"):
+        journal.append([done], owner="one")
+    assert [event for _, event in journal.events("one")][1:] == [done]
+
+
+def point(name: str, parent: str) -> RunStarted:
+    return dataclasses.replace(started(name), parent=parent)
+
+
+def test_the_points_of_a_sweep_run_under_its_ownership(journal: Journal) -> None:
+    journal.begin(dataclasses.replace(started("sweep"), kind="sweep"), HERE, alive)
+    journal.begin(point("p1", "sweep"), HERE, alive)
+    journal.append([RunEnded(run="p1", at=12.0, status=Status.COMPLETED)], owner="p1")
+    journal.begin(point("p2", "sweep"), HERE, alive)
+    assert journal.close_ghosts(alive, 50.0) == []
+    with pytest.raises(PipelineBusy):
+        journal.begin(started("other"), OTHER, alive)
+    journal.begin(started("other", at=99.0), OTHER, dead)
+    found = {record.id: record.status for record in journal.runs()}
+    assert found == {
+        "sweep": Status.INTERRUPTED,
+        "p1": Status.COMPLETED,
+        "p2": Status.INTERRUPTED,
+        "other": Status.RUNNING,
+    }
+    with pytest.raises(RunTakenOver):
+        journal.append([StageEnded(run="p2", at=12.0, stage="a", status=Status.FAILED)], owner="p2")
+    with pytest.raises(RunTakenOver):
+        journal.begin(point("p3", "sweep"), HERE, alive)
+    assert [record.id for record in journal.runs_of_parent("sweep")] == ["p1", "p2"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("pid", "'x'"), ("pid", "-5"), ("pid", "1e300"), ("pid", str(2**40)), ("started", "'soon'")],
+)
+def test_an_owner_that_makes_no_sense_is_none(journal: Journal, column: str, value: str) -> None:
+    journal.begin(started("one"), HERE, alive)
+    db = sqlite3.connect(journal.path)
+    db.execute(f"UPDATE owners SET {column} = {value}, host = x'00ff', beat = 'y'")
+    db.commit()
+    db.close()
+    assert journal.owners() == []
+    assert journal.close_ghosts(alive, 50.0) == ["one"]
+    journal.begin(started("two"), OTHER, alive)
+
+
+# -- results ------------------------------------------------------------------------------------
+
+
+def ended(stage_name: str, fingerprint: str, run_name: str = "r", at: float = 11.0) -> events.AttemptEnded:
+    outputs = {"out": {"path": f"{stage_name}.txt", "sha256": "0" * 64, "size": 1, "kept": True}}
+    return events.AttemptEnded(
+        run=run_name, at=at, stage=stage_name, attempt=1, seconds=1.0, outputs=outputs,
+        fingerprint=fingerprint, head=f"head of {fingerprint}", parts={"params": {"x": 1}},
+    )  # fmt: skip
+
+
+def test_results_are_found_by_fingerprint_and_by_stage(journal: Journal) -> None:
+    journal.begin(started(), HERE, alive)
+    journal.append([ended("a", "one"), ended("a", "two"), ended("b", "one"), ended("c", "")], owner="r")
+    known = KnownResults(journal)
+    assert [(result.stage, result.number) for result in known.find("one")] == [("b", 4), ("a", 2)]
+    latest = known.latest("p", "a")
+    assert latest is not None
+    assert (latest.fingerprint, latest.run, latest.parts) == ("two", "r", {"params": {"x": 1}})
+    assert known.latest("p", "c") is None
+    assert known.latest("q", "a") is None
+    assert (known.has_head("head of one"), known.has_head("one")) == (True, False)
+    assert journal.output_paths() == ["a.txt", "b.txt"]
+    journal.append([events.StageReused(run="r", at=12.0, stage="a", number=2)], owner="r")
+    again = KnownResults(journal).latest("p", "a")
+    assert again is not None
+    assert again.fingerprint == "one"
+
+
+def test_old_results_are_forgotten_unless_a_stage_came_to_them_last(journal: Journal) -> None:
+    journal.begin(started(), HERE, alive)
+    told = [ended("a", "old", at=1.0), ended("a", "new", at=9.0), ended("b", "last", at=1.0)]
+    journal.append(told, owner="r")
+    assert journal.forget_results(5.0) == 1
+    assert sorted(result.fingerprint for result in all_results(journal)) == ["last", "new"]
+    assert journal.forget_results(50.0) == 0
+
+
+# -- damage, and other versions -----------------------------------------------------------------
+
+# As the version before it wrote it.
+VERSION_1 = """
+CREATE TABLE IF NOT EXISTS events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, type TEXT NOT NULL,
+    stage TEXT, at REAL NOT NULL, data TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS events_of_run ON events (run, seq);
+CREATE TABLE IF NOT EXISTS runs (
+    id TEXT PRIMARY KEY, pipeline TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
+    started REAL NOT NULL, ended REAL, params TEXT NOT NULL, origin TEXT NOT NULL,
+    first_seq INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS runs_of_pipeline ON runs (pipeline, started);
+CREATE TABLE IF NOT EXISTS owners (
+    pipeline TEXT PRIMARY KEY, run TEXT NOT NULL, pid INTEGER NOT NULL, started REAL NOT NULL,
+    host TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS positions (consumer TEXT PRIMARY KEY, seq INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS tracked (
+    key TEXT PRIMARY KEY, experiment TEXT NOT NULL, mlflow_run TEXT NOT NULL
+);
+"""
+OLD_EVENTS = [
+    {"type": "RunStarted", "v": 1, "run": "old", "at": 5, "pipeline": "p", "jobs": 2, "keep_going": False,
+     "plan": {"params": {"x": "é"}, "stages": [{"id": "a", "notebook": "n"}]}, "origin": {"user": "u"}},
+    {"type": "AttemptStarted", "v": 1, "run": "old", "at": 6.5, "stage": "a", "attempt": 1, "folder": "f"},
+    {"type": "AttemptEnded", "v": 1, "run": "old", "at": 7.5, "stage": "a", "attempt": 1, "seconds": 1.0},
+    {"type": "StageEnded", "v": 1, "run": "old", "at": 8.5, "stage": "a", "status": "completed", "reason": ""},
+]  # fmt: skip
+
+
+@pytest.fixture
+def of_version_1(tmp_path: Path) -> Path:
+    """A journal as version 1 left it: a run that ended, and one that goes on."""
+    path = tmp_path / "journal.db"
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.executescript(VERSION_1)
+    for event in OLD_EVENTS:
+        values = (event["run"], event["type"], event.get("stage"), event["at"], json.dumps(event))
+        db.execute("INSERT INTO events (run, type, stage, at, data) VALUES (?, ?, ?, ?, ?)", values)
+    db.execute("INSERT INTO runs VALUES ('old', 'p', 'failed', 'why', 5, 9.5, '{\"x\": 1}', '{}', 1)")
+    db.execute("INSERT INTO runs VALUES ('live', 'q', 'running', '', 6, NULL, '{}', '{}', 9)")
+    db.execute("INSERT INTO owners VALUES ('q', 'live', 1, 1.0, 'here')")
+    db.execute("INSERT INTO positions VALUES ('mlflow', 3)")
+    db.execute("INSERT INTO tracked VALUES ('old', '7', 'abc')")
+    db.execute("PRAGMA user_version=1")
+    db.commit()
+    db.close()
+    return path
+
+
+def test_a_journal_of_version_1_stays_readable(of_version_1: Path) -> None:
+    for _ in range(2):  # it is carried over once
+        journal = Journal(of_version_1)
+        assert [event for _, event in journal.events("old")] == [from_json(event) for event in OLD_EVENTS]
+        assert [(run.id, run.status, run.ended) for run in journal.runs()] == [
+            ("live", Status.RUNNING, None),
+            ("old", Status.FAILED, 9.5),
+        ]
+        assert journal.run("old") == RunRecord(
+            id="old", pipeline="p", status=Status.FAILED, reason="why", started=5.0, ended=9.5,
+            params={"x": 1}, origin={},
+        )  # fmt: skip
+        assert journal.owners() == [("live", HERE)]
+        assert [number for number, _ in journal.pending("mlflow")] == [4]
+        assert journal.tracked("old") == ("7", "abc")
+        assert {what: damaged for what, (_, damaged) in journal.count_damaged().items() if damaged} == {}
+        assert journal.problems() == []
+        assert all_results(journal) == []
+        journal.close()
+    journal = Journal(of_version_1)
+    assert journal.close_ghosts(dead, 10.0) == ["live"]
+    journal.begin(started("new"), HERE, alive)
+    journal.append([ended("a", "one", "new"), RunEnded(run="new", at=1.0, status=Status.COMPLETED)])
+    assert [result.fingerprint for result in all_results(journal)] == ["one"]
+    journal.close()
+
+
+OPENER = """
+import sys
+from pathlib import Path
+from stagebook.record.journal import Journal
+sys.stdin.readline()
+journal = Journal(Path(sys.argv[1]))
+assert len(journal.events("old")) == 4
+"""
+
+
+def test_a_journal_of_version_1_is_carried_over_by_one_of_several(of_version_1: Path) -> None:
+    command = [sys.executable, "-c", OPENER, str(of_version_1)]
+    environment = {**os.environ, "PYTHONPATH": PLATFORM}
+    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) for _ in range(6)]
+    for process in processes:
+        process.communicate(b"now\n", timeout=60)
+    assert [process.returncode for process in processes] == [0] * 6
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("UPDATE events SET data = replace(data, '10.0', '11.0') WHERE seq = 1", "its event 1"),
+        ("UPDATE events SET data = x'ff00' WHERE seq = 1", "its event 1"),
+        ("UPDATE events SET sum = sum + 1 WHERE seq = 2", "its event 2"),
+        ("UPDATE events SET run = 'r' WHERE seq = 4", "its event 4"),
+        ("UPDATE events SET seq = 9 WHERE seq = 3", "its event 9"),
+        ("UPDATE runs SET status = 'completed' WHERE id = 'r'", "the run r"),
+        ("UPDATE runs SET status = 'dunno' WHERE id = 'r'", "the run r"),
+        ("UPDATE runs SET params = '{' WHERE id = 'r'", "the run r"),
+        ("UPDATE runs SET id = 'q' WHERE id = 'r'", "the run q"),
+    ],
+)
+def test_what_is_not_as_it_was_written_is_told(journal: Journal, change: str, told: str) -> None:
+    journal.begin(started(), HERE, alive)
+    journal.append([ended("a", "one"), ended("b", "two")], owner="r")
+    journal.begin(started("other", pipeline="q"), HERE, alive)
+    db = sqlite3.connect(journal.path)
+    db.execute(change)
+    db.commit()
+    db.close()
+    with pytest.raises(JournalUnreadable, match=f"is damaged: {told} is not as it was written") as caught:
+        _ = [journal.events(record.id) for record in journal.runs()]
+    assert "doctor --repair" in caught.value.hint
+    assert sum(damaged for _, damaged in journal.count_damaged().values()) == 1
+    assert journal.durations("p").keys() <= {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE results SET data = replace(data, '000', '001') WHERE number = 2",
+        "UPDATE results SET fingerprint = 'two' WHERE number = 2",
+        "UPDATE results SET number = 7 WHERE number = 2",
+        "UPDATE results SET data = x'00' WHERE number = 2",
+        "UPDATE results SET sum = 1 WHERE number = 2",
+    ],
+)
+def test_a_damaged_result_is_as_good_as_none(journal: Journal, change: str) -> None:
+    journal.begin(started(), HERE, alive)
+    journal.append([ended("a", "one"), ended("b", "two")], owner="r")
+    db = sqlite3.connect(journal.path)
+    db.execute(change)
+    db.commit()
+    db.close()
+    known = KnownResults(journal)
+    assert list(known.find("one")) == []
+    assert [result.stage for result in known.find("two")] == ["b"]
+    assert known.latest("p", "a") is None
+    assert journal.count_damaged()["results"] == (2, 1)
+
+
+def test_the_last_result_of_a_stage_is_not_that_of_another(journal: Journal) -> None:
+    journal.begin(started(), HERE, alive)
+    journal.append([ended("a", "one"), ended("a", "two")], owner="r")
+    db = sqlite3.connect(journal.path)
+    db.execute("UPDATE latest SET number = 2")
+    db.commit()
+    db.close()
+    assert KnownResults(journal).latest("p", "a") is None
+    assert journal.count_damaged()["latest results"] == (1, 1)
+
+
 def test_a_consumer_gets_each_event_once_and_no_cells(journal: Journal) -> None:
-    journal.begin(started(), HERE, lambda _: True)
+    journal.begin(started(), HERE, alive)
     journal.append(
         [
             events.CellStarted(run="r", at=1.0, stage="a", attempt=1, cell=1, cells=1),
@@ -248,8 +609,17 @@ def test_a_newer_journal_is_left_alone(tmp_path: Path) -> None:
     db = sqlite3.connect(path)
     db.execute("PRAGMA user_version=999")
     db.close()
-    with pytest.raises(JournalUnreadable, match="newer version"):
+    with pytest.raises(JournalUnreadable, match="newer version") as caught:
         Journal(path)
+    assert not caught.value.damaged
+    path.unlink()
+    Journal(path).close()
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version=3")  # a flipped bit: it says elsewhere what it is
+    db.close()
+    with pytest.raises(JournalUnreadable, match="its version is not as it was written") as caught:
+        Journal(path)
+    assert caught.value.damaged
 
 
 WRITER = """

@@ -65,11 +65,12 @@ def _observed(project: Project, name: str, plan: Plan) -> list[Problem]:
 
 def plan(request: Request, *, as_json: bool) -> None:
     """Show the plan."""
-    made = (
-        Project.open().order(request.pipeline, request.given, request.selection, forced=request.forced).plan
-    )
+    project = Project.open()
+    made = project.order(request.pipeline, request.given, request.selection, forced=request.forced).plan
     if as_json:
         write_json(made.to_json())
+    elif len(made.stages) > render.MANY:
+        sys.stdout.writelines(f"{line}\n" for line in render.plan_lines(made))
     else:
         console().print(render.plan_table(made))
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import hmac
-import json
 import os
-import platform
 import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from stagebook.definition.closure import Closure, Code, sources
+from stagebook.definition.kernels import Kernel, find_kernel
 from stagebook.definition.paths import STATE_FOLDER, PathRefused
 from stagebook.definition.workspace import Workspace
 from stagebook.system.blobs import Blobs
 from stagebook.system.distributions import versions
-from stagebook.system.files import write_whole
-from stagebook.system.memo import Memo
+from stagebook.system.files import walk, write_whole
+from stagebook.system.memo import RACY, Memo, stat_of
 
 _MAX_TEXT = 200_000  # bytes of a module whose text is kept
 
@@ -48,13 +46,15 @@ class Facts:
         extra = [Path(item) for item in env.get("PYTHONPATH", "").split(os.pathsep) if item]
         self._closure = Closure(self._root, memo, extra=extra)
         self._digests: dict[str, str | None] = {}
-        self._versions: dict[frozenset[str], Mapping[str, str]] = {}
-        self._kernels: dict[tuple[str, str | None], Mapping[str, str]] = {}
+        self._versions: dict[tuple[frozenset[str], str], Mapping[str, str]] = {}
+        self._kernels: dict[str, Kernel] = {}
 
     def forget(self) -> None:
-        """Look at the files of the project anew."""
+        """Look at the project and the machine anew."""
         self._closure.forget()
         self._digests.clear()
+        self._versions.clear()
+        self._kernels.clear()
         self.workspace.forget()
 
     def code(self, notebook: str) -> Code:
@@ -79,13 +79,34 @@ class Facts:
         return {"cells": list(sources(self.workspace.executable(notebook))), "modules": modules}
 
     def digest(self, path: str) -> str | None:
-        """The SHA-256 of a file or folder of the project; None if it is not there."""
+        """The SHA-256 of a file of the project, or of a folder with a slash at the end: a file could hold
+        the list of a folder. None if it is not there."""
         if path not in self._digests:
             try:
-                self._digests[path] = str(self.memo.describe(self._root / path, path)["sha256"])
+                full = self._root / path
+                digest = str(self.memo.describe(full, path)["sha256"])
+                self._digests[path] = f"{digest}/" if full.is_dir() else digest
             except OSError:
                 self._digests[path] = None
         return self._digests[path]
+
+    def stamp(self, path: str) -> object:
+        """What changes whenever a file or folder of the project is written to, whatever it holds then."""
+        full = os.path.join(self._root, path)
+        with contextlib.suppress(OSError):
+            if os.path.isdir(full):
+                return [(name, stat_of(file)) for name, file, _ in walk(full)]
+            return stat_of(full)
+        return None
+
+    def freshen(self, notebook: str) -> None:
+        """Remove what Python kept compiled of the notebook's modules from before they were last changed.
+        Python goes by size and mtime in seconds, and would import the old code of a module that was changed
+        twice within a second, or whose mtime was set back. Raises `NotebookUnreadable`."""
+        for path in self.code_paths(notebook):
+            if path.endswith(".py"):
+                folder, name = os.path.split(os.path.join(self._root, path))
+                _remove_older(os.path.join(folder, "__pycache__"), name, os.path.join(folder, name))
 
     def is_file(self, path: str) -> bool:
         """Whether a path names a file of the project."""
@@ -103,25 +124,23 @@ class Facts:
         """Whether an output can be had from the store."""
         return self._restores and self.blobs.holds(output)
 
-    def versions(self, packages: Iterable[str]) -> Mapping[str, str]:
-        """The distributions that import names belong to, with their versions."""
-        wanted = frozenset(packages)
-        if wanted not in self._versions:
-            self._versions[wanted] = versions(wanted, cache=self._cache / "distributions.json")
-        return self._versions[wanted]
+    def versions(self, imports: Iterable[str], kernel: str) -> Mapping[str, str]:
+        """The distributions that imported modules belong to, with their versions, as a kernel has them."""
+        key = (frozenset(imports), kernel)
+        if key not in self._versions:
+            prefix = self._kernel(kernel).prefix
+            found = versions(key[0], prefix=prefix, cache=self._cache / "distributions.json")
+            self._versions[key] = dict(sorted(found.items()))
+        return self._versions[key]
 
     def kernel(self, notebook: str, name: str | None) -> Mapping[str, str]:
-        """The kernel that a notebook runs in, and what tells its version."""
-        key = (notebook, name)
-        if key not in self._kernels:
-            kernel = name or self.workspace.facts(notebook).kernel
-            found = {"kernel": kernel}
-            if kernel == "python3":
-                found["python"] = f"{platform.python_implementation()} {platform.python_version()}"
-            else:
-                found["spec"] = _spec(kernel)
-            self._kernels[key] = found
-        return self._kernels[key]
+        """The kernel that a notebook runs in, and what tells its version. Raises `NotebookUnreadable`."""
+        return self._kernel(name or self.workspace.facts(notebook).kernel).facts
+
+    def _kernel(self, name: str) -> Kernel:
+        if name not in self._kernels:
+            self._kernels[name] = find_kernel(name, self._env)
+        return self._kernels[name]
 
     def env_mark(self, name: str) -> str | None:
         """A keyed hash of an environment variable: its value may be a secret, and a plain hash of a
@@ -151,17 +170,11 @@ def _key(path: Path) -> bytes:
     return key
 
 
-def _spec(kernel: str) -> str:
-    """What stands for a kernel other than this Python: its specification, and the program in it."""
-    from jupyter_core.paths import jupyter_path  # noqa: PLC0415 - only such a kernel asks for it
-
-    for folder in jupyter_path("kernels"):
-        path = Path(folder) / kernel / "kernel.json"
-        with contextlib.suppress(OSError, ValueError, KeyError, IndexError, TypeError):
-            text = path.read_bytes()
-            program = Path(os.path.realpath(json.loads(text)["argv"][0]))
-            about = (
-                f"{program} {program.stat().st_size} {program.stat().st_mtime_ns}" if program.exists() else ""
-            )
-            return hashlib.sha256(text + about.encode()).hexdigest()
-    return "unknown"
+def _remove_older(cache: str, name: str, source: str) -> None:
+    with contextlib.suppress(OSError):
+        changed = os.stat(source).st_ctime_ns + RACY
+        with os.scandir(cache) as entries:
+            compiled = [it for it in entries if it.name.startswith(name[:-2]) and it.name.endswith(".pyc")]
+        for entry in compiled:
+            if entry.stat().st_mtime_ns <= changed:
+                os.unlink(entry.path)

@@ -12,9 +12,12 @@ from stagebook.errors import Problem, did_you_mean
 COMMAND_LINE = "-p"
 
 
-def parse_pairs(pipeline: Pipeline, pairs: Sequence[str]) -> tuple[dict[str, Value], list[Problem]]:
+def parse_pairs(
+    pipeline: Pipeline, pairs: Sequence[str], *, lists: bool = False
+) -> tuple[dict[str, Value], list[Problem]]:
     """Values from `name=value` texts. The type of the parameter decides how the text is read: a
-    `str` takes it as it stands, anything else reads it as YAML."""
+    `str` takes it as it stands, anything else reads it as YAML. With `lists`, a list of such values is
+    read as a list, for a sweep."""
     values: dict[str, Value] = {}
     problems: list[Problem] = []
     for pair in pairs:
@@ -25,10 +28,22 @@ def parse_pairs(pipeline: Pipeline, pairs: Sequence[str]) -> tuple[dict[str, Val
             continue
         param = pipeline.params.get(name)
         try:
-            values[name] = _read(text, param.type) if param else parse_scalar(text)
+            swept = _read_list(text, param.type) if param and lists else None
+            values[name] = (
+                swept if swept is not None else _read(text, param.type) if param else parse_scalar(text)
+            )
         except ValueError as error:
             problems.append(_problem(f"'{pair}' cannot be read: {error}"))
     return values, problems
+
+
+def _read_list(text: str, wanted: Type) -> list[Value] | None:
+    """The list that a text is in YAML, if the values of the type are no lists themselves."""
+    try:
+        value = parse_scalar(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, list) and not _accepts(wanted, value) else None
 
 
 def _read(text: str, wanted: Type) -> Value:

@@ -6,8 +6,9 @@ that a follower of a stage with the same outputs as before is not run again.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from stagebook.definition.notebook import NotebookUnreadable
@@ -15,21 +16,22 @@ from stagebook.definition.values import Value
 from stagebook.errors import PipelineInvalid, StageFailure, UsageError
 from stagebook.events import Cause, Status
 from stagebook.planning.build import Planner
-from stagebook.planning.fingerprint import Fingerprint, changes
+from stagebook.planning.fingerprint import Fingerprint
 from stagebook.planning.judging import made_by
 from stagebook.planning.plan import Decision, Judgement, Plan, PlannedStage
-from stagebook.planning.resolving import Scopes, condition_of, params_of, reads_run
-from stagebook.planning.results import Made, Result, made_of
+from stagebook.planning.resolving import Scopes, condition_of, needed_stages, params_of, reads_run
+from stagebook.planning.results import Made, Result, made_of, mark_of
 
 _FRESH = 1.0  # seconds for which what was seen of the disk is good enough to decide by
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Run:
-    """Execute it with these parameters."""
+    """Execute it with these parameters. `stamps` are those of what the result depends on."""
 
     params: Mapping[str, Value]
     fingerprint: Fingerprint | None = None
+    stamps: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,6 +80,11 @@ class Decider:
         self._looked = clock()
         self.scraps: dict[str, Mapping[str, Any]] = dict(plan.scraps)
         self.made: dict[str, Made] = {}
+        self._relied: dict[str, Result] = {
+            one.id: one.judgement.result
+            for one in plan.stages
+            if one.id in plan.relied and one.judgement is not None and one.judgement.result is not None
+        }
         self._take(plan)
 
     def _take(self, plan: Plan) -> None:
@@ -115,16 +122,23 @@ class Decider:
             return Reuse(found.result, found.reasons, found.restores)
         if found.decision is Decision.SKIP:
             return Broken(Cause.OUTPUT_MISSING, found.reasons[0])
-        return Run(params, found.fingerprint)
+        if found.fingerprint is None:
+            return Run(params)
+        with contextlib.suppress(NotebookUnreadable):  # the attempt tells
+            self._judge.facts.freshen(stage.notebook)
+        return Run(params, found.fingerprint, self._judge.stamps(stage, found.fingerprint))
 
     def _judged(self, stage: PlannedStage, params: Mapping[str, Value]) -> Judgement:
         assert self._judge is not None
-        if stage.id in self.plan.relied and stage.judgement is not None:
-            return stage.judgement  # what stages there are was decided by this result
         if abs(self._clock() - self._looked) > _FRESH:
             self._judge.forget()
             self._looked = self._clock()
-        return self._judge.judge(stage, params, self.made)
+        found = self._judge.judge(stage, params, self.made)
+        planned = self._relied.get(stage.id)
+        if planned is not None and (found.result is None or found.result.number != planned.number):
+            why = "what stages there are was decided by its earlier result, which cannot be taken any more"
+            return Judgement(decision=Decision.SKIP, reasons=(f"{why}: run it again",))
+        return found
 
     def _grow(self, stage: PlannedStage, statuses: Mapping[str, Status]) -> Answer:
         """Expand a stage, and with it all others whose lists are known: an item's followers need not wait
@@ -144,22 +158,24 @@ class Decider:
         if same is None:
             self._take(plan)
             return Grow(plan)
-        lists = [name for name in stage.upstream if name not in self.scraps]
-        unknown = f"there is no list for its foreach: {lists[0]} left none" if lists else ""
-        return Skip(same.reasons[0] if same.reasons else unknown)
+        if same.reasons:
+            return Skip(same.reasons[0])
+        makers = [name for need in sorted(needed_stages(stage)) for name in self._by_stage.get(need, ())]
+        lacking = next((name for name in makers if name not in self.scraps), makers[0])
+        return Skip(f"there is no list for its foreach, since {lacking} left none")
 
     def _grown(self, held: set[str], others: set[str]) -> Plan:
         assert self._planner is not None
+        # What was decided by earlier results stays so, also where those stages are still to come.
+        scraps = {**{name: result.values for name, result in self._relied.items()}, **self.scraps}
         try:
-            plan = self._planner.grow(self.scraps, held)
+            plan = self._planner.grow(scraps, held)
         except PipelineInvalid:
             # It may be wrong with another stage whose list is known: that will be told when its turn comes.
             if others <= held:
                 raise
-            plan = self._planner.grow(self.scraps, held | others)
-        known = {one.id: one.judgement for one in self.plan.stages if one.id in self.plan.relied}
-        stages = tuple(dataclasses.replace(one, judgement=known.get(one.id)) for one in plan.stages)
-        return dataclasses.replace(plan, stages=stages, relied=self.plan.relied, scraps=self.plan.scraps)
+            plan = self._planner.grow(scraps, held | others)
+        return dataclasses.replace(plan, relied=self.plan.relied, scraps=self.plan.scraps)
 
     def inputs(self, stage: PlannedStage) -> dict[str, Value]:
         """What is passed for the inputs: without those that a stage which failed or was left out did
@@ -180,7 +196,7 @@ class Decider:
         self, stage: PlannedStage, outputs: Mapping[str, Any], scraps: Mapping[str, Any], attempt: int
     ) -> None:
         """An attempt left this."""
-        made = made_of(outputs, scraps, f"{self._run}/{stage.id}/{attempt}")
+        made = made_of(outputs, scraps, mark_of(self._run, stage.id, attempt))
         self.made[stage.id] = made
         self.scraps[stage.id] = made.scraps
 
@@ -190,22 +206,11 @@ class Decider:
         self.made[stage.id] = made
         self.scraps.setdefault(stage.id, made.scraps)
 
-    def what_changed(self, stage: PlannedStage, params: Mapping[str, Value], before: Fingerprint) -> str:
-        """What a result depends on and that changed while it was made, if anything: then nobody can say
-        what it depends on, and it is not reused."""
+    def what_changed(self, stage: PlannedStage, asked: Run, wrote: Container[str] = ()) -> str:
+        """What a result depends on and that changed while it was made, if anything; then it is not reused.
+        What the notebook itself `wrote` may have been written, and holds the same."""
         assert self._judge is not None
-        self._judge.forget()
+        assert asked.fingerprint is not None
+        stamps = {path: stamp for path, stamp in asked.stamps.items() if path not in wrote}
         self._looked = self._clock()
-        try:
-            after = self._judge.fingerprint(stage, params, self.made)
-        except NotebookUnreadable as error:
-            return f"'{stage.notebook}' {error}"
-        found = changes(before.parts, after.parts)
-        if found:
-            return found[0].text
-        for paths in before.parts["inputs"].values():
-            for path, digest in paths:
-                is_made = len(digest) == 64 and digest != "absent"
-                if is_made and self._judge.facts.digest(path) != digest:
-                    return f"{path} changed"
-        return ""
+        return self._judge.what_changed(stage, asked.params, self.made, asked.fingerprint, stamps)

@@ -228,6 +228,7 @@ class ForkServer:
     def __init__(self) -> None:
         self._folder = private_folder()
         self.keep_log: Path | None = None  # where its messages are kept, if there are any
+        self._holds_spares = False
         self.address = f"{self._folder}/fork"
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(self.address)
@@ -256,6 +257,7 @@ class ForkServer:
         """`modules`: what to import, needed once before it serves; `spares`: how many kernels to
         hold ready."""
         assert self.process.stdin is not None
+        self._holds_spares = self._holds_spares or any(message.get("spares", {}).values())
         with contextlib.suppress(OSError, ValueError):
             self.process.stdin.write(json.dumps(message).encode() + b"\n")
             self.process.stdin.flush()
@@ -270,6 +272,9 @@ class ForkServer:
         assert self.process.stdin is not None
         with contextlib.suppress(OSError):
             self.process.stdin.close()
+        if not self._holds_spares:  # nothing was asked of it: there is nothing to wait for
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
         try:
             self.process.wait(timeout=5.0)
         except subprocess.TimeoutExpired:

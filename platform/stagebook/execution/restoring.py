@@ -1,46 +1,48 @@
-"""Outputs of earlier results, out of the store and into their places."""
+"""Outputs of earlier results, out of the store and beside their places."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
+from stagebook.execution import staging
 from stagebook.execution.attempt import OutputSlot
 from stagebook.planning.plan import PlannedStage
 from stagebook.planning.results import Result
 from stagebook.system.blobs import Blobs
 
 
-def fetch(
-    root: Path, blobs: Blobs, stage: PlannedStage, result: Result, paths: Collection[str], folder: Path
-) -> dict[str, OutputSlot]:
-    """Fetch outputs of a result into `folder`, checked, ready to be published.
+@contextlib.contextmanager
+def fetched(
+    root: Path, blobs: Blobs | None, stage: PlannedStage, result: Result | None, paths: Collection[str]
+) -> Iterator[tuple[dict[str, OutputSlot], dict[str, Path]]]:
+    """Outputs of a result, checked and beside their places, as `staging.publish` takes them. What is not
+    published is removed at the end.
 
     Raises:
         BlobDamaged: one is not in the store any more.
         StageFailure: one cannot be written.
     """
-    slots = {}
+    slots: dict[str, OutputSlot] = {}
+    near: dict[str, Path] = {}
     try:
-        for name, output in stage.outputs.items():
-            if output.path not in paths:
-                continue
-            staged = folder / name / output.path.rsplit("/", maxsplit=1)[-1]
-            blobs.fetch(result.outputs[name], staged)
-            slots[name] = OutputSlot(path=output.path, staged=staged.relative_to(root).as_posix())
+        if blobs is not None and result is not None:
+            for name, output in stage.outputs.items():
+                if output.path in paths:
+                    final = root / output.path
+                    near[name] = final.with_name(f".{final.name}.{os.getpid()}.incoming")
+                    staging.remove(near[name])
+                    blobs.fetch(result.outputs[name], near[name])
+                    slots[name] = OutputSlot(path=output.path, staged=output.path)
+        yield slots, near
     except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
         msg = f"an output could not be restored: {error.strerror or error}"
         raise StageFailure(msg, cause=Cause.PUBLICATION) from error
-    return slots
-
-
-def clear(folder: Path) -> None:
-    """Remove what `fetch` made, and the folder around it if nothing else is in it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        folder.parent.rmdir()
+    finally:
+        for path in near.values():
+            if os.path.lexists(path):
+                staging.remove(path)

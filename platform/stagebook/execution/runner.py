@@ -226,13 +226,13 @@ class Runner:
 
     def _reuse(self, stage: PlannedStage, answer: Reuse) -> None:
         """Take a result, with those of its outputs that are not in their places."""
-        result, folder = answer.result, self._folder / stage.id / "restored"
+        result = answer.result
         try:
-            slots: Mapping[str, OutputSlot] = {}
-            if answer.restores and result is not None and self._blobs is not None:
-                slots = restoring.fetch(self._root, self._blobs, stage, result, answer.restores, folder)
-            with self._guard():
-                staging.publish(self._root, slots)
+            with (
+                restoring.fetched(self._root, self._blobs, stage, result, answer.restores) as (slots, near),
+                self._guard() if slots else contextlib.nullcontext(),
+            ):
+                staging.publish(self._root, slots, near)
                 if result is not None:
                     self._note(
                         StageReused,
@@ -256,14 +256,11 @@ class Runner:
             self._answer(stage)  # it is out of the store now, so this will not be the answer again
         except StageFailure as error:
             self._queue += self._state.decided(stage.id, Status.FAILED, error.message)
-        finally:
-            if answer.restores:
-                restoring.clear(folder)
 
     def _begin(self, stage: PlannedStage, number: int) -> None:
         folder = self._folder / stage.id / str(number)
         shown = folder.relative_to(self._root).as_posix()
-        broken = self._broken.pop(stage.id, None)
+        broken = self._broken.get(stage.id)
         if broken is not None:
             self._note(AttemptStarted, stage=stage.id, attempt=number, folder="", params=dict(stage.params))
             self._end(stage, number, Result(cause=broken.cause, message=broken.message))
@@ -371,7 +368,8 @@ class Runner:
         if strict and (why := refusal(stage, result.observed, self._code(stage))):
             result = dataclasses.replace(result, cause=Cause.UNDECLARED, message=why, outputs={})
         if result.cause is None and before is not None:
-            remark = self._decider.what_changed(stage, attempt.params, before)
+            wrote = (result.observed or {}).get("writes", ())
+            remark = self._decider.what_changed(stage, self._runs[stage.id], wrote)
         near: Mapping[str, Path] = {}
         if result.cause is None:
             try:

@@ -47,7 +47,7 @@ def bring_near(root: Path, slots: Mapping[str, OutputSlot]) -> dict[str, Path]:
             near[name] = _beside(root / slot.staged, final)
         except OSError as error:
             for path in near.values():
-                _remove(path)
+                remove(path)
             raise _unmovable(slot, error) from error
     return near
 
@@ -65,7 +65,7 @@ def publish(root: Path, slots: Mapping[str, OutputSlot], near: Mapping[str, Path
         for name, incoming in near.items():
             slot = slots[name]
             final = root / slot.path
-            before = _set_aside(final)
+            before = _set_aside(final, incoming)
             moved.append((final, before))
             incoming.rename(final)
     except OSError as error:
@@ -74,7 +74,7 @@ def publish(root: Path, slots: Mapping[str, OutputSlot], near: Mapping[str, Path
         raise _unmovable(slot, error) from error
     for _, before in moved:
         if before is not None:
-            _remove(before)
+            remove(before)
 
 
 def _unmovable(slot: OutputSlot, error: OSError) -> StageFailure:
@@ -87,25 +87,25 @@ def _beside(staged: Path, final: Path) -> Path:
     if staged.stat().st_dev == final.parent.stat().st_dev:
         return staged
     near = final.with_name(f".{final.name}.{os.getpid()}.incoming")
-    _remove(near)
+    remove(near)
     try:
         if staged.is_dir():
             shutil.copytree(staged, near)
         else:
             shutil.copyfile(staged, near)
     except OSError:
-        _remove(near)
+        remove(near)
         raise
     return near
 
 
-def _set_aside(final: Path) -> Path | None:
+def _set_aside(final: Path, incoming: Path) -> Path | None:
     if not os.path.lexists(final):
         return None
     before = final.with_name(f".{final.name}.{os.getpid()}.before")
-    _remove(before)
-    if final.is_dir() and not final.is_symlink():
-        final.rename(before)
+    remove(before)
+    if incoming.is_dir() or (final.is_dir() and not final.is_symlink()):
+        final.rename(before)  # a folder and a file cannot replace each other
     else:
         # The old file stays in its place until the new one replaces it: no moment without a file.
         try:
@@ -119,16 +119,17 @@ def _put_back(moved: list[tuple[Path, Path | None]]) -> None:
     for final, before in reversed(moved):
         with contextlib.suppress(OSError):
             if before is None:
-                _remove(final)
-            elif before.is_dir():
-                _remove(final)
+                remove(final)
+            elif before.is_dir() or final.is_dir():
+                remove(final)
                 before.rename(final)
             else:
                 before.replace(final)
-                _remove(before)  # a rename between two links of one file leaves both
+                remove(before)  # a rename between two links of one file leaves both
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file or folder, if it is there."""
     with contextlib.suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

@@ -91,7 +91,9 @@ class Planner:
             if not news and shape.left.unknown:
                 raise PipelineInvalid(shape.left.unknown)
             if not news:
-                return dataclasses.replace(plan, relied=frozenset(known))
+                # What was left before the run decides what stages there are as it grows, too.
+                left = {name: found for name, found in known.items() if name not in shape.chosen}
+                return dataclasses.replace(plan, relied=frozenset(known), scraps={**left, **plan.scraps})
             # What a stage that is reused left decides what stages there are.
             known |= news
 

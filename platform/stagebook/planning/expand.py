@@ -170,7 +170,7 @@ class Expansion:
         stage = instance.stage
         for name in sorted(stages_named(stage.foreach, stage.when)):
             instance.upstream.update((other.id, None) for other in self._points.of(name))
-        if stage.when is None or instance.skip:
+        if stage.when is None:
             return
         scraps = stages_named(stage.when)
         waits = stage.when.mentions("run") or (instance.stands_in and stage.when.mentions("item"))
@@ -182,7 +182,8 @@ class Expansion:
         known = self._points.scraps_of(scraps)
         value = self._evaluator.value(stage.when, location, instance.point, known)
         if value is not UNKNOWN and not value:
-            instance.skip, instance.absent = why_not(stage.when), not scraps
+            instance.skip = instance.skip or why_not(stage.when)
+            instance.absent = instance.absent or not scraps
 
     def _bind_after(self, instance: Instance) -> None:
         for name in instance.stage.after:

@@ -128,9 +128,7 @@ def changes(
 def _cells(old: Sequence[str], new: Sequence[str], numbers: Sequence[int]) -> list[Change]:
     def change(how: str, before: int | None, after: int | None) -> Change:
         number = numbers[after - 1] if after and after <= len(numbers) else after or before
-        return Change(
-            part="code", name=str(number), text=f"cell {number} {how}", old=before, new=after
-        )  # fmt: skip
+        return Change(part="code", name=str(number), text=f"cell {number} {how}", old=before, new=after)
 
     found = []
     matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
@@ -173,7 +171,7 @@ def _change(
         case "env":
             text = f"the environment variable {name} {_variable(how, old, new)}"
         case "outputs":
-            text = f"the output {name} {how}" if is_new or is_gone else _output(name, old, new)
+            text = _output(name, old, new) if old and new else f"the output {name} {how}"
         case _:
             text = f"{name} {how}"
     return Change(part=part, name=name, text=text, old=old, new=new)
@@ -186,11 +184,9 @@ def _value(value: Any, held: Mapping[str, Any], name: str) -> str:
 def _kernel(name: str, old: str | None, new: str | None) -> str:
     if name == "kernel":
         return f"the kernel {old} → {new}"
-    if name == "python" and old and new:
-        return f"{old} → {new}"
-    return "the version of Python" + (" is not known any more" if not new else " is known now") if (
-        name == "python"
-    ) else "the kernel is another one than it was"
+    if name == "python":
+        return f"{old} → {new}" if old and new else f"Python is {new or 'that of another environment'} now"
+    return "the kernel has another specification or program"
 
 
 def _variable(how: str, old: str | None, new: str | None) -> str:

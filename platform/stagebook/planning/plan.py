@@ -110,6 +110,11 @@ class PlannedStage:
         """Whether the run may execute it."""
         return self.decision in {Decision.RUN, Decision.WAIT}
 
+    @property
+    def writes_outside(self) -> bool:
+        """Whether an output is none of the project's files: a URL, a table."""
+        return any(output.kind == "external" for output in self.outputs.values())
+
     def to_json(self) -> dict[str, Any]:
         """The stage as plain data."""
         expressions = {name: {"expression": item.source} for name, item in self.deferred.items()}

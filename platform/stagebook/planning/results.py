@@ -49,6 +49,10 @@ class Results(Protocol):
         """Whether there is any with this head."""
         ...
 
+    def is_overwritten(self, result: Result) -> bool:
+        """Whether an attempt since may have written what a result left outside of the project."""
+        ...
+
 
 class NoResults:
     """Of a project in which nothing ran yet."""
@@ -65,21 +69,38 @@ class NoResults:
         """No."""
         return False
 
+    def is_overwritten(self, result: Result) -> bool:  # noqa: ARG002
+        """No."""
+        return False
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """What a stage instance left in this run, or is known to leave: output path → digest, and the scraps
-    with values. `mark` stands for outputs that have no digest, such as tables."""
+    """What a stage instance left in this run, or is known to leave: output path → content, as `content_of`
+    has it, and the scraps with values. `mark` stands for outputs outside of the project, such as tables:
+    it names the attempt that wrote them, and is empty where nobody knows which one did."""
 
     outputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     mark: str = ""
 
 
+def content_of(output: Mapping[str, Any]) -> str | None:
+    """What stands for the content of an output, as `events.AttemptEnded` describes it: its hash, with a
+    slash at the end if it is a folder, whose list a file could hold as well. None if it has none."""
+    digest = output.get("sha256")
+    return f"{digest}/" if digest and output.get("folder") else digest
+
+
 def made_of(outputs: Mapping[str, Mapping[str, Any]], scraps: Mapping[str, Any], mark: str) -> Made:
     """What an attempt's, or a result's, outputs and scraps come to for those that build on them."""
-    digests = {item["path"]: item["sha256"] for item in outputs.values() if "sha256" in item}
-    return Made(outputs=digests, scraps=scrap_values(scraps), mark=mark)
+    contents = {item["path"]: content for item in outputs.values() if (content := content_of(item))}
+    return Made(outputs=contents, scraps=scrap_values(scraps), mark=mark)
+
+
+def mark_of(run: str, stage: str, attempt: int) -> str:
+    """What stands for what an attempt wrote outside of the project."""
+    return f"{run} {stage} {attempt}"
 
 
 def scrap_values(scraps: Mapping[str, Any]) -> dict[str, Any]:

@@ -107,7 +107,8 @@ class References:
             self._evaluator.report_once(ref.location, message, hint)
             return None
         instances = self._points.of(stage.name)
-        if any(one.stands_in for one in instances) or (name is not None and instance.stands_in):
+        # What stands in for instances is alone.
+        if (instances and instances[0].stands_in) or (name is not None and instance.stands_in):
             return Sources(waits=tuple(one.id for one in instances), many=name is None)
         if name is not None and instances:
             found = self._points.find(stage.name, name)

@@ -92,7 +92,7 @@ class _Search:
                 for other in self._others.get(reference[1], ()) if reference[0] == "stages" else ():
                     if other.pending:
                         self._note_unknown(instance, other.id, place)
-                    elif reference[3] not in self._known(other.id):
+                    elif other.stands_in or reference[3] not in self._known(other.id):
                         message = (
                             f"{instance.id} needs scraps of '{other.id}', which is not selected and left none"
                         )
@@ -121,7 +121,7 @@ class _Search:
             for other in self._others.get(reference[1], ()) if reference[0] == "stages" else ():
                 if other.pending:
                     self._look_for_list(other)
-                else:
+                elif not other.stands_in:
                     self._known(other.id)
 
 

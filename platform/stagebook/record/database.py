@@ -67,7 +67,15 @@ _TO_2 = (
     "ALTER TABLE owners ADD COLUMN beat INTEGER NOT NULL DEFAULT 0",
 )
 
-DatabaseError = sqlite3.Error
+_MARK = 0x53544200  # "STB"
+
+
+# What is said of a damaged schema may quote it, and be no text.
+_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+
+
+def _text_of(error: Exception) -> str:
+    return "its schema is no text" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 def checksum(text: str) -> int:
@@ -82,7 +90,7 @@ def numbered_sum(number: int, text: str) -> int:
 
 def sum_of(*values: Any) -> int:
     """What tells that the values of a row were kept as they were written."""
-    return checksum(json.dumps(values))
+    return checksum(json.dumps(values, default=repr))  # a damaged text may be bytes
 
 
 class Database:
@@ -100,7 +108,7 @@ class Database:
             except BaseException:
                 self._db.close()
                 raise
-        except (sqlite3.Error, OSError) as error:
+        except (*_ERRORS, OSError) as error:
             raise self.unreadable(error) from error
         finally:
             os.umask(old)
@@ -111,6 +119,8 @@ class Database:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         version = self._version()
+        if version > VERSION and self._db.execute("PRAGMA application_id").fetchone()[0] == _MARK + VERSION:
+            raise self.damaged("its version")
         if version > VERSION:
             msg = f"the journal {self.path} is of a newer version of Stagebook ({version})"
             raise JournalUnreadable(msg, hint="upgrade Stagebook, or use another checkout")
@@ -124,6 +134,7 @@ class Database:
                 for statement in _SCHEMA.split(";"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version={VERSION}")
+                self._db.execute(f"PRAGMA application_id={_MARK + VERSION}")  # the same once more
 
     def _version(self) -> int:
         return int(self._db.execute("PRAGMA user_version").fetchone()[0])
@@ -138,59 +149,61 @@ class Database:
         if self._depth:
             yield
             return
+        self.do("BEGIN IMMEDIATE")
+        self._depth += 1
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._depth += 1
-            try:
-                yield
-                self._commit()
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-            finally:
-                self._depth -= 1
-        except sqlite3.Error as error:
-            raise self.unreadable(error) from error
+            yield
+            self._commit()
+        except BaseException:
+            if self._db.in_transaction:
+                self.do("ROLLBACK")
+            raise
+        finally:
+            self._depth -= 1
 
     def _commit(self) -> None:
-        self._db.execute("COMMIT")
+        self.do("COMMIT")
 
     def read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         """The rows of a query."""
         try:
             return self._db.execute(query, values).fetchall()
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise self.unreadable(error) from error
 
     def do(self, statement: str, values: Sequence[Any] = ()) -> int:
         """Carry out a statement within `write`; the number of the row that it inserted."""
-        return int(self._db.execute(statement, values).lastrowid or 0)
+        try:
+            return int(self._db.execute(statement, values).lastrowid or 0)
+        except _ERRORS as error:
+            raise self.unreadable(error) from error
 
     def problems(self) -> list[str]:
         """What SQLite finds wrong with the file."""
         try:
             found = [str(row[0]) for row in self._db.execute("PRAGMA integrity_check(20)").fetchall()]
-        except sqlite3.Error as error:
-            return [str(error)]
+        except _ERRORS as error:
+            return [_text_of(error)]
         lines = [line for text in found for line in text.splitlines()]
         return [line for line in lines if line != "ok" and not line.startswith("***")]
 
     def unreadable(self, error: Exception) -> JournalUnreadable:
         """The error for a person."""
-        text, hint = str(error), "see: stagebook doctor"
+        text, hint = _text_of(error), "see: stagebook doctor"
         locked = "locked" in text
-        if isinstance(error, OSError) or any(word in text for word in _NO_ROOM):
+        no_room = isinstance(error, OSError) or any(word in text for word in _NO_ROOM)
+        if no_room:
             hint = "see that there is room on the disk and that the folder can be written"
         elif locked:
             hint = "another process holds it; if that one is stopped, let it go on or end it"
-        msg = f"the journal {self.path} cannot be used: {error}"
-        return JournalUnreadable(msg, hint=hint, locked=locked)
+        damaged = not (locked or no_room)
+        msg = f"the journal {self.path} cannot be used: {text}"
+        return JournalUnreadable(msg, hint=hint, locked=locked, damaged=damaged)
 
     def damaged(self, what: str) -> JournalUnreadable:
         """The error for a row that is not as it was written."""
         msg = f"the journal {self.path} is damaged: {what} is not as it was written"
-        return JournalUnreadable(msg, hint="stagebook doctor --repair saves what can be read")
+        return JournalUnreadable(msg, hint="stagebook doctor --repair saves what can be read", damaged=True)
 
 
 def rows_of_damaged(path: Path, query: str) -> list[Any]:
@@ -204,7 +217,7 @@ def rows_of_damaged(path: Path, query: str) -> list[Any]:
                 db.text_factory = lambda raw: raw.decode("utf-8", "replace")
                 db.execute("PRAGMA writable_schema=ON")  # has it read a file that is too short
                 return db.execute(query).fetchall()
-    except (sqlite3.Error, OSError):
+    except (*_ERRORS, OSError):
         return []
 
 

@@ -63,6 +63,19 @@ class Journal(Entries, Owners, ResultTable):
         """What is wrong with the database file."""
         return self._db.problems()
 
+    def count_damaged(self) -> dict[str, tuple[int, int]]:
+        """Of what the journal holds: how many there are, and how many are not as they were written."""
+        events, bad_events = self.count_events()
+        results, bad_results = self.count_results()
+        runs = self._db.read(f"SELECT {_COLUMNS}, sum FROM runs")  # noqa: S608 - no text of others
+        latest = self._db.read("SELECT pipeline, stage, number, sum FROM latest")
+        return {
+            "events": (events, len(bad_events)),
+            "results": (results, len(bad_results)),
+            "runs": (len(runs), sum(row[-1] != sum_of(*row[:-1]) for row in runs)),
+            "latest results": (len(latest), sum(row[-1] != sum_of(*row[:-1]) for row in latest)),
+        }
+
     def append(self, events: Sequence[Event], *, owner: str | None = None) -> None:
         """Write events, all or none; they are acknowledged when this returns.
 
@@ -88,11 +101,6 @@ class Journal(Entries, Owners, ResultTable):
     def run(self, run_id: str) -> RunRecord | None:
         """The run with this id."""
         return next(iter(self._records("WHERE id = ?", [run_id])), None)
-
-    def count_runs(self) -> tuple[int, int]:
-        """How many runs there are, and how many of them are not summed up as they were."""
-        rows = self._db.read(f"SELECT {_COLUMNS}, sum FROM runs")  # noqa: S608 - no text of others
-        return len(rows), sum(1 for row in rows if row[-1] != sum_of(*row[:-1]))
 
     def _records(self, which: str, values: Sequence[Any]) -> list[RunRecord]:
         rows = self._db.read(f"SELECT {_COLUMNS}, sum FROM runs {which}", values)  # noqa: S608

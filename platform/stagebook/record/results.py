@@ -51,6 +51,21 @@ class ResultTable(Part):
         """The heads of all results."""
         return frozenset(row[0] for row in self._db.read("SELECT DISTINCT head FROM results"))
 
+    def is_overwritten(self, result: Result) -> bool:
+        """Whether an attempt after that of a result may have written its external outputs: one of the same
+        stage, or one that came to a result with an output of the same name."""
+        again = self._db.read(
+            "SELECT 1 FROM events e JOIN runs r ON r.id = e.run WHERE e.seq > ? AND e.type = 'AttemptStarted'"
+            " AND e.stage = ? AND r.pipeline = ? AND json_extract(e.data, '$.folder') != '' LIMIT 1",
+            (result.number, result.stage, result.pipeline),
+        )
+        written = {output["path"] for output in result.outputs.values() if output.get("external")}
+        later = (
+            () if again else self.results("number > ? AND data LIKE '%\"external\": true%'", (result.number,))
+        )
+        others = (output for other in later for output in other.outputs.values() if output.get("external"))
+        return bool(again) or any(output["path"] in written for output in others)
+
     def output_paths(self) -> list[str]:
         """The paths of all outputs of results."""
         paths = {
@@ -146,6 +161,10 @@ class KnownResults:
         if self._heads is None:
             self._heads = self._table.heads()
         return head in self._heads
+
+    def is_overwritten(self, result: Result) -> bool:
+        """Whether an attempt since may have written what a result left outside of the project."""
+        return self._table.is_overwritten(result)
 
 
 def all_results(table: ResultTable) -> list[Result]:

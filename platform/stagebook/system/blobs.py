@@ -216,7 +216,8 @@ class Blobs:
         found = []
         for line in self._read(digest).decode("utf-8", "surrogateescape").split("\n")[:-1]:
             item, _, name = line.partition("  ")
-            if not (item == EMPTY or _is_digest(item)) or not name or {"..", ""} & {*name[:-1].split("/")}:
+            parts = name.removesuffix("/").split("/") if item == EMPTY else name.split("/")
+            if not (item == EMPTY or _is_digest(item)) or not {"", ".", ".."}.isdisjoint(parts):
                 raise self._damaged(digest, "in the store is not the list of a folder")
             found.append((item, name))
         return found

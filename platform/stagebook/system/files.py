@@ -43,13 +43,14 @@ def private_folder() -> str:
 
 
 def describe_path(path: Path, shown: str) -> dict[str, Any]:
-    """`{path, size, sha256}` of a file, or of all that is in a folder taken together.
+    """`{path, size, sha256}` of a file, or of all that is in a folder taken together, with `folder`.
 
     The hash of a folder is that of its list (`list_folder`). Raises `OSError`.
     """
     if path.is_dir():
         size, text = list_folder(path, sha256_of)
-        return {"path": shown, "size": size, "sha256": hashlib.sha256(text).hexdigest()}
+        digest = hashlib.sha256(text).hexdigest()
+        return {"path": shown, "size": size, "sha256": digest, "folder": True}
     return {"path": shown, "size": path.stat().st_size, "sha256": sha256_of(path)}
 
 

@@ -64,7 +64,8 @@ class Memo:
             digest = self.digest(path)
             return {"path": shown, "size": path.stat().st_size, "sha256": digest}
         size, text = list_folder(path, self.digest)
-        return {"path": shown, "size": size, "sha256": hashlib.sha256(text).hexdigest()}
+        digest = hashlib.sha256(text).hexdigest()
+        return {"path": shown, "size": size, "sha256": digest, "folder": True}
 
     def save(self) -> None:
         """Write it down, as far as it can be: it is worth time, and nothing else."""
@@ -118,7 +119,7 @@ class Memo:
     def _load(self) -> None:
         self._loaded = True
         assert self._path is not None
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             head, _, body = self._path.read_bytes().partition(b"\n")
             if head.decode() != hashlib.sha256(body).hexdigest():
                 return

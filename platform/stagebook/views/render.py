@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -76,21 +77,40 @@ def problems(found: Sequence[Problem]) -> RenderableType:
     return Group(*lines)
 
 
+MANY = 300  # rows; laying out a table of thousands takes longer than planning them
+
+
 def plan_table(plan: Plan) -> RenderableType:
     """What a run would do, a line a stage instance."""
     table = table_of("stage", "does", "because", "notebook", "parameters")
     for stage in plan.stages:
-        shown = {**stage.params, **{name: item.source for name, item in stage.deferred.items()}}
         table.add_row(
             stage.id,
             Text(stage.decision, style=DECISIONS[stage.decision]),
             Text(plain("; ".join(stage.reasons[:2]))),
             Text(stage.notebook),
-            Text(text.pairs(shown), style="dim"),
+            Text(text.pairs(_shown_params(stage)), style="dim"),
         )
+    return Group(_plan_head(plan), Text(text.pairs(plan.params, 100), style="dim"), table)
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """The same as plain lines, for plans of thousands of stages."""
+    yield _plan_head(plan).plain
+    yield text.pairs(plan.params, 100)
+    width = max((len(stage.id) for stage in plan.stages), default=0)
+    for stage in plan.stages:
+        because = plain("; ".join(stage.reasons[:2]))
+        yield f"{stage.id:<{width}}  {stage.decision:<5}  {because}"
+
+
+def _plan_head(plan: Plan) -> Text:
     counts = ", ".join(f"{plan.count(decision)} {decision}" for decision in Decision if plan.count(decision))
-    head = Text.assemble((plan.pipeline, "bold"), f"  {text.plural(len(plan.stages), 'stage')}: {counts}")
-    return Group(head, Text(text.pairs(plan.params, 100), style="dim"), table)
+    return Text.assemble((plan.pipeline, "bold"), f"  {text.plural(len(plan.stages), 'stage')}: {counts}")
+
+
+def _shown_params(stage: PlannedStage) -> dict[str, Any]:
+    return {**stage.params, **{name: item.source for name, item in stage.deferred.items()}}
 
 
 def progress_table(history: RunHistory, now: float, *, limit: int | None = None) -> RenderableType:

@@ -1,0 +1,90 @@
+/** Opening what belongs to a stage: its notebook, the executed one, a place in a file. */
+
+import type { IDocumentManager } from '@jupyterlab/docmanager';
+import type { IDocumentWidget } from '@jupyterlab/docregistry';
+
+import { executedPath } from './drive';
+import type { Store } from './store';
+
+const NOTEBOOK = 'Notebook'; // Lab's names of its factories
+const EDITOR = 'Editor';
+const NO_KERNEL = { shouldStart: false, canStart: false, autoStartDefault: false };
+const SAVED = 2_500; // milliseconds after which a running notebook was saved again at the latest
+
+/** Open the notebook or script of a stage. */
+export function openNotebook(docs: IDocumentManager, store: Store, stage: string): void {
+  const view = store.view(stage);
+  if (view?.notebook) {
+    docs.openOrReveal(view.notebook);
+  }
+}
+
+/** Open a file at a line and column, which count from 1. */
+export function openAt(docs: IDocumentManager, path: string, line: number, column: number): void {
+  const widget = docs.openOrReveal(path, path.endsWith('.ipynb') ? NOTEBOOK : EDITOR);
+  if (widget !== undefined && line > 0 && !path.endsWith('.ipynb')) {
+    void widget.context.ready.then(() => {
+      const { editor } = widget.content as unknown as {
+        editor?: { setCursorPosition(at: { line: number; column: number }): void; focus(): void };
+      };
+      editor?.setCursorPosition({ line: line - 1, column: Math.max(0, column - 1) });
+      editor?.focus();
+    });
+  }
+}
+
+/** Executed notebooks that are open; those of running stages are read again as they fill. */
+export class ExecutedNotebooks {
+  constructor(
+    private readonly _docs: IDocumentManager,
+    private readonly _store: Store
+  ) {
+    _store.changed.connect(() => this._look());
+  }
+
+  /** Show the executed notebook of a stage, read-only and without a kernel. */
+  open(stage: string): void {
+    const info = this._store.view(stage)?.info;
+    if (!info?.has_notebook) {
+      return;
+    }
+    const path = executedPath(this._store.projectPath, info.run, stage, info.attempt);
+    const isOpen = this._docs.findWidget(path, NOTEBOOK) !== undefined;
+    const widget = this._docs.openOrReveal(path, NOTEBOOK, undefined, {}, NO_KERNEL);
+    if (widget !== undefined && !isOpen) {
+      const key = `${info.run}/${stage}/${info.attempt}`;
+      this._open.set(key, { widget, mark: markOf(info) });
+      widget.disposed.connect(() => this._open.delete(key));
+    }
+  }
+
+  private _look(): void {
+    for (const [key, shown] of this._open) {
+      const info = this._store.views.find(
+        view => view.info && `${view.info.run}/${view.id}/${view.info.attempt}` === key
+      )?.info;
+      const mark = info ? markOf(info) : shown.mark;
+      if (mark !== shown.mark) {
+        shown.mark = mark;
+        clearTimeout(shown.later);
+        void this._read(shown.widget);
+        shown.later = setTimeout(() => void this._read(shown.widget), SAVED);
+      }
+    }
+  }
+
+  private async _read(widget: IDocumentWidget): Promise<void> {
+    if (!widget.isDisposed && widget.context.isReady) {
+      await widget.context.revert().catch(() => undefined); // it may be between two saves; the next look has it
+    }
+  }
+
+  private readonly _open = new Map<
+    string,
+    { widget: IDocumentWidget; mark: string; later?: ReturnType<typeof setTimeout> }
+  >();
+}
+
+function markOf(info: { cell: number; status: string }): string {
+  return `${info.status} ${info.cell}`;
+}

@@ -1,0 +1,155 @@
+"""From the values of the platform to those of the wire."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+from stagebook import errors
+from stagebook.definition.pipeline import Param
+from stagebook.planning.plan import Plan
+from stagebook.project import Project
+from stagebook.record.history import StageRecord
+from stagebook.record.journal import RunRecord
+from stagebook_lab import wire
+
+
+class Paths:
+    """Paths of a project as the browser knows them: relative to the server's root."""
+
+    def __init__(self, root: Path, project: Project) -> None:
+        self.project = project.root.relative_to(root).as_posix()
+
+    def of(self, path: str) -> str:
+        """A path of the project."""
+        return path if self.project == "." else f"{self.project}/{path}"
+
+
+def problems_of(paths: Paths, found: tuple[errors.Problem, ...]) -> tuple[wire.Problem, ...]:
+    """Mistakes; what is no file, such as `-p`, keeps its name."""
+    return tuple(
+        wire.Problem(
+            path=problem.path if problem.path.startswith("-") else paths.of(problem.path),
+            message=problem.message,
+            hint=problem.hint,
+            line=problem.line,
+            column=problem.column,
+        )
+        for problem in found
+    )
+
+
+def pipeline_info(paths: Paths, project: Project, key: str) -> wire.PipelineInfo:
+    """What a pipeline file says about itself, with the mistakes that the file alone shows."""
+    try:
+        loaded = project.load(key)
+    except errors.PipelineInvalid as error:
+        path = project.find(key)
+        problems = problems_of(paths, tuple(error.problems))
+        return wire.PipelineInfo(
+            key=key, name=key, path=paths.of(path), description="", params=(), problems=problems
+        )
+    pipeline = loaded.pipeline
+    return wire.PipelineInfo(
+        key=key,
+        name=pipeline.name,
+        path=paths.of(pipeline.path),
+        description=pipeline.description,
+        params=tuple(_param(param) for param in pipeline.params.values()),
+        problems=problems_of(paths, loaded.problems),
+    )
+
+
+def _param(param: Param) -> wire.ParamInfo:
+    return wire.ParamInfo(
+        name=param.name, type=str(param.type), default=param.default, required=param.required, help=param.help
+    )
+
+
+def plan_reply(paths: Paths, plan: Plan) -> wire.PlanReply:
+    """A plan."""
+    stages = tuple(
+        wire.PlanStage(
+            id=stage.id,
+            stage=stage.stage,
+            notebook=paths.of(stage.notebook),
+            description=stage.description,
+            decision=cast("wire.Decision", str(stage.decision)),
+            reasons=tuple(stage.reasons),
+            upstream=tuple(stage.upstream),
+            point=dict(stage.point),
+        )
+        for stage in plan.stages
+    )
+    warnings = problems_of(paths, tuple(plan.warnings))
+    return wire.PlanReply(pipeline=plan.pipeline, path=paths.of(plan.path), stages=stages, warnings=warnings)
+
+
+def run_info(run: RunRecord) -> wire.RunInfo:
+    """A run, summed up."""
+    origin = run.origin
+    return wire.RunInfo(
+        id=run.id,
+        pipeline=run.pipeline,
+        status=_status(run.status),
+        reason=run.reason,
+        started=run.started,
+        ended=run.ended,
+        params=dict(run.params),
+        user=str(origin.get("user", "")),
+        host=str(origin.get("host", "")),
+        pid=int(origin.get("pid", 0)),
+        command=str(origin.get("command", "")),
+        commit=str(origin.get("commit", "")),
+        kind=run.kind,
+        parent=run.parent,
+    )
+
+
+def stage_info(run: RunRecord, stage: StageRecord) -> wire.StageInfo:
+    """A stage of a run."""
+    return wire.StageInfo(
+        id=stage.id,
+        run=run.id,
+        pipeline=run.pipeline,
+        status=_status(stage.status),
+        decision=stage.decision,
+        reason=stage.reason,
+        attempt=stage.attempt,
+        started=stage.started,
+        ended=stage.ended,
+        cell=stage.cell,
+        cells=stage.cells,
+        expected=stage.expected,
+        cause=stage.cause or "",
+        message=stage.message,
+        traceback=stage.traceback,
+        cpu=stage.cpu,
+        memory=stage.memory,
+        frozen=stage.frozen,
+        has_notebook=bool(stage.folder),
+        kept_kernel=stage.kernel is not None,
+        of_run=stage.of_run,
+    )
+
+
+def _status(status: object) -> wire.StageStatus:
+    return cast("wire.StageStatus", str(status))
+
+
+def to_json(value: Any) -> str:
+    """Any value of the wire as JSON that every browser reads: no NaN and no infinities."""
+    return json.dumps(_plain(value), separators=(",", ":"), allow_nan=False, default=str)
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and (value != value or value in {float("inf"), float("-inf")}):  # noqa: PLR0124
+        return str(value)
+    return value

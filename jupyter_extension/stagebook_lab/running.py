@@ -1,0 +1,188 @@
+"""Starting and cancelling runs. A run is a process of its own, in a session of its own: it needs
+neither the browser nor the server."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from typing import IO
+
+from stagebook.errors import PipelineBusy, RunNotFound, UsageError
+from stagebook.planning.select import Selection
+from stagebook.project import Given, Project
+from stagebook.record.journal import RunRecord
+from stagebook.system.processes import started_at
+from stagebook_lab.wire import CancelReply, ProcessReply, RunRequest
+
+MAX_SAID = 4_000  # characters at the end of what a process said
+SLACK = 1.0  # seconds by which the clocks of a process and of the journal may differ
+_NOT_FOR_RUNS = ("JPY_PARENT_PID", "JPY_SESSION_NAME", "JPY_API_TOKEN", "JUPYTER_TOKEN")
+
+
+def check(project: Project, request: RunRequest) -> None:
+    """Plan what is asked for, so that every mistake is told before anything starts.
+
+    Raises:
+        StagebookError: as `Project.order`, `UsageError` for the number of jobs, and `PipelineBusy`.
+    """
+    if request.jobs is not None and request.jobs < 1:
+        msg = f"--jobs has to be 1 or more, not {request.jobs}"
+        raise UsageError(msg)
+    selection = Selection(targets=request.stages, start=request.start, only=request.only, skip=request.skip)
+    plan = project.plan(request.pipeline, Given(values=request.params), selection)
+    _check_idle(project, plan.pipeline)
+
+
+def check_resume(project: Project, run: RunRecord, *, keep: bool) -> None:
+    """Plan what is left of a run.
+
+    Raises:
+        StagebookError: as `Project.order_rest`, and `PipelineBusy`.
+    """
+    project.order_rest(run, keep=keep)
+    _check_idle(project, run.pipeline)
+
+
+def _check_idle(project: Project, pipeline: str) -> None:
+    if project.has_journal:
+        project.close_ghosts()
+    for run in project.runs(pipeline, limit=1):
+        if run.ended is None:
+            msg = f"'{pipeline}' is being run already: {run.id}"
+            raise PipelineBusy(msg, hint="wait for it, or cancel it")
+
+
+def arguments(request: RunRequest) -> list[str]:
+    """The command line that does what a request asks for. No text of a request is taken for an option."""
+    words = ["run"]
+    for option, names in (("from", request.start), ("only", request.only), ("skip", request.skip)):
+        words += [f"--{option}={name}" for name in names]
+    for name, value in request.params.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        words.append(f"--param={name}={text}")
+    if request.jobs is not None:
+        words.append(f"--jobs={request.jobs}")
+    flags = {
+        "--keep-going": request.keep_going,
+        "--force": request.force,
+        "--keep-kernel": request.keep_kernel,
+        "--debug-on-failure": request.debug,
+    }
+    words += [flag for flag, wanted in flags.items() if wanted]
+    places = [request.pipeline, *request.stages]
+    return [*words, *(["--"] if any(place.startswith("-") for place in places) else []), *places]
+
+
+class Processes:
+    """The processes that this server started. They are forgotten when it ends, and go on."""
+
+    def __init__(self) -> None:
+        self._started: dict[int, _Started] = {}
+
+    def start(self, project: Project, words: Sequence[str]) -> int:
+        """Start a command that runs something; the id of its process."""
+        environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_RUNS}
+        # What it says is in a file without a name: it is there as long as either process is.
+        said = tempfile.TemporaryFile()  # noqa: SIM115 - the thread below closes it
+        process = subprocess.Popen(
+            [sys.executable, "-m", "stagebook", *words],
+            cwd=project.root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,
+        )
+        started = _Started(process, said, shlex.join(["stagebook", *words]))
+        self._started[process.pid] = started
+        threading.Thread(target=started.wait, name=f"stagebook-{process.pid}", daemon=True).start()
+        return process.pid
+
+    def look(self, project: Project, pid: int) -> ProcessReply:
+        """What became of a process. Raises `RunNotFound`."""
+        started = self._started.get(pid)
+        if started is None:
+            msg = f"this server did not start a process {pid}"
+            raise RunNotFound(msg)
+        code, message = started.ended or (None, "")
+        run = started.run or _run_of(project, pid, started.at)
+        started.run = run
+        return ProcessReply(pid=pid, command=started.command, run=run, exit_code=code, message=message)
+
+
+class _Started:
+    def __init__(self, process: subprocess.Popen[bytes], said: IO[bytes], command: str) -> None:
+        self._process = process
+        self._said = said
+        self.command = command
+        self.at = started_at(process.pid) or 0.0
+        self.run: str | None = None
+        self.ended: tuple[int, str] | None = None
+
+    def wait(self) -> None:
+        """Wait for its end, and keep the end of what it said."""
+        code = self._process.wait()
+        with self._said as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_SAID))
+            text = file.read().decode(errors="replace")
+        self.ended = (code, text.strip())
+
+
+def _run_of(project: Project, pid: int, since: float) -> str | None:
+    """The run of a process that was started at a time, once the journal has it."""
+    host = socket.gethostname()
+    for run in project.runs(limit=20):
+        origin = run.origin
+        if origin.get("pid") == pid and origin.get("host") == host and run.started >= since - SLACK:
+            return run.id
+    return None
+
+
+def cancel(run: RunRecord) -> CancelReply:
+    """Ask the process of a run to stop. Asked again, it ends at once, without saving notebooks.
+
+    A process with its id that was started after the run began is another one: the run's own process
+    wrote that it began.
+
+    Raises:
+        UsageError: it is over, on another machine, or its process is gone.
+    """
+    pid = int(run.origin.get("pid", 0))
+    host = str(run.origin.get("host", ""))
+    if run.ended is not None:
+        msg = f"the run {run.id} is over: {run.status}"
+        raise UsageError(msg)
+    if host != socket.gethostname():
+        msg = f"the run {run.id} goes on on another machine, {host}"
+        raise UsageError(msg, hint=f"there: kill {pid}")
+    gone = UsageError(f"the process {pid} of the run {run.id} is gone")
+    try:
+        handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
+    except OSError as error:
+        raise gone from error
+    try:
+        at = started_at(pid)
+        if at is None or at > run.started + SLACK:
+            raise gone
+        _send(pid, handle)
+    except OSError as error:
+        raise gone from error
+    finally:
+        if handle is not None:
+            os.close(handle)
+    return CancelReply(run=run.id, pid=pid)
+
+
+def _send(pid: int, handle: int | None) -> None:
+    if handle is not None:
+        signal.pidfd_send_signal(handle, signal.SIGTERM)
+    else:
+        os.kill(pid, signal.SIGTERM)

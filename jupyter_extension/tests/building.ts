@@ -1,0 +1,64 @@
+/** Values for tests. */
+
+import type { PlanStage, RunInfo, StageInfo } from '../src/wire';
+
+export function run(fields: Partial<RunInfo> = {}): RunInfo {
+  return {
+    id: 'r1',
+    pipeline: 'p',
+    status: 'running',
+    reason: '',
+    started: 100,
+    ended: null,
+    params: {},
+    user: 'me',
+    host: 'here',
+    pid: 1,
+    command: 'stagebook run p',
+    commit: '',
+    kind: 'run',
+    parent: '',
+    ...fields
+  };
+}
+
+export function info(fields: Partial<StageInfo> = {}): StageInfo {
+  return {
+    id: 'a',
+    run: 'r1',
+    pipeline: 'p',
+    status: 'pending',
+    decision: 'RUN',
+    reason: '',
+    attempt: 0,
+    started: null,
+    ended: null,
+    cell: 0,
+    cells: 0,
+    expected: null,
+    cause: '',
+    message: '',
+    traceback: '',
+    cpu: 0,
+    memory: 0,
+    frozen: 0,
+    has_notebook: false,
+    kept_kernel: false,
+    of_run: '',
+    ...fields
+  };
+}
+
+export function planned(id: string, fields: Partial<PlanStage> = {}): PlanStage {
+  return {
+    id,
+    stage: id.split('@')[0] ?? id,
+    notebook: `notebooks/${id}.ipynb`,
+    description: '',
+    decision: 'RUN',
+    reasons: [],
+    upstream: [],
+    point: {},
+    ...fields
+  };
+}

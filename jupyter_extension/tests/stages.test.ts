@@ -1,0 +1,115 @@
+import { describe, expect, test } from 'vitest';
+
+import { edges, nodes } from '../src/model/folding';
+import { apply, EMPTY, latestRun, liveRun } from '../src/model/picture';
+import { cellOf, counts, GLYPHS, progressOf, STATES, stageViews } from '../src/model/stages';
+import type { Change, PlanStage, StageInfo, StageStatus } from '../src/wire';
+import { info, planned, run } from './building';
+
+function change(fields: Partial<Change>): Change {
+  return { seq: 1, full: false, runs: [], stages: [], shapes: {}, definitions: '', ...fields };
+}
+
+function state(plan: PlanStage | null, stage: StageInfo | null, isLive: boolean): string {
+  const runs = [run(isLive ? {} : { ended: 200, status: 'completed' })];
+  const picture = apply(EMPTY, change({ full: true, runs, stages: stage ? [stage] : [] }));
+  return stageViews(picture, 'p', plan ? [plan] : null)[0]?.state ?? '';
+}
+
+describe('the state of a stage', () => {
+  test.each<[StageStatus, Partial<StageInfo>, string]>([
+    ['pending', {}, 'queued'],
+    ['pending', { decision: 'WAIT' }, 'waiting'],
+    ['running', {}, 'running'],
+    ['running', { frozen: 7 }, 'frozen'],
+    ['retrying', {}, 'retrying'],
+    ['completed', {}, 'done'],
+    ['reused', {}, 'reused'],
+    ['failed', {}, 'failed'],
+    ['blocked', {}, 'blocked'],
+    ['skipped', {}, 'skipped'],
+    ['cancelled', {}, 'cancelled'],
+    ['interrupted', {}, 'interrupted']
+  ])('during its run %s %o is %s, whatever the plan says', (status, fields, wanted) => {
+    for (const decision of ['RUN', 'REUSE'] as const) {
+      expect(state(planned('a', { decision }), info({ status, ...fields }), true)).toBe(wanted);
+    }
+  });
+
+  test('after a run the plan has a say', () => {
+    const stale = planned('a', { reasons: ['the code changed'] });
+    expect(state(stale, info({ status: 'completed' }), false)).toBe('stale');
+    expect(state(planned('a', { decision: 'REUSE' }), info({ status: 'completed' }), false)).toBe('fresh');
+    expect(state(planned('a', { decision: 'REUSE' }), info({ status: 'failed' }), false)).toBe('fresh');
+    expect(state(stale, info({ status: 'failed' }), false)).toBe('failed');
+    expect(state(stale, null, false)).toBe('new');
+    expect(state(planned('a', { decision: 'SKIP' }), null, false)).toBe('skipped');
+    expect(state(planned('a', { decision: 'WAIT' }), info({ status: 'completed' }), false)).toBe('waiting');
+    expect(state(null, info({ status: 'completed' }), false)).toBe('done');
+  });
+});
+
+test('every state has a sign', () => {
+  expect(Object.keys(GLYPHS).sort()).toEqual([...STATES].sort());
+});
+
+test('a failed stage says where and why, a running one how far it is', () => {
+  const failed = info({ status: 'failed', cell: 3, cells: 7, message: 'KeyError: x' });
+  const running = info({ id: 'b', status: 'running', cell: 12, cells: 40 });
+  const picture = apply(EMPTY, change({ full: true, runs: [run()], stages: [failed, running] }));
+  const [first, second] = stageViews(picture, 'p', [planned('a'), planned('b')]);
+  expect(first && [cellOf(first), first.why]).toEqual(['at cell 3 of 7', 'KeyError: x']);
+  expect(second && [cellOf(second), progressOf(second)]).toEqual(['cell 12 of 40', 11 / 40]);
+  expect(counts([first, second].filter(view => view !== undefined))).toEqual([
+    ['failed', 1],
+    ['running', 1]
+  ]);
+});
+
+test('a change touches what it names; a full one replaces all', () => {
+  const first = apply(
+    EMPTY,
+    change({
+      full: true,
+      runs: [run()],
+      stages: [info(), info({ id: 'b' }), info({ id: 'c', pipeline: 'q' })]
+    })
+  );
+  const second = apply(first, change({ seq: 2, runs: [run()], stages: [info({ status: 'running' })] }));
+  expect(second.stages.get('p')?.get('a')?.status).toBe('running');
+  expect(second.stages.get('p')?.get('b')).toBe(first.stages.get('p')?.get('b'));
+  expect(second.stages.get('q')).toBe(first.stages.get('q'));
+  expect(first.stages.get('p')?.get('a')?.status).toBe('pending');
+  expect(apply(second, change({ full: true })).stages.size).toBe(0);
+  const shaped = apply(second, change({ shapes: { p: ['b', 'a', 'unknown'] } }));
+  expect([...(shaped.stages.get('p')?.keys() ?? [])]).toEqual(['b', 'a']);
+});
+
+test('a stage that was expanded gives way to its instances', () => {
+  const stages = [info({ id: 'each@x', status: 'running' }), info({ id: 'each@y' }), info({ id: 'join' })];
+  const picture = apply(EMPTY, change({ full: true, runs: [run()], stages }));
+  const plan = [planned('each', { decision: 'WAIT' }), planned('join', { upstream: ['each'] })];
+  const views = stageViews(picture, 'p', plan);
+  expect(views.map(view => [view.id, view.stage, view.state])).toEqual([
+    ['each@x', 'each', 'running'],
+    ['each@y', 'each', 'queued'],
+    ['join', 'join', 'queued']
+  ]);
+  expect(edges(nodes(views, new Set())).get('join')).toEqual(['each']);
+  expect(edges(nodes(views, new Set(['each']))).get('join')).toEqual(['each@x', 'each@y']);
+});
+
+test('stages that appear while a run goes on are shown after those of the plan', () => {
+  const picture = apply(
+    EMPTY,
+    change({ full: true, runs: [run()], stages: [info(), info({ id: 'each@1', status: 'running' })] })
+  );
+  expect(stageViews(picture, 'p', [planned('a')]).map(view => [view.id, view.stage])).toEqual([
+    ['a', 'a'],
+    ['each@1', 'each']
+  ]);
+  const over = { ...picture, runs: [run({ ended: 1 })] };
+  expect(stageViews(over, 'p', [planned('a')])).toHaveLength(1);
+  expect(latestRun(over, 'p')?.id).toBe('r1');
+  expect(liveRun(over, 'p')).toBeUndefined();
+});

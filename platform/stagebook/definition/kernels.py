@@ -1,0 +1,69 @@
+"""Which program a Jupyter kernel is, as far as results depend on it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+PYTHON = "python3"
+_NAMES = {"python", "python3", f"python3.{sys.version_info.minor}"}  # this interpreter, in a specification
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """A kernel. `facts` tell it from others, and its versions from each other; `prefix` is the environment
+    that a Python other than this one imports from."""
+
+    facts: Mapping[str, str]
+    prefix: Path | None = None
+
+
+def find_kernel(name: str, env: Mapping[str, str]) -> Kernel:
+    """The kernel of a name, as Jupyter would find it with this environment."""
+    found = _specification(name)
+    if found is None:
+        return Kernel(facts={"kernel": name, **(_this_python() if name == PYTHON else {"spec": "unknown"})})
+    text, spec = found
+    given = str(spec["argv"][0])
+    program = shutil.which(given, path=env.get("PATH")) or given
+    if given in _NAMES or program == sys.executable:
+        facts = {"kernel": name, **_this_python()}
+        return Kernel(facts=facts if name == PYTHON else {**facts, "spec": hashlib.sha256(text).hexdigest()})
+    prefix = Path(program).parent.parent if spec.get("language") == "python" else None
+    mark = hashlib.sha256(text + _stamp(program)).hexdigest()
+    return Kernel(facts={"kernel": name, "spec": mark}, prefix=prefix)
+
+
+def _this_python() -> dict[str, str]:
+    return {"python": f"{platform.python_implementation()} {platform.python_version()}"}
+
+
+def _specification(name: str) -> tuple[bytes, dict[str, Any]] | None:
+    """The `kernel.json` that Jupyter takes, as it is and as data."""
+    from jupyter_core.paths import jupyter_path  # noqa: PLC0415 - only what judges results asks for it
+
+    for folder in jupyter_path("kernels"):
+        with contextlib.suppress(OSError, ValueError, KeyError, IndexError, TypeError):
+            text = Path(folder, name.lower(), "kernel.json").read_bytes()
+            spec = json.loads(text)
+            if spec["argv"][0]:
+                return text, spec
+    return None
+
+
+def _stamp(program: str) -> bytes:
+    """What tells a program from another version of it, without running it."""
+    with contextlib.suppress(OSError):
+        real = os.path.realpath(program)
+        found = os.stat(real)
+        return f"{real} {found.st_size} {found.st_mtime_ns}".encode("utf-8", "surrogateescape")
+    return b""

@@ -1,0 +1,110 @@
+"""Write the TypeScript types of the wire format from its Python classes: `tools/wire.py [--check]`.
+
+`jupyter_extension/src/wire.ts` comes from `stagebook_lab.wire`. With `--check` nothing is written,
+and the exit code is 1 if it differs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import sys
+import textwrap
+import types
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = "jupyter_extension/src/wire.ts"
+HEAD = "// Generated from stagebook_lab/wire.py by tools/wire.py. Do not edit.\n"
+_SCALARS = {
+    str: "string",
+    int: "number",
+    float: "number",
+    bool: "boolean",
+    type(None): "null",
+    Any: "unknown",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the file, or compare; the exit code."""
+    text = generate()
+    path = ROOT / TARGET
+    if "--check" not in arguments:
+        path.write_text(text, encoding="utf-8")
+        return 0
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return 0
+    print(f"{TARGET} differs from the Python side; run: .venv/bin/python tools/wire.py", file=sys.stderr)
+    return 1
+
+
+def generate() -> str:
+    """The text of the TypeScript module."""
+    sys.path[:0] = [str(ROOT / "jupyter_extension"), str(ROOT / "platform")]
+    from stagebook_lab import wire  # noqa: PLC0415 - the path is known only now
+
+    parts = [HEAD]
+    for name, value in vars(wire).items():
+        if get_origin(value) is Literal:
+            parts.append(_alias(name, value))
+        elif dataclasses.is_dataclass(value) and isinstance(value, type):
+            parts.append(_interface(value))
+    return "\n".join(parts)
+
+
+def _alias(name: str, value: Any) -> str:
+    members = "\n".join(f"  | '{word}'" for word in get_args(value))
+    one_line = f"export type {name} = {' | '.join(repr(word) for word in get_args(value))};\n"
+    return one_line if len(one_line) <= 81 else f"export type {name} =\n{members};\n"
+
+
+def _interface(kind: type) -> str:
+    hints = get_type_hints(kind)
+    is_request = kind.__name__.endswith("Request")
+    lines = [_comment(kind), f"export interface {kind.__name__} {{"]
+    for field in dataclasses.fields(kind):
+        has_default = (
+            field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+        )
+        mark = "?" if is_request and has_default else ""
+        lines.append(f"  readonly {field.name}{mark}: {_type(hints[field.name])};")
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _comment(kind: type) -> str:
+    text = " ".join((inspect.getdoc(kind) or "").split())
+    lines = textwrap.wrap(text, 76)
+    return "\n".join(["/**", *(f" * {line}" for line in lines), " */"])
+
+
+def _type(wanted: Any) -> str:
+    if wanted in _SCALARS:
+        return _SCALARS[wanted]
+    origin, arguments = get_origin(wanted), get_args(wanted)
+    if origin in {types.UnionType, Union}:
+        return " | ".join(_type(one) for one in arguments)
+    if origin is tuple:
+        return f"readonly {_type(arguments[0])}[]"
+    if origin is dict:
+        return f"Readonly<Record<string, {_type(arguments[1])}>>"
+    if origin is Literal:
+        return _name_of(wanted)
+    if dataclasses.is_dataclass(wanted) and isinstance(wanted, type):
+        return wanted.__name__
+    msg = f"no TypeScript type for {wanted}"
+    raise TypeError(msg)
+
+
+def _name_of(wanted: Any) -> str:
+    from stagebook_lab import wire  # noqa: PLC0415 - as above
+
+    for name, value in vars(wire).items():
+        if value == wanted:
+            return name
+    return " | ".join(repr(word) for word in get_args(wanted))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
