@@ -151,13 +151,15 @@ class StageAccepted(Event):
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted(Event):
     """An attempt at a stage was handed to the engine. `folder` is relative to the project root.
-    `expected` is how many seconds it took in earlier runs, None where it never completed."""
+    `expected` is how many seconds it took in earlier runs, None where it never completed. `external` are
+    the outputs outside of the project that it may write."""
 
     stage: str
     attempt: int
     folder: str
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     expected: float | None = None
+    external: Sequence[str] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

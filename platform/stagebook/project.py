@@ -88,6 +88,7 @@ class Project(Archive):
         self._settings: Settings | None = None
         self._server: ForkServer | None = None
         self._facts: Facts | None = None
+        self._blobs: Blobs | None = None
 
     def close(self) -> None:
         """Close the journal. A project may also be used in a `with` statement."""
@@ -257,7 +258,11 @@ class Project(Archive):
             UsageError: nothing is left, or the run is going on.
             ResumeRefused: what was finished depends on what changed since.
         """
-        rest = rest_of(run.id, self.journal.events(run.id), self._result)
+        if run.ended is None:
+            from stagebook.ownership import outwait  # noqa: PLC0415 - psutil, which looking does without
+
+            outwait(self.journal, run.id, clock=self._clock)
+        rest = rest_of(run.id, self.journal.events, self._result)
         if failed_only and not rest.failed:
             msg = f"no stage of the run {run.id} failed"
             raise UsageError(msg, hint=f"go on with the rest of it: stagebook resume {run.id}")
@@ -279,7 +284,9 @@ class Project(Archive):
     @property
     def blobs(self) -> Blobs:
         """The store."""
-        return Blobs(self.root / STATE_FOLDER / "store")
+        if self._blobs is None:
+            self._blobs = Blobs(self.root / STATE_FOLDER / "store")
+        return self._blobs
 
     @property
     def facts(self) -> Facts:
@@ -430,7 +437,11 @@ class Project(Archive):
             )
         request: dict[str, Any] = {}
         if ordered is not None:
-            request = {"selection": dataclasses.asdict(ordered.selection), "forced": ordered.forced}
+            asked = dataclasses.asdict(ordered.selection)
+            request = {
+                "selection": {name: list(texts) for name, texts in asked.items()},
+                "forced": None if ordered.forced is None else list(ordered.forced),
+            }
         around = Around(
             root=self.root,
             journal=self.journal,

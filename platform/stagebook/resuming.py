@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from stagebook.definition.notebook import NotebookUnreadable
 from stagebook.errors import ResumeRefused, UsageError
-from stagebook.events import AttemptEnded, Event, RunStarted, StageReused, Status
+from stagebook.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Event,
+    RunStarted,
+    StageExpanded,
+    StageReused,
+    Status,
+)
 from stagebook.planning import graph
 from stagebook.planning.fingerprint import Change, changes
 from stagebook.planning.judging import Judge, made_by
@@ -23,13 +31,14 @@ class Rest:
     """What a run that did not come to a good end leaves to do.
 
     `finished` are the results that it came to, `failed` the stages that failed; `unfinished` are all
-    that it was to do and did not.
+    that it was to do and did not. `needs`: which stages each one waits for.
     """
 
     started: RunStarted
     finished: Mapping[str, Result]
     failed: tuple[str, ...]
     unfinished: tuple[str, ...]
+    needs: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
 
     @property
     def selection(self) -> Selection:
@@ -45,53 +54,113 @@ class Rest:
 
     def with_failed_only(self) -> Selection:
         """What was asked for, without what neither failed nor depends on what did."""
-        needs = {item["id"]: tuple(item["upstream"]) for item in self.started.plan.get("stages", ())}
-        known = {name: tuple(need for need in needs[name] if need in needs) for name in needs}
-        again = graph.closure(graph.followers_of(known), [name for name in self.failed if name in known])
+        again = graph.closure(graph.followers_of(self.needs), self.failed)
         left = tuple(name for name in self.unfinished if name not in again)
         return dataclasses.replace(self.selection, skip=(*self.selection.skip, *left))
 
 
 def rest_of(
     run: str,
-    events: Iterable[tuple[int, Event]],
+    events_of: Callable[[str], Iterable[tuple[int, Event]]],
     known: Callable[[int], Result | None] = lambda _number: None,
 ) -> Rest:
-    """What is left of a run. `known`: the result with a number.
+    """What is left of a run. `events_of`: the events of a run with their numbers; `known`: the result
+    with a number.
 
     Raises:
         UsageError: nothing is, or the run cannot be gone on with.
     """
-    numbered = list(events)
-    history = RunHistory(event for _, event in numbered)
-    started = history.started
+    course = _Course(run, events_of, known)
+    started, history = course.started, course.history
     if started is None or started.kind == "accept":
         msg = f"the run {run} cannot be gone on with"
         raise UsageError(msg, hint="stagebook runs lists the runs")
-    results: dict[str, Result] = {}
-    for number, event in numbered:
-        if isinstance(event, AttemptEnded) and event.cause is None:
-            results[event.stage] = _result(started.pipeline, number, event)
-        elif isinstance(event, StageReused):
-            results[event.stage] = _reused(started.pipeline, number, event, known(event.number))
-    finished = {
-        name: results[name]
-        for name, stage in history.stages.items()
-        if stage.status in {Status.COMPLETED, Status.REUSED} and name in results
-    }
-    unfinished = tuple(
-        name
-        for name, stage in history.stages.items()
-        if name not in finished and stage.status is not Status.SKIPPED
-    )
     if history.ended is None:
         msg = f"the run {run} is going on"
         raise UsageError(msg, hint=f"watch it: stagebook logs -f {run}")
+    finished = course.finished()
+    unfinished = course.unfinished(finished)
     if not unfinished:
         msg = f"the run {run} finished all of its stages"
         raise UsageError(msg, hint=f"run it again with: stagebook run {started.pipeline}")
-    failed = tuple(name for name, stage in history.stages.items() if stage.status is Status.FAILED)
-    return Rest(started=started, finished=finished, failed=failed, unfinished=unfinished)
+    return Rest(
+        started=started,
+        finished=finished,
+        failed=tuple(name for name, stage in history.stages.items() if stage.status is Status.FAILED),
+        unfinished=unfinished,
+        needs=course.needs,
+    )
+
+
+class _Course:
+    """What happened in a run, and in those that it went on with."""
+
+    def __init__(
+        self,
+        run: str,
+        events_of: Callable[[str], Iterable[tuple[int, Event]]],
+        known: Callable[[int], Result | None],
+    ) -> None:
+        self._events = list(events_of(run))
+        self._events_of = events_of
+        self._known = known
+        self.history = RunHistory(event for _, event in self._events)
+        self.started = self.history.started
+        self.needs = self._needs()
+
+    def _needs(self) -> dict[str, tuple[str, ...]]:
+        """Which stages each stage waits for."""
+        needs: dict[str, tuple[str, ...]] = {}
+        for _, event in self._events:
+            items: list[Mapping[str, Any]] = []
+            if isinstance(event, RunStarted):
+                items += event.plan.get("stages", ())
+            elif isinstance(event, StageExpanded):
+                items += [*event.stages, *event.changed]
+            needs |= {item["id"]: tuple(item.get("upstream", ())) for item in items}
+        there = self.history.stages
+        return {name: tuple(one for one in needs.get(name, ()) if one in there) for name in there}
+
+    def finished(self) -> dict[str, Result]:
+        """The results of the stages that finished, here or before, and of which all that they wait for is
+        finished, too: a stage that cleans up after a failure has its turn again."""
+        results, begun = self._results()
+        found = {name: result for name, result in self._before().items() if name not in begun}
+        done = {Status.COMPLETED, Status.REUSED}
+        stages = self.history.stages
+        found |= {name: results[name] for name in results if name in stages and stages[name].status in done}
+        open_ = [name for name in self.unfinished(found) if name in self.needs]
+        again = graph.closure(graph.followers_of(self.needs), open_)
+        return {name: result for name, result in found.items() if name not in again}
+
+    def unfinished(self, finished: Container[str]) -> tuple[str, ...]:
+        """The stages that were to be done, and are not."""
+        return tuple(
+            name
+            for name, stage in self.history.stages.items()
+            if name not in finished and stage.status is not Status.SKIPPED
+        )
+
+    def _results(self) -> tuple[dict[str, Result], set[str]]:
+        """What stages came to last, and which of them were begun."""
+        results: dict[str, Result] = {}
+        begun: set[str] = set()
+        pipeline = self.started.pipeline if self.started else ""
+        for number, event in self._events:
+            if isinstance(event, AttemptStarted):
+                begun.add(event.stage)
+            elif isinstance(event, AttemptEnded) and event.cause is None:
+                results[event.stage] = _result(pipeline, number, event)
+            elif isinstance(event, StageReused):
+                results[event.stage] = _reused(pipeline, number, event, self._known(event.number))
+        return results, begun
+
+    def _before(self) -> dict[str, Result]:
+        """What the run that this one went on with had finished: this one may not have come to take it."""
+        if self.started is None or not self.started.resumes:
+            return {}
+        before = _Course(self.started.resumes, self._events_of, self._known).finished()
+        return {name: result for name, result in before.items() if name in self.history.stages}
 
 
 def _result(pipeline: str, number: int, event: AttemptEnded) -> Result:

@@ -93,11 +93,11 @@ in MLflow    stagebook ui"""
         re.sub(" +", " ", normal(stagebook(demo, "status")))
         == """\
 hello
-stage status when time run
-measure@garden ✓ completed WHEN N s RUN
-measure@roof ✓ completed WHEN N s RUN
-summarise ✓ completed WHEN N s RUN readings=336 mean_temperature=15.14
-report ✓ completed WHEN N s RUN"""
+stage status when time now
+measure@garden ✓ completed WHEN N s up to date
+measure@roof ✓ completed WHEN N s up to date
+summarise ✓ completed WHEN N s up to date readings=336 mean_temperature=15.14
+report ✓ completed WHEN N s up to date"""
     )
     status = json.loads(stagebook(demo, "status", "hello", "--json"))["pipelines"]["hello"]
     assert list(status) == [stage["id"] for stage in plan["stages"]]
@@ -144,15 +144,15 @@ def test_a_failed_run_says_where_and_how_to_go_on(tmp_path: Path) -> None:
   notebook  .stagebook/runs/RUN/summarise/2/notebook.ipynb
   log       stagebook logs RUN summarise
 
-go on with   stagebook run hello --only summarise --only report -p days=2
+go on with   stagebook resume RUN
 
 each stage   stagebook status hello"""
     )
     # And the command that it names does go on.
     notebook["cells"][2]["source"] = good
     path.write_text(json.dumps(notebook))
-    done = normal(stagebook(demo, "run", "hello", "--only", "summarise", "--only", "report", "-p", "days=2"))
-    assert "✓ hello completed in N s: 2 completed, 2 skipped" in done
+    done = normal(stagebook(demo, "resume"))
+    assert "✓ hello completed in N s: 2 completed, 2 reused" in done
 
 
 def test_bad_requests_are_told_and_start_nothing(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_bad_requests_are_told_and_start_nothing(tmp_path: Path) -> None:
 def test_status_before_the_first_run(tmp_path: Path) -> None:
     stagebook(tmp_path, "init", "demo")
     shown = stagebook(tmp_path / "demo", "status")
-    assert re.sub(" +", " ", normal(shown)).splitlines()[2] == "measure@garden · never ran"
+    assert re.sub(" +", " ", normal(shown)).splitlines()[2] == "measure@garden · never ran stale"
 
 
 def test_light_commands_import_nothing_heavy(tmp_path: Path) -> None:

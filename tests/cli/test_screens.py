@@ -92,13 +92,13 @@ def test_plan(project: Project) -> None:
     assert (
         screen(render.plan_table(plan))
         == """\
-p  4 stages: 3 RUN, 1 WAIT
+p  4 stages: 4 RUN
 months=[1, 2]  depth=8
-stage   does  because                        notebook               parameters
-load@1  RUN   selected                       notebooks/load.ipynb   month=1
-load@2  RUN   selected                       notebooks/load.ipynb   month=2
-train   WAIT  needs stages.load.scraps.rows  notebooks/train.ipynb  depth=8  months=${stages.load.s…
-report  RUN   selected                       notebooks/load.ipynb"""
+stage   does  because       notebook               parameters
+load@1  RUN   it never ran  notebooks/load.ipynb   month=1
+load@2  RUN   it never ran  notebooks/load.ipynb   month=2
+train   RUN   it never ran  notebooks/train.ipynb  depth=8  months=${stages.load.scraps.rows}
+report  RUN   it never ran  notebooks/load.ipynb"""
     )
 
 
@@ -111,7 +111,7 @@ p  4 stages: 1 RUN, 3 SKIP
 months=[1, 2]  depth=4
 stage   does  because       notebook               parameters
 load@1  SKIP  not selected  notebooks/load.ipynb   month=1
-load@2  RUN   selected      notebooks/load.ipynb   month=2
+load@2  RUN   it never ran  notebooks/load.ipynb   month=2
 train   SKIP  not selected  notebooks/train.ipynb  depth=4  months=${stages.load.scraps.rows}
 report  SKIP  not selected  notebooks/load.ipynb"""
     )
@@ -190,20 +190,25 @@ def test_status_and_runs(project: Project, clock: FakeClock) -> None:
     run(project, clock)
     clock.now += 600
     project.run(
-        "p", selection=Selection(only=("load",)), jobs=1, engine=FakeEngine(clock, script, writes=True)
+        "p",
+        selection=Selection(only=("load",)),
+        jobs=1,
+        engine=FakeEngine(clock, script, writes=True),
+        forced=[],
     )
     clock.now += 120
+    planned = {stage.id: stage for stage in project.plan("p").stages}
     known = {
         name: project.latest_stages("p").get(name) for name in ("load@1", "load@2", "train", "report", "new")
     }
     assert (
-        screen(render.status_table(known, clock.now))
+        screen(render.status_table(known, planned, clock.now))
         == """\
-stage   status       when          time  run
-load@1  ✓ completed  3 min ago   1m 15s  run-2  rows=1,234,567  auc=0.7012
-load@2  ✓ completed  2 min ago   1m 15s  run-2  rows=1,234,567  auc=0.7012
-train   ✗ failed     14 min ago    12 s  run-1  ValueError: Input contains NaN
-report  ⊘ blocked    16 min ago          run-1  needs train, which failed
+stage   status       when          time  now
+load@1  ✓ completed  3 min ago   1m 15s  up to date  rows=1,234,567  auc=0.7012
+load@2  ✓ completed  2 min ago   1m 15s  up to date  rows=1,234,567  auc=0.7012
+train   ✗ failed     14 min ago    12 s  stale       ValueError: Input contains NaN
+report  ⊘ blocked    16 min ago          stale       needs train, which failed
 new     · never ran"""
     )
     assert (

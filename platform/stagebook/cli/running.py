@@ -188,7 +188,11 @@ def _say(out: Console, project: Project, planned: Plan, report: RunReport) -> No
     for stage in history.stages.values():
         if stage.remark:
             out.print(f"! {stage.id}: {stage.remark}", style="yellow", soft_wrap=True)
-    ran = {stage.id: stage.observed for stage in history.stages.values() if stage.observed is not None}
+    ran = {
+        stage.id: stage.observed
+        for stage in history.stages.values()
+        if stage.observed is not None and stage.status is Status.COMPLETED
+    }
     for _, text in remarks((stage for stage in planned.stages if stage.id in ran), ran, project.facts):
         out.print(f"! {text}", style="yellow", soft_wrap=True)
     out.print()

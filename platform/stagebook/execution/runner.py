@@ -273,6 +273,7 @@ class Runner:
             folder=shown,
             params=params,
             expected=self._expected.get(stage.id),
+            external=[item.path for item in stage.outputs.values() if item.kind == "external"],
         )
         try:
             attempt = self._attempt(stage, number, params, folder)

@@ -52,19 +52,14 @@ class ResultTable(Part):
         return frozenset(row[0] for row in self._db.read("SELECT DISTINCT head FROM results"))
 
     def is_overwritten(self, result: Result) -> bool:
-        """Whether an attempt after that of a result may have written its external outputs: one of the same
-        stage, or one that came to a result with an output of the same name."""
-        again = self._db.read(
-            "SELECT 1 FROM events e JOIN runs r ON r.id = e.run WHERE e.seq > ? AND e.type = 'AttemptStarted'"
-            " AND e.stage = ? AND r.pipeline = ? AND json_extract(e.data, '$.folder') != '' LIMIT 1",
-            (result.number, result.stage, result.pipeline),
+        """Whether an attempt that began after a result came may have written its external outputs."""
+        written = [output["path"] for output in result.outputs.values() if output.get("external")]
+        rows = self._db.read(
+            "SELECT 1 FROM events e, json_each(e.data, '$.external') x, json_each(?) mine"
+            " WHERE e.seq > ? AND e.type = 'AttemptStarted' AND x.value = mine.value LIMIT 1",
+            (json.dumps(written), result.number),
         )
-        written = {output["path"] for output in result.outputs.values() if output.get("external")}
-        later = (
-            () if again else self.results("number > ? AND data LIKE '%\"external\": true%'", (result.number,))
-        )
-        others = (output for other in later for output in other.outputs.values() if output.get("external"))
-        return bool(again) or any(output["path"] in written for output in others)
+        return bool(rows)
 
     def output_paths(self) -> list[str]:
         """The paths of all outputs of results."""

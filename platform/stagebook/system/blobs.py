@@ -278,6 +278,8 @@ class Blobs:
         """Remove a blob that nothing refers to; how many bytes that frees. None where somebody keeps it
         anew."""
         path = self.path(digest)
+        if self.is_newer(digest, unless_newer):
+            return None
         with contextlib.suppress(OSError), self._incoming() as aside:
             # Out of the way first: whoever wants to keep it now either finds it gone, and keeps it anew,
             # or has touched it before, which is seen here.

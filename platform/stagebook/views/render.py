@@ -45,6 +45,7 @@ _CUT = {"", "parameters"}  # columns that are cut where the screen ends
 
 
 def table_of(*columns: str) -> Table:
+    """An empty table with these columns; those of a kind look alike in all tables."""
     cut_any = any(column in _CUT for column in columns)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=cut_any)
     for column in columns:
@@ -294,7 +295,8 @@ def status_table(
             table.add_row(Text(name), Text("· never ran", style="dim"), "", "", fresh, "")
             continue
         run, stage = known
-        because = plan.reasons[0] if plan is not None and plan.runs and plan.reasons else ""
+        stale = plan is not None and plan.runs and stage.status.is_good
+        because = plan.reasons[0] if plan is not None and stale and plan.reasons else ""
         table.add_row(
             Text(name),
             status_text(stage.status),
