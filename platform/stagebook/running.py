@@ -41,13 +41,14 @@ _LEFT_BEHIND: list[subprocess.Popen[bytes]] = []  # nobody waits for them; kept,
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
-    """What became of a run. `undelivered` counts records that MLflow has yet to get; `quiet`: nothing was
+    """What became of a run. `plan` is as it has grown; `undelivered` counts records that MLflow has yet to get; `quiet`: nothing was
     to be done, and MLflow is not told of it."""
 
     run: str
     status: Status
     history: RunHistory
     undelivered: int
+    plan: Plan
     quiet: bool = False
 
 
@@ -261,6 +262,7 @@ def run_plan(
         status=status,
         history=recorder.history,
         undelivered=undelivered,
+        plan=runner.plan,
         quiet=quiet and not (delivery and delivery.started),
     )
 

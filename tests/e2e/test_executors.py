@@ -145,7 +145,7 @@ def test_the_folder_of_the_caller_is_not_searched_for_modules(builder: ProjectBu
     assert "elsewhere" not in text(output)
 
 
-_NOTHING: Any = {"status": Status.COMPLETED, "history": None, "undelivered": 0}
+_NOTHING: Any = {"status": Status.COMPLETED, "history": None, "undelivered": 0, "plan": None}
 
 
 def test_of_several_attempts_the_last_keeps_its_kernel(builder: ProjectBuilder) -> None:

@@ -56,11 +56,15 @@ def _observed(project: Project, name: str, plan: Plan) -> list[Problem]:
     pipeline = project.load(name).pipeline
     observed = project.journal.observations(pipeline.name) if project.has_journal else {}
     return [
-        pipeline.problem(
-            ("stages", stage), text, "declare it, or leave it: 'strict: true' makes it a failure"
-        )
+        pipeline.problem(("stages", stage), text, _hint(text))
         for stage, text in remarks(plan.stages, observed, project.facts)
     ]
+
+
+def _hint(text: str) -> str:
+    if "does not use" in text:
+        return "remove it from the inputs"
+    return "" if " writes " in text else "make it an input; with 'strict: true' the stage fails instead"
 
 
 def plan(request: Request, *, as_json: bool) -> None:

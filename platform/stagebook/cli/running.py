@@ -17,7 +17,6 @@ from stagebook.cli.request import Request
 from stagebook.errors import ExitCode, PipelineBusy
 from stagebook.events import Event, Status
 from stagebook.observations import remarks
-from stagebook.planning.plan import Plan
 from stagebook.project import Ordered, Project
 from stagebook.record.history import RunHistory
 from stagebook.running import Listener, RunReport
@@ -91,7 +90,7 @@ def _run(project: Project, ordered: Ordered, flags: RunFlags, *, as_json: bool) 
         if live is not None:
             live.stop()
     if not as_json:
-        _say(out, project, ordered.plan, report)
+        _say(out, project, report)
     else:
         summary = {
             "type": "RunReport",
@@ -168,7 +167,7 @@ class LiveTable:
         return Group(head, render.progress_table(self._history, now, limit=max(5, self._out.height - 4)))
 
 
-def _say(out: Console, project: Project, planned: Plan, report: RunReport) -> None:
+def _say(out: Console, project: Project, report: RunReport) -> None:
     history = report.history
     out.print()
     out.print(render.run_summary(history, time.time()))
@@ -193,7 +192,7 @@ def _say(out: Console, project: Project, planned: Plan, report: RunReport) -> No
         for stage in history.stages.values()
         if stage.observed is not None and stage.status is Status.COMPLETED
     }
-    for _, text in remarks((stage for stage in planned.stages if stage.id in ran), ran, project.facts):
+    for _, text in remarks((stage for stage in report.plan.stages if stage.id in ran), ran, project.facts):
         out.print(f"! {text}", style="yellow", soft_wrap=True)
     out.print()
     if report.undelivered:

@@ -142,6 +142,11 @@ class Runner:
         self._stop_seen = 0
         self._status: Status | None = None
 
+    @property
+    def plan(self) -> Plan:
+        """The plan, as it has grown."""
+        return self._decider.plan
+
     def cancel(self, reason: str) -> None:
         """Stop the run; called a second time, by force."""
         self._stop_asked += 1
