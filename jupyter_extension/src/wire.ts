@@ -14,6 +14,20 @@ export type StageStatus =
 
 export type Decision = 'RUN' | 'REUSE' | 'WAIT' | 'SKIP';
 
+export type ParamKind =
+  | 'bool'
+  | 'int'
+  | 'float'
+  | 'text'
+  | 'date'
+  | 'datetime'
+  | 'choice'
+  | 'yaml';
+
+export type CellChange = 'same' | 'changed' | 'added' | 'removed';
+
+export type NoteKind = 'note' | 'acknowledged';
+
 /**
  * A mistake in a file. `line` and `column` count from 1; both are 0 where it
  * concerns all of it.
@@ -28,13 +42,14 @@ export interface Problem {
 
 /**
  * Why a request was refused, as the command line says it. `kind` is the name
- * of the error.
+ * of the error. `fields` has what is wrong with parameters, by their names.
  */
 export interface ErrorReply {
   readonly message: string;
   readonly hint: string;
   readonly kind: string;
   readonly problems: readonly Problem[];
+  readonly fields: Readonly<Record<string, string>>;
 }
 
 /**
@@ -54,7 +69,8 @@ export interface ProjectsReply {
 
 /**
  * A parameter of a pipeline; `type` as in a Python annotation. A `required`
- * one has no default.
+ * one has no default. `kind` is how it is edited, `choices` between what,
+ * `text` the default as `-p` takes it, and an `optional` one may be none.
  */
 export interface ParamInfo {
   readonly name: string;
@@ -62,6 +78,20 @@ export interface ParamInfo {
   readonly default: unknown;
   readonly required: boolean;
   readonly help: string;
+  readonly kind: ParamKind;
+  readonly choices: readonly string[];
+  readonly optional: boolean;
+  readonly text: string;
+}
+
+/**
+ * A stage as the pipeline file has it, and where.
+ */
+export interface StageRef {
+  readonly name: string;
+  readonly notebook: string;
+  readonly line: number;
+  readonly column: number;
 }
 
 /**
@@ -74,6 +104,7 @@ export interface PipelineInfo {
   readonly path: string;
   readonly description: string;
   readonly params: readonly ParamInfo[];
+  readonly stages: readonly StageRef[];
   readonly problems: readonly Problem[];
 }
 
@@ -87,7 +118,8 @@ export interface PipelinesReply {
 
 /**
  * What a run would do about a stage instance, and why. `stage` is its name
- * without the point.
+ * without the point; `restores` are the outputs that come out of the store.
+ * `inputs` and `outputs` are paths by name.
  */
 export interface PlanStage {
   readonly id: string;
@@ -98,6 +130,13 @@ export interface PlanStage {
   readonly reasons: readonly string[];
   readonly upstream: readonly string[];
   readonly point: Readonly<Record<string, unknown>>;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  readonly outputs: Readonly<Record<string, unknown>>;
+  readonly restores: readonly string[];
+  readonly when: string;
+  readonly foreach: string;
+  readonly trigger: string;
 }
 
 /**
@@ -186,12 +225,97 @@ export interface RunsReply {
 }
 
 /**
- * A run with its stages. `seq` is the number of its last event.
+ * What a person said of a run. `at` is when, `by` who.
+ */
+export interface Note {
+  readonly kind: NoteKind;
+  readonly text: string;
+  readonly by: string;
+  readonly at: number;
+}
+
+/**
+ * A run with its stages. `seq` is the number of its last event. `upstream` has
+ * for each stage those before it, `metrics` the numbers that stages left, as
+ * `stage.name`; `points` are the runs of a sweep.
  */
 export interface RunReply {
   readonly run: RunInfo;
   readonly stages: readonly StageInfo[];
   readonly seq: number;
+  readonly upstream: Readonly<Record<string, readonly string[]>>;
+  readonly metrics: Readonly<Record<string, unknown>>;
+  readonly points: readonly RunInfo[];
+  readonly notes: readonly Note[];
+}
+
+/**
+ * A parameter or a metric with its value in each run; null where a run has
+ * none.
+ */
+export interface CompareRow {
+  readonly name: string;
+  readonly values: readonly unknown[];
+  readonly differs: boolean;
+}
+
+/**
+ * Runs side by side.
+ */
+export interface CompareReply {
+  readonly runs: readonly RunInfo[];
+  readonly params: readonly CompareRow[];
+  readonly metrics: readonly CompareRow[];
+  readonly seconds: readonly CompareRow[];
+}
+
+/**
+ * What changed in a cell or a file: lines that begin with `+`, `-` or a space.
+ */
+export interface Diff {
+  readonly title: string;
+  readonly lines: readonly string[];
+}
+
+/**
+ * Everything that is known of the decision about a stage. `last_run` is the
+ * run of the result that it came to last; `before` are the stages before it
+ * that run or wait, and why.
+ */
+export interface WhyReply {
+  readonly stage: string;
+  readonly decision: Decision;
+  readonly reasons: readonly string[];
+  readonly last_run: string;
+  readonly last_at: number | null;
+  readonly changes: readonly string[];
+  readonly diffs: readonly Diff[];
+  readonly before: Readonly<Record<string, string>>;
+  readonly unresolved: readonly string[];
+}
+
+/**
+ * A cell as it ran and as it is. `before` and `now` are its numbers among all
+ * cells, from 1; null where there is none.
+ */
+export interface CellDiff {
+  readonly change: CellChange;
+  readonly kind: string;
+  readonly before: number | null;
+  readonly now: number | null;
+  readonly lines: readonly string[];
+}
+
+/**
+ * What a stage ran, compared with its notebook as it is now. The paths are
+ * those of both files.
+ */
+export interface ChangesReply {
+  readonly run: string;
+  readonly attempt: number;
+  readonly executed: string;
+  readonly notebook: string;
+  readonly cells: readonly CellDiff[];
 }
 
 /**
@@ -235,7 +359,8 @@ export interface NotebookReply {
 
 /**
  * What to run, as the options of `stagebook run` say it. `params` are values
- * of their types.
+ * of their types, `texts` are read as `-p` reads them. With `sweep` there is a
+ * run for each point.
  */
 export interface RunRequest {
   readonly pipeline: string;
@@ -245,6 +370,8 @@ export interface RunRequest {
   readonly only?: readonly string[];
   readonly skip?: readonly string[];
   readonly params?: Readonly<Record<string, unknown>>;
+  readonly texts?: Readonly<Record<string, string>>;
+  readonly sweep?: boolean;
   readonly jobs?: number | null;
   readonly keep_going?: boolean;
   readonly force?: boolean;
@@ -254,11 +381,13 @@ export interface RunRequest {
 
 /**
  * Does what is left of a run. `keep`: also what was finished and would come
- * out otherwise today.
+ * out otherwise today; `failed_only`: what failed and what depends on it, as
+ * `stagebook retry`.
  */
 export interface ResumeRequest {
   readonly project?: string;
   readonly keep?: boolean;
+  readonly failed_only?: boolean;
 }
 
 /**
@@ -287,4 +416,89 @@ export interface CancelRequest {
 export interface CancelReply {
   readonly run: string;
   readonly pid: number;
+}
+
+/**
+ * Says something of a run.
+ */
+export interface NoteRequest {
+  readonly text: string;
+  readonly kind?: string;
+  readonly project?: string;
+}
+
+/**
+ * Declares the outputs of stages good as they are, as `stagebook accept` does.
+ */
+export interface AcceptRequest {
+  readonly pipeline: string;
+  readonly stages: readonly string[];
+  readonly because: string;
+  readonly project?: string;
+  readonly texts?: Readonly<Record<string, string>>;
+}
+
+/**
+ * The run that records the judgement.
+ */
+export interface AcceptReply {
+  readonly run: string;
+  readonly stages: readonly string[];
+}
+
+/**
+ * Asks for MLflow's pages; about one run, or a stage of it, or several runs
+ * side by side.
+ */
+export interface MlflowRequest {
+  readonly project?: string;
+  readonly runs?: readonly string[];
+  readonly stage?: string;
+  readonly attempt?: number;
+}
+
+/**
+ * Where MLflow shows that; `found` says whether it knows the runs.
+ */
+export interface MlflowReply {
+  readonly url: string;
+  readonly found: boolean;
+}
+
+/**
+ * Asks for the kernel that a failed stage left alive.
+ */
+export interface KernelRequest {
+  readonly stage: string;
+  readonly project?: string;
+  readonly end?: boolean;
+}
+
+/**
+ * The id under which Jupyter Server knows the kernel; empty where it was
+ * ended.
+ */
+export interface KernelReply {
+  readonly id: string;
+  readonly notebook: string;
+}
+
+/**
+ * Adds a stage to a pipeline file. An empty `notebook` makes one from a
+ * template.
+ */
+export interface NewStageRequest {
+  readonly pipeline: string;
+  readonly name: string;
+  readonly notebook?: string;
+  readonly project?: string;
+}
+
+/**
+ * Where the stage is now, and its notebook.
+ */
+export interface NewStageReply {
+  readonly path: string;
+  readonly line: number;
+  readonly notebook: string;
 }

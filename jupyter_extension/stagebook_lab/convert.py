@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from stagebook import errors
-from stagebook.definition.pipeline import Param
+from stagebook.definition.pipeline import Pipeline, Stage, find_place
 from stagebook.planning.plan import Plan
 from stagebook.project import Project
 from stagebook.record.history import StageRecord
 from stagebook.record.journal import RunRecord
 from stagebook_lab import wire
+from stagebook_lab.forms import param_info
 
 
 class Paths:
@@ -48,7 +49,7 @@ def pipeline_info(paths: Paths, project: Project, key: str) -> wire.PipelineInfo
         path = project.find(key)
         problems = problems_of(paths, tuple(error.problems))
         return wire.PipelineInfo(
-            key=key, name=key, path=paths.of(path), description="", params=(), problems=problems
+            key=key, name=key, path=paths.of(path), description="", params=(), stages=(), problems=problems
         )
     pipeline = loaded.pipeline
     return wire.PipelineInfo(
@@ -56,15 +57,16 @@ def pipeline_info(paths: Paths, project: Project, key: str) -> wire.PipelineInfo
         name=pipeline.name,
         path=paths.of(pipeline.path),
         description=pipeline.description,
-        params=tuple(_param(param) for param in pipeline.params.values()),
+        params=tuple(param_info(param) for param in pipeline.params.values()),
+        stages=tuple(_stage_ref(paths, pipeline, stage) for stage in pipeline.stages.values()),
         problems=problems_of(paths, loaded.problems),
     )
 
 
-def _param(param: Param) -> wire.ParamInfo:
-    return wire.ParamInfo(
-        name=param.name, type=str(param.type), default=param.default, required=param.required, help=param.help
-    )
+def _stage_ref(paths: Paths, pipeline: Pipeline, stage: Stage) -> wire.StageRef:
+    line, column = find_place(pipeline.places, ("stages", stage.name))
+    notebook = paths.of(stage.notebook) if stage.notebook else ""
+    return wire.StageRef(name=stage.name, notebook=notebook, line=line, column=column)
 
 
 def plan_reply(paths: Paths, plan: Plan) -> wire.PlanReply:
@@ -79,8 +81,15 @@ def plan_reply(paths: Paths, plan: Plan) -> wire.PlanReply:
             reasons=tuple(stage.reasons),
             upstream=tuple(stage.upstream),
             point=dict(stage.point),
+            params=data["params"],
+            inputs=data["inputs"],
+            outputs=data["outputs"],
+            restores=tuple(data["restores"]),
+            when=data["when"] or "",
+            foreach=data["foreach"] or "",
+            trigger=data["trigger"],
         )
-        for stage in plan.stages
+        for stage, data in ((stage, stage.to_json()) for stage in plan.stages)
     )
     warnings = problems_of(paths, tuple(plan.warnings))
     return wire.PlanReply(pipeline=plan.pipeline, path=paths.of(plan.path), stages=stages, warnings=warnings)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 
 from jupyter_core.paths import jupyter_path
 from jupyter_server.extension.application import ExtensionApp
 
-from stagebook_lab.feed import Feeds
-from stagebook_lab.handlers import routes
-from stagebook_lab.running import Processes
+from stagebook_lab.handlers import ROUTES
+from stagebook_lab.handling import Shared
+from stagebook_lab.tooling import TOOL_ROUTES
 
 FRONT_END = "@stagebook/lab"
 
@@ -22,8 +23,11 @@ class StagebookLab(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Add the routes."""
-        self.feeds = Feeds()
-        self.handlers.extend(routes(self.feeds, Processes()))
+        self.shared = Shared()
+        routes = (*ROUTES, *TOOL_ROUTES)
+        self.handlers.extend(
+            (f"/stagebook/{path}", handler, {"shared": self.shared}) for path, handler in routes
+        )
         if not any(os.path.isdir(os.path.join(path, FRONT_END)) for path in jupyter_path("labextensions")):
             self.log.warning(
                 "Stagebook's panel was not built with this installation; in a checkout, run: "
@@ -32,4 +36,5 @@ class StagebookLab(ExtensionApp):
 
     async def stop_extension(self) -> None:
         """End what belongs to the server."""
-        self.feeds.stop()
+        self.shared.feeds.stop()
+        await asyncio.to_thread(self.shared.servers.stop)

@@ -1,143 +1,27 @@
-"""The routes under `/stagebook/`. Each one authenticates, authorizes, and works in a thread."""
+"""The routes under `/stagebook/` that show what is there, and run it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar, cast
 
 from jupyter_server.auth.decorator import authorized
-from jupyter_server.base.handlers import APIHandler
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from stagebook.errors import (
-    JournalUnreadable,
-    PipelineBusy,
-    PipelineInvalid,
-    PipelineNotFound,
-    ProjectNotFound,
-    RunNotFound,
-    StagebookError,
-    UsageError,
-)
+from stagebook.errors import StagebookError
+from stagebook.operations import accept
 from stagebook.project import Given, Project
-from stagebook_lab import looking, running, wire
-from stagebook_lab.convert import Paths, pipeline_info, plan_reply, problems_of, run_info, to_json
-from stagebook_lab.feed import Feed, Feeds
+from stagebook_lab import comparing, looking, running, wire
+from stagebook_lab.convert import Paths, pipeline_info, plan_reply, run_info, to_json
+from stagebook_lab.feed import Feed
+from stagebook_lab.forms import pairs_of
+from stagebook_lab.handling import Handler, authorized_to_execute, raising
 from stagebook_lab.ledger import RUNS, Ledger
+from stagebook_lab.notes import add_note
 from stagebook_lab.projects import find_projects, open_project
-from stagebook_lab.reading import read
 
-RESOURCE = "stagebook"  # what an authorizer is asked about
-MAX_BODY = 1 << 20  # bytes of a request
 ALIVE = 15.0  # seconds without news after which a stream shows that it is alive
-T = TypeVar("T")
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def authorized_to_execute(method: F) -> F:
-    """Ask the authorizer for `execute`, because notebooks run then."""
-    return cast("F", authorized("execute")(method))
-
-
-class Handler(APIHandler):
-    """What all routes have in common."""
-
-    auth_resource = RESOURCE
-    feeds: Feeds
-    processes: running.Processes
-
-    def initialize(self, feeds: Feeds, processes: running.Processes) -> None:
-        """Take what all requests share."""
-        self.feeds = feeds
-        self.processes = processes
-
-    @property
-    def root(self) -> Path:
-        """The folder that the server was started in."""
-        assert self.serverapp is not None
-        return Path(self.serverapp.root_dir).resolve()
-
-    def text(self, name: str, default: str = "") -> str:
-        """An argument of the URL."""
-        return str(self.get_query_argument(name, default))
-
-    def number(self, name: str, default: int) -> int:
-        """An argument of the URL that is a whole number from 0 on. Raises `UsageError`."""
-        text = self.text(name, str(default))
-        if not (text.isascii() and text.isdigit() and len(text) < 16):
-            msg = f"'{name}' has to be a number, not '{text}'"
-            raise UsageError(msg)
-        return int(text)
-
-    def body(self, kind: type[T]) -> T:
-        """The request of a POST. Raises `UsageError`."""
-        if len(self.request.body) > MAX_BODY:
-            msg = "the request is too large"
-            raise UsageError(msg)
-        return read(kind, self.request.body)
-
-    async def answer(self, work: Callable[[], Any], status: int = 200) -> None:
-        """Do the work in a thread, and answer with what comes of it, or with why it was refused."""
-        try:
-            reply = await asyncio.to_thread(lambda: to_json(work()))
-        except StagebookError as error:
-            status, reply = _status_of(error), to_json(self.refusal(error))
-        except OSError as error:
-            where = f" ({error.filename})" if error.filename else ""
-            message = f"{error.strerror or error}{where}"
-            status, reply = 400, to_json(wire.ErrorReply(message=message, kind=type(error).__name__))
-        self.set_status(status)
-        await self.finish(reply)
-
-    async def answer_about(self, work: Callable[[Project, Paths], Any], project: str | None = None) -> None:
-        """As `answer`, about the project that the request names. It is opened for this thread alone."""
-        path = self.text("project") if project is None else project
-
-        def in_thread() -> Any:
-            with open_project(self.root, path) as opened:
-                paths = Paths(self.root, opened)
-                try:
-                    return work(opened, paths)
-                except PipelineInvalid as error:
-                    problems = problems_of(paths, tuple(error.problems))
-                    raise _Invalid(error, problems) from error
-
-        await self.answer(in_thread)
-
-    def refusal(self, error: StagebookError) -> wire.ErrorReply:
-        """What the command line would say."""
-        cause = error.cause if isinstance(error, _Invalid) else error
-        return wire.ErrorReply(
-            message=error.message,
-            hint=error.hint,
-            kind=type(cause).__name__,
-            problems=error.problems if isinstance(error, _Invalid) else (),
-        )
-
-
-class _Invalid(StagebookError):
-    """Mistakes, with the paths that the browser knows."""
-
-    def __init__(self, cause: PipelineInvalid, problems: tuple[wire.Problem, ...]) -> None:
-        super().__init__(cause.message, hint=cause.hint)
-        self.cause = cause
-        self.problems = problems
-
-
-def _status_of(error: StagebookError) -> int:
-    match error:
-        case ProjectNotFound() | PipelineNotFound() | RunNotFound():
-            return 404
-        case PipelineBusy():
-            return 409
-        case JournalUnreadable():
-            return 503
-        case _:
-            return 400
 
 
 class ProjectsHandler(Handler):
@@ -169,16 +53,43 @@ class PipelinesHandler(Handler):
 
 
 class PlanHandler(Handler):
-    """`GET plan?project=&pipeline=`."""
+    """`GET plan?project=&pipeline=&param=&stage=&start=&only=&skip=&force=&sweep=`."""
 
     @web.authenticated
     @authorized
     async def get(self) -> None:
         """What a run would do, stage by stage and why."""
-        name = self.text("pipeline") or None
-        pairs = tuple(self.get_query_arguments("param"))
+
+        def words(name: str) -> tuple[str, ...]:
+            return tuple(self.get_query_arguments(name))
+
+        pairs = [text.partition("=") for text in words("param")]
+        request = wire.RunRequest(
+            pipeline=self.text("pipeline"),
+            stages=words("stage"),
+            start=words("start"),
+            only=words("only"),
+            skip=words("skip"),
+            texts={name: text for name, _, text in pairs},
+            force=self.text("force") == "1",
+            sweep=self.text("sweep") == "1",
+        )
         await self.answer_about(
-            lambda project, paths: plan_reply(paths, project.plan(name, Given(pairs=pairs)))
+            lambda project, paths: plan_reply(paths, running.order(project, request).plan), None, request
+        )
+
+
+class WhyHandler(Handler):
+    """`GET why?project=&pipeline=&stage=&param=`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Everything that is known of the decision about a stage."""
+        given = Given(pairs=tuple(self.get_query_arguments("param")))
+        name = self.text("pipeline") or None
+        await self.answer_about(
+            lambda project, _: comparing.why_reply(project, name, self.text("stage"), given)
         )
 
 
@@ -211,16 +122,12 @@ class RunsHandler(Handler):
     @authorized_to_execute
     async def post(self) -> None:
         """Start a run. It is planned first, so that mistakes are told and nothing starts."""
-        try:
-            request = self.body(wire.RunRequest)
-        except UsageError as error:
-            return await self.answer(_raise(error))
 
-        def work(project: Project, _: Paths) -> wire.ProcessReply:
+        def work(project: Project, _: Paths, request: wire.RunRequest) -> wire.ProcessReply:
             running.check(project, request)
-            return self.processes.look(project, self.processes.start(project, running.arguments(request)))
+            return self.begin(project, running.arguments(request))
 
-        return await self.answer_about(work, request.project)
+        await self.post_about(wire.RunRequest, work)
 
 
 class ProcessHandler(Handler):
@@ -230,7 +137,7 @@ class ProcessHandler(Handler):
     @authorized
     async def get(self, pid: str) -> None:
         """What became of a process that was asked to run a pipeline."""
-        await self.answer_about(lambda project, _: self.processes.look(project, int(pid)))
+        await self.answer_about(lambda project, _: self.shared.processes.look(project, int(pid)))
 
 
 class RunHandler(Handler):
@@ -285,6 +192,32 @@ class NotebookHandler(Handler):
         await self.answer_about(work)
 
 
+class ChangesHandler(Handler):
+    """`GET runs/RUN/changes?project=&stage=&attempt=`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, run: str) -> None:
+        """What a stage ran, compared with its notebook as it is now."""
+
+        def work(project: Project, paths: Paths) -> wire.ChangesReply:
+            attempt = self.number("attempt", 0) or None
+            return comparing.changes_reply(project, paths, project.find_run(run), self.text("stage"), attempt)
+
+        await self.answer_about(work)
+
+
+class CompareHandler(Handler):
+    """`GET compare?project=&run=&run=`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Runs side by side."""
+        names = self.get_query_arguments("run")
+        await self.answer_about(lambda project, _: comparing.compare_reply(project, names))
+
+
 class CancelHandler(Handler):
     """`POST runs/RUN/cancel`."""
 
@@ -292,12 +225,8 @@ class CancelHandler(Handler):
     @authorized_to_execute
     async def post(self, run: str) -> None:
         """Ask a run to stop."""
-        try:
-            request = self.body(wire.CancelRequest)
-        except UsageError as error:
-            return await self.answer(_raise(error))
-        return await self.answer_about(
-            lambda project, _: running.cancel(project.find_run(run)), request.project
+        await self.post_about(
+            wire.CancelRequest, lambda project, _, __: running.cancel(project.find_run(run))
         )
 
 
@@ -307,19 +236,46 @@ class ResumeHandler(Handler):
     @web.authenticated
     @authorized_to_execute
     async def post(self, run: str) -> None:
-        """Start what is left of a run."""
-        try:
-            request = self.body(wire.ResumeRequest)
-        except UsageError as error:
-            return await self.answer(_raise(error))
+        """Start what is left of a run, or only what failed and what depends on it."""
 
-        def work(project: Project, _: Paths) -> wire.ProcessReply:
+        def work(project: Project, _: Paths, request: wire.ResumeRequest) -> wire.ProcessReply:
             found = project.find_run(run)
-            running.check_resume(project, found, keep=request.keep)
-            words = ["resume", found.id, *(["--keep"] if request.keep else [])]
-            return self.processes.look(project, self.processes.start(project, words))
+            running.check_rest(project, found, keep=request.keep, failed_only=request.failed_only)
+            words = ["retry" if request.failed_only else "resume", found.id]
+            return self.begin(project, [*words, *(["--keep"] if request.keep else [])])
 
-        return await self.answer_about(work, request.project)
+        await self.post_about(wire.ResumeRequest, work)
+
+
+class NotesHandler(Handler):
+    """`POST runs/RUN/notes`."""
+
+    @web.authenticated
+    @authorized_to_execute
+    async def post(self, run: str) -> None:
+        """Say something of a run."""
+        by = str(self.current_user.username)
+
+        def work(project: Project, _: Paths, request: wire.NoteRequest) -> wire.Note:
+            return add_note(project, project.find_run(run).id, request.kind, request.text, by)
+
+        await self.post_about(wire.NoteRequest, work)
+
+
+class AcceptHandler(Handler):
+    """`POST accept`."""
+
+    @web.authenticated
+    @authorized_to_execute
+    async def post(self) -> None:
+        """Declare the outputs of stages good as they are."""
+
+        def work(project: Project, _: Paths, request: wire.AcceptRequest) -> wire.AcceptReply:
+            given = Given(pairs=pairs_of(request.texts))
+            done = accept(project, request.pipeline, request.stages, request.because, given)
+            return wire.AcceptReply(run=done.run, stages=done.stages)
+
+        await self.post_about(wire.AcceptRequest, work)
 
 
 class StreamHandler(Handler):
@@ -339,13 +295,13 @@ class StreamHandler(Handler):
             position = int(last) if last.isascii() and last.isdigit() and len(last) < 16 else None
             root = await asyncio.to_thread(lambda: open_project(self.root, path).root)
         except StagebookError as error:
-            return await self.answer(_raise(error))
+            return await self.answer(raising(error))
         self.set_header("Content-Type", "text/event-stream")
         self.set_header("Cache-Control", "no-cache")
         self.set_header("X-Accel-Buffering", "no")  # a proxy passes each event on at once
         with contextlib.suppress(StreamClosedError):
             await self.flush()
-            await self._tell(self.feeds.of(root), position)
+            await self._tell(self.shared.feeds.of(root), position)
         return None
 
     def on_connection_close(self) -> None:
@@ -375,32 +331,24 @@ class StreamHandler(Handler):
                 await self.flush()
 
 
-def _raise(error: StagebookError) -> Callable[[], Any]:
-    def work() -> Any:
-        raise error
-
-    return work
-
-
 _RUN = r"runs/(?P<run>[\w-]{1,80})"
 ROUTES: tuple[tuple[str, type[Handler]], ...] = (
     ("projects", ProjectsHandler),
     ("pipelines", PipelinesHandler),
     ("plan", PlanHandler),
+    ("why", WhyHandler),
+    ("compare", CompareHandler),
+    ("accept", AcceptHandler),
     ("status", StatusHandler),
     ("runs", RunsHandler),
     (_RUN, RunHandler),
     (f"{_RUN}/events", EventsHandler),
     (f"{_RUN}/log", LogHandler),
     (f"{_RUN}/notebook", NotebookHandler),
+    (f"{_RUN}/changes", ChangesHandler),
+    (f"{_RUN}/notes", NotesHandler),
     (f"{_RUN}/cancel", CancelHandler),
     (f"{_RUN}/resume", ResumeHandler),
     (r"processes/(?P<pid>\d{1,10})", ProcessHandler),
     ("stream", StreamHandler),
 )
-
-
-def routes(feeds: Feeds, processes: running.Processes) -> list[tuple[str, type[Handler], dict[str, Any]]]:
-    """The routes as an extension hands them to the server, which puts its base URL before them."""
-    shared = {"feeds": feeds, "processes": processes}
-    return [(f"/stagebook/{path}", handler, shared) for path, handler in ROUTES]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import codecs
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from stagebook.definition.paths import STATE_FOLDER, PathRefused, inside
 from stagebook.errors import RunNotFound, StagebookError
+from stagebook.events import Event, RunStarted, StageExpanded
 from stagebook.execution.attempt import LOG_FILE, NOTEBOOK_FILE
 from stagebook.project import Project
 from stagebook.record.history import RunHistory, StageRecord
 from stagebook.record.journal import RunRecord
+from stagebook.sweeping import metrics_of
 from stagebook_lab import wire
 from stagebook_lab.convert import run_info, stage_info
+from stagebook_lab.notes import notes_of
 
 MAX_EVENTS = 1_000  # in one reply
 MAX_LOG = 1 << 20  # bytes in one reply
@@ -26,7 +30,31 @@ def run_reply(project: Project, run: RunRecord) -> wire.RunReply:
     events = project.journal.events(run.id)
     history = RunHistory(event for _, event in events)
     stages = tuple(stage_info(run, stage) for stage in history.stages.values())
-    return wire.RunReply(run=run_info(run), stages=stages, seq=events[-1][0] if events else 0)
+    points = project.journal.runs_of_parent(run.id) if run.kind == "sweep" else []
+    return wire.RunReply(
+        run=run_info(run),
+        stages=stages,
+        seq=events[-1][0] if events else 0,
+        upstream=_upstream(event for _, event in events),
+        metrics=metrics_of(history),
+        points=tuple(run_info(point) for point in points),
+        notes=notes_of(project, run.id),
+    )
+
+
+def _upstream(events: Iterable[Event]) -> dict[str, tuple[str, ...]]:
+    """For each stage those before it, as the plan had it and as lists that became known changed it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for event in events:
+        items: Iterable[Mapping[str, Any]] = ()
+        if isinstance(event, RunStarted):
+            items = event.plan.get("stages", ())
+        elif isinstance(event, StageExpanded):
+            items = (*event.stages, *event.changed)
+            for name in event.gone:
+                found.pop(name, None)
+        found |= {item["id"]: tuple(item.get("upstream", ())) for item in items}
+    return found
 
 
 def events_reply(project: Project, run: RunRecord, after: int) -> wire.EventsReply:

@@ -15,11 +15,14 @@ import threading
 from collections.abc import Sequence
 from typing import IO
 
-from stagebook.errors import PipelineBusy, RunNotFound, UsageError
+from stagebook.definition.overrides import parse_pairs
+from stagebook.errors import PipelineBusy, PipelineInvalid, RunNotFound, UsageError
 from stagebook.planning.select import Selection
-from stagebook.project import Given, Project
+from stagebook.project import Given, Ordered, Project
 from stagebook.record.journal import RunRecord
+from stagebook.sweeping import grid_of
 from stagebook.system.processes import started_at
+from stagebook_lab.forms import pairs_of
 from stagebook_lab.wire import CancelReply, ProcessReply, RunRequest
 
 MAX_SAID = 4_000  # characters at the end of what a process said
@@ -27,27 +30,47 @@ SLACK = 1.0  # seconds by which the clocks of a process and of the journal may d
 _NOT_FOR_RUNS = ("JPY_PARENT_PID", "JPY_SESSION_NAME", "JPY_API_TOKEN", "JUPYTER_TOKEN")
 
 
+def order(project: Project, request: RunRequest) -> Ordered:
+    """Plan what is asked for; of a sweep, its first point.
+
+    Raises:
+        StagebookError: as `Project.order`.
+    """
+    given = Given(pairs=pairs_of(request.texts), values=request.params)
+    if request.sweep:
+        loaded = project.load(request.pipeline)
+        values, problems = parse_pairs(loaded.pipeline, given.pairs, lists=True)
+        if problems:
+            raise PipelineInvalid([*loaded.problems, *problems])
+        grid = grid_of(loaded.pipeline, {**values, **given.values})
+        for point in grid.points()[1:]:
+            project.check_params(request.pipeline, Given(values={**grid.fixed, **point}))
+        given = Given(values={**grid.fixed, **grid.points()[0]})
+    selection = Selection(targets=request.stages, start=request.start, only=request.only, skip=request.skip)
+    forced = (request.stages or request.only) if request.force else None
+    return project.order(request.pipeline, given, selection, forced=forced)
+
+
 def check(project: Project, request: RunRequest) -> None:
     """Plan what is asked for, so that every mistake is told before anything starts.
 
     Raises:
-        StagebookError: as `Project.order`, `UsageError` for the number of jobs, and `PipelineBusy`.
+        StagebookError: as `order`, `UsageError` for the number of jobs, and `PipelineBusy`.
     """
     if request.jobs is not None and request.jobs < 1:
         msg = f"--jobs has to be 1 or more, not {request.jobs}"
         raise UsageError(msg)
-    selection = Selection(targets=request.stages, start=request.start, only=request.only, skip=request.skip)
-    plan = project.plan(request.pipeline, Given(values=request.params), selection)
-    _check_idle(project, plan.pipeline)
+    _check_idle(project, order(project, request).plan.pipeline)
 
 
-def check_resume(project: Project, run: RunRecord, *, keep: bool) -> None:
+def check_rest(project: Project, run: RunRecord, *, keep: bool, failed_only: bool) -> None:
     """Plan what is left of a run.
 
     Raises:
         StagebookError: as `Project.order_rest`, and `PipelineBusy`.
     """
-    project.order_rest(run, keep=keep)
+    if run.kind != "sweep":  # what is left of one, its points say
+        project.order_rest(run, failed_only=failed_only, keep=keep)
     _check_idle(project, run.pipeline)
 
 
@@ -68,11 +91,13 @@ def arguments(request: RunRequest) -> list[str]:
     for name, value in request.params.items():
         text = value if isinstance(value, str) else json.dumps(value)
         words.append(f"--param={name}={text}")
+    words += [f"--param={pair}" for pair in pairs_of(request.texts)]
     if request.jobs is not None:
         words.append(f"--jobs={request.jobs}")
     flags = {
         "--keep-going": request.keep_going,
         "--force": request.force,
+        "--sweep": request.sweep,
         "--keep-kernel": request.keep_kernel,
         "--debug-on-failure": request.debug,
     }
@@ -141,7 +166,7 @@ def _run_of(project: Project, pid: int, since: float) -> str | None:
     host = socket.gethostname()
     for run in project.runs(limit=20):
         origin = run.origin
-        if origin.get("pid") == pid and origin.get("host") == host and run.started >= since - SLACK:
+        if not run.parent and origin.get("pid") == pid and origin.get("host") == host and run.started >= since - SLACK:
             return run.id
     return None
 

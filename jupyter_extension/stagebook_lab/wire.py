@@ -22,6 +22,9 @@ StageStatus = Literal[
     "interrupted",
 ]
 Decision = Literal["RUN", "REUSE", "WAIT", "SKIP"]
+ParamKind = Literal["bool", "int", "float", "text", "date", "datetime", "choice", "yaml"]
+CellChange = Literal["same", "changed", "added", "removed"]
+NoteKind = Literal["note", "acknowledged"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +40,14 @@ class Problem:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorReply:
-    """Why a request was refused, as the command line says it. `kind` is the name of the error."""
+    """Why a request was refused, as the command line says it. `kind` is the name of the error. `fields`
+    has what is wrong with parameters, by their names."""
 
     message: str
     hint: str = ""
     kind: str = ""
     problems: tuple[Problem, ...] = ()
+    fields: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +67,29 @@ class ProjectsReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ParamInfo:
-    """A parameter of a pipeline; `type` as in a Python annotation. A `required` one has no default."""
+    """A parameter of a pipeline; `type` as in a Python annotation. A `required` one has no default.
+    `kind` is how it is edited, `choices` between what, `text` the default as `-p` takes it, and an
+    `optional` one may be none."""
 
     name: str
     type: str
     default: Any
     required: bool
     help: str
+    kind: ParamKind
+    choices: tuple[str, ...]
+    optional: bool
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StageRef:
+    """A stage as the pipeline file has it, and where."""
+
+    name: str
+    notebook: str
+    line: int
+    column: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +101,7 @@ class PipelineInfo:
     path: str
     description: str
     params: tuple[ParamInfo, ...]
+    stages: tuple[StageRef, ...]
     problems: tuple[Problem, ...]
 
 
@@ -93,7 +115,8 @@ class PipelinesReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PlanStage:
-    """What a run would do about a stage instance, and why. `stage` is its name without the point."""
+    """What a run would do about a stage instance, and why. `stage` is its name without the point;
+    `restores` are the outputs that come out of the store. `inputs` and `outputs` are paths by name."""
 
     id: str
     stage: str
@@ -103,6 +126,13 @@ class PlanStage:
     reasons: tuple[str, ...]
     upstream: tuple[str, ...]
     point: dict[str, Any]
+    params: dict[str, Any]
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+    restores: tuple[str, ...]
+    when: str
+    foreach: str
+    trigger: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,12 +218,94 @@ class RunsReply:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What a person said of a run. `at` is when, `by` who."""
+
+    kind: NoteKind
+    text: str
+    by: str
+    at: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunReply:
-    """A run with its stages. `seq` is the number of its last event."""
+    """A run with its stages. `seq` is the number of its last event. `upstream` has for each stage those
+    before it, `metrics` the numbers that stages left, as `stage.name`; `points` are the runs of a
+    sweep."""
 
     run: RunInfo
     stages: tuple[StageInfo, ...]
     seq: int
+    upstream: dict[str, tuple[str, ...]]
+    metrics: dict[str, Any]
+    points: tuple[RunInfo, ...]
+    notes: tuple[Note, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CompareRow:
+    """A parameter or a metric with its value in each run; null where a run has none."""
+
+    name: str
+    values: tuple[Any, ...]
+    differs: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CompareReply:
+    """Runs side by side."""
+
+    runs: tuple[RunInfo, ...]
+    params: tuple[CompareRow, ...]
+    metrics: tuple[CompareRow, ...]
+    seconds: tuple[CompareRow, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Diff:
+    """What changed in a cell or a file: lines that begin with `+`, `-` or a space."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WhyReply:
+    """Everything that is known of the decision about a stage. `last_run` is the run of the result that it
+    came to last; `before` are the stages before it that run or wait, and why."""
+
+    stage: str
+    decision: Decision
+    reasons: tuple[str, ...]
+    last_run: str
+    last_at: float | None
+    changes: tuple[str, ...]
+    diffs: tuple[Diff, ...]
+    before: dict[str, str]
+    unresolved: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CellDiff:
+    """A cell as it ran and as it is. `before` and `now` are its numbers among all cells, from 1; null
+    where there is none."""
+
+    change: CellChange
+    kind: str
+    before: int | None
+    now: int | None
+    lines: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ChangesReply:
+    """What a stage ran, compared with its notebook as it is now. The paths are those of both files."""
+
+    run: str
+    attempt: int
+    executed: str
+    notebook: str
+    cells: tuple[CellDiff, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +346,8 @@ class NotebookReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """What to run, as the options of `stagebook run` say it. `params` are values of their types."""
+    """What to run, as the options of `stagebook run` say it. `params` are values of their types, `texts`
+    are read as `-p` reads them. With `sweep` there is a run for each point."""
 
     pipeline: str
     project: str = ""
@@ -243,6 +356,8 @@ class RunRequest:
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     params: dict[str, Any] = dataclasses.field(default_factory=dict)
+    texts: dict[str, str] = dataclasses.field(default_factory=dict)
+    sweep: bool = False
     jobs: int | None = None
     keep_going: bool = False
     force: bool = False
@@ -252,10 +367,12 @@ class RunRequest:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeRequest:
-    """Does what is left of a run. `keep`: also what was finished and would come out otherwise today."""
+    """Does what is left of a run. `keep`: also what was finished and would come out otherwise today;
+    `failed_only`: what failed and what depends on it, as `stagebook retry`."""
 
     project: str = ""
     keep: bool = False
+    failed_only: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,3 +400,85 @@ class CancelReply:
 
     run: str
     pid: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NoteRequest:
+    """Says something of a run."""
+
+    text: str
+    kind: str = "note"
+    project: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptRequest:
+    """Declares the outputs of stages good as they are, as `stagebook accept` does."""
+
+    pipeline: str
+    stages: tuple[str, ...]
+    because: str
+    project: str = ""
+    texts: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptReply:
+    """The run that records the judgement."""
+
+    run: str
+    stages: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MlflowRequest:
+    """Asks for MLflow's pages; about one run, or a stage of it, or several runs side by side."""
+
+    project: str = ""
+    runs: tuple[str, ...] = ()
+    stage: str = ""
+    attempt: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MlflowReply:
+    """Where MLflow shows that; `found` says whether it knows the runs."""
+
+    url: str
+    found: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class KernelRequest:
+    """Asks for the kernel that a failed stage left alive."""
+
+    stage: str
+    project: str = ""
+    end: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class KernelReply:
+    """The id under which Jupyter Server knows the kernel; empty where it was ended."""
+
+    id: str
+    notebook: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NewStageRequest:
+    """Adds a stage to a pipeline file. An empty `notebook` makes one from a template."""
+
+    pipeline: str
+    name: str
+    notebook: str = ""
+    project: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NewStageReply:
+    """Where the stage is now, and its notebook."""
+
+    path: str
+    line: int
+    notebook: str

@@ -32,3 +32,10 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(_HOMES[name]), name)
     msg = f"module 'stagebook' has no attribute '{name}'"
     raise AttributeError(msg)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext stagebook`."""
+    from stagebook.magics import load_ipython_extension as load  # noqa: PLC0415 - only in a notebook
+
+    load(shell)

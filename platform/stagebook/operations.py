@@ -11,9 +11,10 @@ from typing import Any
 from stagebook.errors import UsageError, did_you_mean
 from stagebook.events import Event, RunEnded, RunStarted, StageAccepted, StageEnded, Status
 from stagebook.explaining import Explanation, explain
+from stagebook.planning.fingerprint import Fingerprint
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.resolving import Scopes, depends_on_run, needed_stages, params_of
-from stagebook.planning.results import Made, made_of, mark_of
+from stagebook.planning.results import Made, Result, made_of, mark_of
 from stagebook.planning.select import Matching
 from stagebook.project import Given, Project
 from stagebook.record.results import KnownResults
@@ -72,8 +73,8 @@ def accept(
     plan, judge = ordered.plan, ordered.planner.judge
     assert judge is not None
     chosen = _chosen(plan, stages)
-    by = _user()
-    run, at = project.new_run_id(), project.now()
+    run = project.new_run_id()
+    said = _Said(run=run, at=project.now(), because=because.strip(), by=_user())
     events: list[Event] = []
     made: dict[str, Made] = {}
     scraps: dict[str, Mapping[str, Any]] = {}
@@ -84,53 +85,19 @@ def accept(
         scraps[stage.id] = latest.values if latest else {}
         if stage not in chosen:
             continue
-        _check_outputs(project, stage)
-        if depends_on_run(stage):
-            msg = f"{stage.id} depends on the run itself, so that nothing can be said of a later one"
-            raise UsageError(msg, hint="take ${run.…} out of its parameters")
-        lacking = [other for other in sorted(needed_stages(stage)) if not _known(plan, other, scraps)]
-        if lacking:
-            msg = f"{stage.id} needs scraps of '{lacking[0]}', which never ran"
-            raise UsageError(msg, hint=f"run it first: stagebook run {plan.pipeline} {lacking[0]}")
+        _check(project, plan, stage, scraps)
         fingerprint = judge.fingerprint(stage, params_of(stage, scopes.of(stage, scraps)), made)
-        outputs = {
-            key: project.blobs.keep(project.root / output.path, output.path)
-            if output.kind == "file"
-            else {"path": output.path, "external": True}
-            for key, output in stage.outputs.items()
-        }
-        attempt = latest.attempt if latest else 0
-        made[stage.id] = made_of(outputs, latest.scraps if latest else {}, mark_of(run, stage.id, attempt))
-        events.append(
-            StageAccepted(
-                run=run,
-                at=at,
-                stage=stage.id,
-                because=because.strip(),
-                by=by,
-                attempt=attempt,
-                folder=latest.folder if latest else "",
-                fingerprint=fingerprint.digest,
-                head=fingerprint.head,
-                parts=fingerprint.parts,
-                sources=project.keep_sources(stage),
-                scraps=latest.scraps if latest else {},
-                outputs=outputs,
-            )
-        )
-        events.append(
-            StageEnded(
-                run=run,
-                at=at,
-                stage=stage.id,
-                status=Status.REUSED,
-                reason=f"accepted by {by}: {because.strip()}",
-            )
-        )
+        event = said.of(project, stage, latest, fingerprint)
+        made[stage.id] = made_of(event.outputs, event.scraps, mark_of(run, stage.id, event.attempt))
+        reason = f"accepted by {said.by}: {said.because}"
+        events += [
+            event,
+            StageEnded(run=run, at=said.at, stage=stage.id, status=Status.REUSED, reason=reason),
+        ]
     taken = [stage.to_json() for stage in chosen]
     started = RunStarted(
         run=run,
-        at=at,
+        at=said.at,
         pipeline=plan.pipeline,
         plan={**plan.to_json(), "stages": taken},
         origin=describe_origin(project.root),
@@ -141,6 +108,56 @@ def accept(
     project.journal.append([*events, end], owner=run)
     project.tell_mlflow()
     return Accepted(run=run, stages=tuple(stage.id for stage in chosen))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What a person says of outputs, and when."""
+
+    run: str
+    at: float
+    because: str
+    by: str
+
+    def of(
+        self, project: Project, stage: PlannedStage, latest: Result | None, fingerprint: Fingerprint
+    ) -> StageAccepted:
+        """The event about one stage, whose outputs are kept."""
+        outputs = {
+            key: project.blobs.keep(project.root / output.path, output.path)
+            if output.kind == "file"
+            else {"path": output.path, "external": True}
+            for key, output in stage.outputs.items()
+        }
+        return StageAccepted(
+            run=self.run,
+            at=self.at,
+            stage=stage.id,
+            because=self.because,
+            by=self.by,
+            attempt=latest.attempt if latest else 0,
+            folder=latest.folder if latest else "",
+            fingerprint=fingerprint.digest,
+            head=fingerprint.head,
+            parts=fingerprint.parts,
+            sources=project.keep_sources(stage),
+            scraps=latest.scraps if latest else {},
+            outputs=outputs,
+        )
+
+
+def _check(
+    project: Project, plan: Plan, stage: PlannedStage, scraps: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Whether anything can be said of a stage. Raises `UsageError`."""
+    _check_outputs(project, stage)
+    if depends_on_run(stage):
+        msg = f"{stage.id} depends on the run itself, so that nothing can be said of a later one"
+        raise UsageError(msg, hint="take ${run.…} out of its parameters")
+    lacking = [other for other in sorted(needed_stages(stage)) if not _known(plan, other, scraps)]
+    if lacking:
+        msg = f"{stage.id} needs scraps of '{lacking[0]}', which never ran"
+        raise UsageError(msg, hint=f"run it first: stagebook run {plan.pipeline} {lacking[0]}")
 
 
 def _known(plan: Plan, stage: str, scraps: Mapping[str, Mapping[str, Any]]) -> bool:

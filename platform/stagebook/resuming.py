@@ -126,9 +126,7 @@ class _Course:
         finished, too: a stage that cleans up after a failure has its turn again."""
         results, begun = self._results()
         found = {name: result for name, result in self._before().items() if name not in begun}
-        done = {Status.COMPLETED, Status.REUSED}
-        stages = self.history.stages
-        found |= {name: results[name] for name in results if name in stages and stages[name].status in done}
+        found |= {name: result for name, result in results.items() if name in self.history.stages}
         open_ = [name for name in self.unfinished(found) if name in self.needs]
         again = graph.closure(graph.followers_of(self.needs), open_)
         return {name: result for name, result in found.items() if name not in again}
@@ -142,13 +140,15 @@ class _Course:
         )
 
     def _results(self) -> tuple[dict[str, Result], set[str]]:
-        """What stages came to last, and which of them were begun."""
+        """What stages came to, and which of them were begun. The end of an attempt counts, though the run
+        was killed before it told that of the stage."""
         results: dict[str, Result] = {}
         begun: set[str] = set()
         pipeline = self.started.pipeline if self.started else ""
         for number, event in self._events:
             if isinstance(event, AttemptStarted):
                 begun.add(event.stage)
+                results.pop(event.stage, None)
             elif isinstance(event, AttemptEnded) and event.cause is None:
                 results[event.stage] = _result(pipeline, number, event)
             elif isinstance(event, StageReused):

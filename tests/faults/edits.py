@@ -11,7 +11,7 @@ from pathlib import Path
 from faults.worlds import DELETABLE, MODULES, SHADOWS, USES, World
 
 NOTHING = "nothing that counts"  # after such an edit nothing may run
-BACK = "back"  # after such an edit nothing may run, as long as the store is whole
+BACK = "back"  # the same, as long as the store is whole, and but for what is outside of the project
 DAMAGE = "damage"  # of the store
 OTHER = ""
 
@@ -45,6 +45,19 @@ def change_writing(world: World, _root: Path) -> tuple[str, str]:
     notebook.coarse = world.chance.choice([0, 1, 2, 3])
     notebook.folder = world.chance.choice([0, 1, 2])
     return f"{notebook.path}: COARSE = {notebook.coarse}, FOLDER = {notebook.folder}", OTHER
+
+
+def fail(world: World, _root: Path) -> tuple[str, str]:
+    notebook = world.notebooks[world.chance.choice(sorted(world.notebooks))]
+    notebook.fails = not notebook.fails
+    return f"{notebook.path}: {'fails' if notebook.fails else 'is well again'}", OTHER
+
+
+def mend(world: World, root: Path) -> tuple[str, str]:
+    failing = [notebook for notebook in world.notebooks.values() if notebook.fails]
+    for notebook in failing:
+        notebook.fails = False
+    return ("all are well again", OTHER) if failing else fail(world, root)
 
 
 def change_looks(world: World, _root: Path) -> tuple[str, str]:
@@ -216,12 +229,12 @@ def rename_stage(world: World, _root: Path) -> tuple[str, str]:
     if any(other.name == new for other in world.stages):
         return "nothing", NOTHING
     world.rename(old, new)
-    return f"{old} is called {new}", NOTHING
+    return f"{old} is called {new}", BACK
 
 
 def rename_output(world: World, _root: Path) -> tuple[str, str]:
     stage = world.chance.choice(world.stages)
-    key = world.chance.choice(sorted(stage.outputs))
+    key = world.chance.choice(sorted(stage.outputs.keys() - {"table"}))
     head, _, tail = stage.outputs[key].rpartition(".")
     stage.outputs[key] = f"{head}x.{tail}" if len(head) < 60 else f"out/{stage.name}{head[-11:]}.{tail}"
     return f"{stage.name}: {key} goes to {stage.outputs[key]}", OTHER
@@ -342,6 +355,8 @@ EDITS: dict[Edit, int] = {
     change_uses: 5,
     change_writing: 3,
     change_looks: 8,
+    fail: 1,
+    mend: 2,
     change_notes: 4,
     change_format: 4,
     copy_notebook: 3,

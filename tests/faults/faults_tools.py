@@ -124,6 +124,10 @@ class Running:
         """What it had to complain about."""
         return self._errors.read_text()
 
+    def said(self) -> str:
+        """All that it said."""
+        return self._lines.read_text() + self.errors()
+
 
 class Place:
     """A project with a temporary folder of its own, and a tag on each process that it starts."""
@@ -153,8 +157,15 @@ class Place:
             made[name] = given
         self.builder.pipeline(json.dumps({"stages": made}))
 
-    def start(self, *arguments: str, prefix: Sequence[str] = (), **options: Any) -> Running:
-        """Start `stagebook run p`."""
+    def start(
+        self,
+        *arguments: str,
+        prefix: Sequence[str] = (),
+        words: Sequence[str] = ("run", "p"),
+        program: Sequence[str] = COMMAND,
+        **options: Any,
+    ) -> Running:
+        """Start `stagebook run p`, or another command that runs, or another program in its place."""
         number = len(self._started)
         lines, errors = self.root / f"lines-{number}.jsonl", self.root / f"errors-{number}.txt"
         env = {**os.environ, "PYTHONPATH": PLATFORM, "TMPDIR": str(self.temp), TAG: self.tag}
@@ -162,9 +173,9 @@ class Place:
         env |= options.pop("env", {})
         with lines.open("wb") as out, errors.open("wb") as err:
             process = subprocess.Popen(
-                [*prefix, *COMMAND, "run", "p", "--json", *arguments],
+                [*prefix, *program, *words, "--json", *arguments],
                 cwd=self.root, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env,
-                start_new_session=True, **options,
+                **{"start_new_session": True, **options},
             )  # fmt: skip
         self._started.append(process)
         return Running(self, process, lines, errors)

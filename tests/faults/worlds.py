@@ -69,8 +69,12 @@ SHADOWS = {
 DELETABLE = ("helpers/fast.py", "extra.py", "tuning.py", "vendor/vendored.py", "helpers/plugin.py")
 
 READ = """
+def place(path):
+    return Path(os.environ["OUTSIDE"], path[4:]) if path.startswith("db:/") else Path(path)
+
+
 def read(path):
-    p = Path(path)
+    p = place(path)
     if p.is_dir():
         found = sorted(f for f in p.rglob("*") if f.is_file())
         return [[f.relative_to(p).as_posix(), f.read_text()] for f in found]
@@ -83,6 +87,9 @@ for item in (src, more):
 """
 
 WRITE = """
+for path in [table] if table else []:
+    place(path).write_text("half")  # what fails from here on leaves it so
+1 // FAILS
 value = hashlib.sha256(json.dumps(seen).encode()).hexdigest()
 shown = int(value, 16) % COARSE if COARSE else value
 for path, extra in ((out, ""), (side, "side")):
@@ -95,6 +102,8 @@ for path, extra in ((out, ""), (side, "side")):
         (target / "inner" / "b.txt").write_text("" if FOLDER == 2 else f"{shown}")
     else:
         target.write_text("" if COARSE == 1 else f"{shown}{extra}\\n")
+if table:
+    place(table).write_text(f"{shown}")
 """
 
 GLUE = """
@@ -113,14 +122,15 @@ class Notebook:
     uses: list[str]
     coarse: int = 0  # how many different outputs there may be; 0: any number
     folder: int = 0  # it writes folders; 2: with an empty file
+    fails: bool = False
     look: int = 0
     notes: int = 0
     format: int = 0
 
     def text(self) -> str:
         """The file."""
-        cells = [_cell("code", "n = 1\nmode = 'a'\nopts = None\nsrc = None\nmore = None\nout = ''\nside = ''", self, ["parameters"])]  # fmt: skip
-        head = f"import hashlib, json, os\nfrom pathlib import Path\nSALT = {self.salt}\nCOARSE = {self.coarse}\nFOLDER = {self.folder}\nseen = [SALT, n, mode, opts]"
+        cells = [_cell("code", "n = 1\nmode = 'a'\nopts = None\nsrc = None\nmore = None\nout = ''\nside = ''\ntable = ''", self, ["parameters"])]  # fmt: skip
+        head = f"import hashlib, json, os\nfrom pathlib import Path\nSALT = {self.salt}\nCOARSE = {self.coarse}\nFOLDER = {self.folder}\nFAILS = {0 if self.fails else 1}\nseen = [SALT, n, mode, opts]"
         sources = [head, READ.strip(), *(USES[name] for name in self.uses), WRITE.strip(), GLUE.strip()]
         for at, source in enumerate(sources):
             if at < self.notes:
@@ -188,9 +198,13 @@ class Stage:
             made["matrix"] = {"k": "${params.ks}"}
         if self.kind == "foreach":
             made["foreach"] = f"${{stages.{self.over}.scraps.items}}"
-        for key in ("params", "inputs", "outputs", "when"):
+        for key in ("params", "inputs", "when"):
             if value := getattr(self, key):
                 made[key] = value
+        made["outputs"] = {
+            key: {"path": path, "kind": "external"} if key == "table" else path
+            for key, path in self.outputs.items()
+        }
         if "env" in notebooks[self.notebook].uses:
             made["env"] = ["DIFF_A"]
         if not self.cache:
@@ -250,7 +264,8 @@ class World:
         return [
             path.replace("${matrix.k}", point).replace("${item}", point)
             for stage in self.stages
-            for path in stage.outputs.values()
+            for key, path in stage.outputs.items()
+            if key != "table"
             for point in points[stage.kind]
         ]
 
@@ -274,6 +289,8 @@ class World:
         stage.outputs = {"out": f"out/{name}{mark}.txt"}
         if chance.random() < 0.25:
             stage.outputs["side"] = f"out/deep/{name}{mark}.bin"
+        if chance.random() < 0.25:
+            stage.outputs["table"] = f"db:/{name}{mark}"
         stage.params = self._params(kind, plain)
         self._inputs(stage, before)
         if chance.random() < 0.15:
@@ -326,6 +343,13 @@ class World:
     def followers(self, name: str) -> list[Stage]:
         """The stages that name a stage."""
         return [stage for stage in self.stages if stage.name != name and name in _mentions(stage)]
+
+    def outside(self, name: str) -> bool:
+        """Whether a stage, or one that it depends on, writes to something outside of the project. What was
+        there is there no more once another stage, or the same by another name, wrote it."""
+        stage = next(stage for stage in self.stages if stage.name == name)
+        names = _mentions(stage) & {other.name for other in self.stages}
+        return "table" in stage.outputs or any(self.outside(other) for other in names - {name})
 
     def rename(self, old: str, new: str) -> None:
         """Call a stage otherwise, everywhere."""

@@ -1296,7 +1296,7 @@ stages:
       n: '${run.user}'
 >>>
 pipelines/p.yaml:5:7: unknown name 'run.user'
-    known: id, pipeline, started
+    known: id, pipeline, started, failed
 === a secret of the environment
 stages:
   a:
@@ -1378,6 +1378,479 @@ stages:
 >>>
 pipelines/p.yaml:3:7: there is no notebook 'notebooks/${params.x}.ipynb'
     a notebook's path takes no expressions; pass them to it as params
+""")
+
+GRAPHS = cases("""
+=== a foreach and a matrix
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    matrix: {m: [1, 2]}
+    foreach: [1, 2]
+>>>
+pipelines/p.yaml:5:5: a stage has a matrix or a foreach, not both
+    remove one of them
+=== a foreach that is a number
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: 3
+>>>
+pipelines/p.yaml:4:5: 'foreach': expected a list, or an expression that gives one, got 3 (int)
+=== a foreach that is a mapping
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: {m: [1]}
+    params: {n: "${item}"}
+>>>
+pipelines/p.yaml:4:5: 'foreach': expected a list, or an expression that gives one, got {'m': [1]} (mapping)
+=== a foreach that is text
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: north
+>>>
+pipelines/p.yaml:4:5: 'foreach' has to be a list, not 'north' (str)
+    it is a list, or one expression that gives one, such as ${stages.NAME.scraps.KEY}
+=== a foreach that is text around an expression
+params: {regions: [north, south]}
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: "${params.regions},east"
+>>>
+pipelines/p.yaml:5:5: 'foreach' has to be a list, not '${params.regions},east' (str)
+    it is a list, or one expression that gives one, such as ${stages.NAME.scraps.KEY}
+=== a foreach that comes to no list
+params: {regions: north}
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: ${params.regions}
+    outputs: {out: "data/${item}"}
+>>>
+pipelines/p.yaml:5:5: 'foreach' has to be a list, not 'north' (str)
+    it goes over the items of a list, such as ${stages.NAME.scraps.KEY}
+=== a foreach over a scrap of an unknown stage
+stages:
+  lists: {notebook: notebooks/a.ipynb}
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: ${stages.list.scraps.items}
+    outputs: {out: "data/${item}"}
+>>>
+pipelines/p.yaml:5:5: unknown name 'stages.list.scraps.items'
+    did you mean 'lists'?
+=== a foreach over a scrap of itself
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: ${stages.a.scraps.items}
+>>>
+pipelines/p.yaml:4:5: 'stages.a.scraps.items' is a scrap of the stage itself
+    a stage can use scraps of the stages before it
+=== a foreach over what is no scrap
+stages:
+  b: {notebook: notebooks/b.ipynb}
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: ${stages.b.items}
+>>>
+pipelines/p.yaml:5:5: 'stages.b.items' names no scrap
+    write stages.b.scraps.NAME
+=== a foreach over the run
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: ${run.failed}
+>>>
+pipelines/p.yaml:4:5: 'run.failed' is not available here
+    what is: env, params, stages
+=== a foreach over its own item
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: ${item}
+>>>
+pipelines/p.yaml:4:5: 'item' is not available here
+    what is: env, params, stages
+=== a foreach that makes a cycle
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: ${stages.b.scraps.items}
+    outputs: {out: "data/${item}"}
+  b:
+    notebook: notebooks/b.ipynb
+    after: a
+>>>
+pipelines/p.yaml:4:5: a cycle: a → b → a (each needs the next)
+    remove this, or what another of them needs
+=== two foreach that go over each other
+stages:
+  a: {notebook: notebooks/a.ipynb, foreach: "${stages.b.scraps.items}"}
+  b: {notebook: notebooks/b.ipynb, foreach: "${stages.a.scraps.items}"}
+>>>
+pipelines/p.yaml:2:36: a cycle: a → b → a (each needs the next)
+    remove this, or what another of them needs
+=== a foreach joined with itself
+stages:
+  list: {notebook: notebooks/b.ipynb}
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: ${stages.list.scraps.items}
+    inputs: {src: "a@${item}.out"}
+    outputs: {out: "data/${item}"}
+>>>
+pipelines/p.yaml:6:14: 'a' needs itself
+    remove this
+=== items of one name
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: [x, y, x]
+>>>
+pipelines/p.yaml:4:5: two items are called 'a@x'
+    give every item a value of its own
+=== items whose names look alike
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: [a b, a/b]
+>>>
+pipelines/p.yaml:4:5: two items are called 'a@a-b'
+    in a name, all but ASCII letters, digits and '_.+-' becomes '-'; use values that stay different
+=== too many items
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: "${range(9000)}"
+  c:
+    notebook: notebooks/a.ipynb
+    foreach: "${range(9000)}"
+  d:
+    notebook: notebooks/a.ipynb
+    foreach: "${range(9000)}"
+>>>
+pipelines/p.yaml:10:5: 'foreach' makes 9,000 stages; the limit is 20,000 in all stages together
+    split the pipeline, or let a notebook go over the values itself
+=== an item without a foreach
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    params: {n: "${item}"}
+    outputs: {out: "data/${item}"}
+    when: ${item > 1}
+>>>
+pipelines/p.yaml:4:14: 'item' is not available here
+    the stage 'a' has no foreach
+pipelines/p.yaml:5:15: 'item' is not available here
+    the stage 'a' has no foreach
+pipelines/p.yaml:6:5: 'item' is not available here
+    the stage 'a' has no foreach
+=== the item of a matrix
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    matrix: {m: [1]}
+    params: {n: "${item}"}
+>>>
+pipelines/p.yaml:5:14: 'item' is not available here
+    the stage 'a' has no foreach
+=== the matrix of a foreach
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: [1, 2]
+    params: {n: "${matrix.item}"}
+>>>
+pipelines/p.yaml:5:14: unknown name 'matrix.item'
+    the stage 'a' has no matrix
+=== an item in the matrix
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    matrix: {m: "${item}"}
+>>>
+pipelines/p.yaml:4:14: 'item' is not available here
+    what is: env, params
+=== outputs that every item would write
+stages:
+  list: {notebook: notebooks/b.ipynb}
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: ${stages.list.scraps.items}
+    outputs: {out: data/items.csv, src: "data/${[1][0]}-item"}
+>>>
+pipelines/p.yaml:6:15: every item would write the output 'out' to one path
+    put the item into the path, such as data/name-${item}.parquet
+pipelines/p.yaml:6:36: every item would write the output 'src' to one path
+    put the item into the path, such as data/name-${item}.parquet
+=== outputs of items that come to one path
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: [1, 2]
+    outputs: {out: "data/${item > 0}"}
+>>>
+pipelines/p.yaml:5:15: 'data/True' is written by both a@1 and a@2
+    put the point into the path, such as ${item}
+=== an item that is a list in a path
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: [[1, 2], [3]]
+    outputs: {out: "data/${item}"}
+>>>
+pipelines/p.yaml:5:15: '${item}' is [1, 2] (list), which cannot stand inside a text
+    let the expression be the whole value, or name one of its items
+=== a member that an item does not have
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: [{name: x}, {nmae: y}]
+    outputs: {out: "data/${item.name}"}
+>>>
+pipelines/p.yaml:5:15: unknown name 'name' under 'item' in '${item.name}'
+    did you mean 'nmae'?
+=== an instance of a foreach that only the run knows
+stages:
+  list: {notebook: notebooks/b.ipynb}
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: ${stages.list.scraps.items}
+    outputs: {out: "data/${item}"}
+  b:
+    notebook: notebooks/b.ipynb
+    inputs: {src: a@north.out}
+>>>
+pipelines/p.yaml:9:14: which instances 'a' has is known only in the run
+    refer to all of them: a.out; or give both stages one foreach, and write a@${item}.out
+=== an instance of a foreach over another list
+stages:
+  list: {notebook: notebooks/b.ipynb}
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: ${stages.list.scraps.items}
+    outputs: {out: "data/a/${item}"}
+  b:
+    notebook: notebooks/b.ipynb
+    foreach: ${stages.list.scraps.others}
+    inputs: {src: "a@${item}.out"}
+    outputs: {out: "data/b/${item}"}
+>>>
+pipelines/p.yaml:10:14: which instances 'a' has is known only in the run
+    refer to all of them: a.out; or give both stages one foreach, and write a@${item}.out
+=== an instance that a foreach of the file does not have
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: [north, south]
+    outputs: {out: "data/${item}"}
+  b:
+    notebook: notebooks/b.ipynb
+    inputs: {src: a@nort.out}
+>>>
+pipelines/p.yaml:8:14: no stage instance 'a@nort'
+    did you mean 'a@north'?
+=== an unknown output of an instance that is to come
+stages:
+  list: {notebook: notebooks/b.ipynb}
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: ${stages.list.scraps.items}
+    outputs: {out: "data/a/${item}"}
+  b:
+    notebook: notebooks/b.ipynb
+    foreach: ${stages.list.scraps.items}
+    inputs: {src: "a@${item}.oot"}
+    outputs: {out: "data/b/${item}"}
+>>>
+pipelines/p.yaml:10:14: 'a' has no output 'oot'
+    did you mean 'out'?
+=== an unknown stage with an instance that is to come
+stages:
+  list: {notebook: notebooks/b.ipynb}
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: ${stages.list.scraps.items}
+    inputs: {src: "fetch@${item}.out"}
+    outputs: {out: "data/a/${item}"}
+>>>
+pipelines/p.yaml:6:14: unknown reference 'fetch@${item}.out': there is no stage 'fetch'
+    known: list, a
+=== a list of what is to come for a path
+stages:
+  list: {notebook: notebooks/b.ipynb}
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: ${stages.list.scraps.items}
+    outputs: {out: "data/a/${item}"}
+  b:
+    notebook: notebooks/b.ipynb
+    inputs: {src: a.out}
+>>>
+pipelines/p.yaml:9:14: 'src' does not fit: expected str, got [] (list)
+    in the notebook 'src' is declared as str
+=== after an instance
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    foreach: [north, south]
+    outputs: {out: "data/${item}"}
+  b: {notebook: notebooks/b.ipynb, after: [a@north, c@1]}
+>>>
+pipelines/p.yaml:6:44: 'after' names whole stages, not 'a@north'
+    write a: a stage comes after all instances of another
+pipelines/p.yaml:6:53: unknown stage 'c@1'
+    known: a, b
+=== a condition that is no expression
+params: {full: true}
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    when: params.full
+>>>
+pipelines/p.yaml:5:5: 'when' has to be one expression, or true or false
+    when: ${params.full}
+=== a condition of two expressions
+params: {full: true, late: true}
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    when: ${params.full} and ${params.late}
+>>>
+pipelines/p.yaml:5:5: 'when' has to be one expression, or true or false
+    write all of it within one pair of braces: when: ${…}
+=== a condition that is empty
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    when: ""
+>>>
+pipelines/p.yaml:4:5: 'when' has to be one expression, or true or false
+    when: ${params.NAME}
+=== a condition that is a number
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    when: 3
+>>>
+pipelines/p.yaml:4:5: 'when': expected an expression, true or false, got 3 (int)
+=== a condition on an unknown parameter
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    when: ${params.full}
+>>>
+pipelines/p.yaml:4:5: unknown name 'params.full'
+    the pipeline has no parameters
+=== a condition on a scrap of an unknown stage
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    when: ${stages.check.scraps.ok}
+>>>
+pipelines/p.yaml:4:5: unknown name 'stages.check.scraps.ok'
+    known: a
+=== a condition that cannot be computed
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    when: ${1 / 0 > 1}
+>>>
+pipelines/p.yaml:4:5: division by zero in '${1 / 0 > 1}'
+=== a condition that makes a cycle
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    when: ${stages.b.scraps.ok}
+    outputs: {out: data/a}
+  b:
+    notebook: notebooks/b.ipynb
+    inputs: {src: a.out}
+>>>
+pipelines/p.yaml:4:5: a cycle: a → b → a (each needs the next)
+    remove this, or what another of them needs
+=== an unknown trigger
+stages:
+  b: {notebook: notebooks/b.ipynb}
+  a:
+    notebook: notebooks/a.ipynb
+    after: b
+    trigger: on_failure
+>>>
+pipelines/p.yaml:6:5: 'trigger' is all_success, all_done, one_failed, all_failed, one_success or none_failed, not 'on_failure' (str)
+=== a trigger without a stage before it
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    trigger: one_failed
+    inputs: {src: raw/x.csv}
+>>>
+pipelines/p.yaml:4:5: 'one_failed' is about the stages before 'a', and there are none
+    name the stages before it, such as after: [NAME], or leave the trigger out
+=== a trigger after what there is not
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    trigger: all_done
+    after: [b]
+>>>
+pipelines/p.yaml:5:13: unknown stage 'b'
+    known: a
+=== the trigger of a foreach without a stage before it
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    trigger: all_done
+    foreach: [1, 2, 3]
+>>>
+pipelines/p.yaml:4:5: 'all_done' is about the stages before 'a', and there are none
+    name the stages before it, such as after: [NAME], or leave the trigger out
+=== environment variables with values
+defaults: {env: [TZ, "LANG=C"]}
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    env: ["MODE=fast", 1x, ""]
+>>>
+pipelines/p.yaml:1:22: 'LANG=C' is not the name of an environment variable
+    write the name alone, such as TZ; its value is taken from the environment
+pipelines/p.yaml:5:11: 'MODE=fast' is not the name of an environment variable
+    write the name alone, such as TZ; its value is taken from the environment
+pipelines/p.yaml:5:24: '1x' is not the name of an environment variable
+    write the name alone, such as TZ; its value is taken from the environment
+pipelines/p.yaml:5:28: '' is not the name of an environment variable
+    write the name alone, such as TZ; its value is taken from the environment
+=== environment variables that are no list
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    env: {TZ: UTC}
+>>>
+pipelines/p.yaml:4:5: 'env' has to be a list, not {'TZ': 'UTC'} (mapping)
+=== an environment variable that is a number
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    env: [TZ, 3]
+>>>
+pipelines/p.yaml:4:15: 'env[1]' has to be text, not 3 (int)
+=== keys that are true or false
+defaults: {strict: 1}
+stages:
+  a:
+    notebook: notebooks/a.ipynb
+    cache: never
+    frozen: "yes"
+    strict: 0
+>>>
+pipelines/p.yaml:1:12: 'strict' has to be true or false, not 1 (int)
+pipelines/p.yaml:5:5: 'cache' has to be true or false, not 'never' (str)
+pipelines/p.yaml:6:5: 'frozen' has to be true or false, not 'yes' (str)
+pipelines/p.yaml:7:5: 'strict' has to be true or false, not 0 (int)
 """)
 
 NOTEBOOKS = cases("""
@@ -1542,7 +2015,7 @@ pipelines/p.yaml:11:14: 'notebooks/a.ipynb' declares no parameter 'm'
     known: n, src, out, loose
 pipelines/p.yaml:13:5: 'retries' has to be a whole number, not 'many' (str)
 pipelines/p.yaml:14:5: unknown key 'colour'
-    known: notebook, description, matrix, params, inputs, outputs, after, retries, retry_delay, timeout, executor, kernel
+    known: notebook, description, matrix, foreach, when, trigger, params, inputs, outputs, after, retries, retry_delay, …
 pipelines/p.yaml:16:5: there is no notebook 'notebooks/none.ipynb'
     paths are relative to the project root
 pipelines/p.yaml:21:14: 'clean' has no output 'oot'
@@ -1615,6 +2088,13 @@ def test_an_expression_that_cannot_be_read_or_computed_is_told_of(
     assert checked(project, text) == screen
 
 
+@pytest.mark.parametrize(("text", "screen"), GRAPHS)
+def test_what_decides_about_stages_is_told_of_before_anything_starts(
+    project: ProjectBuilder, text: str, screen: str
+) -> None:
+    assert checked(project, text) == screen
+
+
 @pytest.mark.parametrize(("text", "screen"), NOTEBOOKS)
 def test_a_notebook_that_cannot_run_is_told_of_before_anything_starts(
     project: ProjectBuilder, text: str, screen: str
@@ -1646,7 +2126,8 @@ def test_text_that_is_not_utf_8_is_refused_at_its_first_wrong_byte(project: Proj
 
 
 def test_a_byte_order_mark_is_no_mistake(project: ProjectBuilder) -> None:
-    assert checked(project, b"\xef\xbb\xbfstages: {a: {notebook: notebooks/a.ipynb}}\n") == ""
+    project.file("pipelines/p.yaml", b"\xef\xbb\xbfstages: {a: {notebook: notebooks/a.ipynb}}\n")
+    assert project.screen() == ""
     assert checked(project, b"\xef\xbb\xbf").startswith("pipelines/p.yaml: the file is empty")
 
 

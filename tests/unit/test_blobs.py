@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -19,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from faults.faults_tools import SEED, amount
+from faults.faults_tools import SEED, amount, until
 from stagebook.system import blobs as blobs_module
 from stagebook.system.blobs import BlobDamaged, Blobs
 from stagebook.system.files import EMPTY, describe_path
@@ -388,43 +389,37 @@ def test_several_processes_keep_the_same_at_once(tmp_path: Path) -> None:
     )
 
 
-def _discard_all(store: str, seconds: float) -> None:
+def _discard_old(store: str, stop: str) -> None:
     blobs = Blobs(Path(store))
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while not os.path.exists(stop):
         for digest, _ in blobs.digests():
-            blobs.discard(digest, unless_newer=time.time() - 0.05)
+            blobs.discard(digest, unless_newer=time.time() - 3600)
 
 
 def test_what_is_kept_anew_is_not_discarded(tmp_path: Path) -> None:
-    """What somebody kept a moment ago is there, whether it was there before or not."""
-    store = Blobs(tmp_path / "store")
-    context = multiprocessing.get_context("spawn")
-    seconds = amount(3, 60)
-    process = context.Process(target=_discard_all, args=(str(store.folder), seconds))
+    """What somebody kept a moment ago is there, though it was old, and was just being removed."""
+    store, stop, dice = Blobs(tmp_path / "store"), tmp_path / "stop", random.Random(SEED)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_discard_old, args=(str(store.folder), str(stop))
+    )
     process.start()
     (tmp_path / "file").write_bytes(b"x" * 10_000)
-    rounds = 0
-    dice = random.Random(SEED)
-    while process.is_alive():
-        began = time.time()
-        digest = store.keep_bytes(b"a list") if rounds % 2 else store.keep(tmp_path / "file", "")["sha256"]
-        assert digest is not None
-        for _ in range(3):
-            there = store.has(digest) or _appears(store, digest)
-            if time.time() - began > 0.04:
-                break  # so old that it may be gone
-            assert there
-        rounds += 1
-        time.sleep(dice.choice([0, 0.03, 0.06]))
+    gone = 0
+    try:
+        for at in range(amount(300, 10_000)):
+            digest = store.keep_bytes(b"a list") if at % 2 else store.keep(tmp_path / "file", "")["sha256"]
+            assert digest is not None
+            for _ in range(3):
+                until(lambda: store.has(digest), 5, "it is there, or put back")  # noqa: B023
+            with contextlib.suppress(FileNotFoundError):  # it is looked at aside
+                os.utime(store.path(digest), (5, 5))
+            time.sleep(dice.choice([0, 0, 0.001, 0.01]))
+            gone += not store.has(digest)
+    finally:
+        stop.touch()
+        process.join()
     assert process.exitcode == 0
-    assert rounds > 10
-
-
-def _appears(store: Blobs, digest: str) -> bool:
-    """It is looked at aside for a moment, and put back."""
-    time.sleep(0.005)
-    return store.has(digest)
+    assert gone > 10, "it was being removed"
 
 
 # -- looking after it ---------------------------------------------------------------------------

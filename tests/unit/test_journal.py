@@ -47,7 +47,15 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
         origin=data,
     ),
     "AttemptStarted": st.builds(
-        events.AttemptStarted, run=run, at=number, stage=stage, attempt=small, folder=text, params=data
+        events.AttemptStarted,
+        run=run,
+        at=number,
+        stage=stage,
+        attempt=small,
+        folder=text,
+        params=data,
+        expected=st.none() | number,
+        external=st.lists(text, max_size=2),
     ),
     "CellStarted": st.builds(
         events.CellStarted, run=run, at=number, stage=stage, attempt=small, cell=small, cells=small

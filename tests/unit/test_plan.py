@@ -103,7 +103,7 @@ def test_a_selection_changes_what_runs_and_nothing_else(
     assert all("which is not there" in message for message in messages)
 
 
-def test_scraps_make_a_stage_wait_and_values_of_the_run_do_not(builder: ProjectBuilder) -> None:
+def test_what_depends_on_scraps_waits_unless_it_is_certain_to_run(builder: ProjectBuilder) -> None:
     builder.notebook("a", params="rows = 0\nrun = ''")
     builder.pipeline("""
     stages:
@@ -112,9 +112,15 @@ def test_scraps_make_a_stage_wait_and_values_of_the_run_do_not(builder: ProjectB
     """)
     first, second = builder.plan().stages
     assert (first.id, first.decision, first.upstream) == ("a", Decision.RUN, ())
-    assert (second.id, second.decision, second.upstream) == ("b", Decision.WAIT, ("a",))
-    assert second.reasons == ("needs stages.a.scraps.rows",)
+    # Whatever the scrap will be, there is no result of it.
+    assert (second.id, second.decision, second.upstream) == ("b", Decision.RUN, ("a",))
+    assert second.reasons == ("it never ran",)
     assert second.to_json()["params"] == {"rows": {"expression": "${stages.a.scraps.rows + 1}"}}
+    # Where nothing is known of earlier results, it waits; a value of the run is no reason to.
+    text = (builder.root / "pipelines/p.yaml").read_text()
+    first, second = plan_of(text, Workspace(builder.root)).stages
+    assert (first.decision, first.reasons) == (Decision.RUN, ("selected",))
+    assert (second.decision, second.reasons) == (Decision.WAIT, ("needs stages.a.scraps.rows",))
 
 
 def test_scraps_of_what_is_not_selected_have_to_be_there(builder: ProjectBuilder) -> None:
@@ -127,7 +133,7 @@ def test_scraps_of_what_is_not_selected_have_to_be_there(builder: ProjectBuilder
     with pytest.raises(PipelineInvalid) as caught:
         builder.project.plan("p", selection=Selection(only=("b",)))
     assert str(caught.value.problems[0]) == (
-        "pipelines/p.yaml:3:36: b needs scraps of 'a', which is not selected and left none\n    select a as well"
+        "pipelines/p.yaml:3:45: b needs scraps of 'a', which is not selected and left none\n    select a as well"
     )
 
 

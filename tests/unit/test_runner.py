@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import random
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from building import ProjectBuilder
+from effort import at_most
 from fakes import FakeClock, FakeEngine, Script, succeed
+from stagebook.definition.loader import load_pipeline
 from stagebook.definition.notebook import NotebookUnreadable
+from stagebook.definition.pipeline import Trigger
+from stagebook.definition.workspace import Workspace
 from stagebook.events import (
     AttemptEnded,
     AttemptStarted,
@@ -26,6 +32,7 @@ from stagebook.events import (
 )
 from stagebook.execution.attempt import Attempt, Result
 from stagebook.execution.runner import Runner, RunOptions
+from stagebook.planning.build import Planner
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.record.history import RunHistory
 
@@ -234,3 +241,49 @@ def test_any_run_of_any_graph_ends_and_its_events_fold_to_its_statuses(
         assert {name for name, good in run.statuses.items() if good is Status.COMPLETED} == {
             name for name, good in reached.items() if good
         }
+
+
+STAGES = 4_000
+UNITS = STAGES // 20  # half a millisecond a stage
+
+
+@pytest.mark.parametrize("how", ["plain", "failing", "failing fast", "with triggers"])
+def test_scheduling_takes_little_time(tmp_path: Path, how: str) -> None:
+    rng = random.Random(7)
+    triggers = get_args(Trigger) if how == "with triggers" else ("all_success",)
+    stages = [
+        PlannedStage(
+            id=f"s{at}",
+            stage=f"s{at}",
+            notebook="n.ipynb",
+            upstream=tuple(sorted({f"s{rng.randrange(max(0, at - 200), at)}" for _ in range(at and 3)})),
+            trigger=rng.choice(triggers),
+        )
+        for at in range(STAGES)
+    ]
+    bad = () if how == "plain" else tuple(f"s{at}" for at in range(1, STAGES, 5))
+    plan = Plan(pipeline="p", path="p.yaml", stages=tuple(stages))
+    run = Run(plan, tmp_path, failing(*set(bad)), jobs=8, keep_going=how != "failing fast")
+    with at_most(UNITS):
+        run.runner.run()
+    assert len(run.statuses) == STAGES
+
+
+def test_growing_takes_little_time(builder: ProjectBuilder) -> None:
+    builder.notebook("a", params="src = None\nout = ''\nn = 0")
+    path = "{path: 'x://%s/${item}', kind: external}"
+    text = f"""
+    stages:
+      list: {{notebook: notebooks/a.ipynb}}
+      one: {{notebook: notebooks/a.ipynb, foreach: "${{stages.list.scraps.items}}", outputs: {{out: {path % 1}}}}}
+      two: {{notebook: notebooks/a.ipynb, foreach: "${{stages.list.scraps.items}}", inputs: {{src: "one@${{item}}.out"}}, outputs: {{out: {path % 2}}}}}
+      end: {{notebook: notebooks/a.ipynb, inputs: {{src: two.out}}, params: {{n: "${{len(stages.one.scraps.n)}}"}}}}
+    """
+    loaded = load_pipeline(textwrap.dedent(text), "pipelines/p.yaml")
+    planner = Planner(loaded.pipeline, {}, Workspace(builder.root))
+    scraps = {"items": {"value": list(range(STAGES // 2))}, "n": {"value": 1}}
+    script = lambda _attempt: (1.0, Result(scraps=scraps))  # noqa: E731 - it is short
+    run = Run(planner.plan(), builder.root, script, jobs=8, planner=planner)
+    with at_most(UNITS):
+        assert run.runner.run() is Status.COMPLETED
+    assert len(run.statuses) == STAGES + 2

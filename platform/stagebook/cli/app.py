@@ -443,6 +443,22 @@ def ui(
 
 
 @app.command()
+def lab(
+    port: Annotated[
+        int | None, typer.Option("--port", metavar="N", help="A port of this machine.", show_default=False)
+    ] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the browser.")] = False,
+    more: Annotated[
+        list[str] | None, typer.Argument(help="After --: options of JupyterLab.", show_default=False)
+    ] = None,
+) -> None:
+    """Open JupyterLab on this project, on this machine alone, until Ctrl-C."""
+    from stagebook.cli.lab import lab as command
+
+    raise typer.Exit(command(port, open_browser=not no_browser, more=more or []))
+
+
+@app.command()
 def infer(
     notebooks: Annotated[
         list[str],

@@ -169,13 +169,16 @@ class Runner:
     def _step(self) -> Status | None:
         """Do all that is to be done now; the final status, once there is one."""
         self._look_for_stop()
-        while self._queue:
-            self._do(self._queue.popleft())
+        self._do_all()
         self._start_prepared()
         self._flush()
         return self._status
 
     # -- instructions ---------------------------------------------------------------------------
+
+    def _do_all(self) -> None:
+        while self._queue:
+            self._do(self._queue.popleft())
 
     def _do(self, instruction: Instruction) -> None:
         match instruction:
@@ -345,6 +348,7 @@ class Runner:
                 attempt = self._attempts.get(stage)
                 if attempt is None or attempt.number != number:
                     return  # an attempt that is over cannot report again
+                self._do_all()
                 self._publish(self._stages[stage], attempt, result)
             case _:
                 assert_never(report)
@@ -389,6 +393,8 @@ class Runner:
                 except StageFailure as error:
                     result = _failed(result, error)
             self._end(stage, attempt.number, result, None if remark else before, remark)
+            while self._queue and isinstance(self._queue[0], Finish):
+                self._do(self._queue.popleft())  # told with the end of the attempt, or not at all
             self._flush()
 
     def _end(

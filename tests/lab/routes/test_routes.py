@@ -35,9 +35,11 @@ async def test_pipelines_are_listed_with_their_mistakes(api, lab: ProjectBuilder
     broken, sums = reply["pipelines"]
     assert sums["key"] == sums["name"] == "sums"
     assert sums["path"] == "pipelines/sums.yaml"
-    assert sums["params"] == [
-        {"name": "base", "type": "int", "default": 1, "required": False, "help": "what to begin with"}
-    ]
+    (base,) = sums["params"]
+    assert base == {
+        "name": "base", "type": "int", "default": 1, "required": False, "help": "what to begin with",
+        "kind": "int", "choices": [], "optional": False, "text": "1",
+    }  # fmt: skip
     assert sums["problems"] == []
     (problem,) = broken["problems"]
     assert (problem["path"], problem["line"], problem["column"]) == ("pipelines/broken.yaml", 1, 35)

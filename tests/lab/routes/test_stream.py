@@ -77,7 +77,7 @@ def watch(jp_http_port, jp_base_url, jp_auth_header, api):
 
 def feeds_of(app) -> Feeds:
     (extension,) = app.extension_manager.extension_apps["stagebook_lab"]
-    return extension.feeds
+    return extension.shared.feeds
 
 
 def in_a_terminal(lab: ProjectBuilder) -> subprocess.Popen[bytes]:

@@ -1,0 +1,55 @@
+"""`stagebook` with a few things changed that no setting changes, for the tests of recovery and of owners.
+
+The orders come as JSON in STAGEBOOK_TEST_ORDERS:
+
+    lease, beat, busy   other times, in seconds
+    at                  the number of a commit of the main thread to the journal, from 1
+    when                `before` it, or `after` it
+    what                SIGKILL or SIGSTOP, which this process sends itself then
+    count               a file that gets the number of commits at the end
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from stagebook import ownership
+from stagebook.cli import main
+from stagebook.record import database
+
+ORDERS = json.loads(os.environ.pop("STAGEBOOK_TEST_ORDERS", "{}"))
+commit = database.Database._commit
+commits = 0
+
+
+def watched(self: database.Database) -> None:
+    global commits  # noqa: PLW0603
+    if threading.current_thread() is not threading.main_thread():
+        commit(self)
+        return
+    commits += 1
+    here = commits == ORDERS.get("at")
+    if here and ORDERS["when"] == "before":
+        os.kill(os.getpid(), signal.Signals[ORDERS["what"]])
+    commit(self)
+    if here and ORDERS["when"] == "after":
+        os.kill(os.getpid(), signal.Signals[ORDERS["what"]])
+
+
+database.Database._commit = watched  # type: ignore[method-assign]
+database.BUSY_TIMEOUT = ORDERS.get("busy", database.BUSY_TIMEOUT)
+ownership.LEASE = ORDERS.get("lease", ownership.LEASE)
+ownership.BEAT = ORDERS.get("beat", ownership.BEAT)
+
+if __name__ == "__main__":
+    try:
+        code = main()
+    finally:
+        if "count" in ORDERS:
+            Path(ORDERS["count"]).write_text(str(commits))
+    sys.exit(code)

@@ -1,0 +1,128 @@
+"""`%load_ext stagebook` and `%stage`: in a shell, what the pipeline would put into the notebook."""
+
+from __future__ import annotations
+
+import atexit
+import datetime
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from building import ProjectBuilder
+
+PARAMS = "day: date = None\nraw = ''\nmade = ''\nrows = 0"
+PIPELINE = """
+params: {day: {type: date, default: 2013-01-31}}
+stages:
+  load:
+    notebook: notebooks/load.ipynb
+    outputs: {raw: data/raw.txt}
+  fit:
+    notebook: notebooks/fit.ipynb
+    matrix: {depth: [2, 4]}
+    params: {day: "${params.day}", rows: "${matrix.depth}"}
+    inputs: {raw: load.raw}
+    outputs: {made: "data/made-${matrix.depth}.txt"}
+"""
+
+
+@pytest.fixture
+def shell(builder: ProjectBuilder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A shell that starts beside the notebooks, as JupyterLab's kernels do."""
+    builder.notebook("load", "1", params="raw = ''")
+    builder.notebook("fit", "1", params=PARAMS)
+    builder.pipeline(PIPELINE)
+    monkeypatch.chdir(builder.root / "notebooks")
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    InteractiveShell.clear_instance()
+    made = InteractiveShell.instance()
+    made.history_manager.enabled = False
+    assert made.run_cell("%load_ext stagebook").success
+    yield made
+    atexit.unregister(made.atexit_operations)
+    made.atexit_operations()
+    made.restore_sys_module_state()
+    InteractiveShell.clear_instance()
+
+
+def test_a_stage_by_hand_has_what_it_has_in_the_pipeline(
+    shell: Any, builder: ProjectBuilder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (builder.root / "notebooks/fit.ipynb").read_bytes()
+    assert shell.run_cell("%stage fit@4").success
+    names = shell.user_ns
+    assert names["day"] == datetime.date(2013, 1, 31)
+    assert (names["rows"], names["raw"]) == (4, "data/raw.txt")
+    assert names["made"] == ".stagebook/interactive/fit@4/made-4.txt"
+    assert Path.cwd() == builder.root
+    said = capsys.readouterr().out
+    assert "p/fit@4, in" in said
+    assert "'data/raw.txt' is not there yet" in said
+    assert shell.run_cell("__import__('pathlib').Path(made).write_text('x')").success
+    assert not (builder.root / "data").exists()
+    assert (builder.root / "notebooks/fit.ipynb").read_bytes() == before
+    assert str(builder.root / "notebooks") in sys.path
+
+
+def test_the_parameters_cell_does_not_undo_it(shell: Any) -> None:
+    shell.run_cell("%stage fit@2")
+    shell.run_cell("from datetime import date")
+    shell.run_cell(PARAMS)
+    assert (shell.user_ns["rows"], shell.user_ns["raw"]) == (2, "data/raw.txt")
+    shell.run_cell("rows = 9")  # of one's own will
+    assert shell.user_ns["rows"] == 9
+    shell.run_cell("%stage --off")
+    shell.run_cell(PARAMS)
+    assert shell.user_ns["rows"] == 0
+
+
+def test_a_parameter_of_the_run_is_given_as_on_the_command_line(shell: Any) -> None:
+    shell.run_cell("%stage p/fit@2 -p day=2014-02-01")
+    assert shell.user_ns["day"] == datetime.date(2014, 2, 1)
+
+
+def test_without_a_name_it_is_the_stage_of_the_notebook(
+    shell: Any, builder: ProjectBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JPY_SESSION_NAME", str(builder.root / "notebooks/load.ipynb"))
+    assert shell.run_cell("%stage").success
+    assert shell.user_ns["raw"] == ".stagebook/interactive/load/raw.txt"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("%stage", "there is no stage of this notebook"),
+        ("%stage gone", "there is no stage 'gone'"),
+        ("%stage fit", "name one of: p/fit@2, p/fit@4"),
+        ("%stage fit@2 -p day=never", "'day' does not fit"),
+        ("%stage q/fit", "there is no pipeline 'q'"),
+        ("%stage a b", "PIPELINE/STAGE"),
+        ("%stage --what", "PIPELINE/STAGE"),
+        ("%stage 'x", "No closing quotation"),
+        ("%stage {1/0}", "there is no stage '{1/0}'"),
+    ],
+)
+def test_what_is_wrong_is_said_without_a_traceback(
+    shell: Any, capsys: pytest.CaptureFixture[str], line: str, told: str
+) -> None:
+    assert not shell.run_cell(line).success
+    said = "".join(capsys.readouterr())
+    assert told in said
+    assert "Traceback" not in said
+    assert Path.cwd().name == "notebooks"
+
+
+def test_a_broken_pipeline_is_told_with_its_place(
+    shell: Any, builder: ProjectBuilder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    builder.pipeline("stages: {fit: {notebook: notebooks/fit.ipynb, tiemout: 1}}")
+    shell.run_cell("%stage fit")
+    assert "pipelines/p.yaml:1:" in "".join(capsys.readouterr())
+    assert os.path.basename(os.getcwd()) == "notebooks"
