@@ -17,7 +17,7 @@ setup-test:
 	@$(PYTHON) tools/setup_env.py test
 
 test: setup-test  ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: lint layers types front docs test  ## what CI runs: all checks and all tests
 

@@ -4,17 +4,34 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
 import { MessageReader } from './model/events';
+import { NO_ORDER, type Order, queryOf } from './model/order';
 import type {
+  AcceptReply,
+  AcceptRequest,
   CancelReply,
   Change,
+  ChangesReply,
+  CompareReply,
   ErrorReply,
+  KernelReply,
+  KernelRequest,
   LogReply,
+  MlflowReply,
+  MlflowRequest,
+  NewStageReply,
+  NewStageRequest,
+  Note,
+  NoteRequest,
   NotebookReply,
   PipelinesReply,
   PlanReply,
   ProcessReply,
   ProjectsReply,
-  RunRequest
+  ResumeRequest,
+  RunReply,
+  RunRequest,
+  RunsReply,
+  WhyReply
 } from './wire';
 
 /** A request that was refused, with what to do about it. */
@@ -24,7 +41,7 @@ export class Refusal extends Error {
   }
 }
 
-type Query = Readonly<Record<string, string | number>>;
+type Query = Readonly<Record<string, string | number>> | readonly (readonly [string, string])[];
 
 export class Api {
   constructor(private readonly _settings: ServerConnection.ISettings) {}
@@ -37,16 +54,61 @@ export class Api {
     return this._get<PipelinesReply>(['pipelines'], { project });
   }
 
-  plan(project: string, pipeline: string): Promise<PlanReply> {
-    return this._get<PlanReply>(['plan'], { project, pipeline });
+  plan(project: string, pipeline: string, order: Order): Promise<PlanReply> {
+    return this._get<PlanReply>(['plan'], [['project', project], ['pipeline', pipeline], ...queryOf(order)]);
+  }
+
+  why(project: string, pipeline: string, stage: string, order: Order): Promise<WhyReply> {
+    const words = queryOf({ ...NO_ORDER, texts: order.texts });
+    return this._get<WhyReply>(
+      ['why'],
+      [['project', project], ['pipeline', pipeline], ['stage', stage], ...words]
+    );
+  }
+
+  runs(project: string, pipeline: string, limit: number): Promise<RunsReply> {
+    return this._get<RunsReply>(['runs'], { project, pipeline, limit });
+  }
+
+  run(project: string, run: string): Promise<RunReply> {
+    return this._get<RunReply>(['runs', run], { project });
+  }
+
+  compare(project: string, runs: readonly string[]): Promise<CompareReply> {
+    const words = runs.map((run): [string, string] => ['run', run]);
+    return this._get<CompareReply>(['compare'], [['project', project], ...words]);
+  }
+
+  changes(project: string, run: string, stage: string, attempt: number): Promise<ChangesReply> {
+    return this._get<ChangesReply>(['runs', run, 'changes'], { project, stage, attempt });
+  }
+
+  note(run: string, request: NoteRequest): Promise<Note> {
+    return this._post<Note>(['runs', run, 'notes'], request);
+  }
+
+  accept(request: AcceptRequest): Promise<AcceptReply> {
+    return this._post<AcceptReply>(['accept'], request);
+  }
+
+  mlflow(request: MlflowRequest): Promise<MlflowReply> {
+    return this._post<MlflowReply>(['mlflow'], request);
+  }
+
+  kernel(run: string, request: KernelRequest): Promise<KernelReply> {
+    return this._post<KernelReply>(['runs', run, 'kernel'], request);
+  }
+
+  addStage(request: NewStageRequest): Promise<NewStageReply> {
+    return this._post<NewStageReply>(['stages'], request);
   }
 
   start(request: RunRequest): Promise<ProcessReply> {
     return this._post<ProcessReply>(['runs'], request);
   }
 
-  resume(project: string, run: string): Promise<ProcessReply> {
-    return this._post<ProcessReply>(['runs', run, 'resume'], { project });
+  resume(run: string, request: ResumeRequest): Promise<ProcessReply> {
+    return this._post<ProcessReply>(['runs', run, 'resume'], request);
   }
 
   process(project: string, pid: number): Promise<ProcessReply> {
@@ -57,8 +119,8 @@ export class Api {
     return this._post<CancelReply>(['runs', run, 'cancel'], { project });
   }
 
-  log(project: string, run: string, stage: string, after: number): Promise<LogReply> {
-    return this._get<LogReply>(['runs', run, 'log'], { project, stage, after });
+  log(project: string, run: string, stage: string, attempt: number, after: number): Promise<LogReply> {
+    return this._get<LogReply>(['runs', run, 'log'], { project, stage, attempt, after });
   }
 
   notebook(project: string, run: string, stage: string, attempt: number): Promise<NotebookReply> {
@@ -103,7 +165,10 @@ export class Api {
 
   private _url(path: readonly string[], query: Query): string {
     const url = URLExt.join(this._settings.baseUrl, 'stagebook', ...path.map(encodeURIComponent));
-    const text = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+    const words: readonly (readonly [string, string | number])[] = Array.isArray(query)
+      ? (query as readonly (readonly [string, string])[])
+      : Object.entries(query as Readonly<Record<string, string | number>>);
+    const text = words.map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
     return text.length === 0 ? url : `${url}?${text.join('&')}`;
   }
 
@@ -129,7 +194,8 @@ async function refusal(response: Response): Promise<Refusal> {
     message: `the server answered ${response.status}`,
     hint: '',
     kind: '',
-    problems: []
+    problems: [],
+    fields: {}
   };
   try {
     return new Refusal({ ...empty, ...((await response.json()) as Partial<ErrorReply>) });

@@ -14,6 +14,18 @@ export function executedPath(project: string, run: string, stage: string, attemp
   return `${DRIVE}:${parts.map(encodeURIComponent).join('/')}`;
 }
 
+/** What an executed notebook is of; null for any other path. */
+export function executedOf(path: string): { run: string; stage: string; attempt: number } | null {
+  const [head, ...rest] = path.split(':');
+  const [, run, attempt, file] = rest.join(':').split('/').map(decodeURIComponent);
+  if (head !== DRIVE || run === undefined || attempt === undefined || file === undefined) {
+    return null;
+  }
+  return { run, stage: file.replace(SUFFIX, ''), attempt: Number(attempt) };
+}
+
+const SUFFIX = /\.executed\.ipynb$/;
+
 export class ExecutedDrive implements Contents.IDrive {
   constructor(
     private readonly _api: Api,
@@ -41,7 +53,7 @@ export class ExecutedDrive implements Contents.IDrive {
     if (!project?.startsWith('=') || run === undefined || attempt === undefined || file === undefined) {
       return { ...model(localPath, localPath), type: 'directory', format: 'json', content: [] };
     }
-    const stage = file.replace(/\.executed\.ipynb$/, '');
+    const stage = file.replace(SUFFIX, '');
     const reply = await this._api.notebook(project.slice(1), run, stage, Number(attempt));
     const modified = new Date(reply.modified * 1000).toISOString();
     const content = options?.content === false ? null : reply.content;

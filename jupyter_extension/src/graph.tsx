@@ -8,11 +8,13 @@ import { stagebookIcon } from './icon';
 import { edges, type Entry, nodes, search } from './model/folding';
 import { layout, type Layout, NODE } from './model/layout';
 import { cellOf, GLYPHS, progressOf, type StageView } from './model/stages';
-import { bytes, duration, plural } from './model/words';
+import { bytes, duration, plain, plural, value } from './model/words';
 import {
   ConnectionNote,
   Counts,
+  DecisionSign,
   Elapsed,
+  GivenParams,
   Glyph,
   PipelineSelect,
   Problems,
@@ -20,6 +22,7 @@ import {
   RunLine,
   useStore
 } from './parts';
+import type { PlanStage } from './wire';
 
 const ZOOM = { least: 0.15, most: 2.5, step: 1.25 };
 const READABLE = 0.7; // the least scale that is chosen without being asked
@@ -105,7 +108,11 @@ function Graph(props: { context: Context }): React.JSX.Element {
             +
           </button>
         </span>
+        <button className="sb-Button" onClick={() => context.actions.openHistory()}>
+          {trans.__('Runs')}
+        </button>
         <RunLine context={context} />
+        <GivenParams context={context} />
         <Counts views={views} words />
       </div>
       <ConnectionNote context={context} />
@@ -229,7 +236,15 @@ function Node(props: {
       data-folded={entry.folded}
       data-dim={props.dim}
       data-selected={isSelected}
-      onClick={() => store.select(entry.key)}
+      data-chosen={store.order.stages.includes(entry.key)}
+      onClick={event => {
+        store.select(entry.key);
+        if (event.ctrlKey || event.metaKey) {
+          store.toggle(entry.key);
+          store.setOrdering(true);
+        }
+      }}
+      onContextMenu={() => store.select(entry.key)}
       onFocus={() => store.select(entry.key)}
       onDoubleClick={() => (entry.folded ? props.unfold() : actions.openNotebook(view.id))}
       onKeyDown={press}
@@ -239,16 +254,23 @@ function Node(props: {
         <rect className="sb-Behind" x={5} y={5} width={NODE.width} height={NODE.height} rx={5} />
       )}
       <rect className="sb-Box" width={NODE.width} height={NODE.height} rx={5} />
+      {store.order.stages.includes(entry.key) && (
+        <text className="sb-NodeChosen" x={NODE.width - 8} y={19} textAnchor="end">
+          ☑
+        </text>
+      )}
       <rect className="sb-Mark" width={4} height={NODE.height} rx={2} />
       <text className="sb-NodeGlyph" x={18} y={28} textAnchor="middle">
         {GLYPHS[entry.state]}
       </text>
-      <text className="sb-NodeName" x={34} y={19}>
-        {clip(entry.label, 22)}
-      </text>
-      <text className="sb-NodeDetail" x={34} y={35}>
-        {clip(entry.folded ? `${second} · ${summary(entry)}` : second, 28)}
-      </text>
+      <svg width={NODE.width - 5} height={NODE.height}>
+        <text className="sb-NodeName" x={34} y={19}>
+          {clip(entry.label, 30)}
+        </text>
+        <text className="sb-NodeDetail" x={34} y={35}>
+          {clip(entry.folded ? `${second} · ${summary(entry)}` : second, 40)}
+        </text>
+      </svg>
       {part !== null && (
         <rect className="sb-NodeProgress" y={NODE.height - 3} width={NODE.width * part} height={3} />
       )}
@@ -316,7 +338,7 @@ function Details(props: { context: Context; view: StageView | undefined }): Reac
     return null;
   }
   const info = view.info;
-  const isLive = store.liveRun !== undefined;
+  const planned = store.plan?.stages.find(stage => stage.id === view.id);
   return (
     <aside className="sb-Details" aria-label={trans.__('The stage %1', view.id)}>
       <h2>
@@ -331,9 +353,14 @@ function Details(props: { context: Context; view: StageView | undefined }): Reac
         ) : null}
       </p>
       {view.description && <p>{view.description}</p>}
-      {view.reasons.length > 0 && (
+      {planned !== undefined && (
+        <p>
+          <DecisionSign decision={planned.decision} /> {planned.reasons[0]}
+        </p>
+      )}
+      {view.reasons.length > 1 && (
         <ul className="sb-Reasons">
-          {view.reasons.map(reason => (
+          {view.reasons.slice(1).map(reason => (
             <li key={reason}>{reason}</li>
           ))}
         </ul>
@@ -345,10 +372,26 @@ function Details(props: { context: Context; view: StageView | undefined }): Reac
           </button>
         )}
         {info?.has_notebook && (
-          <button className="sb-Button" onClick={() => actions.openExecuted(view.id)}>
-            {trans.__('Executed notebook')}
-          </button>
+          <>
+            <button className="sb-Button" onClick={() => actions.openExecuted(view.id)}>
+              {trans.__('Executed notebook')}
+            </button>
+            {info.cause === 'exception' && (
+              <button className="sb-Button" onClick={() => actions.openFailing(view.id)}>
+                {trans.__('Failing cell')}
+              </button>
+            )}
+            <button className="sb-Button" onClick={() => actions.openLog(view.id)}>
+              {trans.__('Log')}
+            </button>
+            <button className="sb-Button" onClick={() => actions.openMlflow([info.run], view.id)}>
+              {trans.__('MLflow')}
+            </button>
+          </>
         )}
+        <button className="sb-Button" onClick={() => actions.openChanges(view.id)}>
+          {trans.__('Changes')}
+        </button>
       </div>
       <div className="sb-Buttons">
         {(
@@ -361,13 +404,14 @@ function Details(props: { context: Context; view: StageView | undefined }): Reac
           <button
             key={how}
             className="sb-Button"
-            disabled={isLive || store.isStarting || view.notebook === ''}
+            disabled={!store.canStart || view.notebook === ''}
             onClick={() => actions.run(how, view.id)}
           >
             {text}
           </button>
         ))}
       </div>
+      {planned !== undefined && <Contract planned={planned} />}
       {info !== null && (
         <dl>
           <dt>{trans.__('Run')}</dt>
@@ -402,8 +446,27 @@ function Details(props: { context: Context; view: StageView | undefined }): Reac
   );
 }
 
-/** Text without the colours of a terminal. */
-function plain(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/\u001b\[[0-9;]*[A-Za-z]/g, '');
+/** What goes into a stage and what comes out of it. */
+function Contract(props: { planned: PlanStage }): React.JSX.Element | null {
+  const { planned } = props;
+  const rows: [string, string][] = [
+    ...Object.entries(planned.params).map(([name, given]): [string, string] => [name, value(given)]),
+    ...Object.entries(planned.inputs).map(([name, path]): [string, string] => [`${name} ←`, value(path)]),
+    ...Object.entries(planned.outputs).map(([name, path]): [string, string] => [`${name} →`, value(path)]),
+    ...(planned.when ? [['when', planned.when] as [string, string]] : []),
+    ...(planned.foreach ? [['foreach', planned.foreach] as [string, string]] : [])
+  ];
+  if (rows.length === 0) {
+    return null;
+  }
+  return (
+    <dl className="sb-Contract">
+      {rows.map(([name, text]) => (
+        <React.Fragment key={name}>
+          <dt>{name}</dt>
+          <dd>{text}</dd>
+        </React.Fragment>
+      ))}
+    </dl>
+  );
 }

@@ -2,9 +2,11 @@
 
 import type { IDocumentManager } from '@jupyterlab/docmanager';
 import type { IDocumentWidget } from '@jupyterlab/docregistry';
+import type { NotebookPanel } from '@jupyterlab/notebook';
 
 import { executedPath } from './drive';
 import type { Store } from './store';
+import type { StageInfo } from './wire';
 
 const NOTEBOOK = 'Notebook'; // Lab's names of its factories
 const EDITOR = 'Editor';
@@ -45,9 +47,17 @@ export class ExecutedNotebooks {
   /** Show the executed notebook of a stage, read-only and without a kernel. */
   open(stage: string): void {
     const info = this._store.view(stage)?.info;
-    if (!info?.has_notebook) {
-      return;
+    if (info) {
+      this.openOf(info);
     }
+  }
+
+  /** Show that of a stage of any run. */
+  openOf(info: StageInfo): IDocumentWidget | undefined {
+    if (!info.has_notebook) {
+      return undefined;
+    }
+    const stage = info.id;
     const path = executedPath(this._store.projectPath, info.run, stage, info.attempt);
     const isOpen = this._docs.findWidget(path, NOTEBOOK) !== undefined;
     const widget = this._docs.openOrReveal(path, NOTEBOOK, undefined, {}, NO_KERNEL);
@@ -55,6 +65,27 @@ export class ExecutedNotebooks {
       const key = `${info.run}/${stage}/${info.attempt}`;
       this._open.set(key, { widget, mark: markOf(info) });
       widget.disposed.connect(() => this._open.delete(key));
+    }
+    return widget;
+  }
+
+  /** Show it at the cell that failed. */
+  async openFailing(stage: string): Promise<void> {
+    const info = this._store.view(stage)?.info;
+    const widget = info ? (this.openOf(info) as NotebookPanel | undefined) : undefined;
+    if (widget === undefined) {
+      return;
+    }
+    await widget.context.ready;
+    await widget.revealed;
+    const cells = widget.content.widgets;
+    const at = cells.findIndex(cell => {
+      const papermill = cell.model.getMetadata('papermill') as { status?: string } | undefined;
+      return papermill?.status === 'failed';
+    });
+    if (at >= 0) {
+      widget.content.activeCellIndex = at;
+      await widget.content.scrollToItem(at, 'start');
     }
   }
 

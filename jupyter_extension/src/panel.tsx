@@ -4,6 +4,7 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Context } from './context';
+import { RunForm } from './form';
 import { stagebookIcon } from './icon';
 import { type Entry, lines, search } from './model/folding';
 import { cellOf, type StageView } from './model/stages';
@@ -12,6 +13,7 @@ import {
   ConnectionNote,
   Counts,
   Elapsed,
+  GivenParams,
   Glyph,
   PipelineSelect,
   Problems,
@@ -62,15 +64,29 @@ function Panel(props: { context: Context }): React.JSX.Element {
         <PipelineSelect context={context} />
         <div className="sb-Buttons">
           <RunButtons context={context} />
+          <button
+            className="sb-Button"
+            aria-expanded={store.isOrdering}
+            disabled={store.pipeline === null}
+            title={trans.__('Choose parameters, stages and options')}
+            onClick={() => store.setOrdering(!store.isOrdering)}
+          >
+            {trans.__('Run …')}
+          </button>
           <button className="sb-Button" onClick={() => actions.openGraph()}>
             {trans.__('Graph')}
           </button>
+          <button className="sb-Button" onClick={() => actions.openHistory()}>
+            {trans.__('Runs')}
+          </button>
         </div>
         <RunLine context={context} />
+        {!store.isOrdering && <GivenParams context={context} />}
         <Counts views={store.views} words />
       </div>
       <ConnectionNote context={context} />
       <Problems context={context} />
+      <RunForm context={context} />
       {store.views.length > 5 && (
         <input
           className="sb-Search"
@@ -154,8 +170,14 @@ function StageTree(props: {
           move(entries.findIndex(one => one.key === entry.views[0]?.stage));
         }
         break;
-      case 'Enter':
       case ' ':
+        if (store.isOrdering) {
+          store.toggle(nameOf(entry));
+        } else {
+          act(entry, event.shiftKey);
+        }
+        break;
+      case 'Enter':
         act(entry, event.shiftKey);
         break;
       default:
@@ -181,13 +203,20 @@ function StageTree(props: {
             data-level={entry.level}
             aria-level={entry.level + 1}
             aria-selected={key === store.selected}
+            aria-checked={store.isOrdering ? store.order.stages.includes(nameOf(entry)) : undefined}
             aria-expanded={isGroup ? entry.open : undefined}
             aria-label={labelOf(entry)}
             tabIndex={key === focused ? 0 : -1}
             onClick={event => {
               store.select(key);
-              act(entry, event.shiftKey);
+              if (event.ctrlKey || event.metaKey) {
+                store.toggle(nameOf(entry));
+                store.setOrdering(true);
+              } else {
+                act(entry, event.shiftKey);
+              }
             }}
+            onContextMenu={() => store.select(key)}
             onFocus={() => store.select(key)}
             onKeyDown={event => press(event, at, entry)}
           >
@@ -196,6 +225,18 @@ function StageTree(props: {
               {isGroup && (
                 <span className="sb-Twist" aria-hidden="true">
                   {entry.open ? '▾' : '▸'}
+                </span>
+              )}
+              {store.isOrdering && (
+                <span
+                  className="sb-Check"
+                  aria-hidden="true"
+                  onClick={event => {
+                    event.stopPropagation();
+                    store.toggle(nameOf(entry));
+                  }}
+                >
+                  {store.order.stages.includes(nameOf(entry)) ? '☑' : '☐'}
                 </span>
               )}
               {entry.label}
@@ -207,6 +248,11 @@ function StageTree(props: {
       })}
     </ul>
   );
+}
+
+/** What a run is asked for by: the stage of a group, or an instance. */
+function nameOf(entry: Entry): string {
+  return entry.key;
 }
 
 function keyOf(entry: Entry): string {

@@ -5,6 +5,7 @@ import * as React from 'react';
 import type { Context } from './context';
 import { ago, duration } from './model/words';
 import { counts, GLYPHS, progressOf, type StageView, type State } from './model/stages';
+import type { Decision } from './wire';
 
 /** Draw again whenever the store has changed, at most once a frame. */
 export function useStore(context: Context): void {
@@ -35,8 +36,47 @@ export function Glyph(props: { state: State }): React.JSX.Element {
   );
 }
 
+/** What a run would do about a stage: a sign and the word. */
+export function DecisionSign(props: { decision: Decision }): React.JSX.Element {
+  return (
+    <span className="sb-Decision" data-decision={props.decision}>
+      <span aria-hidden="true">{DECISIONS[props.decision]}</span> {props.decision}
+    </span>
+  );
+}
+
+const DECISIONS: Readonly<Record<Decision, string>> = { RUN: '▶', REUSE: '↺', WAIT: '◷', SKIP: '–' };
+
+/** What the server answers; asked again when what it depends on changed, and kept meanwhile. */
+export function useAnswer<T>(
+  ask: () => Promise<T> | null,
+  depends: readonly unknown[]
+): { value: T | null; error: string } {
+  const [answer, setAnswer] = React.useState<{ value: T | null; error: string }>({ value: null, error: '' });
+  const asking = React.useRef(ask);
+  asking.current = ask;
+  React.useEffect(() => {
+    let isOver = false;
+    const asked = asking.current();
+    if (asked === null) {
+      setAnswer({ value: null, error: '' });
+      return;
+    }
+    asked.then(
+      value => isOver || setAnswer({ value, error: '' }),
+      (error: unknown) =>
+        isOver || setAnswer({ value: null, error: error instanceof Error ? error.message : String(error) })
+    );
+    return () => {
+      isOver = true;
+    };
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the caller says what it depends on
+  }, [JSON.stringify(depends)]);
+  return answer;
+}
+
 /** The time in seconds since the epoch, told anew every few seconds. */
-function useNow(every: number): number {
+export function useNow(every: number): number {
   const [now, setNow] = React.useState(() => Date.now() / 1000);
   React.useEffect(() => {
     const timer = setInterval(() => setNow(Date.now() / 1000), every * 1000);
@@ -45,7 +85,7 @@ function useNow(every: number): number {
   return now;
 }
 
-function Ago(props: { then: number }): React.JSX.Element {
+export function Ago(props: { then: number }): React.JSX.Element {
   return <>{ago(props.then, useNow(20))}</>;
 }
 
@@ -155,21 +195,24 @@ export function Problems(props: { context: Context }): React.JSX.Element | null 
 export function RunButtons(props: { context: Context }): React.JSX.Element {
   const { store, actions, trans } = props.context;
   const live = store.liveRun;
-  const isBlocked = store.pipeline === null || store.planProblem !== null || store.isStarting;
   return (
     <>
       {live === undefined && store.resumable !== undefined && (
         <button
           className="sb-Button"
-          disabled={isBlocked}
+          disabled={!store.canStart}
           title={trans.__('Do what is left of the last run')}
-          onClick={() => actions.resume()}
+          onClick={() => actions.resume(false)}
         >
           <span aria-hidden="true">↻</span> {trans.__('Resume')}
         </button>
       )}
       {live === undefined ? (
-        <button className="sb-Button sb-mod-accept" disabled={isBlocked} onClick={() => actions.runAll()}>
+        <button
+          className="sb-Button sb-mod-accept"
+          disabled={!store.canStart}
+          onClick={() => actions.runAll()}
+        >
           <span aria-hidden="true">▶</span> {store.isStarting ? trans.__('Starting …') : trans.__('Run all')}
         </button>
       ) : (
@@ -178,6 +221,31 @@ export function RunButtons(props: { context: Context }): React.JSX.Element {
         </button>
       )}
     </>
+  );
+}
+
+/** The parameters that are not at their defaults: they hold for whatever is run. */
+export function GivenParams(props: { context: Context }): React.JSX.Element | null {
+  const { store, trans } = props.context;
+  const given = Object.entries(store.order.texts);
+  if (given.length === 0) {
+    return null;
+  }
+  return (
+    <div className="sb-Given" aria-label={trans.__('Parameters of the next run')} role="group">
+      {given.map(([name, text]) => (
+        <button
+          key={name}
+          type="button"
+          className="sb-Chip"
+          data-wrong={name in store.fields}
+          title={trans.__('Set %1 back to its default', name)}
+          onClick={() => store.setText(name, null)}
+        >
+          {name}={text} <span aria-hidden="true">×</span>
+        </button>
+      ))}
+    </div>
   );
 }
 

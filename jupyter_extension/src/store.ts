@@ -4,6 +4,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import { type Api, Refusal } from './api';
+import { isIncomplete, NO_ORDER, type Order, requestOf, toggled } from './model/order';
 import { apply, EMPTY, latestRun, liveRun, type Picture } from './model/picture';
 import { type StageView, stageViews } from './model/stages';
 import type {
@@ -13,7 +14,8 @@ import type {
   ProcessReply,
   ProjectInfo,
   RunInfo,
-  RunRequest
+  RunRequest,
+  StageRef
 } from './wire';
 
 const RETRY = { first: 500, most: 10_000 }; // milliseconds until the next attempt to connect
@@ -39,6 +41,15 @@ export class Store implements IDisposable {
   plan: PlanReply | null = null;
   /** Why there is no plan. */
   planProblem: ErrorReply | null = null;
+  /** What is wrong with the parameters, by their names. */
+  fields: Readonly<Record<string, string>> = {};
+  /** What a run is asked for, where it is not all stages with the defaults. */
+  order: Order = NO_ORDER;
+  /** What that run would do; null while it is not known. */
+  preview: PlanReply | null = null;
+  previewProblem: ErrorReply | null = null;
+  /** Whether the form is shown in which runs are asked for. */
+  isOrdering = false;
   /** Why nothing can be shown. */
   problem: ErrorReply | null = null;
   picture: Picture = EMPTY;
@@ -55,6 +66,7 @@ export class Store implements IDisposable {
     this._stop.abort();
     this._following?.abort();
     clearTimeout(this._planning);
+    clearTimeout(this._previewing);
     Signal.clearData(this);
   }
 
@@ -127,12 +139,74 @@ export class Store implements IDisposable {
   }
 
   openPipeline(key: string): void {
+    if (this.pipeline !== null) {
+      this._orders.set(this.pipeline.key, this.order);
+    }
     this.pipeline = this.pipelines.find(one => one.key === key) ?? null;
-    this.plan = null;
-    this.planProblem = null;
+    this.order = this._orders.get(key) ?? NO_ORDER;
+    this.plan = this.preview = null;
+    this.planProblem = this.previewProblem = null;
+    this.fields = {};
     this.selected = null;
     this._emit();
     void this._loadPlan();
+  }
+
+  /** Ask for a run otherwise. Nothing starts; what it would do is planned. */
+  setOrder(patch: Partial<Order>): void {
+    const isPlanned = patch.texts !== undefined || patch.sweep !== undefined;
+    this.order = { ...this.order, ...patch };
+    this.preview = null;
+    if (isPlanned) {
+      clearTimeout(this._previewing); // it comes after the plan, which may find mistakes
+      this._planSoon();
+    } else {
+      this._previewSoon();
+    }
+    this._emit();
+  }
+
+  /** Give a parameter a value as text; null for its default. */
+  setText(name: string, text: string | null): void {
+    const others = Object.fromEntries(Object.entries(this.order.texts).filter(([other]) => other !== name));
+    this.setOrder({ texts: text === null ? others : { ...others, [name]: text } });
+  }
+
+  /** Choose a stage for the next run, or leave it out again. */
+  toggle(stage: string): void {
+    this.setOrder(toggled(this.order, stage));
+  }
+
+  /** Show or hide the form. */
+  setOrdering(isOrdering: boolean): void {
+    this.isOrdering = isOrdering;
+    this._previewSoon();
+    this._emit();
+  }
+
+  /** Whether a run with the parameters as they are can be started. */
+  get canStart(): boolean {
+    return (
+      this.pipeline !== null &&
+      this.liveRun === undefined &&
+      this.planProblem === null &&
+      Object.keys(this.fields).length === 0 &&
+      !this.isStarting
+    );
+  }
+
+  /** The notebooks of all pipelines that are stages: path → pipeline and stage. */
+  stagesOf(notebook: string): { pipeline: PipelineInfo; stage: StageRef }[] {
+    return this.pipelines.flatMap(pipeline =>
+      pipeline.stages.filter(stage => stage.notebook === notebook).map(stage => ({ pipeline, stage }))
+    );
+  }
+
+  /** What last became of the instances of a stage of any pipeline; those of the open one have a plan. */
+  viewsOf(pipeline: PipelineInfo, stage: string): readonly StageView[] {
+    const views =
+      pipeline.key === this.pipeline?.key ? this.views : stageViews(this.picture, pipeline.name, null);
+    return views.filter(view => view.stage === stage);
   }
 
   select(stage: string | null): void {
@@ -163,19 +237,26 @@ export class Store implements IDisposable {
     return this._wait(project => this._api.start({ ...request, project, pipeline }));
   }
 
+  /** Start what was asked for. As `start`. */
+  async startOrder(): Promise<string> {
+    if (isIncomplete(this.order)) {
+      throw new Error('no stage is chosen');
+    }
+    return this.start(requestOf(this.order));
+  }
+
   /** The last run, where it left something to do. */
   get resumable(): RunInfo | undefined {
     const run = this.latestRun;
     return run !== undefined && ['failed', 'cancelled', 'interrupted'].includes(run.status) ? run : undefined;
   }
 
-  /** Do what is left of the last run. As `start`. */
-  async resume(): Promise<string> {
-    const run = this.resumable;
+  /** Do what is left of a run, of the last one if none is named; `failedOnly` as `stagebook retry`. */
+  async resume(failedOnly = false, run = this.resumable?.id): Promise<string> {
     if (run === undefined) {
       throw new Error('no run is left to be resumed');
     }
-    return this._wait(project => this._api.resume(project, run.id));
+    return this._wait(project => this._api.resume(run, { project, failed_only: failedOnly }));
   }
 
   private async _wait(begin: (project: string) => Promise<ProcessReply>): Promise<string> {
@@ -191,7 +272,7 @@ export class Store implements IDisposable {
       }
       if (process.run === null) {
         const message = process.message || `'${process.command}' did not start a run`;
-        throw new Refusal({ message, hint: '', kind: '', problems: [] });
+        throw new Refusal({ message, hint: '', kind: '', problems: [], fields: {} });
       }
       return process.run;
     } finally {
@@ -231,16 +312,76 @@ export class Store implements IDisposable {
     }
     let plan: PlanReply | null = null;
     let problem: ErrorReply | null = null;
+    let fields: Readonly<Record<string, string>> = {};
+    const { texts, sweep } = this.order;
+    const asked = { ...NO_ORDER, texts, sweep };
     try {
-      plan = await this._api.plan(this.projectPath, pipeline.key);
+      plan = await this._api.plan(this.projectPath, pipeline.key, asked);
+    } catch (error) {
+      problem = replyOf(error);
+      fields = problem.fields;
+      if (Object.keys(texts).some(name => name in fields)) {
+        plan = await this._planWithout(pipeline.key, asked, fields);
+      }
+    }
+    if (this.pipeline?.key !== pipeline.key || this.isDisposed || this.order.texts !== texts) {
+      return; // another answer is on its way
+    }
+    this.fields = fields;
+    if (Object.keys(fields).length > 0) {
+      problem = null; // it stands at the fields
+      this.plan = plan ?? this.plan;
+    } else {
+      this.plan = plan;
+    }
+    this.planProblem = problem;
+    this._emit();
+    this._previewSoon();
+  }
+
+  /** The plan with defaults in place of what is wrong; null where there is none even so. */
+  private async _planWithout(
+    pipeline: string,
+    order: Order,
+    wrong: Readonly<Record<string, string>>
+  ): Promise<PlanReply | null> {
+    const right = Object.entries(order.texts).filter(([name]) => !(name in wrong));
+    try {
+      return await this._api.plan(this.projectPath, pipeline, { ...order, texts: Object.fromEntries(right) });
+    } catch {
+      return null;
+    }
+  }
+
+  private _previewSoon(): void {
+    clearTimeout(this._previewing);
+    this._previewing = setTimeout(() => void this._loadPreview(), SETTLE);
+  }
+
+  private async _loadPreview(): Promise<void> {
+    const { order, pipeline } = this;
+    if (!this.isOrdering || pipeline === null || isIncomplete(order) || Object.keys(this.fields).length > 0) {
+      this.preview = this.previewProblem = null;
+      this._emit();
+      return;
+    }
+    let preview: PlanReply | null = null;
+    let problem: ErrorReply | null = null;
+    try {
+      preview = await this._api.plan(this.projectPath, pipeline.key, order);
     } catch (error) {
       problem = replyOf(error);
     }
-    if (this.pipeline?.key === pipeline.key && !this.isDisposed) {
-      this.plan = plan;
-      this.planProblem = problem;
+    if (this.order === order && this.pipeline?.key === pipeline.key && !this.isDisposed) {
+      this.preview = preview;
+      this.previewProblem = problem;
       this._emit();
     }
+  }
+
+  /** Plan anew: what a run would do may be different. */
+  planAnew(): void {
+    this._planSoon();
   }
 
   private _planSoon(): void {
@@ -309,6 +450,8 @@ export class Store implements IDisposable {
   private readonly _stop = new AbortController();
   private _following: AbortController | null = null;
   private _planning: ReturnType<typeof setTimeout> | undefined;
+  private _previewing: ReturnType<typeof setTimeout> | undefined;
+  private readonly _orders = new Map<string, Order>();
   private _viewsOf: readonly unknown[] = [];
   private _views: readonly StageView[] = [];
 }
@@ -321,6 +464,7 @@ function replyOf(error: unknown): ErrorReply {
     message: error instanceof Error ? error.message : String(error),
     hint: '',
     kind: '',
-    problems: []
+    problems: [],
+    fields: {}
   };
 }

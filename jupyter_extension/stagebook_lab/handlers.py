@@ -14,7 +14,7 @@ from stagebook.operations import accept
 from stagebook.project import Given, Project
 from stagebook_lab import comparing, looking, running, wire
 from stagebook_lab.convert import Paths, pipeline_info, plan_reply, run_info, to_json
-from stagebook_lab.feed import Feed
+from stagebook_lab.feed import Feed, Listener
 from stagebook_lab.forms import pairs_of
 from stagebook_lab.handling import Handler, authorized_to_execute, raising
 from stagebook_lab.ledger import RUNS, Ledger
@@ -283,6 +283,7 @@ class StreamHandler(Handler):
 
     _track_activity = False  # a browser that only watches keeps no server alive
     _closed = False
+    _listener: Listener | None = None
 
     @web.authenticated
     @authorized
@@ -307,16 +308,24 @@ class StreamHandler(Handler):
     def on_connection_close(self) -> None:
         """Stop telling."""
         self._closed = True
+        if self._listener is not None:
+            self._listener.wake()
         super().on_connection_close()
+
+    def _is_gone(self) -> bool:
+        return self._closed
 
     async def _tell(self, feed: Feed, position: int | None) -> None:
         definitions: str | None = None
         with feed.listening() as listener:
+            self._listener = listener
             while not self._closed:
                 if not await listener.wait(ALIVE):
                     self.write(": alive\n\n")
                     await self.flush()
                     continue
+                if self._is_gone():  # meanwhile
+                    return
                 snapshot, error = feed.snapshot, feed.error
                 if error is not None:
                     self.write(f"event: problem\ndata: {to_json(error)}\n\n")

@@ -166,7 +166,12 @@ def _run_of(project: Project, pid: int, since: float) -> str | None:
     host = socket.gethostname()
     for run in project.runs(limit=20):
         origin = run.origin
-        if not run.parent and origin.get("pid") == pid and origin.get("host") == host and run.started >= since - SLACK:
+        if (
+            not run.parent
+            and origin.get("pid") == pid
+            and origin.get("host") == host
+            and run.started >= since - SLACK
+        ):
             return run.id
     return None
 

@@ -59,6 +59,13 @@ export function planned(id: string, fields: Partial<PlanStage> = {}): PlanStage 
     reasons: [],
     upstream: [],
     point: {},
+    params: {},
+    inputs: {},
+    outputs: {},
+    restores: [],
+    when: '',
+    foreach: '',
+    trigger: 'all_success',
     ...fields
   };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { ago, bytes, duration, plural } from '../src/model/words';
+import { ago, bytes, duration, plain, plural, value } from '../src/model/words';
 
 test.each([
   [-1, '0.0 s'],
@@ -22,4 +22,15 @@ test('times, counts and sizes', () => {
   ]);
   expect([plural(1, 'stage'), plural(0, 'stage')]).toEqual(['1 stage', '0 stages']);
   expect([bytes(12), bytes(12_340_000), bytes(999_700)]).toEqual(['12 B', '12.3 MB', '1.0 MB']);
+});
+
+test('values and the text of terminals', () => {
+  expect([value('x'), value(0.123456789), value([1, 'a']), value(3), value(null)]).toEqual([
+    'x',
+    '0.123457',
+    '[1,"a"]',
+    '3',
+    'null'
+  ]);
+  expect(plain('\u001b[31mred\u001b[0m')).toBe('red');
 });

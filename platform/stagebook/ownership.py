@@ -171,7 +171,7 @@ def outwait(
     waiting: Callable[[], None] = lambda: None,
 ) -> None:
     """Where the owner of a run is stopped or out of sight, wait for a sign of life. If there is none for
-    `LEASE` seconds, the run is marked as interrupted."""
+    `LEASE` seconds, the run is marked as interrupted. Raises `JournalUnreadable`, as `take_ownership`."""
     first: int | None = None
     began = time.monotonic()
     while hold := next((hold for hold in journal.holds() if hold.run == run), None):
@@ -181,7 +181,10 @@ def outwait(
             first = hold.beat
             waiting()
         if time.monotonic() - began >= LEASE:
-            journal.close_ghosts(life_of, clock(), presumed_dead=(run, hold.beat))
+            try:
+                journal.close_ghosts(life_of, clock(), presumed_dead=(run, hold.beat))
+            except JournalUnreadable as error:
+                raise _say_who_holds(journal, error) from error
             return
         time.sleep(_POLL)
 

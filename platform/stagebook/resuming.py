@@ -53,9 +53,10 @@ class Rest:
         return None if forced is None else tuple(forced)
 
     def with_failed_only(self) -> Selection:
-        """What was asked for, without what neither failed nor depends on what did."""
+        """What was asked for, without what neither failed nor depends on what did, unless that needs it."""
         again = graph.closure(graph.followers_of(self.needs), self.failed)
-        left = tuple(name for name in self.unfinished if name not in again)
+        needed = graph.closure(self.needs, again)
+        left = tuple(name for name in self.unfinished if name not in needed)
         return dataclasses.replace(self.selection, skip=(*self.selection.skip, *left))
 
 

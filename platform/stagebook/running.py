@@ -256,7 +256,7 @@ def run_plan(
                 undelivered = delivery.finish()
     if delivery is not None and not delivery.started and not quiet:
         delivery.leave_behind()  # nothing ran: MLflow is told while nobody waits
-    _remember(around.facts, recorder.history)
+    _remember(around.facts, runner.published)
     return RunReport(
         run=options.run_id,
         status=status,
@@ -276,15 +276,11 @@ def _changes_nothing(plan: Plan) -> bool:
     )
 
 
-def _remember(facts: Facts, history: RunHistory) -> None:
+def _remember(facts: Facts, published: Mapping[str, tuple[object, str]]) -> None:
     """Outputs that are as they were published need not be read again to know what they are."""
-    for stage in history.stages.values():
-        for item in stage.outputs.values():
-            path = facts.workspace.root / item["path"] if "sha256" in item else None
-            if path is not None and stage.ended and path.is_file() and not path.is_symlink():
-                found = path.stat()
-                if found.st_size == item.get("size") and found.st_ctime <= stage.ended:
-                    facts.note(item["path"], item["sha256"])
+    for path, (stamp, digest) in published.items():
+        if facts.stamp(path) == stamp:
+            facts.note(path, digest)
 
 
 class _Preparation:

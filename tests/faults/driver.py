@@ -2,11 +2,11 @@
 
 The orders come as JSON in STAGEBOOK_TEST_ORDERS:
 
-    lease, beat, busy   other times, in seconds
-    at                  the number of a commit of the main thread to the journal, from 1
-    when                `before` it, or `after` it
-    what                SIGKILL or SIGSTOP, which this process sends itself then
-    count               a file that gets the number of commits at the end
+    lease, beat, busy, backstop   other times, in seconds
+    at      the number of a commit of the main thread to the journal, from 1
+    when    `before` it, or `after` it
+    what    SIGKILL or SIGSTOP, which this process sends itself then
+    count   a file that gets the number of commits at the end
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from stagebook import ownership
 from stagebook.cli import main
+from stagebook.execution import local
 from stagebook.record import database
 
 ORDERS = json.loads(os.environ.pop("STAGEBOOK_TEST_ORDERS", "{}"))
@@ -45,6 +46,7 @@ database.Database._commit = watched  # type: ignore[method-assign]
 database.BUSY_TIMEOUT = ORDERS.get("busy", database.BUSY_TIMEOUT)
 ownership.LEASE = ORDERS.get("lease", ownership.LEASE)
 ownership.BEAT = ORDERS.get("beat", ownership.BEAT)
+local.BACKSTOP = ORDERS.get("backstop", local.BACKSTOP)
 
 if __name__ == "__main__":
     try:

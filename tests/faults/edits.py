@@ -81,7 +81,8 @@ def change_format(world: World, _root: Path) -> tuple[str, str]:
 def copy_notebook(world: World, _root: Path) -> tuple[str, str]:
     name = world.chance.choice(sorted(world.notebooks))
     notebook = world.notebooks[name]
-    old, notebook.path = notebook.path, f"notebooks/{name}-{world.chance.randint(1, 99)}.ipynb"
+    suffix = notebook.path.rpartition(".")[2]
+    old, notebook.path = notebook.path, f"notebooks/{name}-{world.chance.randint(1, 99)}.{suffix}"
     return f"{old} is now {notebook.path}", NOTHING
 
 
@@ -94,7 +95,8 @@ def rewrite_notebook(world: World, root: Path) -> tuple[str, str]:
 
 
 def change_module(world: World, _root: Path) -> tuple[str, str]:
-    path = world.chance.choice(sorted(world.numbers))
+    used = world.modules_in_use()
+    path = world.chance.choice(used if used and world.chance.random() < 0.8 else sorted(world.numbers))
     world.numbers[path] = _digit(world.chance, world.numbers[path])
     return f"{path}: number {world.numbers[path]}", OTHER
 
@@ -378,7 +380,7 @@ EDITS: dict[Edit, int] = {
     rename_stage: 3,
     rename_output: 3,
     change_outputs: 3,
-    change_inputs: 4,
+    change_inputs: 7,
     change_cache: 1,
     change_store: 1,
     nothing: 4,

@@ -147,10 +147,10 @@ class Place:
         self.builder.file("stagebook.toml", "\n".join(["[tracking]", "enabled = false", "[run]", *lines]))
 
     def pipeline(self, stages: Mapping[str, Mapping[str, Any]]) -> None:
-        """Write the pipeline `p`. `cells` of a stage become a notebook."""
+        """Write the pipeline `p`. `cells` of a stage become a notebook; it runs every time."""
         made = {}
         for name, stage in stages.items():
-            given = dict(stage)
+            given = {"cache": False, **stage}
             params = given.get("declares")
             given["notebook"] = self.builder.notebook(name, *given.pop("cells"), params=params)
             given.pop("declares", None)

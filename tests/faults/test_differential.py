@@ -341,8 +341,9 @@ HOWS = ["changed", "changed and back", "deleted", "written as it was", "same siz
 
 
 @pytest.fixture
-def reading(builder: ProjectBuilder) -> ProjectBuilder:
+def reading(builder: ProjectBuilder, monkeypatch: pytest.MonkeyPatch) -> ProjectBuilder:
     """A project whose second stage reads of everything, in its second cell."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     for path in FILES.values():
         if not path.startswith("out/"):
             builder.file(path, "VALUE = 1\n")

@@ -52,6 +52,21 @@ MODULES = {
     "vendor/vendored.py": "VALUE = 'vendored @'\n",
 }
 
+# What each of the uses leads to.
+LEADS_TO = {
+    "pkg": ["helpers/__init__.py", "helpers/base.py", "helpers/tools.py", "helpers/deep/leaf.py", "helpers/constants.py"],
+    "deep": ["helpers/deep/leaf.py", "helpers/constants.py"],
+    "cond": ["helpers/fast.py", "helpers/slow.py"],
+    "lazy": ["extra.py", "helpers/tools.py"],
+    "named": ["helpers/plugin.py", "helpers/constants.py"],
+    "shadow": ["tuning.py", "notebooks/tuning.py", "tuning/__init__.py"],
+    "space": ["space/thing.py", "notebooks/space/__init__.py"],
+    "star": ["helpers/stars.py"],
+    "run": ["scripts/setup.py", "scripts/beside.py", "helpers/constants.py"],
+    "exec": ["scripts/more.py"],
+    "path": ["vendor/vendored.py", "vendored.py"],
+}  # fmt: skip
+
 # Files that take the place of others by where they are.
 SHADOWS = {
     "notebooks/tuning.py": "VALUE = 'beside the notebook @'\n",
@@ -138,6 +153,8 @@ class Notebook:
             cells.append(_cell("code", _looking(source, self.look, at), self))
         if self.look % 4 == 3:
             cells.append(_cell("code", "# nothing but a comment", self))
+        if self.path.endswith(".py"):
+            return "\n\n".join(_percent(cell) for cell in cells) + "\n"
         spec = {"name": "python3", "display_name": f"Python {self.format}", "language": "python"}
         data = {
             "cells": cells,
@@ -146,6 +163,15 @@ class Notebook:
             "nbformat_minor": 5,
         }
         return json.dumps(data, indent=self.format % 3, sort_keys=self.format % 2 == 1)
+
+
+def _percent(cell: dict[str, Any]) -> str:
+    """A cell in a script."""
+    source = "".join(cell["source"])
+    if cell["cell_type"] == "markdown":
+        return f"# %% [markdown]\n# {source}"
+    head = '# %% tags=["parameters"]' if cell["metadata"] else "# %%"
+    return f"{head}\n{source}"
 
 
 def _cell(kind: str, source: str, notebook: Notebook, tags: list[str] | None = None) -> dict[str, Any]:
@@ -269,6 +295,11 @@ class World:
             for point in points[stage.kind]
         ]
 
+    def modules_in_use(self) -> list[str]:
+        """The modules and scripts that notebooks lead to."""
+        used = {use for stage in self.stages for use in self.notebooks[stage.notebook].uses}
+        return sorted({path for use in used for path in LEADS_TO.get(use, ()) if path in self.numbers})
+
     # -- stages -----------------------------------------------------------------------------------
 
     def add_stage(self) -> str:
@@ -303,9 +334,9 @@ class World:
         if self.notebooks and chance.random() < 0.2:
             return chance.choice(list(self.notebooks))
         self.notebooks[name] = Notebook(
-            path=f"notebooks/{name}.ipynb",
+            path=f"notebooks/{name}.{'py' if chance.random() < 0.15 else 'ipynb'}",
             salt=chance.randint(1, 9),
-            uses=chance.sample(list(USES), chance.randint(0, 5)),
+            uses=chance.sample(list(USES), chance.randint(0, 6)),
             coarse=chance.choice([0, 0, 1, 2, 3]),
             folder=chance.choice([0, 0, 0, 1, 2]),
         )
@@ -324,7 +355,7 @@ class World:
             made["mode"] = "${item}"
         elif chance.random() < 0.4:
             made["mode"] = chance.choice(["b", "c"])
-        if chance.random() < 0.3:
+        if chance.random() < 0.5:
             made["opts"] = "${params.opts}"
         return made
 

@@ -391,6 +391,7 @@ def test_several_processes_keep_the_same_at_once(tmp_path: Path) -> None:
 
 def _discard_old(store: str, stop: str) -> None:
     blobs = Blobs(Path(store))
+    Path(f"{stop}.begun").touch()
     while not os.path.exists(stop):
         for digest, _ in blobs.digests():
             blobs.discard(digest, unless_newer=time.time() - 3600)
@@ -406,6 +407,7 @@ def test_what_is_kept_anew_is_not_discarded(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x" * 10_000)
     gone = 0
     try:
+        until(lambda: Path(f"{stop}.begun").exists(), 60, "the other process is at it")
         for at in range(amount(300, 10_000)):
             digest = store.keep_bytes(b"a list") if at % 2 else store.keep(tmp_path / "file", "")["sha256"]
             assert digest is not None

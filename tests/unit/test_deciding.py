@@ -22,6 +22,7 @@ from stagebook.execution.runner import Runner, RunOptions
 from stagebook.planning.build import Planner
 from stagebook.planning.plan import Decision, Judgement, Plan, PlannedInput, PlannedStage
 from stagebook.planning.results import Made, Result
+from stagebook.planning.select import Selection
 
 PENDING = Status.PENDING
 
@@ -32,10 +33,10 @@ def project(builder: ProjectBuilder) -> ProjectBuilder:
     return builder
 
 
-def planner_of(project: ProjectBuilder, text: str) -> Planner:
+def planner_of(project: ProjectBuilder, text: str, selection: Selection | None = None) -> Planner:
     loaded = load_pipeline(textwrap.dedent(text), "pipelines/p.yaml")
     assert loaded.problems == ()
-    return Planner(loaded.pipeline, {}, Workspace(project.root))
+    return Planner(loaded.pipeline, {}, Workspace(project.root), selection=selection)
 
 
 def decider_of(plan: Plan, planner: Any = None) -> Decider:
@@ -224,8 +225,10 @@ def test_what_was_decided_by_a_result_stays_so_while_its_stage_is_still_to_come(
 # -- in a run -------------------------------------------------------------------------------------
 
 
-def run(project: ProjectBuilder, text: str, script: Any, **more: Any) -> tuple[list[Event], FakeEngine]:
-    planner = planner_of(project, text)
+def run(
+    project: ProjectBuilder, text: str, script: Any, selection: Selection | None = None, **more: Any
+) -> tuple[list[Event], FakeEngine]:
+    planner = planner_of(project, text, selection)
     plan = planner.plan()
     clock, events = FakeClock(), []
     engine = FakeEngine(clock, script)
@@ -271,6 +274,43 @@ def test_a_run_expands_a_stage_and_gives_each_item_its_attempt(project: ProjectB
     assert engine.started[-1].inputs == {"src": []}
     ends = {event.stage: (event.status, event.reason) for event in events if isinstance(event, StageEnded)}
     assert ends["fetch"] == (Status.SKIPPED, "the list of its foreach is empty")
+
+
+SELECTED = """
+stages:
+  pre: {notebook: notebooks/a.ipynb}
+  raw: {notebook: notebooks/a.ipynb, matrix: {m: [x, y]}, after: pre, outputs: {out: {path: "x://${matrix.m}", kind: external}}}
+  list: {notebook: notebooks/a.ipynb}
+  fetch: {notebook: notebooks/a.ipynb, foreach: "${stages.list.scraps.items}", inputs: {src: "raw@${item}.out"}}
+  end: {notebook: notebooks/a.ipynb, after: fetch}
+"""
+
+
+@pytest.mark.parametrize(
+    ("selection", "completed"),
+    [
+        (Selection(targets=("fetch@x",)), {"pre", "raw@x", "raw@y", "list", "fetch@x"}),
+        (Selection(targets=("end",), skip=("fetch@x",)), {"pre", "raw@x", "raw@y", "list", "fetch@y", "end"}),
+        (Selection(skip=("fetch",)), {"pre", "raw@x", "raw@y", "list", "end"}),
+        (Selection(only=("fetch@y", "list", "raw")), {"raw@x", "raw@y", "list", "fetch@y"}),
+        (Selection(targets=("fetch@*",)), {"pre", "raw@x", "raw@y", "list", "fetch@x", "fetch@y"}),
+    ],
+)
+def test_instances_that_are_to_come_may_be_selected(
+    project: ProjectBuilder, selection: Selection, completed: set[str]
+) -> None:
+    events, _ = run(project, SELECTED, glue(list={"items": ["x", "y"]}), selection)
+    ends = {event.stage: event for event in events if isinstance(event, StageEnded)}
+    assert {name for name, event in ends.items() if event.status is Status.COMPLETED} == completed
+    left_out = {event.reason for name, event in ends.items() if name not in completed}
+    assert left_out <= {"not selected"}
+
+
+def test_an_instance_that_is_asked_for_and_does_not_come_is_a_failure(project: ProjectBuilder) -> None:
+    selection = Selection(targets=("fetch@z",))
+    events, _ = run(project, SELECTED, glue(list={"items": ["x", "y"]}), selection)
+    ended = next(event for event in events if isinstance(event, AttemptEnded) and event.stage == "fetch")
+    assert (ended.cause, ended.message) == (Cause.PARAMS, "no stage 'fetch@z'")
 
 
 def test_what_cannot_be_said_fails_in_an_attempt_and_is_not_tried_again(project: ProjectBuilder) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -202,14 +204,29 @@ def test_a_damaged_cache_is_as_good_as_none(env: Environment, content: bytes) ->
     env.install("one", "1.0", "one.py")
     env.cache.parent.mkdir()
     mark = str(env.site.stat().st_mtime_ns).encode()
-    env.cache.write_bytes(content.replace(b"KEY", str(env.site).encode()).replace(b"MARK", mark))
+    body = content.replace(b"KEY", str(env.site).encode()).replace(b"MARK", mark)
+    env.cache.write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
     assert env.versions("one") == {"one": "1.0"}
-    assert json.loads(env.cache.read_bytes())["v"] == 1
+    assert kept_in(env.cache)["v"] == 1
     env.cache.unlink()
     env.cache.mkdir()
     distributions._latest = ([], "", {})
     assert env.versions("one") == {"one": "1.0"}
     assert versions(["one"], prefix=env.prefix, cache=None) == {"one": "1.0"}
+
+
+def kept_in(cache: Path) -> dict[str, Any]:
+    """What a cache file holds, below the line with the sum of it."""
+    found: dict[str, Any] = json.loads(cache.read_bytes().partition(b"\n")[2])
+    return found
+
+
+def test_a_flipped_bit_is_no_other_version(env: Environment) -> None:
+    env.install("one", "1.4", "one.py")
+    assert env.versions("one") == {"one": "1.4"}
+    env.cache.write_bytes(env.cache.read_bytes().replace(b'"1.4"', b'"1.5"'))
+    distributions._latest = ([], "", {})
+    assert env.versions("one") == {"one": "1.4"}
 
 
 def test_the_cache_keeps_several_environments(tmp_path: Path) -> None:
@@ -218,7 +235,7 @@ def test_the_cache_keeps_several_environments(tmp_path: Path) -> None:
         made = Environment(tmp_path / f"env{at}")
         made.install("one", f"1.{at}", "one.py")
         assert versions(["one"], prefix=made.prefix, cache=cache) == {"one": f"1.{at}"}
-    assert [key.split("env")[1].split("/")[0] for key in json.loads(cache.read_bytes())["maps"]] == [
+    assert [key.split("env")[1].split("/")[0] for key in kept_in(cache)["maps"]] == [
         str(at) for at in range(4, 12)
     ]
 

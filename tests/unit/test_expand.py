@@ -140,7 +140,7 @@ stages:
     inputs: {src: "fetch@${item}.out"}
     outputs: {out: "data/clean/${item}"}
     after: fetch
-  merge: {notebook: notebooks/a.ipynb, inputs: {src: [raw/x.csv, clean.out]}}
+  merge: {notebook: notebooks/a.ipynb, inputs: {src: [clean.out, raw/x.csv]}}
 """
 
 
@@ -169,7 +169,7 @@ def test_a_foreach_has_an_instance_for_each_item_joined_one_by_one(project: Proj
     # `after` is about all instances; the data is that of one.
     assert tuple(made["clean@south"].upstream) == ("fetch@south", "list", "fetch@north")
     assert made["clean@south"].loosely == {"fetch@north"}
-    assert made["merge"].inputs["src"].value == ["raw/x.csv", "data/clean/north", "data/clean/south"]
+    assert made["merge"].inputs["src"].value == ["data/clean/north", "data/clean/south", "raw/x.csv"]
     assert tuple(made["merge"].upstream) == ("clean@north", "clean@south")
 
 
@@ -180,6 +180,8 @@ def test_a_list_that_is_empty_leaves_its_stage_out(project: ProjectBuilder) -> N
     assert made["fetch"].skip == "the list of its foreach is empty"
     assert not made["fetch"].pending
     assert not made["fetch"].absent, "another list may come of the run"
+    text = LISTED.replace("params:", "when: false\n    params:")
+    assert expanded(project, text, list={"items": []})["fetch"].absent
     (fixed,) = expanded(project, "stages: {a: {notebook: notebooks/a.ipynb, foreach: []}}").values()
     assert fixed.absent
 
@@ -192,6 +194,7 @@ def test_a_list_that_is_empty_leaves_its_stage_out(project: ProjectBuilder) -> N
         ([True, 1, None], "${str(item)}"),
         (["x" * 300, "y" * 300], "${item[0]}"),
         ([1.5, -1], "${item}"),
+        (["True", True], "${'text' if item == 'True' else 'bool'}"),
     ],
 )
 def test_items_of_any_form_are_joined_one_by_one(

@@ -203,7 +203,7 @@ def test_the_versions_of_libraries_are_looked_at_again(
     assert facts.versions(["facts_library"], "python3") == {"facts-library": "1.0"}
     library(folder, "1.1")
     facts.forget()
-    assert facts.versions(["facts_library", "json"], "python3") == {"facts-library": "1.1"}
+    assert facts.versions(["facts_library"], "python3") == {"facts-library": "1.1"}
 
 
 # -- kernels --------------------------------------------------------------------------------------

@@ -149,7 +149,7 @@ def happen(data: st.DataObject, state: RunState, checker: Checker, kind: str, na
             assert state.decided(name, Status.RUNNING) == []
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(data=st.data(), plan=plans(), jobs=st.integers(1, 4), keep_going=st.booleans())
 def test_any_order_of_events_keeps_every_promise(
     data: st.DataObject, plan: Plan, jobs: int, keep_going: bool
@@ -319,7 +319,8 @@ CHAIN = {"a": (), "b": ("a",), "c": ("b",)}
 
 def test_what_is_not_selected_holds_up_nothing_and_is_never_asked_for() -> None:
     state = RunState(make_plan(CHAIN, selected={"a": False, "b": False}), jobs=1)
-    assert state.begin() == [Finish("a", Status.SKIPPED), Finish("b", Status.SKIPPED), Ask("c")]
+    skipped = [Finish(name, Status.SKIPPED, "not selected") for name in "ab"]
+    assert state.begin() == [*skipped, Ask("c")]
 
 
 def test_what_is_reused_holds_up_nothing() -> None:
@@ -436,6 +437,30 @@ def test_an_item_that_a_condition_leaves_out_is_out_as_its_stage_grows() -> None
         {"list": (), "b@1": ("list",), "b@2": ("list",), "end": ("b@1", "b@2")}, absent={"b@2": True}
     )
     assert state.grow("b", grown) == [Finish("b@2", Status.SKIPPED), Ask("b@1")]
+
+
+def test_what_nobody_needs_once_a_stage_has_grown_is_left_out_unless_it_began() -> None:
+    # Selected for the sake of b, whose one instance that is asked for needs only x@1.
+    points = {"x@1": ("slow",), "x@2": ("slow",), "x@3": (), "x@4": ()}
+    before = make_plan(
+        {"list": (), "slow": (), **points, "b": ("list", *points)}, trigger={"b": "one_success"}
+    )
+    after = make_plan(
+        {"list": (), "slow": (), **points, "b@1": ("list", "x@1")},
+        selected=dict.fromkeys(("x@2", "x@3", "x@4"), False),
+    )
+    state = RunState(before, jobs=2)
+    assert begun(state) == [Start("slow", 1), Start("list", 1)]
+    assert state.attempt_ended("list", ok=True) == [Finish("list", Status.COMPLETED), Ask("b")]
+    assert state.grow("b", after) == [
+        *(Finish(name, Status.SKIPPED, "not selected") for name in ("x@2", "x@3", "x@4"))
+    ]
+    assert state.attempt_ended("slow", ok=True)[-1] == Ask("x@1")
+    state = RunState(before, jobs=3)
+    assert begun(state)[-1] == Start("x@3", 1)
+    state.attempt_ended("list", ok=True)
+    state.grow("b", after)
+    assert state.attempt_ended("x@3", ok=True) == [Finish("x@3", Status.COMPLETED)]
 
 
 def test_a_plan_without_stages_ends_at_once() -> None:

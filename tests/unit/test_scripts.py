@@ -70,6 +70,26 @@ def test_a_script_is_read_as_a_notebook(builder: ProjectBuilder, name: str, text
     assert "declares no parameter 'm'" in builder.screen(text.replace("{n: 2}", "{m: 2}"))
 
 
+@pytest.mark.parametrize("damage", ["empty", "truncated", "garbage", "another cell", "gone"])
+def test_a_converted_script_that_was_damaged_is_converted_anew(builder: ProjectBuilder, damage: str) -> None:
+    builder.file("notebooks/load.py", PERCENT)
+    converted = Workspace(builder.root).executable("notebooks/load.py")
+    wanted = converted.read_bytes()
+    match damage:
+        case "empty":
+            converted.write_bytes(b"")
+        case "truncated":
+            converted.write_bytes(wanted[: len(wanted) // 2])
+        case "garbage":
+            converted.write_bytes(b"\xff[")
+        case "another cell":
+            converted.write_bytes(wanted.replace(b"print(n)", b"print(m)"))
+        case _:
+            converted.unlink()
+    again = Workspace(builder.root).executable("notebooks/load.py")
+    assert (again, again.read_bytes()) == (converted, wanted)
+
+
 def test_a_script_is_converted_once_for_each_content(builder: ProjectBuilder) -> None:
     script = builder.file("notebooks/load.py", PERCENT)
     first = Workspace(builder.root).executable("notebooks/load.py")

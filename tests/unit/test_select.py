@@ -73,6 +73,24 @@ def test_a_text_names_a_stage_an_instance_or_a_glob(text: str, wanted: set[str])
     assert select(Selection(only=(text,)), GRAPH) == wanted
 
 
+GROWING: Edges = {"list": (), "fetch": ("list",), "clean": ("fetch",), "clean@x": ()}
+
+
+@pytest.mark.parametrize("text", ["fetch", "fetch@x", "fetch@*", "f*@x"])
+def test_what_only_the_run_knows_may_be_named(text: str) -> None:
+    assert select(Selection(only=(text,)), GROWING, {"fetch", "clean"}) == {"fetch"}
+    with pytest.raises(UsageError, match="no stage"):
+        select(Selection(only=(f"x{text}",)), GROWING, {"fetch", "clean"})
+
+
+def test_an_instance_that_is_to_be_skipped_leaves_the_others() -> None:
+    skip = Selection(skip=("fetch@x", "clean@gone", "f*@x"))
+    assert select(skip, GROWING, {"fetch", "clean"}) == set(GROWING)
+    assert select(Selection(skip=("fetch", "clean@x")), GROWING, {"fetch", "clean"}) == {"list", "clean"}
+    with pytest.raises(UsageError, match="no stage 'list@x'"):
+        select(Selection(skip=("list@x",)), GROWING, {"fetch", "clean"})
+
+
 @pytest.mark.parametrize(
     ("text", "hint"), [("trian", "did you mean 'train'?"), ("extract@3", "did you mean 'extract'?"), ("zzz", "known: extract, clean, train, train2"), ("", "known: extract, clean, train, train2"), ("TRAIN", "known: extract, clean, train, train2")]
 )  # fmt: skip

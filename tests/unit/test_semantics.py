@@ -80,7 +80,12 @@ class Spec:
     trigger: Trigger = "all_success"
     retries: int = 0
     selected: bool = True
+    skips: bool = False  # of its items, `a` is not selected
     reused: bool = False
+
+    def is_selected(self, name: str) -> bool:
+        """Whether an instance is selected."""
+        return self.selected and not (self.skips and name.endswith("@a"))
 
     @property
     def condition(self) -> str:
@@ -156,6 +161,7 @@ def _random_spec(rng: random.Random, name: str, before: Sequence[Spec]) -> Spec:
         reads=maybe(0.08),
         retries=rng.choice((0, 0, 1, 2)),
         selected=rng.random() > 0.08,
+        skips=bool(foreach) and rng.random() < 0.08,
         reused=rng.random() < 0.1,
     )
     if not spec.names or rng.random() < (0.7 if foreach else 0.4):
@@ -302,8 +308,8 @@ class Model:
     def end_of(self, spec: Spec, name: str) -> End:
         """What becomes of an instance, with those before it as they ended."""
         before = self.is_before(spec, name)
-        if not spec.selected:
-            return End(Status.SKIPPED, known=before, before=before)
+        if not spec.is_selected(name):
+            return End(Status.SKIPPED, known=not spec.foreach or "@" in name, before=before)
         if self.is_left_out(spec, name):
             return End(Status.SKIPPED, absent=True)
         end = self.turn_of(spec, name)
@@ -312,7 +318,7 @@ class Model:
 
     def is_before(self, spec: Spec, name: str) -> bool:
         """Whether its scraps are known in the plan, in which it has to be."""
-        if (spec.selected and not spec.reused) or (spec.foreach and "@" not in name):
+        if (spec.is_selected(name) and not spec.reused) or (spec.foreach and "@" not in name):
             return False
         return not spec.foreach or all(self.ends[other].before for other in self.ids[spec.foreach])
 
@@ -405,7 +411,8 @@ class HandPlanner:
             items = None if spec.name in held else self._items(spec, ids, scraps)
             ids[spec.name] = [f"{spec.name}@{item}" for item in items] if items else [spec.name]
             stages += [self._stage(spec, name, ids) for name in ids[spec.name]]
-        self.made.append(Plan(pipeline="p", path="p.yaml", stages=tuple(stages)))
+        left = {one.id: self.fates.scraps(one.id) for one in stages if not one.selected and not one.foreach}
+        self.made.append(Plan(pipeline="p", path="p.yaml", stages=tuple(stages), scraps=left))
         return self.made[-1]
 
     def _items(
@@ -440,7 +447,7 @@ class HandPlanner:
             trigger=spec.trigger,
             retries=spec.retries,
             retry_delay=0.5,
-            selected=spec.selected,
+            selected=spec.is_selected(name),
             absent=spec.when == "no" or (spec.when == "not a" and item == "a"),
         )
 
@@ -517,6 +524,7 @@ def planner_of(case: Case, fates: Fates, workspace: Workspace) -> FilePlanner:
     """The planner of a case's file."""
     loaded = load_pipeline(text_of(case, fates), "pipelines/p.yaml")
     left_out = tuple(spec.name for spec in case.specs if not spec.selected)
+    left_out += tuple(f"{spec.name}@a" for spec in case.specs if spec.skips)
     return FilePlanner(
         loaded.pipeline,
         {},
@@ -791,12 +799,13 @@ def smaller(case: Case) -> Iterator[Case]:
         yield dataclasses.replace(case, **change)
     plain: dict[str, Any] = {
         "after": (), "needs": (), "joins": (), "when": "", "reads": "", "trigger": "all_success",
-        "retries": 0, "selected": True, "reused": False,
+        "retries": 0, "selected": True, "skips": False, "reused": False,
     }  # fmt: skip
     for at, spec in enumerate(case.specs):
         changes = [{key: value} for key, value in plain.items()]
         if not any(spec.name in other.joins for other in case.specs):
-            changes.append({"foreach": "", "joins": (), "when": "" if spec.when == "not a" else spec.when})
+            when = "" if spec.when == "not a" else spec.when
+            changes.append({"foreach": "", "joins": (), "skips": False, "when": when})
         for change in changes:
             less = dataclasses.replace(spec, **change)
             if not less.names:
@@ -859,6 +868,9 @@ def look(case: Case, seen: Seen, counts: collections.Counter[str]) -> None:
     counts["stopped"] += watcher.started_before_stop is not None
     counts["exact"] += case.keep_going and watcher.started_before_stop is None
     counts["not selected"] += not all(spec.selected for spec in case.specs)
+    counts["an item is not selected"] += any(
+        spec.skips and f"{spec.name}@a" in watcher.final for spec in case.specs
+    )
 
 
 ALWAYS = [
@@ -868,7 +880,7 @@ ALWAYS = [
     "a foreach skipped", "a foreach blocked", "a foreach cancelled", "1 items", "2 items", "3 items",
     "1 grew at once", "2 grew at once", "3 grew at once", "a list of lists", "joined", "fan-in",
     "a failure stopped it", "not tried again", "a condition was false", "tried again", "stopped", "exact",
-    "not selected",
+    "not selected", "an item is not selected",
 ]  # fmt: skip
 
 
@@ -898,7 +910,7 @@ def test_runs_of_a_file_through_the_planner_come_to_the_same(builder: ProjectBui
     for drawn in cases(PLANNED_CASES):
         case = dataclasses.replace(drawn, specs=tuple(_for_a_file(spec) for spec in drawn.specs))
         if is_refused(case, workspace):
-            everything = tuple(dataclasses.replace(spec, selected=True) for spec in case.specs)
+            everything = tuple(dataclasses.replace(one, selected=True, skips=False) for one in case.specs)
             case = dataclasses.replace(case, specs=everything)
         try:
             seen = run(case, builder.root, workspace)

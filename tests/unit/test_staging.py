@@ -75,6 +75,62 @@ def test_a_failure_anywhere_leaves_everything_as_it_was(
     assert tree(root) == before
 
 
+@pytest.mark.parametrize("incoming", ["file", "folder"])
+@pytest.mark.parametrize("there", ["absent", "file", "folder", "link"])
+def test_what_was_moved_is_put_back(tmp_path: Path, incoming: str, there: str) -> None:
+    """One of the outputs vanishes before its turn."""
+    made = {
+        "one": OutputSlot(path="data/one", staged=".s/one/x"),
+        "two": OutputSlot(path="data/two", staged=".s/two/x"),
+    }
+    stage(tmp_path, made)
+    if incoming == "folder":
+        (tmp_path / ".s/one/x").unlink()
+        (tmp_path / ".s/one/x").mkdir()
+    place = tmp_path / "data/one"
+    place.parent.mkdir()
+    if there == "file":
+        place.write_text("old")
+    elif there == "folder":
+        place.mkdir()
+        (place / "inner").write_text("old")
+    elif there == "link":
+        place.symlink_to(".")
+    near = staging.bring_near(tmp_path, made)
+    (tmp_path / ".s/two/x").unlink()
+    before = tree(tmp_path)
+    with pytest.raises(StageFailure, match="'data/two' could not be moved"):
+        staging.publish(tmp_path, made, near)
+    assert tree(tmp_path) == before
+    assert place.is_symlink() == (there == "link")
+
+
+@pytest.mark.parametrize("there", ["file", "folder", "link"])
+@pytest.mark.parametrize("incoming", ["file", "folder"])
+def test_a_file_takes_the_place_of_a_folder_and_a_folder_that_of_a_file(
+    tmp_path: Path, incoming: str, there: str
+) -> None:
+    made = {"one": OutputSlot(path="data/one", staged=".s/one/x")}
+    stage(tmp_path, made)
+    if incoming == "folder":
+        (tmp_path / ".s/one/x").unlink()
+        (tmp_path / ".s/one/x").mkdir()
+    place = tmp_path / "data/one"
+    place.parent.mkdir()
+    match there:
+        case "file":
+            place.write_text("old")
+        case "folder":
+            place.mkdir()
+            (place / "inner").write_text("old")
+        case _:
+            place.symlink_to(".")
+    staging.publish(tmp_path, made)
+    assert place.is_dir() == (incoming == "folder")
+    assert not place.is_symlink()
+    assert list((tmp_path / "data").iterdir()) == [place]
+
+
 def test_an_external_output_is_left_alone(tmp_path: Path) -> None:
     made = {"t": OutputSlot(path="s3://bucket/x", staged="s3://bucket/x", kind="external")}
     staging.prepare(tmp_path, made)

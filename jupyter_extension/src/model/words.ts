@@ -48,3 +48,17 @@ export function bytes(count: number): string {
   }
   return `${at === 0 || value >= 99.5 ? Math.round(value) : value.toFixed(1)} ${units[at]}`;
 }
+
+/** A value as a person writes it. */
+export function value(of: unknown): string {
+  if (typeof of === 'number' && !Number.isInteger(of)) {
+    return String(Number(of.toPrecision(6)));
+  }
+  return typeof of === 'string' ? of : JSON.stringify(of);
+}
+
+/** Text without the colours of a terminal. */
+export function plain(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  return text.replace(/\u001b\[[0-9;]*[A-Za-z]/g, '');
+}

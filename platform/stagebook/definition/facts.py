@@ -16,7 +16,7 @@ from stagebook.definition.paths import STATE_FOLDER, PathRefused
 from stagebook.definition.workspace import Workspace
 from stagebook.system.blobs import Blobs
 from stagebook.system.distributions import versions
-from stagebook.system.files import walk, write_whole
+from stagebook.system.files import make_private, walk, write_whole
 from stagebook.system.memo import RACY, Memo, stat_of
 
 _MAX_TEXT = 200_000  # bytes of a module whose text is kept
@@ -161,7 +161,7 @@ def _key(path: Path) -> bytes:
             return key
     key = secrets.token_bytes(32)
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(path.parent)
         old = os.umask(0o077)
         try:
             write_whole(path, key.hex().encode())

@@ -7,6 +7,7 @@ its cells keep their ids, which jupytext makes anew at each read.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import sys
 from pathlib import Path
@@ -17,24 +18,20 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 import jupytext  # noqa: E402 - after the line above
 
+from stagebook.definition.converted import SUM, sum_of  # noqa: E402
 from stagebook.definition.notebook import NotebookUnreadable  # noqa: E402
 from stagebook.system.files import write_whole  # noqa: E402
 
 
-def convert(script: Path, target: Path) -> None:
-    """Write the notebook that `script` stands for to `target`, whole or not at all.
+def convert(content: bytes, suffix: str, target: Path) -> None:
+    """Write the notebook that the content of a script stands for to `target`, whole or not at all.
 
     Raises:
         NotebookUnreadable: jupytext cannot read the script.
     """
     try:
-        text = script.read_text(encoding="utf-8")
-        notebook = jupytext.reads(
-            text, fmt=f"{script.suffix[1:]}:{'percent' if script.suffix == '.py' else 'markdown'}"
-        )
-    except OSError as error:
-        msg = f"cannot be read: {error.strerror}"
-        raise NotebookUnreadable(msg) from error
+        text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8").read()
+        notebook = jupytext.reads(text, fmt=f"{suffix[1:]}:{'percent' if suffix == '.py' else 'markdown'}")
     except UnicodeDecodeError as error:
         msg = "is not UTF-8 text"
         raise NotebookUnreadable(msg, "save the file as UTF-8") from error
@@ -48,6 +45,7 @@ def convert(script: Path, target: Path) -> None:
     for at, cell in enumerate(notebook.cells):
         digest = hashlib.sha256(f"{at}\0{cell.source}".encode()).hexdigest()
         cell["id"] = digest[:12]
+    notebook.metadata[SUM] = sum_of(notebook.cells)
     try:
         for folder in (*reversed(target.parent.parents), target.parent):
             # One by one: the mode of `makedirs` holds for the last folder alone.

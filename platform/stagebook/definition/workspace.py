@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from stagebook.definition import paths
+from stagebook.definition.converted import is_whole
 from stagebook.definition.notebook import (
     SCRIPT_SUFFIXES,
     NotebookFacts,
@@ -64,17 +65,24 @@ class Workspace:
         if path.suffix not in SCRIPT_SUFFIXES:
             return path
         try:
-            digest = hashlib.sha256(path.suffix.encode() + b"\0" + path.read_bytes()).hexdigest()
+            content = path.read_bytes()
         except OSError as error:
             msg = f"cannot be read: {error.strerror}"
             raise NotebookUnreadable(msg) from error
+        digest = hashlib.sha256(path.suffix.encode() + b"\0" + content).hexdigest()
         target = self.root / paths.STATE_FOLDER / "cache" / "scripts" / f"{digest}.ipynb"
-        if not target.is_file():
+        if not self._is_whole(target):
             # jupytext takes a second to import, which only a new or changed script is worth.
             from stagebook.definition.scripts import convert  # noqa: PLC0415
 
-            convert(path, target)
+            convert(content, path.suffix, target)
         return target
+
+    def _is_whole(self, converted: Path) -> bool:
+        try:
+            return bool(self.memo.derive(converted, "whole", is_whole))
+        except OSError:
+            return False
 
     def kernels(self) -> frozenset[str]:
         """The names of the kernels that are installed here."""

@@ -95,6 +95,8 @@ class Decider:
             self._by_stage.setdefault(stage.stage, []).append(stage.id)
             if not stage.selected and stage.id not in self.made:
                 scraps = plan.scraps.get(stage.id, {})
+                if stage.id in plan.scraps:
+                    self.scraps.setdefault(stage.id, scraps)
                 self.made[stage.id] = self._judge.from_disk(stage, scraps) if self._judge else Made()
 
     def decide(self, stage: PlannedStage, statuses: Mapping[str, Status]) -> Answer:
@@ -175,7 +177,7 @@ class Decider:
             if others <= held:
                 raise
             plan = self._planner.grow(scraps, held | others)
-        return dataclasses.replace(plan, relied=self.plan.relied, scraps=self.plan.scraps)
+        return dataclasses.replace(plan, relied=self.plan.relied, scraps={**plan.scraps, **self.plan.scraps})
 
     def inputs(self, stage: PlannedStage) -> dict[str, Value]:
         """What is passed for the inputs: without those that a stage which failed or was left out did

@@ -239,8 +239,9 @@ class ForkServer:
                 # It begins in its own folder: Python looks for modules where it is started.
                 added = os.environ.get("PYTHONPATH", "").split(os.pathsep)
                 path = os.pathsep.join(os.path.abspath(entry) for entry in added if entry)
+                module = [sys.executable, "-m", "stagebook.execution.forkserver"]
                 self.process = subprocess.Popen(  # this very program
-                    [sys.executable, "-m", "stagebook.execution.forkserver", str(listener.fileno())],
+                    [*module, str(listener.fileno()), str(os.getpid())],
                     stdin=subprocess.PIPE,
                     stdout=stream,
                     stderr=stream,

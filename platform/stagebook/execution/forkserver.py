@@ -147,7 +147,7 @@ class Server:
         orders = (told + b"\n" if told else b"") + self._orders
         os.set_inheritable(self._listener.fileno(), True)
         module = [sys.executable, "-m", "stagebook.execution.forkserver"]
-        command = [*module, str(self._listener.fileno()), *self._refused, name]
+        command = [*module, str(self._listener.fileno()), sys.argv[2], *self._refused, name]
         os.execve(  # noqa: S606 - this very program
             sys.executable, command, {**self._environment, _ORDERS: orders.decode()}
         )
@@ -309,6 +309,7 @@ class Server:
 
     def _end(self) -> None:
         """The runner is gone: workers notice that themselves; what stays is killed."""
+        self._listener.close()  # who asked a moment ago need not wait for an answer
         for spares in self._spares.values():
             for spare in spares:
                 spare.link.close()
@@ -349,7 +350,8 @@ def _work(server: socket.socket) -> int:
 
 
 def main() -> int:
-    """The process: the listening socket's descriptor, and the modules that it must not import."""
+    """The process: the listening socket's descriptor, the id of the runner, which may be gone by now, and
+    the modules that it must not import."""
     if sys.path and sys.path[0] == os.getcwd():
         del sys.path[0]  # the folder of the socket
     listener = socket.socket(fileno=int(sys.argv[1]))
@@ -359,13 +361,12 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the runner
     processes.set_name("sb-forkserver")
     gc.disable()  # until all is imported: nearly all of it stays
-    server = Server(listener, environment, sys.argv[2:])
-    parent = os.getppid()
+    folder = os.path.dirname(listener.getsockname())
+    server = Server(listener, environment, sys.argv[3:])
     if server.prepare():
         server.serve()
-    folder = os.path.dirname(listener.getsockname())
     is_silent = not os.path.exists(f"{folder}/log") or not os.path.getsize(f"{folder}/log")
-    if is_silent or os.getppid() != parent:  # else the runner keeps what was said, and removes it
+    if is_silent or os.getppid() != int(sys.argv[2]):  # else the runner keeps what was said, and removes it
         shutil.rmtree(folder, ignore_errors=True)
     return 0
 

@@ -75,6 +75,8 @@ class InprocessExecutor:
         output, written = os.pipe()
         errors, complained = os.pipe()
         self._raw = {output: "stdout", errors: "stderr"}
+        for number in (self._frames, output, errors):
+            os.set_blocking(number, False)  # also for the end of a process that never came up
         try:
             await self._begin(asked, told, written, complained)
         except OSError as error:
@@ -84,8 +86,6 @@ class InprocessExecutor:
             for number in (asked, told, written, complained):
                 os.close(number)
         loop = asyncio.get_running_loop()
-        for number in (self._frames, output, errors):
-            os.set_blocking(number, False)
         loop.add_reader(self._frames, self._read_frames)
         for number in self._raw:
             loop.add_reader(number, self._read_raw, number)

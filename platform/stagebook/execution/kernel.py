@@ -62,7 +62,7 @@ class KernelExecutor:
     def _make_folder(self) -> None:
         """Private sockets with short paths: no TCP port that two kernels can fight for, or that
         another user of the machine can reach."""
-        self._folder = os.environ.get(SOCKETS, "") or private_folder()
+        self._folder = private_folder(os.environ.get(SOCKETS, ""))
         self._manager.connection_file = f"{self._folder}/k.json"
         if os.name == "posix":
             self._manager.transport = "ipc"

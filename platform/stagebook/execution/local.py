@@ -32,7 +32,7 @@ from stagebook.execution.attempt import (
 from stagebook.execution.engine import Ended, Progress, Report
 from stagebook.execution.forking import ADDRESS, SOCKETS, Forked, ForkRefused, ForkServer, ask
 from stagebook.system import processes
-from stagebook.system.files import private_folder, write_whole
+from stagebook.system.files import make_private, private_name, write_whole
 
 _ORDERLY = {0, 1, 75}  # exit codes of a worker that cleared away itself
 ANSWER = 60.0  # seconds for the fork server to answer; then the stage starts the ordinary way
@@ -47,7 +47,7 @@ class _Child:
     log: IO[bytes]
     started: float
     environment: dict[str, str]
-    sockets: str  # a folder for those of its kernel; removed here, since a worker may be killed
+    sockets: str  # a folder for those of its kernel, if it makes one; removed here: a worker may be killed
     process: subprocess.Popen[bytes] | Forked | None = None
     lifeline: int | None = None  # as long as this is open, a forked worker lives
     rest: bytes = b""
@@ -106,8 +106,8 @@ class LocalEngine:
         folder = Path(attempt.folder)
         environment = {**os.environ, **attempt.env, MARKER: attempt.marker}
         try:
-            environment[SOCKETS] = sockets = private_folder()
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            environment[SOCKETS] = sockets = private_name()
+            make_private(folder)
             write_whole(folder / ATTEMPT_FILE, json.dumps(attempt.to_json(), indent=1).encode())
             log = (folder / WORKER_LOG_FILE).open("wb")
             output, written = os.pipe()

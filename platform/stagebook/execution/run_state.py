@@ -104,7 +104,10 @@ class RunState:
     def begin(self) -> list[Instruction]:
         """The first instructions."""
         out: list[Instruction] = []
-        self._take_in(list(self._stages), out)
+        for name in self._stages:
+            if self._is_out(name):
+                self._leave_out(name, out)
+        self._look_at(self._stages, out)
         return self._go_on(out)
 
     def decided(self, stage: str, status: Status, reason: str = "") -> list[Instruction]:
@@ -133,7 +136,11 @@ class RunState:
         known = set(self.status)
         self._take(plan)
         self._unanswered &= self.status.keys()
-        self._take_in([name for name in self._stages if name not in known], out)
+        # What was selected for the sake of instances that there are not now takes no part any more.
+        for name in self._stages:
+            if self.status[name] is Status.PENDING and not self._attempts[name] and self._is_out(name):
+                self._leave_out(name, out)
+        self._look_at([name for name in self._stages if name not in known], out)
         return self._go_on(out)
 
     def attempt_ended(
@@ -201,16 +208,9 @@ class RunState:
             else:
                 self._open += 1
 
-    def _take_in(self, new: list[str], out: list[Instruction]) -> None:
-        """Begin with stages that are new in the plan."""
-        for name in new:
-            if self._is_out(self._stages[name]):
-                self._leave_out(self._stages[name], out)
-        followers = (after for name in new for after in self._followers[name])
-        self._look_at(dict.fromkeys([*new, *followers]), out)
-
-    def _is_out(self, stage: PlannedStage) -> bool:
-        """Whether it takes no part, whatever happens: it is out at once and holds up nothing."""
+    def _is_out(self, name: str) -> bool:
+        """Whether a stage takes no part, whatever happens: it is out at once and holds up nothing."""
+        stage = self._stages[name]
         return stage.absent or not stage.selected
 
     def _may_start(self, stage: str) -> bool:
@@ -232,10 +232,12 @@ class RunState:
             out.append(End(self._outcome()))
         return out
 
-    def _leave_out(self, stage: PlannedStage, out: list[Instruction]) -> None:
+    def _leave_out(self, name: str, out: list[Instruction]) -> None:
+        stage = self._stages[name]
         if stage.selected:
-            self._absent.add(stage.id)
-        self._finish(stage.id, Status.SKIPPED, "; ".join(stage.reasons), out)
+            self._absent.add(name)
+        reason = "; ".join(stage.reasons) if stage.selected else "not selected"
+        self._finish(name, Status.SKIPPED, reason, out)
 
     def _look_at(self, names: Iterable[str], out: list[Instruction]) -> None:
         """Ask what becomes of each stage whose trigger lets it start; end those that it rules out."""
@@ -243,7 +245,7 @@ class RunState:
             return
         for name in names:
             stage = self._stages[name]
-            if self.status[name] is not Status.PENDING or name in self._asked or self._is_out(stage):
+            if self.status[name] is not Status.PENDING or name in self._asked or self._is_out(name):
                 continue
             match says(stage.trigger, self._ends[name]):
                 case Says.GO if self._lacks_scraps(stage):

@@ -54,6 +54,7 @@ from stagebook.planning.fingerprint import Fingerprint
 from stagebook.planning.observed import refusal
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.system.blobs import BlobDamaged, Blobs
+from stagebook.system.memo import stat_of
 
 # Trying again changes nothing about these.
 _HOPELESS = {Cause.PARAMS, Cause.NOTEBOOK, Cause.CANCELLED, Cause.UNDECLARED}
@@ -130,6 +131,7 @@ class Runner:
         self._decider = Decider(plan, planner, run=options.run_id, clock=clock)
         self._state = RunState(plan, jobs=options.jobs, keep_going=options.keep_going)
         self._stages = {stage.id: stage for stage in plan.stages}
+        self.published: dict[str, tuple[object, str]] = {}  # path → stat then, SHA-256
         self._runs: dict[str, Run] = {}
         self._broken: dict[str, Broken] = {}
         self._attempts: dict[str, Attempt] = {}
@@ -241,6 +243,7 @@ class Runner:
                 self._guard() if slots else contextlib.nullcontext(),
             ):
                 staging.publish(self._root, slots, near)
+                self._look_at(slots, result.outputs if result is not None else {})
                 if result is not None:
                     self._note(
                         StageReused,
@@ -390,12 +393,21 @@ class Runner:
             if result.cause is None:
                 try:
                     staging.publish(self._root, attempt.outputs, near)
+                    self._look_at(attempt.outputs, result.outputs)
                 except StageFailure as error:
                     result = _failed(result, error)
             self._end(stage, attempt.number, result, None if remark else before, remark)
             while self._queue and isinstance(self._queue[0], Finish):
                 self._do(self._queue.popleft())  # told with the end of the attempt, or not at all
             self._flush()
+
+    def _look_at(self, slots: Mapping[str, OutputSlot], outputs: Mapping[str, Mapping[str, Any]]) -> None:
+        """Keep how files that were just published are recognised, so that they need not be read again."""
+        for name, slot in slots.items():
+            path = self._root / slot.path
+            if slot.kind == "file" and not path.is_dir():
+                with contextlib.suppress(OSError, KeyError):
+                    self.published[slot.path] = (stat_of(path), str(outputs[name]["sha256"]))
 
     def _end(
         self,

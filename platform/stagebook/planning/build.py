@@ -83,10 +83,12 @@ class Planner:
             plan, scraps = self._judge(shape)
             pending = {item.stage.name for item in shape.instances.values() if item.pending}
             lists = stages_named(*(self._pipeline.stages[name].foreach for name in pending))
+            # What has to come out of the store may turn out damaged there, and its stage run after all.
+            unsure = {stage.id for stage in plan.stages if stage.judgement and stage.judgement.restores}
             news = {
                 name: found
                 for name, found in scraps.items()
-                if name not in known and shape.instances[name].stage.name in lists
+                if name not in known and name not in unsure and shape.instances[name].stage.name in lists
             }
             if not news and shape.left.unknown:
                 raise PipelineInvalid(shape.left.unknown)
@@ -122,8 +124,8 @@ class Planner:
         if found:
             raise PipelineInvalid(found)
         edges = {name: tuple(instance.upstream) for name, instance in instances.items()}
-        pending = {name for name, instance in instances.items() if instance.stands_in}
-        chosen = select(self._selection, edges, pending) if self._selection else set(edges)
+        grows = {stage.name for stage in self._pipeline.stages.values() if stages_named(stage.foreach)}
+        chosen = select(self._selection, edges, grows) if self._selection else set(edges)
         left = left_by_others(self._pipeline, instances, chosen, self._project, self._earlier)
         if left.missing:
             raise PipelineInvalid(left.missing)

@@ -29,39 +29,42 @@ class Selection:
         return not (self.targets or self.start or self.only or self.skip)
 
 
-def select(selection: Selection, graph: Graph, pending: Container[str] = ()) -> set[str]:
-    """The ids of the selected stage instances. Those that are `pending` stand for instances that are
-    not known yet, any of which may be named.
+def select(selection: Selection, graph: Graph, foreach: Container[str] = ()) -> set[str]:
+    """The ids of the selected stage instances. `foreach` names the stages whose instances only the run
+    knows: one that is in the graph as such stands for those that a text may name.
 
     Raises:
         UsageError: a text matches no stage, or nothing is left to run.
     """
     chosen = set(graph)
     if selection.targets:
-        chosen &= closure(graph, _match(selection.targets, graph, pending))
+        chosen &= closure(graph, _match(selection.targets, graph, foreach))
     if selection.start:
-        chosen &= closure(followers_of(graph), _match(selection.start, graph, pending))
+        chosen &= closure(followers_of(graph), _match(selection.start, graph, foreach))
     if selection.only:
-        chosen &= _match(selection.only, graph, pending)
+        chosen &= _match(selection.only, graph, foreach)
     if selection.skip:
-        chosen -= _match(selection.skip, graph, pending)
+        chosen -= _match(selection.skip, graph, foreach, to_skip=True)
     if not chosen:
         msg = "the selection leaves no stage to run"
         raise UsageError(msg, hint="run the command without a selection to see all stages")
     return chosen
 
 
-def _match(texts: Sequence[str], graph: Graph, pending: Container[str] = ()) -> set[str]:
+def _match(texts: Sequence[str], graph: Graph, foreach: Container[str], *, to_skip: bool = False) -> set[str]:
     found: set[str] = set()
     for text in texts:
+        name, _, point = text.partition("@")
         matched = {
             node
             for node in graph
-            if node == text
-            or node.split("@")[0] == text
-            or fnmatch.fnmatchcase(node, text)
-            or (node in pending and text.split("@")[0] == node)
+            if node == text or node.split("@")[0] == text or fnmatch.fnmatchcase(node, text)
         }
+        if not matched and point:
+            stands_in = {node for node in graph if node in foreach and fnmatch.fnmatchcase(node, name)}
+            if to_skip and (stands_in or name in foreach):
+                continue  # the instance is still to come, or there is none to be skipped
+            matched = stands_in
         if not matched:
             names = dict.fromkeys(node.split("@")[0] for node in graph)
             msg = f"no stage '{text}'"

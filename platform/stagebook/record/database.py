@@ -12,12 +12,14 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from stagebook.errors import JournalUnreadable
+from stagebook.system.files import make_private
 
 VERSION = 2
 BUSY_TIMEOUT = 30.0  # seconds
@@ -68,6 +70,7 @@ _TO_2 = (
 )
 
 _MARK = 0x53544200  # "STB"
+_LOOKS = 10  # at a journal that somebody may just be making
 
 
 # What is said of a damaged schema may quote it, and be no text.
@@ -101,7 +104,8 @@ class Database:
         self._depth = 0
         old = os.umask(0o077)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._refuse_what_is_none()
+            make_private(path.parent)
             self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
             try:
                 self._open()
@@ -112,6 +116,21 @@ class Database:
             raise self.unreadable(error) from error
         finally:
             os.umask(old)
+
+    def _refuse_what_is_none(self) -> None:
+        """A journal is empty for the moment in which it is made, and never once anything was run."""
+        runs = self.path.parent / "runs"
+        if self.path.is_dir():
+            msg = f"the journal {self.path} is a folder"
+            raise JournalUnreadable(msg, hint="stagebook doctor --repair puts it aside", damaged=True)
+        for _ in range(_LOOKS):
+            if not self.path.is_file() or self.path.stat().st_size:
+                return
+            if not runs.is_dir() or not any(runs.iterdir()):
+                return
+            time.sleep(0.05)
+        msg = f"the journal {self.path} is empty, though something was run here"
+        raise JournalUnreadable(msg, hint="stagebook doctor --repair begins a new one", damaged=True)
 
     def _open(self) -> None:
         # What is no text any more is found out by its sum.

@@ -25,7 +25,7 @@ from stagebook.events import (
 )
 from stagebook.record.database import sum_of
 from stagebook.record.entries import MLFLOW, Entries, attempt_key
-from stagebook.record.owners import Life, Owner, Owners, busy
+from stagebook.record.owners import Hold, Life, Owner, Owners, busy
 from stagebook.record.results import ResultTable
 
 __all__ = ["MLFLOW", "Journal", "Life", "Owner", "RunRecord", "attempt_key"]
@@ -145,6 +145,7 @@ class Journal(Entries, Owners, ResultTable):
                 if not hold.is_over(life, presumed_dead):
                     raise busy(event.pipeline, hold, hold.life(life))
                 self._interrupt(hold.run, event.at)
+                self._drop(hold)
             self._append(event)
             if not event.parent:
                 self._take(event.pipeline, event.run, owner)
@@ -157,27 +158,31 @@ class Journal(Entries, Owners, ResultTable):
         presumed_dead: tuple[str, int] | None = None,
     ) -> list[str]:
         """Mark runs whose owner is gone, or is `presumed_dead` (as in `begin`), as interrupted; their ids."""
-        if not self._ghosts(life, presumed_dead):
+        if not any(self._ghosts(life, presumed_dead)):
             return []
         with self._db.write():
-            found = self._ghosts(life, presumed_dead)  # another process may have been faster
+            over, lost = self._ghosts(life, presumed_dead)  # another process may have been faster
+            found = list(dict.fromkeys([*(hold.run for hold in over), *lost]))
             for run in found:
                 self._interrupt(run, at)
+            for hold in over:
+                self._drop(hold)
         return found
 
-    def _ghosts(self, life: Callable[[Owner], Life], presumed_dead: tuple[str, int] | None) -> list[str]:
-        """The runs that go on by the journal, and of which no process can be."""
+    def _ghosts(
+        self, life: Callable[[Owner], Life], presumed_dead: tuple[str, int] | None
+    ) -> tuple[list[Hold], list[str]]:
+        """The owners that are gone, and the runs that go on by the journal and have none."""
         held = self.holds()
-        going_on = {hold.run for hold in held if not hold.is_over(life, presumed_dead)}
+        over = [hold for hold in held if hold.is_over(life, presumed_dead)]
+        going_on = {hold.run for hold in held if hold not in over}
         rows = self._db.read("SELECT id, parent FROM runs WHERE ended IS NULL ORDER BY first_seq")
-        lost = [run for run, parent in rows if run not in going_on and parent not in going_on]
-        return list(dict.fromkeys([*(hold.run for hold in held if hold.run not in going_on), *lost]))
+        return over, [run for run, parent in rows if run not in going_on and parent not in going_on]
 
     def _interrupt(self, run: str, at: float) -> None:
         rows = self._db.read("SELECT id FROM runs WHERE (id = ? OR parent = ?) AND ended IS NULL", (run, run))
         for (name,) in rows:
             self._append(RunEnded(run=name, at=at, status=Status.INTERRUPTED, reason="its process vanished"))
-        self._release(run)
 
     # -- summing up -----------------------------------------------------------------------------
 
@@ -237,7 +242,7 @@ class Journal(Entries, Owners, ResultTable):
                 with contextlib.suppress(ValueError, TypeError, AttributeError):  # not an event after all
                     self._append(from_json(json.loads(text)), number)
                     taken += 1
-            for run in self._ghosts(lambda _owner: Life.DEAD, None):
+            for run in self._ghosts(lambda _owner: Life.DEAD, None)[1]:
                 self._interrupt(run, at)
         return taken
 

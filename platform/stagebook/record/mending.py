@@ -70,6 +70,8 @@ def _copy_aside(path: Path, at: float) -> Path:
     while aside.exists():
         count += 1
         aside = path.with_name(f"{name}-{count}.db")
+    if path.is_dir():
+        path.rename(aside)
     for suffix in _FILES:
         with contextlib.suppress(FileNotFoundError):
             shutil.copy2(f"{path}{suffix}", f"{aside}{suffix}")

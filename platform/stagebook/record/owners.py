@@ -34,6 +34,7 @@ class Life(enum.Enum):
 class Hold:
     """A run that owns its pipeline, and its last sign of life. A row that makes no sense has no owner."""
 
+    row: int
     run: str
     owner: Owner | None
     beat: int
@@ -79,7 +80,7 @@ class Owners(Part):
         """The runs that own a pipeline, or any."""
         where, values = ("WHERE pipeline = ?", [pipeline]) if pipeline is not None else ("", [])
         rows = self._db.read(
-            f"SELECT run, pid, started, host, mark, beat FROM owners {where}",  # noqa: S608 - no text of others
+            f"SELECT rowid, run, pid, started, host, mark, beat FROM owners {where}",  # noqa: S608 - no text of others
             values,
         )
         return [_hold(*row) for row in rows]
@@ -97,13 +98,18 @@ class Owners(Part):
     def _release(self, run: str) -> None:
         self._db.do("DELETE FROM owners WHERE run = ?", (run,))
 
+    def _drop(self, hold: Hold) -> None:
+        self._db.do("DELETE FROM owners WHERE rowid = ?", (hold.row,))
 
-def _hold(run: object, pid: object, started: object, host: object, mark: object, beat: object) -> Hold:
+
+def _hold(  # noqa: PLR0913, PLR0917 - the columns
+    row: int, run: object, pid: object, started: object, host: object, mark: object, beat: object
+) -> Hold:
     # SQLite keeps what it is given, and a damaged row holds anything.
     beats = beat if isinstance(beat, int) else 0
     if not (isinstance(pid, int) and isinstance(started, float | int) and 0 < pid < 2**31):
-        return Hold(str(run), None, beats)
-    return Hold(str(run), Owner(pid=pid, started=float(started), host=str(host), mark=str(mark)), beats)
+        return Hold(row, str(run), None, beats)
+    return Hold(row, str(run), Owner(pid=pid, started=float(started), host=str(host), mark=str(mark)), beats)
 
 
 def busy(pipeline: str, hold: Hold, life: Life) -> PipelineBusy:

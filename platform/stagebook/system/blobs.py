@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stagebook.system.files import EMPTY, list_folder, sha256_of, walk
+from stagebook.system.files import EMPTY, list_folder, make_private, sha256_of, walk
 
 _FICLONE = 0x40049409  # linux/fs.h
 _PIECE = 1 << 20  # bytes
@@ -85,7 +85,7 @@ class Blobs:
         if most is not None and size > most:
             return False
         with contextlib.suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(self.folder)
             return shutil.disk_usage(self.folder).free > size + min(_SPARE, 4 * size + (1 << 20))
         return False
 
@@ -140,7 +140,7 @@ class Blobs:
     @contextlib.contextmanager
     def _incoming(self) -> Iterator[Path]:
         folder = self.folder / "incoming"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(folder)
         descriptor, name = tempfile.mkstemp(dir=folder)
         os.close(descriptor)
         try:
@@ -151,7 +151,7 @@ class Blobs:
 
     def _put(self, temporary: Path, digest: str) -> None:
         target = self.path(digest)
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(target.parent)
         temporary.chmod(0o400)
         temporary.rename(target)
 

@@ -8,6 +8,7 @@ distribution's folder has its version.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stagebook.system.files import write_whole
+from stagebook.system.files import make_private, write_whole
 
 VERSION = 1
 _RACY = 100_000_000  # nanoseconds; a tick of the clock of a file system takes up to 20 ms
@@ -85,8 +86,9 @@ def _names(folders: list[str], cache: Path | None) -> _Names:
         if cache is not None:
             kept = {name: entries[name] for name in [*[it for it in entries if it != key][1 - _KEPT :], key]}
             with contextlib.suppress(OSError):
-                cache.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                write_whole(cache, json.dumps({"v": VERSION, "maps": kept}, separators=(",", ":")).encode())
+                make_private(cache.parent)
+                body = json.dumps({"v": VERSION, "maps": kept}, separators=(",", ":")).encode()
+                write_whole(cache, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
     _latest = (entry[0], key, entry[1])
     return entry[1]
 
@@ -96,8 +98,9 @@ def _read(cache: Path | None) -> dict[str, tuple[list[list[Any]], _Names]]:
     if cache is None:
         return {}
     try:
-        data = json.loads(cache.read_bytes())
-        if data["v"] != VERSION:
+        head, _, body = cache.read_bytes().partition(b"\n")
+        data = json.loads(body)
+        if data["v"] != VERSION or head.decode() != hashlib.sha256(body).hexdigest():
             return {}
         return {str(key): _checked(*entry) for key, entry in data["maps"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import secrets
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,15 +32,36 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
         raise
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder for this user alone (mode 0700), with those above it: what `mkdir` is told holds for
+    the last one. Raises `OSError`."""
+    if not folder.is_dir():
+        make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
 MAX_SOCKET_FOLDER = 80  # characters: a socket's whole path has to fit into 107 (unix(7))
 
 
-def private_folder() -> str:
-    """A new temporary folder for sockets, of this user alone (mode 0700), with a short path."""
-    folder = tempfile.mkdtemp(prefix="sb-")
-    if len(folder) > MAX_SOCKET_FOLDER and os.name == "posix":
-        os.rmdir(folder)
-        folder = tempfile.mkdtemp(prefix="sb-", dir="/tmp")
+def private_name() -> str:
+    """A name for a temporary folder for sockets, with a short path. Nobody else knows it, and nothing is
+    made: what is never needed need not be removed."""
+    base = tempfile.gettempdir()
+    if len(base) + 20 > MAX_SOCKET_FOLDER and os.name == "posix":
+        base = "/tmp"  # noqa: S108 - the name cannot be guessed, and the folder is of this user alone
+    return os.path.join(base, f"sb-{secrets.token_hex(6)}")
+
+
+def private_folder(name: str = "") -> str:
+    """A new temporary folder for sockets, of this user alone (mode 0700), with a short path. A `name` is
+    one that `private_name` gave."""
+    folder = name or private_name()
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError:
+        found = os.lstat(folder)  # made by a worker that this one was started in place of
+        if not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o077 or found.st_uid != os.getuid():
+            raise
     return folder
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stagebook.system.files import list_folder, sha256_of, write_whole
+from stagebook.system.files import list_folder, make_private, sha256_of, write_whole
 
 VERSION = 1
 RACY = 100_000_000  # nanoseconds; a tick of the clock of a file system takes up to 20 ms
@@ -77,7 +77,7 @@ class Memo:
         body = json.dumps({"v": VERSION, "files": kept}, separators=(",", ":")).encode()
         head = hashlib.sha256(body).hexdigest().encode() + b"\n"
         with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(self._path.parent)
             write_whole(self._path, head + body)
             self._changed = False
 

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,10 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from building import ProjectBuilder
+from lab.browser.seeing import execute
 
 TOKEN = "only-for-tests"
+REPOSITORY = Path(__file__).parents[3]
 USER = "user/ada@home"  # the base URL, as on a hub
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -34,8 +36,8 @@ FLAGS = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 START = 120.0  # seconds until JupyterLab has to answer
-# A plan with mistakes is refused by the server, and the browser itself says so on the console.
-EXPECTED = ("stagebook/plan?",)
+# What the server refuses, because of mistakes, the browser itself tells on the console.
+EXPECTED = ("stagebook/plan?", "stagebook/stages")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +75,7 @@ def make_project(root: Path) -> ProjectBuilder:
     builder.notebook("work", "import time", "time.sleep(pause)", "print('worked')", params="pause = 0.2")
     builder.notebook("slow", "import time", *["time.sleep(1)"] * 40)
     builder.notebook("bad", "x = {'a': 1}", "x['b']", "print('never')")
-    builder.pipeline(
-        """
+    demo = """
         name: demo
         description: A small pipeline with a matrix.
         params:
@@ -92,9 +93,9 @@ def make_project(root: Path) -> ProjectBuilder:
           audit: {notebook: notebooks/work.ipynb, after: [load]}
           compare: {notebook: notebooks/work.ipynb, after: [fit, audit]}
           report: {notebook: notebooks/work.ipynb, after: [compare, clean]}
-        """,
-        "demo",
-    )
+        """
+    builder.pipeline(demo, "demo")
+    builder.pipeline(demo.replace("name: demo", "name: again"), "again")
     builder.pipeline(
         """
         stages:
@@ -113,14 +114,50 @@ def make_project(root: Path) -> ProjectBuilder:
         """,
         "fails",
     )
+    builder.notebook("broken", "x = {'a': 1}", "x['b']", "print('never')")
+    builder.pipeline(
+        """
+        stages:
+          fine: {notebook: notebooks/work.ipynb}
+          breaks: {notebook: notebooks/broken.ipynb, after: [fine]}
+          follows: {notebook: notebooks/work.ipynb, after: [breaks]}
+        """,
+        "breaks",
+    )
     builder.pipeline("stages:\n  one: {notebook: notebooks/gone.ipynb, tiemout: 3}\n", "mistaken")
+    builder.notebook("typed", "print('count is', count)", params="count = 1\nsize = ''\nloud = False")
+    builder.notebook("later", "print('later')", params="made = ''")
+    builder.pipeline(
+        """
+        # The form is made from this.
+        params:
+          count: {type: int, default: 3, help: how many there are}
+          size: {type: "Literal['small', 'large']", default: small}
+          loud: false
+          until: {type: date | None, default: null}
+        stages:
+          # The first one.
+          begin:
+            notebook: notebooks/typed.ipynb
+            params: {count: "${params.count}", size: "${params.size}", loud: "${params.loud}"}
+          middle: {notebook: notebooks/later.ipynb, after: [begin]}
+          last: {notebook: notebooks/later.ipynb, after: [middle]}
+        """,
+        "form",
+    )
+    builder.notebook(
+        "talks", "import time", *[f"print('line {at}', flush=True); time.sleep(0.4)" for at in range(12)]
+    )
+    builder.notebook("kept", "answer = 6 * 7", "raise RuntimeError('look at it')")
+    builder.pipeline("stages:\n  talk: {notebook: notebooks/talks.ipynb}\n", "talks")
+    builder.pipeline("stages:\n  kept: {notebook: notebooks/kept.ipynb}\n", "kept")
     return builder
 
 
 @contextlib.contextmanager
-def running_lab(home: Path) -> Iterator[Lab]:
+def running_lab(home: Path, make: Callable[[Path], ProjectBuilder] = make_project) -> Iterator[Lab]:
     """A JupyterLab with settings of its own, in a process group of its own."""
-    builder = make_project(home / "project")
+    builder = make(home / "project")
     settings = home / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     quiet = {"fetchNews": "false", "checkForUpdates": False}
@@ -141,7 +178,8 @@ def running_lab(home: Path) -> Iterator[Lab]:
                 sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
                 f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}",
                 f"--ServerApp.base_url=/{USER}/", "--LabApp.expose_app_in_browser=True",
-                "--ServerApp.terminals_enabled=False", f"--ServerApp.root_dir={builder.root}",
+                "--ServerApp.terminals_enabled=False", "--ServerApp.allow_external_kernels=True",
+                f"--ServerApp.external_connection_dir={home / 'kernels'}", f"--ServerApp.root_dir={builder.root}",
             ],
             cwd=builder.root, env=environment, stdout=stream, stderr=stream, start_new_session=True,
         )  # fmt: skip
@@ -181,9 +219,9 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
             return
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """One JupyterLab for all tests of a module."""
+    """One JupyterLab for all tests that leave it alone."""
     with running_lab(tmp_path_factory.mktemp("lab")) as running:
         yield running
 
@@ -210,8 +248,31 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
+def flights_project(root: Path) -> ProjectBuilder:
+    """A copy of the reference project, without what runs leave behind."""
+    for name in ("pipelines", "notebooks"):
+        shutil.copytree(REPOSITORY / name, root / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    builder = ProjectBuilder(root)
+    builder.without_tracking()
+    return builder
+
+
+@pytest.fixture
+def flights_lab(tmp_path: Path) -> Iterator[Lab]:
+    """JupyterLab on the reference project."""
+    with running_lab(tmp_path, flights_project) as running:
+        yield running
+
+
 @pytest.fixture
 def page(browser: Browser, lab: Lab) -> Iterator[Page]:
+    """A page with the panel open."""
+    with open_page(browser, lab) as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def open_page(browser: Browser, lab: Lab) -> Iterator[Page]:
     """A page with the panel open. Errors on its console fail the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 760})
     opened = context.new_page()
@@ -231,8 +292,3 @@ def page(browser: Browser, lab: Lab) -> Iterator[Page]:
     yield opened
     context.close()
     assert errors == []
-
-
-def execute(page: Page, command: str, **arguments: object) -> None:
-    """Run a command of JupyterLab, without waiting for its end."""
-    page.evaluate("([id, args]) => { window.jupyterapp.commands.execute(id, args); }", [command, arguments])

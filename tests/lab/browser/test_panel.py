@@ -6,49 +6,15 @@ With `STAGEBOOK_PICTURES=1` the pictures of docs/jupyterlab.md are made anew.
 from __future__ import annotations
 
 import json
-import os
 import re
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from building import notebook_data
+from lab.browser.seeing import LONG, OVER, choose, execute, expect_state, line, node, picture
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
-
-PICTURES = Path(__file__).parents[3] / "docs" / "images"
-LONG = 90_000  # milliseconds until a run has done something, on a busy machine
-OVER = re.compile(r"done|fresh|stale")
-
-
-def choose(page: Page, pipeline: str) -> None:
-    page.get_by_role("combobox", name="Pipeline").first.select_option(pipeline)
-
-
-def execute(page: Page, command: str, **arguments: object) -> None:
-    page.evaluate("([id, args]) => { window.jupyterapp.commands.execute(id, args); }", [command, arguments])
-
-
-def line(page: Page, name: str) -> Locator:
-    """The line of a stage in the panel."""
-    return page.get_by_role("treeitem", name=re.compile(rf"^{re.escape(name)}, "))
-
-
-def node(page: Page, name: str) -> Locator:
-    """The node of a stage in the graph."""
-    return page.locator(f'.sb-Node[data-key="{name}"]')
-
-
-def expect_state(where: Locator, state: str | re.Pattern[str]) -> None:
-    expect(where).to_have_attribute("data-state", state, timeout=LONG)
-
-
-def picture(page: Page, name: str) -> None:
-    if os.environ.get("STAGEBOOK_PICTURES"):
-        page.mouse.move(640, 700)
-        page.wait_for_timeout(400)
-        page.screenshot(path=PICTURES / f"{name}.png")
 
 
 def test_run_all_and_watch_the_stages_turn(page: Page, lab) -> None:

@@ -75,18 +75,20 @@ class Api:
 
     async def get(self, *parts: str, **params: Any) -> Any:
         """The JSON of a GET that succeeds."""
-        response = await self._fetch("stagebook", *parts, params=params)
+        response = await self._fetch("stagebook", *parts, params=_pairs(params))
         return json.loads(response.body)
 
     async def post(self, *parts: str, **body: Any) -> Any:
         """The JSON of a POST that succeeds."""
-        response = await self._fetch("stagebook", *parts, method="POST", body=json.dumps(body))
+        response = await self._fetch(
+            "stagebook", *parts, method="POST", body=json.dumps(body), request_timeout=120
+        )
         return json.loads(response.body)
 
     async def refused(self, *parts: str, method: str = "GET", body: str | None = None, **params: Any) -> Any:
         """The status of a request that is refused, and the JSON of why."""
         with pytest.raises(HTTPClientError) as caught:
-            await self._fetch("stagebook", *parts, params=params, method=method, body=body)
+            await self._fetch("stagebook", *parts, params=_pairs(params), method=method, body=body)
         assert caught.value.response is not None
         return caught.value.code, json.loads(caught.value.response.body)
 
@@ -100,6 +102,15 @@ class Api:
                 return answer
             await asyncio.sleep(0.1)
         pytest.fail(f"{'/'.join(parts)} never came to be as wanted: {answer}")
+
+
+def _pairs(params: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Arguments of a URL; a list gives one name several times."""
+    return [
+        (name, item)
+        for name, value in params.items()
+        for item in (value if isinstance(value, list) else [value])
+    ]
 
 
 @pytest.fixture

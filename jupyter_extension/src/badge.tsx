@@ -1,0 +1,163 @@
+/** What a notebook's toolbar says of the stage that the notebook is. */
+
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import { ReactWidget } from '@jupyterlab/ui-components';
+import type { CommandRegistry } from '@lumino/commands';
+import { Menu } from '@lumino/widgets';
+import * as React from 'react';
+
+import { IDS } from './commands';
+import type { Context } from './context';
+import { executedOf } from './drive';
+import { cellOf, counts, type StageView } from './model/stages';
+import { duration, plural } from './model/words';
+import { Ago, Elapsed, Glyph, useStore } from './parts';
+import type { PipelineInfo } from './wire';
+
+/** Commands of the menu; a null is a line between them. */
+const ENTRIES = [
+  IDS.runTo,
+  IDS.runOnly,
+  IDS.runForm,
+  null,
+  IDS.openFailing,
+  IDS.openExecuted,
+  IDS.openLog,
+  IDS.openChanges,
+  null,
+  IDS.prepare,
+  IDS.attach,
+  null,
+  IDS.openContract,
+  IDS.openMlflow,
+  IDS.showStage
+];
+
+export class Badge extends ReactWidget {
+  constructor(
+    private readonly _context: Context,
+    private readonly _commands: CommandRegistry,
+    private readonly _panel: NotebookPanel
+  ) {
+    super();
+    this.addClass('sb-BadgePlace');
+  }
+
+  protected override render(): React.JSX.Element {
+    return (
+      <BadgeView
+        context={this._context}
+        path={() => this._panel.context.path}
+        open={(stage, node) => this._open(stage, node)}
+      />
+    );
+  }
+
+  private _open(stage: string, node: HTMLElement): void {
+    const menu = new Menu({ commands: this._commands });
+    for (const command of ENTRIES) {
+      menu.addItem(command === null ? { type: 'separator' } : { command, args: { stage } });
+    }
+    menu.aboutToClose.connect(() => node.focus());
+    const { left, bottom } = node.getBoundingClientRect();
+    menu.open(left, bottom);
+  }
+}
+
+function BadgeView(props: {
+  context: Context;
+  path: () => string;
+  open: (stage: string, node: HTMLElement) => void;
+}): React.JSX.Element | null {
+  const { context } = props;
+  const { store, actions, trans } = context;
+  useStore(context);
+  const executed = executedOf(props.path());
+  if (executed !== null) {
+    const run = store.picture.runs.find(one => one.id === executed.run);
+    const notebook = store.view(executed.stage)?.notebook;
+    return (
+      <span className="sb-BadgeText">
+        <span title={executed.run}>
+          {trans.__('Executed: %1', executed.stage)}
+          {run && (
+            <>
+              {' '}
+              <Ago then={run.started} />
+            </>
+          )}
+        </span>
+        {notebook && (
+          <button className="sb-Badge" onClick={() => actions.openNotebook(executed.stage)}>
+            {trans.__('Back to the notebook')}
+          </button>
+        )}
+      </span>
+    );
+  }
+  const found = store.stagesOf(props.path());
+  const here = found.filter(one => one.pipeline.key === store.pipeline?.key);
+  const chosen = store.view(store.selected)?.stage;
+  const own = here.find(one => one.stage.name === chosen) ?? here[0] ?? found[0];
+  if (own === undefined) {
+    return null;
+  }
+  const views = store.viewsOf(own.pipeline, own.stage.name);
+  const state = counts(views)[0]?.[0] ?? 'new';
+  const view = views.find(one => one.state === state);
+  const id = view?.id ?? own.stage.name;
+  const label = [own.stage.name, state, view?.why].filter(Boolean).join(', ');
+  return (
+    <button
+      className="sb-Badge"
+      data-state={state}
+      aria-haspopup="menu"
+      aria-label={trans.__('Stage %1', label)}
+      title={[view?.why, ...(view?.reasons ?? [])].filter(Boolean).join('\n')}
+      onClick={event => {
+        const node = event.currentTarget;
+        choose(context, own.pipeline, id);
+        props.open(id, node);
+      }}
+    >
+      <Glyph state={state} /> {own.stage.name}
+      <span className="sb-BadgeDetail">
+        {views.length > 1 ? `${plural(views.length, 'instance')}, ` : ''}
+        {view === undefined ? state : <Detail view={view} />}
+      </span>
+      <span aria-hidden="true"> ▾</span>
+    </button>
+  );
+}
+
+/** Commands are about the open pipeline. */
+function choose(context: Context, pipeline: PipelineInfo, stage: string): void {
+  if (context.store.pipeline?.key !== pipeline.key) {
+    context.store.openPipeline(pipeline.key);
+  }
+  context.store.select(stage);
+}
+
+function Detail(props: { view: StageView }): React.JSX.Element {
+  const { view } = props;
+  const { info } = view;
+  const cell = cellOf(view);
+  if (view.state === 'running' && info?.started) {
+    return (
+      <>
+        {view.state} {cell}, <Elapsed started={info.started} expected={info.expected} />
+      </>
+    );
+  }
+  return (
+    <>
+      {[view.state, cell].filter(Boolean).join(' ')}
+      {info?.started && info.ended ? (
+        <>
+          {' · '}
+          <Ago then={info.ended} />, {duration(info.ended - info.started)}
+        </>
+      ) : null}
+    </>
+  );
+}

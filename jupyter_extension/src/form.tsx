@@ -1,0 +1,275 @@
+/** The form in which a run is asked for: parameters by their types, stages, options, and what it would do. */
+
+import * as React from 'react';
+
+import type { Context } from './context';
+import { type How, isIncomplete } from './model/order';
+import { plural } from './model/words';
+import { DecisionSign } from './parts';
+import type { ParamInfo, PlanReply } from './wire';
+
+const SHOWN = 40; // stages of a preview
+
+export function RunForm(props: { context: Context }): React.JSX.Element | null {
+  const { context } = props;
+  const { store, actions, trans } = context;
+  const { order, pipeline } = store;
+  if (!store.isOrdering || pipeline === null) {
+    return null;
+  }
+  const wrong = Object.keys(store.fields).length;
+  return (
+    <form
+      className="sb-Form"
+      aria-label={trans.__('What to run')}
+      onSubmit={event => {
+        event.preventDefault();
+        actions.runOrder();
+      }}
+      onKeyDown={event => {
+        if (event.key === 'Escape') {
+          store.setOrdering(false);
+        }
+      }}
+    >
+      {pipeline.params.length > 0 && (
+        <fieldset>
+          <legend>{trans.__('Parameters')}</legend>
+          {pipeline.params.map(param => (
+            <Field key={param.name} context={context} param={param} />
+          ))}
+        </fieldset>
+      )}
+      <fieldset>
+        <legend>{trans.__('Stages')}</legend>
+        <select
+          className="sb-Select"
+          aria-label={trans.__('Which stages')}
+          value={order.how}
+          onChange={event => store.setOrder({ how: event.target.value as How })}
+        >
+          <option value="all">{trans.__('All stages')}</option>
+          <option value="to">{trans.__('The chosen ones, and what they depend on')}</option>
+          <option value="from">{trans.__('The chosen ones, and what depends on them')}</option>
+          <option value="only">{trans.__('The chosen ones alone')}</option>
+        </select>
+        {order.how !== 'all' && (
+          <p className="sb-Chosen">
+            {order.stages.length === 0
+              ? trans.__('Choose stages in the list: with Ctrl and a click, or the space bar.')
+              : order.stages.map(stage => (
+                  <button
+                    key={stage}
+                    type="button"
+                    className="sb-Chip"
+                    title={trans.__('Leave it out')}
+                    onClick={() => store.toggle(stage)}
+                  >
+                    {stage} <span aria-hidden="true">×</span>
+                  </button>
+                ))}
+          </p>
+        )}
+      </fieldset>
+      <details open={order.force || order.keepGoing || order.keepKernel || order.sweep || undefined}>
+        <summary>{trans.__('Options')}</summary>
+        <Option
+          text={trans.__('Although nothing changed')}
+          title="--force"
+          value={order.force}
+          set={force => store.setOrder({ force })}
+        />
+        <Option
+          text={trans.__('Go on after a failure')}
+          title="--keep-going"
+          value={order.keepGoing}
+          set={keepGoing => store.setOrder({ keepGoing })}
+        />
+        <Option
+          text={trans.__('Keep the kernel of a stage that fails')}
+          title="--keep-kernel"
+          value={order.keepKernel}
+          set={keepKernel => store.setOrder({ keepKernel })}
+        />
+        <Option
+          text={trans.__('A run for each of several values, such as [2, 4, 8]')}
+          title="--sweep"
+          value={order.sweep}
+          set={sweep => store.setOrder({ sweep })}
+        />
+      </details>
+      <Preview context={context} />
+      <div className="sb-Buttons">
+        <button
+          type="submit"
+          className="sb-Button sb-mod-accept"
+          disabled={!store.canStart || isIncomplete(order) || store.previewProblem !== null}
+        >
+          <span aria-hidden="true">▶</span> {order.sweep ? trans.__('Start the sweep') : trans.__('Start')}
+        </button>
+        <button type="button" className="sb-Button" onClick={() => store.setOrdering(false)}>
+          {trans.__('Close')}
+        </button>
+        {wrong > 0 && (
+          <span className="sb-FieldError" role="status">
+            {trans.__('%1 to be mended', plural(wrong, 'parameter'))}
+          </span>
+        )}
+      </div>
+    </form>
+  );
+}
+
+function Option(props: {
+  text: string;
+  title: string;
+  value: boolean;
+  set: (value: boolean) => void;
+}): React.JSX.Element {
+  return (
+    <label className="sb-Option" title={props.title}>
+      <input type="checkbox" checked={props.value} onChange={event => props.set(event.target.checked)} />
+      <span>{props.text}</span>
+    </label>
+  );
+}
+
+/** One parameter. What is typed stands until it is set back, right or wrong. */
+function Field(props: { context: Context; param: ParamInfo }): React.JSX.Element {
+  const { param } = props;
+  const { store, trans } = props.context;
+  const id = `sb-param-${param.name}`;
+  const given = store.order.texts[param.name];
+  const error = store.fields[param.name];
+  const described = [param.help && `${id}-help`, error && `${id}-error`].filter(Boolean).join(' ');
+  const common = {
+    id,
+    className: 'sb-Input',
+    'aria-invalid': error !== undefined,
+    'aria-required': param.required,
+    ...(described && { 'aria-describedby': described })
+  };
+  return (
+    <div className="sb-Field" data-given={given !== undefined}>
+      <label htmlFor={id} title={param.type}>
+        {param.name}
+        {param.required && <span aria-hidden="true"> *</span>}
+      </label>
+      <span className="sb-FieldValue">
+        <FieldInput context={props.context} param={param} common={common} />
+        <button
+          type="button"
+          className="sb-Reset"
+          disabled={given === undefined}
+          title={trans.__('Back to the default')}
+          aria-label={trans.__('Set %1 back to its default', param.name)}
+          onClick={() => store.setText(param.name, null)}
+        >
+          ↺
+        </button>
+      </span>
+      {param.help && (
+        <small id={`${id}-help`} className="sb-Help">
+          {param.help}
+        </small>
+      )}
+      {error && (
+        <small id={`${id}-error`} className="sb-FieldError" role="alert">
+          {error}
+        </small>
+      )}
+    </div>
+  );
+}
+
+function FieldInput(props: {
+  context: Context;
+  param: ParamInfo;
+  common: React.InputHTMLAttributes<HTMLInputElement> & React.SelectHTMLAttributes<HTMLSelectElement>;
+}): React.JSX.Element {
+  const { param, common } = props;
+  const { store } = props.context;
+  const value = store.order.texts[param.name] ?? param.text;
+  const set = (text: string): void => {
+    const isDefault = text === param.text && !param.required;
+    store.setText(param.name, isDefault ? null : text);
+  };
+  const choices = param.kind === 'bool' ? ['true', 'false'] : param.choices;
+  if (choices.length > 0 && !store.order.sweep) {
+    const all = [...choices, ...(param.optional ? ['null'] : [])];
+    return (
+      <select {...common} value={value} onChange={event => set(event.target.value)}>
+        {!all.includes(value) && <option value={value}>{value}</option>}
+        {all.map(choice => (
+          <option key={choice} value={choice}>
+            {choice === 'null' ? '–' : choice}
+          </option>
+        ))}
+      </select>
+    );
+  }
+  const isNumber = (param.kind === 'int' || param.kind === 'float') && !store.order.sweep;
+  return (
+    <input
+      {...common}
+      type="text"
+      inputMode={isNumber ? 'decimal' : 'text'}
+      spellCheck={false}
+      autoComplete="off"
+      placeholder={param.kind === 'date' ? '2013-01-31' : param.type}
+      value={value}
+      onChange={event => set(event.target.value)}
+    />
+  );
+}
+
+/** What the run would do, and why. */
+function Preview(props: { context: Context }): React.JSX.Element {
+  const { store, trans } = props.context;
+  const { preview, previewProblem } = store;
+  if (previewProblem !== null) {
+    return (
+      <div className="sb-Preview" role="alert">
+        <p className="sb-FieldError">
+          {previewProblem.message} {previewProblem.hint}
+        </p>
+        {previewProblem.problems.slice(0, 5).map(problem => (
+          <p key={problem.message} className="sb-Help">
+            {problem.message}
+          </p>
+        ))}
+      </div>
+    );
+  }
+  if (preview === null) {
+    return <p className="sb-Preview sb-Help">{isIncomplete(store.order) ? '' : '…'}</p>;
+  }
+  const shown = preview.stages.filter(stage => stage.decision !== 'SKIP');
+  return (
+    <div className="sb-Preview" role="status">
+      <p>{summary(preview) || trans.__('Nothing would be done.')}</p>
+      <ul>
+        {shown.slice(0, SHOWN).map(stage => (
+          <li key={stage.id} title={stage.reasons.join('\n')}>
+            <DecisionSign decision={stage.decision} /> {stage.id}{' '}
+            <span className="sb-Help">{stage.reasons[0] ?? ''}</span>
+          </li>
+        ))}
+      </ul>
+      {shown.length > SHOWN && <p className="sb-Help">{plural(shown.length - SHOWN, 'more stage')}</p>}
+    </div>
+  );
+}
+
+function summary(plan: PlanReply): string {
+  const count = (decision: string): number => plan.stages.filter(stage => stage.decision === decision).length;
+  const words: [string, string][] = [
+    ['RUN', 'run'],
+    ['REUSE', 'reused'],
+    ['WAIT', 'depend on that'],
+    ['SKIP', 'left out']
+  ];
+  return words
+    .flatMap(([decision, word]) => (count(decision) > 0 ? [`${count(decision)} ${word}`] : []))
+    .join(', ');
+}

@@ -1,0 +1,86 @@
+/** The stages of a run over time, and the chain of them that made it as long as it was. */
+
+import type { StageInfo } from '../wire';
+
+export interface Bar {
+  readonly info: StageInfo;
+  /** From 0 to 1 of the whole. */
+  readonly from: number;
+  readonly width: number;
+  readonly seconds: number;
+  /** Whether the run would have been shorter without it. */
+  readonly critical: boolean;
+}
+
+export interface Gantt {
+  readonly bars: readonly Bar[];
+  readonly seconds: number;
+  /** Marks of the axis: seconds after the start. */
+  readonly ticks: readonly number[];
+}
+
+/** The bars of the stages that ran, in the order in which they began. */
+export function gantt(
+  started: number,
+  ended: number,
+  stages: readonly StageInfo[],
+  upstream: Readonly<Record<string, readonly string[]>>
+): Gantt {
+  const ran = stages.filter(info => info.started !== null && info.started >= started - 1);
+  const end = (info: StageInfo): number => info.ended ?? ended;
+  const whole = Math.max(0.001, ended - started, ...ran.map(info => end(info) - started));
+  const critical = path(ran, upstream, end);
+  const bars = ran
+    .map(info => {
+      const begun = info.started ?? started;
+      const seconds = Math.max(0, end(info) - begun);
+      const from = Math.max(0, (begun - started) / whole);
+      return { info, from, width: seconds / whole, seconds, critical: critical.has(info.id) };
+    })
+    .sort((a, b) => a.from - b.from);
+  return { bars, seconds: whole, ticks: ticksOf(whole) };
+}
+
+const SLOT = 0.5; // seconds between the end of a stage and the start of one that waited for its place
+
+/** From the stage that ended last, back over what each of them waited for: a stage before it, or a place. */
+function path(
+  ran: readonly StageInfo[],
+  upstream: Readonly<Record<string, readonly string[]>>,
+  end: (info: StageInfo) => number
+): ReadonlySet<string> {
+  const known = new Map(ran.map(info => [info.id, info]));
+  const start = (info: StageInfo): number => info.started ?? 0;
+  const last = (some: readonly StageInfo[]): StageInfo | undefined =>
+    some.reduce<StageInfo | undefined>(
+      (best, info) => (best === undefined || end(info) > end(best) ? info : best),
+      undefined
+    );
+  const found = new Set<string>();
+  let at = last(ran);
+  while (at !== undefined && !found.has(at.id)) {
+    found.add(at.id);
+    const begun = start(at);
+    const needed = last((upstream[at.id] ?? []).flatMap(id => known.get(id) ?? []));
+    if (needed !== undefined && begun - end(needed) < SLOT) {
+      at = needed;
+    } else {
+      // It could have begun before: it waited for a place, which the one that ended just then left.
+      const freed = last(ran.filter(info => end(info) <= begun + 0.05 && begun - end(info) < SLOT));
+      at = freed ?? needed;
+    }
+  }
+  return found;
+}
+
+/** Three to six round numbers from 0 on. */
+function ticksOf(seconds: number): number[] {
+  const rough = seconds / 5;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map(factor => factor * power).find(one => one >= rough) ?? rough;
+  const found: number[] = [];
+  for (let at = 0; at * step <= seconds; at++) {
+    found.push(Math.round(at * step * 1000) / 1000);
+  }
+  return found;
+}

@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+
+import { gantt } from '../src/model/gantt';
+import { info } from './building';
+
+function ran(id: string, started: number, ended: number | null): ReturnType<typeof info> {
+  return info({ id, started, ended, status: ended === null ? 'running' : 'completed' });
+}
+
+function critical(...args: Parameters<typeof gantt>): string[] {
+  return gantt(...args)
+    .bars.filter(bar => bar.critical)
+    .map(bar => bar.info.id);
+}
+
+test('bars are parts of the whole, in the order of their starts', () => {
+  const chart = gantt(100, 110, [ran('b', 105, 110), ran('a', 100, 105)], { b: ['a'] });
+  expect(chart.bars.map(bar => [bar.info.id, bar.from, bar.width])).toEqual([
+    ['a', 0, 0.5],
+    ['b', 0.5, 0.5]
+  ]);
+  expect(chart.ticks).toEqual([0, 2, 4, 6, 8, 10]);
+});
+
+test('the critical path goes back over what was waited for longest', () => {
+  const stages = [ran('a', 0, 4), ran('b', 0, 9), ran('c', 9.1, 12), ran('d', 4, 5)];
+  expect(critical(0, 12, stages, { c: ['a', 'b'], d: ['a'] })).toEqual(['b', 'c']);
+});
+
+test('a stage that waited for a place is behind the one that left it', () => {
+  const stages = [ran('a', 0, 5), ran('b', 5.05, 9)];
+  expect(critical(0, 9, stages, { a: [], b: [] })).toEqual(['a', 'b']);
+});
+
+test('a stage that runs goes up to now; what did not run has no bar', () => {
+  const chart = gantt(0, 7, [ran('a', 2, null), info({ id: 'x' }), ran('of an earlier run', -50, -40)], {});
+  expect(chart.bars.map(bar => [bar.info.id, bar.seconds])).toEqual([['a', 5]]);
+});
+
+test('cycles and nothing do not hang it', () => {
+  expect(critical(0, 2, [ran('a', 0, 1), ran('b', 0, 2)], { a: ['b'], b: ['a'] })).toContain('b');
+  expect(gantt(5, 5, [], {}).bars).toEqual([]);
+});

@@ -1,0 +1,71 @@
+"""Every view by the rules of axe-core (WCAG 2.1, A and AA), in the light and in the dark theme."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from lab.browser.seeing import LONG, choose, execute, line, panel, picture
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+AXE = Path(__file__).parents[3] / "jupyter_extension/node_modules/axe-core/axe.min.js"
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+
+
+def violations(page: Page, view: str) -> list[str]:
+    """What is wrong with a view, by rule and place."""
+    found = page.evaluate(
+        "async ([view, tags]) => (await axe.run(view, {runOnly: {type: 'tag', values: tags}})).violations",
+        [view, TAGS],
+    )
+    return [
+        f"{rule['id']}: {place['html'][:160]} {place['failureSummary'][:300]}"
+        for rule in found
+        for place in rule["nodes"]
+    ]
+
+
+def test_every_view_keeps_the_rules_in_both_themes(page: Page, lab) -> None:
+    if not AXE.is_file():
+        message = "axe-core is not installed: python jupyter_extension/tools/front_end.py check"
+        if os.environ.get("STAGEBOOK_NEED_BROWSER"):
+            pytest.fail(message)
+        pytest.skip(message)
+    page.add_script_tag(path=AXE)
+    choose(page, "again")
+    for command in ("run-only-this-again", "run-all-again"):
+        execute(page, f"stagebook:{command}", stage="load")
+        expect(panel(page).get_by_role("button", name="Cancel")).to_be_visible(timeout=LONG)
+        expect(panel(page).get_by_role("button", name="Run all")).to_be_enabled(timeout=LONG)
+    panel(page).get_by_role("button", name="Run …").click()
+    page.get_by_label("pause", exact=True).fill("long")
+    expect(page.get_by_role("form").get_by_role("alert")).to_be_visible()
+    line(page, "clean").click(modifiers=["Control"])
+    views = {
+        "stagebook:open-graph": (".sb-Graph", ".sb-Node"),
+        "stagebook:open-runs": (".sb-History", ".sb-Gantt"),
+        "stagebook:open-changes": (".sb-Page", ".sb-Page h2"),
+        "stagebook:open-log": (".sb-Log", ".sb-Log pre"),
+        "stagebook:open-notebook": (".sb-BadgePlace", ".sb-Badge"),
+    }
+    found: dict[str, list[str]] = {}
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        execute(page, "apputils:change-theme", theme=theme)
+        page.wait_for_timeout(700)
+        found[f"panel, {theme}"] = violations(page, ".sb-Panel")
+        for command, (view, shown) in views.items():
+            execute(page, command, stage="compare")
+            expect(page.locator(shown).first).to_be_visible(timeout=LONG)
+            found[f"{view}, {theme}"] = violations(page, view)
+            if view == ".sb-History":
+                picture(page, f"lab-runs-{theme.split()[1].lower()}")
+    execute(page, "stagebook:open-runs")
+    for at in (0, 1):
+        page.locator(".sb-Runs").get_by_role("checkbox").nth(at).check()
+    expect(page.get_by_role("table", name="Metrics")).to_be_visible(timeout=LONG)
+    found["comparison"] = violations(page, ".sb-History")
+    assert {view: problems for view, problems in found.items() if problems} == {}

@@ -1,0 +1,80 @@
+"""A day with the reference project, on real data: run, watch, fail, mend, cancel, resume, compare."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from lab.browser.conftest import Lab, open_page
+from lab.browser.seeing import LONG, OVER, choose, execute, expect_state, line, node, panel, picture
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+
+
+@pytest.fixture
+def flights(browser: Browser, flights_lab: Lab):
+    with open_page(browser, flights_lab) as page:
+        yield page, flights_lab
+
+
+def test_a_day_with_flights(flights: tuple[Page, Lab]) -> None:
+    page, lab = flights
+    run_and_watch_it_fail(page)
+    change_a_parameter_cancel_and_resume(page)
+    compare_with_a_run_in_a_terminal(page, lab)
+
+
+def run_and_watch_it_fail(page: Page) -> None:
+    choose(page, "flights")
+    execute(page, "stagebook:open-graph")
+    panel(page).get_by_role("button", name="Run …").click()
+    form = page.get_by_role("form", name="What to run")
+    form.get_by_label("months", exact=True).fill("[1]")
+    form.get_by_label("learning_rate", exact=True).fill("-1.0")
+    expect(form.get_by_role("status").first).to_contain_text("7 run", timeout=LONG)
+    form.get_by_role("button", name="Start").click()
+    expect_state(line(page, "sources"), "running")
+    expect_state(node(page, "sources"), re.compile("running|done"))
+    form.get_by_role("button", name="Close").click()
+    expect_state(line(page, "train"), "failed")
+    expect(line(page, "train")).to_contain_text(re.compile(r"at cell \d+ of \d+"))
+    expect(panel(page).get_by_role("button", name="Run all")).to_be_enabled(timeout=LONG)
+    execute(page, "stagebook:open-failing-cell", stage="train")
+    active = page.locator(".jp-NotebookPanel:visible .jp-Cell.jp-mod-active")
+    expect(active).to_contain_text("learning_rate", timeout=LONG)
+    expect(active.locator(".jp-OutputArea")).to_contain_text("Error")
+    picture(page, "lab-failing-cell")
+
+
+def change_a_parameter_cancel_and_resume(page: Page) -> None:
+    panel(page).get_by_role("button", name="learning_rate=-1.0").click()
+    expect_state(line(page, "clean"), "fresh")
+    panel(page).get_by_role("button", name="Run all").click()
+    expect_state(line(page, "train"), "running")
+    panel(page).get_by_role("button", name="Cancel").click()
+    expect_state(line(page, "train"), "cancelled")
+    panel(page).get_by_role("button", name="Resume").click()
+    expect_state(line(page, "report"), OVER)
+    expect(panel(page)).to_contain_text("completed", timeout=LONG)
+
+
+def compare_with_a_run_in_a_terminal(page: Page, lab: Lab) -> None:
+    process = lab.stagebook("run", "flights", "-p", "months=[1]", "-p", "max_depth=3")
+    execute(page, "stagebook:open-graph")
+    expect_state(node(page, "train"), "running")
+    picture(page, "lab-flights")
+    assert process.wait(120) == 0
+    execute(page, "stagebook:open-runs")
+    runs = page.get_by_role("table", name="Runs of flights")
+    expect(runs.locator("tbody tr").first).to_contain_text("max_depth=3", timeout=LONG)
+    for at in (0, 1):
+        runs.get_by_role("checkbox").nth(at).check()
+    expect(
+        page.get_by_role("table", name="Parameters").get_by_role("row", name=re.compile("^max_depth"))
+    ).to_contain_text("3")
+    expect(
+        page.get_by_role("table", name="Metrics").get_by_role("row", name=re.compile("^train.")).first
+    ).to_be_visible()
+    picture(page, "lab-runs-flights")

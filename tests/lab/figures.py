@@ -1,0 +1,141 @@
+"""The figures of docs/jupyterlab.md, measured: `.venv/bin/python tests/lab/figures.py`.
+
+From an event in the journal to its sight in the panel; the panel with 500 stages; the size of what the
+browser loads; the processor time of Jupyter Server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import shutil
+import statistics
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "platform"), str(ROOT / "jupyter_extension"), str(ROOT / "tests")]
+
+import psutil  # noqa: E402 - the paths come first
+from playwright.sync_api import Page, sync_playwright  # noqa: E402
+
+from lab.browser import conftest  # noqa: E402
+from stagebook.events import CellStarted  # noqa: E402
+
+STAGES = 500
+CELLS = 120
+WATCH = """() => {
+  window.__seen = {};
+  new MutationObserver(() => {
+    const found = /cell (\\d+) of/.exec(document.querySelector('.sb-Line')?.textContent ?? '');
+    if (found !== null) { window.__seen[found[1]] ??= Date.now() / 1000; }
+  }).observe(document.querySelector('.sb-Panel'), { subtree: true, childList: true, characterData: true });
+}"""
+
+
+def make(root: Path) -> Any:
+    builder = conftest.make_project(root)
+    builder.notebook("ticks", "import time", *["time.sleep(0.15)"] * CELLS)
+    builder.pipeline("stages:\n  tick: {notebook: notebooks/ticks.ipynb}\n", "ticks")
+    lines = [
+        f"  s{at}: {{notebook: notebooks/work.ipynb, after: [s{max(0, at - 7)}]}}" for at in range(1, STAGES)
+    ]
+    builder.pipeline("stages:\n  s0: {notebook: notebooks/work.ipynb}\n" + "\n".join(lines) + "\n", "big")
+    return builder
+
+
+def main() -> None:
+    executable = next(found for name in conftest.NAMES if (found := shutil.which(name)))
+    with (
+        tempfile.TemporaryDirectory() as home,
+        conftest.running_lab(Path(home), make) as lab,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=executable, args=list(conftest.FLAGS))
+        with conftest.open_page(browser, lab) as page:
+            sight(page, lab)
+            many_stages(page)
+            server = psutil.Process(lab.process.pid)
+            print(f"server, one page open, nothing runs: {cpu(server):.1f} % of a core")
+        with viewers(lab, 10):
+            print(f"server, ten viewers, nothing runs: {cpu(server):.1f} % of a core")
+            process = lab.stagebook("run", "ticks", "--force")
+            time.sleep(4)
+            print(f"server, ten viewers, a run of 7 cells a second: {cpu(server, 10):.1f} % of a core")
+            process.wait()
+        browser.close()
+    static = list((ROOT / "jupyter_extension/labextension/static").glob("*.js"))
+    packed = sum(len(gzip.compress(path.read_bytes(), 9)) for path in static)
+    print(f"bundle: {sum(path.stat().st_size for path in static) / 1e3:.0f} kB, packed {packed / 1e3:.0f} kB")
+
+
+def sight(page: Page, lab: conftest.Lab) -> None:
+    page.get_by_role("combobox", name="Pipeline").first.select_option("ticks")
+    page.get_by_role("treeitem").first.wait_for()
+    page.evaluate(WATCH)
+    lab.stagebook("run", "ticks").wait()
+    page.wait_for_timeout(1000)
+    seen = {int(cell): at for cell, at in page.evaluate("window.__seen").items()}
+    with contextlib.closing(lab.project.project) as project:
+        run = project.runs()[0].id
+        times = {
+            event.cell: event.at for _, event in project.journal.events(run) if isinstance(event, CellStarted)
+        }
+    waits = sorted((seen[cell] - at) * 1000 for cell, at in times.items() if cell in seen)
+    late = waits[int(len(waits) * 0.95)]
+    print(
+        f"event to sight: median {statistics.median(waits):.0f} ms, p95 {late:.0f} ms ({len(waits)} events)"
+    )
+
+
+def many_stages(page: Page) -> None:
+    for when in ("first", "again"):
+        page.get_by_role("combobox", name="Pipeline").first.select_option("ticks")
+        page.wait_for_timeout(1500)
+        begun = time.monotonic()
+        page.get_by_role("combobox", name="Pipeline").first.select_option("big")
+        page.wait_for_function(f"document.querySelectorAll('.sb-Line').length === {STAGES}")
+        print(f"panel with {STAGES} stages, {when}: {time.monotonic() - begun:.2f} s")
+    begun = time.monotonic()
+    page.evaluate("window.jupyterapp.commands.execute('stagebook:open-graph')")
+    page.wait_for_function(f"document.querySelectorAll('.sb-Node').length === {STAGES}")
+    print(f"graph with {STAGES} stages: {time.monotonic() - begun:.2f} s")
+
+
+def cpu(process: psutil.Process, seconds: float = 20) -> float:
+    """Of one core, in percent."""
+    before, begun = process.cpu_times(), time.monotonic()
+    time.sleep(seconds)
+    after = process.cpu_times()
+    used = after.user + after.system - before.user - before.system
+    return 100 * used / (time.monotonic() - begun)
+
+
+@contextlib.contextmanager
+def viewers(lab: conftest.Lab, count: int) -> Any:
+    """Streams that somebody reads."""
+    request = urllib.request.Request(
+        f"{lab.url}/stagebook/stream", headers={"Authorization": f"token {conftest.TOKEN}"}
+    )
+    streams = [urllib.request.urlopen(request) for _ in range(count)]
+
+    def read(stream: Any) -> None:
+        with contextlib.suppress(Exception):
+            while stream.readline():
+                pass
+
+    for stream in streams:
+        threading.Thread(target=read, args=[stream], daemon=True).start()
+    yield
+    for stream in streams:
+        with contextlib.suppress(Exception):
+            stream.fp.raw._sock.shutdown(2)
+
+
+if __name__ == "__main__":
+    main()
