@@ -241,6 +241,24 @@ def test_what_was_finished_and_changed_is_refused_and_can_be_kept(recovery: Reco
     assert b"FETCHED 2 TIMES" in (recovery.root / "data/join.txt").read_bytes()
 
 
+def test_what_was_made_of_something_that_is_gone_is_made_again(place: Place) -> None:
+    """The first stage comes to something else each time; its output is lost, and not in the store."""
+    place.builder.file("stagebook.toml", "[tracking]\nenabled = false\n[store]\nenabled = false\n")
+    recovery = Recovery(place)
+    load = recovery.root / "notebooks/load.ipynb"
+    load.write_text(load.read_text().replace("text = f'loaded {n} times'", "text = str(time.time())"))
+    good = break_join(recovery)
+    assert recovery.run().process.returncode == 1
+    (recovery.root / "notebooks/join.ipynb").write_text(good)
+    (recovery.root / "data/load.txt").unlink()
+    last = recovery.resume()
+    assert last.process.returncode == 0, last.said()
+    assert sorted(event.stage for event in last.of(AttemptStarted)) == ["flaky", "join", "load"]
+    loaded = (recovery.root / "data/load.txt").read_text()
+    assert (recovery.root / "data/flaky.txt").read_text() == loaded
+    assert loaded in (recovery.root / "data/join.txt").read_text()
+
+
 def test_a_comment_is_no_change(recovery: Recovery) -> None:
     recovery.reset()
     good = break_join(recovery)

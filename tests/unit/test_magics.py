@@ -106,7 +106,7 @@ def test_without_a_name_it_is_the_stage_of_the_notebook(
         ("%stage a b", "PIPELINE/STAGE"),
         ("%stage --what", "PIPELINE/STAGE"),
         ("%stage 'x", "No closing quotation"),
-        ("%stage {1/0}", "there is no stage '{1/0}'"),
+        ("%stage {1/0}", "there is no pipeline '{1'"),
     ],
 )
 def test_what_is_wrong_is_said_without_a_traceback(

@@ -144,6 +144,16 @@ class Judge:
             }
         return self._code[key]
 
+    def _is_made_of(self, stage: PlannedStage, result: Result, made: Mapping[str, Made]) -> bool:
+        """Whether what the stages before it made is what a result was made of, as far as both are known."""
+        for name, item in stage.inputs.items():
+            before = dict(result.parts.get("inputs", {}).get(name, ()))
+            for path, source in zip(item.paths, item.sources, strict=False):
+                content = made[source].outputs.get(path) if source in made else None
+                if content and before.get(path, content) != content:
+                    return False
+        return True
+
     def stamps(self, stage: PlannedStage, fingerprint: Fingerprint) -> dict[str, object]:
         """The stamps of all files besides the notebook that a result depends on, to be looked at again
         by `what_changed`. The notebook is read at once, and is often saved without a change."""
@@ -191,6 +201,8 @@ class Judge:
         if stage.foreach is not None:
             return Judgement(decision=Decision.WAIT, reasons=(f"for each of {stage.foreach.source}",))
         finished, lost = self.rules.finished.get(stage.id), ""
+        if finished is not None and not self._is_made_of(stage, finished, made):
+            finished = None  # a stage before it had to run again, and came to something else
         if finished is not None:
             lost, restores = self._obtain(stage, finished)
             if not lost:
