@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from building import ProjectBuilder
 # The processes that tests start inherit these.
 os.environ.setdefault("PLOOMBER_STATS_ENABLED", "false")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# One seed for all workers of pytest-xdist: they have to collect the same tests.
+SEED = os.environ.setdefault("STAGEBOOK_FAULTS_SEED", str(random.SystemRandom().randrange(1, 10**6)))
+
+
+def pytest_report_header() -> str:
+    return f"random tests: STAGEBOOK_FAULTS_SEED={SEED}"
 
 
 @pytest.fixture

@@ -165,6 +165,14 @@ def change_params(world: World, _root: Path) -> tuple[str, str]:
     return f"{'-p ' if where is world.given else ''}{name}={where[name]}", OTHER
 
 
+def turn_params(world: World, _root: Path) -> tuple[str, str]:
+    """The same names and values in another order, which a notebook can see."""
+    for where in (world.params, world.given):
+        if "opts" in where:
+            where["opts"] = dict(reversed(where["opts"].items()))
+    return f"opts={world.given.get('opts', world.params['opts'])}", OTHER
+
+
 def forget_params(world: World, _root: Path) -> tuple[str, str]:
     world.given.clear()
     return "no -p", OTHER
@@ -371,6 +379,7 @@ EDITS: dict[Edit, int] = {
     change_library: 3,
     change_env: 4,
     change_params: 10,
+    turn_params: 2,
     forget_params: 3,
     change_stage_params: 4,
     change_input: 10,

@@ -26,7 +26,7 @@ from stagebook.system import processes
 
 IS_FULL = os.environ.get("STAGEBOOK_FAULTS") == "full"
 MULTIPLIER = float(os.environ.get("STAGEBOOK_FAULTS_COUNT", "1"))
-SEED = int(os.environ.get("STAGEBOOK_FAULTS_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+SEED = int(os.environ["STAGEBOOK_FAULTS_SEED"])  # tests/conftest.py sees to it
 
 PLATFORM = str(Path(__file__).parents[2] / "platform")
 COMMAND = (sys.executable, "-m", "stagebook")

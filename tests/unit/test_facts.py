@@ -242,6 +242,13 @@ def test_a_python3_that_is_another_one_is_told_so(place: Place) -> None:
     program = place.builder.file("env/bin/python", "one")
     kernel(place, "python3", str(program), "-m", "ipykernel_launcher")
     assert "python" not in find_kernel("python3", place.env).facts
+    place.builder.notebook("n", "1")
+    facts = place.facts()
+    assert "python" not in facts.kernel("notebooks/n.ipynb", None)
+    assert "python" in facts.kernel("notebooks/n.ipynb", ""), "without a kernel it is this one"
+    library(place.root / "env/lib/python3.12/site-packages", "2.0")
+    assert facts.versions(["facts_library"], "python3") == {"facts-library": "2.0"}
+    assert facts.versions(["facts_library"], "") == {}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"argv": []}', '{"argv": 3}', "\xff"])

@@ -320,7 +320,7 @@ def test_a_notebook_that_cannot_be_read_runs_and_tells(world: World) -> None:
 def test_in_process_the_kernel_is_this_python(world: World) -> None:
     world.of(stage(kernel="other"))
     world.of(stage(kernel="other", executor="inprocess"))
-    assert world.facts.kernels == [("n.ipynb", "other"), ("n.ipynb", "python3")]
+    assert world.facts.kernels == [("n.ipynb", "other"), ("n.ipynb", "")]
 
 
 # -- what a person says ---------------------------------------------------------------------------

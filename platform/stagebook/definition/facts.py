@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.definition.closure import Closure, Code, sources
-from stagebook.definition.kernels import Kernel, find_kernel
+from stagebook.definition.kernels import Kernel, find_kernel, this_python
 from stagebook.definition.paths import STATE_FOLDER, PathRefused
 from stagebook.definition.workspace import Workspace
 from stagebook.system.blobs import Blobs
@@ -125,7 +125,8 @@ class Facts:
         return self._restores and self.blobs.holds(output)
 
     def versions(self, imports: Iterable[str], kernel: str) -> Mapping[str, str]:
-        """The distributions that imported modules belong to, with their versions, as a kernel has them."""
+        """The distributions that imported modules belong to, with their versions, as a kernel has them; an
+        empty name stands for this interpreter."""
         key = (frozenset(imports), kernel)
         if key not in self._versions:
             prefix = self._kernel(kernel).prefix
@@ -134,12 +135,13 @@ class Facts:
         return self._versions[key]
 
     def kernel(self, notebook: str, name: str | None) -> Mapping[str, str]:
-        """The kernel that a notebook runs in, and what tells its version. Raises `NotebookUnreadable`."""
-        return self._kernel(name or self.workspace.facts(notebook).kernel).facts
+        """The kernel that a notebook runs in, and what tells its version. `name` is that of the stage: None
+        for that of the notebook, empty for none but this interpreter. Raises `NotebookUnreadable`."""
+        return self._kernel(self.workspace.facts(notebook).kernel if name is None else name).facts
 
     def _kernel(self, name: str) -> Kernel:
         if name not in self._kernels:
-            self._kernels[name] = find_kernel(name, self._env)
+            self._kernels[name] = find_kernel(name, self._env) if name else this_python()
         return self._kernels[name]
 
     def env_mark(self, name: str) -> str | None:

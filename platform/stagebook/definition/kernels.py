@@ -27,23 +27,28 @@ class Kernel:
     prefix: Path | None = None
 
 
+def this_python() -> Kernel:
+    """This interpreter: the kernel `python3`, as it is almost everywhere."""
+    return Kernel(facts={"kernel": PYTHON, **_version()})
+
+
 def find_kernel(name: str, env: Mapping[str, str]) -> Kernel:
     """The kernel of a name, as Jupyter would find it with this environment."""
     found = _specification(name)
     if found is None:
-        return Kernel(facts={"kernel": name, **(_this_python() if name == PYTHON else {"spec": "unknown"})})
+        return this_python() if name == PYTHON else Kernel(facts={"kernel": name, "spec": "unknown"})
     text, spec = found
     given = str(spec["argv"][0])
     program = shutil.which(given, path=env.get("PATH")) or given
     if given in _NAMES or program == sys.executable:
-        facts = {"kernel": name, **_this_python()}
-        return Kernel(facts=facts if name == PYTHON else {**facts, "spec": hashlib.sha256(text).hexdigest()})
+        facts = {"kernel": name, **_version(), "spec": hashlib.sha256(text).hexdigest()}
+        return this_python() if name == PYTHON else Kernel(facts=facts)
     prefix = Path(program).parent.parent if spec.get("language") == "python" else None
     mark = hashlib.sha256(text + _stamp(program)).hexdigest()
     return Kernel(facts={"kernel": name, "spec": mark}, prefix=prefix)
 
 
-def _this_python() -> dict[str, str]:
+def _version() -> dict[str, str]:
     return {"python": f"{platform.python_implementation()} {platform.python_version()}"}
 
 

@@ -47,11 +47,13 @@ class Facts(Protocol):
         ...
 
     def versions(self, imports: Iterable[str], kernel: str) -> Mapping[str, str]:
-        """The distributions that imported modules belong to, with their versions, as a kernel has them."""
+        """The distributions that imported modules belong to, with their versions, as a kernel has them; an
+        empty name stands for this interpreter."""
         ...
 
     def kernel(self, notebook: str, name: str | None) -> Mapping[str, str]:
-        """The kernel that a notebook runs in, and what tells its version."""
+        """The kernel that a notebook runs in, and what tells its version. `name` is that of the stage: None
+        for that of the notebook, empty for none but this interpreter."""
         ...
 
     def env_mark(self, name: str) -> str | None:
@@ -132,14 +134,13 @@ class Judge:
         key = (stage.notebook, stage.executor, stage.kernel)
         if key not in self._code:
             code = self.facts.code(stage.notebook)
-            # In process there is no kernel but this interpreter.
-            name = "python3" if stage.executor == "inprocess" else stage.kernel
-            kernel = dict(self.facts.kernel(stage.notebook, name))
+            alone = stage.executor == "inprocess"  # without a kernel
+            kernel = dict(self.facts.kernel(stage.notebook, "" if alone else stage.kernel))
             self._code[key] = {
                 "code": list(code.cells),
                 "modules": {item.path: item.digest for item in code.modules},
                 "files": {item.path: item.digest for item in code.files},
-                "libraries": dict(self.facts.versions(code.imports, kernel["kernel"])),
+                "libraries": dict(self.facts.versions(code.imports, "" if alone else kernel["kernel"])),
                 "kernel": kernel,
             }
         return self._code[key]

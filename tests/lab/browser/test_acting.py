@@ -82,7 +82,6 @@ def test_a_sweep_is_asked_for_and_its_points_are_compared(page: Page, lab) -> No
     expect(params.get_by_role("row")).to_have_count(2)
     page.get_by_label("Also what is the same").check()
     expect(params.get_by_role("row")).to_have_count(5)
-    picture(page, "lab-compare")
 
 
 def test_the_toolbar_of_a_notebook_knows_its_stage(page: Page, lab) -> None:
@@ -148,7 +147,6 @@ def test_runs_have_their_stages_over_time_and_take_notes(page: Page, lab) -> Non
     view.get_by_label("A note on this run").fill("the one for the paper")
     view.get_by_role("button", name="Add").click()
     expect(view.get_by_role("region", name="Notes")).to_contain_text("the one for the paper")
-    picture(page, "lab-runs")
 
 
 def test_a_kernel_is_prepared_and_the_notebook_is_left_alone(page: Page, lab) -> None:

@@ -64,7 +64,6 @@ def compare_with_a_run_in_a_terminal(page: Page, lab: Lab) -> None:
     process = lab.stagebook("run", "flights", "-p", "months=[1]", "-p", "max_depth=3")
     execute(page, "stagebook:open-graph")
     expect_state(node(page, "train"), "running")
-    picture(page, "lab-flights")
     assert process.wait(120) == 0
     execute(page, "stagebook:open-runs")
     runs = page.get_by_role("table", name="Runs of flights")

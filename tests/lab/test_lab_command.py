@@ -1,0 +1,97 @@
+"""`stagebook lab`: JupyterLab on this project, on loopback, ended with the command."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from building import ProjectBuilder
+from stagebook.cli.lab import command
+
+TOKEN = "only-for-tests"
+
+
+def ask(port: int, path: str) -> tuple[int, bytes]:
+    """The status and the body; 0 where nobody answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    with contextlib.closing(connection):
+        try:
+            connection.request("GET", f"/{path}", headers={"Authorization": f"token {TOKEN}"})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except OSError:
+            return 0, b""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_what_is_started_is_on_loopback_and_takes_kept_kernels(builder: ProjectBuilder) -> None:
+    builder.pipeline("stages: {a: {notebook: notebooks/a.ipynb}}\n")
+    words = command(builder.project, 8123, open_browser=False)
+    assert "--ServerApp.ip=127.0.0.1" in words
+    assert f"--ServerApp.root_dir={builder.root}" in words
+    assert "--ServerApp.allow_external_kernels=True" in words
+    assert {"--no-browser", "--ServerApp.port=8123"} <= set(words)
+    assert "--no-browser" not in command(builder.project, None, open_browser=True)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_the_project_and_ends(builder: ProjectBuilder, tmp_path: Path, number: int) -> None:
+    builder.notebook("a", "1")
+    builder.pipeline("stages: {a: {notebook: notebooks/a.ipynb}}\n")
+    below = builder.root / "notebooks"
+    port = free_port()
+    folders = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stagebook", "lab", "--no-browser", f"--port={port}", "--", "--allow-root",
+         f"--IdentityProvider.token={TOKEN}"],
+        cwd=below, env={**os.environ, **folders}, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        until = time.monotonic() + 90
+        while ask(port, "stagebook/pipelines")[0] != 200:
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        found = json.loads(ask(port, "stagebook/pipelines")[1])
+        assert [one["key"] for one in found["pipelines"]] == ["p"]
+        assert ask(port, "ploomber-extension/healthcheck")[0] in {403, 404}
+        process.send_signal(number)
+        assert process.wait(timeout=30) == 0
+        assert not is_open(port)
+    finally:
+        process.kill()
+
+
+def test_without_jupyterlab_it_says_what_to_install(
+    builder: ProjectBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stagebook.cli import lab
+    from stagebook.errors import UsageError
+
+    builder.pipeline("stages: {a: {notebook: notebooks/a.ipynb}}\n")
+    monkeypatch.setattr(lab.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(UsageError) as caught:
+        lab.lab(None, open_browser=False, more=())
+    assert caught.value.hint == 'pip install "stagebook[lab]"'
