@@ -5,6 +5,9 @@ BIN := .venv/bin
 export PLOOMBER_STATS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
+# Unit tests with full numbers of their own.
+FAULTS_UNIT := semantics.py ownership.py memo.py blobs.py database.py
+
 .PHONY: run test check faults lint layers types front docs bench lock clean setup-run setup-test format
 
 run: setup-run  ## run the reference pipeline on real data
@@ -22,7 +25,7 @@ test: setup-test  ## all tests
 check: lint layers types front docs test  ## what CI runs: all checks and all tests
 
 faults: setup-test  ## the fault suite with its full numbers, about half an hour; see docs/faults.md
-	STAGEBOOK_FAULTS=full $(BIN)/python -m pytest tests/faults
+	STAGEBOOK_FAULTS=full $(BIN)/python -m pytest tests/faults $(addprefix tests/unit/test_,$(FAULTS_UNIT))
 
 lint: setup-test
 	test ! -e platform/__init__.py
@@ -46,7 +49,7 @@ front: setup-test  ## lint, types and unit tests of the JupyterLab extension's f
 docs: setup-test
 	$(BIN)/python tools/reference.py --check
 
-bench: setup-run  ## measure side by side with papermill and Ploomber; writes docs/performance.md
+bench: setup-run  ## measure side by side with papermill, Ploomber, DVC and Snakemake; writes docs/performance.md
 	$(BIN)/python -m benchmarks --write docs/performance.md
 
 lock: setup-test  ## resolve the dependencies anew; the lock names no download host

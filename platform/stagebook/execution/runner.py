@@ -21,22 +21,14 @@ from stagebook.definition.notebook import NotebookUnreadable
 from stagebook.definition.values import Value
 from stagebook.errors import StageFailure
 from stagebook.events import (
-    AttemptEnded,
-    AttemptFrozen,
-    AttemptProgress,
     AttemptStarted,
     Cause,
-    CellEnded,
-    CellStarted,
-    CellStatus,
     Event,
-    OutputWritten,
     RunCancelling,
     RunEnded,
     StageEnded,
     StageExpanded,
     StageRetrying,
-    StageReused,
     Status,
 )
 from stagebook.execution import restoring, staging
@@ -48,6 +40,7 @@ from stagebook.execution.attempt import (
 )
 from stagebook.execution.deciding import Broken, Decider, Grow, Reuse, Run, Skip
 from stagebook.execution.engine import Ended, Engine, Progress, Report
+from stagebook.execution.notes import Notes
 from stagebook.execution.run_state import Ask, Cancel, End, Finish, Instruction, Retry, RunState, Start
 from stagebook.planning.build import Planner
 from stagebook.planning.fingerprint import Fingerprint
@@ -75,15 +68,6 @@ class RunOptions:
     keep_kernel: bool = False
     store_most: int | None = None
 
-
-# What a worker tells, as events.
-_PROGRESS: dict[str, type[Event]] = {
-    "cell_started": CellStarted,
-    "cell_ended": CellEnded,
-    "output": OutputWritten,
-    "progress": AttemptProgress,
-    "frozen": AttemptFrozen,
-}
 
 Prepare = Callable[[PlannedStage, int], Mapping[str, str] | None]
 """More environment for an attempt, or None while it is not known yet."""
@@ -120,7 +104,6 @@ class Runner:
         self._folder = folder
         self._options = options
         self._clock = clock
-        self._emit = emit
         self._executable = executable
         self._prepare = prepare
         self._expected = expected or {}
@@ -138,7 +121,7 @@ class Runner:
         self._waiting: list[tuple[PlannedStage, Attempt]] = []
         self._due: list[tuple[float, str]] = []
         self._queue: collections.deque[Instruction] = collections.deque()
-        self._events: list[Event] = []
+        self._notes = Notes(run=options.run_id, clock=clock, emit=emit, expected=self._expected)
         self._stop_asked = 0
         self._stop_reason = ""
         self._stop_seen = 0
@@ -166,14 +149,14 @@ class Runner:
             return status
         finally:
             self._engine.close()
-            self._flush()
+            self._notes.flush()
 
     def _step(self) -> Status | None:
         """Do all that is to be done now; the final status, once there is one."""
         self._look_for_stop()
         self._do_all()
         self._start_prepared()
-        self._flush()
+        self._notes.flush()
         return self._status
 
     # -- instructions ---------------------------------------------------------------------------
@@ -191,14 +174,14 @@ class Runner:
                 self._begin(self._stages[stage], number)
             case Retry(stage, number, delay):
                 heapq.heappush(self._due, (self._clock() + delay, stage))
-                self._note(StageRetrying, stage=stage, attempt=number, delay=delay)
+                self._notes.note(StageRetrying, stage=stage, attempt=number, delay=delay)
             case Cancel(stage):
                 self._cancel(stage)
             case Finish(stage, status, reason):
-                self._note(StageEnded, stage=stage, status=status, reason=reason)
+                self._notes.note(StageEnded, stage=stage, status=status, reason=reason)
             case End(status):
                 self._status = status
-                self._note(RunEnded, status=status, reason=self._stop_reason)
+                self._notes.note(RunEnded, status=status, reason=self._stop_reason)
             case _:
                 assert_never(instruction)
 
@@ -225,7 +208,7 @@ class Runner:
         before, self._stages = self._stages, {one.id: one for one in plan.stages}
         new = [one.to_json() for one in plan.stages if one.id not in before]
         waiting = [one for one in plan.stages if one.id in before and one.upstream != before[one.id].upstream]
-        self._note(
+        self._notes.note(
             StageExpanded,
             stage=stage.id,
             gone=[name for name in before if name not in self._stages],
@@ -245,21 +228,7 @@ class Runner:
                 staging.publish(self._root, slots, near)
                 self._look_at(slots, result.outputs if result is not None else {})
                 if result is not None:
-                    self._note(
-                        StageReused,
-                        stage=stage.id,
-                        of_run=result.run,
-                        of_attempt=result.attempt,
-                        folder=result.folder,
-                        number=result.number,
-                        restored=list(answer.restores),
-                        scraps=result.scraps,
-                        outputs={
-                            name: {**item, "path": stage.outputs[name].path}
-                            for name, item in result.outputs.items()
-                            if name in stage.outputs
-                        },
-                    )
+                    self._notes.reused(stage, result, answer.restores)
                 self._decider.reused(stage, result)
                 reason = "; ".join(answer.reasons)
                 self._queue += self._state.decided(stage.id, Status.REUSED, reason)
@@ -269,15 +238,16 @@ class Runner:
             self._queue += self._state.decided(stage.id, Status.FAILED, error.message)
 
     def _begin(self, stage: PlannedStage, number: int) -> None:
-        folder = self._folder / stage.id / str(number)
-        shown = folder.relative_to(self._root).as_posix()
+        shown = self._shown(stage.id, number)
         broken = self._broken.get(stage.id)
         if broken is not None:
-            self._note(AttemptStarted, stage=stage.id, attempt=number, folder="", params=dict(stage.params))
+            self._notes.note(
+                AttemptStarted, stage=stage.id, attempt=number, folder="", params=dict(stage.params)
+            )
             self._end(stage, number, Result(cause=broken.cause, message=broken.message))
             return
         params = dict(self._runs[stage.id].params)
-        self._note(
+        self._notes.note(
             AttemptStarted,
             stage=stage.id,
             attempt=number,
@@ -287,7 +257,7 @@ class Runner:
             external=[item.path for item in stage.outputs.values() if item.kind == "external"],
         )
         try:
-            attempt = self._attempt(stage, number, params, folder)
+            attempt = self._attempt(stage, number, params, shown)
         except NotebookUnreadable as error:  # it changed since the run was planned
             message = f"'{stage.notebook}' {error}"
             self._end(stage, number, Result(cause=Cause.NOTEBOOK, message=message))
@@ -306,10 +276,7 @@ class Runner:
                 self._engine.start(dataclasses.replace(attempt, env={**attempt.env, **more}))
         self._waiting = still
 
-    def _attempt(
-        self, stage: PlannedStage, number: int, params: Mapping[str, Value], folder: Path
-    ) -> Attempt:
-        shown = folder.relative_to(self._root).as_posix()
+    def _attempt(self, stage: PlannedStage, number: int, params: Mapping[str, Value], shown: str) -> Attempt:
         outputs = {}
         for name, output in stage.outputs.items():
             last = output.path.rsplit("/", maxsplit=1)[-1]
@@ -323,7 +290,7 @@ class Runner:
             stage=stage.id,
             number=number,
             root=str(self._root),
-            folder=str(folder),
+            folder=str(self._root / shown),
             notebook=stage.notebook,
             executable=str(self._executable(stage.notebook)),
             params=params,
@@ -341,12 +308,16 @@ class Runner:
             keep_kernel=self._options.keep_kernel and number > stage.retries,
         )
 
+    def _shown(self, stage: str, number: int) -> str:
+        """The folder of an attempt, relative to the project."""
+        return (self._folder / stage / str(number)).relative_to(self._root).as_posix()
+
     # -- reports --------------------------------------------------------------------------------
 
     def _take(self, report: Report) -> None:
         match report:
             case Progress():
-                self._progress(report)
+                self._notes.progress(report)
             case Ended(stage=stage, attempt=number, result=result):
                 attempt = self._attempts.get(stage)
                 if attempt is None or attempt.number != number:
@@ -355,24 +326,6 @@ class Runner:
                 self._publish(self._stages[stage], attempt, result)
             case _:
                 assert_never(report)
-
-    def _progress(self, report: Progress) -> None:
-        data = dict(report.data)
-        kind = _PROGRESS.get(data.pop("kind", ""))
-        if kind is None:
-            return
-        known = {field.name for field in dataclasses.fields(kind)}
-        data = {name: value for name, value in data.items() if name in known}
-        if kind is CellEnded:
-            data["status"] = CellStatus(data["status"])
-        elif kind is AttemptProgress:
-            data["expected"] = self._expected.get(report.stage)
-        common: dict[str, Any] = {
-            "run": self._options.run_id,
-            "stage": report.stage,
-            "attempt": report.attempt,
-        }
-        self._events.append(kind(at=report.at, **common, **data))
 
     def _publish(self, stage: PlannedStage, attempt: Attempt, result: Result) -> None:
         """Move the outputs to their places and tell of the end, in one go as others see it."""
@@ -399,7 +352,7 @@ class Runner:
             self._end(stage, attempt.number, result, None if remark else before, remark)
             while self._queue and isinstance(self._queue[0], Finish):
                 self._do(self._queue.popleft())  # told with the end of the attempt, or not at all
-            self._flush()
+            self._notes.flush()
 
     def _look_at(self, slots: Mapping[str, OutputSlot], outputs: Mapping[str, Mapping[str, Any]]) -> None:
         """Keep how files that were just published are recognised, so that they need not be read again."""
@@ -423,28 +376,7 @@ class Runner:
             self._decider.completed(stage, result.outputs, result.scraps, number)
             if fingerprint is not None:
                 known = self._known(stage, fingerprint)
-        self._note(
-            AttemptEnded,
-            stage=stage.id,
-            attempt=number,
-            seconds=result.seconds,
-            cause=result.cause,
-            message=result.message,
-            cell=result.cell,
-            cells=result.cells,
-            traceback=result.traceback,
-            cpu=result.cpu,
-            memory=result.memory,
-            dump=result.dump,
-            kernel=result.kernel,
-            scraps=result.scraps,
-            inputs=result.inputs,
-            outputs=result.outputs,
-            folder=(self._folder / stage.id / str(number)).relative_to(self._root).as_posix(),
-            remark=f"not reused later, since {remark} while it ran" if remark else "",
-            observed=result.observed,
-            **known,
-        )
+        self._notes.attempt_ended(stage.id, number, result, self._shown(stage.id, number), remark, known)
         if stage.outputs:
             # What a failed attempt wrote is of no use; the disk may be what it failed of.
             shutil.rmtree(self._folder / stage.id / str(number) / OUTPUTS_FOLDER, ignore_errors=True)
@@ -476,7 +408,7 @@ class Runner:
             return
         forced = self._stop_asked > 1
         if self._stop_seen == 0:
-            self._note(RunCancelling, reason=self._stop_reason)
+            self._notes.note(RunCancelling, reason=self._stop_reason)
             self._queue += self._state.cancel(self._stop_reason)
         self._stop_seen = self._stop_asked
         if forced:
@@ -507,16 +439,6 @@ class Runner:
         while self._due and self._due[0][0] <= now:
             _, stage = heapq.heappop(self._due)
             self._queue += self._state.retry_due(stage)
-
-    # -- events ---------------------------------------------------------------------------------
-
-    def _note(self, kind: type[Event], **values: Any) -> None:
-        self._events.append(kind(run=self._options.run_id, at=self._clock(), **values))
-
-    def _flush(self) -> None:
-        if self._events:
-            events, self._events = self._events, []
-            self._emit(events)
 
 
 def _failed(result: Result, error: StageFailure) -> Result:
