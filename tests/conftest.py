@@ -14,6 +14,9 @@ from building import ProjectBuilder
 # The processes that tests start inherit these.
 os.environ.setdefault("PLOOMBER_STATS_ENABLED", "false")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# Some library of pytest-xdist has readline set these.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
 # One seed for all workers of pytest-xdist: they have to collect the same tests.
 SEED = os.environ.setdefault("STAGEBOOK_FAULTS_SEED", str(random.SystemRandom().randrange(1, 10**6)))
 

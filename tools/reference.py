@@ -212,7 +212,8 @@ def error_classes() -> list[type[errors.StagebookError]]:
     todo: list[type[errors.StagebookError]] = [errors.StagebookError]
     while todo:
         kind = todo.pop(0)
-        found.append(kind)
+        if not kind.__name__.startswith("_"):
+            found.append(kind)
         todo = [*kind.__subclasses__(), *todo]
     return found
 

@@ -227,6 +227,7 @@ def test_output_of_a_child_that_goes_on_forever_does_not_hold_up_the_stage(
     place.pipeline({"a": {"cells": [cell, "print('on')"], "executor": executor, "timeout": "60s"}})
     running = place.run()
     assert running.ends()["a"].cause is None, running.ends()["a"]
-    assert "on\n" in text_of(outputs_of(running, "a")[1])
+    # Python writes the end of a line by itself, so that the child's lines may come before it.
+    assert "on" in text_of(outputs_of(running, "a")[1])
     assert "Traceback" not in (running.folder("a") / "worker.txt").read_text()
     place.gone(2)
