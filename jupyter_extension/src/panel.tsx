@@ -117,6 +117,14 @@ function StageTree(props: {
     ? store.selected
     : ((entries[0] && keyOf(entries[0])) ?? null);
 
+  // Lines that change their places, or are made anew, lose the focus; the keys go on where they were.
+  const isHeld = tree.current?.contains(document.activeElement) === true;
+  React.useLayoutEffect(() => {
+    if (isHeld && document.activeElement === document.body) {
+      tree.current?.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
+    }
+  });
+
   const toggle = (name: string, wanted: boolean): void => {
     const next = new Set(open);
     if (wanted) {

@@ -287,6 +287,9 @@ def open_page(browser: Browser, lab: Lab) -> Iterator[Page]:
     opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.goto(f"{lab.url}/lab?token={TOKEN}&reset")
     opened.wait_for_function("window.jupyterapp?.restored.then(() => true)", timeout=60_000)
+    # The launcher comes after all that, and takes the focus.
+    expect(opened.locator(".jp-Launcher")).to_be_visible(timeout=60_000)
+    opened.wait_for_function("document.activeElement !== document.body", timeout=60_000)
     execute(opened, "stagebook:open-panel")
     expect(opened.get_by_role("combobox", name="Pipeline")).to_be_visible(timeout=20_000)
     yield opened
