@@ -121,7 +121,7 @@ function StageTree(props: {
   const isHeld = tree.current?.contains(document.activeElement) === true;
   React.useLayoutEffect(() => {
     if (isHeld && document.activeElement === document.body) {
-      tree.current?.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
+      tree.current.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
     }
   });
 
