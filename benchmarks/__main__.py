@@ -50,10 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     measure.adopt_orphans()
     with tempfile.TemporaryDirectory(prefix="stagebook-bench-") as place:
         results = _Session(Path(place), contenders, environments["papermill"]).measure(chosen, parsed.rounds)
-    text = report.render(results, facts)
-    print(text)
-    if parsed.write:
-        report.write_into(parsed.write, text)
+    print(report.render(results, facts))
+    for part in _parts(parsed.cases) if parsed.write else ():
+        own = [result for result in results if result.case.letter in report.PARTS[part]]
+        report.write_into(parsed.write, part, report.render(own, facts))
     return 0
 
 
@@ -291,11 +291,21 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"no such case: {', '.join(sorted(unknown))}")
     if parsed.rounds < 1:
         parser.error("--rounds has to be 1 or more")
-    if parsed.write and (parsed.quick or parsed.cases):
-        parser.error("--write takes figures of a full run only: leave out --quick and --cases")
-    if parsed.write and not report.has_place(parsed.write):
-        parser.error(f"{parsed.write} has no place for the tables: {report.BEGIN} and {report.END}")
+    whole = "".join(report.PARTS[part] for part in _parts(parsed.cases))
+    if parsed.write and (parsed.quick or set(parsed.cases) - set(whole)):
+        wholes = " or ".join(",".join(letters) for letters in report.PARTS.values())
+        parser.error(
+            f"--write takes figures of whole parts only: leave out --quick, and --cases but {wholes}"
+        )
+    for part in _parts(parsed.cases) if parsed.write else ():
+        if not report.has_place(parsed.write, part):
+            parser.error(f"{parsed.write} has no place for the tables: {' and '.join(report.marks(part))}")
     return parsed
+
+
+def _parts(cases: Sequence[str]) -> list[str]:
+    """The parts of a document all of whose cases are measured."""
+    return [name for name, letters in report.PARTS.items() if not cases or set(letters) <= set(cases)]
 
 
 def _say(text: str) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from benchmarks.cases import Budget, Case, Figure
 
-BEGIN = "<!-- measured:benchmarks -->"
-END = "<!-- /measured:benchmarks -->"
+PARTS = {"stages": "abcdef", "reuse": "ghij"}  # the parts of a document, and the cases whose tables they hold
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -40,14 +39,14 @@ def render(results: Sequence[Results], facts: Mapping[str, str]) -> str:
     if budgets:
         lines += [
             "",
-            "### Budgets",
+            "#### Budgets",
             "",
             "| what | budget | measured | met |",
             "| --- | --- | --- | --- |",
             *budgets,
         ]
     for result in results:
-        lines += ["", f"### {result.case.title}", ""]
+        lines += ["", f"#### {result.case.title}", ""]
         for figure in result.case.figures:
             lines += [*_figure_lines(result, figure), ""]
         lines.pop()
@@ -55,19 +54,24 @@ def render(results: Sequence[Results], facts: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def has_place(document: Path) -> bool:
-    """Whether a document has the two marks between which the report goes."""
-    _, begin, rest = (
-        document.read_text(encoding="utf-8").partition(BEGIN) if document.is_file() else ("",) * 3
-    )
-    return bool(begin) and END in rest
+def marks(part: str) -> tuple[str, str]:
+    """Between which the tables of a part stand."""
+    return f"<!-- measured:{part} -->", f"<!-- /measured:{part} -->"
 
 
-def write_into(document: Path, text: str) -> None:
-    """Put the report between the two marks of a document, which has to have them."""
-    before, _, rest = document.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    document.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
+def has_place(document: Path, part: str) -> bool:
+    """Whether a document has the two marks of a part."""
+    begin, end = marks(part)
+    text = document.read_text(encoding="utf-8") if document.is_file() else ""
+    return end in text.partition(begin)[2]
+
+
+def write_into(document: Path, part: str, text: str) -> None:
+    """Put tables between the two marks of a part, which the document has to have."""
+    begin, end = marks(part)
+    before, _, rest = document.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    document.write_text(f"{before}{begin}\n\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def _figure_lines(result: Results, figure: Figure) -> Iterator[str]:

@@ -226,7 +226,7 @@ class CancelHandler(Handler):
     async def post(self, run: str) -> None:
         """Ask a run to stop."""
         await self.post_about(
-            wire.CancelRequest, lambda project, _, __: running.cancel(project.find_run(run))
+            wire.CancelRequest, lambda project, _, __: running.cancel(project, project.find_run(run))
         )
 
 

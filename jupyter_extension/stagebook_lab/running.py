@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import threading
 from collections.abc import Sequence
 from typing import IO
 
+from stagebook import cancelling
 from stagebook.definition.overrides import parse_pairs
 from stagebook.errors import PipelineBusy, PipelineInvalid, RunNotFound, UsageError
 from stagebook.planning.select import Selection
@@ -176,43 +176,6 @@ def _run_of(project: Project, pid: int, since: float) -> str | None:
     return None
 
 
-def cancel(run: RunRecord) -> CancelReply:
-    """Ask the process of a run to stop. Asked again, it ends at once, without saving notebooks.
-
-    A process with its id that was started after the run began is another one: the run's own process
-    wrote that it began.
-
-    Raises:
-        UsageError: it is over, on another machine, or its process is gone.
-    """
-    pid = int(run.origin.get("pid", 0))
-    host = str(run.origin.get("host", ""))
-    if run.ended is not None:
-        msg = f"the run {run.id} is over: {run.status}"
-        raise UsageError(msg)
-    if host != socket.gethostname():
-        msg = f"the run {run.id} goes on on another machine, {host}"
-        raise UsageError(msg, hint=f"there: kill {pid}")
-    gone = UsageError(f"the process {pid} of the run {run.id} is gone")
-    try:
-        handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
-    except OSError as error:
-        raise gone from error
-    try:
-        at = started_at(pid)
-        if at is None or at > run.started + SLACK:
-            raise gone
-        _send(pid, handle)
-    except OSError as error:
-        raise gone from error
-    finally:
-        if handle is not None:
-            os.close(handle)
-    return CancelReply(run=run.id, pid=pid)
-
-
-def _send(pid: int, handle: int | None) -> None:
-    if handle is not None:
-        signal.pidfd_send_signal(handle, signal.SIGTERM)
-    else:
-        os.kill(pid, signal.SIGTERM)
+def cancel(project: Project, run: RunRecord) -> CancelReply:
+    """Ask the process of a run to stop. Asked again, it ends at once. Raises as `cancelling.cancel`."""
+    return CancelReply(run=run.id, pid=cancelling.cancel(project, run).pid)

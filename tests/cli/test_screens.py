@@ -94,11 +94,11 @@ def test_plan(project: Project) -> None:
         == """\
 p  4 stages: 4 RUN
 months=[1, 2]  depth=8
-stage   does  because       notebook               parameters
-load@1  RUN   it never ran  notebooks/load.ipynb   month=1
-load@2  RUN   it never ran  notebooks/load.ipynb   month=2
-train   RUN   it never ran  notebooks/train.ipynb  depth=8  months=${stages.load.scraps.rows}
-report  RUN   it never ran  notebooks/load.ipynb"""
+stage   does  because        notebook               parameters
+load@1  RUN   no result yet  notebooks/load.ipynb   month=1
+load@2  RUN   no result yet  notebooks/load.ipynb   month=2
+train   RUN   no result yet  notebooks/train.ipynb  depth=8  months=${stages.load.scraps.rows}
+report  RUN   no result yet  notebooks/load.ipynb"""
     )
 
 
@@ -109,11 +109,11 @@ def test_plan_of_a_selection(project: Project) -> None:
         == """\
 p  4 stages: 1 RUN, 3 SKIP
 months=[1, 2]  depth=4
-stage   does  because       notebook               parameters
-load@1  SKIP  not selected  notebooks/load.ipynb   month=1
-load@2  RUN   it never ran  notebooks/load.ipynb   month=2
-train   SKIP  not selected  notebooks/train.ipynb  depth=4  months=${stages.load.scraps.rows}
-report  SKIP  not selected  notebooks/load.ipynb"""
+stage   does  because        notebook               parameters
+load@1  SKIP  not selected   notebooks/load.ipynb   month=1
+load@2  RUN   no result yet  notebooks/load.ipynb   month=2
+train   SKIP  not selected   notebooks/train.ipynb  depth=4  months=${stages.load.scraps.rows}
+report  SKIP  not selected   notebooks/load.ipynb"""
     )
 
 

@@ -464,7 +464,7 @@ def test_what_left_no_fingerprint_is_run_again(reading: ProjectBuilder) -> None:
     remark = "not reused later, since data/a.txt changed (input src) while it ran"
     assert report.history.stages["second"].remark == remark
     plan = reading.project.plan("p")
-    assert plan.stage("second").reasons == ("it never ran",)
+    assert plan.stage("second").reasons == ("no result yet",)
 
 
 @pytest.mark.e2e

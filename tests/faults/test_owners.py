@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import itertools
+import json
 import signal
 import sqlite3
 import time
@@ -76,7 +77,7 @@ def test_a_second_run_is_refused_at_once_and_leaves_no_trace(recovery: Recovery)
     second = recovery.run()
     assert second.process.returncode == 2
     assert f"'p' is being run already: {first.run} (process {first.process.pid} on " in second.said()
-    assert f"wait for it with --wait, or stop it with: kill {first.process.pid}" in second.said()
+    assert f"wait for it with --wait, or stop it with: stagebook cancel {first.run}" in second.said()
     refused = recovery.resume()
     assert refused.process.returncode == 2
     assert f"the run {first.run} is going on" in refused.said()
@@ -353,6 +354,29 @@ def was_told_who_holds(second: Running, first: Running) -> bool:
         return False
     assert f"let it go on: kill -CONT {pid}; or end it: kill -9 {pid}" in said
     return True
+
+
+# -- it is cancelled ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [(), ("p",), ("--now",)])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_run_is_cancelled_from_another_process(
+    recovery: Recovery, words: tuple[str, ...], is_there: bool
+) -> None:
+    """Also one that is stopped, which could not end else."""
+    stages(recovery.place)
+    first = begun(recovery)
+    if not is_there:
+        stop_between_writes(first)
+    told = json.loads(recovery.place.command("cancel", *words, "--json"))
+    assert (told["run"], told["pid"], told["status"]) == (first.run, first.process.pid, "cancelled")
+    assert first.wait(20) == 130
+    assert statuses(recovery) == [Status.CANCELLED]
+    recovery.place.gone(10)
+    again = recovery.place.command("cancel", *words, "--json")
+    assert "goes on" in json.loads(again)["error"]
+    assert "is over: cancelled" in recovery.place.command("cancel", first.run, "--json")
 
 
 # -- a sweep ------------------------------------------------------------------------------------

@@ -168,7 +168,7 @@ def is_reuse(found: Judgement, *reasons: str) -> bool:
 
 
 def test_what_never_ran_runs(world: World) -> None:
-    assert is_run(world.of(stage()), "it never ran")
+    assert is_run(world.of(stage()), "no result yet")
 
 
 def test_what_did_not_change_is_reused(world: World) -> None:
@@ -435,7 +435,7 @@ def test_what_may_change_is_waited_for(world: World) -> None:
 
 
 def test_what_runs_in_any_case_does_not_wait(world: World) -> None:
-    assert is_run(world.of(AFTER), "it never ran")
+    assert is_run(world.of(AFTER), "no result yet")
     world.ran(AFTER, BEFORE)
     other = dataclasses.replace(AFTER, params={"a": 2})
     assert is_run(world.of(other), "a: 1 → 2")

@@ -114,7 +114,7 @@ def test_what_depends_on_scraps_waits_unless_it_is_certain_to_run(builder: Proje
     assert (first.id, first.decision, first.upstream) == ("a", Decision.RUN, ())
     # Whatever the scrap will be, there is no result of it.
     assert (second.id, second.decision, second.upstream) == ("b", Decision.RUN, ("a",))
-    assert second.reasons == ("it never ran",)
+    assert second.reasons == ("no result yet",)
     assert second.to_json()["params"] == {"rows": {"expression": "${stages.a.scraps.rows + 1}"}}
     # Where nothing is known of earlier results, it waits; a value of the run is no reason to.
     text = (builder.root / "pipelines/p.yaml").read_text()

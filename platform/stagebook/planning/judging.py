@@ -243,7 +243,7 @@ class Judge:
         if not self.results.has_head(fingerprint.head):
             # Whatever the stages before it come to, there is no such result.
             if latest is None:
-                return _run("it never ran", fingerprint=fingerprint)
+                return _run("no result yet", fingerprint=fingerprint)
             found = [
                 change
                 for change in self._changes(stage, latest, fingerprint)
@@ -274,7 +274,7 @@ class Judge:
         if lost:
             return _run(lost, fingerprint=fingerprint)
         if latest is None:
-            return _run("it never ran", fingerprint=fingerprint)
+            return _run("no result yet", fingerprint=fingerprint)
         found = self._changes(stage, latest, fingerprint)
         texts = [change.text for change in found] or ["what it came to last cannot be reused"]
         return _run(*texts, fingerprint=fingerprint, changes=found)

@@ -117,5 +117,5 @@ def busy(pipeline: str, hold: Hold, life: Life) -> PipelineBusy:
     other = hold.owner
     assert other is not None
     msg = f"'{pipeline}' is being run already: {hold.run} (process {other.pid} on {other.host})"
-    hint = f"wait for it with --wait, or stop it with: kill {other.pid}"
+    hint = f"wait for it with --wait, or stop it with: stagebook cancel {hold.run}"
     return PipelineBusy(msg, hint=hint, run=hold.run, beat=hold.beat, unsure=life is Life.UNSURE)
