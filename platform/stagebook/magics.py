@@ -1,13 +1,15 @@
 """`%load_ext stagebook` and `%stage NAME`: a notebook by hand, with what it gets in its pipeline.
 
 Nothing is written into the notebook. The values are put into the kernel, and again each time the
-parameters cell ran, as papermill puts them after it. Outputs go to `.stagebook/interactive/`, so that
+parameters cell ran, as papermill puts them after it. When the pipeline file was changed, the next cell
+finds the values that it has by then. Outputs go to `.stagebook/interactive/`, so that
 what was published stays as it is.
 """
 
 from __future__ import annotations
 
 import datetime
+import functools
 import os
 import shlex
 import sys
@@ -52,6 +54,7 @@ class Prepared:
         scope = Scopes.of_plan(plan).of(stage, scraps, run=FOLDER)
         self.name = f"{plan.pipeline}/{stage.id}"
         self.root = project.root
+        self.file = project.root / plan.path
         self.notebook = stage.notebook
         self.values: dict[str, Value] = {
             **{name: typed(value, stage.types.get(name)) for name, value in params_of(stage, scope).items()},
@@ -141,6 +144,8 @@ class StageMagic:
     def __init__(self, shell: Any) -> None:
         self._shell = shell  # IPython's, which is partly typed
         self._prepared: Prepared | None = None
+        self._again: Callable[[], Prepared] | None = None  # how it was asked for
+        self._seen: tuple[int, ...] = ()  # the pipeline file, when it was read
         self._folder = Path.cwd()  # a notebook's kernel starts in its folder
 
     @no_var_expand  # IPython would evaluate what stands in braces in a name
@@ -157,14 +162,15 @@ class StageMagic:
         names, pairs = _split(words)
         if len(names) > 1:
             raise UsageError(USAGE)
+        again = functools.partial(
+            prepare, self._folder, names[0] if names else "", pairs, _session_notebook()
+        )
         try:
-            prepared = prepare(self._folder, names[0] if names else "", pairs, _session_notebook())
-        except PipelineInvalid as error:
-            lines = "\n".join(str(problem) for problem in error.problems)
-            raise UsageError(f"{error.message}\n{lines}") from None
+            prepared = again()
         except StagebookError as error:
-            raise UsageError(f"{error.message}\n{error.hint}".strip()) from None
-        self._prepared = prepared
+            raise UsageError(_told(error)) from None
+        self._prepared, self._again = prepared, again
+        self._seen = _stamp(prepared.file)
         # As in the pipeline: paths are relative to the project, and modules beside the notebook are found.
         os.chdir(prepared.root)
         beside = str((prepared.root / prepared.notebook).parent)
@@ -177,6 +183,28 @@ class StageMagic:
         for path in prepared.missing:
             print(f"  ! '{path}' is not there yet: run what makes it first")  # noqa: T201
 
+    def before_cell(self, _info: Any = None) -> None:
+        """Where the pipeline file was changed, put the values in that the stage has now."""
+        if self._prepared is None or self._again is None or _stamp(self._prepared.file) == self._seen:
+            return
+        before, self._seen = self._prepared, _stamp(self._prepared.file)
+        file = before.file.relative_to(before.root).as_posix()
+        try:
+            self._prepared = self._again()
+        except StagebookError as error:
+            print(f"! {file} was changed, and is broken; the values are those from before\n{_told(error)}")  # noqa: T201
+            return
+        changed = {
+            name: value
+            for name, value in self._prepared.values.items()
+            if name not in before.values or value != before.values[name]
+        }
+        if changed:
+            self._shell.push(dict(changed))
+            print(f"{file} was changed:")  # noqa: T201
+        for name, value in changed.items():
+            print(f"  {name} = {shorten(repr(value), 90)}")  # noqa: T201
+
     def after_cell(self, result: Any) -> None:
         """Put the values in again once the parameters cell ran."""
         source = getattr(getattr(result, "info", None), "raw_cell", "") or ""
@@ -187,6 +215,20 @@ class StageMagic:
     def _put(self) -> None:
         assert self._prepared is not None
         self._shell.push(dict(self._prepared.values))
+
+
+def _told(error: StagebookError) -> str:
+    if isinstance(error, PipelineInvalid):
+        return "\n".join([error.message, *(str(problem) for problem in error.problems)])
+    return f"{error.message}\n{error.hint}".strip()
+
+
+def _stamp(file: Path) -> tuple[int, ...]:
+    try:
+        found = file.stat()
+    except OSError:
+        return ()
+    return (found.st_mtime_ns, found.st_size, found.st_ino)
 
 
 def _split(words: list[str]) -> tuple[list[str], tuple[str, ...]]:
@@ -212,4 +254,5 @@ def load_ipython_extension(shell: Any) -> None:
     """`%load_ext stagebook`."""
     magic = StageMagic(shell)
     shell.register_magic_function(magic.stage, "line", "stage")
+    shell.events.register("pre_run_cell", magic.before_cell)
     shell.events.register("post_run_cell", magic.after_cell)

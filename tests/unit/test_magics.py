@@ -82,6 +82,34 @@ def test_the_parameters_cell_does_not_undo_it(shell: Any) -> None:
     assert shell.user_ns["rows"] == 0
 
 
+def test_a_change_of_the_pipeline_is_there_in_the_next_cell(
+    shell: Any, builder: ProjectBuilder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert shell.run_cell("%stage fit@4").success
+    capsys.readouterr()
+    assert shell.run_cell("rows").result == 4
+    assert "was changed" not in capsys.readouterr().out
+    builder.pipeline(PIPELINE.replace("2013-01-31", "2014-02-28"))
+    assert shell.run_cell("(day, rows)").result == (datetime.date(2014, 2, 28), 4)
+    said = capsys.readouterr().out
+    assert "pipelines/p.yaml was changed:\n  day = datetime.date(2014, 2, 28)\n" in said
+    assert "rows =" not in said
+
+    builder.pipeline(PIPELINE.replace("outputs:", "outptus:"))
+    assert shell.run_cell("day").result == datetime.date(2014, 2, 28)
+    said = capsys.readouterr().out
+    assert "pipelines/p.yaml was changed, and is broken; the values are those from before" in said
+    assert "did you mean 'outputs'?" in said or "outptus" in said
+    assert shell.run_cell("rows").result == 4
+    assert "broken" not in capsys.readouterr().out, "it is told once"
+
+    builder.pipeline(PIPELINE)
+    assert shell.run_cell("day").result == datetime.date(2013, 1, 31)
+    shell.run_cell("%stage --off")
+    builder.pipeline(PIPELINE.replace("2013-01-31", "2015-03-31"))
+    assert shell.run_cell("day").result == datetime.date(2013, 1, 31)
+
+
 def test_a_parameter_of_the_run_is_given_as_on_the_command_line(shell: Any) -> None:
     shell.run_cell("%stage p/fit@2 -p day=2014-02-01")
     assert shell.user_ns["day"] == datetime.date(2014, 2, 1)
