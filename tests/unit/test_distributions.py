@@ -17,7 +17,7 @@ import pytest
 
 from effort import at_most
 from stagebook.system import distributions
-from stagebook.system.distributions import versions
+from stagebook.system.distributions import source_folders, versions
 
 PURE = "lib/python3.11/site-packages"
 
@@ -147,6 +147,7 @@ def test_editable_installs(env: Environment, way: str) -> None:
     env.age()
     assert env.versions("mine.util") == {"mine": "0.3"}
     assert env.versions("notes") == {}
+    assert source_folders(env.prefix) == ([] if way in {"top_level", "nothing"} else [str(project)])
     if way == "path":
         (project / "late.py").touch()
         env.age()

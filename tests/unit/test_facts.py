@@ -206,6 +206,43 @@ def test_the_versions_of_libraries_are_looked_at_again(
     assert facts.versions(["facts_library"], "python3") == {"facts-library": "1.1"}
 
 
+@pytest.mark.parametrize("outside", [False, True])
+def test_a_package_that_can_be_edited_counts_by_what_it_says(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outside: bool
+) -> None:
+    """Its version stays the same while it is worked on."""
+    source = tmp_path / "elsewhere" if outside else place.root / "src"
+    module = source / "facts_editable/util.py"
+    module.parent.mkdir(parents=True)
+    (module.parent / "__init__.py").touch()
+    module.write_text("x = 1")
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    (site / "_facts_editable.pth").write_text(f"{source}\n")
+    monkeypatch.syspath_prepend(str(site))
+    place.builder.notebook("n", "from facts_editable import util\nutil.x")
+    before = place.facts().code("notebooks/n.ipynb")
+    assert [Path(item.path).name for item in before.modules] == ["__init__.py", "util.py"]
+    assert place.facts().code("notebooks/n.ipynb") == before
+    module.write_text("x = 22")
+    assert place.facts().code("notebooks/n.ipynb") != before
+
+
+def test_a_kernel_has_the_packages_of_its_own_environment(place: Place, tmp_path: Path) -> None:
+    source = tmp_path / "elsewhere"
+    source.mkdir()
+    (source / "facts_editable.py").write_text("x = 1")
+    program = place.builder.file("env/bin/python", "one")
+    kernel(place, "other", str(program), "-m", "ipykernel_launcher")
+    place.builder.file("env/lib/python3.12/site-packages/x.pth", f"{source}\n")
+    data = notebook_data("import facts_editable")
+    for name in ("python3", "other"):
+        data["metadata"]["kernelspec"] = {"name": name, "display_name": name, "language": "python"}
+        place.builder.file(f"notebooks/{name}.ipynb", json.dumps(data))
+    facts = place.facts()
+    assert [len(facts.code(f"notebooks/{name}.ipynb").modules) for name in ("python3", "other")] == [0, 1]
+
+
 # -- kernels --------------------------------------------------------------------------------------
 
 

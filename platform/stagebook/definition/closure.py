@@ -75,10 +75,15 @@ class Closure:
     """Finds the code of the notebooks of a project. What was looked up on the disk is kept until
     `forget`. Not for use from several threads."""
 
-    def __init__(self, root: Path, memo: Memo, *, extra: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, root: Path, memo: Memo, *, extra: Sequence[Path] = (), behind: Sequence[Path] = ()
+    ) -> None:
+        """`extra`: folders of the project that modules are looked for in, as PYTHONPATH has them; `behind`:
+        any folders, after what is installed."""
         self._root = os.path.abspath(root)
         self._memo = memo
         self._extra = [os.fspath(path) for path in extra]
+        self._behind = [os.fspath(path) for path in behind]
         self.forget()
 
     def forget(self) -> None:
@@ -86,6 +91,7 @@ class Closure:
         self._modules = Modules(self._root, self._memo)
         self._codes: dict[tuple[str, str], Code | NotebookUnreadable] = {}
         self._scripts: dict[tuple[Search, str, bool], Unit] = {}
+        self._last = [path for path in map(self._modules.place, self._behind) if path is not None]
         places = map(self._modules.place, self._extra)
         self._inside = [
             path for path in places if path is not None and not is_outside(path) and is_local(path)
@@ -136,7 +142,7 @@ class Closure:
     # -- from one thing to the next ---------------------------------------------------------------
 
     def _search(self, folder: str, added: Iterable[tuple[int | None, str]]) -> Search:
-        path: list[str | None] = [folder, "", *self._inside, None]
+        path: list[str | None] = [folder, "", *self._inside, None, *self._last]
         for index, item in added:
             path.insert(len(path) if index is None else index, item)
         return tuple(dict.fromkeys(path))

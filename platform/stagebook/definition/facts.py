@@ -15,7 +15,7 @@ from stagebook.definition.kernels import Kernel, find_kernel, this_python
 from stagebook.definition.paths import STATE_FOLDER, PathRefused
 from stagebook.definition.workspace import Workspace
 from stagebook.system.blobs import Blobs
-from stagebook.system.distributions import versions
+from stagebook.system.distributions import source_folders, versions
 from stagebook.system.files import make_private, walk, write_whole
 from stagebook.system.memo import RACY, Memo, stat_of
 
@@ -43,15 +43,15 @@ class Facts:
         self._cache = self._root / STATE_FOLDER / "cache"
         self._env = env
         self._key: bytes | None = None
-        extra = [Path(item) for item in env.get("PYTHONPATH", "").split(os.pathsep) if item]
-        self._closure = Closure(self._root, memo, extra=extra)
+        self._extra = [Path(item) for item in env.get("PYTHONPATH", "").split(os.pathsep) if item]
+        self._closures: dict[Path | None, Closure] = {}  # by the environment of the kernel
         self._digests: dict[str, str | None] = {}
         self._versions: dict[tuple[frozenset[str], str], Mapping[str, str]] = {}
         self._kernels: dict[str, Kernel] = {}
 
     def forget(self) -> None:
         """Look at the project and the machine anew."""
-        self._closure.forget()
+        self._closures.clear()
         self._digests.clear()
         self._versions.clear()
         self._kernels.clear()
@@ -59,7 +59,11 @@ class Facts:
 
     def code(self, notebook: str) -> Code:
         """What a notebook's code consists of. Raises `NotebookUnreadable`."""
-        return self._closure.code(notebook, self.workspace.executable(notebook))
+        prefix = self._kernel(self.workspace.facts(notebook).kernel).prefix
+        if prefix not in self._closures:
+            behind = [Path(folder) for folder in source_folders(prefix)]
+            self._closures[prefix] = Closure(self._root, self.memo, extra=self._extra, behind=behind)
+        return self._closures[prefix].code(notebook, self.workspace.executable(notebook))
 
     def code_paths(self, notebook: str) -> list[str]:
         """The local modules and files that a notebook's code consists of. Raises `NotebookUnreadable`."""

@@ -25,6 +25,7 @@ _RACY = 100_000_000  # nanoseconds; a tick of the clock of a file system takes u
 _KEPT = 8  # environments in a cache file
 _MODULE = re.compile(r"(?:[^\W\d]\w*/)*[^\W\d]\w*(?:\.py|(?:\.[\w-]+)?\.(?:so|pyd))")
 _KEY = re.compile(r"['\"](\w[\w.]*)['\"]\s*:")
+_PATH = re.compile(r"['\"]((?:/|[A-Za-z]:)[^'\"\n]+)['\"]")
 _MAPPED = re.compile(r"map_module\(['\"](\w+)|^MAPPING\b[^{]*(\{[^}]*\})", re.MULTILINE)
 
 _Names = dict[str, list[list[str]]]  # of a module: the name and version of each distribution with it
@@ -46,6 +47,28 @@ def versions(packages: Iterable[str], *, prefix: Path | None = None, cache: Path
             known = known.rpartition(".")[0]
         found |= dict(names.get(known, ()))
     return found
+
+
+def source_folders(prefix: Path | None = None) -> list[str]:
+    """The folders outside of this interpreter's environment, or of another one, that are in its import path:
+    those of projects that were installed so that they can be edited (`pip install -e`), by `.pth` files, by
+    finders as those of setuptools and editables, or by `.egg-link`."""
+    found: list[str] = []
+    for folder in _folders_of(prefix) if prefix else _folders():
+        try:
+            entries = sorted(os.listdir(folder))
+        except OSError:
+            continue
+        for entry in entries:
+            text = os.path.join(folder, entry)
+            if entry.endswith((".pth", ".egg-link")):
+                lines = (line.strip() for line in _text(text).splitlines())
+                found += [line for line in lines if os.path.isabs(line) and os.path.isdir(line)]
+            elif "editable" in entry and entry.endswith(".py"):
+                for path in _PATH.findall(_text(text)):
+                    package = path.removesuffix(f"{os.sep}__init__.py")
+                    found += [os.path.dirname(package)] if os.path.exists(package) else []
+    return [folder for folder in dict.fromkeys(found) if "site-packages" not in folder.split(os.sep)]
 
 
 def _folders() -> list[str]:
