@@ -23,6 +23,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.timeout(3600))
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist hands its figures on."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["figures"] = list(figures)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    figures.extend(map(tuple, getattr(node, "workeroutput", {}).get("figures", ())))
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """The figures, as the table of docs/faults.md wants them."""
     if figures:

@@ -306,7 +306,7 @@ def _may_not_run(world: World, name: str, kind: str) -> bool:
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("number", range(1000, 1000 + amount(2, 30)))
+@pytest.mark.parametrize("number", range(1000, 1000 + amount(1, 30)))
 def test_with_real_processes_all_is_as_by_force(case: Case, number: int, count: Count) -> None:
     """The same with the engine of this machine; what holds for the quick one holds for it."""
     case.told.append("the project is new")
