@@ -8,7 +8,8 @@ from pathlib import Path
 
 from stagebook.definition.paths import PathRefused, inside
 from stagebook.errors import ProjectNotFound
-from stagebook.project import PIPELINES, Project
+from stagebook.orders import PIPELINES
+from stagebook.project import Project
 from stagebook_lab.wire import ProjectInfo
 
 DEPTH = 2  # folders below the root in which projects are looked for
