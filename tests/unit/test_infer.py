@@ -10,7 +10,8 @@ import pytest
 from building import load, notebook_data
 from stagebook.definition.document import read_document
 from stagebook.definition.notebook import read_parameters
-from stagebook.planning.infer import Trial, propose, stage_names, texts_of, yaml
+from stagebook.planning.drafting import Trial, yaml
+from stagebook.planning.infer import propose, stage_names, texts_of
 
 
 def trial(

@@ -1,6 +1,6 @@
 /** The state of a stage, out of what a run would do and what last became of it. */
 
-import type { PlanStage, StageInfo } from '../wire';
+import type { PlanStage, StageInfo, StageStatus } from '../wire';
 import { type Picture } from './picture';
 
 export type State =
@@ -231,4 +231,16 @@ export function counts(views: readonly StageView[]): [State, number][] {
     found.set(view.state, (found.get(view.state) ?? 0) + 1);
   }
   return STATES.filter(state => found.has(state)).map(state => [state, found.get(state) ?? 0]);
+}
+
+/** The state whose sign a status has. */
+export function stateOfStatus(status: StageStatus): State {
+  switch (status) {
+    case 'completed':
+      return 'done';
+    case 'pending':
+      return 'queued';
+    default:
+      return status;
+  }
 }

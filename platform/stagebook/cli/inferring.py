@@ -14,7 +14,8 @@ from stagebook.definition.paths import STATE_FOLDER, PathRefused
 from stagebook.definition.workspace import Workspace
 from stagebook.errors import ExitCode, PipelineInvalid, StageFailure, UsageError
 from stagebook.events import Event, Status
-from stagebook.planning.infer import Trial, propose, stage_names, texts_of
+from stagebook.planning.drafting import Trial
+from stagebook.planning.infer import propose, stage_names, texts_of
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.project import Project
 from stagebook.record.history import RunHistory

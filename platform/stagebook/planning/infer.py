@@ -13,49 +13,15 @@ from typing import Any
 
 from stagebook.definition.notebook import PARAMETERS_TAG, DeclaredParam, source_of
 from stagebook.definition.values import Value, parse_python, type_of
+from stagebook.planning.drafting import Draft, Trial, can_be_given, one_line, param_text, stage_lines, yaml
 
 _HEAD = """\
 # Proposed by stagebook infer from one run of the notebooks, in the order given. Read it before use:
 # not every read is seen. A comment says what to change in a notebook first.
 """
 _MANY = 4  # files of one folder that are named one by one
-_PLAIN = re.compile(r"(?:\./)?[A-Za-z_][A-Za-z0-9_./-]*")
-_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf", ".nan", ".inf"}
 _CODE = (".py", ".ipynb", ".so", ".pyi")
 _DEFAULT_NAME = "stage"
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """A notebook that ran. `reads` and `writes` are None where they could not be observed. `texts` are
-    the text constants of its cells, but for the parameters cell, each with the number of its cell."""
-
-    stage: str
-    notebook: str
-    parameters: Mapping[str, DeclaredParam] | None = None
-    reads: tuple[str, ...] | None = None
-    writes: tuple[str, ...] | None = None
-    texts: tuple[tuple[int, str], ...] = ()
-
-
-@dataclasses.dataclass(slots=True, kw_only=True)
-class _Draft:
-    """A stage while it is being put together."""
-
-    trial: Trial
-    at: int
-    reads: tuple[str, ...]
-    writes: tuple[str, ...]
-    values: dict[str, list[str]]  # the variables that hold paths
-    params: dict[str, str] = dataclasses.field(default_factory=dict)
-    inputs: dict[str, list[str]] = dataclasses.field(default_factory=dict)  # as the file has them
-    outputs: dict[str, str] = dataclasses.field(default_factory=dict)
-    after: dict[str, None] = dataclasses.field(default_factory=dict)
-    remarks: list[str] = dataclasses.field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        return self.trial.stage
 
 
 def stage_names(notebooks: Sequence[str]) -> list[str]:
@@ -131,7 +97,7 @@ class _Proposer:
         self._drafts = [self._draft(at, trial) for at, trial in enumerate(trials)]
         self._params: dict[str, DeclaredParam] = {}
 
-    def _draft(self, at: int, trial: Trial) -> _Draft:
+    def _draft(self, at: int, trial: Trial) -> Draft:
         values: dict[str, list[str]] = {}
         for name, param in (trial.parameters or {}).items():
             texts = [param.default] if isinstance(param.default, str) else param.default
@@ -139,7 +105,7 @@ class _Proposer:
                 paths = [self._normal(text) for text in texts]
                 if None not in paths and "." not in paths:
                     values[name] = [path for path in paths if path is not None]
-        return _Draft(
+        return Draft(
             trial=trial,
             at=at,
             reads=tuple(path for path in trial.reads or () if path != "." and not path.endswith(_CODE)),
@@ -165,7 +131,7 @@ class _Proposer:
 
     # -- outputs --------------------------------------------------------------------------------
 
-    def _find_outputs(self, draft: _Draft) -> None:
+    def _find_outputs(self, draft: Draft) -> None:
         for name, paths in draft.values.items():
             if isinstance((draft.trial.parameters or {})[name].default, list):
                 continue
@@ -179,7 +145,7 @@ class _Proposer:
             else:
                 draft.outputs[name] = path
 
-    def _objection(self, draft: _Draft, path: str, written: Collection[str]) -> str:
+    def _objection(self, draft: Draft, path: str, written: Collection[str]) -> str:
         """Why what a variable names cannot be an output."""
         before = self._drafts[: draft.at + 1]
         if any(
@@ -204,7 +170,7 @@ class _Proposer:
 
     # -- inputs ---------------------------------------------------------------------------------
 
-    def _find_inputs(self, draft: _Draft) -> None:
+    def _find_inputs(self, draft: Draft) -> None:
         for name, paths in draft.values.items():
             if name in draft.outputs or not all(self._is_read(draft, path) for path in paths):
                 continue
@@ -212,10 +178,10 @@ class _Proposer:
             if None not in refs:
                 draft.inputs[name] = [ref for ref in refs if ref is not None]
 
-    def _is_read(self, draft: _Draft, path: str) -> bool:
+    def _is_read(self, draft: Draft, path: str) -> bool:
         return any(_is_in(other, path) for other in draft.reads)
 
-    def _reference(self, draft: _Draft, path: str) -> str | None:
+    def _reference(self, draft: Draft, path: str) -> str | None:
         """How the file names an input; None where it cannot be one."""
         for other in self._drafts:
             for name, output in other.outputs.items():
@@ -228,11 +194,11 @@ class _Proposer:
 
     # -- order ----------------------------------------------------------------------------------
 
-    def _follow(self, draft: _Draft) -> None:
+    def _follow(self, draft: Draft) -> None:
         if draft.at:
             draft.after[self._drafts[draft.at - 1].name] = None
 
-    def _find_order(self, draft: _Draft) -> None:
+    def _find_order(self, draft: Draft) -> None:
         """Come after the stages before it that it has to do with, but for those whose outputs it takes."""
         if draft.at and None in {draft.trial.reads, self._drafts[draft.at - 1].trial.reads}:
             self._follow(draft)  # what one of them does is not known
@@ -249,7 +215,7 @@ class _Proposer:
 
     # -- remarks --------------------------------------------------------------------------------
 
-    def _remark(self, draft: _Draft) -> None:
+    def _remark(self, draft: Draft) -> None:
         trial = draft.trial
         if trial.reads is None:
             draft.remarks.append("what it reads and writes could not be observed")
@@ -281,10 +247,10 @@ class _Proposer:
     # -- params ---------------------------------------------------------------------------------
 
     def _find_params(self) -> None:
-        found: dict[str, list[tuple[_Draft, DeclaredParam]]] = {}
+        found: dict[str, list[tuple[Draft, DeclaredParam]]] = {}
         for draft in self._drafts:
             for name, param in (draft.trial.parameters or {}).items():
-                if _can_be_given(param) and not self._is_path(draft, name):
+                if can_be_given(param) and not self._is_path(draft, name):
                     found.setdefault(name, []).append((draft, param))
         for name, places in found.items():
             shared = len({(str(param.type), yaml(param.default)) for _, param in places}) == 1
@@ -295,7 +261,7 @@ class _Proposer:
                 self._params.setdefault(key, param)
                 draft.params[name] = f"${{params.{key}}}"
 
-    def _is_path(self, draft: _Draft, name: str) -> bool:
+    def _is_path(self, draft: Draft, name: str) -> bool:
         """Whether a variable holds what the notebook reads or writes: no value to play with."""
         paths = draft.values.get(name, ())
         return any(_meet(path, other) for path in paths for other in (*draft.reads, *draft.writes))
@@ -305,87 +271,17 @@ class _Proposer:
     def _lines(self) -> Iterator[str]:
         if self._params:
             yield "params:"
-            yield from (f"  {name}: {_param(param)}" for name, param in self._params.items())
+            yield from (f"  {name}: {param_text(param)}" for name, param in self._params.items())
             yield ""
         yield "stages:"
         for at, draft in enumerate(self._drafts):
             if at:
                 yield ""
-            yield from (f"  {line}" for line in _stage(draft))
-
-
-def _stage(draft: _Draft) -> Iterator[str]:
-    yield f"{draft.name}:"
-    yield f"  notebook: {yaml(draft.trial.notebook)}"
-    for remark in draft.remarks:
-        yield f"  # {_one_line(remark)}"
-    if draft.params:
-        yield "  params:"
-        yield from (f"    {name}: {yaml(value)}" for name, value in draft.params.items())
-    if draft.inputs:
-        yield "  inputs:"
-        for name, refs in draft.inputs.items():
-            many = isinstance((draft.trial.parameters or {})[name].default, list)
-            shown = f"[{', '.join(map(yaml, refs))}]" if many else yaml(refs[0])
-            yield f"    {name}: {shown}"
-    if draft.outputs:
-        yield "  outputs:"
-        yield from (f"    {name}: {yaml(path)}" for name, path in draft.outputs.items())
-    if draft.after:
-        yield f"  after: [{', '.join(draft.after)}]"
-
-
-def _param(param: DeclaredParam) -> str:
-    if param.type == type_of(param.default) and not param.help and not isinstance(param.default, dict):
-        return yaml(param.default)
-    parts = [f"type: {yaml(str(param.type))}", f"default: {yaml(param.default)}"]
-    if param.help:
-        parts.append(f"help: {json.dumps(param.help, ensure_ascii=False)}")
-    return f"{{{', '.join(parts)}}}"
-
-
-def _can_be_given(param: DeclaredParam) -> bool:
-    """Whether a pipeline file can hold its default, and hand it on as it is."""
-    return (
-        param.type is not None
-        and param.default is not None
-        and param.name.isascii()
-        and _is_plain(param.default)
-        and "${" not in yaml(param.default)
-    )
-
-
-def _is_plain(value: Value) -> bool:
-    match value:
-        case float():
-            return math.isfinite(value)
-        case list():
-            return all(map(_is_plain, value))
-        case dict():
-            return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
-        case str():
-            return value.isprintable()
-    return value is None or isinstance(value, bool | int)
-
-
-def yaml(value: Value) -> str:
-    """A value as YAML in one line."""
-    match value:
-        case str():
-            plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
-            return value if plain else json.dumps(value, ensure_ascii=False)
-        case list():
-            return f"[{', '.join(map(yaml, value))}]"
-        case dict():
-            return f"{{{', '.join(f'{json.dumps(key)}: {yaml(item)}' for key, item in value.items())}}}"
-        case float() if "e" in (text := repr(value)):
-            digits, _, power = text.partition("e")
-            return f"{digits if '.' in digits else digits + '.0'}e{power}"  # YAML 1.1 wants the point
-    return json.dumps(value)
+            yield from (f"  {line}" for line in stage_lines(draft))
 
 
 def _remark_on_paths(
-    draft: _Draft,
+    draft: Draft,
     reads: Sequence[str],
     writes: Sequence[str],
     sources: Mapping[str, str],
@@ -433,10 +329,6 @@ def _variable(path: str, taken: Collection[str]) -> str:
     while name in taken or keyword.iskeyword(name):
         name += "_"
     return name
-
-
-def _one_line(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _is_in(path: str, around: str) -> bool:
