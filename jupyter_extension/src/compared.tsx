@@ -9,7 +9,11 @@ import { useAnswer } from './parts';
 import type { CompareRow } from './wire';
 
 /** Runs side by side: what differs first. */
-export function Compared(props: { context: Context; runs: readonly string[]; mark: string }): React.JSX.Element {
+export function Compared(props: {
+  context: Context;
+  runs: readonly string[];
+  mark: string;
+}): React.JSX.Element {
   const { store, actions, trans } = props.context;
   const [wantsAll, setWantsAll] = React.useState(false);
   const answer = useAnswer(

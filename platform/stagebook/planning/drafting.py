@@ -122,4 +122,5 @@ def yaml(value: Value) -> str:
 
 
 def one_line(text: str) -> str:
+    """A text without what would end its line."""
     return "".join(c if c.isprintable() else "?" for c in text)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import json
 import keyword
-import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from stagebook.definition.notebook import PARAMETERS_TAG, DeclaredParam, source_of
-from stagebook.definition.values import Value, parse_python, type_of
-from stagebook.planning.drafting import Draft, Trial, can_be_given, one_line, param_text, stage_lines, yaml
+from stagebook.definition.values import parse_python
+from stagebook.planning.drafting import Draft, Trial, can_be_given, param_text, stage_lines, yaml
 
 _HEAD = """\
 # Proposed by stagebook infer from one run of the notebooks, in the order given. Read it before use:
