@@ -2,6 +2,7 @@
 
 import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette, IToolbarWidgetRegistry, Notification } from '@jupyterlab/apputils';
+import { URLExt } from '@jupyterlab/coreutils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
@@ -23,7 +24,7 @@ import { StagesPanel } from './panel';
 import { Store } from './store';
 
 const ID = '@stagebook/lab:plugin';
-const NBDIME = 'nbdime:diff'; // the command of nbdime's extension, where it is installed
+const NBDIME = 'nbdime:diff-checkpoint'; // a command of nbdime's extension, where it is installed
 
 const plugin: JupyterFrontEndPlugin<void> = {
   id: ID,
@@ -119,7 +120,11 @@ const plugin: JupyterFrontEndPlugin<void> = {
           });
       },
       canCompareNotebooks: () => app.commands.hasCommand(NBDIME),
-      compareNotebooks: (base, remote) => void app.commands.execute(NBDIME, { base, remote }),
+      // Its command for two notebooks does nothing (3.0.4); its server's page does.
+      compareNotebooks: (base, remote) => {
+        const page = URLExt.join(app.serviceManager.serverSettings.baseUrl, 'nbdime/difftool');
+        window.open(page + URLExt.objectToQueryString({ base, remote }), '_blank', 'noopener');
+      },
       prepare: async stage => {
         const panel = openStage(stage);
         if (panel !== undefined) {
