@@ -24,7 +24,7 @@ test: setup-test  ## all tests
 
 check: lint layers types front docs test  ## what CI runs: all checks and all tests
 
-faults: setup-test  ## the fault suite with its full numbers, about half an hour; see docs/faults.md
+faults: setup-test  ## the fault suite with its full numbers, about two hours; see docs/faults.md
 	STAGEBOOK_FAULTS=full $(BIN)/python -m pytest -n 2 --dist loadfile tests/faults $(addprefix tests/unit/test_,$(FAULTS_UNIT))
 
 lint: setup-test
