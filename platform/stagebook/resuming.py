@@ -81,7 +81,8 @@ def rest_of(
         raise UsageError(msg, hint=f"watch it: stagebook logs -f {run}")
     finished = course.finished()
     unfinished = course.unfinished(finished)
-    if not unfinished:
+    # A process that ended after its last stage and before its own end left a run that only has to be closed.
+    if not unfinished and history.status is Status.COMPLETED:
         msg = f"the run {run} finished all of its stages"
         raise UsageError(msg, hint=f"run it again with: stagebook run {started.pipeline}")
     return Rest(

@@ -26,6 +26,7 @@ from stagebook.planning.results import Result
 from stagebook.planning.select import Selection
 from stagebook.resuming import Rest, refuse_changed, rest_of
 
+DONE = Status.COMPLETED
 CHAIN = {"a": (), "b": ("a",), "c": ("b",), "d": ("c",)}
 
 
@@ -127,6 +128,14 @@ def test_a_stage_whose_attempt_ended_is_finished_though_its_end_was_not_told(run
     assert (list(rest.finished), rest.unfinished) == (["a"], ("b", "c", "d"))
 
 
+def test_a_run_whose_process_vanished_after_its_last_stage_only_has_to_be_closed(runs: Runs) -> None:
+    runs.begin("one")
+    runs.attempt("one", *CHAIN)
+    runs.end("one", Status.INTERRUPTED)
+    rest = runs.rest("one")
+    assert (list(rest.finished), rest.unfinished, rest.failed) == (list(CHAIN), (), ())
+
+
 def test_a_second_attempt_that_completed_counts(runs: Runs) -> None:
     runs.begin("one", {"a": (), "b": ()})
     runs.tell(AttemptEnded(run="one", at=2.0, stage="a", attempt=1, seconds=1.0, cause=Cause.EXCEPTION))
@@ -150,10 +159,10 @@ def test_what_was_left_out_is_not_left(runs: Runs) -> None:
         (lambda runs: runs.begin("one", kind="accept"), "cannot be gone on with"),
         (lambda runs: runs.begin("one"), "is going on"),
         (
-            lambda runs: (runs.begin("one", {"a": ()}), runs.attempt("one", "a"), runs.end("one")),
+            lambda runs: (runs.begin("one", {"a": ()}), runs.attempt("one", "a"), runs.end("one", DONE)),
             "finished all",
         ),
-        (lambda runs: (runs.begin("one", {}), runs.end("one")), "finished all"),
+        (lambda runs: (runs.begin("one", {}), runs.end("one", DONE)), "finished all"),
     ],
 )
 def test_a_run_of_which_nothing_is_left_is_told(runs: Runs, make: Any, told: str) -> None:
