@@ -37,7 +37,8 @@ def test_a_kernel_that_is_killed_at_any_moment_is_a_failed_stage(place: Place, e
     place.pipeline(
         {name: {"cells": [tell_pid(f"{name}.pid"), *[STEP] * 5], "executor": executor} for name in names}
     )
-    delays = {name: place.random.uniform(0, 1.1) for name in names}
+    # One in each part of the time that a stage takes, and a little after it: the first is always in time.
+    delays = {name: (at + place.random.random()) * 1.1 / count for at, name in enumerate(names)}
     killed: dict[str, float] = {}
 
     def kill_it(name: str) -> None:

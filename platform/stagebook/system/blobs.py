@@ -204,10 +204,10 @@ class Blobs:
     def _damaged(self, digest: str, how: str) -> BlobDamaged:
         if _is_digest(digest):
             path = self.path(digest)
-            with contextlib.suppress(FileNotFoundError):
-                try:
-                    path.unlink()
-                except OSError:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError:
+                with contextlib.suppress(OSError):
                     self._bad[digest] = path.stat().st_ino
         return BlobDamaged(f"{digest[:12]} {how}")
 
