@@ -6,6 +6,7 @@ The orders come as JSON in STAGEBOOK_TEST_ORDERS:
     at      the number of a commit of the main thread to the journal, from 1
     when    `before` it, or `after` it
     what    SIGKILL or SIGSTOP, which this process sends itself then
+    around  a call that brings up or ends the fork server: `spawn`, `folder`, `remove`; with `when`
     count   a file that gets the number of commits at the end
 """
 
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from stagebook import ownership
 from stagebook.cli import main
-from stagebook.execution import local
+from stagebook.execution import forking, local
 from stagebook.record import database
 
 ORDERS = json.loads(os.environ.pop("STAGEBOOK_TEST_ORDERS", "{}"))
@@ -47,6 +48,31 @@ database.BUSY_TIMEOUT = ORDERS.get("busy", database.BUSY_TIMEOUT)
 ownership.LEASE = ORDERS.get("lease", ownership.LEASE)
 ownership.BEAT = ORDERS.get("beat", ownership.BEAT)
 local.BACKSTOP = ORDERS.get("backstop", local.BACKSTOP)
+
+
+def around(owner: object, name: str) -> None:
+    """Kill this process at the first call of a function; of `rmtree`, for the server's folder."""
+    called = getattr(owner, name)
+
+    def wrapper(*args: object, **options: object) -> object:
+        if name == "rmtree" and "/sb-" not in str(args[0]):
+            return called(*args, **options)
+        if ORDERS["when"] == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        done = called(*args, **options)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return done
+
+    setattr(owner, name, wrapper)
+
+
+match ORDERS.get("around"):
+    case "spawn":
+        around(forking.subprocess, "Popen")
+    case "folder":
+        around(forking, "private_folder")
+    case "remove":
+        around(forking.shutil, "rmtree")
 
 if __name__ == "__main__":
     try:

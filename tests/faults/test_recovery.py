@@ -313,6 +313,17 @@ def test_the_parameters_of_a_run_are_those_that_it_is_gone_on_with(recovery: Rec
     assert "data/each/z.txt" not in one
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("around", ["spawn", "folder", "remove"])
+def test_a_runner_that_is_killed_as_its_fork_server_comes_or_goes_leaves_no_folder(
+    recovery: Recovery, around: str, when: str
+) -> None:
+    recovery.reset()
+    running = recovery.run(orders={"around": around, "when": when})
+    assert running.process.returncode == -signal.SIGKILL, running.errors()
+    recovery.place.gone(20)
+
+
 # -- in MLflow ----------------------------------------------------------------------------------
 
 

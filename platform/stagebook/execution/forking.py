@@ -17,13 +17,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stagebook.system import processes
-from stagebook.system.files import private_folder
+from stagebook.system.files import private_folder, private_name
 
 ADDRESS = "STAGEBOOK_FORKSERVER"  # in a worker's environment: the path of the server's socket
 LIFELINE = "STAGEBOOK_LIFELINE"  # a descriptor that ends with the process which runs the pipeline
@@ -222,37 +223,38 @@ def _server_environment(path: str) -> dict[str, str]:
 class ForkServer:
     """The server process of one run, started and ended by the runner.
 
-    Its socket is there at once; requests wait until it has imported what it is to import.
+    Its socket is there at once; requests wait until it has imported what it is to import. The socket's folder
+    is made once the server is there, which removes it at its end: whenever the runner is killed, it goes.
     """
 
     def __init__(self) -> None:
-        self._folder = private_folder()
+        self._folder = private_name()
         self.keep_log: Path | None = None  # where its messages are kept, if there are any
         self._holds_spares = False
         self.address = f"{self._folder}/fork"
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(self.address)
-        listener.listen(256)
-        self._log = Path(self._folder, "log")
-        try:
-            with listener, self._log.open("wb") as stream:
-                # It begins in its own folder: Python looks for modules where it is started.
-                added = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-                path = os.pathsep.join(os.path.abspath(entry) for entry in added if entry)
-                module = [sys.executable, "-m", "stagebook.execution.forkserver"]
-                self.process = subprocess.Popen(  # this very program
-                    [*module, str(listener.fileno()), str(os.getpid())],
-                    stdin=subprocess.PIPE,
-                    stdout=stream,
-                    stderr=stream,
-                    pass_fds=[listener.fileno()],
-                    cwd=self._folder,
-                    env=_server_environment(path),
-                    start_new_session=True,
-                )
-        except OSError:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - until `close`
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            # Python looks for modules where it is started, and in the root there are none.
+            added = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+            path = os.pathsep.join(os.path.abspath(entry) for entry in added if entry)
+            module = [sys.executable, "-m", "stagebook.execution.forkserver"]
+            self.process = subprocess.Popen(  # this very program
+                [*module, str(listener.fileno()), self._folder],
+                stdin=subprocess.PIPE,
+                stdout=self._log,
+                stderr=self._log,
+                pass_fds=[listener.fileno()],
+                cwd="/",
+                env=_server_environment(path),
+                start_new_session=True,
+            )
+            try:
+                private_folder(self._folder)
+                listener.bind(self.address)
+                listener.listen(256)
+            except OSError:
+                self.close()
+                raise
 
     def tell(self, **message: Any) -> None:
         """`modules`: what to import, needed once before it serves; `spares`: how many kernels to
@@ -270,9 +272,12 @@ class ForkServer:
 
     def close(self) -> None:
         """End it, and all that it still has."""
+        if self._log.closed:
+            return
         assert self.process.stdin is not None
         with contextlib.suppress(OSError):
             self.process.stdin.close()
+        shutil.rmtree(self._folder, ignore_errors=True)  # before it could be killed
         if not self._holds_spares:  # nothing was asked of it: there is nothing to wait for
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -282,10 +287,10 @@ class ForkServer:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        with contextlib.suppress(OSError):
-            if self.keep_log is not None and self._log.stat().st_size:
-                shutil.copyfile(self._log, self.keep_log)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        with self._log, contextlib.suppress(OSError):
+            self._log.seek(0)
+            if self.keep_log is not None and (said := self._log.read()):
+                self.keep_log.write_bytes(said)
 
 
 def tie_to_lifeline() -> bool:

@@ -350,10 +350,10 @@ def _work(server: socket.socket) -> int:
 
 
 def main() -> int:
-    """The process: the listening socket's descriptor, the id of the runner, which may be gone by now, and
-    the modules that it must not import."""
+    """The process: the descriptor of the socket, its folder, and the modules that it must not import. The
+    runner binds the socket before it tells what to import."""
     if sys.path and sys.path[0] == os.getcwd():
-        del sys.path[0]  # the folder of the socket
+        del sys.path[0]
     listener = socket.socket(fileno=int(sys.argv[1]))
     environment = dict(os.environ)
     os.environ.pop(_ORDERS, None)
@@ -361,13 +361,10 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the runner
     processes.set_name("sb-forkserver")
     gc.disable()  # until all is imported: nearly all of it stays
-    folder = os.path.dirname(listener.getsockname())
     server = Server(listener, environment, sys.argv[3:])
     if server.prepare():
         server.serve()
-    is_silent = not os.path.exists(f"{folder}/log") or not os.path.getsize(f"{folder}/log")
-    if is_silent or os.getppid() != int(sys.argv[2]):  # else the runner keeps what was said, and removes it
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(sys.argv[2], ignore_errors=True)
     return 0
 
 
