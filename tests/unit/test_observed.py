@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from stagebook.execution import observing
 from stagebook.execution.observed import read_observed
+from stagebook.execution.observing import events, libraries
+from stagebook.execution.observing import observer as observing
 from stagebook.planning.observed import Findings, compare, messages, refusal
 from stagebook.planning.plan import PlannedInput, PlannedOutput, PlannedStage
 
@@ -253,7 +254,7 @@ def test_sql_in_cells(observer: observing.Observer, root: Path, monkeypatch: pyt
     con.execute(f"select * from '{path}'")
     con.execute("COPY t TO 'd.parquet'; ATTACH 'e.db'")
     """
-    observing._note_sql(observer, text)
+    libraries.note_sql(observer, text)
     assert noted(observer, root) == [
         ("source", "a.parquet"), ("source", "b.csv"), ("source", "c/*.parquet"), ("target", "d.parquet"),
         ("target", "e.db"),
@@ -301,7 +302,7 @@ def test_a_fault_in_noting_does_not_come_out(root: Path) -> None:
     observer = observing.Observer(str(root / "noted"), str(root))
     os.close(observer._descriptor)
     observer._file = str(root / "absent/noted")
-    hook = observing._hook(observer)
+    hook = events.audit_hook(observer)
     hook("open", ("x", "r", 0))
     hook("open", ())
     hook("os.rename", (None,))
@@ -312,7 +313,7 @@ def test_what_a_signal_handler_raises_comes_out(root: Path) -> None:
     def note(*_: object) -> None:
         exec(compile("raise TimeoutError", "<notebook>", "exec"))
 
-    hook = observing._hook(SimpleNamespace(note=note))  # type: ignore[arg-type]
+    hook = events.audit_hook(SimpleNamespace(note=note))  # type: ignore[arg-type]
     with pytest.raises(TimeoutError):
         hook("open", ("x", "r", 0))
 
@@ -342,8 +343,8 @@ def test_entry_points_are_wrapped_after_the_import(
         ("File.__init__", "source", 1, "where"), ("read", "source", 0, "path"), ("absent", "source", 0, "x"),
         ("failing", "write", 0, "path"),
     )  # fmt: skip
-    monkeypatch.setitem(observing.WRAPPED, "reading_lib", entries)
-    watcher = observing.Watcher(observer)
+    monkeypatch.setitem(libraries.WRAPPED, "reading_lib", entries)
+    watcher = libraries.Watcher(observer)
     monkeypatch.setattr(sys, "meta_path", [watcher, *sys.meta_path])
     import importlib
     import inspect

@@ -124,16 +124,16 @@ class StageKernelApp(IPKernelApp):
 
 
 def _observing() -> Any:
-    """The module `observing`: as it is there in a forked kernel, and else from its file."""
+    """The package `observing`: as it is there in a forked kernel, and else from its folder."""
     name = "stagebook.execution.observing"
     if name not in sys.modules:
-        place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "observing.py")
-        spec = importlib.util.spec_from_file_location("stagebook_observing", place)
+        name = "stagebook_observing"
+        folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "observing")
+        spec = importlib.util.spec_from_file_location(name, os.path.join(folder, "__init__.py"))
         assert spec is not None
         assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
     return sys.modules[name]
 
 
