@@ -41,6 +41,20 @@ export class Refusal extends Error {
   }
 }
 
+/** What went wrong, as the server would say it. */
+export function replyOf(error: unknown): ErrorReply {
+  if (error instanceof Refusal) {
+    return error.reply;
+  }
+  return {
+    message: error instanceof Error ? error.message : String(error),
+    hint: '',
+    kind: '',
+    problems: [],
+    fields: {}
+  };
+}
+
 type Query = Readonly<Record<string, string | number>> | readonly (readonly [string, string])[];
 
 export class Api {

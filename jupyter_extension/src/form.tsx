@@ -18,6 +18,12 @@ export function RunForm(props: { context: Context }): React.JSX.Element | null {
     return null;
   }
   const wrong = Object.keys(store.fields).length;
+  const options = [
+    { key: 'force', flag: '--force', text: trans.__('Although nothing changed') },
+    { key: 'keepGoing', flag: '--keep-going', text: trans.__('Go on after a failure') },
+    { key: 'keepKernel', flag: '--keep-kernel', text: trans.__('Keep the kernel of a stage that fails') },
+    { key: 'sweep', flag: '--sweep', text: trans.__('A run for each of several values, such as [2, 4, 8]') }
+  ] as const;
   return (
     <form
       className="sb-Form"
@@ -73,30 +79,16 @@ export function RunForm(props: { context: Context }): React.JSX.Element | null {
       </fieldset>
       <details open={order.force || order.keepGoing || order.keepKernel || order.sweep || undefined}>
         <summary>{trans.__('Options')}</summary>
-        <Option
-          text={trans.__('Although nothing changed')}
-          title="--force"
-          value={order.force}
-          set={force => store.setOrder({ force })}
-        />
-        <Option
-          text={trans.__('Go on after a failure')}
-          title="--keep-going"
-          value={order.keepGoing}
-          set={keepGoing => store.setOrder({ keepGoing })}
-        />
-        <Option
-          text={trans.__('Keep the kernel of a stage that fails')}
-          title="--keep-kernel"
-          value={order.keepKernel}
-          set={keepKernel => store.setOrder({ keepKernel })}
-        />
-        <Option
-          text={trans.__('A run for each of several values, such as [2, 4, 8]')}
-          title="--sweep"
-          value={order.sweep}
-          set={sweep => store.setOrder({ sweep })}
-        />
+        {options.map(({ key, flag, text }) => (
+          <label key={key} className="sb-Option" title={flag}>
+            <input
+              type="checkbox"
+              checked={order[key]}
+              onChange={event => store.setOrder({ [key]: event.target.checked })}
+            />
+            <span>{text}</span>
+          </label>
+        ))}
       </details>
       <Preview context={context} />
       <div className="sb-Buttons">
@@ -117,20 +109,6 @@ export function RunForm(props: { context: Context }): React.JSX.Element | null {
         )}
       </div>
     </form>
-  );
-}
-
-function Option(props: {
-  text: string;
-  title: string;
-  value: boolean;
-  set: (value: boolean) => void;
-}): React.JSX.Element {
-  return (
-    <label className="sb-Option" title={props.title}>
-      <input type="checkbox" checked={props.value} onChange={event => props.set(event.target.checked)} />
-      <span>{props.text}</span>
-    </label>
   );
 }
 

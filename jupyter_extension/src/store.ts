@@ -3,7 +3,9 @@
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import { type Api, Refusal } from './api';
+import { type Api, replyOf } from './api';
+import { planOf, runOf } from './asking';
+import { follow } from './following';
 import { isIncomplete, NO_ORDER, type Order, requestOf, toggled } from './model/order';
 import { apply, EMPTY, latestRun, liveRun, type Picture } from './model/picture';
 import { type StageView, stageViews } from './model/stages';
@@ -18,10 +20,7 @@ import type {
   StageRef
 } from './wire';
 
-const RETRY = { first: 500, most: 10_000 }; // milliseconds until the next attempt to connect
 const SETTLE = 300; // milliseconds of quiet before a plan is made anew
-const ASK = 300; // milliseconds between two looks at a process that was started
-const PATIENCE = 120_000; // milliseconds until a process has to be a run
 
 export type Connection = 'connecting' | 'live' | 'lost';
 
@@ -134,7 +133,12 @@ export class Store implements IDisposable {
     await this._loadPipelines();
     if (this._following === null) {
       this._following = new AbortController();
-      void this._follow(project.path, this._following.signal);
+      void follow(this._api, project.path, this._following.signal, {
+        seq: () => this.picture.seq,
+        change: change => this._take(change),
+        problem: problem => this._tell({ problem }),
+        lost: () => this._tell({ connection: 'lost' })
+      });
     }
   }
 
@@ -260,21 +264,10 @@ export class Store implements IDisposable {
   }
 
   private async _wait(begin: (project: string) => Promise<ProcessReply>): Promise<string> {
-    const project = this.projectPath;
     this.isStarting = true;
     this._emit();
     try {
-      let process = await begin(project);
-      const patience = Date.now() + PATIENCE;
-      while (process.run === null && process.exit_code === null && Date.now() < patience) {
-        await new Promise(resolve => setTimeout(resolve, ASK));
-        process = await this._api.process(project, process.pid);
-      }
-      if (process.run === null) {
-        const message = process.message || `'${process.command}' did not start a run`;
-        throw new Refusal({ message, hint: '', kind: '', problems: [], fields: {} });
-      }
-      return process.run;
+      return await runOf(this._api, this.projectPath, begin);
     } finally {
       this.isStarting = false;
       this._emit();
@@ -310,47 +303,16 @@ export class Store implements IDisposable {
       this._emit();
       return;
     }
-    let plan: PlanReply | null = null;
-    let problem: ErrorReply | null = null;
-    let fields: Readonly<Record<string, string>> = {};
-    const { texts, sweep } = this.order;
-    const asked = { ...NO_ORDER, texts, sweep };
-    try {
-      plan = await this._api.plan(this.projectPath, pipeline.key, asked);
-    } catch (error) {
-      problem = replyOf(error);
-      fields = problem.fields;
-      if (Object.keys(texts).some(name => name in fields)) {
-        plan = await this._planWithout(pipeline.key, asked, fields);
-      }
-    }
-    if (this.pipeline?.key !== pipeline.key || this.isDisposed || this.order.texts !== texts) {
+    const { order } = this;
+    const { plan, problem, fields } = await planOf(this._api, this.projectPath, pipeline.key, order);
+    if (this.pipeline?.key !== pipeline.key || this.isDisposed || this.order.texts !== order.texts) {
       return; // another answer is on its way
     }
-    this.fields = fields;
-    if (Object.keys(fields).length > 0) {
-      problem = null; // it stands at the fields
-      this.plan = plan ?? this.plan;
-    } else {
-      this.plan = plan;
-    }
+    this.fields = fields; // what is wrong stands there
+    this.plan = plan ?? (Object.keys(fields).length > 0 ? this.plan : null);
     this.planProblem = problem;
     this._emit();
     this._previewSoon();
-  }
-
-  /** The plan with defaults in place of what is wrong; null where there is none even so. */
-  private async _planWithout(
-    pipeline: string,
-    order: Order,
-    wrong: Readonly<Record<string, string>>
-  ): Promise<PlanReply | null> {
-    const right = Object.entries(order.texts).filter(([name]) => !(name in wrong));
-    try {
-      return await this._api.plan(this.projectPath, pipeline, { ...order, texts: Object.fromEntries(right) });
-    } catch {
-      return null;
-    }
   }
 
   private _previewSoon(): void {
@@ -389,36 +351,6 @@ export class Store implements IDisposable {
     this._planning = setTimeout(() => void this._loadPlan(), SETTLE);
   }
 
-  private async _follow(project: string, signal: AbortSignal): Promise<void> {
-    let wait = RETRY.first;
-    const isOver = (): boolean => signal.aborted || this.isDisposed;
-    while (!isOver()) {
-      try {
-        await this._api.follow(project, this.picture.seq, signal, {
-          change: change => {
-            wait = RETRY.first;
-            this._take(change);
-          },
-          problem: problem => {
-            this.problem = problem;
-            this._emit();
-          }
-        });
-      } catch (error) {
-        if (error instanceof Refusal) {
-          this.problem = error.reply;
-        }
-      }
-      if (isOver()) {
-        return;
-      }
-      this.connection = 'lost';
-      this._emit();
-      await new Promise(resolve => setTimeout(resolve, wait));
-      wait = Math.min(wait * 2, RETRY.most);
-    }
-  }
-
   private _take(change: Parameters<typeof apply>[1]): void {
     const before = this.picture;
     this.picture = apply(before, change);
@@ -436,7 +368,11 @@ export class Store implements IDisposable {
   }
 
   private _fail(error: unknown): void {
-    this.problem = replyOf(error);
+    this._tell({ problem: replyOf(error) });
+  }
+
+  private _tell(news: Partial<Pick<Store, 'problem' | 'connection'>>): void {
+    Object.assign(this, news);
     this._emit();
   }
 
@@ -454,17 +390,4 @@ export class Store implements IDisposable {
   private readonly _orders = new Map<string, Order>();
   private _viewsOf: readonly unknown[] = [];
   private _views: readonly StageView[] = [];
-}
-
-function replyOf(error: unknown): ErrorReply {
-  if (error instanceof Refusal) {
-    return error.reply;
-  }
-  return {
-    message: error instanceof Error ? error.message : String(error),
-    hint: '',
-    kind: '',
-    problems: [],
-    fields: {}
-  };
 }
