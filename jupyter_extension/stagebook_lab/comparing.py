@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stagebook.definition.notebook import source_of
-from stagebook.definition.workspace import Workspace
 from stagebook.errors import RunNotFound, UsageError
 from stagebook.operations import why
 from stagebook.project import Given, Project
@@ -57,7 +56,7 @@ def changes_reply(
     executed = notebook_reply(project, run, stage, attempt)
     record = project.stage_of(run, stage)
     try:
-        now = json.loads(Workspace(project.root).executable(record.notebook).read_bytes())
+        now = json.loads(project.facts.workspace.executable(record.notebook).read_bytes())
     except (OSError, ValueError) as error:  # what cannot be read as a notebook is a ValueError
         msg = f"the notebook '{record.notebook}' cannot be read: {error}"
         raise RunNotFound(msg) from error
@@ -143,17 +142,16 @@ def compare_reply(project: Project, names: Sequence[str]) -> wire.CompareReply:
         runs=tuple(run_info(run) for run in runs),
         params=_rows([run.params for run in runs]),
         metrics=_rows([metrics_of(history) for history in histories]),
-        seconds=_rows(seconds, lambda _: True),
+        seconds=_rows(seconds),
     )
 
 
-def _rows(
-    tables: Sequence[Mapping[str, Any]], differs: Callable[[Sequence[Any]], bool] | None = None
-) -> tuple[wire.CompareRow, ...]:
+def _rows(tables: Sequence[Mapping[str, Any]]) -> tuple[wire.CompareRow, ...]:
     names = dict.fromkeys(name for table in tables for name in table)
     rows = []
     for name in names:
         values = tuple(table.get(name) for table in tables)
-        is_different = any(value != values[0] for value in values) if differs is None else differs(values)
-        rows.append(wire.CompareRow(name=name, values=values, differs=is_different))
+        rows.append(
+            wire.CompareRow(name=name, values=values, differs=any(value != values[0] for value in values))
+        )
     return tuple(rows)

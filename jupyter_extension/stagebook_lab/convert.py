@@ -20,11 +20,17 @@ class Paths:
     """Paths of a project as the browser knows them: relative to the server's root."""
 
     def __init__(self, root: Path, project: Project) -> None:
-        self.project = project.root.relative_to(root).as_posix()
+        path = project.root.relative_to(root).as_posix()
+        self.project = "" if path == "." else path  # as the browser has it
+        self._prefix = f"{self.project}/" if self.project else ""
 
     def of(self, path: str) -> str:
         """A path of the project."""
-        return path if self.project == "." else f"{self.project}/{path}"
+        return f"{self._prefix}{path}"
+
+    def inside(self, path: str) -> str:
+        """The path of the project that `of` gives such a one."""
+        return path.removeprefix(self._prefix)
 
 
 def problems_of(paths: Paths, found: tuple[errors.Problem, ...]) -> tuple[wire.Problem, ...]:

@@ -43,9 +43,8 @@ class PipelinesHandler(Handler):
         """The pipelines of a project, with the mistakes that their files alone show."""
 
         def work(project: Project, paths: Paths) -> wire.PipelinesReply:
-            path = "" if paths.project == "." else paths.project
             return wire.PipelinesReply(
-                project=wire.ProjectInfo(path=path, name=project.root.name),
+                project=wire.ProjectInfo(path=paths.project, name=project.root.name),
                 pipelines=tuple(pipeline_info(paths, project, key) for key in project.pipelines()),
             )
 

@@ -100,8 +100,7 @@ class StagesHandler(Handler):
         """Add a stage to a pipeline file."""
 
         def work(project: Project, paths: Paths, request: wire.NewStageRequest) -> wire.NewStageReply:
-            prefix = "" if paths.project == "." else f"{paths.project}/"
-            added = add_stage(project, request.pipeline, request.name, request.notebook.removeprefix(prefix))
+            added = add_stage(project, request.pipeline, request.name, paths.inside(request.notebook))
             return wire.NewStageReply(
                 path=paths.of(added.path), line=added.line, notebook=paths.of(added.notebook)
             )

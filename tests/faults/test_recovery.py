@@ -194,6 +194,14 @@ def break_join(recovery: Recovery) -> str:
     return good
 
 
+def fail_and_mend(recovery: Recovery) -> None:
+    """A run whose last stage failed, and its notebook as it was."""
+    recovery.reset()
+    good = break_join(recovery)
+    recovery.run()
+    (recovery.root / "notebooks/join.ipynb").write_text(good)
+
+
 def test_a_notebook_that_failed_is_mended_and_the_run_gone_on_with(recovery: Recovery) -> None:
     whole = Whole(recovery)
     recovery.reset()
@@ -217,10 +225,7 @@ def test_a_notebook_that_failed_is_mended_and_the_run_gone_on_with(recovery: Rec
 
 
 def test_what_was_finished_and_changed_is_refused_and_can_be_kept(recovery: Recovery) -> None:
-    recovery.reset()
-    good = break_join(recovery)
-    recovery.run()
-    (recovery.root / "notebooks/join.ipynb").write_text(good)
+    fail_and_mend(recovery)
     load = recovery.root / "notebooks/load.ipynb"
     load.write_text(load.read_text().replace("loaded", "fetched"))
     before, log = recovery.outputs(), recovery.executions()
@@ -260,10 +265,7 @@ def test_what_was_made_of_something_that_is_gone_is_made_again(place: Place) -> 
 
 
 def test_a_comment_is_no_change(recovery: Recovery) -> None:
-    recovery.reset()
-    good = break_join(recovery)
-    recovery.run()
-    (recovery.root / "notebooks/join.ipynb").write_text(good)
+    fail_and_mend(recovery)
     load = recovery.root / "notebooks/load.ipynb"
     load.write_text(load.read_text().replace("import os, time", "import os, time  # what for?"))
     last = recovery.resume()

@@ -75,6 +75,24 @@ def test_a_failure_anywhere_leaves_everything_as_it_was(
     assert tree(root) == before
 
 
+def in_the_way(root: Path, incoming: str, there: str) -> Path:
+    """What the stage made is of one kind, and what is at its place of another."""
+    if incoming == "folder":
+        (root / ".s/one/x").unlink()
+        (root / ".s/one/x").mkdir()
+    place = root / "data/one"
+    place.parent.mkdir()
+    match there:
+        case "file":
+            place.write_text("old")
+        case "folder":
+            place.mkdir()
+            (place / "inner").write_text("old")
+        case "link":
+            place.symlink_to(".")
+    return place
+
+
 @pytest.mark.parametrize("incoming", ["file", "folder"])
 @pytest.mark.parametrize("there", ["absent", "file", "folder", "link"])
 def test_what_was_moved_is_put_back(tmp_path: Path, incoming: str, there: str) -> None:
@@ -84,18 +102,7 @@ def test_what_was_moved_is_put_back(tmp_path: Path, incoming: str, there: str) -
         "two": OutputSlot(path="data/two", staged=".s/two/x"),
     }
     stage(tmp_path, made)
-    if incoming == "folder":
-        (tmp_path / ".s/one/x").unlink()
-        (tmp_path / ".s/one/x").mkdir()
-    place = tmp_path / "data/one"
-    place.parent.mkdir()
-    if there == "file":
-        place.write_text("old")
-    elif there == "folder":
-        place.mkdir()
-        (place / "inner").write_text("old")
-    elif there == "link":
-        place.symlink_to(".")
+    place = in_the_way(tmp_path, incoming, there)
     near = staging.bring_near(tmp_path, made)
     (tmp_path / ".s/two/x").unlink()
     before = tree(tmp_path)
@@ -112,19 +119,7 @@ def test_a_file_takes_the_place_of_a_folder_and_a_folder_that_of_a_file(
 ) -> None:
     made = {"one": OutputSlot(path="data/one", staged=".s/one/x")}
     stage(tmp_path, made)
-    if incoming == "folder":
-        (tmp_path / ".s/one/x").unlink()
-        (tmp_path / ".s/one/x").mkdir()
-    place = tmp_path / "data/one"
-    place.parent.mkdir()
-    match there:
-        case "file":
-            place.write_text("old")
-        case "folder":
-            place.mkdir()
-            (place / "inner").write_text("old")
-        case _:
-            place.symlink_to(".")
+    place = in_the_way(tmp_path, incoming, there)
     staging.publish(tmp_path, made)
     assert place.is_dir() == (incoming == "folder")
     assert not place.is_symlink()

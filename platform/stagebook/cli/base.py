@@ -32,6 +32,10 @@ Stages = Annotated[
         help="Run these stages and what they depend on: names, instances or globs.", show_default=False
     ),
 ]
+PastRun = Annotated[str, typer.Argument(help="A run, the beginning of its id, or 'latest'.")]
+Keep = Annotated[
+    bool, typer.Option("--keep", help="Keep what was finished although it depends on what changed since.")
+]
 Params = Annotated[
     list[str] | None,
     typer.Option(

@@ -12,10 +12,12 @@ from stagebook.cli.base import (
     From,
     Jobs,
     Json,
+    Keep,
     Most,
     Only,
     Params,
     ParamsFile,
+    PastRun,
     Pipeline,
     Skip,
     Stages,
@@ -143,10 +145,8 @@ def sweep(
 
 @app.command()
 def resume(
-    run: Annotated[str, typer.Argument(help="A run, the beginning of its id, or 'latest'.")] = "latest",
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Keep what was finished although it depends on what changed since.")
-    ] = False,
+    run: PastRun = "latest",
+    keep: Keep = False,
     jobs: Jobs = None,
     wait: Wait = False,
     as_json: Json = False,
@@ -160,13 +160,11 @@ def resume(
 
 @app.command()
 def retry(
-    run: Annotated[str, typer.Argument(help="A run, the beginning of its id, or 'latest'.")] = "latest",
+    run: PastRun = "latest",
     failed: Annotated[
         bool, typer.Option("--failed", help="What failed and what depends on it (the default).")
     ] = True,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Keep what was finished although it depends on what changed since.")
-    ] = False,
+    keep: Keep = False,
     jobs: Jobs = None,
     wait: Wait = False,
     as_json: Json = False,

@@ -12,6 +12,7 @@ from stagebook.cli.base import (
     Json,
     Params,
     ParamsFile,
+    PastRun,
     Pipeline,
     app,
 )
@@ -119,7 +120,7 @@ def runs(
 
 @app.command()
 def logs(
-    run: Annotated[str, typer.Argument(help="A run, the beginning of its id, or 'latest'.")] = "latest",
+    run: PastRun = "latest",
     stage: Annotated[
         str | None, typer.Argument(help="A stage; without it, what happened in the run.", show_default=False)
     ] = None,
@@ -136,7 +137,7 @@ def logs(
 
 @app.command()
 def debug(
-    run: Annotated[str, typer.Argument(help="A run, the beginning of its id, or 'latest'.")],
+    run: PastRun,
     stage: Annotated[str, typer.Argument(help="A stage that failed with --debug-on-failure.")],
 ) -> None:
     """Open a debugger where a stage failed, with the variables that it had."""
