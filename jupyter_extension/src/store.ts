@@ -82,10 +82,10 @@ export class Store implements IDisposable {
     if (this.pipeline === null) {
       return [];
     }
-    const from = [this.picture, this.pipeline, this.plan] as const;
+    const from = [this.picture, this.pipeline, this.plan, this._unplanned] as const;
     if (from.some((value, at) => value !== this._viewsOf[at])) {
       this._viewsOf = from;
-      this._views = stageViews(this.picture, this.pipeline.name, this.plan?.stages ?? null);
+      this._views = stageViews(this.picture, this.pipeline.name, this.plan?.stages ?? null, this._unplanned);
     }
     return this._views;
   }
@@ -303,11 +303,12 @@ export class Store implements IDisposable {
       this._emit();
       return;
     }
-    const { order } = this;
+    const { order, _unplanned: before } = this;
     const { plan, problem, fields } = await planOf(this._api, this.projectPath, pipeline.key, order);
     if (this.pipeline?.key !== pipeline.key || this.isDisposed || this.order.texts !== order.texts) {
       return; // another answer is on its way
     }
+    this._unplanned = new Set([...this._unplanned].filter(run => !before.has(run)));
     this.fields = fields; // what is wrong stands there
     this.plan = plan ?? (Object.keys(fields).length > 0 ? this.plan : null);
     this.planProblem = problem;
@@ -356,12 +357,16 @@ export class Store implements IDisposable {
     this.picture = apply(before, change);
     this.connection = 'live';
     this.problem = null;
-    const ended = before.runs.some(
-      run => run.ended === null && this.picture.runs.some(now => now.id === run.id && now.ended !== null)
-    );
+    const ended = before.runs
+      .filter(run => run.ended === null)
+      .filter(run => this.picture.runs.some(now => now.id === run.id && now.ended !== null))
+      .map(run => run.id);
+    if (ended.length > 0) {
+      this._unplanned = new Set([...this._unplanned, ...ended]);
+    }
     if (before.seq !== null && before.definitions !== change.definitions) {
       void this._loadPipelines();
-    } else if (ended) {
+    } else if (ended.length > 0) {
       this._planSoon();
     }
     this._emit();
@@ -388,6 +393,7 @@ export class Store implements IDisposable {
   private _planning: ReturnType<typeof setTimeout> | undefined;
   private _previewing: ReturnType<typeof setTimeout> | undefined;
   private readonly _orders = new Map<string, Order>();
+  private _unplanned: ReadonlySet<string> = new Set(); // runs that have ended since the plan was asked for
   private _viewsOf: readonly unknown[] = [];
   private _views: readonly StageView[] = [];
 }

@@ -66,6 +66,14 @@ test('a failed stage says where and why, a running one how far it is', () => {
   ]);
 });
 
+test('what a run said counts until a plan is made after its end', () => {
+  const runs = [run({ ended: 200, status: 'completed' })];
+  const picture = apply(EMPTY, change({ full: true, runs, stages: [info({ status: 'completed' })] }));
+  const before = [planned('a', { reasons: ['no result yet'] })];
+  expect(stageViews(picture, 'p', before, new Set(['r1']))[0]?.state).toBe('done');
+  expect(stageViews(picture, 'p', before)[0]?.state).toBe('stale');
+});
+
 test('a change touches what it names; a full one replaces all', () => {
   const first = apply(
     EMPTY,

@@ -74,14 +74,20 @@ export interface StageView {
   readonly info: StageInfo | null;
 }
 
-/** The stages of a pipeline in the order of the plan, or of the last run where there is no plan. */
+/**
+ * The stages of a pipeline in the order of the plan, or of the last run where there is no plan.
+ *
+ * `unplanned` are runs that have ended since the plan was made: what they say still counts.
+ */
 export function stageViews(
   picture: Picture,
   pipeline: string,
-  plan: readonly PlanStage[] | null
+  plan: readonly PlanStage[] | null,
+  unplanned: ReadonlySet<string> = new Set()
 ): StageView[] {
   const infos = picture.stages.get(pipeline) ?? new Map<string, StageInfo>();
-  const live = new Set(picture.runs.filter(run => run.ended === null).map(run => run.id));
+  const going = picture.runs.filter(run => run.ended === null).map(run => run.id);
+  const live = new Set([...going, ...unplanned]);
   const views: StageView[] = [];
   const seen = new Set<string>();
   const isLive = [...infos.values()].some(info => live.has(info.run));

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 PICTURES = Path(__file__).parents[3] / "docs" / "images"
 LONG = 90_000  # milliseconds until a run has done something, on a busy machine
-OVER = re.compile(r"done|fresh|stale")
+OVER = re.compile(r"done|fresh")
 
 
 def choose(page: Page, pipeline: str) -> None:
@@ -43,6 +43,31 @@ def node(page: Page, name: str) -> Locator:
 
 def expect_state(where: Locator, state: str | re.Pattern[str]) -> None:
     expect(where).to_have_attribute("data-state", state, timeout=LONG)
+
+
+WATCH = """name => {
+    const seen = window.seen = [];
+    new MutationObserver(() => {
+        const line = [...document.querySelectorAll('.sb-Panel [role=treeitem]')]
+            .find(one => one.getAttribute('aria-label').startsWith(name + ', '));
+        const state = line?.dataset.state;
+        if (state && state !== seen.at(-1)) {
+            seen.push(state);
+        }
+    }).observe(document.body, {subtree: true, childList: true, attributes: true});
+}"""
+
+
+def watch(page: Page, name: str) -> None:
+    """Note all states that the line of a stage shows from now on."""
+    page.evaluate(WATCH, name)
+
+
+def seen(page: Page) -> list[str]:
+    """The states that were noted, in order."""
+    found = page.evaluate("window.seen")
+    assert isinstance(found, list)
+    return found
 
 
 def picture(page: Page, name: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from building import notebook_data
-from lab.browser.seeing import LONG, OVER, choose, execute, expect_state, line, node, picture
+from lab.browser.seeing import LONG, OVER, choose, execute, expect_state, line, node, picture, seen, watch
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -22,13 +22,16 @@ def test_run_all_and_watch_the_stages_turn(page: Page, lab) -> None:
     expect_state(line(page, "load"), "new")
     expect(line(page, "fit")).to_have_attribute("aria-label", "fit, 4 instances, new")
     execute(page, "stagebook:open-graph")
+    watch(page, "report")
     page.get_by_role("button", name="Run all").first.click()
     expect_state(line(page, "load"), "running")
     expect_state(node(page, "load"), "running")
     expect(page.get_by_role("button", name="Cancel").first).to_be_visible()
     expect_state(node(page, "fit"), "running")
     picture(page, "lab-running")
-    expect_state(line(page, "report"), OVER)
+    expect_state(line(page, "report"), "fresh")
+    states = seen(page)
+    assert states[-2:] == ["done", "fresh"], (states, "it is never said to be stale")
     expect_state(node(page, "fit"), OVER)
     expect(page.locator(".sb-Run").first).to_contain_text("completed")
     page.get_by_role("button", name="Unfold all").click()
