@@ -60,7 +60,7 @@ def explain(plan: Plan, stage: PlannedStage, facts: Facts, results: Results) -> 
     diffs: dict[str, Sequence[str]] = {}
     unresolved: tuple[str, ...] = ()
     with contextlib.suppress(NotebookUnreadable):  # the reasons tell
-        code = facts.code(stage.notebook)
+        code = facts.code(stage.notebook, stage.runs_in)
         unresolved = code.unresolved
         if last is not None and fingerprint is not None:
             found = changes_of(last, fingerprint, code)
@@ -103,7 +103,7 @@ def _diffs(
         cells, modules = list(old["cells"]), dict(old["modules"])
     except (ValueError, KeyError, TypeError):
         return {}
-    now = facts.sources(stage.notebook)
+    now = facts.sources(stage.notebook, stage.runs_in)
     diffs: dict[str, Sequence[str]] = {}
     of_cells = [change for change in found if change.part == "code"]
     if of_cells:

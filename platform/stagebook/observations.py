@@ -30,10 +30,10 @@ def remarks(
 
 def _of(stage: PlannedStage, observed: Mapping[str, Any] | None, facts: Facts) -> list[str]:
     try:
-        code = facts.code(stage.notebook)
+        code = facts.code(stage.notebook, stage.runs_in)
     except NotebookUnreadable:
         return []
-    paths = facts.code_paths(stage.notebook)
+    paths = facts.code_paths(stage.notebook, stage.runs_in)
     if observed is not None:
         return messages(compare(stage, observed, code=paths, names=code.names), stage)
     declared = {path for item in stage.inputs.values() for path in item.paths}

@@ -225,7 +225,7 @@ class Project(Orders):
 
     def keep_sources(self, stage: PlannedStage) -> str:
         """Keep the texts of a stage's code, to compare them later; the digest of that."""
-        texts = json.dumps(self.facts.sources(stage.notebook)).encode()
+        texts = json.dumps(self.facts.sources(stage.notebook, stage.runs_in)).encode()
         return self.blobs.keep_bytes(texts) or ""
 
     def tell_mlflow(self) -> None:

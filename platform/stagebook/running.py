@@ -244,8 +244,8 @@ def run_plan(
         planner=around.planner,
         blobs=around.blobs,
         guard=recorder.guard,
-        sources=lambda stage: around.facts.sources(stage.notebook),
-        code=lambda stage: around.facts.code_paths(stage.notebook),
+        sources=lambda stage: around.facts.sources(stage.notebook, stage.runs_in),
+        code=lambda stage: around.facts.code_paths(stage.notebook, stage.runs_in),
     )
     undelivered = 0
     with heartbeat(journal.path, options.run_id), _signals_cancel(runner, delivery):

@@ -2285,3 +2285,22 @@ def test_a_params_file_is_read_with_the_same_care(project: ProjectBuilder) -> No
         with pytest.raises(PipelineInvalid) as caught:
             project.project.plan("p", Given(files=[Path("v.yaml")]))
         assert "\n".join(str(problem) for problem in caught.value.problems) == wanted
+
+
+def test_all_frozen_stages_without_outputs_are_told_at_once(project: ProjectBuilder) -> None:
+    text = """
+    stages:
+      one: {notebook: notebooks/a.ipynb, outputs: {out: data/one}, frozen: true}
+      many:
+        notebook: notebooks/a.ipynb
+        matrix: {n: [1, 2]}
+        params: {n: "${matrix.n}"}
+        outputs: {out: "data/${matrix.n}"}
+        frozen: true
+    """
+    found = [(problem.place, problem.message) for problem in project.problems(text)]
+    assert found == [
+        ("pipelines/p.yaml:2:64", "one is frozen, and 'data/one' is not there"),
+        ("pipelines/p.yaml:8:5", "many@1 is frozen, and 'data/1' is not there"),
+        ("pipelines/p.yaml:8:5", "many@2 is frozen, and 'data/2' is not there"),
+    ]

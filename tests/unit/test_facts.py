@@ -170,16 +170,16 @@ def test_what_a_notebook_says_is_looked_at_again(place: Place) -> None:
     place.builder.notebook("n", "1", kernel="python3")
     facts = place.facts()
     assert facts.kernel("notebooks/n.ipynb", None)["kernel"] == "python3"
-    before = facts.code("notebooks/n.ipynb")
+    before = facts.code("notebooks/n.ipynb", None)
     place.builder.notebook("n", "2", kernel="julia")
     facts.forget()
-    assert facts.code("notebooks/n.ipynb") != before
+    assert facts.code("notebooks/n.ipynb", None) != before
     assert facts.kernel("notebooks/n.ipynb", None) == {"kernel": "julia", "spec": "unknown"}
     assert facts.kernel("notebooks/n.ipynb", "python3")["kernel"] == "python3"
     (place.root / "notebooks/n.ipynb").unlink()
     facts.forget()
     with pytest.raises(NotebookUnreadable):
-        facts.code("notebooks/n.ipynb")
+        facts.code("notebooks/n.ipynb", None)
 
 
 def library(folder: Path, version: str) -> None:
@@ -221,11 +221,11 @@ def test_a_package_that_can_be_edited_counts_by_what_it_says(
     (site / "_facts_editable.pth").write_text(f"{source}\n")
     monkeypatch.syspath_prepend(str(site))
     place.builder.notebook("n", "from facts_editable import util\nutil.x")
-    before = place.facts().code("notebooks/n.ipynb")
+    before = place.facts().code("notebooks/n.ipynb", None)
     assert [Path(item.path).name for item in before.modules] == ["__init__.py", "util.py"]
-    assert place.facts().code("notebooks/n.ipynb") == before
+    assert place.facts().code("notebooks/n.ipynb", None) == before
     module.write_text("x = 22")
-    assert place.facts().code("notebooks/n.ipynb") != before
+    assert place.facts().code("notebooks/n.ipynb", None) != before
 
 
 def test_a_kernel_has_the_packages_of_its_own_environment(place: Place, tmp_path: Path) -> None:
@@ -240,7 +240,15 @@ def test_a_kernel_has_the_packages_of_its_own_environment(place: Place, tmp_path
         data["metadata"]["kernelspec"] = {"name": name, "display_name": name, "language": "python"}
         place.builder.file(f"notebooks/{name}.ipynb", json.dumps(data))
     facts = place.facts()
-    assert [len(facts.code(f"notebooks/{name}.ipynb").modules) for name in ("python3", "other")] == [0, 1]
+    found = {
+        (name, wanted): len(facts.code(f"notebooks/{name}.ipynb", wanted).modules)
+        for name in ("python3", "other")
+        for wanted in (None, "", "other")
+    }
+    assert found == {
+        ("python3", None): 0, ("python3", ""): 0, ("python3", "other"): 1,
+        ("other", None): 1, ("other", ""): 0, ("other", "other"): 1,
+    }  # fmt: skip
 
 
 # -- kernels --------------------------------------------------------------------------------------
@@ -309,9 +317,9 @@ def test_sources_are_those_that_the_digests_are_of(place: Place) -> None:
     place.builder.file("setup.py", "import large\n")
     place.builder.notebook("n", "# nothing", "import helpers", "%run setup.py", params="n = 1")
     facts = place.facts()
-    sources = facts.sources("notebooks/n.ipynb")
+    sources = facts.sources("notebooks/n.ipynb", None)
     assert sources["cells"] == ["n = 1", "import helpers", "%run setup.py"]
-    assert len(sources["cells"]) == len(facts.code("notebooks/n.ipynb").cells)
+    assert len(sources["cells"]) == len(facts.code("notebooks/n.ipynb", None).cells)
     assert sources["modules"] == {"helpers.py": "VALUE = 1\n", "setup.py": "import large\n"}
 
 
@@ -333,7 +341,7 @@ def test_python_never_imports_what_a_module_was_before(place: Place) -> None:
     file.write_text("VALUE = 2\n")
     os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns))
     assert imported() == "1", "that is how Python is"
-    place.facts().freshen("notebooks/n.ipynb")
+    place.facts().freshen("notebooks/n.ipynb", None)
     assert imported() == "2"
 
 
@@ -344,7 +352,7 @@ def test_compiled_code_that_is_newer_stays(place: Place) -> None:
     compiled = Path(py_compile.compile(str(file)) or "")
     other = place.builder.file("__pycache__/module.cpython-311.pyc")
     os.utime(other, (0, 0))
-    place.facts().freshen("notebooks/n.ipynb")
+    place.facts().freshen("notebooks/n.ipynb", None)
     assert compiled.exists()
     assert other.exists(), "that of another module"
 

@@ -32,7 +32,7 @@ class Facts:
         self.kernels: list[tuple[str, str | None]] = []
         self.forgotten = 0
 
-    def code(self, notebook: str) -> Code:
+    def code(self, notebook: str, kernel: str | None) -> Code:
         known = self.codes[notebook]
         if isinstance(known, NotebookUnreadable):
             raise known
@@ -44,7 +44,7 @@ class Facts:
     def stamp(self, path: str) -> object:
         return self.stamps.get(path, 0)
 
-    def freshen(self, notebook: str) -> None:
+    def freshen(self, notebook: str, kernel: str | None) -> None:
         raise NotImplementedError
 
     def holds(self, output: Mapping[str, Any]) -> bool:
@@ -256,7 +256,9 @@ def test_the_reason_names_what_changed(world: World, change: Any, reason: str) -
     world.ran(one)
     assert is_reuse(world.of(one), "nothing changed")
     change(world)
-    world.facts.codes["n.ipynb"] = dataclasses.replace(world.facts.code("n.ipynb"), imports=code.imports)
+    world.facts.codes["n.ipynb"] = dataclasses.replace(
+        world.facts.code("n.ipynb", None), imports=code.imports
+    )
     found = world.of(one)
     assert is_run(found, reason)
     assert [item.text for item in found.changes] == [reason]

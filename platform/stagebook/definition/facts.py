@@ -57,23 +57,26 @@ class Facts:
         self._kernels.clear()
         self.workspace.forget()
 
-    def code(self, notebook: str) -> Code:
+    # Of a notebook's code: `kernel` is that of the stage, which has the packages that it imports: None for
+    # that of the notebook, empty for none but this interpreter.
+
+    def code(self, notebook: str, kernel: str | None) -> Code:
         """What a notebook's code consists of. Raises `NotebookUnreadable`."""
-        prefix = self._kernel(self.workspace.facts(notebook).kernel).prefix
+        prefix = self._kernel_of(notebook, kernel).prefix
         if prefix not in self._closures:
             behind = [Path(folder) for folder in source_folders(prefix)]
             self._closures[prefix] = Closure(self._root, self.memo, extra=self._extra, behind=behind)
         return self._closures[prefix].code(notebook, self.workspace.executable(notebook))
 
-    def code_paths(self, notebook: str) -> list[str]:
+    def code_paths(self, notebook: str, kernel: str | None) -> list[str]:
         """The local modules and files that a notebook's code consists of. Raises `NotebookUnreadable`."""
-        code = self.code(notebook)
+        code = self.code(notebook, kernel)
         return [item.path for item in (*code.modules, *code.files)]
 
-    def sources(self, notebook: str) -> dict[str, Any]:
+    def sources(self, notebook: str, kernel: str | None) -> dict[str, Any]:
         """The cells of a notebook, and the texts of the local modules and files that it uses by path, to
         compare them later. Raises `NotebookUnreadable`."""
-        code = self.code(notebook)
+        code = self.code(notebook, kernel)
         modules = {}
         for item in (*code.modules, *code.files):
             with contextlib.suppress(OSError, UnicodeDecodeError):
@@ -103,11 +106,11 @@ class Facts:
             return stat_of(full)
         return None
 
-    def freshen(self, notebook: str) -> None:
+    def freshen(self, notebook: str, kernel: str | None) -> None:
         """Remove what Python kept compiled of the notebook's modules from before they were last changed.
         Python goes by size and mtime in seconds, and would import the old code of a module that was changed
         twice within a second, or whose mtime was set back. Raises `NotebookUnreadable`."""
-        for path in self.code_paths(notebook):
+        for path in self.code_paths(notebook, kernel):
             if path.endswith(".py"):
                 folder, name = os.path.split(os.path.join(self._root, path))
                 _remove_older(os.path.join(folder, "__pycache__"), name, os.path.join(folder, name))
@@ -141,7 +144,10 @@ class Facts:
     def kernel(self, notebook: str, name: str | None) -> Mapping[str, str]:
         """The kernel that a notebook runs in, and what tells its version. `name` is that of the stage: None
         for that of the notebook, empty for none but this interpreter. Raises `NotebookUnreadable`."""
-        return self._kernel(self.workspace.facts(notebook).kernel if name is None else name).facts
+        return self._kernel_of(notebook, name).facts
+
+    def _kernel_of(self, notebook: str, name: str | None) -> Kernel:
+        return self._kernel(self.workspace.facts(notebook).kernel if name is None else name)
 
     def _kernel(self, name: str) -> Kernel:
         if name not in self._kernels:

@@ -127,7 +127,7 @@ class Decider:
         if found.fingerprint is None:
             return Run(params)
         with contextlib.suppress(NotebookUnreadable):  # the attempt tells
-            self._judge.facts.freshen(stage.notebook)
+            self._judge.facts.freshen(stage.notebook, stage.runs_in)
         return Run(params, found.fingerprint, self._judge.stamps(stage, found.fingerprint))
 
     def _judged(self, stage: PlannedStage, params: Mapping[str, Value]) -> Judgement:

@@ -8,11 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from stagebook.definition.notebook import NotebookFacts
-from stagebook.definition.paths import PathRefused
-from stagebook.definition.pipeline import Location, Pipeline
+from stagebook.definition.pipeline import Pipeline
 from stagebook.definition.values import Type, Value
 from stagebook.errors import PipelineInvalid, Problem, StageFailure
-from stagebook.planning import expand, graph
+from stagebook.planning import conflicts, expand, graph
 from stagebook.planning.checks import NotebookChecks, Notebooks
 from stagebook.planning.judging import Judge, made_by
 from stagebook.planning.plan import Decision, Plan, PlannedStage
@@ -28,8 +27,6 @@ from stagebook.planning.results import Made
 from stagebook.planning.scope import stages_named
 from stagebook.planning.select import Selection, select
 from stagebook.planning.unselected import Earlier, Left, left_by_others
-
-_ELSEWHERE = "choose another path, such as data/name.parquet"
 
 
 class Project(expand.Files, Notebooks, Protocol):
@@ -112,7 +109,7 @@ class Planner:
         """All stage instances, checked. Raises `PipelineInvalid`."""
         expansion = expand.Expansion(self._pipeline, self._params, self._project, self._env, scraps, held)
         instances = expansion.expand()
-        found = [*self._problems, *expansion.problems, *_cycles(self._pipeline, instances)]
+        found = [*self._problems, *expansion.problems, *conflicts.cycles(self._pipeline, instances)]
         checks = NotebookChecks(self._pipeline, self._project)
         facts = {stage.name: checks.facts(stage) for stage in self._pipeline.stages.values()}
         types: dict[str, dict[str, Type]] = {}
@@ -120,7 +117,7 @@ class Planner:
             known = facts[instance.stage.name]
             types[instance.id] = checks.check_values(instance, known) if known else {}
         found += checks.problems
-        found += _overwritten(self._pipeline, expansion, self._project)
+        found += conflicts.overwritten(self._pipeline, expansion, self._project)
         if found:
             raise PipelineInvalid(found)
         edges = {name: tuple(instance.upstream) for name, instance in instances.items()}
@@ -169,6 +166,8 @@ class Planner:
                     made[name] = made_by(stage, found.result)
                     scraps[name] = made[name].scraps
             stages.append(stage)
+        if absent := conflicts.frozen_without_outputs(self._pipeline, stages):
+            raise PipelineInvalid(absent)
         stages = _with_what_follows(stages)
         return self._plan_of(shape, stages), scraps
 
@@ -195,13 +194,6 @@ class Planner:
                 if not condition_of(stage, scopes.of(stage, scraps)):
                     reasons: tuple[str, ...] = (f"when: {stage.when.source} is false",)
                     return dataclasses.replace(stage, decision=Decision.SKIP, reasons=reasons)
-        if found.decision is Decision.SKIP:
-            problem = self._pipeline.problem(
-                ("stages", stage.stage, "frozen"),
-                f"{stage.id} is {found.reasons[0]}",
-                "run it once without 'frozen', or put the file there",
-            )
-            raise PipelineInvalid([problem])
         decision, reasons = found.decision, found.reasons
         if stage.when is not None and any(name not in scraps for name in needs):
             decision, reasons = Decision.WAIT, (f"when: {stage.when.source}", *reasons)
@@ -334,73 +326,3 @@ def _mentioned(env: Mapping[str, str], stages: Sequence[PlannedStage]) -> dict[s
     ]
     references = {ref for item in templates for ref in item.references}
     return {ref[1]: env[ref[1]] for ref in references if ref[0] == "env" and ref[1] in env}
-
-
-def _cycles(pipeline: Pipeline, instances: Mapping[str, Instance]) -> list[Problem]:
-    edges: dict[str, dict[str, None]] = {name: {} for name in pipeline.stages}
-    for instance in instances.values():
-        needs = edges[instance.stage.name]
-        needs.update((other.split("@")[0], None) for other in instance.upstream)
-    found = []
-    for ring in graph.cycles({name: tuple(needs) for name, needs in edges.items()}):
-        names = " → ".join([*ring, ring[0]])
-        message = f"a cycle: {names} (each needs the next)" if len(ring) > 1 else f"'{ring[0]}' needs itself"
-        location = _place_of_need(pipeline, instances, ring[0], ring[1 % len(ring)])
-        hint = "remove this, or what another of them needs" if len(ring) > 1 else "remove this"
-        found.append(pipeline.problem(location, message, hint))
-    return found
-
-
-def _place_of_need(pipeline: Pipeline, instances: Mapping[str, Instance], name: str, need: str) -> Location:
-    """Where the file says that one stage needs another."""
-    stage = pipeline.stages[name]
-    for instance in instances.values():
-        if instance.stage is stage:
-            for (_, source), place in instance.input_places.items():
-                if source.split("@")[0] == need:
-                    return place
-    for param, template in stage.params.items():
-        if any(reference[:2] == ("stages", need) for reference in template.references):
-            return ("stages", name, "params", param)
-    for key, condition in (("foreach", stage.foreach), ("when", stage.when)):
-        if need in stages_named(condition):
-            return ("stages", name, key)
-    # What was wrong in the list is not in `after` any more, so this is the key and not an item of it.
-    return ("stages", name, "after")
-
-
-def _overwritten(pipeline: Pipeline, expansion: expand.Expansion, project: Project) -> list[Problem]:
-    """Outputs that would take the place of what the pipeline itself is made of, or of what it reads."""
-    sources = {pipeline.path: "the pipeline file itself"}
-    for stage in pipeline.stages.values():
-        try:
-            sources.setdefault(project.inside(stage.notebook), "a notebook of the pipeline")
-        except PathRefused:
-            continue  # reported with the notebook
-    sources |= dict.fromkeys(("stagebook.toml", "pyproject.toml"), "the settings of the project")
-    found = _written_inside(pipeline, expansion, sources)
-    for instance in expansion.instances.values():
-        for item in instance.inputs.values():
-            plain = (path for path, source in zip(item.paths, item.sources, strict=False) if not source)
-            sources.update((path, f"an input of {instance.id}") for path in plain)
-    for source, what in sources.items():
-        parts = source.split("/")
-        for length in range(1, len(parts) + 1):
-            path = "/".join(parts[:length])
-            if path in expansion.writers:
-                verb = "overwrite" if path == source else f"take the place of '{source}',"
-                message = f"the output '{path}' would {verb} {what}"
-                found[path] = pipeline.problem(expansion.output_place(path), message, _ELSEWHERE)
-    return list(found.values())
-
-
-def _written_inside(
-    pipeline: Pipeline, expansion: expand.Expansion, files: Mapping[str, str]
-) -> dict[str, Problem]:
-    found = {}
-    for path in expansion.writers:
-        around = next((file for file in files if path.startswith(f"{file}/")), None)
-        if around is not None:
-            message = f"the output '{path}' would lie inside '{around}', {files[around]}"
-            found[path] = pipeline.problem(expansion.output_place(path), message, _ELSEWHERE)
-    return found

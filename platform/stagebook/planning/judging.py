@@ -25,8 +25,8 @@ from stagebook.planning.results import (
 class Facts(Protocol):
     """What judging asks of the project on disk and of the machine."""
 
-    def code(self, notebook: str) -> Code:
-        """What a notebook's code consists of. Raises `NotebookUnreadable`."""
+    def code(self, notebook: str, kernel: str | None) -> Code:
+        """What a notebook's code consists of, in a kernel as `kernel` names it. Raises `NotebookUnreadable`."""
         ...
 
     def digest(self, path: str) -> str | None:
@@ -38,7 +38,7 @@ class Facts(Protocol):
         """What changes whenever a file or folder of the project is written to, whatever it holds then."""
         ...
 
-    def freshen(self, notebook: str) -> None:
+    def freshen(self, notebook: str, kernel: str | None) -> None:
         """See to it that the notebook imports its modules as they are now. Raises `NotebookUnreadable`."""
         ...
 
@@ -133,14 +133,14 @@ class Judge:
     def _code_parts(self, stage: PlannedStage) -> dict[str, Any]:
         key = (stage.notebook, stage.executor, stage.kernel)
         if key not in self._code:
-            code = self.facts.code(stage.notebook)
-            alone = stage.executor == "inprocess"  # without a kernel
-            kernel = dict(self.facts.kernel(stage.notebook, "" if alone else stage.kernel))
+            code = self.facts.code(stage.notebook, stage.runs_in)
+            kernel = dict(self.facts.kernel(stage.notebook, stage.runs_in))
+            name = "" if stage.runs_in == "" else kernel["kernel"]
             self._code[key] = {
                 "code": list(code.cells),
                 "modules": {item.path: item.digest for item in code.modules},
                 "files": {item.path: item.digest for item in code.files},
-                "libraries": dict(self.facts.versions(code.imports, "" if alone else kernel["kernel"])),
+                "libraries": dict(self.facts.versions(code.imports, name)),
                 "kernel": kernel,
             }
         return self._code[key]
@@ -280,7 +280,7 @@ class Judge:
         return _run(*texts, fingerprint=fingerprint, changes=found)
 
     def _changes(self, stage: PlannedStage, latest: Result, fingerprint: Fingerprint) -> list[Change]:
-        return changes_of(latest, fingerprint, self.facts.code(stage.notebook))
+        return changes_of(latest, fingerprint, self.facts.code(stage.notebook, stage.runs_in))
 
     def _stands(self, stage: PlannedStage, result: Result) -> bool:
         """Whether what a result wrote outside of the project is there still, as far as anybody knows."""

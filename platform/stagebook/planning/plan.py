@@ -106,6 +106,12 @@ class PlannedStage:
     judgement: Judgement | None = None
 
     @property
+    def runs_in(self) -> str | None:
+        """The kernel of its code, as `Facts` asks for it: None for that of the notebook, empty for none but
+        this interpreter."""
+        return "" if self.executor == "inprocess" else self.kernel
+
+    @property
     def runs(self) -> bool:
         """Whether the run may execute it."""
         return self.decision in {Decision.RUN, Decision.WAIT}
