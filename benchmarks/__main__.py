@@ -7,6 +7,7 @@ goes on in the machine hits all of them alike.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import datetime as dt
 import os
@@ -15,7 +16,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from benchmarks import cases as names
@@ -138,7 +140,11 @@ class _Session:
             results.missing[name] = str(error)
             results.rounds[name].append(None)
             return None
-        return _Turn(name=name, take=project.sample, rounds=entry.most_rounds or sys.maxsize)
+        return _Turn(
+            name=name,
+            take=lambda number: contextlib.nullcontext(project.sample(number)),
+            rounds=entry.most_rounds or sys.maxsize,
+        )
 
     def _try_small(self, case: Case, entry: LastingEntry, folder: Path) -> None:
         """Whether it does what it should, seen before it takes minutes. Raises `MeasuredProcessFailed`."""
@@ -163,8 +169,8 @@ class _Session:
     ) -> Mapping[str, float] | None:
         """The figures of one sample; None if it failed, which does not stop the others."""
         try:
-            sample = turn.take(number)
-            return {figure.title: figure.value(sample) for figure in case.figures}
+            with turn.take(number) as sample:
+                return {figure.title: figure.value(sample) for figure in case.figures}
         except measure.MeasuredProcessTooSlow as error:
             results.missing[turn.name] = str(error)
             _say(f"  {turn.name}: {error}")
@@ -174,8 +180,9 @@ class _Session:
             _say(f"  {turn.name}: what it left cannot be read: {error!r}")
         return None
 
-    def _execute(self, case: Case, entry: Entry) -> Sample:
-        """One execution in a new folder, of all notebooks."""
+    @contextlib.contextmanager
+    def _execute(self, case: Case, entry: Entry) -> Iterator[Sample]:
+        """One execution in a new folder, which is there for as long, of all notebooks."""
         with tempfile.TemporaryDirectory(dir=self._place) as folder:
             entry.contender.prepare(entry.workload, Path(folder))
             sample = entry.contender.execute(Path(folder), self._home, watch_memory=case.watch_memory)
@@ -183,7 +190,7 @@ class _Session:
             wanted = len(entry.workload.steps)
             if done != wanted:
                 raise measure.MeasuredProcessFailed(f"executed {done} of {wanted} notebooks", "")
-            return sample
+            yield sample
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +198,7 @@ class _Turn:
     """What a contender does in the round with this number, and how many rounds it takes part in."""
 
     name: str
-    take: Callable[[int], Sample]
+    take: Callable[[int], AbstractContextManager[Sample]]
     rounds: int = sys.maxsize
 
 
