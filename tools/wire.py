@@ -1,12 +1,13 @@
 """Write the TypeScript types of the wire format from its Python classes: `tools/wire.py [--check]`.
 
-`jupyter_extension/src/wire.ts` comes from `stagebook_lab.wire`. With `--check` nothing is written,
-and the exit code is 1 if it differs.
+Each module of `stagebook_lab.wire` becomes one of `jupyter_extension/src/wire/`. With `--check` nothing is
+written, and the exit code is 1 if one differs.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
 import sys
 import textwrap
@@ -15,8 +16,9 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGET = "jupyter_extension/src/wire.ts"
-HEAD = "// Generated from stagebook_lab/wire.py by tools/wire.py. Do not edit.\n"
+TARGET = "jupyter_extension/src/wire"
+MODULES = ("acting", "projects", "runs")
+HEAD = "// Generated from stagebook_lab/wire/ by tools/wire.py. Do not edit.\n"
 _SCALARS = {
     str: "string",
     int: "number",
@@ -28,25 +30,31 @@ _SCALARS = {
 
 
 def main(arguments: list[str]) -> int:
-    """Write the file, or compare; the exit code."""
-    text = generate()
-    path = ROOT / TARGET
+    """Write the files, or compare; the exit code."""
+    folder, texts = ROOT / TARGET, generate()
     if "--check" not in arguments:
-        path.write_text(text, encoding="utf-8")
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
         return 0
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
+    if {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*")} == texts:
         return 0
     print(f"{TARGET} differs from the Python side; run: .venv/bin/python tools/wire.py", file=sys.stderr)
     return 1
 
 
-def generate() -> str:
-    """The text of the TypeScript module."""
+def generate() -> dict[str, str]:
+    """The TypeScript modules, by their files."""
     sys.path[:0] = [str(ROOT / "jupyter_extension"), str(ROOT / "platform")]
-    from stagebook_lab import wire  # noqa: PLC0415 - the path is known only now
+    index = "".join(f"export type * from './{name}';\n" for name in MODULES)
+    modules = {name: importlib.import_module(f"stagebook_lab.wire.{name}") for name in MODULES}
+    texts = {f"{name}.ts": _module(module) for name, module in modules.items()}
+    return {"index.ts": f"{HEAD}\n{index}", **texts}
 
+
+def _module(module: types.ModuleType) -> str:
     parts = [HEAD]
-    for name, value in vars(wire).items():
+    for name, value in vars(module).items():
         if get_origin(value) is Literal:
             parts.append(_alias(name, value))
         elif dataclasses.is_dataclass(value) and isinstance(value, type):

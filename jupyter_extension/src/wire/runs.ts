@@ -1,0 +1,200 @@
+// Generated from stagebook_lab/wire/ by tools/wire.py. Do not edit.
+
+export type StageStatus =
+  | 'pending'
+  | 'running'
+  | 'retrying'
+  | 'completed'
+  | 'reused'
+  | 'failed'
+  | 'blocked'
+  | 'skipped'
+  | 'cancelled'
+  | 'interrupted';
+
+export type CellChange = 'same' | 'changed' | 'added' | 'removed';
+
+export type NoteKind = 'note' | 'acknowledged';
+
+/**
+ * A run. `ended` is null while it goes on. `pid` and `host` are of the process
+ * that runs it. `kind` is `run`, `sweep` or `accept`; `parent` is the sweep
+ * that it is a point of.
+ */
+export interface RunInfo {
+  readonly id: string;
+  readonly pipeline: string;
+  readonly status: StageStatus;
+  readonly reason: string;
+  readonly started: number;
+  readonly ended: number | null;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly user: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly command: string;
+  readonly commit: string;
+  readonly kind: string;
+  readonly parent: string;
+}
+
+/**
+ * A stage instance of a run, as far as it has come. `cell` of `cells` is the
+ * one that runs, or that failed. `has_notebook` says whether there is an
+ * executed notebook to look at. `frozen` is for how many seconds its process
+ * has been stopped. `of_run` is the run whose result was reused.
+ */
+export interface StageInfo {
+  readonly id: string;
+  readonly run: string;
+  readonly pipeline: string;
+  readonly status: StageStatus;
+  readonly decision: string;
+  readonly reason: string;
+  readonly attempt: number;
+  readonly started: number | null;
+  readonly ended: number | null;
+  readonly cell: number;
+  readonly cells: number;
+  readonly expected: number | null;
+  readonly cause: string;
+  readonly message: string;
+  readonly traceback: string;
+  readonly cpu: number;
+  readonly memory: number;
+  readonly frozen: number;
+  readonly has_notebook: boolean;
+  readonly kept_kernel: boolean;
+  readonly of_run: string;
+}
+
+/**
+ * What is new since an event, or all that is current if `full`. `seq` is the
+ * number of the last event that went into it. For each stage of a pipeline
+ * there is what last became of it. `shapes` has, for each pipeline where they
+ * changed, the ids of all stages of the newest run in order. `definitions`
+ * changes whenever a pipeline file does.
+ */
+export interface Change {
+  readonly seq: number;
+  readonly full: boolean;
+  readonly runs: readonly RunInfo[];
+  readonly stages: readonly StageInfo[];
+  readonly shapes: Readonly<Record<string, readonly string[]>>;
+  readonly definitions: string;
+}
+
+/**
+ * Runs, the newest first.
+ */
+export interface RunsReply {
+  readonly runs: readonly RunInfo[];
+}
+
+/**
+ * What a person said of a run. `at` is when, `by` who.
+ */
+export interface Note {
+  readonly kind: NoteKind;
+  readonly text: string;
+  readonly by: string;
+  readonly at: number;
+}
+
+/**
+ * A run with its stages. `seq` is the number of its last event. `upstream` has
+ * for each stage those before it, `metrics` the numbers that stages left, as
+ * `stage.name`; `points` are the runs of a sweep.
+ */
+export interface RunReply {
+  readonly run: RunInfo;
+  readonly stages: readonly StageInfo[];
+  readonly seq: number;
+  readonly upstream: Readonly<Record<string, readonly string[]>>;
+  readonly metrics: Readonly<Record<string, unknown>>;
+  readonly points: readonly RunInfo[];
+  readonly notes: readonly Note[];
+}
+
+/**
+ * A parameter or a metric with its value in each run; null where a run has
+ * none.
+ */
+export interface CompareRow {
+  readonly name: string;
+  readonly values: readonly unknown[];
+  readonly differs: boolean;
+}
+
+/**
+ * Runs side by side.
+ */
+export interface CompareReply {
+  readonly runs: readonly RunInfo[];
+  readonly params: readonly CompareRow[];
+  readonly metrics: readonly CompareRow[];
+  readonly seconds: readonly CompareRow[];
+}
+
+/**
+ * A cell as it ran and as it is. `before` and `now` are its numbers among all
+ * cells, from 1; null where there is none.
+ */
+export interface CellDiff {
+  readonly change: CellChange;
+  readonly kind: string;
+  readonly before: number | null;
+  readonly now: number | null;
+  readonly lines: readonly string[];
+}
+
+/**
+ * What a stage ran, compared with its notebook as it is now. The paths are
+ * those of both files.
+ */
+export interface ChangesReply {
+  readonly run: string;
+  readonly attempt: number;
+  readonly executed: string;
+  readonly notebook: string;
+  readonly cells: readonly CellDiff[];
+}
+
+/**
+ * An event with its number; its fields are documented in
+ * docs/reference/events.md.
+ */
+export interface EventItem {
+  readonly seq: number;
+  readonly event: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The events of a run after a number; `more` says that there are further ones.
+ */
+export interface EventsReply {
+  readonly events: readonly EventItem[];
+  readonly more: boolean;
+}
+
+/**
+ * A piece of what a stage printed: to be shown as text, never as markup.
+ * `next` is the position in bytes to go on from; `more` says that there is
+ * more already.
+ */
+export interface LogReply {
+  readonly attempt: number;
+  readonly text: string;
+  readonly next: number;
+  readonly more: boolean;
+}
+
+/**
+ * The executed notebook of an attempt, untrusted. `modified` is when it was
+ * last saved.
+ */
+export interface NotebookReply {
+  readonly attempt: number;
+  readonly content: unknown;
+  readonly modified: number;
+}

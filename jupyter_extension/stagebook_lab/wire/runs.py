@@ -1,0 +1,196 @@
+"""Runs: what changes in them, and what they left."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+StageStatus = Literal[
+    "pending",
+    "running",
+    "retrying",
+    "completed",
+    "reused",
+    "failed",
+    "blocked",
+    "skipped",
+    "cancelled",
+    "interrupted",
+]
+CellChange = Literal["same", "changed", "added", "removed"]
+NoteKind = Literal["note", "acknowledged"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """A run. `ended` is null while it goes on. `pid` and `host` are of the process that runs it. `kind`
+    is `run`, `sweep` or `accept`; `parent` is the sweep that it is a point of."""
+
+    id: str
+    pipeline: str
+    status: StageStatus
+    reason: str
+    started: float
+    ended: float | None
+    params: dict[str, Any]
+    user: str
+    host: str
+    pid: int
+    command: str
+    commit: str
+    kind: str
+    parent: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StageInfo:
+    """A stage instance of a run, as far as it has come. `cell` of `cells` is the one that runs, or
+    that failed. `has_notebook` says whether there is an executed notebook to look at. `frozen` is for
+    how many seconds its process has been stopped. `of_run` is the run whose result was reused."""
+
+    id: str
+    run: str
+    pipeline: str
+    status: StageStatus
+    decision: str
+    reason: str
+    attempt: int
+    started: float | None
+    ended: float | None
+    cell: int
+    cells: int
+    expected: float | None
+    cause: str
+    message: str
+    traceback: str
+    cpu: float
+    memory: int
+    frozen: float
+    has_notebook: bool
+    kept_kernel: bool
+    of_run: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is new since an event, or all that is current if `full`. `seq` is the number of the last
+    event that went into it. For each stage of a pipeline there is what last became of it.
+    `shapes` has, for each pipeline where they changed, the ids of all stages of the newest run in order.
+    `definitions` changes whenever a pipeline file does."""
+
+    seq: int
+    full: bool
+    runs: tuple[RunInfo, ...]
+    stages: tuple[StageInfo, ...]
+    shapes: dict[str, tuple[str, ...]]
+    definitions: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RunsReply:
+    """Runs, the newest first."""
+
+    runs: tuple[RunInfo, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What a person said of a run. `at` is when, `by` who."""
+
+    kind: NoteKind
+    text: str
+    by: str
+    at: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RunReply:
+    """A run with its stages. `seq` is the number of its last event. `upstream` has for each stage those
+    before it, `metrics` the numbers that stages left, as `stage.name`; `points` are the runs of a
+    sweep."""
+
+    run: RunInfo
+    stages: tuple[StageInfo, ...]
+    seq: int
+    upstream: dict[str, tuple[str, ...]]
+    metrics: dict[str, Any]
+    points: tuple[RunInfo, ...]
+    notes: tuple[Note, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CompareRow:
+    """A parameter or a metric with its value in each run; null where a run has none."""
+
+    name: str
+    values: tuple[Any, ...]
+    differs: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CompareReply:
+    """Runs side by side."""
+
+    runs: tuple[RunInfo, ...]
+    params: tuple[CompareRow, ...]
+    metrics: tuple[CompareRow, ...]
+    seconds: tuple[CompareRow, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CellDiff:
+    """A cell as it ran and as it is. `before` and `now` are its numbers among all cells, from 1; null
+    where there is none."""
+
+    change: CellChange
+    kind: str
+    before: int | None
+    now: int | None
+    lines: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ChangesReply:
+    """What a stage ran, compared with its notebook as it is now. The paths are those of both files."""
+
+    run: str
+    attempt: int
+    executed: str
+    notebook: str
+    cells: tuple[CellDiff, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EventItem:
+    """An event with its number; its fields are documented in docs/reference/events.md."""
+
+    seq: int
+    event: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class EventsReply:
+    """The events of a run after a number; `more` says that there are further ones."""
+
+    events: tuple[EventItem, ...]
+    more: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LogReply:
+    """A piece of what a stage printed: to be shown as text, never as markup. `next` is the position
+    in bytes to go on from; `more` says that there is more already."""
+
+    attempt: int
+    text: str
+    next: int
+    more: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookReply:
+    """The executed notebook of an attempt, untrusted. `modified` is when it was last saved."""
+
+    attempt: int
+    content: Any
+    modified: float
