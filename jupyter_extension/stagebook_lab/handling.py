@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
+from tornado.iostream import StreamClosedError
 
 from stagebook.errors import (
     JournalUnreadable,
@@ -100,7 +102,8 @@ class Handler(APIHandler):
             message = f"{error.strerror or error}{where}"
             status, reply = 400, to_json(wire.ErrorReply(message=message, kind=type(error).__name__))
         self.set_status(status)
-        await self.finish(reply)
+        with contextlib.suppress(StreamClosedError):  # nobody waits for it any more
+            await self.finish(reply)
 
     async def answer_about(
         self,
