@@ -6,7 +6,8 @@ export PLOOMBER_STATS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
 # Unit tests with full numbers of their own.
-FAULTS_UNIT := semantics.py ownership.py memo.py blobs.py database.py
+FAULTS_UNIT := planning/test_semantics.py runs/test_lease.py system/test_file_cache.py system/test_blobs.py \
+	journal/test_database.py
 
 .PHONY: run test check faults lint layers types front docs bench lock clean setup-run setup-test format
 
@@ -25,7 +26,7 @@ test: setup-test  ## all tests
 check: lint layers types front docs test  ## what CI runs: all checks and all tests
 
 faults: setup-test  ## the fault suite with its full numbers, about two hours; see docs/faults.md
-	STAGEBOOK_FAULTS=full $(BIN)/python -m pytest -n 2 --dist loadfile tests/faults $(addprefix tests/unit/test_,$(FAULTS_UNIT))
+	STAGEBOOK_FAULTS=full $(BIN)/python -m pytest -n 2 --dist loadfile tests/faults $(addprefix tests/unit/,$(FAULTS_UNIT))
 
 lint: setup-test
 	test ! -e platform/__init__.py

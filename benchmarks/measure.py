@@ -34,7 +34,7 @@ _ROLES_BY_WORD = {
     "drive_papermill.py": "worker",
     "run-stage": "worker",
     "ipykernel_launcher": "kernel",
-    "stagebook.record.deliver": "delivery",
+    "stagebook.tracking.deliver": "delivery",
 }
 
 

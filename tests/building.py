@@ -7,9 +7,9 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from stagebook.definition.loader import load_pipeline
 from stagebook.errors import PipelineInvalid, Problem
 from stagebook.events import Event
+from stagebook.pipeline.loader import load_pipeline
 from stagebook.planning.plan import Plan
 from stagebook.project import Given, Project
 

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.events import Cause
-from stagebook.execution import staging
-from stagebook.execution.attempt import Attempt, Result
-from stagebook.execution.engine import Ended, Report
+from stagebook.execution.engine.attempt import Attempt, Result
+from stagebook.execution.engine.protocol import Ended, Report
+from stagebook.execution.runner import staging
 from stagebook.system.blobs import Blobs
 from stagebook.system.files import describe_path
 

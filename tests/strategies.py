@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from stagebook.definition.values import Type, union
+from stagebook.pipeline.types import Type, union
 
 # Text that YAML can hold without an escape.
 texts = st.text(

@@ -17,8 +17,8 @@ from rich.terminal_theme import DIMMED_MONOKAI
 from rich.text import Text
 
 from stagebook.events import RunStarted, from_json
-from stagebook.record.history import RunHistory
-from stagebook.views import render
+from stagebook.journal.history import RunHistory
+from stagebook.views import tables
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "docs" / "images" / "run.jsonl"
@@ -45,7 +45,7 @@ def draw() -> str:
     console.print(Text.assemble(("$ ", "dim"), (f"stagebook run {started.pipeline}", "bold")))
     head = f"  run {started.run}, {started.jobs} at a time"
     console.print(Text.assemble((started.pipeline, "bold"), head))
-    console.print(render.progress_table(history, events[-1].at + LATER))
+    console.print(tables.progress_table(history, events[-1].at + LATER))
     form = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
     form = form.replace(
         "Fira Code, monospace", "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"

@@ -20,9 +20,10 @@ import typer.main
 
 from stagebook import errors, events
 from stagebook.cli.app import app
-from stagebook.definition import document, evaluation, expressions, notebook, paths, settings
-from stagebook.definition.schema import json_schema
-from stagebook.planning import points
+from stagebook.pipeline import evaluator, expressions, notebook, yaml
+from stagebook.pipeline.schema import json_schema
+from stagebook.planning import instances
+from stagebook.workspace import paths, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = "docs/reference/pipeline.schema.json"
@@ -230,22 +231,22 @@ def _errors() -> str:
 
 
 def _functions() -> str:
-    return ", ".join(f"`{name}`" for name in evaluation.FUNCTIONS)
+    return ", ".join(f"`{name}`" for name in evaluator.FUNCTIONS)
 
 
 def _limits() -> str:
     rows = [
-        ("size of a pipeline file", f"{document.MAX_BYTES:,} bytes"),
-        ("nesting of a pipeline file", f"{document.MAX_DEPTH} levels"),
-        ("values in a pipeline file, its aliases followed", f"{document.MAX_NODES:,}"),
-        ("whole number in a pipeline file", f"{document.MAX_DIGITS} digits"),
+        ("size of a pipeline file", f"{yaml.MAX_BYTES:,} bytes"),
+        ("nesting of a pipeline file", f"{yaml.MAX_DEPTH} levels"),
+        ("values in a pipeline file, its aliases followed", f"{yaml.MAX_NODES:,}"),
+        ("whole number in a pipeline file", f"{yaml.MAX_DIGITS} digits"),
         ("length of one expression", f"{expressions.MAX_LENGTH:,} characters"),
-        ("items or characters of a value that an expression makes", f"{evaluation.MAX_SIZE:,}"),
-        ("whole number that an expression makes", f"{len(str(evaluation.MAX_NUMBER)) - 1} digits"),
+        ("items or characters of a value that an expression makes", f"{evaluator.MAX_SIZE:,}"),
+        ("whole number that an expression makes", f"{len(str(evaluator.MAX_NUMBER)) - 1} digits"),
         ("length of a path", f"{paths.MAX_LENGTH:,} characters"),
         ("length of one name in a path", f"{paths.MAX_NAME} bytes"),
         ("size of a notebook", f"{notebook.MAX_BYTES // 1_000_000} MB"),
-        ("stage instances of a pipeline", f"{points.MAX_INSTANCES:,}"),
+        ("stage instances of a pipeline", f"{instances.MAX_INSTANCES:,}"),
     ]
     return _table(("what", "limit"), rows)
 

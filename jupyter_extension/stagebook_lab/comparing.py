@@ -7,12 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stagebook.definition.notebook import source_of
 from stagebook.errors import RunNotFound, UsageError
-from stagebook.operations import why
+from stagebook.journal.journal import RunRecord
+from stagebook.pipeline.notebook import source_of
 from stagebook.project import Given, Project
-from stagebook.record.journal import RunRecord
-from stagebook.sweeping import metrics_of
+from stagebook.runs.accept import why
+from stagebook.runs.grid import metrics_of
 from stagebook_lab import wire
 from stagebook_lab.convert import Paths, run_info
 from stagebook_lab.looking import notebook_reply

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from stagebook import errors
-from stagebook.definition.pipeline import Pipeline, Stage, find_place
+from stagebook.journal.history import StageRecord
+from stagebook.journal.journal import RunRecord
+from stagebook.pipeline.model import Pipeline, Stage, find_place
 from stagebook.planning.plan import Plan
 from stagebook.project import Project
-from stagebook.record.history import StageRecord
-from stagebook.record.journal import RunRecord
 from stagebook_lab import wire
 from stagebook_lab.forms import param_info
 

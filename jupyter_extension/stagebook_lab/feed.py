@@ -13,9 +13,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from stagebook.definition.settings import FILE
 from stagebook.errors import StagebookError
 from stagebook.project import Project
+from stagebook.workspace.settings import FILE
 from stagebook_lab.ledger import Ledger, Snapshot
 from stagebook_lab.projects import pipelines_folder
 from stagebook_lab.wire import ErrorReply

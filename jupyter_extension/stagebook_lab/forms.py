@@ -6,10 +6,10 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 
-from stagebook.definition.overrides import bind_params, parse_pairs
-from stagebook.definition.pipeline import Param, Pipeline
-from stagebook.definition.values import Type, Value, is_sequence
 from stagebook.errors import Problem
+from stagebook.pipeline.model import Param, Pipeline
+from stagebook.pipeline.params import bind_params, parse_pairs
+from stagebook.pipeline.types import Type, Value, is_sequence
 from stagebook_lab import wire
 
 _KINDS: Mapping[str, wire.ParamKind] = {

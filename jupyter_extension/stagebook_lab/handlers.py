@@ -10,8 +10,8 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from stagebook.errors import StagebookError
-from stagebook.operations import accept
 from stagebook.project import Given, Project
+from stagebook.runs.accept import accept
 from stagebook_lab import comparing, looking, running, wire
 from stagebook_lab.convert import Paths, pipeline_info, plan_reply, run_info, to_json
 from stagebook_lab.feed import Feed, Listener

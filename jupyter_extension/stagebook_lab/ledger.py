@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from stagebook.events import Event, RunEnded, RunStarted, StageExpanded, Status
+from stagebook.journal.history import RunHistory
+from stagebook.journal.journal import RunRecord
 from stagebook.project import Project
-from stagebook.record.history import RunHistory
-from stagebook.record.journal import RunRecord
 from stagebook_lab import wire
 from stagebook_lab.convert import run_info, stage_info
 

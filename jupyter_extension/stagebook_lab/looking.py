@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from stagebook.definition.paths import STATE_FOLDER, PathRefused, inside
 from stagebook.errors import RunNotFound, StagebookError
 from stagebook.events import Event, RunStarted, StageExpanded
-from stagebook.execution.attempt import LOG_FILE, NOTEBOOK_FILE
+from stagebook.execution.engine.attempt import LOG_FILE, NOTEBOOK_FILE
+from stagebook.journal.history import RunHistory, StageRecord
+from stagebook.journal.journal import RunRecord
 from stagebook.project import Project
-from stagebook.record.history import RunHistory, StageRecord
-from stagebook.record.journal import RunRecord
-from stagebook.sweeping import metrics_of
+from stagebook.runs.grid import metrics_of
+from stagebook.workspace.paths import STATE_FOLDER, PathRefused, inside
 from stagebook_lab import wire
 from stagebook_lab.convert import run_info, stage_info
 from stagebook_lab.notes import notes_of

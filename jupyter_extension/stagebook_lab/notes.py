@@ -6,9 +6,9 @@ import json
 import os
 import time
 
-from stagebook.definition.paths import STATE_FOLDER
 from stagebook.errors import UsageError
 from stagebook.project import Project
+from stagebook.workspace.paths import STATE_FOLDER
 from stagebook_lab.wire import Note, NoteKind
 
 FILE = "notes.jsonl"

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from stagebook.definition.paths import PathRefused, inside
 from stagebook.errors import ProjectNotFound
-from stagebook.orders import PIPELINES
 from stagebook.project import Project
+from stagebook.runs.prepare import PIPELINES
+from stagebook.workspace.paths import PathRefused, inside
 from stagebook_lab.wire import ProjectInfo
 
 DEPTH = 2  # folders below the root in which projects are looked for

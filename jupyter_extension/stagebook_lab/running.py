@@ -14,13 +14,13 @@ import threading
 from collections.abc import Sequence
 from typing import IO
 
-from stagebook import cancelling
-from stagebook.definition.overrides import parse_pairs
 from stagebook.errors import PipelineBusy, PipelineInvalid, RunNotFound, UsageError
+from stagebook.journal.journal import RunRecord
+from stagebook.pipeline.params import parse_pairs
 from stagebook.planning.select import Selection
 from stagebook.project import Given, Ordered, Project
-from stagebook.record.journal import RunRecord
-from stagebook.sweeping import grid_of
+from stagebook.runs import cancel as cancelling
+from stagebook.runs.grid import grid_of
 from stagebook.system.processes import started_at
 from stagebook_lab.forms import pairs_of
 from stagebook_lab.wire import CancelReply, ProcessReply, RunRequest

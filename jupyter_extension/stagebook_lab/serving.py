@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stagebook.errors import UsageError
+from stagebook.journal.journal import RunRecord, attempt_key
 from stagebook.project import Project
-from stagebook.record.journal import RunRecord, attempt_key
 from stagebook_lab import wire
 
 END = 8.0  # seconds that MLflow has to end; its own command takes 5 at most

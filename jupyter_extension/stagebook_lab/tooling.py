@@ -10,8 +10,8 @@ from typing import Any
 
 from tornado import web
 
-from stagebook.authoring import add_stage
 from stagebook.errors import RunNotFound, UsageError
+from stagebook.notebook.add_stage import add_stage
 from stagebook.project import Project
 from stagebook_lab import wire
 from stagebook_lab.convert import Paths

@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Given": "stagebook.project",
     "Project": "stagebook.project",
-    "RunReport": "stagebook.running",
+    "RunReport": "stagebook.runs.run",
     "Selection": "stagebook.planning.select",
     "StagebookError": "stagebook.errors",
     "Status": "stagebook.events",
@@ -36,6 +36,6 @@ def __getattr__(name: str) -> Any:
 
 def load_ipython_extension(shell: Any) -> None:
     """`%load_ext stagebook`."""
-    from stagebook.magics import load_ipython_extension as load  # noqa: PLC0415 - only in a notebook
+    from stagebook.notebook.magics import load_ipython_extension as load  # noqa: PLC0415 - only in a notebook
 
     load(shell)

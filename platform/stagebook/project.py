@@ -19,24 +19,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from stagebook.definition.paths import STATE_FOLDER
-from stagebook.definition.settings import FILE
 from stagebook.errors import (
     PipelineBusy,
     PipelineInvalid,
     ProjectNotFound,
     UsageError,
 )
-from stagebook.orders import PIPELINES, Given, Ordered, Orders
+from stagebook.journal.journal import MLFLOW
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.preload import modules_to_import
 from stagebook.planning.select import Selection
-from stagebook.record.journal import MLFLOW
+from stagebook.runs.prepare import PIPELINES, Given, Ordered, Orders
+from stagebook.workspace.paths import STATE_FOLDER
+from stagebook.workspace.settings import FILE
 
 if TYPE_CHECKING:
-    from stagebook.execution.engine import Engine
-    from stagebook.execution.forking import ForkServer
-    from stagebook.running import Delivery, Listener, RunReport
+    from stagebook.execution.engine.protocol import Engine
+    from stagebook.execution.fork.client import ForkServer
+    from stagebook.runs.run import Delivery, Listener, RunReport
 
 __all__ = ["Given", "Ordered", "Project"]
 
@@ -114,12 +114,12 @@ class Project(Orders):
 
     def warm_up(self) -> None:
         """Start what a run needs, so that it comes up while the run is planned: the fork server."""
-        from stagebook.execution import forking  # noqa: PLC0415 - as in run_planned
+        from stagebook.execution.fork import client  # noqa: PLC0415 - as in run_planned
 
-        if self._server is not None or not self.settings.run.fork or not forking.is_possible():
+        if self._server is not None or not self.settings.run.fork or not client.is_possible():
             return
         with contextlib.suppress(OSError):  # stages start the ordinary way then
-            self._server = forking.ForkServer()
+            self._server = client.ForkServer()
 
     def run_planned(  # noqa: PLR0913 - the options of a run
         self,
@@ -151,9 +151,9 @@ class Project(Orders):
             msg = f"--jobs has to be 1 or more, not {jobs}"
             raise UsageError(msg)
         # Commands that only look never come here, and do without the modules of execution.
-        from stagebook.execution.local import LocalEngine  # noqa: PLC0415
-        from stagebook.execution.runner import RunOptions  # noqa: PLC0415
-        from stagebook.running import Around, run_plan  # noqa: PLC0415
+        from stagebook.execution.engine.local import LocalEngine  # noqa: PLC0415
+        from stagebook.execution.runner.runner import RunOptions  # noqa: PLC0415
+        from stagebook.runs.run import Around, run_plan  # noqa: PLC0415
 
         settings = self.settings
         ordered = planned if isinstance(planned, Ordered) else None
@@ -232,7 +232,7 @@ class Project(Orders):
         """Tell MLflow of what is pending, in a process that goes on by itself."""
         uri = self.tracking_uri
         if uri is not None and self.has_journal and self.journal.count_pending(MLFLOW):
-            from stagebook.running import Delivery  # noqa: PLC0415 - as in run_planned
+            from stagebook.runs.run import Delivery  # noqa: PLC0415 - as in run_planned
 
             Delivery(self.journal, self.root, uri).leave_behind()
 
@@ -257,7 +257,7 @@ class Project(Orders):
             raise UsageError(msg, hint="set tracking.enabled to true")
         if not self.has_journal:
             return 0
-        from stagebook.running import Delivery  # noqa: PLC0415 - as in run_planned
+        from stagebook.runs.run import Delivery  # noqa: PLC0415 - as in run_planned
 
         delivery = Delivery(self.journal, self.root, uri)
         delivery.start()

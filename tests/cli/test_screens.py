@@ -12,12 +12,12 @@ from rich.console import Console, RenderableType
 from building import ProjectBuilder
 from fakes import FakeClock, FakeEngine
 from stagebook.events import Cause, Event, Status
-from stagebook.execution.attempt import Attempt, Result
+from stagebook.execution.engine.attempt import Attempt, Result
+from stagebook.journal.history import RunHistory
 from stagebook.planning.select import Selection
 from stagebook.project import Given, Project
-from stagebook.record.history import RunHistory
-from stagebook.running import RunReport
-from stagebook.views import lines, render
+from stagebook.runs.run import RunReport
+from stagebook.views import log_lines, tables
 
 NOW = 1_000_000_000.0  # 2001-09-09 01:46:40 UTC
 
@@ -90,7 +90,7 @@ def run(
 def test_plan(project: Project) -> None:
     plan = project.plan("p", Given(pairs=["depth=8"]))
     assert (
-        screen(render.plan_table(plan))
+        screen(tables.plan_table(plan))
         == """\
 p  4 stages: 4 RUN
 months=[1, 2]  depth=8
@@ -105,7 +105,7 @@ report  RUN   no result yet  notebooks/load.ipynb"""
 def test_plan_of_a_selection(project: Project) -> None:
     plan = project.plan("p", selection=Selection(only=("load@2",)))
     assert (
-        screen(render.plan_table(plan))
+        screen(tables.plan_table(plan))
         == """\
 p  4 stages: 1 RUN, 3 SKIP
 months=[1, 2]  depth=4
@@ -125,7 +125,7 @@ def test_progress_while_running(project: Project, clock: FakeClock) -> None:
         for event in events:
             history.take(event)
         if clock.now == NOW + 75 and not seen and history.stages["train"].status is Status.RUNNING:
-            seen.append(screen(render.progress_table(history, clock.now + 3)))
+            seen.append(screen(tables.progress_table(history, clock.now + 3)))
 
     run(project, clock, listeners=[listen])
     assert seen == [
@@ -143,9 +143,9 @@ def test_a_failed_run(project: Project, clock: FakeClock) -> None:
     stage = report.history.stages["train"]
     assert (
         screen(
-            render.progress_table(report.history, clock.now),
-            render.run_summary(report.history, clock.now),
-            render.failure(report.run, stage),
+            tables.progress_table(report.history, clock.now),
+            tables.run_summary(report.history, clock.now),
+            tables.failure(report.run, stage),
         )
         == """\
 stage   status       cells             time  memory
@@ -169,7 +169,7 @@ def test_plain_lines_of_a_run(project: Project, clock: FakeClock) -> None:
     shown = []
     for _, event in project.journal.events(report.run):
         history.take(event)
-        shown += lines.lines_of(event, history)
+        shown += log_lines.lines_of(event, history)
     assert (
         "\n".join(shown)
         == """\
@@ -202,7 +202,7 @@ def test_status_and_runs(project: Project, clock: FakeClock) -> None:
         name: project.latest_stages("p").get(name) for name in ("load@1", "load@2", "train", "report", "new")
     }
     assert (
-        screen(render.status_table(known, planned, clock.now))
+        screen(tables.status_table(known, planned, clock.now))
         == """\
 stage   status       when          time  now
 load@1  ✓ completed  3 min ago   1m 15s  up to date  rows=1,234,567  auc=0.7012
@@ -212,7 +212,7 @@ report  ⊘ blocked    16 min ago          stale       needs train, which failed
 new     · never ran"""
     )
     assert (
-        screen(render.runs_table(project.runs(), clock.now))
+        screen(tables.runs_table(project.runs(), clock.now))
         == """\
 run    pipeline  status       started       time  parameters
 run-2  p         ✓ completed  4 min ago   2m 30s  months=[1, 2]  depth=4

@@ -16,11 +16,11 @@ from types import ModuleType
 
 import pytest
 
-from stagebook.definition import schema
-from stagebook.definition.document import read_document
-from stagebook.definition.loader import load_pipeline
-from stagebook.definition.settings import Settings
 from stagebook.events import KINDS, Cause, CellStatus, Status
+from stagebook.pipeline import schema
+from stagebook.pipeline.loader import load_pipeline
+from stagebook.pipeline.yaml import read_document
+from stagebook.workspace.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

@@ -24,7 +24,7 @@ from stagebook.events import (
     OutputWritten,
     Status,
 )
-from stagebook.running import RunReport
+from stagebook.runs.run import RunReport
 from stagebook.system import processes
 
 pytestmark = pytest.mark.kernel

@@ -17,9 +17,9 @@ from mlflow import MlflowClient
 from playwright.sync_api import Page, expect, sync_playwright
 
 from stagebook.events import Status
+from stagebook.journal.history import RunHistory
 from stagebook.planning.plan import Decision
 from stagebook.project import Given, Project
-from stagebook.record.history import RunHistory
 
 pytestmark = [
     pytest.mark.kernel,

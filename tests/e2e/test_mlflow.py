@@ -19,7 +19,7 @@ from mlflow.entities import Run
 from building import ProjectBuilder
 from stagebook.events import AttemptEnded, Status
 from stagebook.project import Given
-from stagebook.running import RunReport
+from stagebook.runs.run import RunReport
 
 pytestmark = [pytest.mark.kernel, pytest.mark.e2e, pytest.mark.filterwarnings("default")]
 
@@ -215,7 +215,7 @@ def test_a_delivery_that_is_killed_anywhere_delivers_each_record_once(builder: P
     builder.file("stagebook.toml", "")
     uri = f"sqlite:///{builder.root}/mlflow.db"
     client(builder).search_experiments()  # the database is made once
-    command = [sys.executable, "-m", "stagebook.record.deliver", str(builder.root), uri]
+    command = [sys.executable, "-m", "stagebook.tracking.deliver", str(builder.root), uri]
     platform = str(Path(__file__).parents[2] / "platform")
     journal = builder.project.journal
     left = before = journal.count_pending("mlflow")

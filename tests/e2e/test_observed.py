@@ -13,7 +13,7 @@ import pytest
 
 from building import ProjectBuilder
 from stagebook.events import AttemptEnded, Cause, Status
-from stagebook.running import RunReport
+from stagebook.runs.run import RunReport
 
 pytestmark = pytest.mark.kernel
 

@@ -17,11 +17,11 @@ from mlflow.entities import Run
 
 from building import ProjectBuilder
 from stagebook.events import AttemptStarted, Status
-from stagebook.operations import accept, why
+from stagebook.journal.history import RunHistory
 from stagebook.project import Given
-from stagebook.record.history import RunHistory
-from stagebook.running import RunReport
-from stagebook.sweeps import SweepOptions, resume_sweep, sweep
+from stagebook.runs.accept import accept, why
+from stagebook.runs.run import RunReport
+from stagebook.runs.sweep import SweepOptions, resume_sweep, sweep
 
 pytestmark = [pytest.mark.kernel, pytest.mark.e2e, pytest.mark.filterwarnings("default")]
 

@@ -17,11 +17,11 @@ import pytest
 
 from building import ProjectBuilder
 from stagebook.events import AttemptEnded, Cause, Status
-from stagebook.execution.attempt import MARKER
+from stagebook.execution.engine.attempt import MARKER
 from stagebook.planning.select import Selection
-from stagebook.running import RunReport
+from stagebook.runs.run import RunReport
 from stagebook.system import processes
-from stagebook.views.render import plain
+from stagebook.views.tables import plain
 
 pytestmark = pytest.mark.kernel
 

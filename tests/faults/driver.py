@@ -19,10 +19,11 @@ import sys
 import threading
 from pathlib import Path
 
-from stagebook import ownership
 from stagebook.cli import main
-from stagebook.execution import forking, local
-from stagebook.record import database
+from stagebook.execution.engine import local
+from stagebook.execution.fork import client
+from stagebook.journal import database
+from stagebook.runs import lease
 
 ORDERS = json.loads(os.environ.pop("STAGEBOOK_TEST_ORDERS", "{}"))
 commit = database.Database._commit
@@ -45,8 +46,8 @@ def watched(self: database.Database) -> None:
 
 database.Database._commit = watched  # type: ignore[method-assign]
 database.BUSY_TIMEOUT = ORDERS.get("busy", database.BUSY_TIMEOUT)
-ownership.LEASE = ORDERS.get("lease", ownership.LEASE)
-ownership.BEAT = ORDERS.get("beat", ownership.BEAT)
+lease.LEASE = ORDERS.get("lease", lease.LEASE)
+lease.BEAT = ORDERS.get("beat", lease.BEAT)
 local.BACKSTOP = ORDERS.get("backstop", local.BACKSTOP)
 
 
@@ -68,11 +69,11 @@ def around(owner: object, name: str) -> None:
 
 match ORDERS.get("around"):
     case "spawn":
-        around(forking.subprocess, "Popen")
+        around(client.subprocess, "Popen")
     case "folder":
-        around(forking, "private_folder")
+        around(client, "private_folder")
     case "remove":
-        around(forking.shutil, "rmtree")
+        around(client.shutil, "rmtree")
 
 if __name__ == "__main__":
     try:

@@ -14,7 +14,7 @@ from typing import Any
 
 from faults.faults_tools import Place, Running
 from stagebook.events import AttemptEnded, AttemptStarted, Event, RunStarted, StageEnded, StageReused, Status
-from stagebook.record.history import RunHistory
+from stagebook.journal.history import RunHistory
 
 DRIVER = (sys.executable, str(Path(__file__).parent / "driver.py"))
 LOG = "ran.log"  # of each execution, a line at its beginning and at its end

@@ -27,11 +27,11 @@ from faults.faults_tools import SEED, amount, figure
 from faults.worlds import World
 from stagebook.errors import PipelineInvalid, RunTakenOver
 from stagebook.events import AttemptEnded, RunStarted, Status
-from stagebook.execution.attempt import Attempt
+from stagebook.execution.engine.attempt import Attempt
+from stagebook.journal.leases import Life, Owner
 from stagebook.planning.select import Selection
 from stagebook.project import Given, Project
-from stagebook.record.owners import Life, Owner
-from stagebook.running import RunReport
+from stagebook.runs.run import RunReport
 
 EDITS_EACH = 25  # edits of one project
 GOOD = {Status.COMPLETED, Status.REUSED}

@@ -11,9 +11,9 @@ import pytest
 from building import ProjectBuilder
 from stagebook.errors import RunNotFound, StagebookError
 from stagebook.events import AttemptStarted, RunStarted
+from stagebook.journal.journal import RunRecord
+from stagebook.journal.leases import Life, Owner
 from stagebook.project import Project
-from stagebook.record.journal import RunRecord
-from stagebook.record.owners import Life, Owner
 from stagebook_lab.looking import log_reply, notebook_reply
 
 FOLDER = ".stagebook/runs/r/a/1"

@@ -9,7 +9,7 @@ def main() -> int:
     """The console script `stagebook`; the exit code."""
     if sys.argv[1:2] == ["run-stage"]:
         # The child process of an engine: it needs none of the commands, and starts sooner without.
-        from stagebook.execution.worker import command  # noqa: PLC0415
+        from stagebook.execution.worker.main import command  # noqa: PLC0415
 
         return command(sys.argv[2:])
     from stagebook.cli.app import run_app  # noqa: PLC0415

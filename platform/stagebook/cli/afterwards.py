@@ -8,7 +8,7 @@ import time
 from stagebook.cli.output import console, write_json
 from stagebook.errors import RunNotFound, UsageError
 from stagebook.project import Project
-from stagebook.views import render
+from stagebook.views import tables
 
 
 def debug(run: str, stage: str) -> None:
@@ -16,7 +16,7 @@ def debug(run: str, stage: str) -> None:
     project = Project.open()
     record = project.find_run(run)
     path = project.dump_of(record, stage)
-    from stagebook.execution.postmortem import open_dump  # noqa: PLC0415 - only here
+    from stagebook.execution.kernels.postmortem import open_dump  # noqa: PLC0415 - only here
 
     if sys.stdin.isatty():
         console().print(
@@ -36,7 +36,7 @@ def list_kernels(*, as_json: bool) -> None:
     if not kept:
         out.print("no kernel is kept; 'stagebook run --keep-kernel' leaves that of a failed stage alive")
     for run, stage in kept:
-        out.print(render.kept_kernel(run.id, stage, time.time()), soft_wrap=True)
+        out.print(tables.kept_kernel(run.id, stage, time.time()), soft_wrap=True)
 
 
 def end_kernel(run: str | None, stage: str | None, *, as_json: bool) -> None:

@@ -47,7 +47,7 @@ def _report(error: StagebookError, *, wants_json: bool) -> int:
         sys.stdout.write(json.dumps(data) + "\n")
         return error.exit_code
     from stagebook.cli.output import console
-    from stagebook.views.render import problems
+    from stagebook.views.tables import problems
 
     out = console(stderr=True)
     if isinstance(error, PipelineInvalid):

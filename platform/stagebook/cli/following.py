@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stagebook.errors import RunNotFound, did_you_mean
-from stagebook.execution.attempt import LOG_FILE
+from stagebook.execution.engine.attempt import LOG_FILE
+from stagebook.journal.history import RunHistory, StageRecord
+from stagebook.journal.journal import RunRecord
 from stagebook.project import Project
-from stagebook.record.history import RunHistory, StageRecord
-from stagebook.record.journal import RunRecord
-from stagebook.views import lines, render
+from stagebook.views import log_lines, tables
 
 EVERY = 0.2  # seconds between two looks
 
@@ -33,7 +33,7 @@ class _Watch:
             self._seq = seq
             self.history.take(event)
             if show:
-                for line in lines.lines_of(event, self.history):
+                for line in log_lines.lines_of(event, self.history):
                     sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
@@ -99,5 +99,5 @@ class _Tail:
             while data := file.read(1 << 20):
                 text = self._decode(data)
                 self._at += len(data)
-                sys.stdout.write(render.plain(text) if sys.stdout.isatty() else text)
+                sys.stdout.write(tables.plain(text) if sys.stdout.isatty() else text)
         sys.stdout.flush()

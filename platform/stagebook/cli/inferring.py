@@ -9,19 +9,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stagebook.cli.output import console, write_json
-from stagebook.definition.notebook import DeclaredParam, NotebookFacts, NotebookUnreadable
-from stagebook.definition.paths import STATE_FOLDER, PathRefused
-from stagebook.definition.workspace import Workspace
 from stagebook.errors import ExitCode, PipelineInvalid, StageFailure, UsageError
 from stagebook.events import Event, Status
-from stagebook.planning.drafting import Trial
-from stagebook.planning.infer import propose, stage_names, texts_of
+from stagebook.journal.history import RunHistory
+from stagebook.pipeline.notebook import DeclaredParam, NotebookFacts, NotebookUnreadable
+from stagebook.planning.infer.draft import Trial
+from stagebook.planning.infer.propose import propose, stage_names, texts_of
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.project import Project
-from stagebook.record.history import RunHistory
-from stagebook.running import RunReport
+from stagebook.runs.run import RunReport
 from stagebook.system.files import write_whole
-from stagebook.views import lines, render
+from stagebook.views import log_lines, tables
+from stagebook.workspace.paths import STATE_FOLDER, PathRefused
+from stagebook.workspace.workspace import Workspace
 
 PIPELINE = "infer"  # the name of the run in the records
 _FEW = 100_000  # files of a folder that are looked at
@@ -117,7 +117,7 @@ class _Lines:
     def take(self, events: Sequence[Event]) -> None:
         for event in events:
             self._history.take(event)
-            for line in lines.lines_of(event, self._history):
+            for line in log_lines.lines_of(event, self._history):
                 sys.stderr.write(line + "\n")
         sys.stderr.flush()
 
@@ -134,7 +134,7 @@ def _failed(report: RunReport, plan: Plan, *, as_json: bool) -> int:
             "stages run in the project folder: paths in a notebook are relative to that, not to the notebook"
         )
     if not as_json:
-        console(stderr=True).print(render.failure(report.run, stage), soft_wrap=True)
+        console(stderr=True).print(tables.failure(report.run, stage), soft_wrap=True)
     msg = f"'{notebook}' failed{f' in cell {stage.cell}' if stage.cell else ''}: {stage.message}"
     raise StageFailure(msg, cause=stage.cause or "", hint=hint)
 

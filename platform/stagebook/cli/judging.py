@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stagebook.cli.output import console, write_json
-from stagebook.doctoring import examine
 from stagebook.errors import ExitCode
-from stagebook.operations import accept as accept_stages
-from stagebook.operations import why as explain_stages
 from stagebook.project import Given, Project
-from stagebook.storekeeping import collect, verify
-from stagebook.views import judged
-from stagebook.views.text import plural, size
+from stagebook.runs.accept import accept as accept_stages
+from stagebook.runs.accept import why as explain_stages
+from stagebook.runs.doctor import examine
+from stagebook.runs.gc import collect, verify
+from stagebook.views import reports
+from stagebook.views.formatting import plural, size
 
 
 def why(
@@ -35,7 +35,7 @@ def why(
         for at, item in enumerate(found):
             if at:
                 out.print()
-            out.print(judged.explanation(item, time.time()), soft_wrap=True)
+            out.print(reports.explanation(item, time.time()), soft_wrap=True)
     project.close()
 
 
@@ -108,5 +108,5 @@ def doctor(*, repair: bool, check_store: bool, as_json: bool) -> int:
     if as_json:
         write_json({"ok": not left, "findings": [item.to_json() for item in found]})
     else:
-        console().print(judged.findings(found), soft_wrap=True)
+        console().print(reports.findings(found), soft_wrap=True)
     return ExitCode.STAGE_FAILED if left else ExitCode.OK

@@ -9,9 +9,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from stagebook.definition.paths import STATE_FOLDER
 from stagebook.errors import ExitCode, UsageError
 from stagebook.project import Project
+from stagebook.workspace.paths import STATE_FOLDER
 
 END = 10.0  # seconds that JupyterLab has to end
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from stagebook.cli.output import console, write_json
 from stagebook.cli.request import Request
 from stagebook.errors import ExitCode, PipelineInvalid, Problem, RunNotFound, UsageError
-from stagebook.execution.attempt import LOG_FILE
-from stagebook.observations import remarks
+from stagebook.execution.engine.attempt import LOG_FILE
+from stagebook.journal.history import RunHistory
+from stagebook.journal.journal import RunRecord
 from stagebook.planning.plan import Plan
 from stagebook.project import Given, Project
-from stagebook.record.history import RunHistory
-from stagebook.record.journal import RunRecord
-from stagebook.views import lines, render
-from stagebook.views.text import plural
+from stagebook.runs.undeclared import remarks
+from stagebook.views import log_lines, tables
+from stagebook.views.formatting import plural
 
 
 def check(pipeline: str | None, params: Sequence[str], files: Sequence[Path], *, as_json: bool) -> None:
@@ -48,7 +48,7 @@ def check(pipeline: str | None, params: Sequence[str], files: Sequence[Path], *,
         what = plural(len(plan.warnings), "warning") if plan.warnings else "no problems"
         console().print(f"✓ {plan.path}: {plural(len(plan.stages), 'stage')}, {what}")
         if plan.warnings:
-            console().print(render.problems(plan.warnings), soft_wrap=True)
+            console().print(tables.problems(plan.warnings), soft_wrap=True)
 
 
 def _observed(project: Project, name: str, plan: Plan) -> list[Problem]:
@@ -73,10 +73,10 @@ def plan(request: Request, *, as_json: bool) -> None:
     made = project.order(request.pipeline, request.given, request.selection, forced=request.forced).plan
     if as_json:
         write_json(made.to_json())
-    elif len(made.stages) > render.MANY:
-        sys.stdout.writelines(f"{line}\n" for line in render.plan_lines(made))
+    elif len(made.stages) > tables.MANY:
+        sys.stdout.writelines(f"{line}\n" for line in tables.plan_lines(made))
     else:
-        console().print(render.plan_table(made))
+        console().print(tables.plan_table(made))
 
 
 def status(pipeline: str | None, *, check: bool, as_json: bool) -> int:
@@ -112,7 +112,7 @@ def status(pipeline: str | None, *, check: bool, as_json: bool) -> int:
         }
         if not as_json:
             out.print(name, style="bold")
-            out.print(render.status_table(known, planned, now) if known else "it never ran")
+            out.print(tables.status_table(known, planned, now) if known else "it never ran")
             if made is None:
                 out.print(f"! {loaded.pipeline.path} has mistakes; see: stagebook check", style="yellow")
     if as_json:
@@ -134,7 +134,7 @@ def runs(pipeline: str | None, limit: int, *, as_json: bool) -> None:
     if as_json:
         write_json({"runs": [run.to_json() for run in found]})
     elif found:
-        console().print(render.runs_table(found, time.time()))
+        console().print(tables.runs_table(found, time.time()))
     else:
         console().print("nothing was run yet; start with: stagebook run")
 
@@ -164,7 +164,7 @@ def logs(run: str, stage: str | None, *, follow: bool, as_json: bool) -> None:
     history = RunHistory()
     for event in events:
         history.take(event)
-        for line in lines.lines_of(event, history):
+        for line in log_lines.lines_of(event, history):
             sys.stdout.write(line + "\n")
 
 
@@ -178,4 +178,4 @@ def _stage_log(project: Project, record: RunRecord, stage: str, *, as_json: bool
     if as_json:
         write_json({"run": record.id, "stage": stage, "attempt": known.attempt, "log": content})
     else:
-        sys.stdout.write(content if not sys.stdout.isatty() else render.plain(content))
+        sys.stdout.write(content if not sys.stdout.isatty() else tables.plain(content))

@@ -16,11 +16,11 @@ from stagebook.cli.output import console
 from stagebook.cli.request import Request
 from stagebook.errors import ExitCode, PipelineBusy
 from stagebook.events import Event, Status
-from stagebook.observations import remarks
+from stagebook.journal.history import RunHistory
 from stagebook.project import Ordered, Project
-from stagebook.record.history import RunHistory
-from stagebook.running import Listener, RunReport
-from stagebook.views import lines, render
+from stagebook.runs.run import Listener, RunReport
+from stagebook.runs.undeclared import remarks
+from stagebook.views import log_lines, tables
 
 EXIT_CODES = {
     Status.COMPLETED: ExitCode.OK,
@@ -127,7 +127,7 @@ class Lines:
         """Take what happened."""
         for event in events:
             self._history.take(event)
-            for line in lines.lines_of(event, self._history):
+            for line in log_lines.lines_of(event, self._history):
                 sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
@@ -164,20 +164,20 @@ class LiveTable:
         head = Text.assemble(
             (started.pipeline, "bold"), f"  run {started.run}, {started.jobs} at a time", style=""
         )
-        return Group(head, render.progress_table(self._history, now, limit=max(5, self._out.height - 4)))
+        return Group(head, tables.progress_table(self._history, now, limit=max(5, self._out.height - 4)))
 
 
 def _say(out: Console, project: Project, report: RunReport) -> None:
     history = report.history
     out.print()
-    out.print(render.run_summary(history, time.time()))
+    out.print(tables.run_summary(history, time.time()))
     failed = [stage for stage in history.stages.values() if stage.status is Status.FAILED]
     for stage in failed:
         out.print()
-        out.print(render.failure(report.run, stage), soft_wrap=True)
+        out.print(tables.failure(report.run, stage), soft_wrap=True)
     assert history.started is not None
     pipeline = history.started.pipeline
-    made = render.produced(history)
+    made = tables.produced(history)
     if report.status is Status.COMPLETED and made is not None:
         out.print()
         out.print(made)

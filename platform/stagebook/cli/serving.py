@@ -14,9 +14,9 @@ import urllib.request
 import webbrowser
 
 from stagebook.cli.output import console, write_json
-from stagebook.definition.paths import STATE_FOLDER
 from stagebook.errors import ExitCode, UsageError
 from stagebook.project import Project
+from stagebook.workspace.paths import STATE_FOLDER
 
 # Its job runner is eight more processes, for evaluations that nothing here asks for.
 _SERVER_ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stagebook.cli.output import console, write_json
-from stagebook.scaffold import scaffold
+from stagebook.workspace.init import scaffold
 
 
 def init(folder: Path, *, as_json: bool) -> None:

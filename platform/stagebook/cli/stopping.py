@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import time
 
-from stagebook.cancelling import cancel as cancel_run
-from stagebook.cancelling import going_on
 from stagebook.cli.output import console, write_json
 from stagebook.errors import ExitCode, UsageError
 from stagebook.project import Project
-from stagebook.views.text import duration
+from stagebook.runs.cancel import cancel as cancel_run
+from stagebook.runs.cancel import going_on
+from stagebook.views.formatting import duration
 
 _APART = 0.5  # seconds between two signals, lest they are taken for one
 _POLL = 0.1  # seconds between looks at the journal

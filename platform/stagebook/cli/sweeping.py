@@ -15,13 +15,13 @@ from stagebook.cli.request import Request
 from stagebook.cli.running import EXIT_CODES, RunFlags, tell_waiting, write_events
 from stagebook.errors import ExitCode
 from stagebook.events import Status
+from stagebook.journal.journal import RunRecord
 from stagebook.project import Project
-from stagebook.record.journal import RunRecord
-from stagebook.sweeping import Point, SweepReport
-from stagebook.sweeps import SweepOptions, resume_sweep
-from stagebook.sweeps import sweep as run_sweep
-from stagebook.views import judged
-from stagebook.views.text import pairs
+from stagebook.runs.grid import Point, SweepReport
+from stagebook.runs.sweep import SweepOptions, resume_sweep
+from stagebook.runs.sweep import sweep as run_sweep
+from stagebook.views import reports
+from stagebook.views.formatting import pairs
 
 
 def sweep(
@@ -64,7 +64,7 @@ def _options(out: Console, most: int | None, stop_when: str | None, *, as_json: 
 
     def ended(point: Point) -> None:
         if not as_json:
-            out.print(judged.sweep_point(point), soft_wrap=True)
+            out.print(reports.sweep_point(point), soft_wrap=True)
 
     return SweepOptions(most=most, stop_when=stop_when, told=told, ended=ended)
 
@@ -87,7 +87,7 @@ def _say(out: Console, project: Project, report: SweepReport, *, as_json: bool) 
         sys.stdout.write(json.dumps(summary) + "\n")
     else:
         out.print()
-        out.print(judged.sweep_table(report))
+        out.print(reports.sweep_table(report))
         if report.status is not Status.COMPLETED:
             out.print()
             out.print(f"go on with   stagebook resume {report.run}", soft_wrap=True)

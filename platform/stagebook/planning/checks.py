@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from stagebook.definition.notebook import (
+from stagebook.errors import Problem, did_you_mean
+from stagebook.pipeline.model import Location, Pipeline, Stage
+from stagebook.pipeline.notebook import (
     SCRIPT_SUFFIXES,
     DeclaredParam,
     NotebookFacts,
     NotebookUnreadable,
 )
-from stagebook.definition.paths import PathRefused
-from stagebook.definition.pipeline import Location, Pipeline, Stage
-from stagebook.definition.values import Type, Value, ValueMismatch, accept
-from stagebook.errors import Problem, did_you_mean
-from stagebook.planning.points import Instance
+from stagebook.pipeline.types import Type, Value, ValueMismatch, accept
+from stagebook.planning.instances import Instance
+from stagebook.workspace.paths import PathRefused
 
 _SUFFIXES = (".ipynb", *SCRIPT_SUFFIXES)
 _COMMS = {"ipywidgets", "comm", "bqplot", "ipyleaflet", "ipympl", "anywidget", "pythreejs", "ipyvolume"}

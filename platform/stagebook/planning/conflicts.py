@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from stagebook.definition.paths import PathRefused
-from stagebook.definition.pipeline import Location, Pipeline
 from stagebook.errors import Problem
-from stagebook.planning import expand, graph
+from stagebook.pipeline.model import Location, Pipeline
+from stagebook.planning import graph
+from stagebook.planning.expansion import Expansion, Files
+from stagebook.planning.instances import Instance
 from stagebook.planning.plan import Decision, PlannedStage
-from stagebook.planning.points import Instance
 from stagebook.planning.scope import stages_named
+from stagebook.workspace.paths import PathRefused
 
 _ELSEWHERE = "choose another path, such as data/name.parquet"
 
@@ -50,7 +51,7 @@ def _place_of_need(pipeline: Pipeline, instances: Mapping[str, Instance], name: 
     return ("stages", name, "after")
 
 
-def overwritten(pipeline: Pipeline, expansion: expand.Expansion, project: expand.Files) -> list[Problem]:
+def overwritten(pipeline: Pipeline, expansion: Expansion, project: Files) -> list[Problem]:
     """Outputs that would take the place of what the pipeline itself is made of, or of what it reads."""
     sources = {pipeline.path: "the pipeline file itself"}
     for stage in pipeline.stages.values():
@@ -75,9 +76,7 @@ def overwritten(pipeline: Pipeline, expansion: expand.Expansion, project: expand
     return list(found.values())
 
 
-def _written_inside(
-    pipeline: Pipeline, expansion: expand.Expansion, files: Mapping[str, str]
-) -> dict[str, Problem]:
+def _written_inside(pipeline: Pipeline, expansion: Expansion, files: Mapping[str, str]) -> dict[str, Problem]:
     found = {}
     for path in expansion.writers:
         around = next((file for file in files if path.startswith(f"{file}/")), None)

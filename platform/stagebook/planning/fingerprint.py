@@ -28,7 +28,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stagebook.definition.values import shorten
+from stagebook.pipeline.types import shorten
 
 VERSION = 1
 # The order in which changes are told: first what a person does on purpose.

@@ -7,12 +7,12 @@ import enum
 from collections.abc import Mapping
 from typing import Any
 
-from stagebook.definition.expressions import Template
-from stagebook.definition.pipeline import Executor, OutputKind, Trigger
-from stagebook.definition.values import Type, Value
 from stagebook.errors import Problem
+from stagebook.pipeline.expressions import Template
+from stagebook.pipeline.model import Executor, OutputKind, Trigger
+from stagebook.pipeline.types import Type, Value
 from stagebook.planning.fingerprint import Change, Fingerprint
-from stagebook.planning.results import Result
+from stagebook.planning.result import Result
 
 
 class Decision(enum.StrEnum):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from stagebook.definition.expressions import ExpressionError, evaluate
-from stagebook.definition.values import Type, Value, ValueMismatch, accept
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
+from stagebook.pipeline.expressions import ExpressionError, evaluate
+from stagebook.pipeline.types import Type, Value, ValueMismatch, accept
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.scope import point_scope, scrap_scope, stages_named
 

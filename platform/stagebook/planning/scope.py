@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from stagebook.definition.expressions import ExpressionError, Template, evaluate
-from stagebook.definition.pipeline import Location, Pipeline
-from stagebook.definition.values import Value
 from stagebook.errors import Problem
+from stagebook.pipeline.expressions import ExpressionError, Template, evaluate
+from stagebook.pipeline.model import Location, Pipeline
+from stagebook.pipeline.types import Value
 
 
 def stages_named(*templates: Template | None) -> set[str]:

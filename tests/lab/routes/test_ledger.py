@@ -18,8 +18,8 @@ from stagebook.events import (
     StageEnded,
     Status,
 )
+from stagebook.journal.leases import Life, Owner
 from stagebook.project import Project
-from stagebook.record.owners import Life, Owner
 from stagebook_lab.ledger import Ledger
 
 STAGES = ("a", "b", "c")

@@ -1,0 +1,1 @@
+"""Static analysis of the code that a notebook leads to."""

@@ -1,0 +1,287 @@
+"""What a notebook's code depends on: its cells, the project's modules that it imports however far, and
+the files that its magics and commands read. Nothing is executed or imported.
+
+A module is looked for where the kernel would: in the folders that the code puts into `sys.path`, the
+notebook's own folder, the project, and the further folders that are given. What a file says is
+remembered by its stat. Where a module is found is not remembered, so that a new file that takes the
+place of another is noticed. A module counts by the path by which it is imported, also where that path
+goes through a symlink that leads out of the project.
+
+It errs to the side of more: an import within `if` or `try`, and each submodule that `from package
+import name` may mean, counts.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import json
+import os
+import posixpath
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stagebook.code.calls import Uses
+from stagebook.code.digests import KIND, cells_of, read_cells, sha256
+from stagebook.code.resolver import Found, Modules, Search, Unit, is_local, is_outside
+from stagebook.pipeline.notebook import NotebookUnreadable, read_notebook
+from stagebook.system.file_cache import Memo
+
+_ROUNDS = 20  # of folders that add folders to `sys.path`
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LocalFile:
+    """A module, or a file that a magic or command reads. `path` is relative to the project; `chain` is
+    a shortest way from a cell to it."""
+
+    path: str
+    digest: str
+    chain: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """What a notebook's code consists of.
+
+    `cells` are the digests of the code cells that do something; `numbers` their numbers among all that
+    are not empty. `packages` are the top-level names of what is imported and is neither of the project
+    nor of the standard library, `imports` the dotted names. `unresolved` tells what is imported or
+    executed by a name that is computed. `path_literals` and `names` are the strings that look like
+    relative paths and the names that are read, in all cells but the parameters cell.
+    """
+
+    cells: tuple[str, ...]
+    numbers: tuple[int, ...] = ()
+    modules: tuple[LocalFile, ...] = ()
+    files: tuple[LocalFile, ...] = ()
+    packages: frozenset[str] = frozenset()
+    imports: frozenset[str] = frozenset()
+    unresolved: tuple[str, ...] = ()
+    path_literals: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+
+
+def sources(executable: Path) -> tuple[str, ...]:
+    """The sources of the cells that `Code.cells` are the digests of. Raises `NotebookUnreadable`."""
+    is_python = read_notebook(executable).is_python
+    data = json.loads(executable.read_bytes())
+    return tuple(cell.source for cell in cells_of(data, is_python=is_python))
+
+
+class Closure:
+    """Finds the code of the notebooks of a project. What was looked up on the disk is kept until
+    `forget`. Not for use from several threads."""
+
+    def __init__(
+        self, root: Path, memo: Memo, *, extra: Sequence[Path] = (), behind: Sequence[Path] = ()
+    ) -> None:
+        """`extra`: folders of the project that modules are looked for in, as PYTHONPATH has them; `behind`:
+        any folders, after what is installed."""
+        self._root = os.path.abspath(root)
+        self._memo = memo
+        self._extra = [os.fspath(path) for path in extra]
+        self._behind = [os.fspath(path) for path in behind]
+        self.forget()
+
+    def forget(self) -> None:
+        """Look at the disk anew."""
+        self._modules = Modules(self._root, self._memo)
+        self._codes: dict[tuple[str, str], Code | NotebookUnreadable] = {}
+        self._scripts: dict[tuple[Search, str, bool], Unit] = {}
+        self._last = [path for path in map(self._modules.place, self._behind) if path is not None]
+        places = map(self._modules.place, self._extra)
+        self._inside = [
+            path for path in places if path is not None and not is_outside(path) and is_local(path)
+        ]
+
+    def code(self, notebook: str, executable: Path) -> Code:
+        """The code of a notebook, given as its path in the project and the file that is executed.
+        Raises `NotebookUnreadable`."""
+        key = (notebook, os.fspath(executable))
+        known = self._codes.get(key)
+        if known is None:
+            try:
+                known = self._read(notebook, key[1])
+            except NotebookUnreadable as error:
+                known = error
+            self._codes[key] = known
+        if isinstance(known, NotebookUnreadable):
+            raise known
+        return known
+
+    def _read(self, notebook: str, executable: str) -> Code:
+        facts = self._notebook(executable)
+        folder = posixpath.dirname(notebook)
+        added: dict[tuple[int | None, str], None] = {}
+        for _ in range(_ROUNDS):
+            search = self._search(folder, added)
+            cells = [Unit(label=f"cell {cell['number']}", uses=cell["uses"], search=search) for cell in facts]
+            reached = self._reach(cells)
+            more = [item for unit in reached for item in self._folders(unit) if item not in added]
+            if not more:
+                break
+            added |= dict.fromkeys(more)  # what is found there may add further folders
+        written = {self._modules.place(text) for cell in cells for text in cell.uses.get("writes", ())}
+        return _code(
+            facts,
+            {unit: chain for unit, chain in reached.items() if not unit.path or unit.path not in written},
+        )
+
+    def _notebook(self, executable: str) -> list[dict[str, Any]]:
+        try:
+            return list(self._memo.derive(executable, f"cells-{KIND}", read_cells))
+        except NotebookUnreadable:
+            raise
+        except (OSError, ValueError, RecursionError):
+            read_notebook(Path(executable))  # says what is wrong
+            raise NotebookUnreadable("changed while it was read") from None
+
+    # -- from one thing to the next ---------------------------------------------------------------
+
+    def _search(self, folder: str, added: Iterable[tuple[int | None, str]]) -> Search:
+        path: list[str | None] = [folder, "", *self._inside, None, *self._last]
+        for index, item in added:
+            path.insert(len(path) if index is None else index, item)
+        return tuple(dict.fromkeys(path))
+
+    def _folders(self, unit: Unit) -> Iterator[tuple[int | None, str]]:
+        for index, text in unit.uses.get("folders", ()):
+            path = self._modules.place(text, unit)
+            if path is not None and is_local(path):
+                yield index, path
+
+    def _reach(self, cells: Sequence[Unit]) -> dict[Unit, tuple[str, ...]]:
+        """All that the cells lead to, with the shortest chains, the nearest first."""
+        reached: dict[Unit, tuple[str, ...]] = {cell: (cell.label,) for cell in cells}
+        queue = collections.deque(cells)
+        while queue:
+            unit = queue.popleft()
+            for child in self._edges(unit) if unit.edges is None else unit.edges:
+                if child not in reached:
+                    reached[child] = (*reached[unit], child.label)
+                    queue.append(child)
+        return reached
+
+    def _edges(self, unit: Unit) -> tuple[Unit, ...]:
+        edges: dict[Unit, None] = {}
+        outside: set[str] = set()
+        for level, module, names in unit.uses.get("imports", ()):
+            name = _absolute(unit.package, level, module)
+            if name:
+                units, foreign = self._import(name, names or (), unit.search)
+                edges |= dict.fromkeys(units)
+                outside |= foreign
+        edges |= dict.fromkeys(self._executed(unit))
+        edges |= dict.fromkeys(self._named(unit))
+        unit.edges, unit.outside = tuple(edges), frozenset(outside)
+        return unit.edges
+
+    def _import(self, name: str, names: Sequence[str], search: Search) -> tuple[list[Unit], set[str]]:
+        """The units of an import, and the names that are, or may be, not of the project."""
+        parts = name.split(".")
+        units: list[Unit] = []
+        found: Found | None = None
+        is_behind = False
+        for at in range(len(parts)):
+            found = self._modules.find(".".join(parts[: at + 1]), search)
+            if found is None:
+                break
+            units += found.units
+            is_behind = is_behind or found.is_behind
+        if found is not None and found.folders:
+            for item in names:
+                wanted = [item]
+                if item == "*":
+                    wanted = found.units[0].uses.get("all", []) if found.units else []
+                for child in wanted:
+                    below = self._modules.find(f"{name}.{child}", search)
+                    units += below.units if below else ()
+        if (units and not is_behind) or parts[0] in sys.stdlib_module_names:
+            return units, set()
+        return units, {name, *(f"{name}.{item}" for item in names if item not in {"*", "__main__"})}
+
+    def _executed(self, unit: Unit) -> Iterator[Unit]:
+        for text in unit.uses.get("scripts", ()):
+            path = self._modules.place(text, unit)
+            if path:
+                found = next((item for item in (path, f"{path}.py") if self._modules.is_file(item)), None)
+                if found is not None and is_local(found):
+                    yield self._script(found, unit.search, is_read=False)
+
+    def _named(self, unit: Unit) -> Iterator[Unit]:
+        """Files that commands name, and archives in `sys.path`."""
+        for text in (*unit.uses.get("words", ()), *(text for _, text in unit.uses.get("folders", ()))):
+            path = self._modules.place(text, unit)
+            if path and not is_outside(path) and is_local(path) and self._modules.is_file(path):
+                yield self._script(path, unit.search, is_read=True)
+
+    def _script(self, path: str, search: Search, *, is_read: bool) -> Unit:
+        """A file that is executed, or, as it is, one that a command reads and may execute."""
+        key = (search, path, is_read)
+        if key not in self._scripts:
+            folder = posixpath.dirname(path)
+            digest = ""
+            uses: Uses = {}
+            if path.endswith(".ipynb") and not is_read:
+                digest, uses = self._nested(path)
+            elif path.endswith(".py") or not is_read:
+                facts = self._modules.module_facts(path)
+                digest, uses = facts["digest"], facts["uses"]
+            self._scripts[key] = Unit(
+                label=path,
+                path=path,
+                digest=self._modules.digest(path) if is_read else digest,
+                uses=uses,
+                search=(folder, *(item for item in search if item != folder)),
+                is_file=True,
+            )
+        return self._scripts[key]
+
+    def _nested(self, path: str) -> tuple[str, Uses]:
+        """A notebook that is executed by another."""
+        try:
+            cells = self._notebook(self._modules.full(path))
+        except NotebookUnreadable:
+            return self._modules.digest(path), {}
+        uses: Uses = collections.defaultdict(list)
+        for cell in cells:
+            for kind, values in cell["uses"].items():
+                uses[kind] += values
+        return sha256("\n".join(cell["digest"] for cell in cells)), dict(uses)
+
+
+def _absolute(package: str | None, level: int, module: str) -> str:
+    """The full name of a module; nothing where a relative one has no package to be relative to."""
+    if not level:
+        return module
+    parts = package.split(".") if package else []
+    if level > len(parts):
+        return ""
+    return ".".join([*parts[: len(parts) - level + 1], *filter(None, [module])])
+
+
+def _code(facts: Sequence[Mapping[str, Any]], reached: Mapping[Unit, tuple[str, ...]]) -> Code:
+    modules: dict[str, LocalFile] = {}
+    files: dict[str, LocalFile] = {}
+    for unit, chain in reached.items():
+        if unit.path:
+            place = files if unit.is_file else modules
+            place.setdefault(unit.path, LocalFile(path=unit.path, digest=unit.digest, chain=chain))
+    imports = frozenset().union(*(unit.outside for unit in reached))
+    dynamic = [
+        f"{unit.path or unit.label}: {text}" for unit in reached for text in unit.uses.get("dynamic", ())
+    ]
+    return Code(
+        cells=tuple(cell["digest"] for cell in facts),
+        numbers=tuple(cell["number"] for cell in facts),
+        modules=tuple(modules[path] for path in sorted(modules)),
+        files=tuple(files[path] for path in sorted(files)),
+        packages=frozenset(name.partition(".")[0] for name in imports),
+        imports=imports,
+        unresolved=tuple(dict.fromkeys(dynamic)),
+        path_literals=frozenset(path for cell in facts for path in cell["uses"].get("paths", ())),
+        names=frozenset(name for cell in facts for name in cell["uses"].get("names", ())),
+    )

@@ -1,1 +1,0 @@
-"""What a pipeline is: its file, its types, its expressions, its notebooks."""

@@ -1,0 +1,120 @@
+"""What crosses the boundary to an engine: one attempt, and what became of it. Plain data only."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from stagebook.events import Cause
+from stagebook.pipeline.types import Value
+
+ATTEMPT_FILE = "attempt.json"
+RESULT_FILE = "result.json"
+NOTEBOOK_FILE = "notebook.ipynb"
+LOG_FILE = "log.txt"
+WORKER_LOG_FILE = "worker.txt"
+OUTPUTS_FOLDER = "outputs"
+FILES_FOLDER = "notebook_files"  # outputs of cells that are too large for the notebook
+
+MARKER = "STAGEBOOK_ATTEMPT"  # in the environment of every process of an attempt
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OutputSlot:
+    """Where a stage writes an output, and where it goes. Paths are relative to the project root."""
+
+    path: str
+    staged: str
+    kind: str = "file"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try at one stage instance.
+
+    `root` is the project root and `folder` the attempt's own folder; `executable` is the `.ipynb`
+    to execute, `notebook` the source that it comes from. `types` maps parameter names to the
+    types that the notebook declares, as text. `timeout` and `grace` are seconds. After a failure
+    `keep_dump` leaves a file for a debugger, and `keep_kernel` the kernel alive. `store` is the folder
+    of the store for outputs of up to `store_most` bytes.
+    """
+
+    run: str
+    pipeline: str
+    stage: str
+    number: int
+    root: str
+    folder: str
+    notebook: str
+    executable: str
+    params: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+    types: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    inputs: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+    outputs: Mapping[str, OutputSlot] = dataclasses.field(default_factory=dict)
+    kernel: str | None = None
+    executor: str = "kernel"
+    timeout: float | None = None
+    grace: float = 10.0
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    keep_dump: bool = False
+    keep_kernel: bool = False
+    store: str = ""
+    store_most: int | None = None
+
+    @property
+    def marker(self) -> str:
+        """What tells the processes of this attempt from all others."""
+        return f"{self.run}/{self.stage}/{self.number}"
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """All that is injected into the notebook: params, input paths, paths to write outputs to."""
+        staged = {name: slot.staged for name, slot in self.outputs.items()}
+        return {**self.params, **self.inputs, **staged}
+
+    def to_json(self) -> dict[str, Any]:
+        """The attempt as plain data."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Attempt:
+        """The attempt that `to_json` made."""
+        outputs = {name: OutputSlot(**slot) for name, slot in data["outputs"].items()}
+        return cls(**{**data, "outputs": outputs})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of an attempt. Without a `cause` it completed.
+
+    `scraps`, `inputs` and `outputs` are as in `events.AttemptEnded`; `seconds` is its duration.
+    `cpu` is in seconds and `memory` the peak in bytes, of the notebook's processes. `dump` names a
+    file in the attempt's folder; `kernel` has the `pid` and `connection_file` of a kept kernel.
+    `observed` is as in `events.AttemptEnded`.
+    """
+
+    cause: Cause | None = None
+    message: str = ""
+    seconds: float = 0.0
+    cell: int | None = None
+    cells: int = 0
+    traceback: str = ""
+    cpu: float = 0.0
+    memory: int = 0
+    dump: str = ""
+    kernel: Mapping[str, Any] | None = None
+    observed: Mapping[str, Any] | None = None
+    scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    outputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain data."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Result:
+        """The result that `to_json` made."""
+        cause = data.get("cause")
+        return cls(**{**data, "cause": Cause(cause) if cause else None})

@@ -1,0 +1,1 @@
+"""Which files the cells of a stage read and write."""

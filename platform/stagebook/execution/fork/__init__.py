@@ -1,0 +1,1 @@
+"""Processes by fork: the server, its client, and supervisors."""

@@ -1,0 +1,95 @@
+"""What a forked process does first, so that it is like one that was started anew."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from stagebook.system import processes
+
+_BASE_PATH = [
+    entry
+    for entry in sys.path
+    if entry
+    and os.path.realpath(entry)
+    not in {os.path.realpath(item) for item in os.environ.get("PYTHONPATH", "").split(os.pathsep) if item}
+]
+
+
+def take_on(request: Mapping[str, Any], *, name: str) -> None:
+    """Take on the working folder, environment and umask that were asked for.
+
+    What an interpreter reads of them when it starts is done again: the import path, the time zone,
+    the random generators, the number of threads for linear algebra.
+    """
+    processes.set_name(name)
+    for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.clear()
+    os.environ.update(request["env"])
+    os.chdir(request["cwd"])
+    os.umask(request["umask"])
+    time.tzset()
+    tempfile.tempdir = None
+    added = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    sys.path[:] = [*added, *(entry for entry in _BASE_PATH if entry not in added)]
+    importlib.invalidate_caches()
+    reseed()
+
+
+def rehearse(name: str) -> None:
+    """Do `take_on` once with what is there already. A fork copies a page of memory when it is first
+    written to; a process that waits does so while it has the time."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    take_on({"env": dict(os.environ), "cwd": os.getcwd(), "umask": umask}, name=name)
+
+
+def be_for_notebooks() -> None:
+    """Take back what Stagebook changed in libraries that a notebook may use itself."""
+    if sys.modules.get("rfc3987_syntax", sys) is None:  # see definition.scripts
+        del sys.modules["rfc3987_syntax"]
+    engine = sys.modules.get("stagebook.execution.worker.papermill_engine")
+    if engine is not None:
+        engine.as_installed()
+    free_threads()
+
+
+def reseed() -> None:
+    """New seeds for the generators that a fork would copy; Python's own is among them."""
+    random.seed()
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
+
+
+_libraries: Any = None  # what `find_libraries` found
+
+
+def find_libraries() -> None:
+    """Look for the libraries of linear algebra that are loaded; it takes a while, so the fork server
+    does it once for all its children."""
+    global _libraries  # noqa: PLW0603 - inherited by the children
+    if "numpy" in sys.modules:
+        import threadpoolctl  # noqa: PLC0415 - only where there is anything to find
+
+        _libraries = threadpoolctl.ThreadpoolController().select(internal_api="openblas")
+
+
+def free_threads() -> None:
+    """Give OpenBLAS, which was told to start none, the threads that its environment, or else the
+    machine, allows."""
+    if _libraries is None:
+        return
+    names = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
+    given = next((value for name in names if (value := os.environ.get(name))), "").partition(",")[0]
+    count = int(given) if given.isdigit() else len(os.sched_getaffinity(0))
+    _libraries.limit(limits=max(1, count))

@@ -1,0 +1,232 @@
+"""The keeper of the process that runs a notebook's cells, a kernel or not: its parent, which ends it
+with its owner and clears away after it.
+
+A keeper is forked from the fork server, forks that process, and holds it ready until an owner (a
+stage's worker) is assigned. It adopts what the process leaves behind, so that nothing started by
+a notebook outlives it, whatever it did to get away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from stagebook.execution.fork import child_setup, client
+from stagebook.system import processes
+from stagebook.system.files import private_folder
+
+
+def keep(server: socket.socket, kind: str) -> int:
+    """Be the keeper of a new `kernel`, or of the process of `cells`. `server` brings the owner's
+    request, once there is one."""
+    os.setsid()
+    processes.set_name("sb-keeper")
+    processes.adopt_orphans()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    folder = ""
+    if kind == "kernel":
+        folder = private_folder()
+    mine, its = socket.socketpair()
+    pid = os.fork()
+    if pid == 0:
+        server.close()
+        mine.close()
+        _be(_kernel if kind == "kernel" else _cells, folder, its)
+    its.close()
+    try:
+        return _Keeper(pid, folder, mine).run(server)
+    finally:
+        processes.end_descendants()
+        _remove(folder)
+
+
+class _Keeper:
+    def __init__(self, pid: int, folder: str, kernel: socket.socket) -> None:
+        self._pid = pid
+        self._folder = folder
+        self._kernel = kernel
+        self._watch = os.pidfd_open(pid)
+        self._kept_until: float | None = None
+
+    def run(self, server: socket.socket) -> int:
+        """Wait for an owner, then for the end."""
+        request, owner, descriptors = self._assigned(server)
+        if owner is None:
+            return 0
+        with owner:
+            client.send(self._kernel, request, descriptors)
+            for number in descriptors:
+                os.close(number)
+            if not self._is_ready():
+                client.send(owner, {"error": f"the forked process ended {_how(self._reap())}"})
+                return 1
+            told = {"pid": self._pid, **self._connection()}
+            with contextlib.suppress(OSError):
+                client.send(owner, told)
+            self._watch_over(owner)
+            code = self._reap()
+            processes.end_descendants()
+            _remove(self._folder)
+            with contextlib.suppress(OSError):
+                owner.setblocking(True)
+                client.send(owner, {"exit": code})
+        return 0
+
+    def _connection(self) -> dict[str, Any]:
+        if not self._folder:
+            return {}
+        file = f"{self._folder}/k.json"
+        with open(file, encoding="utf-8") as stream:
+            return {"connection": json.load(stream), "file": file}
+
+    def _assigned(self, server: socket.socket) -> tuple[dict[str, Any], socket.socket | None, list[int]]:
+        """The owner and what it wants; none if the server goes, or the kernel dies while it waits."""
+        _wait([server, self._watch])
+        try:
+            request, descriptors = client.receive(server)
+        except (OSError, EOFError):
+            return {}, None, []
+        finally:
+            server.close()
+        owner, *descriptors = descriptors
+        return request, socket.socket(fileno=owner), descriptors
+
+    def _is_ready(self) -> bool:
+        ready = _wait([self._kernel, self._watch], 60.0)
+        try:
+            return self._kernel in ready and bool(self._kernel.recv(1))
+        except OSError:
+            return False
+
+    def _watch_over(self, owner: socket.socket) -> None:
+        """Until the kernel ends: pass signals on, and end it when its owner goes."""
+        there = True
+        rest = b""
+        while True:
+            left = None if self._kept_until is None else max(0.0, self._kept_until - time.monotonic())
+            waiting: list[Any] = [self._watch, owner] if there else [self._watch]
+            ready = _wait(waiting, left)
+            if self._watch in ready:
+                return
+            if not ready:
+                self._signal(signal.SIGKILL)
+                continue
+            try:
+                data = owner.recv(1 << 16)
+            except OSError:
+                data = b""
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                self._obey(json.loads(line))
+            if not data:
+                there = False
+                if self._kept_until is None:
+                    self._signal(signal.SIGKILL)
+
+    def _obey(self, order: dict[str, Any]) -> None:
+        if "signal" in order:
+            self._signal(order["signal"])
+        if order.get("keep"):
+            self._kept_until = time.monotonic() + client.KEPT_FOR
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(OSError):
+            os.killpg(self._pid, number)
+
+    def _reap(self) -> int:
+        _, status = os.waitpid(self._pid, 0)
+        return os.waitstatus_to_exitcode(status)
+
+
+def _wait(what: Sequence[socket.socket | int], timeout: float | None = None) -> list[Any]:
+    waiting: list[Any] = list(what)
+    return select.select(waiting, [], [], timeout)[0]
+
+
+def _how(code: int) -> str:
+    return f"by {processes.signal_name(-code)}" if code < 0 else f"with exit code {code}"
+
+
+def _remove(folder: str) -> None:
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _be(run: Callable[[str, socket.socket], None], folder: str, keeper: socket.socket) -> None:
+    """In the kept process: run, and end as an interpreter does."""
+    code = 70  # EX_SOFTWARE of sysexits.h
+    try:
+        os.setsid()
+        processes.die_with_parent(os.getppid(), signal.SIGKILL)
+        with contextlib.suppress(EOFError):
+            run(folder, keeper)
+        code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+    except BaseException:  # noqa: BLE001 - nothing of a child comes back into the keeper
+        traceback.print_exc()
+    finally:
+        leave(code)
+
+
+def _take_orders(keeper: socket.socket, name: str) -> list[int]:
+    """Say that one is ready, wait for the owner's request, and become what it asks for; the
+    descriptors that came along."""
+    child_setup.rehearse(name)
+    keeper.send(b"r")
+    request, descriptors = client.receive(keeper)
+    keeper.close()
+    child_setup.take_on(request, name=name)
+    child_setup.be_for_notebooks()
+    return descriptors
+
+
+def _kernel(folder: str, keeper: socket.socket) -> None:
+    from stagebook.execution.kernels import stage_kernel  # noqa: PLC0415
+
+    def take_orders() -> None:
+        (errors,) = _take_orders(keeper, "sb-kernel")
+        stage_kernel.redirect(errors)
+        os.close(errors)
+
+    stage_kernel.run(folder, take_orders)
+
+
+def _cells(_: str, keeper: socket.socket) -> None:
+    from stagebook.execution.kernels import cells  # noqa: PLC0415
+
+    channel = cells.Channel()
+    with cells.Client(channel) as client:
+        client.rehearse()
+        asked, told, output, errors = _take_orders(keeper, "sb-cells")
+        os.dup2(output, 1)
+        os.dup2(errors, 2)
+        os.close(output)
+        os.close(errors)
+        channel.open(told)
+        cells.serve(client, channel, asked)
+
+
+def leave(code: int) -> None:
+    """End as an interpreter does, but for tearing down its modules: threads, `atexit`, streams."""
+    with contextlib.suppress(BaseException):
+        threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - what an exit of the interpreter begins with
+    with contextlib.suppress(BaseException):
+        import atexit  # noqa: PLC0415
+
+        atexit._run_exitfuncs()  # noqa: SLF001 - as above
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(code)

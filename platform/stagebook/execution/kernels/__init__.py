@@ -1,0 +1,1 @@
+"""Where cells run: a kernel, or the worker's own child."""

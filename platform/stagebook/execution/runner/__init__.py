@@ -1,0 +1,1 @@
+"""The runner: what to do next, and doing it."""

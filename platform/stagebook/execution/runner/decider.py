@@ -1,0 +1,218 @@
+"""What becomes of a stage once its turn has come: it runs, is reused, is left out, or expands.
+
+The plan said so before; here it is decided anew with what the stages before it really came to, so
+that a follower of a stage with the same outputs as before is not run again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Container, Mapping
+from typing import Any
+
+from stagebook.errors import PipelineInvalid, StageFailure, UsageError
+from stagebook.events import Cause, Status
+from stagebook.pipeline.notebook import NotebookUnreadable
+from stagebook.pipeline.types import Value
+from stagebook.planning.fingerprint import Fingerprint
+from stagebook.planning.plan import Decision, Judgement, Plan, PlannedStage
+from stagebook.planning.planner import Planner
+from stagebook.planning.resolving import Scopes, condition_of, needed_stages, params_of, reads_run
+from stagebook.planning.result import Made, Result, made_of, mark_of
+from stagebook.planning.reuse import made_by
+
+_FRESH = 1.0  # seconds for which what was seen of the disk is good enough to decide by
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Run:
+    """Execute it with these parameters. `stamps` are those of what the result depends on."""
+
+    params: Mapping[str, Value]
+    fingerprint: Fingerprint | None = None
+    stamps: Mapping[str, object] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reuse:
+    """Take this result."""
+
+    result: Result | None
+    reasons: tuple[str, ...]
+    restores: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Skip:
+    """A condition leaves it out."""
+
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Broken:
+    """It fails before it starts."""
+
+    cause: Cause
+    message: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Grow:
+    """Others take its place."""
+
+    plan: Plan
+
+
+Answer = Run | Reuse | Skip | Broken | Grow
+
+
+class Decider:
+    """Decides for the stages of one run. Without a planner, as the plan says."""
+
+    def __init__(self, plan: Plan, planner: Planner | None, *, run: str, clock: Callable[[], float]) -> None:
+        self.plan = plan
+        self._planner = planner
+        self._judge = planner.judge if planner else None
+        self._run = run
+        self._clock = clock
+        self._looked = clock()
+        self.scraps: dict[str, Mapping[str, Any]] = dict(plan.scraps)
+        self.made: dict[str, Made] = {}
+        self._relied: dict[str, Result] = {
+            one.id: one.judgement.result
+            for one in plan.stages
+            if one.id in plan.relied and one.judgement is not None and one.judgement.result is not None
+        }
+        self._take(plan)
+
+    def _take(self, plan: Plan) -> None:
+        self.plan = plan
+        self._scopes = Scopes.of_plan(plan)
+        self._by_stage: dict[str, list[str]] = {}
+        for stage in plan.stages:
+            self._by_stage.setdefault(stage.stage, []).append(stage.id)
+            if not stage.selected and stage.id not in self.made:
+                scraps = plan.scraps.get(stage.id, {})
+                if stage.id in plan.scraps:
+                    self.scraps.setdefault(stage.id, scraps)
+                self.made[stage.id] = self._judge.from_disk(stage, scraps) if self._judge else Made()
+
+    def decide(self, stage: PlannedStage, statuses: Mapping[str, Status]) -> Answer:
+        """What becomes of a stage, now that all that it waits for has come. `statuses` are those of all
+        stages, in the order of the plan."""
+        failed: list[str] = []
+        if reads_run(stage):
+            failed = [name for name, status in statuses.items() if status is Status.FAILED]
+        scope = self._scopes.of(stage, self.scraps, run=self._run, failed=failed)
+        try:
+            if stage.foreach is not None:
+                return self._grow(stage, statuses)
+            if not condition_of(stage, scope):
+                assert stage.when is not None
+                return Skip(f"when: {stage.when.source} is false")
+            params = params_of(stage, scope)
+        except StageFailure as error:
+            return Broken(Cause(error.cause), error.message)
+        if self._judge is None:
+            if stage.decision is Decision.REUSE:
+                return Reuse(None, stage.reasons)
+            return Run(params)
+        found = self._judged(stage, params)
+        if found.decision is Decision.REUSE:
+            return Reuse(found.result, found.reasons, found.restores)
+        if found.decision is Decision.SKIP:
+            return Broken(Cause.OUTPUT_MISSING, found.reasons[0])
+        if found.fingerprint is None:
+            return Run(params)
+        with contextlib.suppress(NotebookUnreadable):  # the attempt tells
+            self._judge.facts.freshen(stage.notebook, stage.runs_in)
+        return Run(params, found.fingerprint, self._judge.stamps(stage, found.fingerprint))
+
+    def _judged(self, stage: PlannedStage, params: Mapping[str, Value]) -> Judgement:
+        assert self._judge is not None
+        if abs(self._clock() - self._looked) > _FRESH:
+            self._judge.forget()
+            self._looked = self._clock()
+        found = self._judge.judge(stage, params, self.made)
+        planned = self._relied.get(stage.id)
+        if planned is not None and (found.result is None or found.result.number != planned.number):
+            why = "what stages there are was decided by its earlier result, which cannot be taken any more"
+            return Judgement(decision=Decision.SKIP, reasons=(f"{why}: run it again",))
+        return found
+
+    def _grow(self, stage: PlannedStage, statuses: Mapping[str, Status]) -> Answer:
+        """Expand a stage, and with it all others whose lists are known: an item's followers need not wait
+        for those of the other items. What ended as it was stays."""
+        if self._planner is None:
+            return Broken(Cause.INTERNAL, "this run cannot expand stages")
+        open_ones = {one.stage: one.id for one in self.plan.stages if one.foreach is not None}
+        held = {name for name, stands_in in open_ones.items() if statuses[stands_in].is_final}
+        try:
+            plan = self._grown(held, open_ones.keys() - {stage.stage})
+        except PipelineInvalid as error:
+            first = error.problems[0]
+            return Broken(Cause.PARAMS, f"{first.place}: {first.message}")
+        except UsageError as error:
+            return Broken(Cause.PARAMS, error.message)
+        same = next((one for one in plan.stages if one.id == stage.id), None)
+        if same is None:
+            self._take(plan)
+            return Grow(plan)
+        if same.reasons:
+            return Skip(same.reasons[0])
+        makers = [name for need in sorted(needed_stages(stage)) for name in self._by_stage.get(need, ())]
+        lacking = next((name for name in makers if name not in self.scraps), makers[0])
+        return Skip(f"there is no list for its foreach, since {lacking} left none")
+
+    def _grown(self, held: set[str], others: set[str]) -> Plan:
+        assert self._planner is not None
+        # What was decided by earlier results stays so, also where those stages are still to come.
+        scraps = {**{name: result.values for name, result in self._relied.items()}, **self.scraps}
+        try:
+            plan = self._planner.grow(scraps, held)
+        except PipelineInvalid:
+            # It may be wrong with another stage whose list is known: that will be told when its turn comes.
+            if others <= held:
+                raise
+            plan = self._planner.grow(scraps, held | others)
+        return dataclasses.replace(plan, relied=self.plan.relied, scraps={**plan.scraps, **self.plan.scraps})
+
+    def inputs(self, stage: PlannedStage) -> dict[str, Value]:
+        """What is passed for the inputs: without those that a stage which failed or was left out did
+        not make, and None where nothing is left."""
+        passed: dict[str, Value] = {}
+        for name, item in stage.inputs.items():
+            paths = [
+                path
+                for path, source in zip(item.paths, item.sources, strict=False)
+                if not source or source in self.made or source in self.scraps
+            ]
+            passed[name] = list(paths) if item.many else next(iter(paths), None)
+        return passed
+
+    # -- what happened --------------------------------------------------------------------------
+
+    def completed(
+        self, stage: PlannedStage, outputs: Mapping[str, Any], scraps: Mapping[str, Any], attempt: int
+    ) -> None:
+        """An attempt left this."""
+        made = made_of(outputs, scraps, mark_of(self._run, stage.id, attempt))
+        self.made[stage.id] = made
+        self.scraps[stage.id] = made.scraps
+
+    def reused(self, stage: PlannedStage, result: Result | None) -> None:
+        """A result was taken."""
+        made = made_by(stage, result) if result is not None else Made()
+        self.made[stage.id] = made
+        self.scraps.setdefault(stage.id, made.scraps)
+
+    def what_changed(self, stage: PlannedStage, asked: Run, wrote: Container[str] = ()) -> str:
+        """What a result depends on and that changed while it was made, if anything; then it is not reused.
+        What the notebook itself `wrote` may have been written, and holds the same."""
+        assert self._judge is not None
+        assert asked.fingerprint is not None
+        stamps = {path: stamp for path, stamp in asked.stamps.items() if path not in wrote}
+        self._looked = self._clock()
+        return self._judge.what_changed(stage, asked.params, self.made, asked.fingerprint, stamps)

@@ -1,0 +1,137 @@
+"""Outputs: written in private, published together.
+
+A stage writes each output below its attempt's folder. Once it completed, all outputs are moved to
+their places by rename, or none: what was there before is kept aside until the last one is in
+place, and put back if one cannot be moved.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from stagebook.errors import StageFailure
+from stagebook.events import Cause
+from stagebook.execution.engine.attempt import OutputSlot
+
+
+def prepare(root: Path, slots: Mapping[str, OutputSlot]) -> None:
+    """Make the folders that a stage writes its outputs into. Raises `OSError`."""
+    for slot in slots.values():
+        if slot.kind == "file":
+            (root / slot.staged).parent.mkdir(parents=True, exist_ok=True)
+
+
+def missing(root: Path, slots: Mapping[str, OutputSlot]) -> list[str]:
+    """The names of the declared outputs that were not written."""
+    return [name for name, slot in slots.items() if slot.kind == "file" and not (root / slot.staged).exists()]
+
+
+def bring_near(root: Path, slots: Mapping[str, OutputSlot]) -> dict[str, Path]:
+    """The staged outputs by name, each on the disk of its place: a rename does not cross file systems,
+    and a copy takes its time, during which nothing is to be held up.
+
+    Raises:
+        StageFailure: one could not be copied.
+    """
+    near: dict[str, Path] = {}
+    for name, slot in slots.items():
+        if slot.kind != "file":
+            continue
+        final = root / slot.path
+        try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            near[name] = _beside(root / slot.staged, final)
+        except OSError as error:
+            for path in near.values():
+                remove(path)
+            raise _unmovable(slot, error) from error
+    return near
+
+
+def publish(root: Path, slots: Mapping[str, OutputSlot], near: Mapping[str, Path] | None = None) -> None:
+    """Move all outputs to their places, all or nothing. `near` is what `bring_near` said.
+
+    Raises:
+        StageFailure: one could not be moved; what was there before is there again.
+    """
+    near = bring_near(root, slots) if near is None else near
+    moved: list[tuple[Path, Path | None]] = []  # the place, and what was there before
+    slot = None
+    try:
+        for name, incoming in near.items():
+            slot = slots[name]
+            final = root / slot.path
+            before = _set_aside(final, incoming)
+            moved.append((final, before))
+            incoming.rename(final)
+    except OSError as error:
+        _put_back(moved)
+        assert slot is not None
+        raise _unmovable(slot, error) from error
+    for _, before in moved:
+        if before is not None:
+            remove(before)
+
+
+def _unmovable(slot: OutputSlot, error: OSError) -> StageFailure:
+    msg = f"the output '{slot.path}' could not be moved to its place: {error.strerror or error}"
+    return StageFailure(msg, cause=Cause.PUBLICATION)
+
+
+def _beside(staged: Path, final: Path) -> Path:
+    """The staged output on the disk of its place, since a rename does not cross file systems."""
+    if staged.stat().st_dev == final.parent.stat().st_dev:
+        return staged
+    near = final.with_name(f".{final.name}.{os.getpid()}.incoming")
+    remove(near)
+    try:
+        if staged.is_dir():
+            shutil.copytree(staged, near)
+        else:
+            shutil.copyfile(staged, near)
+    except OSError:
+        remove(near)
+        raise
+    return near
+
+
+def _set_aside(final: Path, incoming: Path) -> Path | None:
+    if not os.path.lexists(final):
+        return None
+    before = final.with_name(f".{final.name}.{os.getpid()}.before")
+    remove(before)
+    if incoming.is_dir() or (final.is_dir() and not final.is_symlink()):
+        final.rename(before)  # a folder and a file cannot replace each other
+    else:
+        # The old file stays in its place until the new one replaces it: no moment without a file.
+        try:
+            os.link(final, before, follow_symlinks=False)
+        except OSError:
+            shutil.copy2(final, before, follow_symlinks=False)
+    return before
+
+
+def _put_back(moved: list[tuple[Path, Path | None]]) -> None:
+    for final, before in reversed(moved):
+        with contextlib.suppress(OSError):
+            if before is None:
+                remove(final)
+            elif before.is_dir() or final.is_dir():
+                remove(final)
+                before.rename(final)
+            else:
+                before.replace(final)
+                remove(before)  # a rename between two links of one file leaves both
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder, if it is there."""
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -1,0 +1,189 @@
+"""Executing one notebook: papermill with an engine of ours. The only door to papermill.
+
+papermill reads and parameterizes the notebook; the session runs the cells and keeps the statuses.
+papermill's own bookkeeping is not used, since it marks every cell as completed after a kernel
+death or a timeout, and saves the whole notebook twice a cell.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from stagebook.errors import StageFailure
+from stagebook.events import Cause
+from stagebook.execution.kernels.inprocess import InprocessExecutor
+from stagebook.execution.worker.executor import Executor, Surroundings
+from stagebook.execution.worker.live import Emit
+from stagebook.execution.worker.recording import Sink
+from stagebook.execution.worker.session import Outcome, Session, Stop, Task, new_node
+from stagebook.pipeline.types import Value
+
+
+@contextlib.contextmanager
+def _without_engines_of_others() -> Iterator[None]:
+    """Papermill imports every engine that is installed, and ploomber-engine's imports matplotlib.
+    Only the engine below is used here, so none is offered to it while it is imported."""
+    import entrypoints  # noqa: PLC0415
+
+    offered = entrypoints.get_group_all
+    entrypoints.get_group_all = lambda *_args, **_kwargs: []
+    try:
+        yield
+    finally:
+        entrypoints.get_group_all = offered
+
+
+with _without_engines_of_others():
+    import papermill.engines
+    import papermill.execute
+    import papermill.translators
+
+import nbformat  # noqa: E402
+from nbformat import NotebookNode  # noqa: E402
+
+ENGINE = "stagebook"
+
+
+def execute(task: Task, emit: Emit, stop: Stop) -> Outcome:
+    """Execute a notebook. Never raises for what the notebook does.
+
+    Events of cells go to `emit`; `stop` ends it early. The executed notebook is at `task.target`
+    whatever happened, with statuses that are true.
+    """
+    session = Session(task, emit, stop, make_executor)
+    try:
+        notebook = nbformat.read(task.source, as_version=4)  # type: ignore[no-untyped-call]
+    except Exception as error:  # noqa: BLE001 - nbformat raises what its parsers raise
+        return Outcome(cause=Cause.NOTEBOOK, message=f"'{task.shown_as}' cannot be read: {error}")
+    notebook.metadata.setdefault("kernelspec", {}).setdefault("name", "python3")
+    if "language_info" not in notebook.metadata:
+        language = notebook.metadata.kernelspec.get("language", "python")
+        notebook.metadata["language_info"] = {"name": language}
+    parameters = {name: typed(value, task.types.get(name, "")) for name, value in task.values.items()}
+    try:
+        papermill.execute.execute_notebook(
+            notebook,
+            None,
+            parameters=parameters,
+            engine_name=ENGINE,
+            kernel_name=task.kernel,
+            progress_bar=False,
+            session=session,
+        )
+    except StageFailure as error:
+        return session.outcome(Cause(error.cause), error.message)
+    except Exception as error:
+        logging.getLogger(__name__).exception("the notebook could not be executed")
+        return session.outcome(Cause.INTERNAL, f"{type(error).__name__}: {error}")
+    return session.outcome(None, "")
+
+
+def make_executor(notebook: NotebookNode, kernel: str, task: Task, sink: Sink) -> Executor:
+    """The executor that a task asks for."""
+    where = Surroundings(
+        cwd=str(task.cwd), env=task.env, fork_address=task.fork_address, may_outlive=task.keep_kernel
+    )
+    if task.executor == "inprocess":
+        return InprocessExecutor(notebook, sink, where)
+    from stagebook.execution.kernels.kernel import KernelExecutor  # noqa: PLC0415 - the other one does without
+
+    return KernelExecutor(notebook, kernel, sink, where)
+
+
+MINORS = (5, 4)  # versions of the notebook format that are in use
+
+
+def rehearse(minor: int) -> None:
+    """Go the way that a notebook goes, with one that is empty (see `becoming.rehearse`). The first
+    one of a version compiles its schema, which takes a twentieth of a second."""
+    metadata = {"kernelspec": {"name": "python3"}, "language_info": {"name": "python"}}
+    empty = {"nbformat": 4, "nbformat_minor": minor, "metadata": metadata, "cells": []}
+    notebook = nbformat.reads(json.dumps(empty), as_version=4)  # type: ignore[no-untyped-call]
+    papermill.execute.execute_notebook(
+        notebook, None, parameters={}, engine_name=ENGINE, progress_bar=False, session=_Nothing()
+    )
+
+
+class _Nothing:
+    """A session that runs nothing."""
+
+    def execute(self, *_: Any) -> None:
+        """Run nothing."""
+
+
+def as_installed() -> None:
+    """Undo what this module changed in papermill, for a notebook's process that is forked from one
+    which imported it: such a notebook may use papermill itself."""
+    registry = papermill.engines.papermill_engines
+    registry._engines.pop(ENGINE, None)  # noqa: SLF001 - there is no way to unregister
+    original = PythonTranslator.__bases__[0]
+    papermill.translators.papermill_translators.register("python", original)
+    registry.__class__ = _LateEngines
+
+
+class _LateEngines(papermill.engines.PapermillEngines):  # type: ignore[misc]
+    """The engines that are installed, looked for once one is asked for."""
+
+    _is_complete = False
+
+    def get_engine(self, name: str | None = None) -> Any:
+        """An engine by its name."""
+        if not self._is_complete:
+            self._is_complete = True
+            self.register_entry_points()
+        return super().get_engine(name)
+
+
+class _Literal(str):
+    """A text that is injected as an expression, such as a date; in metadata it stays the text."""
+
+    __slots__ = ("code",)
+    code: str
+
+
+class PythonTranslator(papermill.translators.PythonTranslator):  # type: ignore[misc]
+    """Injects values exactly: text through `repr`, and dates and paths as such."""
+
+    @classmethod
+    def translate_str(cls, val: str) -> str:
+        """Text, or the expression that a `_Literal` stands for."""
+        return val.code if isinstance(val, _Literal) else repr(str(val))
+
+
+papermill.translators.papermill_translators.register("python", PythonTranslator)
+
+_CONSTRUCTORS = {
+    "date": "__import__('datetime').date.fromisoformat({!r})",
+    "datetime": "__import__('datetime').datetime.fromisoformat({!r})",
+    "Path": "__import__('pathlib').Path({!r})",
+}
+
+
+def typed(value: Value, kind: str) -> Value:
+    """A value as its declared type wants it injected: text declared as a date becomes one."""
+    base = kind.removesuffix(" | None")
+    if isinstance(value, str) and base in _CONSTRUCTORS:
+        literal = _Literal(value)
+        literal.code = _CONSTRUCTORS[base].format(value)
+        return literal
+    if isinstance(value, list) and base.startswith("list[") and base[5:-1] in _CONSTRUCTORS:
+        return [typed(item, base[5:-1]) for item in value]
+    return value
+
+
+class _Engine(papermill.engines.Engine):  # type: ignore[misc]
+    """What papermill calls once it has put the parameters in."""
+
+    @classmethod
+    def execute_notebook(cls, nb: NotebookNode, kernel_name: str, **kwargs: Any) -> NotebookNode:
+        """Hand the notebook to the session. What goes back is empty: papermill would look through
+        it for errors, and take those of cells tagged `raises-exception` for failures."""
+        kwargs["session"].execute(nb, kernel_name)
+        return new_node(nbformat=4, nbformat_minor=5, metadata={}, cells=[])
+
+
+papermill.engines.papermill_engines.register(ENGINE, _Engine)

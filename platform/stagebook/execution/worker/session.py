@@ -1,0 +1,382 @@
+"""One execution of a notebook: its cells and their statuses, its log, its saves, its profile.
+
+It knows nothing of papermill, which puts the parameters in before (`papermill_engine`), nor of how
+a cell is run (`executor`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import datetime
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from stagebook.errors import StageFailure
+from stagebook.events import Cause, CellStatus
+from stagebook.execution.worker.executor import CellEnd, Executor, Verdict
+from stagebook.execution.worker.live import Emit, Live
+from stagebook.execution.worker.profile import EVERY, Sampler, Usage
+from stagebook.execution.worker.recording import Sink
+from stagebook.execution.worker.saving import Saver
+from stagebook.pipeline.types import Value
+
+LAST_WORDS = 3.0  # seconds that an interrupted cell has to show where it was
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One notebook to execute. Paths are absolute; `timeout` is seconds. `files` is the folder for
+    outputs that are too large for the notebook; `dump` is where a failure is kept, if anywhere."""
+
+    source: Path
+    shown_as: str
+    target: Path
+    log: Path
+    outputs: Path
+    files: Path
+    cwd: Path
+    values: Mapping[str, Value]
+    types: Mapping[str, str]
+    kernel: str | None
+    executor: str = "kernel"
+    timeout: float | None
+    env: Mapping[str, str]
+    fork_address: str = ""
+    dump: Path | None = None
+    keep_kernel: bool = False
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What became of it. Without a cause it completed. `cell` counts code cells from 1. `kernel`
+    says how to reach a kernel that was kept."""
+
+    cause: Cause | None = None
+    message: str = ""
+    cell: int | None = None
+    cells: int = 0
+    traceback: str = ""
+    cell_list: list[Any] = dataclasses.field(default_factory=list)
+    usage: Usage = dataclasses.field(default_factory=Usage)
+    dump: str = ""
+    kernel: dict[str, Any] | None = None
+
+
+class Stop:
+    """A request to end early, from a signal or a timer. The first cause stays."""
+
+    def __init__(self) -> None:
+        self.cause: Cause | None = None
+        self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+
+    def request(self, cause: Cause) -> None:
+        """Ask; may be called from a signal handler."""
+        self.cause = self.cause or cause
+        if self._waiting is not None:
+            loop, event = self._waiting
+            with contextlib.suppress(RuntimeError):  # the loop is closed: there is nothing to stop
+                loop.call_soon_threadsafe(event.set)
+
+    async def requested(self) -> None:
+        """Wait until it is asked for."""
+        event = asyncio.Event()
+        self._waiting = (asyncio.get_running_loop(), event)
+        if self.cause is None:
+            await event.wait()
+
+
+MakeExecutor = Callable[[NotebookNode, str, Task, Sink], Executor]
+
+
+class Session:
+    """One execution."""
+
+    def __init__(self, task: Task, emit: Emit, stop: Stop, make_executor: MakeExecutor) -> None:
+        self.task = task
+        self.emit = emit
+        self.stop = stop
+        self.notebook: NotebookNode | None = None
+        self.saver = Saver(task.target)
+        self.cell: int | None = None
+        self.cells = 0
+        self.traceback = ""
+        self.started = _now()
+        self.usage = Usage()
+        self.dump = ""
+        self.kernel: dict[str, Any] | None = None
+        self._make_executor = make_executor
+
+    def execute(self, notebook: NotebookNode, kernel: str) -> None:
+        """Run all cells. Raises `StageFailure`."""
+        self.notebook = notebook
+        self.cells = sum(1 for cell in notebook.cells if _executes(cell))
+        self._reset(notebook, kernel)
+        try:
+            with self.task.log.open("w", encoding="utf-8", errors="replace") as log:
+                live = Live(self.emit, self.cells)
+                sink = Sink(folder=self.task.files, log=log, heard=lambda text: self._heard(live, text))
+                executor = self._make_executor(notebook, kernel, self.task, sink)
+                asyncio.run(self._execute(executor, live))
+        except OSError as error:
+            msg = f"the log could not be written: {error.strerror or error}"
+            raise StageFailure(msg, cause=Cause.DISK) from error
+
+    def outcome(self, cause: Cause | None, message: str) -> Outcome:
+        """Settle the metadata, save for the last time, and say what became of it."""
+        notebook = self.notebook
+        if notebook is None:
+            return Outcome(cause=cause or Cause.INTERNAL, message=message)
+        self._settle(notebook, cause, message)
+        try:
+            self.saver.save(notebook)
+        except OSError as error:
+            if cause is None:
+                cause = Cause.DISK
+                message = f"the executed notebook could not be saved: {error.strerror or error}"
+                self._settle(notebook, cause, message)
+            # A failed stage publishes nothing: its outputs make room for what became of it.
+            shutil.rmtree(self.task.outputs, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                self.saver.save(notebook)
+        return Outcome(
+            cause=cause,
+            message=message,
+            cell=self.cell if cause else None,
+            cells=self.cells,
+            traceback=self.traceback,
+            cell_list=notebook.cells,
+            usage=self.usage,
+            dump=self.dump,
+            kernel=self.kernel,
+        )
+
+    def _settle(self, notebook: NotebookNode, cause: Cause | None, message: str) -> None:
+        """Write into the notebook what became of it."""
+        ended = _now()
+        meta = notebook.metadata.papermill
+        meta["end_time"] = ended.isoformat()
+        meta["duration"] = (ended - self.started).total_seconds()
+        meta["exception"] = cause is not None
+        notebook.metadata["stagebook"] = {
+            "cause": str(cause) if cause else None,
+            "message": message,
+            "executor": self.task.executor,
+            "profile": self.usage.to_json(),
+        }
+
+    # -- the executor ---------------------------------------------------------------------------
+
+    async def _execute(self, executor: Executor, live: Live) -> None:
+        sampler = Sampler(executor.processes)
+        stopping = asyncio.ensure_future(self.stop.requested())
+        watching = asyncio.ensure_future(self._watch(sampler, live))
+        timer = self._timer()
+        orderly = False
+        try:
+            await self._start(executor, stopping)
+            assert self.notebook is not None
+            for at, cell in enumerate(self.notebook.cells):
+                if not await self._run_cell(executor, sampler, live, cell, at, stopping):
+                    break
+            await executor.settle()
+            orderly = True
+        except StageFailure as failure:
+            orderly = failure.cause == Cause.EXCEPTION
+            await self._after_failure(executor, failure)
+            raise
+        finally:
+            executor.end(orderly=orderly)
+            watching.cancel()
+            self.usage = sampler.total
+            live.flush()
+            await executor.ended()
+            stopping.cancel()
+            if timer is not None:
+                timer.cancel()
+
+    def _timer(self) -> asyncio.TimerHandle | None:
+        if self.task.timeout is None:
+            return None
+        loop = asyncio.get_running_loop()
+        return loop.call_later(self.task.timeout, self.stop.request, Cause.TIMEOUT)
+
+    async def _start(self, executor: Executor, stopping: asyncio.Future[None]) -> None:
+        starting = asyncio.ensure_future(executor.start())
+        await _first(starting, stopping)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait({starting})
+            self._raise_stopped()
+        starting.result()
+
+    async def _watch(self, sampler: Sampler, live: Live) -> None:
+        """Look at time and memory, and tell how it goes."""
+        while True:
+            await asyncio.sleep(EVERY)
+            sampler.look()
+            live.tick(self.cell, sampler.total, sampler.frozen_for)
+
+    async def _after_failure(self, executor: Executor, failure: StageFailure) -> None:
+        """Keep what somebody wants to look at afterwards."""
+        if self.task.dump is not None and failure.cause == Cause.EXCEPTION:
+            with contextlib.suppress(OSError):
+                if await executor.dump(str(self.task.dump)):
+                    self.dump = self.task.dump.name
+        if self.task.keep_kernel and failure.cause not in {Cause.CANCELLED, Cause.KERNEL_START}:
+            self.kernel = executor.keep()
+
+    # -- cells ----------------------------------------------------------------------------------
+
+    async def _run_cell(
+        self,
+        executor: Executor,
+        sampler: Sampler,
+        live: Live,
+        cell: NotebookNode,
+        at: int,
+        stopping: asyncio.Future[None],
+    ) -> bool:
+        """Run one cell; whether the next one follows. Raises `StageFailure`."""
+        meta = cell.metadata.papermill
+        if not _executes(cell):
+            meta["status"] = str(CellStatus.COMPLETED)
+            return True
+        if stopping.done():
+            self._raise_stopped()
+        self.cell = (self.cell or 0) + 1
+        began = time.monotonic()
+        meta.update(status=str(CellStatus.RUNNING), start_time=_now().isoformat(), exception=False)
+        self.emit({"kind": "cell_started", "cell": self.cell, "cells": self.cells})
+        self._save_sometimes()
+        sampler.begin_cell()
+        running = asyncio.ensure_future(executor.run(cell, at))
+        await _first(running, stopping)
+        if not running.done():
+            await self._interrupt(executor, running)
+        end = CellEnd(verdict=Verdict.STOPPED) if running.cancelled() else running.result()
+        live.flush()
+        used = sampler.end_cell()
+        exits = end.verdict is Verdict.RAISED and end.name == "SystemExit" and end.value in {"", "0", "None"}
+        good = end.verdict is Verdict.DONE or (exits and not stopping.done())
+        self._close_cell(meta, CellStatus.COMPLETED if good else CellStatus.FAILED, began, used)
+        if good:
+            # `sys.exit(0)` ends the notebook well; the cells after it stay as never run.
+            return not exits
+        self.traceback = _traceback(cell)
+        if stopping.done():
+            self._raise_stopped()
+        match end.verdict:
+            case Verdict.RAISED:
+                msg, cause = f"{end.name}: {end.value}", Cause.EXCEPTION
+            case Verdict.DIED:
+                msg, cause = end.message, Cause.KERNEL_DIED
+            case Verdict.DISK:
+                msg, cause = end.message, Cause.DISK
+            case _:
+                msg, cause = end.message, Cause.INTERNAL
+        raise StageFailure(msg, cause=cause)
+
+    def _close_cell(self, meta: Any, status: CellStatus, began: float, used: Usage) -> None:
+        seconds = time.monotonic() - began
+        meta.update(
+            status=str(status),
+            end_time=_now().isoformat(),
+            duration=seconds,
+            exception=status is CellStatus.FAILED,
+        )
+        meta["profile"] = used.to_json()
+        self.emit(
+            {
+                "kind": "cell_ended",
+                "cell": self.cell,
+                "cells": self.cells,
+                "status": str(status),
+                "seconds": seconds,
+                "cpu": used.cpu,
+                "memory": used.memory,
+            }
+        )
+        if status is CellStatus.COMPLETED:
+            self._save_sometimes()
+
+    async def _interrupt(self, executor: Executor, running: asyncio.Future[Any]) -> None:
+        """Interrupt the cell, so that the traceback shows where it was; then give up on it."""
+        await executor.interrupt()
+        await asyncio.wait({running}, timeout=LAST_WORDS)
+        if not running.done():
+            running.cancel()
+            await asyncio.wait({running}, timeout=LAST_WORDS)
+
+    def _raise_stopped(self) -> None:
+        cause = self.stop.cause or Cause.CANCELLED
+        if cause is Cause.TIMEOUT:
+            msg = f"not done after {self.task.timeout:g} s"
+            raise StageFailure(msg, cause=cause)
+        msg = "cancelled"
+        raise StageFailure(msg, cause=cause)
+
+    # -- the notebook ---------------------------------------------------------------------------
+
+    def _heard(self, live: Live, text: str) -> None:
+        live.heard(self.cell, text)
+        self._save_sometimes()
+
+    def _save_sometimes(self) -> None:
+        if self.notebook is not None:
+            self.saver.save_sometimes(self.notebook)
+
+    def _reset(self, notebook: NotebookNode, kernel: str) -> None:
+        meta = notebook.metadata.setdefault("papermill", new_node())
+        meta.update(
+            input_path=self.task.shown_as,
+            output_path=None,
+            start_time=self.started.isoformat(),
+            end_time=None,
+            duration=None,
+            exception=None,
+        )
+        meta["parameters"] = json.loads(json.dumps(dict(self.task.values)))
+        notebook.metadata.kernelspec["name"] = kernel
+        for cell in notebook.cells:
+            cell.metadata["papermill"] = new_node(
+                exception=None,
+                start_time=None,
+                end_time=None,
+                duration=None,
+                status=str(CellStatus.PENDING),
+            )
+            if cell.cell_type == "code":
+                cell.outputs = []
+                cell.execution_count = None
+
+
+def new_node(**values: Any) -> NotebookNode:
+    """A part of a notebook."""
+    return NotebookNode(values)  # type: ignore[no-untyped-call]
+
+
+async def _first(*futures: asyncio.Future[Any]) -> None:
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _executes(cell: NotebookNode) -> bool:
+    return bool(cell.cell_type == "code" and cell.source.strip())
+
+
+def _traceback(cell: NotebookNode) -> str:
+    for output in reversed(cell.get("outputs", [])):
+        if output.get("output_type") == "error":
+            return "\n".join(output.get("traceback", ()))[-20_000:]
+    return ""
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)

@@ -1,0 +1,1 @@
+"""The durable record of events, and what it adds up to."""

@@ -1,0 +1,167 @@
+"""The results that stages came to: their tables in the journal, and what planning asks of them.
+
+A result that is damaged is left out: its stage runs again, which is always right.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from stagebook.events import AttemptEnded, StageAccepted
+from stagebook.journal.database import Part, checksum, sum_of
+from stagebook.planning.result import Result
+
+
+class ResultTable(Part):
+    """Results by fingerprint, and for each stage the one that it came to last."""
+
+    def results(self, where: str, values: Sequence[Any]) -> list[Result]:
+        """The results that a condition of SQL fits, the latest first; what is damaged is left out."""
+        rows = self._db.read(
+            f"SELECT number, fingerprint, data, sum FROM results WHERE {where} ORDER BY number DESC",  # noqa: S608
+            values,
+        )
+        return [result for row in rows if (result := _result(*row)) is not None]
+
+    def count_results(self) -> tuple[int, list[int]]:
+        """How many results there are, and the numbers of those that are not as they were written."""
+        rows = self._db.read("SELECT number, fingerprint, data, sum FROM results")
+        return len(rows), [row[0] for row in rows if _result(*row) is None]
+
+    def latest(self, pipeline: str) -> dict[str, Result]:
+        """For each stage of a pipeline the result that it came to last."""
+        where = "number IN (SELECT number FROM latest WHERE pipeline = ?)"
+        by_number = {result.number: result for result in self.results(where, (pipeline,))}
+        rows = self._db.read(
+            "SELECT pipeline, stage, number, sum FROM latest WHERE pipeline = ?", (pipeline,)
+        )
+        return {
+            stage: by_number[number]
+            for name, stage, number, kept in rows
+            if kept == sum_of(name, stage, number) and name == pipeline and number in by_number
+        }
+
+    def latest_numbers(self) -> frozenset[int]:
+        """The numbers of the results that stages came to last."""
+        return frozenset(row[0] for row in self._db.read("SELECT number FROM latest"))
+
+    def heads(self) -> frozenset[str]:
+        """The heads of all results."""
+        return frozenset(row[0] for row in self._db.read("SELECT DISTINCT head FROM results"))
+
+    def is_overwritten(self, result: Result) -> bool:
+        """Whether an attempt that began after a result came may have written its external outputs."""
+        written = [output["path"] for output in result.outputs.values() if output.get("external")]
+        rows = self._db.read(
+            "SELECT 1 FROM events e, json_each(e.data, '$.external') x, json_each(?) mine"
+            " WHERE e.seq > ? AND e.type = 'AttemptStarted' AND x.value = mine.value LIMIT 1",
+            (json.dumps(written), result.number),
+        )
+        return bool(rows)
+
+    def output_paths(self) -> list[str]:
+        """The paths of all outputs of results."""
+        paths = {
+            str(output["path"])
+            for result in self.results("1", ())
+            for output in result.outputs.values()
+            if "sha256" in output
+        }
+        return sorted(paths)
+
+    def forget_results(self, before: float) -> int:
+        """Forget the results from before a time (seconds since the epoch) that are not the last of their
+        stage; how many there were."""
+        with self._db.write():
+            gone = self._db.read(
+                "SELECT number FROM results WHERE at < ? AND number NOT IN (SELECT number FROM latest)",
+                (before,),
+            )
+            for row in gone:
+                self._db.do("DELETE FROM results WHERE number = ?", row)
+        return len(gone)
+
+    def _keep_result(self, number: int, pipeline: str, event: AttemptEnded | StageAccepted) -> None:
+        """Write the result that an event tells of, within a transaction."""
+        result = {
+            "number": number,
+            "fingerprint": event.fingerprint,
+            "pipeline": pipeline,
+            "stage": event.stage,
+            "at": event.at,
+            "run": event.run,
+            "attempt": event.attempt,
+            "folder": event.folder,
+            "sources": event.sources,
+            "parts": event.parts,
+            "outputs": event.outputs,
+            "scraps": event.scraps,
+            "because": event.because if isinstance(event, StageAccepted) else "",
+        }
+        text = json.dumps(result)
+        self._db.do(
+            "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (number, event.fingerprint, event.head, pipeline, event.stage, event.at, text, checksum(text)),
+        )
+        self._keep_latest(pipeline, event.stage, number)
+
+    def _keep_latest(self, pipeline: str, stage: str, number: int) -> None:
+        self._db.do(
+            "INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?)",
+            (pipeline, stage, number, sum_of(pipeline, stage, number)),
+        )
+
+
+def _result(number: Any, fingerprint: Any, data: Any, kept: Any) -> Result | None:
+    """The result of a row; None if it is not as it was written, or an index led to another one."""
+    try:
+        if kept == checksum(data):
+            result = Result(**json.loads(data))
+            if (result.number, result.fingerprint) == (number, fingerprint):
+                return result
+    except (ValueError, TypeError, AttributeError):
+        pass
+    return None
+
+
+class KnownResults:
+    """The results of one journal, as planning asks for them; what is asked for often is read once."""
+
+    def __init__(self, table: ResultTable) -> None:
+        self._table = table
+        self._latest: dict[str, dict[str, Result]] = {}
+        self._by_fingerprint: dict[str, Result] = {}
+        self._heads: frozenset[str] | None = None
+
+    def find(self, fingerprint: str) -> Iterator[Result]:
+        """Those with this fingerprint, those that came last first."""
+        known = self._by_fingerprint.get(fingerprint)
+        if known is not None:
+            yield known
+        for result in self._table.results("fingerprint = ?", (fingerprint,)):
+            if result.fingerprint == fingerprint and (known is None or result.number != known.number):
+                yield result
+
+    def latest(self, pipeline: str, stage: str) -> Result | None:
+        """The one that a stage instance came to last, as of the first time that this was asked."""
+        if pipeline not in self._latest:
+            self._latest[pipeline] = self._table.latest(pipeline)
+            self._by_fingerprint |= {known.fingerprint: known for known in self._latest[pipeline].values()}
+        return self._latest[pipeline].get(stage)
+
+    def has_head(self, head: str) -> bool:
+        """Whether there is any with this head."""
+        if self._heads is None:
+            self._heads = self._table.heads()
+        return head in self._heads
+
+    def is_overwritten(self, result: Result) -> bool:
+        """Whether an attempt since may have written what a result left outside of the project."""
+        return self._table.is_overwritten(result)
+
+
+def all_results(table: ResultTable) -> list[Result]:
+    """All results, the latest first."""
+    return table.results("1", ())

@@ -1,0 +1,258 @@
+"""`%load_ext stagebook` and `%stage NAME`: a notebook by hand, with what it gets in its pipeline.
+
+Nothing is written into the notebook. The values are put into the kernel, and again each time the
+parameters cell ran, as papermill puts them after it. When the pipeline file was changed, the next cell
+finds the values that it has by then. Outputs go to `.stagebook/interactive/`, so that
+what was published stays as it is.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import os
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import no_var_expand
+
+from stagebook.errors import PipelineInvalid, StagebookError
+from stagebook.journal.result_table import KnownResults
+from stagebook.pipeline.notebook import NotebookUnreadable, read_parameters
+from stagebook.pipeline.types import Type, Value, shorten
+from stagebook.planning.plan import Plan, PlannedStage
+from stagebook.planning.resolving import Scopes, params_of
+from stagebook.planning.result import NoResults, Results
+from stagebook.project import Given, Project
+from stagebook.workspace.paths import STATE_FOLDER
+
+FOLDER = "interactive"
+USAGE = """%stage NAME [-p name=value …]    a stage, an instance such as fit@4, or PIPELINE/STAGE
+%stage                           the stage whose notebook this is
+%stage --off                     leave the parameters alone again"""
+
+_FROM_TEXT: Mapping[str, Callable[[str], object]] = {
+    "date": datetime.date.fromisoformat,
+    "datetime": datetime.datetime.fromisoformat,
+    "Path": Path,
+}
+
+
+class Prepared:
+    """A stage, ready to be run by hand."""
+
+    def __init__(self, project: Project, plan: Plan, stage: PlannedStage) -> None:
+        results: Results = KnownResults(project.journal) if project.has_journal else NoResults()
+        scraps = {}
+        for other in plan.stages:
+            latest = results.latest(plan.pipeline, other.id)
+            scraps[other.id] = {**plan.scraps.get(other.id, {}), **(latest.values if latest else {})}
+        scope = Scopes.of_plan(plan).of(stage, scraps, run=FOLDER)
+        self.name = f"{plan.pipeline}/{stage.id}"
+        self.root = project.root
+        self.file = project.root / plan.path
+        self.notebook = stage.notebook
+        self.values: dict[str, Value] = {
+            **{name: typed(value, stage.types.get(name)) for name, value in params_of(stage, scope).items()},
+            **{name: item.value for name, item in stage.inputs.items()},
+            **{
+                name: f"{STATE_FOLDER}/{FOLDER}/{stage.id}/{Path(item.path).name}"
+                if item.kind == "file"
+                else item.path
+                for name, item in stage.outputs.items()
+            },
+        }
+        for item in stage.outputs.values():
+            if item.kind == "file":
+                (project.root / STATE_FOLDER / FOLDER / stage.id).mkdir(
+                    mode=0o700, parents=True, exist_ok=True
+                )
+        self.missing = [
+            path for item in stage.inputs.values() for path in item.paths if not (self.root / path).exists()
+        ]
+        declared = project.facts.workspace.facts(stage.notebook).parameters
+        self._declared = frozenset(declared or ())
+
+    def is_parameters_cell(self, source: str) -> bool:
+        """Whether a cell is the notebook's parameters cell: it sets every name that this one declares."""
+        if not self._declared:
+            return False
+        try:
+            return frozenset(read_parameters(source)) >= self._declared
+        except NotebookUnreadable:
+            return False
+
+
+def prepare(start: Path, asked: str, pairs: tuple[str, ...] = (), notebook: Path | None = None) -> Prepared:
+    """The stage that is asked for, in the project around a folder; without a name, that of a notebook.
+
+    Raises:
+        StagebookError: as `Project.plan`; or no stage fits, or more than one does.
+    """
+    with Project.open(start) as project:
+        pipeline, _, stage = asked.rpartition("/")
+        found: list[tuple[Plan, PlannedStage]] = []
+        broken: list[PipelineInvalid] = []
+        for name in [pipeline] if pipeline else project.pipelines():
+            try:
+                plan = project.plan(name, Given(pairs=pairs))
+            except PipelineInvalid as error:
+                broken.append(error)
+                continue
+            found += [(plan, item) for item in plan.stages if _fits(project, item, stage, notebook)]
+        what = (
+            f"'{asked}'" if asked else f"of the notebook {notebook.name}" if notebook else "of this notebook"
+        )
+        if not found:
+            if broken:
+                raise broken[0]
+            msg = f"there is no stage {what}"
+            raise StagebookError(msg, hint="name one: %stage NAME, or %stage PIPELINE/STAGE")
+        if len(found) > 1:
+            names = ", ".join(f"{plan.pipeline}/{item.id}" for plan, item in found[:8])
+            msg = f"there is more than one stage {what}"
+            raise StagebookError(msg, hint=f"name one of: {names}")
+        return Prepared(project, *found[0])
+
+
+def _fits(project: Project, item: PlannedStage, stage: str, notebook: Path | None) -> bool:
+    if stage:
+        return stage in {item.id, item.stage}
+    return notebook is not None and (project.root / item.notebook).resolve() == notebook.resolve()
+
+
+def typed(value: Value, kind: Type | None) -> Any:
+    """A value as the notebook's annotation wants it: the text of a date becomes one."""
+    if kind is None:
+        return value
+    if kind.kind == "union":
+        parts = [part for part in kind.args if part.kind != "None"]
+        return typed(value, parts[0]) if len(parts) == 1 else value
+    if kind.kind == "list" and isinstance(value, list):
+        return [typed(item, kind.args[0]) for item in value]
+    make = _FROM_TEXT.get(kind.kind)
+    return make(value) if make is not None and isinstance(value, str) else value
+
+
+class StageMagic:
+    """The magic of one shell, and what it is about to put into it."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell  # IPython's, which is partly typed
+        self._prepared: Prepared | None = None
+        self._again: Callable[[], Prepared] | None = None  # how it was asked for
+        self._seen: tuple[int, ...] = ()  # the pipeline file, when it was read
+        self._folder = Path.cwd()  # a notebook's kernel starts in its folder
+
+    @no_var_expand  # IPython would evaluate what stands in braces in a name
+    def stage(self, line: str) -> None:
+        """Put the parameters, inputs and outputs of a stage into this kernel: `%stage NAME`."""
+        try:
+            words = shlex.split(line)
+        except ValueError as error:
+            raise UsageError(f"%stage: {error}\n{USAGE}") from None
+        if words == ["--off"]:
+            self._prepared = None
+            print("the parameters are left alone")  # noqa: T201 - what a magic says
+            return
+        names, pairs = _split(words)
+        if len(names) > 1:
+            raise UsageError(USAGE)
+        again = functools.partial(
+            prepare, self._folder, names[0] if names else "", pairs, _session_notebook()
+        )
+        try:
+            prepared = again()
+        except StagebookError as error:
+            raise UsageError(_told(error)) from None
+        self._prepared, self._again = prepared, again
+        self._seen = _stamp(prepared.file)
+        # As in the pipeline: paths are relative to the project, and modules beside the notebook are found.
+        os.chdir(prepared.root)
+        beside = str((prepared.root / prepared.notebook).parent)
+        if beside not in sys.path:
+            sys.path.insert(1, beside)
+        self._put()
+        print(f"{prepared.name}, in {prepared.root}")  # noqa: T201
+        for name, value in prepared.values.items():
+            print(f"  {name} = {shorten(repr(value), 90)}")  # noqa: T201
+        for path in prepared.missing:
+            print(f"  ! '{path}' is not there yet: run what makes it first")  # noqa: T201
+
+    def before_cell(self, _info: Any = None) -> None:
+        """Where the pipeline file was changed, put the values in that the stage has now."""
+        if self._prepared is None or self._again is None or _stamp(self._prepared.file) == self._seen:
+            return
+        before, self._seen = self._prepared, _stamp(self._prepared.file)
+        file = before.file.relative_to(before.root).as_posix()
+        try:
+            self._prepared = self._again()
+        except StagebookError as error:
+            print(f"! {file} was changed, and is broken; the values are those from before\n{_told(error)}")  # noqa: T201
+            return
+        changed = {
+            name: value
+            for name, value in self._prepared.values.items()
+            if name not in before.values or value != before.values[name]
+        }
+        if changed:
+            self._shell.push(dict(changed))
+            print(f"{file} was changed:")  # noqa: T201
+        for name, value in changed.items():
+            print(f"  {name} = {shorten(repr(value), 90)}")  # noqa: T201
+
+    def after_cell(self, result: Any) -> None:
+        """Put the values in again once the parameters cell ran."""
+        source = getattr(getattr(result, "info", None), "raw_cell", "") or ""
+        if self._prepared is not None and result.success and self._prepared.is_parameters_cell(source):
+            self._put()
+            print(f"the parameters are those of {self._prepared.name}; %stage --off leaves them alone")  # noqa: T201
+
+    def _put(self) -> None:
+        assert self._prepared is not None
+        self._shell.push(dict(self._prepared.values))
+
+
+def _told(error: StagebookError) -> str:
+    if isinstance(error, PipelineInvalid):
+        return "\n".join([error.message, *(str(problem) for problem in error.problems)])
+    return f"{error.message}\n{error.hint}".strip()
+
+
+def _stamp(file: Path) -> tuple[int, ...]:
+    try:
+        found = file.stat()
+    except OSError:
+        return ()
+    return (found.st_mtime_ns, found.st_size, found.st_ino)
+
+
+def _split(words: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    names, pairs, rest = [], [], list(words)
+    while rest:
+        word = rest.pop(0)
+        if word == "-p" and rest:
+            pairs.append(rest.pop(0))
+        elif word.startswith("-"):
+            raise UsageError(USAGE)
+        else:
+            names.append(word)
+    return names, tuple(pairs)
+
+
+def _session_notebook() -> Path | None:
+    """The notebook of this kernel, as Jupyter Server tells it."""
+    name = os.environ.get("JPY_SESSION_NAME", "")
+    return Path(name) if name.endswith((".ipynb", ".py", ".md")) else None
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext stagebook`."""
+    magic = StageMagic(shell)
+    shell.register_magic_function(magic.stage, "line", "stage")
+    shell.events.register("pre_run_cell", magic.before_cell)
+    shell.events.register("post_run_cell", magic.after_cell)

@@ -1,0 +1,1 @@
+"""What a pipeline is: its file, types, expressions, notebooks and scripts."""

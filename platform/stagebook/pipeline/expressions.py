@@ -1,0 +1,295 @@
+"""`${…}` in a pipeline file: a small language that computes values from names.
+
+The syntax is that of Python expressions, cut down to literals, names, attributes, subscripts,
+arithmetic, comparison, `and`/`or`/`not`, `a if b else c`, and a few functions. Nothing else is
+reachable: the tree is walked by this module and never compiled. A text that is one expression
+keeps the type of its value; within other text the value is inserted as text. `$${` stands for a
+plain `${`.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from stagebook.errors import did_you_mean
+from stagebook.pipeline.evaluator import (
+    BINARY,
+    FUNCTIONS,
+    MAX_SIZE,
+    UNARY,
+    ExpressionError,
+    evaluate_tree,
+    size_of,
+    source_of,
+)
+from stagebook.pipeline.types import Value, describe, parse_python, shorten
+
+__all__ = ["Expression", "ExpressionError", "Reference", "Template", "compile_value", "evaluate"]
+
+ROOTS = ("params", "matrix", "run", "env", "stages", "item")
+MAX_LENGTH = 2_000  # characters of one expression
+
+Reference = tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Expression:
+    """One `${…}`: its source, its tree, and the names it refers to, as dotted paths."""
+
+    source: str
+    tree: ast.expr
+    references: frozenset[Reference]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Template:
+    """A value of the pipeline file with the expressions in it compiled.
+
+    `source` is as the file has it; in `value`, each text that holds an expression is a `Text`.
+    """
+
+    source: Value
+    value: Any
+    references: frozenset[Reference]
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it holds no expression."""
+        return not self.references and not _has_text(self.value)
+
+    @property
+    def is_expression(self) -> bool:
+        """Whether it is one expression and nothing besides, so that it keeps the type of its value."""
+        return (
+            isinstance(self.value, Text)
+            and len(self.value.parts) == 1
+            and isinstance(self.value.parts[0], Expression)
+        )
+
+    def mentions(self, root: str) -> bool:
+        """Whether any expression refers to a name under `root`."""
+        return any(reference[0] == root for reference in self.references)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Text:
+    """A text made of plain parts and expressions."""
+
+    parts: tuple[str | Expression, ...]
+
+
+def _has_text(value: Any) -> bool:
+    match value:
+        case Text():
+            return True
+        case list():
+            return any(_has_text(item) for item in value)
+        case dict():
+            return any(_has_text(item) for item in value.values())
+    return False
+
+
+def compile_value(value: Value) -> Template:
+    """Compile every `${…}` in plain data. Raises `ExpressionError`."""
+    references: set[Reference] = set()
+    compiled = _compile(value, references)
+    return Template(value, compiled, frozenset(references))
+
+
+def _compile(value: Value, references: set[Reference]) -> Any:
+    match value:
+        case str():
+            parts = _split(value)
+            for part in parts:
+                if isinstance(part, Expression):
+                    references |= part.references
+            if all(isinstance(part, str) for part in parts):
+                return "".join(str(part) for part in parts)
+            return Text(parts)
+        case list():
+            return [_compile(item, references) for item in value]
+        case dict():
+            return {key: _compile(item, references) for key, item in value.items()}
+    return value
+
+
+_OPENING = re.compile(r"\$?\$\{")
+_QUOTED_OR_BRACE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[{}]""", re.DOTALL)
+
+
+def _split(text: str) -> tuple[str | Expression, ...]:
+    parts: list[str | Expression] = []
+    plain: list[str] = []
+    at = 0
+    while opening := _OPENING.search(text, at):
+        plain.append(text[at : opening.start()])
+        at = opening.end()
+        if opening[0] == "$${":
+            plain.append("${")
+            continue
+        expression, at = _take(text, at)
+        parts += [*filter(None, ["".join(plain)]), expression]
+        plain.clear()
+    plain.append(text[at:])
+    rest = "".join(plain)
+    return (*parts, rest) if rest or not parts else tuple(parts)
+
+
+def _take(text: str, start: int) -> tuple[Expression, int]:
+    """The expression that starts here, and where the text goes on: behind the brace that closes it,
+    which is none within quotes."""
+    depth = 1
+    for found in _QUOTED_OR_BRACE.finditer(text, start, start + MAX_LENGTH):
+        depth += {"{": 1, "}": -1}.get(found[0], 0)
+        if depth == 0:
+            return _read(text[start : found.start()].strip()), found.end()
+    msg = f"'{shorten(text[start - 2 :])}' has no closing brace"
+    hint = "'$${' stands for a plain '${'"
+    if len(text) > start + MAX_LENGTH:
+        hint = f"an expression has at most {MAX_LENGTH:,} characters; {hint}"
+    raise ExpressionError(msg, hint)
+
+
+def _read(source: str) -> Expression:
+    if not source:
+        msg = "the expression '${}' is empty"
+        raise ExpressionError(msg, "write a name in it, such as ${params.NAME}")
+    try:
+        tree = parse_python(source, expression=True)
+    except SyntaxError as error:
+        msg = f"cannot read the expression '${{{shorten(source)}}}': {error.msg}"
+        raise ExpressionError(msg) from None
+    assert isinstance(tree, ast.expr)
+    return Expression(source, tree, frozenset(_check(tree, source)))
+
+
+_ALLOWED = (
+    ast.Constant, ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.BinOp, ast.UnaryOp,
+    ast.BoolOp, ast.Compare, ast.IfExp, ast.List, ast.Tuple, ast.Dict, ast.Call, ast.Load,
+    ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
+)  # fmt: skip
+_CALLED: Mapping[type[ast.AST], str] = {
+    ast.ListComp: "a comprehension", ast.SetComp: "a comprehension", ast.DictComp: "a comprehension",
+    ast.GeneratorExp: "a comprehension", ast.Lambda: "a lambda", ast.JoinedStr: "an f-string",
+    ast.NamedExpr: "an assignment", ast.Starred: "unpacking", ast.Set: "a set",
+}  # fmt: skip
+
+
+def _check(tree: ast.expr, source: str) -> set[Reference]:
+    references: set[Reference] = set()
+    inner: set[int] = set()  # names that are part of a longer dotted path, and names of functions
+    for node in ast.walk(tree):
+        if unknown := _unknown_syntax(node):
+            msg = f"'${{{shorten(source)}}}' uses {unknown}, which expressions do not have"
+            raise ExpressionError(msg)
+        if isinstance(node, ast.Call):
+            _check_call(node, source)
+            inner.add(id(node.func))
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and id(node) not in inner:
+            path = _dotted(node, inner)
+            if path:
+                references.add(path)
+    for reference in sorted(references):
+        if reference[0] not in ROOTS:
+            msg = f"unknown name '{reference[0]}' in '${{{shorten(source)}}}'"
+            raise ExpressionError(msg, did_you_mean(reference[0], ROOTS))
+    return references
+
+
+def _unknown_syntax(node: ast.AST) -> str:
+    match node:
+        case ast.Constant(value=value) if value is not None and not isinstance(
+            value, bool | int | float | str
+        ):
+            return shorten(repr(value))
+        case ast.Dict(keys=keys) if None in keys:
+            return "unpacking"
+        case ast.BinOp(op=op) if type(op) not in BINARY:
+            return f"the operator {type(op).__name__}"
+        case ast.UnaryOp(op=op) if type(op) not in UNARY:
+            return f"the operator {type(op).__name__}"
+    return "" if isinstance(node, _ALLOWED) else _CALLED.get(type(node), type(node).__name__.lower())
+
+
+def _check_call(node: ast.Call, source: str) -> None:
+    name = node.func.id if isinstance(node.func, ast.Name) else source_of(node.func)
+    if name not in FUNCTIONS:
+        msg = f"unknown function '{name}' in '${{{shorten(source)}}}'"
+        raise ExpressionError(msg, did_you_mean(name, FUNCTIONS))
+    if node.keywords:
+        msg = f"'{name}' takes no names of arguments in '${{{shorten(source)}}}'"
+        raise ExpressionError(msg)
+
+
+def _dotted(node: ast.expr, inner: set[int]) -> Reference | None:
+    names: list[str] = []
+    current: ast.expr = node
+    while isinstance(current, ast.Attribute | ast.Subscript):
+        match current:
+            case ast.Attribute(attr=name) | ast.Subscript(slice=ast.Constant(value=str() as name)):
+                names.append(name)
+            case _:  # `a.b[0]` refers to `a.b`; what stands before the index is all that is known
+                names.clear()
+        inner.add(id(current))
+        current = current.value
+    if isinstance(current, ast.Name):
+        inner.add(id(current))
+        return (current.id, *reversed(names))
+    return None
+
+
+def evaluate(template: Template, scope: Mapping[str, Any]) -> Value:
+    """The value of a template, with the names of `scope`. Raises `ExpressionError`."""
+    return _Filling(scope).fill(template.value)
+
+
+class _Filling:
+    """Puts values into one template, and bounds what all of them are together."""
+
+    def __init__(self, scope: Mapping[str, Any]) -> None:
+        self.scope = scope
+        self.left = 10 * MAX_SIZE
+
+    def fill(self, value: Any) -> Value:
+        match value:
+            case Text(parts=(Expression() as only,)):
+                return self._run(only)
+            case Text(parts=parts):
+                return "".join(part if isinstance(part, str) else self._plain(part) for part in parts)
+            case list():
+                return [self.fill(item) for item in value]
+            case dict():
+                return {key: self.fill(item) for key, item in value.items()}
+        return value
+
+    def _plain(self, expression: Expression) -> str:
+        value = self._run(expression)
+        if isinstance(value, list | dict):
+            msg = (
+                f"'${{{shorten(expression.source)}}}' is {describe(value)}, which cannot stand inside a text"
+            )
+            raise ExpressionError(msg, "let the expression be the whole value, or name one of its items")
+        return str(value)
+
+    def _run(self, expression: Expression) -> Value:
+        where = f"in '${{{shorten(expression.source)}}}'"
+        try:
+            value = evaluate_tree(expression.tree, self.scope)
+        except ExpressionError as error:
+            msg = f"{error} {where}"
+            raise ExpressionError(msg, error.hint) from None
+        except RecursionError:
+            msg = f"too many levels {where}"
+            raise ExpressionError(msg) from None
+        except (ArithmeticError, TypeError, ValueError, LookupError) as error:
+            msg = f"{shorten(str(error), 120)} {where}"
+            raise ExpressionError(msg) from None
+        self.left -= size_of(value)
+        if self.left < 0:
+            msg = f"the expressions make too large a value (limit {10 * MAX_SIZE:,} items) {where}"
+            raise ExpressionError(msg)
+        return value

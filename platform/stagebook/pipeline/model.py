@@ -1,0 +1,128 @@
+"""A pipeline as its file defines it: frozen values, with the places they came from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal
+
+from stagebook.errors import Problem
+from stagebook.pipeline.expressions import Template
+from stagebook.pipeline.types import Type, Value, printable
+
+Location = tuple[str | int, ...]  # the keys that lead to a value, such as ("stages", "clean", "params")
+Executor = Literal["kernel", "inprocess"]
+OutputKind = Literal["file", "external"]
+Trigger = Literal["all_success", "all_done", "one_failed", "all_failed", "one_success", "none_failed"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Param:
+    """A parameter of the pipeline. Without a default (`required`) every run has to give it."""
+
+    name: str
+    type: Type
+    default: Value = None
+    required: bool = False
+    help: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class InputRef:
+    """Where an input comes from: `stage.output`, `stage@point.output`, or a file of the project."""
+
+    text: Template
+    location: Location
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One input of a stage. `many` where the file gives a list, which stays a list of paths."""
+
+    name: str
+    refs: tuple[InputRef, ...]
+    many: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """One output of a stage: a file or folder of the project, or something external (a URL, a table)."""
+
+    name: str
+    path: Template
+    kind: OutputKind = "file"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One notebook with what goes in and what comes out. Times are in seconds.
+
+    `notebook` is empty and `expandable` False where the file says it wrongly, which is reported.
+    `foreach` is a list that may be known only during a run; `when` decides whether the stage runs;
+    `trigger` says which ends of the stages before it let it start. `env` names the environment
+    variables that its result depends on. Without `cache` it is never reused; `frozen`, it never
+    runs; `strict`, it fails where it reads files that are not declared.
+    """
+
+    name: str
+    notebook: str
+    description: str = ""
+    matrix: Mapping[str, Template] = dataclasses.field(default_factory=dict)
+    expandable: bool = True
+    foreach: Template | None = None
+    when: Template | None = None
+    trigger: Trigger = "all_success"
+    params: Mapping[str, Template] = dataclasses.field(default_factory=dict)
+    inputs: Mapping[str, Input] = dataclasses.field(default_factory=dict)
+    outputs: Mapping[str, Output] = dataclasses.field(default_factory=dict)
+    after: tuple[str, ...] = ()
+    retries: int = 0
+    retry_delay: float = 1.0
+    timeout: float | None = None
+    executor: Executor = "kernel"
+    kernel: str | None = None
+    env: tuple[str, ...] = ()
+    cache: bool = True
+    frozen: bool = False
+    strict: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """A pipeline. `path` is relative to the project root, with `/`.
+
+    `broken` names the stages, `broken_params` the parameters that the file defines but that could
+    not be read; what refers to them is not a further mistake. `places` maps each location to its line and column.
+    """
+
+    name: str
+    path: str
+    description: str = ""
+    params: Mapping[str, Param] = dataclasses.field(default_factory=dict)
+    stages: Mapping[str, Stage] = dataclasses.field(default_factory=dict)
+    broken: frozenset[str] = frozenset()
+    broken_params: frozenset[str] = frozenset()
+    places: Mapping[Location, tuple[int, int]] = dataclasses.field(default_factory=dict)
+
+    def problem(self, location: Location, message: str, hint: str = "") -> Problem:
+        """A problem at the place of `location`, or of the nearest place around it."""
+        return problem_at(self.path, self.places, location, message, hint)
+
+
+def problem_at(
+    path: str, places: Mapping[Location, tuple[int, int]], location: Location, message: str, hint: str = ""
+) -> Problem:
+    """A problem at the place of `location`, or of the nearest place around it. Names from a file
+    may hold anything, so what cannot be seen is shown as an escape."""
+    line, column = find_place(places, location)
+    return Problem(
+        path=printable(path), line=line, column=column, message=printable(message), hint=printable(hint)
+    )
+
+
+def find_place(places: Mapping[Location, tuple[int, int]], location: Location) -> tuple[int, int]:
+    """The line and column of a location, or of the nearest one around it; (0, 0) if there is none."""
+    for length in range(len(location), -1, -1):
+        if location[:length] in places:
+            return places[location[:length]]
+    return (0, 0)

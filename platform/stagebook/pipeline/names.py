@@ -1,0 +1,73 @@
+"""Which names an expression of a pipeline file may use, and where."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable
+
+from stagebook.errors import did_you_mean
+from stagebook.pipeline.expressions import ExpressionError, Reference
+
+RUN_NAMES = ("id", "pipeline", "started", "failed")
+_SECRET = re.compile(r"(?i)(secret|token|passw|credential|api_?key|private_?key|access_?key)")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """The names of a pipeline file. None where a part could not be read, so that nothing is known."""
+
+    params: Iterable[str] | None
+    stages: Iterable[str]
+
+    def check(self, reference: Reference, allowed: frozenset[str], place: Place) -> None:
+        """Raise `ExpressionError` if an expression at `place` may not refer to this."""
+        root, *names = reference
+        text = ".".join(reference)
+        if root not in allowed:
+            msg = f"'{text}' is not available here"
+            available = allowed if place.each else allowed - {"item"}
+            raise ExpressionError(msg, f"what is: {', '.join(sorted(available))}")
+        if root == "item":
+            if not place.each:
+                msg = "'item' is not available here"
+                raise ExpressionError(msg, f"the stage '{place.stage}' has no foreach")
+            return
+        if not names:
+            msg = f"'{root}' needs a name: {root}.NAME"
+            raise ExpressionError(msg)
+        known, none = {
+            "params": (self.params, "the pipeline has no parameters"),
+            "matrix": (place.axes, f"the stage '{place.stage}' has no matrix"),
+            "run": (RUN_NAMES, ""),
+            "stages": (self.stages, ""),
+            "env": (None, ""),
+        }[root]
+        if known is not None and names[0] not in known:
+            msg = f"unknown name '{text}'"
+            raise ExpressionError(msg, did_you_mean(names[0], known) or none)
+        if root == "env" and _SECRET.search(names[0]):
+            msg = f"'{text}' looks like a secret, and values of a pipeline are kept in its records"
+            hint = f"read os.environ['{names[0]}'] in the notebook: stages see the environment"
+            raise ExpressionError(msg, hint)
+        if root == "stages":
+            _check_scrap(text, names, place.stage)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an expression stands: in which stage, with which names in its matrix (None: not known),
+    and whether there is an `item` of a foreach."""
+
+    stage: str
+    axes: tuple[str, ...] | None = ()
+    each: bool = False
+
+
+def _check_scrap(text: str, names: list[str], stage: str) -> None:
+    if len(names) < 3 or names[1] != "scraps":
+        msg = f"'{text}' names no scrap"
+        raise ExpressionError(msg, f"write stages.{names[0]}.scraps.NAME")
+    if names[0] == stage:
+        msg = f"'{text}' is a scrap of the stage itself"
+        raise ExpressionError(msg, "a stage can use scraps of the stages before it")

@@ -1,0 +1,283 @@
+"""The shape of a pipeline file, as pydantic models. A door to pydantic, with `settings`.
+
+The models say which keys there are and of which kind their values are; `loader` goes on from
+there. `json_schema` is what an editor needs to complete and check a pipeline file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+import pydantic
+
+from stagebook.errors import did_you_mean
+from stagebook.pipeline.model import Location, Trigger
+from stagebook.pipeline.types import describe
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST = 1e9  # seconds
+_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|[smhd]))+")
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
+
+
+def parse_duration(value: object) -> float:
+    """Seconds from `90`, `45s`, `30m`, `1h30m`. Raises `ValueError`."""
+    seconds = -1.0
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = value if 0 <= value < _LONGEST else -1.0
+    elif isinstance(value, str) and _DURATION.fullmatch(text := value.replace(" ", "")):
+        seconds = sum(float(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(text))
+    if not 0 <= seconds < _LONGEST:
+        msg = f"expected a duration such as 90, 45s, 30m or 1h30m, got {describe(value)}"
+        raise ValueError(msg)
+    return float(seconds)
+
+
+def _parse_timeout(value: object) -> float | None:
+    seconds = None if value is None else parse_duration(value)
+    if seconds == 0:
+        msg = "expected a time above 0; leave it out for no limit"
+        raise ValueError(msg)
+    return seconds
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_output(value: object) -> object:
+    if isinstance(value, str):
+        return {"path": value}
+    if not isinstance(value, dict):
+        msg = f"expected a path or {{path: …, kind: …}}, got {describe(value)}"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic reports it with the others
+    return value
+
+
+def _as_list_of(value: object) -> object:
+    if not isinstance(value, str | list | None):
+        msg = f"expected a list, or an expression that gives one, got {describe(value)}"
+        raise ValueError(msg)  # noqa: TRY004 - as above
+    return value
+
+
+def _as_condition(value: object) -> object:
+    if not isinstance(value, str | bool | None):
+        msg = f"expected an expression, true or false, got {describe(value)}"
+        raise ValueError(msg)  # noqa: TRY004 - as above
+    return value
+
+
+def _as_empty(value: object) -> object:
+    return {} if value is None else value
+
+
+Seconds = Annotated[float, pydantic.BeforeValidator(parse_duration, json_schema_input_type=float | str)]
+Timeout = Annotated[
+    float | None, pydantic.BeforeValidator(_parse_timeout, json_schema_input_type=float | str | None)
+]
+ListOf = Annotated[
+    str | list[Any] | None,
+    pydantic.BeforeValidator(_as_list_of, json_schema_input_type=str | list[Any] | None),
+]
+Condition = Annotated[
+    str | bool | None, pydantic.BeforeValidator(_as_condition, json_schema_input_type=str | bool | None)
+]
+Names = Annotated[list[str], pydantic.BeforeValidator(_listed, json_schema_input_type=list[str] | str)]
+Table = Annotated[
+    dict[str, Any],
+    pydantic.BeforeValidator(_as_empty, json_schema_input_type=dict[str, Any] | None),
+]
+
+
+class _Model(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ParamFile(_Model):
+    """One entry of `params` in its long form."""
+
+    type: str | None = None
+    default: Any = None
+    help: str = ""
+
+
+class OutputFile(_Model):
+    """One output in its long form."""
+
+    path: str
+    kind: Literal["file", "external"] = "file"
+
+
+class DefaultsFile(_Model):
+    """`defaults`: what stages have where they say nothing."""
+
+    retries: Annotated[int, pydantic.Field(ge=0, le=100)] = 0
+    retry_delay: Seconds = 1.0
+    timeout: Timeout = None
+    executor: Literal["kernel", "inprocess"] = "kernel"
+    kernel: str | None = None
+    env: Names = pydantic.Field(default_factory=list)
+    strict: bool = False
+
+
+class StageFile(_Model):
+    """One entry of `stages`."""
+
+    notebook: str
+    description: str = ""
+    matrix: Table = pydantic.Field(default_factory=dict)
+    foreach: ListOf = None
+    when: Condition = None
+    trigger: Trigger | None = None
+    params: Table = pydantic.Field(default_factory=dict)
+    inputs: Table = pydantic.Field(default_factory=dict)
+    outputs: Annotated[
+        dict[
+            str,
+            Annotated[
+                OutputFile,
+                pydantic.BeforeValidator(_as_output, json_schema_input_type=OutputFile | str),
+            ],
+        ],
+        pydantic.BeforeValidator(_as_empty),
+    ] = pydantic.Field(default_factory=dict)
+    after: Names = pydantic.Field(default_factory=list)
+    retries: Annotated[int, pydantic.Field(ge=0, le=100)] | None = None
+    retry_delay: Seconds | None = None
+    timeout: Timeout = None
+    executor: Literal["kernel", "inprocess"] | None = None
+    kernel: str | None = None
+    env: Names = pydantic.Field(default_factory=list)
+    cache: bool | None = None
+    frozen: bool = False
+    strict: bool | None = None
+
+
+class PipelineFile(_Model):
+    """A pipeline file. Params and stages are read one by one, so that one mistake hides no other."""
+
+    name: str | None = None
+    description: str = ""
+    params: Table = pydantic.Field(default_factory=dict)
+    defaults: Annotated[DefaultsFile, pydantic.BeforeValidator(_as_empty)] = pydantic.Field(
+        default_factory=DefaultsFile
+    )
+    stages: dict[str, Any]
+
+
+Mistake = tuple[Location, str, str]  # where, what, what to do
+ModelT = TypeVar("ModelT", bound=pydantic.BaseModel)
+
+
+def read_model(model: type[ModelT], data: object) -> tuple[ModelT | None, list[Mistake]]:
+    """Read plain data as a model; what is wrong comes back with its location, never raised."""
+    try:
+        return model.model_validate(data), []
+    except pydantic.ValidationError as error:
+        found = [_mistake(model, item) for item in error.errors(include_url=False)]
+    # A misspelt key is not also a missing one.
+    guessed = {hint for _, _, hint in found}
+    return None, [
+        mistake
+        for mistake in found
+        if not (mistake[1].endswith("is missing") and f"did you mean '{mistake[0][-1]}'?" in guessed)
+    ]
+
+
+def read_what_can_be(
+    model: type[ModelT], data: object, stand_in: Mapping[str, Any]
+) -> tuple[ModelT | None, list[Mistake]]:
+    """As `read_model`, but what is well-formed is read in spite of mistakes next to it, so that one
+    mistake hides no other. `stand_in` gives a value for keys that have to be there. None if `data`
+    is no mapping at all."""
+    read, mistakes = read_model(model, data)
+    if read is not None or not isinstance(data, dict):
+        return read, mistakes
+    kept = {key: value for key, value in data.items() if key in model.model_fields}
+    for where, _, _ in mistakes:
+        if len(where) > 2 and isinstance(kept.get(str(where[0])), dict):
+            kept[str(where[0])] = {k: v for k, v in kept[str(where[0])].items() if k != where[1]}
+        elif len(where) == 2 and where[0] == "outputs" and isinstance(kept.get("outputs"), dict):
+            kept["outputs"] = {k: v for k, v in kept["outputs"].items() if k != where[1]}
+        elif where:
+            kept.pop(str(where[0]), None)
+    return read_model(model, {**stand_in, **kept})[0], mistakes
+
+
+def _mistake(model: type[pydantic.BaseModel], item: Any) -> Mistake:
+    location: Location = tuple(item["loc"])
+    key = str(location[-1]) if location else ""
+    if len(location) > 1 and isinstance(location[-1], int):
+        key = f"{location[-2]}[{key}]"
+    match item["type"]:
+        case "extra_forbidden":
+            return location, f"unknown key '{key}'", _meant(model, key, location)
+        case "missing":
+            return location, f"'{key}' is missing", _WANTED.get(key, "")
+        case "value_error":
+            return location, f"'{key}': {item['ctx']['error']}", ""
+        case "literal_error":
+            expected = item["ctx"]["expected"].replace("'", "")
+            return location, f"'{key}' is {expected}, not {describe(item['input'])}", ""
+        case "model_type" | "model_attributes_type" | "dict_type":
+            what = f"'{key}'" if key else _NAMES.get(model, "the file")
+            return (
+                location,
+                f"{what} has to be a mapping, not {describe(item['input'])}",
+                "" if key else _HINTS.get(model, ""),
+            )
+        case "greater_than_equal" | "less_than_equal":
+            bounds = f"at least {item['ctx'].get('ge'):g}" if key != "retries" else "from 0 to 100"
+            return location, f"'{key}' has to be {bounds}, not {item['input']}", ""
+    expected = _EXPECTED.get(item["type"], "something else")
+    return location, f"'{key}' has to be {expected}, not {describe(item['input'])}", ""
+
+
+def _meant(model: type[pydantic.BaseModel], key: str, location: Location) -> str:
+    hint = did_you_mean(key, _keys(model, location))
+    if model is ParamFile and hint.startswith("known"):
+        return "a mapping as the value of a parameter is written as default: {…}"
+    return hint
+
+
+def _keys(model: type[pydantic.BaseModel], location: Location) -> Iterable[str]:
+    """The keys that are known where this location ends."""
+    for part in location[:-1]:
+        field = model.model_fields.get(str(part))
+        inner = OutputFile if part == "outputs" else field.annotation if field else None
+        if isinstance(inner, type) and issubclass(inner, pydantic.BaseModel):
+            model = inner
+    return model.model_fields
+
+
+_NAMES: Mapping[type[pydantic.BaseModel], str] = {StageFile: "a stage"}
+_HINTS: Mapping[type[pydantic.BaseModel], str] = {
+    StageFile: "name its notebook: notebook: notebooks/name.ipynb"
+}
+_WANTED = {
+    "stages": "a pipeline has at least one stage: stages: {name: {notebook: path}}",
+    "notebook": "name the notebook that this stage runs: notebook: notebooks/name.ipynb",
+    "path": "say where the output is written: path: data/name.parquet",
+}
+_EXPECTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a number",
+    "list_type": "a list",
+    "bool_type": "true or false",
+}
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a pipeline file (https://json-schema.org, draft 2020-12)."""
+    schema = PipelineFile.model_json_schema(mode="validation")
+    stage = StageFile.model_json_schema(mode="validation", ref_template="#/$defs/{model}")
+    schema["$defs"] |= stage.pop("$defs", {}) | {"StageFile": stage}
+    schema["properties"]["stages"]["additionalProperties"] = {"$ref": "#/$defs/StageFile"}
+    return schema

@@ -1,0 +1,208 @@
+"""What stage instances come to: values, paths, conditions, and who waits for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+from stagebook.errors import Problem
+from stagebook.pipeline.expressions import Template
+from stagebook.pipeline.model import Location, Pipeline
+from stagebook.pipeline.types import Value, describe
+from stagebook.planning.inputs import InputFiles, References
+from stagebook.planning.instances import Instance, Points
+from stagebook.planning.plan import PlannedInput, PlannedOutput
+from stagebook.planning.scope import UNKNOWN, Evaluator, stages_named
+from stagebook.workspace.paths import PathRefused
+
+
+class Files(InputFiles, Protocol):
+    """What expansion asks of the project on disk."""
+
+    def inside_for_output(self, text: str) -> str:
+        """A path that may be written. Raises `PathRefused`."""
+        ...
+
+
+class Expansion:
+    """Expands one pipeline with one set of parameters. `problems` collects what is wrong. `scraps` are
+    those that are known already, by stage instance; the foreach of stages that are `held` is not
+    expanded, whatever is known."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        params: Mapping[str, Value],
+        files: Files,
+        env: Mapping[str, str],
+        scraps: Mapping[str, Mapping[str, Value]] | None = None,
+        held: Collection[str] = (),
+    ) -> None:
+        self.pipeline = pipeline
+        self.files = files
+        self.instances: Mapping[str, Instance] = {}
+        self.writers: dict[str, str] = {}  # path → id of the instance that writes it
+        self._evaluator = Evaluator(pipeline, params, env)
+        self._scraps = scraps or {}
+        self._held = held
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What was found wrong so far."""
+        return self._evaluator.problems
+
+    def expand(self) -> Mapping[str, Instance]:
+        """All stage instances by id, in the order of the file."""
+        self._points = Points(self._evaluator, self._scraps, self._held)
+        self.instances = self._points.instances
+        for instance in self.instances.values():
+            if not instance.stands_in:  # the outputs are those of the items
+                self._bind_outputs(instance)
+        self._check_nesting()
+        references = References(self._points, self._evaluator, self.files, self.writers)
+        for instance in self.instances.values():
+            self._bind_params(instance)
+            self._bind_inputs(instance, references)
+            self._bind_conditions(instance)
+            self._bind_after(instance)
+            self._check_trigger(instance)
+        return self.instances
+
+    def output_place(self, path: str) -> Location:
+        """The place of the output that is written to a path."""
+        instance = self.instances[self.writers[path]]
+        name = next(key for key, made in instance.outputs.items() if made.path == path)
+        return ("stages", instance.stage.name, "outputs", name)
+
+    # -- values ---------------------------------------------------------------------------------
+
+    def _bind_params(self, instance: Instance) -> None:
+        base: Location = ("stages", instance.stage.name, "params")
+        for name, template in instance.stage.params.items():
+            for needed in sorted(stages_named(template)):
+                instance.upstream.update((up.id, None) for up in self._points.of(needed))
+            open_item = instance.stands_in and template.mentions("item")
+            if template.mentions("run") or template.mentions("stages") or open_item:
+                instance.deferred[name] = template
+                continue
+            value = self._evaluator.value(template, (*base, name), instance.point)
+            if value is not UNKNOWN:
+                instance.params[name] = value
+
+    def _bind_outputs(self, instance: Instance) -> None:
+        base: Location = ("stages", instance.stage.name, "outputs")
+        for name, output in instance.stage.outputs.items():
+            path = self._path_of(instance, name, output.path, is_external=output.kind == "external")
+            if path is None:
+                continue
+            other = self.writers.get(path)
+            if other is not None:
+                self._report_twins(instance, other, path, (*base, name))
+                continue
+            self.writers[path] = instance.id
+            instance.outputs[name] = PlannedOutput(path=path, kind=output.kind)
+
+    def _path_of(self, instance: Instance, name: str, template: Template, *, is_external: bool) -> str | None:
+        location: Location = ("stages", instance.stage.name, "outputs", name)
+        report = self._evaluator.report_once
+        text = self._evaluator.value(template, location, instance.point)
+        if text is UNKNOWN:
+            return None
+        if not isinstance(text, str):
+            report(location, f"the path of '{name}' has to be text, not {describe(text)}")
+            return None
+        if is_external:
+            if text.strip():
+                return text
+            report(location, f"output '{name}': the path is empty")
+            return None
+        try:
+            return self.files.inside_for_output(text)
+        except PathRefused as error:
+            report(location, f"output '{name}': {error}", error.hint)
+            return None
+
+    def _report_twins(self, instance: Instance, other: str, path: str, location: Location) -> None:
+        message = f"'{path}' is written by both {other} and {instance.id}"
+        hint = "give each output a path of its own"
+        if other == instance.id:
+            message = f"'{path}' is written by two outputs of {instance.id}"
+        elif instance.point and self.instances[other].stage is instance.stage:
+            axis = "item" if instance.stage.foreach is not None else f"matrix.{next(iter(instance.point))}"
+            hint = f"put the point into the path, such as ${{{axis}}}"
+        self._evaluator.report_once(location, message, hint)
+
+    def _check_nesting(self) -> None:
+        for path in self.writers:
+            parts = path.split("/")
+            for length in range(1, len(parts)):
+                around = "/".join(parts[:length])
+                other = self.writers.get(around)
+                if other is not None:
+                    self._evaluator.report_once(
+                        self.output_place(path),
+                        f"'{path}' lies inside '{around}', which {other} writes as a whole",
+                        "give each output a path of its own",
+                    )
+
+    # -- edges ----------------------------------------------------------------------------------
+
+    def _bind_inputs(self, instance: Instance, references: References) -> None:
+        for name, item in instance.stage.inputs.items():
+            found = [references.resolve(instance, name, ref) for ref in item.refs]
+            for ref, one in zip(item.refs, found, strict=True):
+                sources = one.all_sources if one is not None else ()
+                instance.input_places.update(((name, source), ref.location) for source in sources)
+                instance.upstream.update((source, None) for source in sources if source)
+            known = [one for one in found if one is not None]
+            if not known or len(known) < len(found) or not any(one.all_sources for one in known):
+                continue
+            # What is to come stands behind what each path has, so that paths and sources stay in step.
+            made = [source for one in known for source in one.sources]
+            instance.inputs[name] = PlannedInput(
+                paths=tuple(path for one in known for path in one.paths),
+                many=item.many or any(one.many for one in known),
+                sources=(*made, *(source for one in known for source in one.waits)),
+            )
+
+    def _bind_conditions(self, instance: Instance) -> None:
+        """`foreach` and `when`: what they wait for, and what they say if that is known."""
+        stage = instance.stage
+        for name in sorted(stages_named(stage.foreach, stage.when)):
+            instance.upstream.update((other.id, None) for other in self._points.of(name))
+        if stage.when is None:
+            return
+        scraps = stages_named(stage.when)
+        waits = stage.when.mentions("run") or (instance.stands_in and stage.when.mentions("item"))
+        if scraps or waits:
+            instance.when = stage.when
+        if waits or not self._points.are_known(scraps):
+            return
+        location: Location = ("stages", stage.name, "when")
+        known = self._points.scraps_of(scraps)
+        value = self._evaluator.value(stage.when, location, instance.point, known)
+        if value is not UNKNOWN and not value:
+            instance.skip = instance.skip or why_not(stage.when)
+            instance.absent = instance.absent or not scraps
+
+    def _bind_after(self, instance: Instance) -> None:
+        for name in instance.stage.after:
+            others = [other.id for other in self._points.of(name)]
+            instance.loosely.update(other for other in others if other not in instance.upstream)
+            instance.upstream.update((other, None) for other in others)
+
+    def _check_trigger(self, instance: Instance) -> None:
+        stage = instance.stage
+        named = [*stage.after, *stages_named(stage.foreach, stage.when, *stage.params.values())]
+        if stage.trigger == "all_success" or instance.upstream or named:
+            return
+        if stage.name in self.pipeline.broken or len(instance.inputs) < len(stage.inputs):
+            return  # what it should wait for is wrong, which is reported
+        hint = "name the stages before it, such as after: [NAME], or leave the trigger out"
+        message = f"'{stage.trigger}' is about the stages before '{stage.name}', and there are none"
+        self._evaluator.report_once(("stages", stage.name, "trigger"), message, hint)
+
+
+def why_not(condition: Template) -> str:
+    """Why a condition leaves a stage out."""
+    return f"when: {condition.source} is false" if isinstance(condition.source, str) else "when: false"

@@ -1,0 +1,126 @@
+"""A stage of a pipeline that is being proposed, and its text."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+
+from stagebook.pipeline.notebook import DeclaredParam
+from stagebook.pipeline.types import Value, type_of
+
+_PLAIN = re.compile(r"(?:\./)?[A-Za-z_][A-Za-z0-9_./-]*")
+_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf", ".nan", ".inf"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A notebook that ran. `reads` and `writes` are None where they could not be observed. `texts` are
+    the text constants of its cells, but for the parameters cell, each with the number of its cell."""
+
+    stage: str
+    notebook: str
+    parameters: Mapping[str, DeclaredParam] | None = None
+    reads: tuple[str, ...] | None = None
+    writes: tuple[str, ...] | None = None
+    texts: tuple[tuple[int, str], ...] = ()
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Draft:
+    """A stage while it is being put together."""
+
+    trial: Trial
+    at: int
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    values: dict[str, list[str]]  # the variables that hold paths
+    params: dict[str, str] = dataclasses.field(default_factory=dict)
+    inputs: dict[str, list[str]] = dataclasses.field(default_factory=dict)  # as the file has them
+    outputs: dict[str, str] = dataclasses.field(default_factory=dict)
+    after: dict[str, None] = dataclasses.field(default_factory=dict)
+    remarks: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The name of the stage."""
+        return self.trial.stage
+
+
+def stage_lines(draft: Draft) -> Iterator[str]:
+    """The lines of a stage in a pipeline file."""
+    yield f"{draft.name}:"
+    yield f"  notebook: {yaml(draft.trial.notebook)}"
+    for remark in draft.remarks:
+        yield f"  # {one_line(remark)}"
+    if draft.params:
+        yield "  params:"
+        yield from (f"    {name}: {yaml(value)}" for name, value in draft.params.items())
+    if draft.inputs:
+        yield "  inputs:"
+        for name, refs in draft.inputs.items():
+            many = isinstance((draft.trial.parameters or {})[name].default, list)
+            shown = f"[{', '.join(map(yaml, refs))}]" if many else yaml(refs[0])
+            yield f"    {name}: {shown}"
+    if draft.outputs:
+        yield "  outputs:"
+        yield from (f"    {name}: {yaml(path)}" for name, path in draft.outputs.items())
+    if draft.after:
+        yield f"  after: [{', '.join(draft.after)}]"
+
+
+def param_text(param: DeclaredParam) -> str:
+    """A parameter in a pipeline file, after its name."""
+    if param.type == type_of(param.default) and not param.help and not isinstance(param.default, dict):
+        return yaml(param.default)
+    parts = [f"type: {yaml(str(param.type))}", f"default: {yaml(param.default)}"]
+    if param.help:
+        parts.append(f"help: {json.dumps(param.help, ensure_ascii=False)}")
+    return f"{{{', '.join(parts)}}}"
+
+
+def can_be_given(param: DeclaredParam) -> bool:
+    """Whether a pipeline file can hold its default, and hand it on as it is."""
+    return (
+        param.type is not None
+        and param.default is not None
+        and param.name.isascii()
+        and _is_plain(param.default)
+        and "${" not in yaml(param.default)
+    )
+
+
+def _is_plain(value: Value) -> bool:
+    match value:
+        case float():
+            return math.isfinite(value)
+        case list():
+            return all(map(_is_plain, value))
+        case dict():
+            return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
+        case str():
+            return value.isprintable()
+    return value is None or isinstance(value, bool | int)
+
+
+def yaml(value: Value) -> str:
+    """A value as YAML in one line."""
+    match value:
+        case str():
+            plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
+            return value if plain else json.dumps(value, ensure_ascii=False)
+        case list():
+            return f"[{', '.join(map(yaml, value))}]"
+        case dict():
+            return f"{{{', '.join(f'{json.dumps(key)}: {yaml(item)}' for key, item in value.items())}}}"
+        case float() if "e" in (text := repr(value)):
+            digits, _, power = text.partition("e")
+            return f"{digits if '.' in digits else digits + '.0'}e{power}"  # YAML 1.1 wants the point
+    return json.dumps(value)
+
+
+def one_line(text: str) -> str:
+    """A text without what would end its line."""
+    return "".join(c if c.isprintable() else "?" for c in text)

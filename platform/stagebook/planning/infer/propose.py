@@ -1,0 +1,338 @@
+"""A pipeline file for loose notebooks, proposed from what each of them read and wrote when it ran."""
+
+from __future__ import annotations
+
+import ast
+import json
+import keyword
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from stagebook.pipeline.notebook import PARAMETERS_TAG, DeclaredParam, source_of
+from stagebook.pipeline.types import parse_python
+from stagebook.planning.infer.draft import Draft, Trial, can_be_given, param_text, stage_lines, yaml
+
+_HEAD = """\
+# Proposed by stagebook infer from one run of the notebooks, in the order given. Read it before use:
+# not every read is seen. A comment says what to change in a notebook first.
+"""
+_MANY = 4  # files of one folder that are named one by one
+_CODE = (".py", ".ipynb", ".so", ".pyi")
+_DEFAULT_NAME = "stage"
+
+
+def stage_names(notebooks: Sequence[str]) -> list[str]:
+    """A name for the stage of each notebook, from its file's, without a leading number."""
+    names: list[str] = []
+    for path in notebooks:
+        stem = path.rpartition("/")[2].rpartition(".")[0]
+        name = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_")
+        name = re.sub(r"^[^A-Za-z]+", "", name)[:50] or _DEFAULT_NAME
+        number = 2
+        unique = name
+        while unique in names:
+            unique = f"{name}-{number}"
+            number += 1
+        names.append(unique)
+    return names
+
+
+def texts_of(notebook: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
+    """The text constants of a notebook's code cells, with the numbers of the cells, from 1; without
+    those of the parameters cell."""
+    found: list[tuple[int, str]] = []
+    cells = [cell for cell in notebook.get("cells", ()) if cell.get("cell_type") == "code"]
+    number = 0
+    for cell in cells:
+        source = source_of(cell)
+        if not source.strip():
+            continue
+        number += 1
+        if PARAMETERS_TAG not in (cell.get("metadata", {}).get("tags") or ()):
+            found += [(number, text) for text in _texts(source)]
+    return tuple(found)
+
+
+def _texts(source: str) -> Iterator[str]:
+    lines = [line for line in source.split("\n") if not line.lstrip().startswith(("%", "!"))]
+    try:
+        tree = parse_python("\n".join(lines))
+    except SyntaxError:
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def propose(
+    trials: Sequence[Trial],
+    *,
+    normal: Callable[[str], str | None],
+    files_in: Callable[[str], Collection[str]],
+    bare: bool = False,
+) -> str:
+    """The text of a pipeline file.
+
+    Args:
+        trials: the notebooks in the order in which they ran.
+        normal: a path of the project as a pipeline file has it; None for what is none.
+        files_in: the files below a folder of the project.
+        bare: without inputs, outputs and params: the notebooks in their order, with all remarks.
+    """
+    return _Proposer(trials, normal, files_in).text(bare=bare)
+
+
+class _Proposer:
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        normal: Callable[[str], str | None],
+        files_in: Callable[[str], Collection[str]],
+    ) -> None:
+        self._normal = normal
+        self._files_in = files_in
+        self._drafts = [self._draft(at, trial) for at, trial in enumerate(trials)]
+        self._params: dict[str, DeclaredParam] = {}
+
+    def _draft(self, at: int, trial: Trial) -> Draft:
+        values: dict[str, list[str]] = {}
+        for name, param in (trial.parameters or {}).items():
+            texts = [param.default] if isinstance(param.default, str) else param.default
+            if isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts):
+                paths = [self._normal(text) for text in texts]
+                if None not in paths and "." not in paths:
+                    values[name] = [path for path in paths if path is not None]
+        return Draft(
+            trial=trial,
+            at=at,
+            reads=tuple(path for path in trial.reads or () if path != "." and not path.endswith(_CODE)),
+            writes=tuple(path for path in trial.writes or () if path != "."),
+            values=values,
+        )
+
+    def text(self, *, bare: bool) -> str:
+        """The whole file."""
+        if bare:
+            for draft in self._drafts:
+                self._follow(draft)
+                _remark_on_paths(draft, draft.reads, draft.writes, {})
+        else:
+            for draft in self._drafts:
+                self._find_outputs(draft)
+            for draft in self._drafts:
+                self._find_inputs(draft)
+                self._find_order(draft)
+                self._remark(draft)
+            self._find_params()
+        return "\n".join([_HEAD, *self._lines()]) + "\n"
+
+    # -- outputs --------------------------------------------------------------------------------
+
+    def _find_outputs(self, draft: Draft) -> None:
+        for name, paths in draft.values.items():
+            if isinstance((draft.trial.parameters or {})[name].default, list):
+                continue
+            path = paths[0]
+            written = [other for other in draft.writes if _meet(path, other)]
+            if not written:
+                continue
+            objection = self._objection(draft, path, written)
+            if objection:
+                draft.remarks.append(f"'{name}' ({path}) is no output, since {objection}")
+            else:
+                draft.outputs[name] = path
+
+    def _objection(self, draft: Draft, path: str, written: Collection[str]) -> str:
+        """Why what a variable names cannot be an output."""
+        before = self._drafts[: draft.at + 1]
+        if any(
+            _is_in(other, path) or _is_in(path, other) for one in before for other in one.outputs.values()
+        ):
+            return "another output is written there"
+        reader = next((one for one in before if any(_is_in(other, path) for other in one.reads)), None)
+        if reader is not None:
+            who = "the notebook" if reader is draft else f"{reader.name}"
+            return f"{who} reads it before it is written"
+        named = next((n for n, text in draft.trial.texts if _is_in(self._path(text) or "", path)), None)
+        if named is not None:
+            return f"cell {named} writes to it by its own name: use the variable there, and add it"
+        if not any(_is_in(other, path) for other in written):
+            return f"the notebook writes {min(written)} as a whole, which it is in"
+        if path in written:
+            return ""
+        others = [file for file in self._files_in(path) if not any(_is_in(file, one) for one in written)]
+        if others:
+            return f"it is a folder with files that are not of this notebook, such as {min(others)}"
+        return ""
+
+    # -- inputs ---------------------------------------------------------------------------------
+
+    def _find_inputs(self, draft: Draft) -> None:
+        for name, paths in draft.values.items():
+            if name in draft.outputs or not all(self._is_read(draft, path) for path in paths):
+                continue
+            refs = [self._reference(draft, path) for path in paths]
+            if None not in refs:
+                draft.inputs[name] = [ref for ref in refs if ref is not None]
+
+    def _is_read(self, draft: Draft, path: str) -> bool:
+        return any(_is_in(other, path) for other in draft.reads)
+
+    def _reference(self, draft: Draft, path: str) -> str | None:
+        """How the file names an input; None where it cannot be one."""
+        for other in self._drafts:
+            for name, output in other.outputs.items():
+                if output == path and other.at < draft.at:
+                    return f"{other.name}.{name}"
+                if output == path or _is_in(path, output):
+                    return None  # of a later stage, or a part of an output
+        # Without a folder it could be taken for the output of a stage.
+        return path if "/" in path or "." not in path else f"./{path}"
+
+    # -- order ----------------------------------------------------------------------------------
+
+    def _follow(self, draft: Draft) -> None:
+        if draft.at:
+            draft.after[self._drafts[draft.at - 1].name] = None
+
+    def _find_order(self, draft: Draft) -> None:
+        """Come after the stages before it that it has to do with, but for those whose outputs it takes."""
+        if draft.at and None in {draft.trial.reads, self._drafts[draft.at - 1].trial.reads}:
+            self._follow(draft)  # what one of them does is not known
+        linked = {ref.partition(".")[0] for refs in draft.inputs.values() for ref in refs}
+        named = {path for _, text in draft.trial.texts if (path := self._path(text)) is not None}
+        for other in self._drafts[: draft.at]:
+            touched = any(_meet(path, made) for path in (*draft.reads, *named) for made in other.writes)
+            replaced = any(_meet(path, had) for path in draft.writes for had in (*other.reads, *other.writes))
+            if (touched or replaced) and other.name not in linked:
+                draft.after[other.name] = None
+
+    def _path(self, text: str) -> str | None:
+        return self._normal(text) if "/" in text or "." in text else None
+
+    # -- remarks --------------------------------------------------------------------------------
+
+    def _remark(self, draft: Draft) -> None:
+        trial = draft.trial
+        if trial.reads is None:
+            draft.remarks.append("what it reads and writes could not be observed")
+        passed = [path for name in draft.inputs for path in draft.values[name]]
+        open_reads = [
+            path
+            for path in draft.reads
+            if not any(_is_in(path, one) for one in passed)
+            and not any(_is_in(one, path) for one in (*passed, *draft.outputs.values()))
+        ]
+        made = draft.outputs.values()
+        open_writes = [path for path in draft.writes if not any(_is_in(path, one) for one in made)]
+        if trial.parameters is None and (open_reads or open_writes):
+            draft.remarks.append(
+                "it has no parameters cell: give the cell that sets its paths and values the tag 'parameters'"
+            )
+        known = {path: name for name in (*draft.inputs, *draft.outputs) for path in draft.values[name]}
+        for number, path in dict.fromkeys((n, self._path(text)) for n, text in trial.texts):
+            if path in known:
+                draft.remarks.append(f"cell {number} names {path} by itself: write {known[path]} there")
+        sources = {
+            path: f"{other.name}.{name}"
+            for other in self._drafts[: draft.at]
+            for name, path in other.outputs.items()
+        }
+        cells = {path: n for n, text in reversed(trial.texts) if (path := self._path(text)) is not None}
+        _remark_on_paths(draft, open_reads, open_writes, sources, cells)
+
+    # -- params ---------------------------------------------------------------------------------
+
+    def _find_params(self) -> None:
+        found: dict[str, list[tuple[Draft, DeclaredParam]]] = {}
+        for draft in self._drafts:
+            for name, param in (draft.trial.parameters or {}).items():
+                if can_be_given(param) and not self._is_path(draft, name):
+                    found.setdefault(name, []).append((draft, param))
+        for name, places in found.items():
+            shared = len({(str(param.type), yaml(param.default)) for _, param in places}) == 1
+            for draft, param in places:
+                key = name if shared else f"{draft.name.replace('-', '_')}_{name}"
+                while key in self._params and not shared:
+                    key += "_"
+                self._params.setdefault(key, param)
+                draft.params[name] = f"${{params.{key}}}"
+
+    def _is_path(self, draft: Draft, name: str) -> bool:
+        """Whether a variable holds what the notebook reads or writes: no value to play with."""
+        paths = draft.values.get(name, ())
+        return any(_meet(path, other) for path in paths for other in (*draft.reads, *draft.writes))
+
+    # -- text -----------------------------------------------------------------------------------
+
+    def _lines(self) -> Iterator[str]:
+        if self._params:
+            yield "params:"
+            yield from (f"  {name}: {param_text(param)}" for name, param in self._params.items())
+            yield ""
+        yield "stages:"
+        for at, draft in enumerate(self._drafts):
+            if at:
+                yield ""
+            yield from (f"  {line}" for line in stage_lines(draft))
+
+
+def _remark_on_paths(
+    draft: Draft,
+    reads: Sequence[str],
+    writes: Sequence[str],
+    sources: Mapping[str, str],
+    cells: Mapping[str, int] | None = None,
+) -> None:
+    """Say of each path what to do so that it can be declared."""
+    taken = set(draft.trial.parameters or ())
+    for verb, group, paths in (("reads", "inputs", reads), ("writes", "outputs", writes)):
+        for path, count in _gathered(paths):
+            holder = next(
+                (name for name, held in draft.values.items() if any(_is_in(path, one) for one in held)), ""
+            )
+            if holder and any(remark.startswith(f"'{holder}' ") for remark in draft.remarks):
+                continue
+            where = f"cell {cells[path]}" if cells and path in cells else "it"
+            what = path if count == 1 else f"{count} files in {path}"
+            if holder:
+                draft.remarks.append(f"'{holder}' cannot be passed yet: {where} {verb} {what} by it")
+                continue
+            name = _variable(path, taken)
+            taken.add(name)
+            entry = f"{group}: {{{name}: {yaml(sources.get(path, path))}}}"
+            draft.remarks.append(
+                f"{where} {verb} {what}: make {name} = {json.dumps(path, ensure_ascii=False)} a variable of "
+                f"the parameters cell, and add {entry}"
+            )
+
+
+def _gathered(paths: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """The paths, and in place of many in one folder that folder, with their number."""
+    folders: dict[str, list[str]] = {}
+    for path in paths:
+        folders.setdefault(path.rpartition("/")[0], []).append(path)
+    for folder, inside in folders.items():
+        if folder and len(inside) > _MANY:
+            yield folder, len(inside)
+        else:
+            yield from ((path, 1) for path in inside if not (path in folders and len(folders[path]) > _MANY))
+
+
+def _variable(path: str, taken: Collection[str]) -> str:
+    stem = path.rpartition("/")[2].partition(".")[0]
+    name = re.sub(r"\W+", "_", stem, flags=re.ASCII).strip("_").lower() or "data"
+    name = name if name.isidentifier() else f"data_{name}"
+    while name in taken or keyword.iskeyword(name):
+        name += "_"
+    return name
+
+
+def _is_in(path: str, around: str) -> bool:
+    """Whether a path is another one, or inside of it."""
+    return path == around or path.startswith(f"{around}/")
+
+
+def _meet(one: str, other: str) -> bool:
+    return _is_in(one, other) or _is_in(other, one)

@@ -1,0 +1,167 @@
+"""Where the inputs of a stage come from: outputs of other stages, and files of the project."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from stagebook.errors import did_you_mean
+from stagebook.pipeline.expressions import Reference, Template
+from stagebook.pipeline.model import InputRef, Location, Stage
+from stagebook.pipeline.types import describe
+from stagebook.planning.instances import Instance, Points, slug_of
+from stagebook.planning.scope import UNKNOWN, Evaluator
+from stagebook.workspace.paths import PathRefused
+
+_REFERENCE = re.compile(r"([A-Za-z][\w-]*)(?:@(.+))?\.([A-Za-z_]\w*)")
+_SAME_ITEM = re.compile(r"([A-Za-z][\w-]*@)\$\{\s*item\s*\}(\.[A-Za-z_]\w*)")
+
+
+class InputFiles(Protocol):
+    """What is asked of the project on disk."""
+
+    def inside(self, text: str) -> str:
+        """A path of the project, normalised. Raises `PathRefused`."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Whether a file or folder is there."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What one reference stands for: paths, each with the instance that writes it (empty for a file of the
+    project), and the instances whose paths are not known yet. `many`: it stands for a list."""
+
+    paths: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    waits: tuple[str, ...] = ()
+    many: bool = False
+
+    @property
+    def all_sources(self) -> tuple[str, ...]:
+        """All instances that it is about."""
+        return (*self.sources, *self.waits)
+
+
+class References:
+    """Resolves the references of one pipeline. `writers`: path → the instance that writes it."""
+
+    def __init__(
+        self, points: Points, evaluator: Evaluator, files: InputFiles, writers: Mapping[str, str]
+    ) -> None:
+        self._points = points
+        self._evaluator = evaluator
+        self._pipeline = evaluator.pipeline
+        self._files = files
+        self._writers = writers
+
+    def resolve(self, instance: Instance, name: str, ref: InputRef) -> Sources | None:
+        """What the input `name` of an instance stands for; None where it is wrong, which is reported."""
+        if instance.stands_in and ref.text.mentions("item"):
+            return self._ahead(instance, ref)
+        text = self._text(instance, ref)
+        if text is UNKNOWN:
+            return None
+        if not isinstance(text, str):
+            message = f"input '{name}' has to be text, not {describe(text)}"
+            self._evaluator.report_once(ref.location, message)
+            return None
+        match = _REFERENCE.fullmatch(text)
+        if match and match[1] in self._pipeline.stages:
+            return self._output(instance, match, ref)
+        if match and match[1] in self._pipeline.broken:
+            return None
+        return self._file(name, text, ref.location, looks_like_reference=match is not None)
+
+    def _text(self, instance: Instance, ref: InputRef) -> Any:
+        same = _SAME_ITEM.fullmatch(ref.text.source) if isinstance(ref.text.source, str) else None
+        if same and "item" in instance.point:  # which may be a mapping, or have a name of another form
+            return f"{same[1]}{slug_of(instance.point)}{same[2]}"
+        return self._evaluator.value(ref.text, ref.location, instance.point)
+
+    def _ahead(self, instance: Instance, ref: InputRef) -> Sources | None:
+        """What can be said of a reference that holds an item which is not known yet."""
+        match = _REFERENCE.fullmatch(str(ref.text.source))
+        if match is None or match[2] is None:
+            return Sources()  # a file: it is looked for once the item is known
+        if match[1] in self._pipeline.stages:
+            return self._output(instance, match, ref)
+        if match[1] not in self._pipeline.broken:
+            self._report_unknown(match[0], ref.location)
+        return None
+
+    def _output(self, instance: Instance, match: re.Match[str], ref: InputRef) -> Sources | None:
+        stage, name, output = self._pipeline.stages[match[1]], match[2], match[3]
+        if output not in stage.outputs:
+            if stage.name not in self._pipeline.broken:
+                hint = did_you_mean(output, stage.outputs) or f"{stage.name} declares no outputs"
+                self._evaluator.report_once(ref.location, f"'{stage.name}' has no output '{output}'", hint)
+            return None
+        if name is not None and self._is_guess(instance.stage, stage, ref):
+            hint = f"refer to all of them: {stage.name}.{output}; or give both stages one foreach, and write {stage.name}@${{item}}.{output}"
+            message = f"which instances '{stage.name}' has is known only in the run"
+            self._evaluator.report_once(ref.location, message, hint)
+            return None
+        instances = self._points.of(stage.name)
+        # What stands in for instances is alone.
+        if (instances and instances[0].stands_in) or (name is not None and instance.stands_in):
+            return Sources(waits=tuple(one.id for one in instances), many=name is None)
+        if name is not None and instances:
+            found = self._points.find(stage.name, name)
+            if found is None:
+                hint = did_you_mean(f"{stage.name}@{name}", [one.id for one in instances])
+                self._evaluator.report_once(ref.location, f"no stage instance '{stage.name}@{name}'", hint)
+                return None
+            instances = [found]
+        if not instances or not all(output in one.outputs for one in instances):
+            return None  # what is wrong there is reported there
+        return Sources(
+            paths=tuple(one.outputs[output].path for one in instances),
+            sources=tuple(one.id for one in instances),
+            many=name is None and (bool(stage.matrix) or stage.foreach is not None),
+        )
+
+    def _is_guess(self, stage: Stage, other: Stage, ref: InputRef) -> bool:
+        """Whether a reference names one instance of a stage whose list only the run knows, without going
+        over the same list."""
+        lists = _scraps_of(other.foreach)
+        return bool(lists) and not (ref.text.mentions("item") and _scraps_of(stage.foreach) == lists)
+
+    def _file(
+        self, name: str, text: str, location: Location, *, looks_like_reference: bool
+    ) -> Sources | None:
+        report = self._evaluator.report_once
+        try:
+            path = self._files.inside(text)
+        except PathRefused as error:
+            report(location, f"input '{name}': {error}", error.hint)
+            return None
+        if path in self._writers:
+            writer = self._points.instances[self._writers[path]]
+            output = next(key for key, made in writer.outputs.items() if made.path == path)
+            hint = f"refer to it as {writer.id}.{output}, so that the order is known"
+            report(location, f"'{path}' is written by {writer.id}", hint)
+            return None
+        if self._files.exists(path):
+            return Sources(paths=(path,), sources=("",))
+        if looks_like_reference:
+            self._report_unknown(text, location)
+        else:
+            hint = "check the path, or make it an output of a stage"
+            report(location, f"input '{name}': there is no file '{path}'", hint)
+        return None
+
+    def _report_unknown(self, text: str, location: Location) -> None:
+        stage = text.split(".", maxsplit=1)[0].split("@", maxsplit=1)[0]
+        message = f"unknown reference '{text}': there is no stage '{stage}'"
+        self._evaluator.report_once(location, message, did_you_mean(stage, self._pipeline.stages))
+
+
+def _scraps_of(foreach: Template | None) -> set[Reference]:
+    if foreach is None:
+        return set()
+    return {reference for reference in foreach.references if reference[0] == "stages"}

@@ -1,0 +1,204 @@
+"""From stages to stage instances: the points of a matrix, the items of a foreach, and their names."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from stagebook.pipeline.expressions import Template
+from stagebook.pipeline.model import Location, Stage
+from stagebook.pipeline.types import Value, describe, is_sequence
+from stagebook.planning.plan import PlannedInput, PlannedOutput
+from stagebook.planning.scope import UNKNOWN, Evaluator, scrap_scope, stages_named
+
+MAX_INSTANCES = 20_000
+MAX_SLUG = 100  # characters
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Instance:
+    """One point of a stage, while it is being put together.
+
+    A foreach without items stands in for its instances: `pending`, as long as its list is not known.
+    `skip` is why a condition leaves it out, and `absent` that it does so whatever happens in the run.
+    Of `upstream`, `loosely` are those that only `after` names.
+    """
+
+    id: str
+    stage: Stage
+    point: Mapping[str, Value]
+    params: dict[str, Value] = dataclasses.field(default_factory=dict)
+    deferred: dict[str, Template] = dataclasses.field(default_factory=dict)
+    inputs: dict[str, PlannedInput] = dataclasses.field(default_factory=dict)
+    outputs: dict[str, PlannedOutput] = dataclasses.field(default_factory=dict)
+    upstream: dict[str, None] = dataclasses.field(default_factory=dict)
+    loosely: set[str] = dataclasses.field(default_factory=set)
+    pending: bool = False
+    when: Template | None = None  # a condition that is still open
+    skip: str = ""
+    absent: bool = False
+    input_places: dict[tuple[str, str], Location] = dataclasses.field(default_factory=dict)
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether it stands for the instances of a foreach."""
+        return self.stage.foreach is not None and not self.point
+
+
+class Points:
+    """The instances of all stages of a pipeline. `scraps` are those that are known, by instance; a foreach
+    over others stays `pending`, and so do the stages that are `held`."""
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        scraps: Mapping[str, Mapping[str, Value]],
+        held: Collection[str] = (),
+    ) -> None:
+        self.instances: dict[str, Instance] = {}
+        self.by_stage: dict[str, list[Instance]] = {}
+        self._evaluator = evaluator
+        self._scraps = scraps
+        self._held = held
+        self._make()
+
+    def find(self, stage: str, name: str) -> Instance | None:
+        """The instance of a stage with this name, or with values that read like it."""
+        made = self.instances.get(f"{stage}@{name}")
+        if made is None:
+            texts = ((item, "-".join(str(value) for value in item.point.values())) for item in self.of(stage))
+            made = next((item for item, text in texts if item.point and text == name), None)
+        return made
+
+    def of(self, stage: str) -> Sequence[Instance]:
+        """The instances of a stage; none if it could not be read."""
+        return self.by_stage.get(stage, ())
+
+    def are_known(self, stages: Collection[str]) -> bool:
+        """Whether the scraps of these stages are known, of all their instances."""
+        return all(
+            stage in self.by_stage and all(made.id in self._scraps for made in self.by_stage[stage])
+            for stage in stages
+        )
+
+    def scraps_of(self, stages: Collection[str]) -> dict[str, Any]:
+        """What an expression sees of these stages."""
+        found = {stage: [(made.id, bool(made.point)) for made in self.of(stage)] for stage in stages}
+        return scrap_scope(found, self._scraps, stages)
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _make(self) -> None:
+        stages = self._evaluator.pipeline.stages.values()
+        for stage in stages:
+            if stage.foreach is None:
+                self._add(stage, self._combinations(stage) if stage.expandable else [])
+        left = [stage for stage in stages if stage.foreach is not None and stage.name not in self._held]
+        while left:  # the list of one may come from the instances of another
+            known = [stage for stage in left if self.are_known(stages_named(stage.foreach))]
+            for stage in known:
+                self._add(stage, self._items(stage) if stage.expandable else [])
+            if not known:
+                break
+            left = [stage for stage in left if stage.name not in self.by_stage]
+        for stage in stages:
+            if stage.name not in self.by_stage:
+                self._stand_in(stage, pending=True)
+        self.instances = {made.id: made for stage in stages for made in self.by_stage[stage.name]}
+
+    def _add(self, stage: Stage, points: Sequence[dict[str, Value]]) -> None:
+        made = self.by_stage.setdefault(stage.name, [])
+        for point in points:
+            name = f"{stage.name}@{slug_of(point)}" if point else stage.name
+            if name in self.instances:
+                self._report_twins(stage, self.instances[name], point)
+                continue
+            self.instances[name] = Instance(id=name, stage=stage, point=point)
+            made.append(self.instances[name])
+
+    def _stand_in(self, stage: Stage, **more: Any) -> None:
+        made = Instance(id=stage.name, stage=stage, point={}, **more)
+        self.instances[made.id] = made
+        self.by_stage[stage.name] = [made]
+
+    def _report_twins(self, stage: Stage, first: Instance, point: Mapping[str, Value]) -> None:
+        axes: Location = ("stages", stage.name, "matrix" if stage.foreach is None else "foreach")
+        message, hint = (
+            f"two points of the matrix are called '{first.id}'",
+            "give every point a value of its own",
+        )
+        if stage.foreach is not None:
+            message, hint = f"two items are called '{first.id}'", "give every item a value of its own"
+        if first.point != point:
+            hint = "in a name, all but ASCII letters, digits and '_.+-' becomes '-'; use values that stay different"
+        if stage.foreach is None and len(point) == 1:
+            axes = (*axes, next(iter(point)))
+        self._evaluator.report_once(axes, message, hint)
+
+    def _items(self, stage: Stage) -> list[dict[str, Value]]:
+        assert stage.foreach is not None
+        location: Location = ("stages", stage.name, "foreach")
+        lists = stages_named(stage.foreach)
+        value = self._evaluator.value(stage.foreach, location, stages=self.scraps_of(lists))
+        if value is UNKNOWN:
+            return []
+        if not is_sequence(value):
+            hint = "it goes over the items of a list, such as ${stages.NAME.scraps.KEY}"
+            self._evaluator.report(location, f"'foreach' has to be a list, not {describe(value)}", hint)
+            return []
+        if not value:
+            self._stand_in(stage, skip="the list of its foreach is empty", absent=not lists)
+            return []
+        if len(value) + len(self.instances) > MAX_INSTANCES:
+            self._report_many(location, f"'foreach' makes {len(value):,} stages")
+            return []
+        return [{"item": item} for item in value]
+
+    def _combinations(self, stage: Stage) -> list[dict[str, Value]]:
+        axes: dict[str, list[Value]] = {}
+        for name, template in stage.matrix.items():
+            location: Location = ("stages", stage.name, "matrix", name)
+            value = self._evaluator.value(template, location)
+            if value is UNKNOWN:
+                return []
+            if not is_sequence(value):
+                message = f"'{name}' has to be a list, not {describe(value)}"
+                self._evaluator.report(location, message, f"{name}: [1, 2]")
+                return []
+            if not value:
+                message = f"the matrix has no points: '{name}' is an empty list"
+                self._evaluator.report(location, message, "give it at least one value")
+                return []
+            axes[name] = list(value)
+        count = 1
+        for values in axes.values():
+            count *= len(values)
+        if count + len(self.instances) > MAX_INSTANCES:
+            self._report_many(("stages", stage.name, "matrix"), f"the matrix makes {count:,} points")
+            return []
+        return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+
+    def _report_many(self, location: Location, what: str) -> None:
+        message = f"{what}; the limit is {MAX_INSTANCES:,} in all stages together"
+        self._evaluator.report(
+            location, message, "split the pipeline, or let a notebook go over the values itself"
+        )
+
+
+def slug_of(point: Mapping[str, Value]) -> str:
+    """The name of a point, short enough for a folder's name."""
+    slug = "-".join(_slug(value) for value in point.values())
+    if len(slug) <= MAX_SLUG:
+        return slug
+    return f"{slug[: MAX_SLUG - 9]}-{hashlib.sha256(repr(point).encode()).hexdigest()[:8]}"
+
+
+def _slug(value: Value) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)  # with its sign
+    text = str(value).lower() if isinstance(value, bool | None) else str(value)
+    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", text).strip("-.") or "empty"

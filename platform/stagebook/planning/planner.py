@@ -1,0 +1,329 @@
+"""Building the plan: expansion, checks, order, selection. The one place that decides."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+from stagebook.errors import PipelineInvalid, Problem, StageFailure
+from stagebook.pipeline.model import Pipeline
+from stagebook.pipeline.notebook import NotebookFacts
+from stagebook.pipeline.types import Type, Value
+from stagebook.planning import conflicts, graph
+from stagebook.planning.checks import NotebookChecks, Notebooks
+from stagebook.planning.expansion import Expansion, Files
+from stagebook.planning.instances import Instance
+from stagebook.planning.plan import Decision, Plan, PlannedStage
+from stagebook.planning.prior_outputs import Earlier, Left, left_by_others
+from stagebook.planning.resolving import (
+    Scopes,
+    condition_of,
+    depends_on_run,
+    needed_stages,
+    params_of,
+)
+from stagebook.planning.result import Made
+from stagebook.planning.reuse import Judge, made_by
+from stagebook.planning.scope import stages_named
+from stagebook.planning.select import Selection, select
+
+
+class Project(Files, Notebooks, Protocol):
+    """What planning asks of the project on disk."""
+
+
+class Planner:
+    """Plans one pipeline with one set of parameters: before a run, and again as it grows."""
+
+    def __init__(  # noqa: PLR0913 - the parts that a plan is put together from
+        self,
+        pipeline: Pipeline,
+        params: Mapping[str, Value],
+        project: Project,
+        *,
+        selection: Selection | None = None,
+        env: Mapping[str, str] | None = None,
+        earlier: Earlier = lambda _stage: None,
+        problems: Sequence[Problem] = (),
+        judge: Judge | None = None,
+    ) -> None:
+        """Args:
+        pipeline: what the file defines.
+        params: a value for each parameter of the pipeline.
+        project: the files on disk.
+        selection: which stages; all by default.
+        env: the environment variables that expressions may read.
+        earlier: the scraps of a stage instance as an earlier run left them.
+        problems: mistakes found before, to be reported with those found here.
+        judge: who decides what can be reused; without one, everything runs.
+        """
+        self._pipeline = pipeline
+        self._params = params
+        self._project = project
+        self._selection = selection
+        self._env = env or {}
+        self._earlier = earlier
+        self._problems = problems
+        self.judge = judge
+
+    def plan(self) -> Plan:
+        """The plan of a run.
+
+        Raises:
+            PipelineInvalid: with every mistake of the pipeline, its paths and its notebooks.
+            UsageError: the selection matches nothing.
+        """
+        known: dict[str, Mapping[str, Value]] = {}
+        while True:
+            shape = self._shape(known)
+            plan, scraps = self._judge(shape)
+            pending = {item.stage.name for item in shape.instances.values() if item.pending}
+            lists = stages_named(*(self._pipeline.stages[name].foreach for name in pending))
+            # What has to come out of the store may turn out damaged there, and its stage run after all.
+            unsure = {stage.id for stage in plan.stages if stage.judgement and stage.judgement.restores}
+            news = {
+                name: found
+                for name, found in scraps.items()
+                if name not in known and name not in unsure and shape.instances[name].stage.name in lists
+            }
+            if not news and shape.left.unknown:
+                raise PipelineInvalid(shape.left.unknown)
+            if not news:
+                # What was left before the run decides what stages there are as it grows, too.
+                left = {name: found for name, found in known.items() if name not in shape.chosen}
+                return dataclasses.replace(plan, relied=frozenset(known), scraps={**left, **plan.scraps})
+            # What a stage that is reused left decides what stages there are.
+            known |= news
+
+    def grow(self, scraps: Mapping[str, Mapping[str, Value]], held: Collection[str] = ()) -> Plan:
+        """The plan again, with what is known by now, but for the foreach of stages that are `held`, which
+        ended as they are. Nothing is judged: that comes when a stage's turn has come. Raises as `plan`."""
+        shape = self._shape(scraps, held)
+        stages = [self._planned(shape, name, decision=Decision.WAIT) for name in shape.ordered]
+        return self._plan_of(shape, stages)
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _shape(self, scraps: Mapping[str, Mapping[str, Value]], held: Collection[str] = ()) -> _Shape:
+        """All stage instances, checked. Raises `PipelineInvalid`."""
+        expansion = Expansion(self._pipeline, self._params, self._project, self._env, scraps, held)
+        instances = expansion.expand()
+        found = [*self._problems, *expansion.problems, *conflicts.cycles(self._pipeline, instances)]
+        checks = NotebookChecks(self._pipeline, self._project)
+        facts = {stage.name: checks.facts(stage) for stage in self._pipeline.stages.values()}
+        types: dict[str, dict[str, Type]] = {}
+        for instance in instances.values():
+            known = facts[instance.stage.name]
+            types[instance.id] = checks.check_values(instance, known) if known else {}
+        found += checks.problems
+        found += conflicts.overwritten(self._pipeline, expansion, self._project)
+        if found:
+            raise PipelineInvalid(found)
+        edges = {name: tuple(instance.upstream) for name, instance in instances.items()}
+        grows = {stage.name for stage in self._pipeline.stages.values() if stages_named(stage.foreach)}
+        chosen = select(self._selection, edges, grows) if self._selection else set(edges)
+        left = left_by_others(self._pipeline, instances, chosen, self._project, self._earlier)
+        if left.missing:
+            raise PipelineInvalid(left.missing)
+        return _Shape(
+            instances=instances,
+            edges=edges,
+            ordered=graph.order(edges),
+            chosen=chosen,
+            facts=facts,
+            notebooks={s.name: self._project.inside(s.notebook) for s in self._pipeline.stages.values()},
+            types=types,
+            left=left,
+            warnings=tuple(checks.warnings),
+        )
+
+    def _judge(self, shape: _Shape) -> tuple[Plan, dict[str, Mapping[str, Any]]]:
+        """The plan, and the scraps that are known without running anything."""
+        points = ((item.stage.name, item.id, bool(item.point)) for item in shape.instances.values())
+        scopes = Scopes(self._pipeline.name, self._params, self._env, points)
+        by_stage: dict[str, list[str]] = {}
+        for name, instance in shape.instances.items():
+            by_stage.setdefault(instance.stage.name, []).append(name)
+        made: dict[str, Made] = {}
+        scraps: dict[str, Mapping[str, Any]] = {}
+        stages = []
+        for name in shape.ordered:
+            stage = self._planned(shape, name, decision=Decision.RUN, reasons=("selected",))
+            if not stage.selected:
+                stage = dataclasses.replace(stage, decision=Decision.SKIP, reasons=("not selected",))
+                if self.judge is not None:
+                    made[name] = self.judge.from_disk(stage, shape.left.scraps.get(name, {}))
+                if name in shape.left.scraps:
+                    scraps[name] = shape.left.scraps[name]
+            elif shape.instances[name].skip:
+                reasons = (shape.instances[name].skip,)
+                stage = dataclasses.replace(stage, decision=Decision.SKIP, reasons=reasons)
+            else:
+                stage = self._decide(stage, scopes, by_stage, made, scraps)
+                found = stage.judgement
+                if found is not None and found.result is not None:
+                    made[name] = made_by(stage, found.result)
+                    scraps[name] = made[name].scraps
+            stages.append(stage)
+        if absent := conflicts.frozen_without_outputs(self._pipeline, stages):
+            raise PipelineInvalid(absent)
+        stages = _with_what_follows(stages)
+        return self._plan_of(shape, stages), scraps
+
+    def _decide(
+        self,
+        stage: PlannedStage,
+        scopes: Scopes,
+        by_stage: Mapping[str, Sequence[str]],
+        made: Mapping[str, Made],
+        scraps: Mapping[str, Mapping[str, Any]],
+    ) -> PlannedStage:
+        needs = [name for other in sorted(needed_stages(stage)) for name in by_stage.get(other, ())]
+        if self.judge is None:
+            return _decide_simply(stage)
+        params: Mapping[str, Value] | None = None
+        if all(name in scraps for name in needs) and not depends_on_run(stage):
+            try:
+                params = params_of(stage, scopes.of(stage, scraps))
+            except StageFailure as error:
+                return dataclasses.replace(stage, reasons=(error.message,))  # the attempt tells
+        found = self.judge.judge(stage, params, made, needs=needs)
+        if params is not None and stage.when is not None:
+            with contextlib.suppress(StageFailure):  # the attempt tells
+                if not condition_of(stage, scopes.of(stage, scraps)):
+                    reasons: tuple[str, ...] = (f"when: {stage.when.source} is false",)
+                    return dataclasses.replace(stage, decision=Decision.SKIP, reasons=reasons)
+        decision, reasons = found.decision, found.reasons
+        if stage.when is not None and any(name not in scraps for name in needs):
+            decision, reasons = Decision.WAIT, (f"when: {stage.when.source}", *reasons)
+        return dataclasses.replace(stage, decision=decision, reasons=reasons, judgement=found)
+
+    def _planned(
+        self, shape: _Shape, name: str, *, decision: Decision, reasons: tuple[str, ...] = ()
+    ) -> PlannedStage:
+        instance = shape.instances[name]
+        stage, known = instance.stage, shape.facts[instance.stage.name]
+        return PlannedStage(
+            id=name,
+            stage=stage.name,
+            notebook=shape.notebooks[stage.name],
+            description=stage.description,
+            point=instance.point,
+            params=instance.params,
+            deferred=instance.deferred,
+            types=shape.types[name],
+            inputs=instance.inputs,
+            outputs=instance.outputs,
+            upstream=shape.edges[name],
+            decision=decision,
+            reasons=(instance.skip,) if instance.skip else reasons,
+            retries=stage.retries,
+            retry_delay=stage.retry_delay,
+            timeout=stage.timeout,
+            executor=stage.executor,
+            kernel=stage.kernel,
+            foreach=None if instance.point else stage.foreach,
+            when=instance.when,
+            trigger=stage.trigger,
+            env=stage.env,
+            cache=stage.cache,
+            frozen=stage.frozen,
+            strict=stage.strict,
+            loosely=tuple(sorted(instance.loosely)),
+            selected=name in shape.chosen,
+            absent=instance.absent,
+            uses_mlflow=known is not None
+            and any(module.split(".")[0] == "mlflow" for module in known.imports),
+        )
+
+    def _plan_of(self, shape: _Shape, stages: Sequence[PlannedStage]) -> Plan:
+        return Plan(
+            pipeline=self._pipeline.name,
+            path=self._pipeline.path,
+            description=self._pipeline.description,
+            params=dict(self._params),
+            stages=tuple(stages),
+            scraps=shape.left.scraps,
+            env=_mentioned(self._env, stages),
+            imports=_imports(stages, shape.facts),
+            warnings=shape.warnings,
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Shape:
+    """All stage instances, with what belongs to them."""
+
+    instances: Mapping[str, Instance]
+    edges: Mapping[str, tuple[str, ...]]
+    ordered: Sequence[str]
+    chosen: set[str]
+    facts: Mapping[str, NotebookFacts | None]
+    notebooks: Mapping[str, str]
+    types: Mapping[str, Mapping[str, Type]]
+    left: Left
+    warnings: tuple[Problem, ...]
+
+
+def build_plan(pipeline: Pipeline, params: Mapping[str, Value], project: Project, **more: Any) -> Plan:
+    """The plan of a run, as `Planner` makes it."""
+    return Planner(pipeline, params, project, **more).plan()
+
+
+def _with_what_follows(stages: Sequence[PlannedStage]) -> list[PlannedStage]:
+    """What needs a stage that a condition leaves out is left out with it, as it is in the run; what is
+    there for failures waits for them."""
+    out: dict[str, PlannedStage] = {}
+    absent: set[str] = set()
+    for stage in stages:
+        needed = next((name for name in stage.upstream if name in absent and name not in stage.loosely), None)
+        if stage.selected and stage.decision is Decision.SKIP:
+            absent.add(stage.id)
+        elif stage.selected and needed is not None and stage.trigger == "all_success":
+            reasons = (f"needs {needed}, which is skipped",)
+            stage = dataclasses.replace(stage, decision=Decision.SKIP, reasons=reasons)  # noqa: PLW2901
+            absent.add(stage.id)
+        elif stage.trigger in {"one_failed", "all_failed"} and stage.decision in {
+            Decision.RUN,
+            Decision.WAIT,
+        }:
+            runs = any(out[name].runs for name in stage.upstream)
+            why = "if a stage before it fails" if runs else "nothing before it runs, so nothing fails"
+            stage = dataclasses.replace(  # noqa: PLW2901
+                stage, decision=Decision.WAIT if runs else Decision.SKIP, reasons=(why,)
+            )
+        out[stage.id] = stage
+    return list(out.values())
+
+
+def _decide_simply(stage: PlannedStage) -> PlannedStage:
+    """The decision where nothing is known of earlier results."""
+    scraps = sorted(
+        ".".join(reference)
+        for template in (*stage.deferred.values(), stage.when, stage.foreach)
+        if template is not None
+        for reference in template.references
+        if reference[0] == "stages"
+    )
+    if scraps:
+        reasons = tuple(f"needs {scrap}" for scrap in scraps)
+        return dataclasses.replace(stage, decision=Decision.WAIT, reasons=reasons)
+    return stage
+
+
+def _imports(stages: Sequence[PlannedStage], facts: Mapping[str, NotebookFacts | None]) -> frozenset[str]:
+    known = [facts[name] for name in {stage.stage for stage in stages if stage.runs}]
+    return frozenset().union(*(item.imports for item in known if item is not None))
+
+
+def _mentioned(env: Mapping[str, str], stages: Sequence[PlannedStage]) -> dict[str, str]:
+    templates = [
+        item
+        for stage in stages
+        for item in (*stage.deferred.values(), stage.when, stage.foreach)
+        if item is not None
+    ]
+    references = {ref for item in templates for ref in item.references}
+    return {ref[1]: env[ref[1]] for ref in references if ref[0] == "env" and ref[1] in env}

@@ -1,1 +1,0 @@
-"""Remembering it: the journal, and what is told to MLflow."""

@@ -1,0 +1,83 @@
+"""Stopping a run that another process goes on with, on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+
+from stagebook.errors import RunNotFound, UsageError
+from stagebook.journal.journal import Life, Owner, RunRecord
+from stagebook.runs.history import Archive
+from stagebook.runs.lease import life_of
+
+
+def going_on(project: Archive, name: str | None = None) -> RunRecord:
+    """The run with this id, or the one of this pipeline that goes on; without a name, the only one of all.
+    A point of a sweep stands for the sweep, whose process it is.
+
+    Raises:
+        RunNotFound: none goes on.
+        UsageError: more than one does, and none was named.
+    """
+    holds = {run for run, _ in project.journal.owners()} if project.has_journal else set()
+    runs = [project.find_run(run) for run in sorted(holds)]
+    found = [run for run in runs if name is None or name in {run.id, run.pipeline}]
+    if not found and name is not None:
+        try:
+            run = project.find_run(name)
+        except RunNotFound as error:
+            msg = f"no run '{name}' goes on, and none of a pipeline of that name"
+            raise RunNotFound(msg, hint="see: stagebook runs") from error
+        return project.find_run(run.parent) if run.parent and run.ended is None else run
+    if not found:
+        msg = "no run goes on"
+        raise RunNotFound(msg, hint="see: stagebook runs")
+    if len(found) > 1:
+        msg = f"{len(found)} runs go on: {', '.join(run.id for run in found)}"
+        raise UsageError(msg, hint="name one of them")
+    return found[0]
+
+
+def cancel(project: Archive, run: RunRecord) -> Owner:
+    """Ask the process of a run to stop; which one that was. Asked again, it ends at once, without letting
+    stages come to an end.
+
+    Raises:
+        UsageError: the run is over, its process is gone, or it is on another machine.
+    """
+    if run.ended is not None:
+        msg = f"the run {run.id} is over: {run.status}"
+        raise UsageError(msg)
+    owner = dict(project.journal.owners()).get(run.parent or run.id)
+    gone = UsageError(f"the process of the run {run.id} is gone", hint="see: stagebook doctor")
+    if owner is None:
+        raise gone
+    if owner.host != socket.gethostname():
+        msg = f"the run {run.id} goes on on another machine, {owner.host}"
+        raise UsageError(msg, hint=f"there: kill {owner.pid}")
+    try:
+        # What it stands for stays the same process, also if that ends and another one gets its id.
+        handle = os.pidfd_open(owner.pid) if hasattr(os, "pidfd_open") else None
+    except OSError as error:
+        raise gone from error
+    try:
+        life = life_of(owner)
+        if life is Life.DEAD:
+            raise gone
+        _send(owner.pid, handle, signal.SIGTERM)
+        if life is Life.UNSURE:
+            _send(owner.pid, handle, signal.SIGCONT)  # a process that is stopped can not end
+    except OSError as error:
+        raise gone from error
+    finally:
+        if handle is not None:
+            os.close(handle)
+    return owner
+
+
+def _send(pid: int, handle: int | None, number: signal.Signals) -> None:
+    if handle is not None:
+        signal.pidfd_send_signal(handle, number)
+    else:
+        os.kill(pid, number)

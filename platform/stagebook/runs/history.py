@@ -1,0 +1,173 @@
+"""What was recorded of a project: its runs, their stages, and what they left."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from stagebook.errors import RunNotFound, did_you_mean
+from stagebook.events import Status
+from stagebook.journal.history import RunHistory, StageRecord
+from stagebook.journal.journal import Journal, Life, Owner, RunRecord
+from stagebook.planning.result import Results, scrap_values
+from stagebook.workspace.paths import STATE_FOLDER
+
+
+class Archive:
+    """The records of the project at `root`. Nothing is read before it is asked for."""
+
+    def __init__(self, root: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.root = root
+        self._clock = clock
+        self._journal: Journal | None = None
+
+    @property
+    def journal(self) -> Journal:
+        """The journal, opened on first use; runs whose process vanished are closed then."""
+        if self._journal is None:
+            self._journal = Journal(self.root / STATE_FOLDER / "journal.db")
+            self.close_ghosts()
+        return self._journal
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether anything was recorded yet."""
+        return (self.root / STATE_FOLDER / "journal.db").exists()
+
+    def runs(self, pipeline: str | None = None, limit: int = 20) -> list[RunRecord]:
+        """The latest runs, the newest first."""
+        return self.journal.runs(pipeline=pipeline, limit=limit) if self.has_journal else []
+
+    def close_ghosts(self) -> list[str]:
+        """Mark runs whose process vanished as interrupted; their ids."""
+        return self.journal.close_ghosts(_life, self._clock())
+
+    def find_run(self, run: str | None = None, pipeline: str | None = None) -> RunRecord:
+        """A run by its id or the beginning of it; the latest one if none is named.
+
+        Raises:
+            RunNotFound: there is none, or the beginning fits several.
+        """
+        known = self.runs(pipeline, limit=10_000)
+        if run in {None, "latest"}:
+            if not known:
+                msg = "nothing was run yet"
+                raise RunNotFound(msg, hint="start with: stagebook run")
+            return known[0]
+        found = [record for record in known if record.id == run] or [
+            record for record in known if record.id.startswith(str(run)) or record.id.endswith(str(run))
+        ]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            msg = f"'{run}' fits {len(found)} runs"
+            raise RunNotFound(msg, hint=f"such as {found[0].id} and {found[1].id}")
+        msg = f"there is no run '{run}'"
+        raise RunNotFound(msg, hint="stagebook runs lists them")
+
+    def find_run_to_resume(self) -> RunRecord:
+        """The latest run, if it did not come to a good end.
+
+        Raises:
+            RunNotFound: nothing was run yet, or the latest run completed.
+        """
+        for run in self.runs(limit=100):
+            if run.kind == "accept" or run.parent:
+                continue
+            if run.status is Status.COMPLETED:
+                msg = f"the latest run, {run.id} of {run.pipeline}, completed: nothing is left of it"
+                raise RunNotFound(msg, hint="name another one; stagebook runs lists them")
+            return run
+        return self.find_run()
+
+    def history(self, run: RunRecord) -> RunHistory:
+        """What happened in a run, stage by stage."""
+        return RunHistory(event for _, event in self.journal.events(run.id))
+
+    def stage_of(self, run: RunRecord, stage: str) -> StageRecord:
+        """One stage of a run. Raises `RunNotFound`."""
+        stages = self.history(run).stages
+        if stage not in stages:
+            msg = f"the run {run.id} has no stage '{stage}'"
+            raise RunNotFound(msg, hint=did_you_mean(stage, stages))
+        return stages[stage]
+
+    def dump_of(self, run: RunRecord, stage: str) -> Path:
+        """The dump that a failed stage left for a debugger. Raises `RunNotFound`."""
+        record = self.stage_of(run, stage)
+        path = self.root / record.folder / record.dump
+        if not record.dump or not path.is_file():
+            what = "did not fail" if record.cause is None else "left no dump"
+            msg = f"the stage '{stage}' of the run {run.id} {what}"
+            raise RunNotFound(msg, hint="run it with: stagebook run --debug-on-failure")
+        return path
+
+    def kept_kernels(self) -> list[tuple[RunRecord, StageRecord]]:
+        """The kernels that failed stages left alive, the latest runs first."""
+        if not self.has_journal:
+            return []
+        found = []
+        for name in self.journal.runs_with_kernels():
+            run = self.find_run(name)
+            stages = self.history(run).stages.values()
+            found += [(run, stage) for stage in stages if stage.kernel and _is_kernel(stage.kernel)]
+        return found
+
+    def end_kernel(self, run: RunRecord, stage: str) -> bool:
+        """End a kernel that was kept; whether there was one."""
+        kernel = self.stage_of(run, stage).kernel
+        if kernel is None or not _is_kernel(kernel):
+            return False
+        from stagebook.system.processes import end  # noqa: PLC0415 - commands that look do without
+
+        end(kernel["pid"])
+        shutil.rmtree(Path(kernel["connection_file"]).parent, ignore_errors=True)  # made for it alone
+        return True
+
+    def latest_stages(self, pipeline: str) -> dict[str, tuple[RunRecord, StageRecord]]:
+        """For each stage of a pipeline, the last run that did anything about it."""
+        latest: dict[str, tuple[RunRecord, StageRecord]] = {}
+        for run in self.runs(pipeline, limit=20):
+            for name, stage in self.history(run).stages.items():
+                if name not in latest and stage.status is not Status.SKIPPED:
+                    latest[name] = (run, stage)
+        return latest
+
+
+def _is_kernel(kernel: Mapping[str, Any]) -> bool:
+    """Whether a kept kernel is still there: a process of that id may be another one by now."""
+    from stagebook.system.processes import started_at  # noqa: PLC0415 - as above
+
+    at = started_at(kernel["pid"])
+    return at is not None and abs(at - kernel["started"]) < 1.0
+
+
+def _life(owner: Owner) -> Life:
+    from stagebook.runs.lease import life_of  # noqa: PLC0415 - asked only where a run has an owner
+
+    return life_of(owner)
+
+
+class Earlier:
+    """The scraps that earlier runs of a pipeline left, read when they are first asked for."""
+
+    def __init__(self, archive: Archive, results: Results, pipeline: str) -> None:
+        self._archive = archive
+        self._results = results
+        self._pipeline = pipeline
+        self._latest: dict[str, tuple[RunRecord, StageRecord]] | None = None
+
+    def __call__(self, stage: str) -> Mapping[str, Any] | None:
+        """Those of a stage instance; None if it never completed."""
+        result = self._results.latest(self._pipeline, stage)
+        if result is not None:
+            return result.values
+        if self._latest is None:
+            self._latest = self._archive.latest_stages(self._pipeline)
+        known = self._latest.get(stage)
+        if known is None or known[1].status not in {Status.COMPLETED, Status.REUSED}:
+            return None
+        return scrap_values(known[1].scraps)

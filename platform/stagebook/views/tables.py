@@ -1,0 +1,323 @@
+"""Tables and texts for a terminal. Functions from values to what rich can show; nothing is printed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from stagebook.errors import Problem
+from stagebook.events import Status
+from stagebook.journal.history import RunHistory, StageRecord
+from stagebook.journal.journal import RunRecord
+from stagebook.planning.plan import Decision, Plan, PlannedStage
+from stagebook.views import formatting
+
+# A sign for each status, so that colour is never the only one.
+SIGNS: Mapping[Status, tuple[str, str]] = {
+    Status.PENDING: ("·", "dim"),
+    Status.RUNNING: ("▶", "cyan"),
+    Status.RETRYING: ("↻", "yellow"),
+    Status.COMPLETED: ("✓", "green"),
+    Status.REUSED: ("=", "green"),
+    Status.FAILED: ("✗", "bold red"),
+    Status.BLOCKED: ("⊘", "yellow"),
+    Status.SKIPPED: ("-", "dim"),
+    Status.CANCELLED: ("■", "yellow"),
+    Status.INTERRUPTED: ("!", "bold red"),
+}
+DECISIONS = {Decision.RUN: "cyan", Decision.WAIT: "yellow", Decision.SKIP: "dim", Decision.REUSE: "green"}
+# Control sequences of a terminal (ECMA-48): CSI, OSC with its text, and single ones.
+_ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def plain(untrusted: str) -> str:
+    """What a notebook printed, without the codes by which it could steer a terminal."""
+    return _CONTROL.sub("", _ANSI.sub("", untrusted))
+
+
+_CUT = {"", "parameters"}  # columns that are cut where the screen ends
+
+
+def table_of(*columns: str) -> Table:
+    """An empty table with these columns; those of a kind look alike in all tables."""
+    cut_any = any(column in _CUT for column in columns)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=cut_any)
+    for column in columns:
+        kept = column in {"stage", "time", "run"}
+        cut = column in _CUT
+        table.add_column(
+            column,
+            justify="right" if column == "time" else "left",
+            no_wrap=kept or cut,
+            overflow="ellipsis" if cut else "fold",
+            ratio=1 if cut else None,  # it gets what the others leave
+            min_width=12 if cut else None,
+        )
+    return table
+
+
+def status_text(status: Status) -> Text:
+    """A status with its sign."""
+    sign, style = SIGNS[status]
+    return Text(f"{sign} {status}", style=style)
+
+
+def problems(found: Sequence[Problem]) -> RenderableType:
+    """Every mistake with its place, and what to do about it."""
+    lines: list[Text] = []
+    for problem in found:
+        lines.append(Text.assemble((f"{problem.place}: ", "bold"), plain(problem.message)))
+        if problem.hint:
+            lines.append(Text(f"    {plain(problem.hint)}", style="dim"))
+    return Group(*lines)
+
+
+MANY = 300  # rows; laying out a table of thousands takes longer than planning them
+
+
+def plan_table(plan: Plan) -> RenderableType:
+    """What a run would do, a line a stage instance."""
+    table = table_of("stage", "does", "because", "notebook", "parameters")
+    for stage in plan.stages:
+        table.add_row(
+            stage.id,
+            Text(stage.decision, style=DECISIONS[stage.decision]),
+            Text(plain("; ".join(stage.reasons[:2]))),
+            Text(stage.notebook),
+            Text(formatting.pairs(_shown_params(stage)), style="dim"),
+        )
+    return Group(_plan_head(plan), Text(formatting.pairs(plan.params, 100), style="dim"), table)
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """The same as plain lines, for plans of thousands of stages."""
+    yield _plan_head(plan).plain
+    yield formatting.pairs(plan.params, 100)
+    width = max((len(stage.id) for stage in plan.stages), default=0)
+    for stage in plan.stages:
+        because = plain("; ".join(stage.reasons[:2]))
+        yield f"{stage.id:<{width}}  {stage.decision:<5}  {because}"
+
+
+def _plan_head(plan: Plan) -> Text:
+    counts = ", ".join(f"{plan.count(decision)} {decision}" for decision in Decision if plan.count(decision))
+    return Text.assemble(
+        (plan.pipeline, "bold"), f"  {formatting.plural(len(plan.stages), 'stage')}: {counts}"
+    )
+
+
+def _shown_params(stage: PlannedStage) -> dict[str, Any]:
+    return {**stage.params, **{name: item.source for name, item in stage.deferred.items()}}
+
+
+def progress_table(history: RunHistory, now: float, *, limit: int | None = None) -> RenderableType:
+    """The stages of a run as they are. With `limit` lines, stages that are done or have not begun
+    are counted instead of shown."""
+    table = table_of("stage", "status", "cells", "time", "memory", "")
+    stages = list(history.stages.values())
+    shown = stages
+    if limit is not None and len(stages) > limit:
+        active = {Status.RUNNING, Status.RETRYING, Status.FAILED}
+        shown = [stage for stage in stages if stage.status in active][:limit]
+        rest = [stage for stage in stages if stage not in shown]
+        shown += rest[-max(0, limit - len(shown)) :] if limit > len(shown) else []
+        shown.sort(key=stages.index)
+    for stage in shown:
+        table.add_row(
+            Text(stage.id),
+            status_text(stage.status),
+            _cells(stage),
+            _time(stage, now),
+            formatting.size(stage.memory) if stage.memory else "",
+            _remark(stage),
+        )
+    if len(shown) < len(stages):
+        table.add_row(Text(f"… and {formatting.plural(len(stages) - len(shown), 'more stage')}", style="dim"))
+    return table
+
+
+def _time(stage: StageRecord, now: float) -> Text:
+    """How long it takes, and usually takes."""
+    shown = Text(formatting.duration(stage.seconds(now)))
+    if stage.status is Status.RUNNING and stage.expected:
+        shown += Text(f" of ~{formatting.duration(stage.expected)}", style="dim")
+    return shown
+
+
+def _cells(stage: StageRecord) -> Text:
+    if not stage.cells:
+        return Text("")
+    done = stage.cells if stage.status is Status.COMPLETED else max(0, stage.cell - 1)
+    width = 10
+    full = round(width * done / stage.cells)
+    _, style = SIGNS[stage.status]
+    bar = Text("━" * full, style=style) + Text("━" * (width - full), style="bright_black")
+    return bar + Text(f" {stage.cell if stage.status is not Status.COMPLETED else stage.cells}/{stage.cells}")
+
+
+def _remark(stage: StageRecord) -> Text:
+    if stage.status in {Status.COMPLETED, Status.REUSED} and not stage.restored:
+        figures = {name: scrap["value"] for name, scrap in stage.scraps.items() if _is_figure(scrap)}
+        return Text(plain(formatting.pairs(figures)), style="dim")
+    if stage.status is Status.FAILED:
+        return Text(plain(formatting.value(stage.message or stage.reason, 80)), style="red")
+    if stage.frozen:
+        return Text(
+            f"frozen: its process has been stopped for {formatting.duration(stage.frozen)}", style="bold red"
+        )
+    if stage.status is Status.RUNNING and stage.last_line:
+        return Text(plain(formatting.value(stage.last_line, 60)), style="dim")
+    if stage.status is Status.RETRYING:
+        return Text(
+            f"attempt {stage.attempt} failed: {plain(formatting.value(stage.message, 60))}", style="yellow"
+        )
+    return Text(plain(stage.reason), style="dim")
+
+
+def _is_figure(scrap: Mapping[str, object]) -> bool:
+    value = scrap.get("value")
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def failure(run: str, stage: StageRecord) -> RenderableType:
+    """Why a stage failed: the cell, the error, and where the executed notebook is."""
+    lines = [Text.assemble(("✗ ", "bold red"), (stage.id, "bold"), f" failed{_in_cell(stage)}")]
+    lines.append(Text(f"  {plain(stage.message)}", style="red"))
+    tail = [line for line in plain(stage.traceback).splitlines() if line.strip()][-12:]
+    lines += [Text(f"  │ {line}", style="dim") for line in tail]
+    if stage.folder:
+        lines.append(Text(f"  notebook  {stage.folder}/notebook.ipynb"))
+        lines.append(Text(f"  log       stagebook logs {run} {stage.id}"))
+    if stage.dump:
+        lines.append(Text(f"  debugger  stagebook debug {run} {stage.id}"))
+    if stage.kernel:
+        until = "; it ends by itself after a day" if stage.kernel.get("expires") else ""
+        lines += [Text(f"  the kernel is kept, with all variables{until}")]
+        lines += [Text(f"  {how:<10}{command}") for how, command in attaching(run, stage)]
+    return Group(*lines)
+
+
+def attaching(run: str, stage: StageRecord) -> list[tuple[str, str]]:
+    """How to get at a kernel that was kept, and how to end it: pairs of a word and a command."""
+    assert stage.kernel is not None
+    file = stage.kernel["connection_file"]
+    where = f"--ServerApp.external_connection_dir={file.rpartition('/')[0]}"
+    return [
+        ("console", f"jupyter console --existing {file}"),
+        ("in Lab", f"jupyter lab --ServerApp.allow_external_kernels=True {where}"),
+        ("end it", f"stagebook kernels --end {run} {stage.id}"),
+    ]
+
+
+def kept_kernel(run: str, stage: StageRecord, now: float) -> RenderableType:
+    """A kernel that was kept, and the commands for it."""
+    assert stage.kernel is not None
+    head = Text.assemble(
+        (stage.id, "bold"),
+        f"  run {run}, failed {formatting.when(stage.ended, now)}{_in_cell(stage)}: ",
+        (plain(formatting.value(stage.message, 80)), "red"),
+        f"  (process {stage.kernel['pid']})",
+    )
+    return Group(head, *(Text(f"  {how:<10}{command}") for how, command in attaching(run, stage)))
+
+
+def _in_cell(stage: StageRecord) -> str:
+    return f" in cell {stage.cell} of {stage.cells}" if stage.cause and stage.cell and stage.cells else ""
+
+
+def run_summary(history: RunHistory, now: float) -> Text:
+    """One line: how the run ended, how many stages did what, how long it took."""
+    started = history.started
+    assert started is not None
+    ended = history.ended
+    sign, style = SIGNS[history.status]
+    counts = [
+        f"{history.count(status)} {status}"
+        for status in Status
+        if status is not Status.PENDING and history.count(status)
+    ]
+    seconds = (ended.at if ended else now) - started.at
+    head = Text.assemble((f"{sign} {started.pipeline} {history.status}", style))
+    return head + Text(f" in {formatting.duration(seconds)}: {', '.join(counts) or 'nothing to do'}")
+
+
+def produced(history: RunHistory) -> RenderableType | None:
+    """The outputs that a run made or restored, a line each; None if there are none."""
+    table = table_of("output", "size", "stage")
+    for stage in history.stages.values():
+        for output in stage.outputs.values():
+            if stage.status is Status.COMPLETED or output["path"] in stage.restored:
+                how = " (restored)" if output["path"] in stage.restored else ""
+                table.add_row(
+                    Text(plain(output["path"])),
+                    formatting.size(output.get("size")),
+                    Text(f"{stage.id}{how}", style="dim"),
+                )
+    return table if table.row_count else None
+
+
+def runs_table(runs: Sequence[RunRecord], now: float) -> RenderableType:
+    """Runs, the newest first."""
+    table = table_of("run", "pipeline", "status", "started", "time", "parameters")
+    for run in runs:
+        end = run.ended if run.ended is not None else now
+        table.add_row(
+            run.id,
+            Text(run.pipeline) + Text(_kind(run), style="dim"),
+            status_text(run.status),
+            formatting.when(run.started, now),
+            formatting.duration(end - run.started),
+            Text(plain(formatting.pairs(run.params)), style="dim"),
+        )
+    return table
+
+
+def _kind(run: RunRecord) -> str:
+    if run.parent:
+        return " (point)"
+    return "" if run.kind == "run" else f" ({run.kind})"
+
+
+def status_table(
+    stages: Mapping[str, tuple[RunRecord, StageRecord] | None],
+    planned: Mapping[str, PlannedStage],
+    now: float,
+) -> RenderableType:
+    """Each stage with what last became of it, None for one that never ran; and what the next run would
+    do about it."""
+    table = table_of("stage", "status", "when", "time", "now", "")
+    for name, known in stages.items():
+        plan = planned.get(name)
+        fresh = _freshness(plan)
+        if known is None:
+            table.add_row(Text(name), Text("· never ran", style="dim"), "", "", fresh, "")
+            continue
+        run, stage = known
+        stale = plan is not None and plan.runs and stage.status.is_good
+        because = plan.reasons[0] if plan is not None and stale and plan.reasons else ""
+        table.add_row(
+            Text(name),
+            status_text(stage.status),
+            formatting.when(stage.ended or stage.started or run.started, now),
+            formatting.duration(stage.seconds(now)),
+            fresh,
+            Text(plain(because), style="cyan") if because else _remark(stage),
+        )
+    return table
+
+
+def _freshness(stage: PlannedStage | None) -> Text:
+    """Whether the next run would run a stage."""
+    if stage is None:
+        return Text("")
+    if stage.decision is Decision.RUN:
+        return Text("stale", style="yellow")
+    if stage.decision is Decision.WAIT:
+        return Text("depends", style="yellow")
+    return Text("up to date" if stage.decision is Decision.REUSE else "skipped", style="dim")

@@ -1,0 +1,1 @@
+"""What is on disk: paths, settings, kernels, and the inputs of results."""

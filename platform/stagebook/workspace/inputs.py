@@ -1,0 +1,192 @@
+"""What the results of stages depend on, as it is on disk and on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from stagebook.code.closure import Closure, Code, sources
+from stagebook.system.blobs import Blobs
+from stagebook.system.file_cache import RACY, Memo, stat_of
+from stagebook.system.files import make_private, walk, write_whole
+from stagebook.system.installed import source_folders, versions
+from stagebook.workspace.kernels import Kernel, find_kernel, this_python
+from stagebook.workspace.paths import STATE_FOLDER, PathRefused
+from stagebook.workspace.workspace import Workspace
+
+_MAX_TEXT = 200_000  # bytes of a module whose text is kept
+
+
+class Facts:
+    """Files are hashed once, and remembered; what was looked at is looked at again after `forget`."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        memo: Memo,
+        blobs: Blobs,
+        env: Mapping[str, str],
+        *,
+        restores: bool = True,
+    ) -> None:
+        """`restores`: whether outputs are taken out of the store; else it counts as empty."""
+        self.workspace = workspace
+        self.memo = memo
+        self.blobs = blobs
+        self._restores = restores
+        self._root = workspace.root
+        self._cache = self._root / STATE_FOLDER / "cache"
+        self._env = env
+        self._key: bytes | None = None
+        self._extra = [Path(item) for item in env.get("PYTHONPATH", "").split(os.pathsep) if item]
+        self._closures: dict[Path | None, Closure] = {}  # by the environment of the kernel
+        self._digests: dict[str, str | None] = {}
+        self._versions: dict[tuple[frozenset[str], str], Mapping[str, str]] = {}
+        self._kernels: dict[str, Kernel] = {}
+
+    def forget(self) -> None:
+        """Look at the project and the machine anew."""
+        self._closures.clear()
+        self._digests.clear()
+        self._versions.clear()
+        self._kernels.clear()
+        self.workspace.forget()
+
+    # Of a notebook's code: `kernel` is that of the stage, which has the packages that it imports: None for
+    # that of the notebook, empty for none but this interpreter.
+
+    def code(self, notebook: str, kernel: str | None) -> Code:
+        """What a notebook's code consists of. Raises `NotebookUnreadable`."""
+        prefix = self._kernel_of(notebook, kernel).prefix
+        if prefix not in self._closures:
+            behind = [Path(folder) for folder in source_folders(prefix)]
+            self._closures[prefix] = Closure(self._root, self.memo, extra=self._extra, behind=behind)
+        return self._closures[prefix].code(notebook, self.workspace.executable(notebook))
+
+    def code_paths(self, notebook: str, kernel: str | None) -> list[str]:
+        """The local modules and files that a notebook's code consists of. Raises `NotebookUnreadable`."""
+        code = self.code(notebook, kernel)
+        return [item.path for item in (*code.modules, *code.files)]
+
+    def sources(self, notebook: str, kernel: str | None) -> dict[str, Any]:
+        """The cells of a notebook, and the texts of the local modules and files that it uses by path, to
+        compare them later. Raises `NotebookUnreadable`."""
+        code = self.code(notebook, kernel)
+        modules = {}
+        for item in (*code.modules, *code.files):
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                path = self._root / item.path
+                if path.stat().st_size <= _MAX_TEXT:
+                    modules[item.path] = path.read_text(encoding="utf-8")
+        return {"cells": list(sources(self.workspace.executable(notebook))), "modules": modules}
+
+    def digest(self, path: str) -> str | None:
+        """The SHA-256 of a file of the project, or of a folder with a slash at the end: a file could hold
+        the list of a folder. None if it is not there."""
+        if path not in self._digests:
+            try:
+                full = self._root / path
+                digest = str(self.memo.describe(full, path)["sha256"])
+                self._digests[path] = f"{digest}/" if full.is_dir() else digest
+            except OSError:
+                self._digests[path] = None
+        return self._digests[path]
+
+    def stamp(self, path: str) -> object:
+        """What changes whenever a file or folder of the project is written to, whatever it holds then."""
+        full = os.path.join(self._root, path)
+        with contextlib.suppress(OSError):
+            if os.path.isdir(full):
+                return [(name, stat_of(file)) for name, file, _ in walk(full)]
+            return stat_of(full)
+        return None
+
+    def freshen(self, notebook: str, kernel: str | None) -> None:
+        """Remove what Python kept compiled of the notebook's modules from before they were last changed.
+        Python goes by size and mtime in seconds, and would import the old code of a module that was changed
+        twice within a second, or whose mtime was set back. Raises `NotebookUnreadable`."""
+        for path in self.code_paths(notebook, kernel):
+            if path.endswith(".py"):
+                folder, name = os.path.split(os.path.join(self._root, path))
+                _remove_older(os.path.join(folder, "__pycache__"), name, os.path.join(folder, name))
+
+    def is_file(self, path: str) -> bool:
+        """Whether a path names a file of the project."""
+        try:
+            return self.workspace.is_file(self.workspace.inside(path))
+        except PathRefused:
+            return False
+
+    def note(self, path: str, digest: str) -> None:
+        """What is known of a file that was just written."""
+        self.memo.note(self._root / path, "sha256", digest)
+        self._digests.pop(path, None)
+
+    def holds(self, output: Mapping[str, Any]) -> bool:
+        """Whether an output can be had from the store."""
+        return self._restores and self.blobs.holds(output)
+
+    def versions(self, imports: Iterable[str], kernel: str) -> Mapping[str, str]:
+        """The distributions that imported modules belong to, with their versions, as a kernel has them; an
+        empty name stands for this interpreter."""
+        key = (frozenset(imports), kernel)
+        if key not in self._versions:
+            prefix = self._kernel(kernel).prefix
+            found = versions(key[0], prefix=prefix, cache=self._cache / "distributions.json")
+            self._versions[key] = dict(sorted(found.items()))
+        return self._versions[key]
+
+    def kernel(self, notebook: str, name: str | None) -> Mapping[str, str]:
+        """The kernel that a notebook runs in, and what tells its version. `name` is that of the stage: None
+        for that of the notebook, empty for none but this interpreter. Raises `NotebookUnreadable`."""
+        return self._kernel_of(notebook, name).facts
+
+    def _kernel_of(self, notebook: str, name: str | None) -> Kernel:
+        return self._kernel(self.workspace.facts(notebook).kernel if name is None else name)
+
+    def _kernel(self, name: str) -> Kernel:
+        if name not in self._kernels:
+            self._kernels[name] = find_kernel(name, self._env) if name else this_python()
+        return self._kernels[name]
+
+    def env_mark(self, name: str) -> str | None:
+        """A keyed hash of an environment variable: its value may be a secret, and a plain hash of a
+        short one could be found by trying."""
+        value = self._env.get(name)
+        if value is None:
+            return None
+        if self._key is None:
+            self._key = _key(self._root / STATE_FOLDER / "key")
+        return hmac.new(self._key, f"{name}={value}".encode("utf-8", "surrogateescape"), "sha256").hexdigest()
+
+
+def _key(path: Path) -> bytes:
+    """The project's own key, made when it is first asked for."""
+    with contextlib.suppress(OSError, ValueError):
+        key = bytes.fromhex(path.read_text().strip())
+        if len(key) == 32:
+            return key
+    key = secrets.token_bytes(32)
+    with contextlib.suppress(OSError):
+        make_private(path.parent)
+        old = os.umask(0o077)
+        try:
+            write_whole(path, key.hex().encode())
+        finally:
+            os.umask(old)
+    return key
+
+
+def _remove_older(cache: str, name: str, source: str) -> None:
+    with contextlib.suppress(OSError):
+        changed = os.stat(source).st_ctime_ns + RACY
+        with os.scandir(cache) as entries:
+            compiled = [it for it in entries if it.name.startswith(name[:-2]) and it.name.endswith(".pyc")]
+        for entry in compiled:
+            if entry.stat().st_mtime_ns <= changed:
+                os.unlink(entry.path)

@@ -1,0 +1,100 @@
+"""What the project holds on disk, as far as defining and planning pipelines asks for it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from stagebook.pipeline.converted import is_whole
+from stagebook.pipeline.notebook import (
+    SCRIPT_SUFFIXES,
+    NotebookFacts,
+    NotebookUnreadable,
+    read_notebook,
+)
+from stagebook.system.file_cache import Memo
+from stagebook.workspace import paths
+
+
+class Workspace:
+    """Files of one project, read once each. Nothing is executed and nothing outside is touched."""
+
+    def __init__(self, root: Path, memo: Memo | None = None) -> None:
+        self.root = root
+        self.memo = memo or Memo()
+        self._folders: set[str] = set()
+        self._facts: dict[str, NotebookFacts | NotebookUnreadable] = {}
+
+    def forget(self) -> None:
+        """Look at the files anew."""
+        self._facts.clear()
+        self._folders.clear()
+
+    def inside(self, text: str) -> str:
+        """A path of the project, normalised. Raises `paths.PathRefused`."""
+        return paths.inside(self.root, text, self._folders)
+
+    def inside_for_output(self, text: str) -> str:
+        """A path of the project that may be written. Raises `paths.PathRefused`."""
+        return paths.inside_for_output(self.root, text, self._folders)
+
+    def exists(self, path: str) -> bool:
+        """Whether a file or folder is there."""
+        return (self.root / path).exists()
+
+    def is_file(self, path: str) -> bool:
+        """Whether a file is there."""
+        return (self.root / path).is_file()
+
+    def facts(self, notebook: str) -> NotebookFacts:
+        """What a notebook says of itself. Raises `NotebookUnreadable`."""
+        if notebook not in self._facts:
+            try:
+                self._facts[notebook] = read_notebook(self.executable(notebook))
+            except NotebookUnreadable as error:
+                self._facts[notebook] = error
+        known = self._facts[notebook]
+        if isinstance(known, NotebookUnreadable):
+            raise known
+        return known
+
+    def executable(self, notebook: str) -> Path:
+        """The `.ipynb` file to execute: the notebook itself, or what its script converts to."""
+        path = self.root / notebook
+        if path.suffix not in SCRIPT_SUFFIXES:
+            return path
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            msg = f"cannot be read: {error.strerror}"
+            raise NotebookUnreadable(msg) from error
+        digest = hashlib.sha256(path.suffix.encode() + b"\0" + content).hexdigest()
+        target = self.root / paths.STATE_FOLDER / "cache" / "scripts" / f"{digest}.ipynb"
+        if not self._is_whole(target):
+            # jupytext takes a second to import, which only a new or changed script is worth.
+            from stagebook.pipeline.scripts import convert  # noqa: PLC0415
+
+            convert(content, path.suffix, target)
+        return target
+
+    def _is_whole(self, converted: Path) -> bool:
+        try:
+            return bool(self.memo.derive(converted, "whole", is_whole))
+        except OSError:
+            return False
+
+    def kernels(self) -> frozenset[str]:
+        """The names of the kernels that are installed here."""
+        # Imported late: only a notebook with a kernel other than python3 asks for it.
+        from jupyter_core.paths import jupyter_path  # noqa: PLC0415
+
+        names = {"python3"}
+        for folder in jupyter_path("kernels"):
+            if os.path.isdir(folder):
+                names.update(
+                    entry.name.lower()
+                    for entry in os.scandir(folder)
+                    if os.path.isfile(os.path.join(entry.path, "kernel.json"))
+                )
+        return frozenset(names)

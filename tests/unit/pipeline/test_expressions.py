@@ -1,0 +1,165 @@
+"""Expressions compute what Python would, within bounds, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from effort import at_most
+from stagebook.pipeline.evaluator import MAX_SIZE
+from stagebook.pipeline.expressions import ExpressionError, compile_value, evaluate
+from strategies import arithmetic, noise, plain_data, templates
+
+SCOPE: dict[str, Any] = {
+    "params": {"x": 3, "y": "text", "months": [1, 2, 3], "nested": {"x": {"y": 1}}},
+    "matrix": {"x": 1, "y": 2.5},
+    "env": {"HOME": "/home/me"},
+    "run": {"id": "r"},
+    "stages": {"a": {"scraps": {"rows": 5}}},
+}
+
+
+def value_of(text: Any, scope: dict[str, Any] = SCOPE) -> Any:
+    return evaluate(compile_value(text), scope)
+
+
+@settings(max_examples=600, deadline=None)
+@given(template=templates)
+def test_any_text_gives_plain_data_or_an_expression_error(template: Any) -> None:
+    try:
+        value = value_of(template)
+    except ExpressionError:
+        return
+    json.dumps(value)
+
+
+@settings(max_examples=400, deadline=None)
+@given(text=noise)
+def test_one_expression_never_makes_a_value_beyond_the_bound(text: str) -> None:
+    value = None
+    with at_most(200), contextlib.suppress(ExpressionError):
+        value = value_of("${" + text + "}")
+    # As JSON, a number has up to 31 digits, and each item two characters around it.
+    assert len(json.dumps(value)) <= MAX_SIZE * 40
+
+
+@settings(max_examples=300, deadline=None)
+@given(value=plain_data.filter(lambda value: "${" not in json.dumps(value)))
+def test_what_holds_no_expression_stays_as_it_is(value: Any) -> None:
+    template = compile_value(value)
+    assert template.is_constant
+    assert template.source == value
+    assert evaluate(template, {}) == value
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.text("$}a1 '", max_size=20))
+def test_two_dollars_stand_for_a_plain_opening(text: str) -> None:
+    assert value_of(f"$${{{text}") == f"${{{text}"
+
+
+@settings(max_examples=400, deadline=None)
+@given(source=arithmetic)
+def test_arithmetic_comes_to_what_python_makes_of_it(source: str) -> None:
+    names = {"a": 7, "b": -2, "c": 0.5}
+    ours = source
+    for name in names:
+        ours = ours.replace(f"{name} ", f"{name} ")
+    try:
+        wanted = eval(source, {"__builtins__": {"max": max, "len": len, "sum": sum}}, names)
+    except ArithmeticError:
+        wanted = ArithmeticError
+    scope = {"params": names}
+    ours = "".join(
+        f"params.{char}" if char in names and not _in_word(source, at) else char
+        for at, char in enumerate(source)
+    )
+    try:
+        value = value_of("${" + ours + "}", scope)
+    except ExpressionError as error:
+        assert wanted is ArithmeticError or "too large" in str(error), (source, error)  # noqa: PT017
+        return
+    assert value == wanted or (math.isnan(value) and math.isnan(wanted))
+    assert type(value) is type(wanted)
+
+
+def _in_word(source: str, at: int) -> bool:
+    return source[at - 1 : at].isalpha() or source[at + 1 : at + 2].isalpha()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("${params.x}", 3),
+        ("${ params.x + 1 }", 4),
+        ("x=${params.x}, y=${params.y}", "x=3, y=text"),
+        ("${params['x']}", 3),
+        ("${params.months[-1]}", 3),
+        ("${params.months[:2]}", [1, 2]),
+        ("${params.nested.x.y}", 1),
+        ("${matrix.y * 2}", 5.0),
+        ("${stages.a.scraps.rows > 3 and 'many' or 'few'}", "many"),
+        ("${{'a': '}'}['a']}", "}"),
+        ("${ {'a': {'b': 1}} }", {"a": {"b": 1}}),
+        ("${'}' + \"{\"}", "}{"),
+        ("$${params.x} is ${params.x}", "${params.x} is 3"),
+        ("cost: 5$", "cost: 5$"),
+        ("${1, 2}", [1, 2]),
+        ("${range(3)}", [0, 1, 2]),
+        ("${sorted(params.months)[0]}", 1),
+        (["${params.x}", {"k": "${params.y}"}, 1], [3, {"k": "text"}, 1]),
+        ("${None}", None),
+        ("${2 in params.months}", True),
+    ],
+)
+def test_an_expression_keeps_the_type_of_its_value(text: Any, value: Any) -> None:
+    made = value_of(text)
+    assert made == value
+    assert type(made) is type(value)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["().__class__", "''.join", "params.__class__", "__import__('os')", "open('x')", "eval('1')", "(lambda: 1)()",
+     "[x for x in [1]]", "f'{1}'", "(x := 1)", "[*range(3)]", "{**{}}", "{1, 2}", "b'x'", "1j", "...", "~1", "1 @ 2", "1 << 9",
+     "max(1, key=2)", "params.x.real", "await x", "yield", "1; 2", "import os", "max.__self__", "len(*[1])"],
+)  # fmt: skip
+def test_nothing_but_the_language_is_reachable(source: str) -> None:
+    with pytest.raises(ExpressionError):
+        value_of("${" + source + "}")
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["9 ** 9 ** 9", "10 ** 30 * 10", "'x' * 99999", "[0] * 99999", "range(10 ** 9)", "[range(9999)] * 9999",
+     "sum([[1] * 9999] * 9999, [])", "str([range(9999)])", "-" * 1_500 + "1", "(" * 900 + ")" * 900,
+     "[[range(99)] * 99] * 99", "[range(9000), range(9000)]", "int('9' * 5000)", "2.0 ** 9999"],
+)  # fmt: skip
+def test_what_would_grow_too_large_is_refused_in_no_time(source: str) -> None:
+    with at_most(100), pytest.raises(ExpressionError) as caught:
+        value_of("${" + source + "}")
+    assert len(str(caught.value)) < 300
+
+
+def test_all_expressions_of_a_value_together_are_bounded() -> None:
+    with pytest.raises(ExpressionError, match="too large a value"):
+        value_of(["${range(9999)}"] * 100)
+
+
+def test_a_long_text_is_compiled_in_a_time_that_grows_with_it() -> None:
+    with at_most(100):
+        template = compile_value("a" * 500_000 + "${1}" * 2_000)
+    assert evaluate(template, {}).endswith("1" * 2_000)
+
+
+def test_the_references_are_the_names_up_to_what_is_computed() -> None:
+    template = compile_value("${params.a.b[0].c + matrix['m'] + stages.x.scraps.rows[params.k]}")
+    assert template.references == {
+        ("params", "a", "b"), ("matrix", "m"), ("stages", "x", "scraps", "rows"), ("params", "k"),
+    }  # fmt: skip
