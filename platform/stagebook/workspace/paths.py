@@ -53,7 +53,9 @@ def inside(root: Path, text: str, plain_folders: set[str] | None = None) -> str:
         if os.path.commonpath([real_root, place]) != real_root:
             msg = f"'{text}' leads out of the project through a symlink, to {place}"
             raise PathRefused(msg, "files of a pipeline live inside its project")
-    return PurePosixPath(Path(os.path.relpath(os.path.join(folder, name), real_root))).as_posix()
+    found = PurePosixPath(Path(os.path.relpath(os.path.join(folder, name), real_root))).as_posix()
+    _check_text(found)  # a link may lead to a file that is called `~`
+    return found
 
 
 def _check_text(text: str) -> None:

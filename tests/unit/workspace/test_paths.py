@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stagebook.workspace.paths import PathRefused, inside, inside_for_output
@@ -44,6 +44,7 @@ _segments = st.sampled_from(
 
 
 @settings(max_examples=800, deadline=None)
+@example(parts=["self", "~"], absolute=False)
 @given(parts=st.lists(_segments | st.text(max_size=4), max_size=7), absolute=st.booleans())
 def test_what_comes_out_is_inside_whatever_goes_in(root: Path, parts: list[str], absolute: bool) -> None:
     text = "/" * absolute + "/".join(parts)
