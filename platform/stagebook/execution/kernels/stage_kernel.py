@@ -124,11 +124,12 @@ class StageKernelApp(IPKernelApp):
 
 
 def _observing() -> Any:
-    """The package `observing`: as it is there in a forked kernel, and else from its folder."""
+    """The package `file_access.hooks`: as it is there in a forked kernel, and else from its folder."""
     name = "stagebook.execution.file_access.hooks"
     if name not in sys.modules:
         name = "stagebook_observing"
-        folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "observing")
+        execution = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        folder = os.path.join(execution, "file_access", "hooks")
         spec = importlib.util.spec_from_file_location(name, os.path.join(folder, "__init__.py"))
         assert spec is not None
         assert spec.loader is not None
