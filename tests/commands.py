@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 PLATFORM = str(Path(__file__).parent.parent / "platform")
 COMMAND = (sys.executable, "-m", "stagebook")
@@ -18,6 +22,19 @@ def environment(**more: str) -> dict[str, str]:
     for name in {"MLFLOW_TRACKING_URI", "PYTEST_CURRENT_TEST"} - more.keys():
         found.pop(name, None)
     return found
+
+
+def start(folder: Path, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+    """`stagebook` with these arguments, while it goes on; `options` are those of `subprocess.Popen`."""
+    return subprocess.Popen(
+        [*COMMAND, *arguments], cwd=folder, text=True, **{"env": environment(), **options}
+    )
+
+
+def skip_without_mounts() -> None:
+    """Skip a test that mounts a file system of its own, where that cannot be."""
+    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
+        pytest.skip("needs unshare, to mount a file system")
 
 
 def stagebook(

@@ -12,6 +12,9 @@ import pytest
 from building import ProjectBuilder
 from golden import Golden, default_case, refuse_update
 
+# So that their assertions, too, show what they compared.
+pytest.register_assert_rewrite("semantics", "faults")
+
 # The processes that tests start inherit these.
 os.environ.setdefault("PLOOMBER_STATS_ENABLED", "false")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

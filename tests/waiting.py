@@ -7,11 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 
-def until(check: Callable[[], Any], seconds: float, what: str, *, every: float = 0.02) -> Any:
-    """Wait until a check gives something true; what it gave. Fails after so many seconds; it is asked `every`
-    so many."""
+def until(
+    check: Callable[[], Any], seconds: float, what: str | Callable[[], object], *, every: float = 0.02
+) -> Any:
+    """Wait until a check gives something true; what it gave. After so many seconds it fails with `what`. It is asked
+    `every` so many seconds."""
     limit = time.monotonic() + seconds
     while not (found := check()):
-        assert time.monotonic() < limit, f"not within {seconds:g} s: {what}"
+        if time.monotonic() > limit:
+            raise AssertionError(f"not within {seconds:g} s: {what() if callable(what) else what}")
         time.sleep(every)
     return found

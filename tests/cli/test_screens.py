@@ -88,17 +88,17 @@ def run(
     return project.run("p", jobs=2, keep_going=keep_going, engine=engine, listeners=list(listeners))  # type: ignore[arg-type]
 
 
-def test_plan(project: Project, golden: Golden) -> None:
+def test_a_plan_says_what_runs_and_why(project: Project, golden: Golden) -> None:
     plan = project.plan("p", Given(pairs=["depth=8"]))
     golden(screen(tables.plan_table(plan)))
 
 
-def test_plan_of_a_selection(project: Project, golden: Golden) -> None:
+def test_a_plan_of_a_selection_skips_the_others(project: Project, golden: Golden) -> None:
     plan = project.plan("p", selection=Selection(only=("load@2",)))
     golden(screen(tables.plan_table(plan)))
 
 
-def test_progress_while_running(project: Project, clock: FakeClock, golden: Golden) -> None:
+def test_progress_shows_what_each_stage_does(project: Project, clock: FakeClock, golden: Golden) -> None:
     seen: list[str] = []
     history = RunHistory()
 
@@ -112,7 +112,9 @@ def test_progress_while_running(project: Project, clock: FakeClock, golden: Gold
     golden("\n".join(seen))
 
 
-def test_a_failed_run(project: Project, clock: FakeClock, golden: Golden) -> None:
+def test_a_failed_run_shows_what_failed_and_where_to_look(
+    project: Project, clock: FakeClock, golden: Golden
+) -> None:
     report = run(project, clock)
     stage = report.history.stages["train"]
     golden(
@@ -124,7 +126,9 @@ def test_a_failed_run(project: Project, clock: FakeClock, golden: Golden) -> Non
     )
 
 
-def test_plain_lines_of_a_run(project: Project, clock: FakeClock, golden: Golden) -> None:
+def test_a_run_is_told_line_by_line_where_there_is_no_terminal(
+    project: Project, clock: FakeClock, golden: Golden
+) -> None:
     report = run(project, clock)
     history = RunHistory()
     shown = []
@@ -134,7 +138,9 @@ def test_plain_lines_of_a_run(project: Project, clock: FakeClock, golden: Golden
     golden("\n".join(shown))
 
 
-def test_status_and_runs(project: Project, clock: FakeClock, golden: Golden) -> None:
+def test_status_and_runs_say_how_each_ended_and_when(
+    project: Project, clock: FakeClock, golden: Golden
+) -> None:
     run(project, clock)
     clock.now += 600
     project.run(
