@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from commands import COMMAND, environment, skip_without_mounts
-from effort import amount, figure
+from effort import IS_FULL, amount, figure
 from faults.faults_tools import EXECUTORS, Place
 from stagebook.events import AttemptEnded, Cause
 
@@ -76,7 +76,7 @@ class Reader(threading.Thread):
 
 def test_a_reader_never_sees_a_part_of_a_file(place: Place) -> None:
     wanted = amount(500, 10_000)
-    cells = [TALKS.format(seconds=amount(2, 4)), "print('on')"]
+    cells = [TALKS.format(seconds=4 if IS_FULL else 2), "print('on')"]
     place.pipeline(
         {
             executor: {

@@ -232,12 +232,12 @@ def test_a_notebook_that_failed_is_mended_and_the_run_gone_on_with(recovery: Rec
 def test_what_was_finished_and_changed_is_refused_and_can_be_kept(recovery: Recovery) -> None:
     fail_and_mend(recovery)
     load = recovery.root / "notebooks/load.ipynb"
-    load.write_text(load.read_text().replace("loaded", "fetched"))
+    load.write_text(load.read_text().replace("f'loaded", "f'fetched"))
     before, log = recovery.outputs(), recovery.executions()
     refused = recovery.resume()
     assert refused.process.returncode == 2
     said = refused.said()
-    assert "has changed since: load (cell 2 changed)" in said
+    assert "has changed since: load (cell 3 changed)" in said
     assert "--keep" in said
     assert (recovery.outputs(), recovery.executions()) == (before, log)
     kept = recovery.resume("--keep")
