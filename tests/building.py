@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.errors import PipelineInvalid, Problem
-from stagebook.events import Event
+from stagebook.events import Event, Status
 from stagebook.pipeline.loader import load_pipeline
 from stagebook.planning.plan import Plan
 from stagebook.project import Given, Project
+from stagebook.runs.run import RunReport
 
 
 def notebook_data(*cells: str, params: str | None = None, kernel: str = "python3") -> dict[str, Any]:
@@ -77,6 +78,14 @@ class ProjectBuilder:
         target.write_bytes(text.encode() if isinstance(text, str) else text)
         return target
 
+    def edit(self, notebook: str, old: str, new: str) -> None:
+        """Replace text in the cells of `notebooks/NOTEBOOK.ipynb`."""
+        path = self.root / f"notebooks/{notebook}.ipynb"
+        data = json.loads(path.read_text())
+        for cell in data["cells"]:
+            cell["source"] = "".join(cell["source"]).replace(old, new)
+        path.write_text(json.dumps(data))
+
     def without_tracking(self) -> None:
         """Switch MLflow off, for tests that are not about it."""
         self.file("stagebook.toml", "[tracking]\nenabled = false\n")
@@ -128,3 +137,8 @@ class ProjectBuilder:
 def load(text: str, path: str = "pipelines/p.yaml") -> Any:
     """Load a pipeline from text alone."""
     return load_pipeline(textwrap.dedent(text).lstrip("\n"), path)
+
+
+def ran(report: RunReport) -> list[str]:
+    """The stages that were executed."""
+    return [stage.id for stage in report.history.stages.values() if stage.status is Status.COMPLETED]

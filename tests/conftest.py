@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 
 from building import ProjectBuilder
+from golden import Golden, default_case, refuse_update
+
+# So that their assertions, too, show what they compared.
+pytest.register_assert_rewrite("semantics", "faults")
 
 # The processes that tests start inherit these.
 os.environ.setdefault("PLOOMBER_STATS_ENABLED", "false")
@@ -21,8 +25,28 @@ for name in ("COLUMNS", "LINES"):
 SEED = os.environ.setdefault("STAGEBOOK_FAULTS_SEED", str(random.SystemRandom().randrange(1, 10**6)))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    text = "rewrite the outputs in tests/golden with what the tests find"
+    parser.addoption("--update-golden", action="store_true", help=text)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    workers = config.getoption("numprocesses", None) or 0
+    if config.getoption("--update-golden") and (refusal := refuse_update(workers)):
+        raise pytest.UsageError(f"--update-golden: {refusal}")
+
+
 def pytest_report_header() -> str:
     return f"random tests: STAGEBOOK_FAULTS_SEED={SEED}"
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Compares what a test found with its golden file, see `golden`."""
+    return Golden(
+        update=request.config.getoption("--update-golden"),
+        default=lambda: default_case(request.path, request.function.__name__),
+    )
 
 
 @pytest.fixture

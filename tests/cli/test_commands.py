@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
 import psutil
 import pytest
 
-PLATFORM = str(Path(__file__).parents[2] / "platform")
+import commands
 
 
 def stagebook(folder: Path, *arguments: str, code: int = 0) -> str:
     """What a command prints, with ids and times replaced; errors come after the output."""
-    environment = {**os.environ, "PYTHONPATH": PLATFORM}
-    environment.pop("MLFLOW_TRACKING_URI", None)
-    done = subprocess.run(
-        [sys.executable, "-m", "stagebook", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
+    done = commands.stagebook(folder, *arguments)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout + done.stderr
@@ -199,25 +188,14 @@ def test_light_commands_import_nothing_heavy(tmp_path: Path) -> None:
         "sys.stderr.write(repr(sorted(heavy & set(sys.modules))))"
     )
     for command in ("--help", "check", "plan", "status", "runs"):
-        done = subprocess.run(
-            [sys.executable, "-c", code.format(command)],
-            cwd=tmp_path / "demo",
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PYTHONPATH": PLATFORM},
-            check=True,
-        )
-        assert done.stderr == "[]", command
+        done = commands.python(tmp_path / "demo", "-c", code.format(command))
+        assert (done.returncode, done.stderr) == (0, "[]"), command
 
 
 @pytest.mark.e2e
 def test_ui_serves_mlflow_on_loopback_and_leaves_no_process(tmp_path: Path) -> None:
     stagebook(tmp_path, "init", "demo")
-    command = [sys.executable, "-m", "stagebook", "ui", "--json"]
-    environment = {**os.environ, "PYTHONPATH": PLATFORM}
-    with subprocess.Popen(
-        command, cwd=tmp_path / "demo", stdout=subprocess.PIPE, text=True, env=environment
-    ) as process:
+    with commands.start(tmp_path / "demo", "ui", "--json", stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
             url = json.loads(process.stdout.readline())["url"]

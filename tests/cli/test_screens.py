@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 
 from building import ProjectBuilder
 from fakes import FakeClock, FakeEngine
+from golden import Golden
 from stagebook.events import Cause, Event, Status
 from stagebook.execution.engine.attempt import Attempt, Result
 from stagebook.journal.history import RunHistory
@@ -87,37 +88,17 @@ def run(
     return project.run("p", jobs=2, keep_going=keep_going, engine=engine, listeners=list(listeners))  # type: ignore[arg-type]
 
 
-def test_plan(project: Project) -> None:
+def test_a_plan_says_what_runs_and_why(project: Project, golden: Golden) -> None:
     plan = project.plan("p", Given(pairs=["depth=8"]))
-    assert (
-        screen(tables.plan_table(plan))
-        == """\
-p  4 stages: 4 RUN
-months=[1, 2]  depth=8
-stage   does  because        notebook               parameters
-load@1  RUN   no result yet  notebooks/load.ipynb   month=1
-load@2  RUN   no result yet  notebooks/load.ipynb   month=2
-train   RUN   no result yet  notebooks/train.ipynb  depth=8  months=${stages.load.scraps.rows}
-report  RUN   no result yet  notebooks/load.ipynb"""
-    )
+    golden(screen(tables.plan_table(plan)))
 
 
-def test_plan_of_a_selection(project: Project) -> None:
+def test_a_plan_of_a_selection_skips_the_others(project: Project, golden: Golden) -> None:
     plan = project.plan("p", selection=Selection(only=("load@2",)))
-    assert (
-        screen(tables.plan_table(plan))
-        == """\
-p  4 stages: 1 RUN, 3 SKIP
-months=[1, 2]  depth=4
-stage   does  because        notebook               parameters
-load@1  SKIP  not selected   notebooks/load.ipynb   month=1
-load@2  RUN   no result yet  notebooks/load.ipynb   month=2
-train   SKIP  not selected   notebooks/train.ipynb  depth=4  months=${stages.load.scraps.rows}
-report  SKIP  not selected   notebooks/load.ipynb"""
-    )
+    golden(screen(tables.plan_table(plan)))
 
 
-def test_progress_while_running(project: Project, clock: FakeClock) -> None:
+def test_progress_shows_what_each_stage_does(project: Project, clock: FakeClock, golden: Golden) -> None:
     seen: list[str] = []
     history = RunHistory()
 
@@ -128,65 +109,38 @@ def test_progress_while_running(project: Project, clock: FakeClock) -> None:
             seen.append(screen(tables.progress_table(history, clock.now + 3)))
 
     run(project, clock, listeners=[listen])
-    assert seen == [
-        """\
-stage   status       cells             time  memory
-load@1  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s          rows=1,234,567  auc=0.7012
-load@2  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s          rows=1,234,567  auc=0.7012
-train   ▶ running                     3.0 s
-report  · pending"""
-    ]
+    golden("\n".join(seen))
 
 
-def test_a_failed_run(project: Project, clock: FakeClock) -> None:
+def test_a_failed_run_shows_what_failed_and_where_to_look(
+    project: Project, clock: FakeClock, golden: Golden
+) -> None:
     report = run(project, clock)
     stage = report.history.stages["train"]
-    assert (
+    golden(
         screen(
             tables.progress_table(report.history, clock.now),
             tables.run_summary(report.history, clock.now),
             tables.failure(report.run, stage),
         )
-        == """\
-stage   status       cells             time  memory
-load@1  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s          rows=1,234,567  auc=0.7012
-load@2  ✓ completed  ━━━━━━━━━━ 4/4  1m 15s          rows=1,234,567  auc=0.7012
-train   ✗ failed     ━━━━━━━━━━ 3/8    12 s          ValueError: Input contains NaN
-report  ⊘ blocked                                    needs train, which failed
-✗ p failed in 1m 27s: 2 completed, 1 failed, 1 blocked
-✗ train failed in cell 3 of 8
-  ValueError: Input contains NaN
-  │ ---
-  │ ValueError: Input contains NaN
-  notebook  .stagebook/runs/run-1/train/1/notebook.ipynb
-  log       stagebook logs run-1 train"""
     )
 
 
-def test_plain_lines_of_a_run(project: Project, clock: FakeClock) -> None:
+def test_a_run_is_told_line_by_line_where_there_is_no_terminal(
+    project: Project, clock: FakeClock, golden: Golden
+) -> None:
     report = run(project, clock)
     history = RunHistory()
     shown = []
     for _, event in project.journal.events(report.run):
         history.take(event)
         shown += log_lines.lines_of(event, history)
-    assert (
-        "\n".join(shown)
-        == """\
-01:46:40 p: run run-1, 4 stages, 2 at a time
-01:46:40 ▶ load@1 started
-01:46:40 ▶ load@2 started
-01:47:55 ✓ load@1 completed in 1m 15s
-01:47:55 ✓ load@2 completed in 1m 15s
-01:47:55 ▶ train started
-01:48:07 ! train attempt 1: exception in cell 3 of 8: ValueError: Input contains NaN
-01:48:07 ✗ train failed: ValueError: Input contains NaN
-01:48:07 ⊘ report blocked: needs train, which failed
-01:48:07 ✗ run-1 failed"""
-    )
+    golden("\n".join(shown))
 
 
-def test_status_and_runs(project: Project, clock: FakeClock) -> None:
+def test_status_and_runs_say_how_each_ended_and_when(
+    project: Project, clock: FakeClock, golden: Golden
+) -> None:
     run(project, clock)
     clock.now += 600
     project.run(
@@ -201,23 +155,8 @@ def test_status_and_runs(project: Project, clock: FakeClock) -> None:
     known = {
         name: project.latest_stages("p").get(name) for name in ("load@1", "load@2", "train", "report", "new")
     }
-    assert (
-        screen(tables.status_table(known, planned, clock.now))
-        == """\
-stage   status       when          time  now
-load@1  ✓ completed  3 min ago   1m 15s  up to date  rows=1,234,567  auc=0.7012
-load@2  ✓ completed  2 min ago   1m 15s  up to date  rows=1,234,567  auc=0.7012
-train   ✗ failed     14 min ago    12 s  stale       ValueError: Input contains NaN
-report  ⊘ blocked    16 min ago          stale       needs train, which failed
-new     · never ran"""
-    )
-    assert (
-        screen(tables.runs_table(project.runs(), clock.now))
-        == """\
-run    pipeline  status       started       time  parameters
-run-2  p         ✓ completed  4 min ago   2m 30s  months=[1, 2]  depth=4
-run-1  p         ✗ failed     16 min ago  1m 27s  months=[1, 2]  depth=4"""
-    )
+    status = tables.status_table(known, planned, clock.now)
+    golden(screen(status, "", tables.runs_table(project.runs(), clock.now)))
 
 
 def test_the_journal_and_what_a_listener_saw_agree(project: Project, clock: FakeClock) -> None:

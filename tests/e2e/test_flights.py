@@ -7,19 +7,19 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow import MlflowClient
 from playwright.sync_api import Page, expect, sync_playwright
 
+from commands import start
 from stagebook.events import Status
 from stagebook.journal.history import RunHistory
 from stagebook.planning.plan import Decision
 from stagebook.project import Given, Project
+from tracked import tracked_runs
 
 pytestmark = [
     pytest.mark.kernel,
@@ -160,9 +160,7 @@ def page(root: Path, histories: list[RunHistory]) -> Iterator[tuple[Page, str]]:
         if os.environ.get("CI"):
             pytest.fail("CI has to have a chromium: apt-get install chromium")
         pytest.skip("no chromium here: apt-get install chromium")
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "platform")}
-    command = [sys.executable, "-m", "stagebook", "ui", "--json"]
-    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True, env=environment) as server:
+    with start(root, "ui", "--json", stdout=subprocess.PIPE) as server:
         try:
             assert server.stdout is not None
             url = json.loads(server.stdout.readline())["url"]
@@ -180,10 +178,8 @@ def page(root: Path, histories: list[RunHistory]) -> Iterator[tuple[Page, str]]:
 def tracked(root: Path, history: RunHistory) -> tuple[str, str]:
     """The experiment and the run of MLflow."""
     assert history.started is not None
-    api = MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db")
-    experiment = api.get_experiment_by_name("flights").experiment_id
-    query = f"tags.`stagebook.key` = '{history.started.run}'"
-    return experiment, api.search_runs([experiment], query)[0].info.run_id
+    (run,) = tracked_runs(root, f"tags.`stagebook.key` = '{history.started.run}'", "flights")
+    return run.info.experiment_id, run.info.run_id
 
 
 def test_the_browser_shows_the_runs_in_one_table(
@@ -227,11 +223,10 @@ def test_the_browser_shows_what_became_of_a_stage(
     root: Path, page: tuple[Page, str], histories: list[RunHistory]
 ) -> None:
     view, url = page
-    experiment, _ = tracked(root, histories[1])
-    api = MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db")
     assert histories[1].started is not None
     key = f"{histories[1].started.run}/train/1"
-    run = api.search_runs([experiment], f"tags.`stagebook.key` = '{key}'")[0].info.run_id
+    (found,) = tracked_runs(root, f"tags.`stagebook.key` = '{key}'", "flights")
+    experiment, run = found.info.experiment_id, found.info.run_id
     view.goto(f"{url}/#/experiments/{experiment}/runs/{run}")
     expect(view.get_by_text("max_depth", exact=True).first).to_be_visible()
     expect(view.get_by_text("auc", exact=True).first).to_be_visible()
@@ -251,4 +246,4 @@ def test_the_browser_compares_two_runs(
     expect(view.get_by_text("Comparing 2 Runs").first).to_be_visible()
     expect(view.get_by_text("max_depth").first).to_be_visible()
     shown = view.inner_text("body")
-    assert "max_depth\t6\t3" in shown.replace("\n", "").replace(" ", "") or "max_depth\t6\t3" in shown
+    assert "max_depth\t6\t3" in shown.replace("\n", "").replace(" ", "")

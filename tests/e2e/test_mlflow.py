@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import socket
 import subprocess
 import sys
-import time
-from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from building import ProjectBuilder
+from commands import environment, start
 from stagebook.events import AttemptEnded, Status
 from stagebook.project import Given
 from stagebook.runs.run import RunReport
+from tracked import client, tracked_runs
+from waiting import until
 
 pytestmark = [pytest.mark.kernel, pytest.mark.e2e, pytest.mark.filterwarnings("default")]
 
@@ -31,15 +30,9 @@ def glue(name, data, encoder="json"):
 """
 
 
-def client(builder: ProjectBuilder) -> MlflowClient:
-    return MlflowClient(tracking_uri=f"sqlite:///{builder.root}/mlflow.db")
-
-
 def runs_of(builder: ProjectBuilder, report: RunReport) -> tuple[Run, dict[str, Run]]:
     """The parent run in MLflow, and its children by their names."""
-    api = client(builder)
-    experiment = api.get_experiment_by_name("p")
-    found = api.search_runs([experiment.experiment_id], f"tags.`stagebook.run_id` = '{report.run}'")
+    found = tracked_runs(builder.root, f"tags.`stagebook.run_id` = '{report.run}'")
     (parent,) = [run for run in found if run.data.tags["stagebook.kind"] == "run"]
     children = [run for run in found if run.data.tags["stagebook.kind"] == "stage"]
     assert all(run.data.tags["mlflow.parentRunId"] == parent.info.run_id for run in children)
@@ -49,7 +42,7 @@ def runs_of(builder: ProjectBuilder, report: RunReport) -> tuple[Run, dict[str, 
 
 
 def artifacts(builder: ProjectBuilder, run: Run, path: str | None = None) -> set[str]:
-    return {item.path for item in client(builder).list_artifacts(run.info.run_id, path)}
+    return {item.path for item in client(builder.root).list_artifacts(run.info.run_id, path)}
 
 
 def small(builder: ProjectBuilder) -> None:
@@ -121,10 +114,7 @@ def test_mlflow_holds_what_a_run_produced(builder: ProjectBuilder) -> None:
 
     # Two runs with other parameters stand in one table.
     second = builder.project.run("p", Given(values={"ns": [4]}))
-    api = client(builder)
-    table = api.search_runs(
-        [parent.info.experiment_id], "tags.`stagebook.kind` = 'run'", order_by=["attributes.start_time"]
-    )
+    table = tracked_runs(builder.root, "tags.`stagebook.kind` = 'run'")[::-1]
     assert [run.info.run_name for run in table] == [report.run, second.run]
     assert [run.data.params["ns"] for run in table] == ["[3, 5]", "[4]"]
     assert [run.data.metrics["use.total"] for run in table] == [8, 4]
@@ -185,8 +175,7 @@ def test_a_notebook_that_uses_mlflow_logs_into_its_own_run_and_cannot_forge_its_
     assert run.data.metrics["inner"] == 42
     assert run.data.params["mine"] == "yes"
     assert run.info.status == "FAILED"
-    experiment = client(builder).get_experiment_by_name("p").experiment_id
-    assert len(client(builder).search_runs([experiment])) == 2, "the notebook made no run of its own"
+    assert len(tracked_runs(builder.root)) == 2, "the notebook made no run of its own"
 
 
 def test_an_absent_mlflow_fails_no_run_and_gets_every_record_once_later(
@@ -214,18 +203,18 @@ def test_a_delivery_that_is_killed_anywhere_delivers_each_record_once(builder: P
     report = builder.project.run("p")
     builder.file("stagebook.toml", "")
     uri = f"sqlite:///{builder.root}/mlflow.db"
-    client(builder).search_experiments()  # the database is made once
+    client(builder.root).search_experiments()  # the database is made once
     command = [sys.executable, "-m", "stagebook.tracking.deliver", str(builder.root), uri]
-    platform = str(Path(__file__).parents[2] / "platform")
     journal = builder.project.journal
     left = before = journal.count_pending("mlflow")
     assert before > 8
-    for _ in range(4):
-        with subprocess.Popen(
-            command, env={**os.environ, "PYTHONPATH": platform}, stderr=subprocess.DEVNULL
-        ) as process:
-            while journal.count_pending("mlflow") == left and process.poll() is None:
-                time.sleep(0.001)  # what moves is in a database of another process
+    for _ in range(3):
+        with subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL) as process:
+
+            def moved(before: int = left, process: subprocess.Popen[bytes] = process) -> bool:
+                return journal.count_pending("mlflow") != before or process.poll() is not None
+
+            until(moved, 60, "a record is delivered", every=0.001)
             process.kill()
         left = journal.count_pending("mlflow")
     assert 0 < left < before, "it was killed in the middle"
@@ -240,11 +229,8 @@ def test_two_first_runs_share_a_new_database(builder: ProjectBuilder) -> None:
     builder.notebook("a", "1")
     for name in ("p", "q"):
         builder.pipeline("stages:\n  a: {notebook: notebooks/a.ipynb}", name)
-    platform = str(Path(__file__).parents[2] / "platform")
-    commands = [[sys.executable, "-m", "stagebook", "run", name] for name in ("p", "q")]
-    environment = {**os.environ, "PYTHONPATH": platform}
-    started = [subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) for command in commands]
+    started = [start(builder.root, "run", name, stdout=subprocess.DEVNULL) for name in ("p", "q")]
     assert [process.wait(timeout=120) for process in started] == [0, 0]
     assert builder.project.sync() == 0
-    found: list[Any] = client(builder).search_experiments(filter_string="name != 'Default'")
+    found: list[Any] = client(builder.root).search_experiments(filter_string="name != 'Default'")
     assert sorted(experiment.name for experiment in found) == ["p", "q"]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from building import ProjectBuilder
+from commands import stagebook
 from stagebook.events import AttemptEnded, Cause, Status
 from stagebook.runs.run import RunReport
 
@@ -287,8 +288,7 @@ def test_a_strict_stage_reads_what_is_declared(builder: ProjectBuilder, executor
 
 
 def infer(builder: ProjectBuilder, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "stagebook", "infer", *arguments]
-    return subprocess.run(command, cwd=builder.root, capture_output=True, text=True, check=False)
+    return stagebook(builder.root, "infer", *arguments)
 
 
 def test_infer_proposes_a_pipeline_that_runs(builder: ProjectBuilder) -> None:

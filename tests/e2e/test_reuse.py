@@ -6,39 +6,23 @@ import json
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-from mlflow import MlflowClient
-from mlflow.entities import Run
 
-from building import ProjectBuilder
-from stagebook.events import AttemptStarted, Status
-from stagebook.journal.history import RunHistory
+from building import ProjectBuilder, ran
+from commands import stagebook, start
+from stagebook.events import Status
 from stagebook.project import Given
 from stagebook.runs.accept import accept, why
-from stagebook.runs.run import RunReport
-from stagebook.runs.sweep import SweepOptions, resume_sweep, sweep
+from tracked import tracked_runs
 
 pytestmark = [pytest.mark.kernel, pytest.mark.e2e, pytest.mark.filterwarnings("default")]
-
-PLATFORM = str(Path(__file__).parents[2] / "platform")
 
 
 def command(folder: Path, *arguments: str) -> tuple[int, str]:
     """The exit code and the text of a command."""
-    done = subprocess.run(
-        [sys.executable, "-m", "stagebook", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": PLATFORM},
-        timeout=120,
-        check=False,
-    )
+    done = stagebook(folder, *arguments)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout + done.stderr
 
@@ -88,20 +72,6 @@ def chain(builder: ProjectBuilder, *, tracking: bool = False) -> None:
         builder.without_tracking()
 
 
-def edit(builder: ProjectBuilder, notebook: str, old: str, new: str) -> None:
-    """Replace text in the cells of a notebook."""
-    path = builder.root / f"notebooks/{notebook}.ipynb"
-    data = json.loads(path.read_text())
-    for cell in data["cells"]:
-        cell["source"] = "".join(cell["source"]).replace(old, new)
-    path.write_text(json.dumps(data))
-
-
-def ran(report: RunReport) -> list[str]:
-    """The stages that were executed."""
-    return [stage.id for stage in report.history.stages.values() if stage.status is Status.COMPLETED]
-
-
 def decisions(builder: ProjectBuilder, *pairs: str) -> dict[str, tuple[str, str]]:
     """Each stage's decision and first reason."""
     plan = builder.plan(*pairs)
@@ -115,8 +85,8 @@ def test_what_changed_runs_and_what_did_not_is_reused(builder: ProjectBuilder) -
     assert ran(project.run("p")) == []
 
     # A comment, markdown and outputs change nothing; neither does a comment in a module.
-    edit(builder, "make", "open(out", "# as it was\nopen(out")
-    edit(builder, "make", "# Words", "# All the words")
+    builder.edit("make", "open(out", "# as it was\nopen(out")
+    builder.edit("make", "# Words", "# All the words")
     builder.file("helpers/order.py", "# in order\ndef order(words):\n    return sorted(words)\n")
     assert ran(project.run("p")) == []
 
@@ -168,7 +138,7 @@ def test_commands_say_what_is_stale_and_why(builder: ProjectBuilder) -> None:
     assert command(builder.root, "status", "--check")[0] == 3
     assert command(builder.root, "run")[0] == 0
     assert command(builder.root, "status", "--check")[0] == 0
-    edit(builder, "make", "* times", "* (times + 1)")
+    builder.edit("make", "* times", "* (times + 1)")
     code, text = command(builder.root, "status", "--check")
     assert code == 3
     assert "stale" in text
@@ -187,11 +157,11 @@ def test_commands_say_what_is_stale_and_why(builder: ProjectBuilder) -> None:
     assert [change.text for change in item.changes] == ["cell 3 changed", "times: 1 → 3"]
 
 
-def test_judgement_of_a_person(builder: ProjectBuilder) -> None:
+def test_a_person_accepts_forces_and_freezes_results(builder: ProjectBuilder) -> None:
     chain(builder, tracking=True)
     project = builder.project
     project.run("p")
-    edit(builder, "count", "str(n)", "f'{n}'")
+    builder.edit("count", "str(n)", "f'{n}'")
     assert decisions(builder)["count"] == ("RUN", "cell 3 changed")
     done = accept(project, "p", ["count"], "only the formatting changed")
     assert decisions(builder)["count"] == ("REUSE", "accepted: only the formatting changed")
@@ -199,7 +169,7 @@ def test_judgement_of_a_person(builder: ProjectBuilder) -> None:
     (record,) = [run for run in project.runs() if run.kind == "accept"]
     assert (record.id, record.reason) == (done.run, "only the formatting changed")
     project.sync()
-    (found,) = mlflow_runs(builder, f"tags.`stagebook.run_id` = '{done.run}'")
+    (found,) = tracked_runs(builder.root, f"tags.`stagebook.run_id` = '{done.run}'")
     assert found.data.tags["stage.count"] == "accepted: only the formatting changed"
     # Forced, never reused, never run.
     builder.without_tracking()
@@ -214,17 +184,9 @@ def test_judgement_of_a_person(builder: ProjectBuilder) -> None:
     builder.pipeline(
         text.replace("outputs: {out: data/count.txt}", "outputs: {out: data/count.txt}\n    frozen: true")
     )
-    edit(builder, "count", "f'{n}'", "'broken'")
+    builder.edit("count", "f'{n}'", "'broken'")
     assert decisions(builder)["count"] == ("REUSE", "frozen")
     assert ran(project.run("p", forced=[])) == ["make", "tell"]
-
-
-def mlflow_runs(builder: ProjectBuilder, query: str) -> list[Run]:
-    """Runs as MLflow has them."""
-    api = MlflowClient(tracking_uri=f"sqlite:///{builder.root}/mlflow.db")
-    experiment = api.get_experiment_by_name("p")
-    found: list[Run] = list(api.search_runs([experiment.experiment_id], query))
-    return found
 
 
 def test_mlflow_has_the_figures_of_reused_stages_and_no_line_for_nothing(builder: ProjectBuilder) -> None:
@@ -233,233 +195,26 @@ def test_mlflow_has_the_figures_of_reused_stages_and_no_line_for_nothing(builder
     first = project.run("p")
     nothing = project.run("p")
     assert nothing.quiet
-    edit(builder, "tell", "'n is '", "'n = '")
+    builder.edit("tell", "'n is '", "'n = '")
     second = project.run("p")
     assert ran(second) == ["tell"]
-    found = mlflow_runs(builder, "tags.`stagebook.kind` = 'run'")
+    found = tracked_runs(builder.root, "tags.`stagebook.kind` = 'run'")
     assert [run.data.tags["stagebook.run_id"] for run in found] == [second.run, first.run]
     assert found[0].data.metrics["count.n"] == 5
     assert found[0].data.tags["stage.count"] == f"reused from {first.run}"
-
-
-SHAPES = """
-    params: {names: {type: "list[str]", default: [a, b]}, bad: ""}
-    defaults: {executor: inprocess}
-    stages:
-      list: {notebook: notebooks/list.ipynb, params: {names: "${params.names}"}}
-      each:
-        notebook: notebooks/each.ipynb
-        foreach: ${stages.list.scraps.items}
-        params: {who: "${item}", bad: "${params.bad}"}
-        outputs: {out: "data/each-${item}.txt"}
-      upper:
-        notebook: notebooks/upper.ipynb
-        foreach: ${stages.list.scraps.items}
-        inputs: {raw: "each@${item}.out"}
-        outputs: {out: "data/upper-${item}.txt"}
-      join:
-        notebook: notebooks/join.ipynb
-        inputs: {parts: upper.out}
-        outputs: {out: data/join.txt}
-      big:
-        notebook: notebooks/big.ipynb
-        when: ${stages.join.scraps.size > 2}
-      after_big: {notebook: notebooks/big.ipynb, after: [big]}
-      alert:
-        notebook: notebooks/alert.ipynb
-        trigger: one_failed
-        after: [each, join]
-        params: {failed: "${run.failed}"}
-      tidy: {notebook: notebooks/big.ipynb, trigger: all_done, after: [join]}
-"""
-
-
-def shapes(builder: ProjectBuilder) -> None:
-    builder.notebook("list", "import scrapbook as sb", "sb.glue('items', names)", params="names = ['a']")
-    builder.notebook(
-        "each", "assert who != bad", "open(out, 'w').write(who * 2)", params="who = ''\nbad = ''\nout = 'x'"
-    )
-    builder.notebook("upper", "open(out, 'w').write(open(raw).read().upper())", params="raw = ''\nout = 'x'")
-    builder.notebook(
-        "join",
-        "import scrapbook as sb",
-        "open(out, 'w').write(' '.join(open(part).read() for part in parts))\nsb.glue('size', len(parts))",
-        params="parts: list[str] = []\nout = 'x'",
-    )
-    builder.notebook("big", "1")
-    builder.notebook("alert", "print('failed:', failed)", params="failed: list[str] = []")
-    builder.pipeline(SHAPES)
-    builder.without_tracking()
-
-
-def statuses(history: RunHistory) -> dict[str, str]:
-    """The status of each stage."""
-    return {name: str(stage.status) for name, stage in history.stages.items()}
-
-
-def test_the_shape_of_the_graph_at_run_time(builder: ProjectBuilder) -> None:
-    shapes(builder)
-    project = builder.project
-    report = project.run("p")
-    assert report.status is Status.COMPLETED
-    assert statuses(report.history) == {
-        "list": "completed",
-        "each@a": "completed",
-        "each@b": "completed",
-        "upper@a": "completed",
-        "upper@b": "completed",
-        "join": "completed",
-        "big": "skipped",
-        "after_big": "completed",
-        "alert": "skipped",
-        "tidy": "completed",
-    }
-    assert (builder.root / "data/join.txt").read_text() == "AA BB"
-    assert report.history.stages["big"].reason == "when: ${stages.join.scraps.size > 2} is false"
-    assert report.history.stages["alert"].reason == "nothing before it failed"
-    # What the journal says adds up to the same.
-    assert statuses(RunHistory(builder.events(report.run))) == statuses(report.history)
-
-    # A further item: only that one runs. With three of them the condition holds.
-    report = project.run("p", Given(values={"names": ["a", "b", "c"]}))
-    assert ran(report) == ["list", "each@c", "upper@c", "join", "big", "tidy"]
-    assert (builder.root / "data/join.txt").read_text() == "AA BB CC"
-
-    # An empty list leaves out what goes over it, and what needs that.
-    report = project.run("p", Given(values={"names": []}))
-    assert report.status is Status.COMPLETED
-    assert report.history.stages["each"].reason == "the list of its foreach is empty"
-    assert report.history.stages["join"].reason == "needs upper, which was skipped"
-
-    # A failure: what is there for failures runs, and knows what failed.
-    report = project.run("p", Given(values={"bad": "b"}), keep_going=True)
-    found = statuses(report.history)
-    assert (found["each@b"], found["upper@b"], found["join"]) == ("failed", "blocked", "blocked")
-    assert (found["alert"], found["tidy"]) == ("completed", "completed")
-    log = builder.root / report.history.stages["alert"].folder / "log.txt"
-    assert "failed: ['each@b']" in log.read_text()
-
-
-def test_a_list_that_is_none_fails_its_stage(builder: ProjectBuilder) -> None:
-    shapes(builder)
-    builder.notebook("list", "import scrapbook as sb", "sb.glue('items', 7)", params="names = ['a']")
-    report = builder.project.run("p")
-    assert report.status is Status.FAILED
-    stage = report.history.stages["each"]
-    assert (stage.status, stage.cause) == (Status.FAILED, "params")
-    assert "'foreach' has to be a list, not 7" in stage.message
-
-
-def grid(builder: ProjectBuilder, *, tracking: bool = True) -> None:
-    builder.notebook("data", "open(out, 'w').write('rows')", params="out = 'x'")
-    builder.notebook(
-        "train",
-        "import scrapbook as sb",
-        "assert depth != 99, 'too deep'",
-        "open(model, 'w').write(str(depth))\nsb.glue('auc', 1 - abs(depth - 4) / 10)",
-        params="depth: int = 1\nrows = ''\nmodel = 'm'",
-    )
-    builder.pipeline("""
-        params: {depth: 2, note: plain}
-        defaults: {executor: inprocess}
-        stages:
-          data: {notebook: notebooks/data.ipynb, outputs: {out: data/rows.txt}}
-          train:
-            notebook: notebooks/train.ipynb
-            params: {depth: "${params.depth}"}
-            inputs: {rows: data.out}
-            outputs: {model: data/model.txt}
-    """)
-    if not tracking:
-        builder.without_tracking()
-
-
-def test_a_sweep_runs_shared_work_once_and_compares_in_mlflow(builder: ProjectBuilder) -> None:
-    grid(builder)
-    report = sweep(builder.project, "p", Given(pairs=["depth=[2,4,8]"]))
-    assert report.status is Status.COMPLETED
-    assert [point.metrics["train.auc"] for point in report.points] == [0.8, 1.0, 0.6]
-    assert report.undelivered == 0
-    executed = [
-        event.stage
-        for point in report.points
-        for event in builder.events(point.run)
-        if isinstance(event, AttemptStarted)
-    ]
-    assert executed == ["data", "train", "train", "train"]
-    (parent,) = mlflow_runs(builder, "tags.`stagebook.kind` = 'sweep'")
-    points = mlflow_runs(builder, f"tags.`stagebook.sweep` = '{report.run}'")
-    assert {run.data.tags["mlflow.parentRunId"] for run in points} == {parent.info.run_id}
-    table = {run.data.params["depth"]: run.data.metrics["train.auc"] for run in points}
-    assert table == {"2": 0.8, "4": 1.0, "8": 0.6}
-    # Each point's model is its own, although all were written to one place.
-    api = MlflowClient(tracking_uri=f"sqlite:///{builder.root}/mlflow.db")
-    models = {}
-    for run in mlflow_runs(builder, "tags.`stagebook.stage` = 'train'"):
-        file = api.download_artifacts(run.info.run_id, "outputs/model.txt")
-        models[run.data.params["depth"]] = Path(file).read_text()
-    assert models == {"2": "2", "4": "4", "8": "8"}
-    # Any point is back at once.
-    again = builder.project.run("p", Given(values={"depth": 4}))
-    assert ran(again) == []
-    assert (builder.root / "data/model.txt").read_text() == "4"
-
-
-def test_a_sweep_ends_early_and_goes_on(builder: ProjectBuilder) -> None:
-    grid(builder, tracking=False)
-    pairs = ["depth=[2,4,8]", "note=[a,b]"]
-    report = sweep(builder.project, "p", Given(pairs=pairs), options=SweepOptions(stop_when="train.auc >= 1"))
-    assert [dict(point.params) for point in report.points] == [
-        {"depth": 2, "note": "a"},
-        {"depth": 2, "note": "b"},
-        {"depth": 4, "note": "a"},
-    ]
-    assert (report.left, report.why) == (3, "train.auc >= 1 holds")
-    report = sweep(builder.project, "p", Given(pairs=["depth=[2,99,3]"]), options=SweepOptions(most=2))
-    assert [point.status for point in report.points] == [Status.COMPLETED, Status.FAILED]
-    assert (report.status, report.left, report.why) == (Status.FAILED, 1, "--max 2")
-    edit(builder, "train", "depth != 99", "depth != 98")
-    again = resume_sweep(builder.project, builder.project.find_run(report.run))
-    assert [dict(point.params) for point in again.points] == [{"depth": 99}]
-    assert again.status is Status.COMPLETED
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["-p", "depth=3"], "nothing is swept"),
-        (["-p", "depth=[]"], "'depth' is swept over no values"),
-        (["-p", "depth=[1,x]"], "depth"),
-        (["-p", "dept=[1,2]"], "dept"),
-        (["-p", "depth=[1,2]", "--stop-when", "train.auc"], "cannot read the rule"),
-        (["-p", "depth=[1,2]", "--stop-when", "trian.auc > 1"], "did you mean 'train'?"),
-    ],
-)
-def test_a_sweep_that_cannot_be_is_told(builder: ProjectBuilder, arguments: Sequence[str], said: str) -> None:
-    grid(builder, tracking=False)
-    code, text = command(builder.root, "sweep", "p", *arguments)
-    assert code == 2, text
-    assert said in text
-    assert builder.project.runs() == []
 
 
 def test_a_second_run_is_refused_or_waits(builder: ProjectBuilder) -> None:
     builder.notebook("slow", "import time, os\nwhile not os.path.exists('go'): time.sleep(0.05)")
     builder.pipeline("stages:\n  slow: {notebook: notebooks/slow.ipynb, executor: inprocess, cache: false}\n")
     builder.without_tracking()
-    arguments = [sys.executable, "-m", "stagebook", "run"]
-    environment: dict[str, Any] = {**os.environ, "PYTHONPATH": PLATFORM}
-    with subprocess.Popen(
-        arguments, cwd=builder.root, env=environment, stdout=subprocess.PIPE, text=True
-    ) as first:
+    with start(builder.root, "run", stdout=subprocess.PIPE) as first:
         assert first.stdout is not None
         first.stdout.readline()
         code, text = command(builder.root, "run")
         assert code == 2
         assert "'p' is being run already" in text
-        with subprocess.Popen(
-            [*arguments, "--wait"], cwd=builder.root, env=environment, stderr=subprocess.PIPE, text=True
-        ) as second:
+        with start(builder.root, "run", "--wait", stderr=subprocess.PIPE) as second:
             assert second.stderr is not None
             assert "waiting until it has ended" in second.stderr.readline()
             builder.file("go")
@@ -477,13 +232,7 @@ def test_resume_after_a_kill_in_the_journal_and_in_mlflow(builder: ProjectBuilde
         "import scrapbook as sb\nsb.glue('n', n)",
         params="words = ''\nout = 'x'",
     )
-    with subprocess.Popen(
-        [sys.executable, "-m", "stagebook", "run", "--json"],
-        cwd=builder.root,
-        env={**os.environ, "PYTHONPATH": PLATFORM},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with start(builder.root, "run", "--json", stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         for line in process.stdout:
             event = json.loads(line)
@@ -499,9 +248,9 @@ def test_resume_after_a_kill_in_the_journal_and_in_mlflow(builder: ProjectBuilde
     assert stages["make"].reason.startswith(f"finished in the run {first.id}")
     assert [stages[name].status for name in ("count", "tell")] == [Status.COMPLETED] * 2
     builder.project.sync()
-    (run,) = mlflow_runs(builder, f"tags.`stagebook.key` = '{first.id}'")
+    (run,) = tracked_runs(builder.root, f"tags.`stagebook.key` = '{first.id}'")
     assert (run.info.status, run.data.tags["stagebook.status"]) == ("KILLED", "interrupted")
-    (run,) = mlflow_runs(builder, f"tags.`stagebook.key` = '{second.id}'")
+    (run,) = tracked_runs(builder.root, f"tags.`stagebook.key` = '{second.id}'")
     assert run.data.tags["stagebook.resumes"] == first.id
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from faults.faults_tools import IS_FULL, SEED, Place, figures
+from effort import IS_FULL, SEED, figures
+from faults.faults_tools import Place
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

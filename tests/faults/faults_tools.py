@@ -10,49 +10,25 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
-import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from building import ProjectBuilder
+from commands import COMMAND, environment, stagebook
+from effort import SEED, amount, figure
 from stagebook.events import KINDS, AttemptEnded, CellEnded, Event, from_json
 from stagebook.system import processes
+from waiting import until
 
-IS_FULL = os.environ.get("STAGEBOOK_FAULTS") == "full"
-MULTIPLIER = float(os.environ.get("STAGEBOOK_FAULTS_COUNT", "1"))
-SEED = int(os.environ["STAGEBOOK_FAULTS_SEED"])  # tests/conftest.py sees to it
+__all__ = ["SEED", "amount", "figure", "until"]  # their places are `effort` and `waiting`
 
-PLATFORM = str(Path(__file__).parents[2] / "platform")
-COMMAND = (sys.executable, "-m", "stagebook")
 TAG = "STAGEBOOK_FAULTS_TAG"  # in the environment of every process of a test, forked ones included
 EXECUTORS = ("kernel", "inprocess")
-
-figures: list[tuple[str, str]] = []  # what was seen, for the summary
-
-
-def amount(small: int, full: int) -> int:
-    """How many: the small number, or the full one with `make faults`."""
-    return max(1, round((full if IS_FULL else small) * MULTIPLIER))
-
-
-def figure(what: str, seen: object) -> None:
-    """Note a figure for the summary."""
-    figures.append((what, str(seen)))
-
-
-def until(check: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Wait until a check gives something; what it gave."""
-    limit = time.monotonic() + seconds
-    while not (found := check()):
-        assert time.monotonic() < limit, f"not within {seconds:g} s: {what}"
-        time.sleep(0.02)
-    return found
 
 
 def is_there(pid: int) -> bool:
@@ -168,9 +144,7 @@ class Place:
         """Start `stagebook run p`, or another command that runs, or another program in its place."""
         number = len(self._started)
         lines, errors = self.root / f"lines-{number}.jsonl", self.root / f"errors-{number}.txt"
-        env = {**os.environ, "PYTHONPATH": PLATFORM, "TMPDIR": str(self.temp), TAG: self.tag}
-        del env["PYTEST_CURRENT_TEST"]  # with it ipykernel does not read what child processes print
-        env |= options.pop("env", {})
+        env = environment(TMPDIR=str(self.temp), **{TAG: self.tag, **options.pop("env", {})})
         with lines.open("wb") as out, errors.open("wb") as err:
             process = subprocess.Popen(
                 [*prefix, *program, *words, "--json", *arguments],
@@ -188,11 +162,7 @@ class Place:
 
     def command(self, *arguments: str) -> str:
         """What another command says."""
-        env = {**os.environ, "PYTHONPATH": PLATFORM, "TMPDIR": str(self.temp)}
-        done = subprocess.run(
-            [*COMMAND, *arguments], cwd=self.root, capture_output=True, text=True, env=env, check=False
-        )
-        return done.stdout
+        return stagebook(self.root, *arguments, env=environment(TMPDIR=str(self.temp))).stdout
 
     # -- what is there ----------------------------------------------------------------------------
 
@@ -231,11 +201,11 @@ class Place:
 
     def gone(self, seconds: float) -> None:
         """All processes and temporary folders are gone within some seconds."""
-        limit = time.monotonic() + seconds
-        while (left := self.left()) and time.monotonic() < limit:
-            time.sleep(0.05)
-        shown = [f"{process.pid} {comm(process.pid)}" for process in left]
-        assert not left, f"still there after {seconds:g} s: {shown}"
+
+        def shown() -> list[str]:
+            return [f"{process.pid} {comm(process.pid)}" for process in self.left()]
+
+        until(lambda: not self.left(), seconds, lambda: f"{shown()} are gone", every=0.05)
         assert self.folders() == [], "temporary folders are left"
 
     def close(self) -> None:

@@ -8,20 +8,8 @@ import time
 
 import pytest
 
-from faults.faults_tools import (
-    EXECUTORS,
-    IS_FULL,
-    SEED,
-    Place,
-    agree,
-    amount,
-    figure,
-    kill,
-    outputs_of,
-    statuses,
-    tell_pid,
-    text_of,
-)
+from effort import IS_FULL, SEED, amount, figure
+from faults.faults_tools import EXECUTORS, Place, agree, kill, outputs_of, statuses, tell_pid, text_of
 from stagebook.events import AttemptFrozen, Cause, RunEnded, Status
 
 pytestmark = pytest.mark.e2e
@@ -75,7 +63,7 @@ def test_a_kernel_that_is_killed_at_any_moment_is_a_failed_stage(place: Place, e
 
 def test_frozen_kernels_are_flagged_and_a_busy_one_never_is(place: Place) -> None:
     count = amount(2, 25)  # of each executor
-    seconds = 60 if IS_FULL else 9
+    seconds = 60 if IS_FULL else 7  # longer than it takes to flag a frozen one
     frozen = [f"frozen-{executor}-{at}" for executor in EXECUTORS for at in range(count)]
     stages = {
         name: {

@@ -21,9 +21,9 @@ from typing import Any
 import pytest
 
 from building import ProjectBuilder
+from effort import SEED, amount, figure
 from executing import ExecEngine
 from faults.edits import BACK, DAMAGE, EDITS, NOTHING
-from faults.faults_tools import SEED, amount, figure
 from faults.worlds import World
 from stagebook.errors import PipelineInvalid, RunTakenOver
 from stagebook.events import AttemptEnded, RunStarted, Status
@@ -276,7 +276,7 @@ def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
         made.close()
 
 
-@pytest.mark.parametrize("number", range(amount(8, 80)))
+@pytest.mark.parametrize("number", range(amount(6, 80)))
 def test_with_the_store_all_is_as_by_force(case: Case, number: int, count: Count) -> None:
     case.told.append("the project is new")
     was_good = False

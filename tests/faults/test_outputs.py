@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from faults.faults_tools import EXECUTORS, Place, Running, amount, figure, outputs_of, text_of
+from effort import amount, figure
+from faults.faults_tools import EXECUTORS, Place, Running, outputs_of, text_of
 
 pytestmark = pytest.mark.e2e
 

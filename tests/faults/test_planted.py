@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.faults_tools import SEED, amount, figure
+from effort import SEED, amount, figure
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = "platform/stagebook"

@@ -11,20 +11,10 @@ from functools import partial
 
 import pytest
 
-from faults.faults_tools import (
-    EXECUTORS,
-    SEED,
-    Place,
-    Running,
-    agree,
-    amount,
-    ended,
-    figure,
-    kill,
-    tell_pid,
-    until,
-)
+from effort import SEED, amount, figure
+from faults.faults_tools import EXECUTORS, Place, Running, agree, ended, kill, tell_pid
 from stagebook.events import AttemptEnded, Cause, CellStarted, RunEnded, StageEnded, Status
+from waiting import until
 
 pytestmark = pytest.mark.e2e
 

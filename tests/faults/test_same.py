@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from faults.faults_tools import EXECUTORS, Place, figure, outputs_of, statuses
+from effort import figure
+from faults.faults_tools import EXECUTORS, Place, outputs_of, statuses
 
 pytestmark = pytest.mark.e2e
 

@@ -20,12 +20,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from faults.faults_tools import SEED, amount, until
+from commands import environment, skip_without_mounts
+from effort import SEED, amount
 from stagebook.system import blobs as blobs_module
 from stagebook.system.blobs import BlobDamaged, Blobs
 from stagebook.system.files import EMPTY, describe_path
-
-PLATFORM = str(Path(__file__).parents[3] / "platform")
+from waiting import until
 
 
 @pytest.fixture
@@ -117,7 +117,9 @@ def make(path: bytes, content: Any) -> None:
             os.chmod(inside, 0o755 if item[1] else 0o644)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=amount(60, 1000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(content=folders)
 def test_a_folder_comes_back_with_all_that_was_in_it(tmp_path: Path, content: dict[bytes, Any]) -> None:
     for name in ("folder", "back", "store"):
@@ -325,8 +327,7 @@ print(json.dumps([told, sorted(os.listdir("small/store/incoming"))]))
 
 
 def test_a_disk_that_fills_up_on_the_way_is_the_trouble_of_the_store_alone(tmp_path: Path) -> None:
-    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
-        pytest.skip("needs unshare, to mount a small file system")
+    skip_without_mounts()
     (tmp_path / "one").write_bytes(b"1" * 600_000)
     (tmp_path / "big").write_bytes(b"b" * 5_000_000)
     (tmp_path / "folder").mkdir()
@@ -337,7 +338,7 @@ def test_a_disk_that_fills_up_on_the_way_is_the_trouble_of_the_store_alone(tmp_p
     script = f"mount -t tmpfs -o size=2m none small || exit 99\n{sys.executable} filler.py"
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": PLATFORM}, timeout=60,
+        env=environment(), timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (one, big, folder, nothing, full), incoming = json.loads(done.stdout)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from faults.faults_tools import SEED, amount
+from effort import SEED, amount
 from stagebook.system import file_cache as memo_module
 from stagebook.system.file_cache import RACY, Memo, stat_of
 from stagebook.system.files import EMPTY, describe_path, list_folder, sha256_of
@@ -91,27 +91,21 @@ def test_that_reading_takes_long_does_not_make_a_file_older(
     monkeypatch.setattr(memo_module, "sha256_of", slowly)
     memo = Memo(clock=lambda: now)
     assert memo.digest(file) == sha(b"one")
-    same_tick(file, b"two", before)
+    same_tick(file, b"two", before, monkeypatch)
     assert memo.digest(file) == sha(b"two")
 
 
-def same_tick(file: Path, data: bytes, stat: tuple[int, ...]) -> None:
+def same_tick(file: Path, data: bytes, stat: tuple[int, ...], patch: pytest.MonkeyPatch) -> None:
     """Other content with the same stat as far as `os.utime` goes; the change time is set as it was in what
     the memo sees, since no program can do that to a file."""
     file.write_bytes(data)
     os.utime(file, ns=(stat[1], stat[1]))
-    real = memo_module.stat_of
 
     def as_before(path: str | Path) -> tuple[int, ...]:
-        found = real(path)
+        found = stat_of(path)
         return (*found[:2], stat[2], *found[3:]) if Path(path) == file else found
 
-    memo_module.stat_of = as_before  # type: ignore[assignment]
-
-
-@pytest.fixture(autouse=True)
-def _real_stat(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memo_module, "stat_of", stat_of)
+    patch.setattr(memo_module, "stat_of", as_before)
 
 
 def test_what_changes_while_it_is_read_again_and_again_is_not_remembered(
@@ -303,20 +297,25 @@ def test_several_processes_may_write_at_once(tmp_path: Path) -> None:
     ]
     for process in processes:
         process.start()
+    looks = 0
     while any(process.is_alive() for process in processes):
         if kept.exists():
+            looks += 1
             head, _, body = kept.read_bytes().partition(b"\n")
             assert head.decode() == sha(body), "a reader saw a part"
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
+    assert looks, "nobody read while they wrote"
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".tmp")] == []
 
 
 # -- against a fresh look -----------------------------------------------------------------------
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=amount(60, 1000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     steps=st.lists(
         st.tuples(

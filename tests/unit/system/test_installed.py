@@ -66,7 +66,7 @@ def env(tmp_path: Path) -> Environment:
     return Environment(tmp_path / "env")
 
 
-def test_names_that_differ(env: Environment) -> None:
+def test_a_module_may_be_called_otherwise_than_its_distribution(env: Environment) -> None:
     env.install("scikit-learn", "1.9", "sklearn/__init__.py", "sklearn/base.py", "scikit_learn.libs/a.so")
     env.install(
         "PyYAML", "6.0", "yaml/__init__.py", "_yaml/__init__.py", "yaml/_yaml.cpython-311-x86_64-linux-gnu.so"
@@ -90,7 +90,7 @@ def test_names_that_differ(env: Environment) -> None:
     assert env.versions("share", "bin", "__pycache__", "doc", "scikit_learn") == {}
 
 
-def test_namespaces(env: Environment) -> None:
+def test_distributions_share_a_namespace(env: Environment) -> None:
     env.install(
         "google-auth", "2.1", "google/auth/__init__.py", "google/auth/jwt.py", "google/oauth2/__init__.py"
     )
@@ -116,7 +116,7 @@ def test_namespaces(env: Environment) -> None:
     assert env.versions("google._upb") == {"protobuf": "7.1"}
 
 
-def test_a_module_of_several_distributions(env: Environment) -> None:
+def test_a_module_of_several_distributions_has_the_versions_of_all(env: Environment) -> None:
     env.install("opencv-python", "4.1", "cv2/__init__.py")
     env.install("opencv-python-headless", "4.2", "cv2/__init__.py", "cv2/more.py")
     assert (
@@ -127,7 +127,7 @@ def test_a_module_of_several_distributions(env: Environment) -> None:
 
 
 @pytest.mark.parametrize("way", ["path", "finder", "mapping", "top_level", "nothing"])
-def test_editable_installs(env: Environment, way: str) -> None:
+def test_editable_installs_are_found_in_every_way_of_making_them(env: Environment, way: str) -> None:
     project = env.prefix / "project"
     (project / "mine").mkdir(parents=True)
     (project / "mine/__init__.py").touch()
@@ -154,7 +154,7 @@ def test_editable_installs(env: Environment, way: str) -> None:
         assert env.versions("late") == {"mine": "0.3"}, "its folder is watched"
 
 
-def test_old_ways_of_installing(env: Environment) -> None:
+def test_old_ways_of_installing_are_read(env: Environment) -> None:
     folder = env.site / "Old_Name-1.2-py3.11.egg-info"
     folder.mkdir()
     (folder / "PKG-INFO").write_text("Name: Old-Name\nVersion: 1.2\n")
@@ -241,7 +241,7 @@ def test_the_cache_keeps_several_environments(tmp_path: Path) -> None:
     ]
 
 
-def test_folders_of_an_environment(tmp_path: Path) -> None:
+def test_the_nearer_folder_of_an_environment_hides_the_other(tmp_path: Path) -> None:
     base = Environment(tmp_path / "base")
     base.install("one", "1.0", "one.py")
     base.install("below", "1.0", "below.py")
