@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.events import Cause
-from stagebook.execution.engine.attempt import Attempt, Result
+from stagebook.execution.attempt import Attempt, Result
 from stagebook.execution.engine.protocol import Ended, Report
 from stagebook.execution.runner import staging
 from stagebook.system.blobs import Blobs

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stagebook.events import Cause
-from stagebook.execution.engine.attempt import Attempt, Result
+from stagebook.execution.attempt import Attempt, Result
 from stagebook.execution.engine.protocol import Ended, Progress, Report
 from stagebook.system.files import describe_path
 

@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 from building import ProjectBuilder
 from fakes import FakeClock, FakeEngine
 from stagebook.events import Cause, Event, Status
-from stagebook.execution.engine.attempt import Attempt, Result
+from stagebook.execution.attempt import Attempt, Result
 from stagebook.journal.history import RunHistory
 from stagebook.planning.select import Selection
 from stagebook.project import Given, Project

@@ -17,7 +17,7 @@ import pytest
 
 from building import ProjectBuilder
 from stagebook.events import AttemptEnded, Cause, Status
-from stagebook.execution.engine.attempt import MARKER
+from stagebook.execution.attempt import MARKER
 from stagebook.planning.select import Selection
 from stagebook.runs.run import RunReport
 from stagebook.system import processes

@@ -14,7 +14,7 @@ import pytest
 from building import ProjectBuilder
 from fakes import FakeClock, FakeEngine
 from stagebook.events import Cause
-from stagebook.execution.engine.attempt import MARKER, Attempt, OutputSlot, Result
+from stagebook.execution.attempt import MARKER, Attempt, OutputSlot, Result
 from stagebook.execution.engine.local import LocalEngine
 from stagebook.execution.engine.protocol import Ended, Engine, Progress, Report
 from stagebook.execution.fork.client import ForkServer

@@ -36,7 +36,7 @@ from stagebook.events import (
     StageExpanded,
     Status,
 )
-from stagebook.execution.engine import attempt as attempts
+from stagebook.execution import attempt as attempts
 from stagebook.execution.engine.protocol import Ended, Report
 from stagebook.execution.runner.runner import Runner, RunOptions
 from stagebook.journal.history import RunHistory

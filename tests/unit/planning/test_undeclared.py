@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from stagebook.execution.file_access.hooks import events, libraries
-from stagebook.execution.file_access.hooks import observer as observing
+from stagebook.execution.file_access.hooks import reporter as observing
 from stagebook.execution.file_access.report import read_observed
 from stagebook.planning.plan import PlannedInput, PlannedOutput, PlannedStage
 from stagebook.planning.undeclared import Findings, compare, messages, refusal

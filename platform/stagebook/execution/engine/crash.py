@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.events import Cause, CellStatus
-from stagebook.execution.engine.attempt import WORKER_LOG_FILE, Result
+from stagebook.execution.attempt import WORKER_LOG_FILE, Result
 from stagebook.system import processes
 from stagebook.system.files import write_whole
 

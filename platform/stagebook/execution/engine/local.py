@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from stagebook.events import Cause, CellStatus
 from stagebook.execution.engine import crash
-from stagebook.execution.engine.attempt import (
+from stagebook.execution.attempt import (
     ATTEMPT_FILE,
     MARKER,
     NOTEBOOK_FILE,

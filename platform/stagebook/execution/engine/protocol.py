@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from stagebook.execution.engine.attempt import Attempt, Result
+from stagebook.execution.attempt import Attempt, Result
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -237,7 +237,7 @@ class ForkServer:
             # Python looks for modules where it is started, and in the root there are none.
             added = os.environ.get("PYTHONPATH", "").split(os.pathsep)
             path = os.pathsep.join(os.path.abspath(entry) for entry in added if entry)
-            module = [sys.executable, "-m", "stagebook.execution.fork.server"]
+            module = [sys.executable, "-m", "stagebook.execution.fork_server.server"]
             self.process = subprocess.Popen(  # this very program
                 [*module, str(listener.fileno()), self._folder],
                 stdin=subprocess.PIPE,

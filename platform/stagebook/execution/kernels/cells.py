@@ -327,7 +327,7 @@ def serve(client: Client, channel: Channel, requests: int) -> None:
 
 def main() -> int:
     """The process where it is not forked: the two descriptors are its arguments."""
-    from stagebook.execution.fork.supervisor import leave  # noqa: PLC0415
+    from stagebook.execution.fork_server.supervisor import leave  # noqa: PLC0415
 
     if sys.path and sys.path[0] == os.getcwd():
         del sys.path[0]  # see `Client.begin`

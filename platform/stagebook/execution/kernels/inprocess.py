@@ -24,8 +24,8 @@ from nbformat import NotebookNode
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
 from stagebook.execution.fork.client import Forked, ForkRefused, ask
-from stagebook.execution.worker.executor import CellEnd, Surroundings, Verdict
-from stagebook.execution.worker.recording import Recorder, Sink, not_kept
+from stagebook.execution.kernels.executor import CellEnd, Surroundings, Verdict
+from stagebook.execution.kernels.recording import Recorder, Sink, not_kept
 from stagebook.system import processes
 
 END_TIMEOUT = 10.0  # seconds for the process to end by itself

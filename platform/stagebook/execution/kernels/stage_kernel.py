@@ -114,7 +114,7 @@ class StageKernelApp(IPKernelApp):
         """Serve; what the notebook reads and writes is noted from here on, if that was asked for."""
         if os.environ.get("STAGEBOOK_OBSERVED"):
             with contextlib.suppress(Exception):  # an interpreter may be too old for it
-                _observing().begin(self.shell)
+                _file_access_hooks().begin(self.shell)
         super().start()
 
     def log_connection_info(self) -> None:
@@ -123,12 +123,13 @@ class StageKernelApp(IPKernelApp):
         self._ports = {name: getattr(self, f"{name}_port") for name in names}
 
 
-def _observing() -> Any:
-    """The package `observing`: as it is there in a forked kernel, and else from its folder."""
+def _file_access_hooks() -> Any:
+    """The package `file_access.hooks`: imported already in a forked kernel, else loaded from its folder."""
     name = "stagebook.execution.file_access.hooks"
     if name not in sys.modules:
-        name = "stagebook_observing"
-        folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "observing")
+        name = "stagebook_file_access_hooks"
+        here = os.path.dirname(os.path.abspath(__file__))
+        folder = os.path.join(os.path.dirname(here), "file_access", "hooks")
         spec = importlib.util.spec_from_file_location(name, os.path.join(folder, "__init__.py"))
         assert spec is not None
         assert spec.loader is not None

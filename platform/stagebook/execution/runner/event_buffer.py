@@ -17,7 +17,7 @@ from stagebook.events import (
     OutputWritten,
     StageReused,
 )
-from stagebook.execution.engine.attempt import Result
+from stagebook.execution.attempt import Result
 from stagebook.execution.engine.protocol import Progress
 from stagebook.planning import result as results
 from stagebook.planning.plan import PlannedStage

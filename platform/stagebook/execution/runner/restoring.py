@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
-from stagebook.execution.engine.attempt import OutputSlot
+from stagebook.execution.attempt import OutputSlot
 from stagebook.execution.runner import staging
 from stagebook.planning.plan import PlannedStage
 from stagebook.planning.result import Result

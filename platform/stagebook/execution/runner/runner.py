@@ -29,7 +29,7 @@ from stagebook.events import (
     StageRetrying,
     Status,
 )
-from stagebook.execution.engine.attempt import (
+from stagebook.execution.attempt import (
     OUTPUTS_FOLDER,
     Attempt,
     OutputSlot,

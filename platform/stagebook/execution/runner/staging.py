@@ -15,7 +15,7 @@ from pathlib import Path
 
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
-from stagebook.execution.engine.attempt import OutputSlot
+from stagebook.execution.attempt import OutputSlot
 
 
 def prepare(root: Path, slots: Mapping[str, OutputSlot]) -> None:

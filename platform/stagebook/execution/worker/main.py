@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from stagebook.events import Cause
-from stagebook.execution.engine.attempt import (
+from stagebook.execution.attempt import (
     FILES_FOLDER,
     LOG_FILE,
     MARKER,

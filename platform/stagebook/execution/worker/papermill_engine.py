@@ -16,9 +16,9 @@ from typing import Any
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
 from stagebook.execution.kernels.inprocess import InprocessExecutor
-from stagebook.execution.worker.executor import Executor, Surroundings
+from stagebook.execution.kernels.executor import Executor, Surroundings
 from stagebook.execution.worker.live import Emit
-from stagebook.execution.worker.recording import Sink
+from stagebook.execution.kernels.recording import Sink
 from stagebook.execution.worker.session import Outcome, Session, Stop, Task, new_node
 from stagebook.pipeline.types import Value
 

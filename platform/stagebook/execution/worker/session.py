@@ -21,10 +21,10 @@ from nbformat import NotebookNode
 
 from stagebook.errors import StageFailure
 from stagebook.events import Cause, CellStatus
-from stagebook.execution.worker.executor import CellEnd, Executor, Verdict
+from stagebook.execution.kernels.executor import CellEnd, Executor, Verdict
 from stagebook.execution.worker.live import Emit, Live
 from stagebook.execution.worker.profile import EVERY, Sampler, Usage
-from stagebook.execution.worker.recording import Sink
+from stagebook.execution.kernels.recording import Sink
 from stagebook.execution.worker.saving import Saver
 from stagebook.pipeline.types import Value
 

@@ -13,7 +13,7 @@ import pytest
 from building import ProjectBuilder
 from fakes import FakeClock, FakeEngine
 from stagebook.events import AttemptEnded, AttemptStarted, Cause, Event, StageEnded, StageExpanded, Status
-from stagebook.execution.engine import attempt as attempts
+from stagebook.execution import attempt as attempts
 from stagebook.execution.runner.decider import Broken, Decider, Grow, Reuse, Run, Skip
 from stagebook.execution.runner.runner import Runner, RunOptions
 from stagebook.pipeline.expressions import compile_value

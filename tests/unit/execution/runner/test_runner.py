@@ -26,7 +26,7 @@ from stagebook.events import (
     StageRetrying,
     Status,
 )
-from stagebook.execution.engine.attempt import Attempt, Result
+from stagebook.execution.attempt import Attempt, Result
 from stagebook.execution.runner.runner import Runner, RunOptions
 from stagebook.journal.history import RunHistory
 from stagebook.pipeline.loader import load_pipeline

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stagebook.errors import StageFailure
-from stagebook.execution.engine.attempt import OutputSlot
+from stagebook.execution.attempt import OutputSlot
 from stagebook.execution.runner import staging
 from stagebook.system.files import describe_path, write_whole
 

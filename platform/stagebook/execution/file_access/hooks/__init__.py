@@ -24,7 +24,7 @@ from typing import Any
 # Relative, since a kernel of another environment loads this package by its folder.
 from .events import audit_hook
 from .libraries import Watcher, note_sql
-from .observer import Observer
+from .reporter import Observer
 
 VARIABLE = "STAGEBOOK_OBSERVED"
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .observer import ACCESS, Observer, has_content, is_elsewhere, text_of
+from .reporter import ACCESS, Observer, has_content, is_elsewhere, text_of
 
 _NO_FILE = os.O_DIRECTORY | getattr(os, "O_PATH", 0) if os.name == "posix" else 0
 _CHANGES = os.O_CREAT | os.O_TRUNC | os.O_APPEND

@@ -10,7 +10,7 @@ import sys
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from typing import Any
 
-from .observer import Observer, is_elsewhere
+from .reporter import Observer, is_elsewhere
 
 MAX_TEXT = 100_000  # characters of a cell that are looked through for SQL
 

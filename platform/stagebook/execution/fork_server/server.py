@@ -50,7 +50,7 @@ _BASE = (
     "stagebook.execution.kernels.kernel",
     "stagebook.execution.kernels.stage_kernel",
     "stagebook.execution.kernels.cells",
-    "stagebook.execution.fork.supervisor",
+    "stagebook.execution.fork_server.supervisor",
 )
 # What a kernel imports while it comes up.
 _KERNEL = (
@@ -127,7 +127,7 @@ class Server:
     def _warm_up(self) -> None:
         """Do once what a child would else do first: compiling the notebook format's schema and
         looking for libraries take a tenth of a second."""
-        from stagebook.execution.fork import child_setup  # noqa: PLC0415 - see `_BASE`
+        from stagebook.execution.fork_server import child_setup  # noqa: PLC0415 - see `_BASE`
         from stagebook.execution.kernels import provisioner  # noqa: PLC0415
         from stagebook.execution.worker import papermill_engine  # noqa: PLC0415
         from stagebook.execution.worker.profile import Sampler  # noqa: PLC0415
@@ -144,7 +144,7 @@ class Server:
         sys.stderr.flush()
         orders = (told + b"\n" if told else b"") + self._orders
         os.set_inheritable(self._listener.fileno(), True)
-        module = [sys.executable, "-m", "stagebook.execution.fork.server"]
+        module = [sys.executable, "-m", "stagebook.execution.fork_server.server"]
         command = [*module, str(self._listener.fileno()), sys.argv[2], *self._refused, name]
         os.execve(  # noqa: S606 - this very program
             sys.executable, command, {**self._environment, _ORDERS: orders.decode()}
@@ -247,7 +247,7 @@ class Server:
             return link
 
     def _add_spare(self, kind: str) -> None:
-        from stagebook.execution.fork import supervisor  # noqa: PLC0415 - imported after `_QUIET` is set
+        from stagebook.execution.fork_server import supervisor  # noqa: PLC0415 - imported after `_QUIET` is set
 
         mine, its = socket.socketpair()
 
@@ -328,7 +328,7 @@ def _leave(code: int) -> NoReturn:
 
 def _work(server: socket.socket) -> int:
     """In a child: become a worker once there is a request for one."""
-    from stagebook.execution.fork import child_setup  # noqa: PLC0415
+    from stagebook.execution.fork_server import child_setup  # noqa: PLC0415
     from stagebook.execution.worker import main as worker  # noqa: PLC0415
     from stagebook.execution.worker import papermill_engine  # noqa: PLC0415
 
