@@ -298,6 +298,9 @@ class RunEnded(Event):
     reason: str = ""
 
 
+AttemptEvent = CellStarted | CellEnded | OutputWritten | AttemptProgress | AttemptFrozen
+"""What an attempt tells while it goes on."""
+
 KINDS: Mapping[str, type[Event]] = {
     kind.__name__: kind
     for kind in (

@@ -181,7 +181,6 @@ class Project(Orders):
                 modules=self._modules_ahead(plan),
                 to_come=Counter(stage.executor for stage in plan.stages if stage.runs),
                 jobs=options.jobs,
-                clock=self._clock,
                 keep_server=keep_server,
             )
         request: dict[str, Any] = {}

@@ -691,15 +691,15 @@ def run(case: Case, root: Path, workspace: Workspace | None = None) -> Seen:
     planner.made.clear()
     clock = FakeClock(START)
 
-    def script(attempt: attempts.Attempt) -> tuple[float, attempts.Result]:
+    def script(attempt: attempts.Attempt) -> tuple[float, attempts.AttemptResult]:
         fate = fates.of(attempt.stage)
         seconds = fate.seconds[(attempt.number - 1) % 4]
         if attempt.number <= fate.fails:
-            return seconds, attempts.Result(
+            return seconds, attempts.AttemptResult(
                 cause=Cause.NOTEBOOK if fate.hopeless else Cause.EXCEPTION, message="broke"
             )
         scraps = {name: {"value": value} for name, value in fates.scraps(attempt.stage).items()}
-        return seconds, attempts.Result(scraps=scraps)
+        return seconds, attempts.AttemptResult(scraps=scraps)
 
     patience: dict[tuple[str, int], Iterator[int]] = collections.defaultdict(itertools.count)
     engine = Engine(clock, script)

@@ -10,23 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.events import Cause, CellStatus
-from stagebook.execution.attempt import WORKER_LOG_FILE, Result
+from stagebook.execution.attempt import WORKER_LOG_FILE, AttemptResult
 from stagebook.system import processes
 from stagebook.system.files import write_whole
 
 
-def explain(code: int, asked: Cause | None, timeout: float | None, seconds: float) -> Result:
+def explain(code: int, asked: Cause | None, timeout: float | None, seconds: float) -> AttemptResult:
     """What became of an attempt whose worker ended with `code` and told nothing. `asked` is why it was
     to end, if it was; times are in seconds."""
     if asked is Cause.CANCELLED:
-        return Result(cause=asked, message="cancelled; it had to be killed", seconds=seconds)
+        return AttemptResult(cause=asked, message="cancelled; it had to be killed", seconds=seconds)
     if asked is Cause.TIMEOUT:
-        return Result(cause=asked, message=f"not done after {timeout:g} s, and killed", seconds=seconds)
+        return AttemptResult(
+            cause=asked, message=f"not done after {timeout:g} s, and killed", seconds=seconds
+        )
     how = f"was killed by {processes.signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
     message = f"the process of the stage {how}; see {WORKER_LOG_FILE} in its folder"
     if code == -signal.SIGKILL:
         message += " (out of memory?)"
-    return Result(cause=Cause.WORKER_DIED, message=message, seconds=seconds)
+    return AttemptResult(cause=Cause.WORKER_DIED, message=message, seconds=seconds)
 
 
 def settle(path: Path, statuses: Mapping[int, CellStatus], cause: Cause, message: str) -> None:

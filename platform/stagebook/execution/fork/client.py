@@ -197,8 +197,16 @@ class Forked:
         self.link.close()
 
 
+def request_of(kind: str, *, cwd: str, env: Mapping[str, str], **more: Any) -> dict[str, Any]:
+    """A request for a process of a `kind` (`worker`, `kernel` or `cells`) with this folder and environment,
+    and with the umask of this process."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return {"kind": kind, "cwd": cwd, "env": dict(env), "umask": umask, **more}
+
+
 def ask(address: str, request: Mapping[str, Any], descriptors: Sequence[int] = ()) -> Forked:
-    """Ask the server at an address for a process. Raises `ForkRefused`."""
+    """Ask the server at an address for a process that gets these descriptors. Raises `ForkRefused`."""
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     link.settimeout(_TIMEOUT)
     try:

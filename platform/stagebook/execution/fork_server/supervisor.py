@@ -22,7 +22,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from stagebook.execution.fork_server import child_setup, client
+from stagebook.execution.fork import client
+from stagebook.execution.fork_server import child_setup
 from stagebook.system import processes
 from stagebook.system.files import private_folder
 

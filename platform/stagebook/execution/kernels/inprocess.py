@@ -23,7 +23,7 @@ from nbformat import NotebookNode
 
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
-from stagebook.execution.fork.client import Forked, ForkRefused, ask
+from stagebook.execution.fork.client import Forked, ForkRefused, ask, request_of
 from stagebook.execution.kernels.executor import CellEnd, Surroundings, Verdict
 from stagebook.execution.kernels.recording import Recorder, Sink, not_kept
 from stagebook.system import processes
@@ -93,9 +93,7 @@ class InprocessExecutor:
 
     async def _begin(self, asked: int, told: int, output: int, errors: int) -> None:
         if self._fork_address:
-            umask = os.umask(0o077)
-            os.umask(umask)
-            request = {"kind": "cells", "cwd": self._cwd, "env": self._env, "umask": umask}
+            request = request_of("cells", cwd=self._cwd, env=self._env)
             try:
                 forked = ask(self._fork_address, request, [asked, told, output, errors])
                 await forked.told("pid", _READY)

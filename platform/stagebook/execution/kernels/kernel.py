@@ -26,8 +26,8 @@ from nbformat import NotebookNode
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
 from stagebook.execution.fork.client import KEPT_FOR, SOCKETS
-from stagebook.execution.kernels.provisioner import Manager
 from stagebook.execution.kernels.executor import CellEnd, Surroundings, Verdict
+from stagebook.execution.kernels.provisioner import Manager
 from stagebook.execution.kernels.recording import Recorder, Sink, not_kept
 from stagebook.system import processes
 from stagebook.system.files import private_folder, write_whole

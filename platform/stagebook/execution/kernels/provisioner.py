@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import shutil
 import signal
 import sys
@@ -19,7 +18,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
-from stagebook.execution.fork.client import Forked, ForkRefused, ask
+from stagebook.execution.fork.client import Forked, ForkRefused, ask, request_of
 
 # Names that jupyter_client takes for the interpreter that it runs in.
 _SAME = {"python", f"python{sys.version_info[0]}", f"python{sys.version_info[0]}.{sys.version_info[1]}"}
@@ -45,9 +44,7 @@ class ForkProvisioner(KernelProvisionerBase):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:  # noqa: ARG002
         """Fork a kernel with the folder and environment; its connection info."""
-        umask = os.umask(0o077)
-        os.umask(umask)
-        request = {"kind": "kernel", "cwd": kwargs["cwd"], "env": kwargs["env"], "umask": umask}
+        request = request_of("kernel", cwd=kwargs["cwd"], env=kwargs["env"])
         self.forked = ask(self._address, request, [2])
         told = await self.forked.told("connection", _READY)
         self.file = told["file"]

@@ -32,13 +32,13 @@ from stagebook.events import (
 from stagebook.execution.attempt import (
     OUTPUTS_FOLDER,
     Attempt,
+    AttemptResult,
     OutputSlot,
-    Result,
 )
 from stagebook.execution.engine.protocol import Ended, Engine, Progress, Report
 from stagebook.execution.runner import restoring, staging
 from stagebook.execution.runner.decider import Broken, Decider, Grow, Reuse, Run, Skip
-from stagebook.execution.runner.event_buffer import Notes
+from stagebook.execution.runner.event_buffer import EventBuffer
 from stagebook.execution.runner.run_state import Ask, Cancel, End, Finish, Instruction, Retry, RunState, Start
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.pipeline.types import Value
@@ -121,7 +121,7 @@ class Runner:
         self._waiting: list[tuple[PlannedStage, Attempt]] = []
         self._due: list[tuple[float, str]] = []
         self._queue: collections.deque[Instruction] = collections.deque()
-        self._notes = Notes(run=options.run_id, clock=clock, emit=emit, expected=self._expected)
+        self._events = EventBuffer(run=options.run_id, clock=clock, emit=emit, expected=self._expected)
         self._stop_asked = 0
         self._stop_reason = ""
         self._stop_seen = 0
@@ -149,14 +149,14 @@ class Runner:
             return status
         finally:
             self._engine.close()
-            self._notes.flush()
+            self._events.flush()
 
     def _step(self) -> Status | None:
         """Do all that is to be done now; the final status, once there is one."""
         self._look_for_stop()
         self._do_all()
         self._start_prepared()
-        self._notes.flush()
+        self._events.flush()
         return self._status
 
     # -- instructions ---------------------------------------------------------------------------
@@ -174,14 +174,14 @@ class Runner:
                 self._begin(self._stages[stage], number)
             case Retry(stage, number, delay):
                 heapq.heappush(self._due, (self._clock() + delay, stage))
-                self._notes.note(StageRetrying, stage=stage, attempt=number, delay=delay)
+                self._events.add(StageRetrying, stage=stage, attempt=number, delay=delay)
             case Cancel(stage):
                 self._cancel(stage)
             case Finish(stage, status, reason):
-                self._notes.note(StageEnded, stage=stage, status=status, reason=reason)
+                self._events.add(StageEnded, stage=stage, status=status, reason=reason)
             case End(status):
                 self._status = status
-                self._notes.note(RunEnded, status=status, reason=self._stop_reason)
+                self._events.add(RunEnded, status=status, reason=self._stop_reason)
             case _:
                 assert_never(instruction)
 
@@ -208,7 +208,7 @@ class Runner:
         before, self._stages = self._stages, {one.id: one for one in plan.stages}
         new = [one.to_json() for one in plan.stages if one.id not in before]
         waiting = [one for one in plan.stages if one.id in before and one.upstream != before[one.id].upstream]
-        self._notes.note(
+        self._events.add(
             StageExpanded,
             stage=stage.id,
             gone=[name for name in before if name not in self._stages],
@@ -228,7 +228,7 @@ class Runner:
                 staging.publish(self._root, slots, near)
                 self._look_at(slots, result.outputs if result is not None else {})
                 if result is not None:
-                    self._notes.reused(stage, result, answer.restores)
+                    self._events.reused(stage, result, answer.restores)
                 self._decider.reused(stage, result)
                 reason = "; ".join(answer.reasons)
                 self._queue += self._state.decided(stage.id, Status.REUSED, reason)
@@ -241,13 +241,13 @@ class Runner:
         shown = self._shown(stage.id, number)
         broken = self._broken.get(stage.id)
         if broken is not None:
-            self._notes.note(
+            self._events.add(
                 AttemptStarted, stage=stage.id, attempt=number, folder="", params=dict(stage.params)
             )
-            self._end(stage, number, Result(cause=broken.cause, message=broken.message))
+            self._end(stage, number, AttemptResult(cause=broken.cause, message=broken.message))
             return
         params = dict(self._runs[stage.id].params)
-        self._notes.note(
+        self._events.add(
             AttemptStarted,
             stage=stage.id,
             attempt=number,
@@ -260,7 +260,7 @@ class Runner:
             attempt = self._attempt(stage, number, params, shown)
         except NotebookUnreadable as error:  # it changed since the run was planned
             message = f"'{stage.notebook}' {error}"
-            self._end(stage, number, Result(cause=Cause.NOTEBOOK, message=message))
+            self._end(stage, number, AttemptResult(cause=Cause.NOTEBOOK, message=message))
             return
         self._attempts[stage.id] = attempt
         self._waiting.append((stage, attempt))
@@ -294,7 +294,7 @@ class Runner:
             notebook=stage.notebook,
             executable=str(self._executable(stage.notebook)),
             params=params,
-            types={name: str(kind) for name, kind in stage.types.items()},
+            types=stage.types,
             inputs=self._decider.inputs(stage),
             outputs=outputs,
             kernel=stage.kernel,
@@ -316,8 +316,8 @@ class Runner:
 
     def _take(self, report: Report) -> None:
         match report:
-            case Progress():
-                self._notes.progress(report)
+            case Progress(event=event):
+                self._events.progress(event)
             case Ended(stage=stage, attempt=number, result=result):
                 attempt = self._attempts.get(stage)
                 if attempt is None or attempt.number != number:
@@ -327,7 +327,7 @@ class Runner:
             case _:
                 assert_never(report)
 
-    def _publish(self, stage: PlannedStage, attempt: Attempt, result: Result) -> None:
+    def _publish(self, stage: PlannedStage, attempt: Attempt, result: AttemptResult) -> None:
         """Move the outputs to their places and tell of the end, in one go as others see it."""
         remark, before = "", self._runs[stage.id].fingerprint
         strict = result.cause is None and stage.strict
@@ -352,7 +352,7 @@ class Runner:
             self._end(stage, attempt.number, result, None if remark else before, remark)
             while self._queue and isinstance(self._queue[0], Finish):
                 self._do(self._queue.popleft())  # told with the end of the attempt, or not at all
-            self._notes.flush()
+            self._events.flush()
 
     def _look_at(self, slots: Mapping[str, OutputSlot], outputs: Mapping[str, Mapping[str, Any]]) -> None:
         """Keep how files that were just published are recognised, so that they need not be read again."""
@@ -366,7 +366,7 @@ class Runner:
         self,
         stage: PlannedStage,
         number: int,
-        result: Result,
+        result: AttemptResult,
         fingerprint: Fingerprint | None = None,
         remark: str = "",
     ) -> None:
@@ -376,7 +376,7 @@ class Runner:
             self._decider.completed(stage, result.outputs, result.scraps, number)
             if fingerprint is not None:
                 known = self._known(stage, fingerprint)
-        self._notes.attempt_ended(stage.id, number, result, self._shown(stage.id, number), remark, known)
+        self._events.attempt_ended(stage.id, number, result, self._shown(stage.id, number), remark, known)
         if stage.outputs:
             # What a failed attempt wrote is of no use; the disk may be what it failed of.
             shutil.rmtree(self._folder / stage.id / str(number) / OUTPUTS_FOLDER, ignore_errors=True)
@@ -408,7 +408,7 @@ class Runner:
             return
         forced = self._stop_asked > 1
         if self._stop_seen == 0:
-            self._notes.note(RunCancelling, reason=self._stop_reason)
+            self._events.add(RunCancelling, reason=self._stop_reason)
             self._queue += self._state.cancel(self._stop_reason)
         self._stop_seen = self._stop_asked
         if forced:
@@ -420,7 +420,7 @@ class Runner:
         if waiting:  # it never got to the engine
             self._waiting = [item for item in self._waiting if item[0].id != stage]
             attempt = waiting[0][1]
-            result = Result(cause=Cause.CANCELLED, message=self._stop_reason)
+            result = AttemptResult(cause=Cause.CANCELLED, message=self._stop_reason)
             self._end(waiting[0][0], attempt.number, result)
         else:
             self._engine.cancel(stage)
@@ -441,5 +441,5 @@ class Runner:
             self._queue += self._state.retry_due(stage)
 
 
-def _failed(result: Result, error: StageFailure) -> Result:
+def _failed(result: AttemptResult, error: StageFailure) -> AttemptResult:
     return dataclasses.replace(result, cause=Cause(error.cause), message=error.message, outputs={})

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from stagebook.events import Cause
+from stagebook.events import AttemptEvent, Cause
 from stagebook.execution.attempt import (
     FILES_FOLDER,
     LOG_FILE,
@@ -27,12 +27,13 @@ from stagebook.execution.attempt import (
     OUTPUTS_FOLDER,
     RESULT_FILE,
     Attempt,
-    Result,
+    AttemptResult,
 )
 from stagebook.execution.file_access.hooks import VARIABLE as OBSERVED
 from stagebook.execution.file_access.report import OBSERVED_FILE, read_observed
 from stagebook.execution.fork.client import ADDRESS, LIFELINE, SOCKETS, tie_to_lifeline
 from stagebook.execution.kernels.postmortem import DUMP_FILE
+from stagebook.execution.messages import Message, to_line
 from stagebook.execution.runner import staging
 from stagebook.execution.worker.papermill_engine import execute
 from stagebook.execution.worker.scraps import read_scraps
@@ -64,11 +65,9 @@ def main(attempt_file: str) -> int:
     began = time.monotonic()
     result = _run(attempt, events, stop, began)
     kept = {result.kernel["pid"]} if result.kernel else set()
-    manifest = result.to_json()
-    with contextlib.suppress(OSError):  # on a full disk the channel has to do
-        write_whole(Path(attempt.folder) / RESULT_FILE, json.dumps(manifest, indent=1).encode())
-    with contextlib.suppress(OSError):
-        events.write(json.dumps({"kind": "result", "at": time.time(), "result": manifest}) + "\n")
+    with contextlib.suppress(OSError):  # the disk is full; the engine gets the result by the channel
+        write_whole(Path(attempt.folder) / RESULT_FILE, json.dumps(result.to_json(), indent=1).encode())
+    _send(events, result)
     processes.end_descendants(spare=kept)
     if not kept:
         processes.end_marked(MARKER, attempt.marker)
@@ -87,19 +86,29 @@ def _take_stdout() -> IO[str]:
     return channel
 
 
-def _run(attempt: Attempt, events: IO[str], stop: Stop, began: float) -> Result:
+def _send(channel: IO[str], message: Message) -> None:
+    # A reader that is gone must not fail the stage; the end of the parent is noticed elsewhere.
+    with contextlib.suppress(OSError):
+        channel.write(to_line(message))
+
+
+def _run(attempt: Attempt, events: IO[str], stop: Stop, began: float) -> AttemptResult:
     root, folder = Path(attempt.root), Path(attempt.folder)
     os.chdir(root)
 
-    def emit(data: dict[str, Any]) -> None:
-        # A reader that is gone must not fail the stage; the parent's death is noticed elsewhere.
-        with contextlib.suppress(OSError):
-            events.write(json.dumps({**data, "at": time.time()}) + "\n")
+    def emit(kind: type[AttemptEvent], **values: Any) -> None:
+        own: dict[str, Any] = {
+            "run": attempt.run,
+            "stage": attempt.stage,
+            "attempt": attempt.number,
+            "at": time.time(),
+        }
+        _send(events, kind(**own, **values))
 
     try:
         staging.prepare(root, attempt.outputs)
     except OSError as error:
-        return Result(cause=Cause.DISK, message=f"no room for outputs: {error.strerror or error}")
+        return AttemptResult(cause=Cause.DISK, message=f"no room for outputs: {error.strerror or error}")
     task = Task(
         source=root / attempt.executable,
         shown_as=attempt.notebook,
@@ -138,7 +147,7 @@ def _environment(attempt: Attempt, root: Path) -> dict[str, str]:
     }
 
 
-def _result(attempt: Attempt, outcome: Outcome, began: float) -> Result:
+def _result(attempt: Attempt, outcome: Outcome, began: float) -> AttemptResult:
     root, folder = Path(attempt.root), Path(attempt.folder)
     cause, message = outcome.cause, outcome.message
     inputs: dict[str, Any] = {}
@@ -170,7 +179,7 @@ def _result(attempt: Attempt, outcome: Outcome, began: float) -> Result:
     except OSError as error:
         cause, message = Cause.DISK, f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
     since = time.time() - (time.monotonic() - began)
-    return Result(
+    return AttemptResult(
         cause=cause,
         message=message,
         seconds=time.monotonic() - began,

@@ -15,12 +15,13 @@ from typing import Any
 
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
-from stagebook.execution.kernels.inprocess import InprocessExecutor
 from stagebook.execution.kernels.executor import Executor, Surroundings
-from stagebook.execution.worker.live import Emit
+from stagebook.execution.kernels.inprocess import InprocessExecutor
 from stagebook.execution.kernels.recording import Sink
-from stagebook.execution.worker.session import Outcome, Session, Stop, Task, new_node
-from stagebook.pipeline.types import Value
+from stagebook.execution.worker.live import Emit
+from stagebook.execution.worker.metadata import new_node
+from stagebook.execution.worker.session import Outcome, Session, Stop, Task
+from stagebook.pipeline.types import ANY, typed
 
 
 @contextlib.contextmanager
@@ -63,7 +64,9 @@ def execute(task: Task, emit: Emit, stop: Stop) -> Outcome:
     if "language_info" not in notebook.metadata:
         language = notebook.metadata.kernelspec.get("language", "python")
         notebook.metadata["language_info"] = {"name": language}
-    parameters = {name: typed(value, task.types.get(name, "")) for name, value in task.values.items()}
+    parameters = {
+        name: typed(task.types.get(name, ANY), value, _literal) for name, value in task.values.items()
+    }
     try:
         papermill.execute.execute_notebook(
             notebook,
@@ -156,23 +159,18 @@ class PythonTranslator(papermill.translators.PythonTranslator):  # type: ignore[
 
 papermill.translators.papermill_translators.register("python", PythonTranslator)
 
-_CONSTRUCTORS = {
+_CODE = {
     "date": "__import__('datetime').date.fromisoformat({!r})",
     "datetime": "__import__('datetime').datetime.fromisoformat({!r})",
     "Path": "__import__('pathlib').Path({!r})",
 }
 
 
-def typed(value: Value, kind: str) -> Value:
-    """A value as its declared type wants it injected: text declared as a date becomes one."""
-    base = kind.removesuffix(" | None")
-    if isinstance(value, str) and base in _CONSTRUCTORS:
-        literal = _Literal(value)
-        literal.code = _CONSTRUCTORS[base].format(value)
-        return literal
-    if isinstance(value, list) and base.startswith("list[") and base[5:-1] in _CONSTRUCTORS:
-        return [typed(item, base[5:-1]) for item in value]
-    return value
+def _literal(kind: str, text: str) -> _Literal:
+    """The text of a date or path, which is injected as that."""
+    literal = _Literal(text)
+    literal.code = _CODE[kind].format(text)
+    return literal
 
 
 class _Engine(papermill.engines.Engine):  # type: ignore[misc]

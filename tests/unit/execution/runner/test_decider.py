@@ -244,9 +244,9 @@ def run(
 def glue(**scraps: Any) -> Any:
     """A script of a run in which each stage leaves its scraps."""
 
-    def script(attempt: attempts.Attempt) -> tuple[float, attempts.Result]:
+    def script(attempt: attempts.Attempt) -> tuple[float, attempts.AttemptResult]:
         found = {key: {"value": value} for key, value in scraps.get(attempt.stage, {}).items()}
-        return 1.0, attempts.Result(scraps=found)
+        return 1.0, attempts.AttemptResult(scraps=found)
 
     return script
 
