@@ -152,7 +152,7 @@ class Project(Orders):
             raise UsageError(msg)
         # Commands that only look never come here, and do without the modules of execution.
         from stagebook.execution.engine.local import LocalEngine  # noqa: PLC0415
-        from stagebook.execution.runner.runner import RunOptions  # noqa: PLC0415
+        from stagebook.execution.runner.context import RunOptions  # noqa: PLC0415
         from stagebook.runs.run import Around, run_plan  # noqa: PLC0415
 
         settings = self.settings

@@ -38,7 +38,8 @@ from stagebook.events import (
 )
 from stagebook.execution import attempt as attempts
 from stagebook.execution.engine.protocol import Ended, Report
-from stagebook.execution.runner.runner import Runner, RunOptions
+from stagebook.execution.runner.context import RunContext, RunOptions
+from stagebook.execution.runner.runner import Runner
 from stagebook.journal.history import RunHistory
 from stagebook.pipeline.expressions import Template, compile_value
 from stagebook.pipeline.loader import load_pipeline
@@ -706,18 +707,17 @@ def run(case: Case, root: Path, workspace: Workspace | None = None) -> Seen:
     engine.in_batches = case.in_batches
     watcher = Watcher(case, fates, planner, plan)
     watcher.engine = engine
-    runner = Runner(
-        plan,
-        engine,
+    context = RunContext(
         root=root,
         folder=root / "r",
-        options=RunOptions(run_id="r", jobs=case.jobs, keep_going=case.keep_going),
         clock=clock,
         emit=watcher,
         executable=lambda _name: root,
         planner=planner,
         prepare=lambda stage, number: {} if next(patience[stage.id, number]) >= case.waits else None,
     )
+    options = RunOptions(run_id="r", jobs=case.jobs, keep_going=case.keep_going)
+    runner = Runner(plan, engine, options, context)
     if case.stop_at is not None:
         at = START + case.stop_at
         engine.on_wait = lambda: runner.cancel("stopped") if clock.now >= at else None

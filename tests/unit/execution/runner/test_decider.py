@@ -14,8 +14,9 @@ from building import ProjectBuilder
 from fakes import FakeClock, FakeEngine
 from stagebook.events import AttemptEnded, AttemptStarted, Cause, Event, StageEnded, StageExpanded, Status
 from stagebook.execution import attempt as attempts
+from stagebook.execution.runner.context import RunContext, RunOptions
 from stagebook.execution.runner.decider import Broken, Decider, Grow, Reuse, Run, Skip
-from stagebook.execution.runner.runner import Runner, RunOptions
+from stagebook.execution.runner.runner import Runner
 from stagebook.pipeline.expressions import compile_value
 from stagebook.pipeline.loader import load_pipeline
 from stagebook.planning.plan import Decision, Judgement, Plan, PlannedInput, PlannedStage
@@ -232,12 +233,12 @@ def run(
     plan = planner.plan()
     clock, events = FakeClock(), []
     engine = FakeEngine(clock, script)
-    more.setdefault("options", RunOptions(run_id="r", jobs=2, keep_going=True))
-    runner = Runner(
-        plan, engine, root=project.root, folder=project.root / ".stagebook/runs/r", clock=clock,
+    options = more.pop("options", RunOptions(run_id="r", jobs=2, keep_going=True))
+    context = RunContext(
+        root=project.root, folder=project.root / ".stagebook/runs/r", clock=clock,
         emit=events.extend, executable=Path, planner=planner, **more,
     )  # fmt: skip
-    runner.run()
+    Runner(plan, engine, options, context).run()
     return events, engine
 
 
@@ -332,11 +333,12 @@ def test_what_cannot_be_said_and_may_be_said_later_is_tried_again(tmp_path: Path
     stage = PlannedStage(id="a", stage="a", notebook="n.ipynb", retries=2)
     planner = FixedPlanner(Judgement(decision=Decision.SKIP, reasons=("frozen, and 'x' is not there",)))
     clock, events = FakeClock(), []
-    runner = Runner(
-        Plan(pipeline="p", path="p.yaml", stages=(stage,)), FakeEngine(clock), root=tmp_path,
-        folder=tmp_path / "r", options=RunOptions(run_id="r"), clock=clock, emit=events.extend,
-        executable=Path, planner=planner,
+    context = RunContext(
+        root=tmp_path, folder=tmp_path / "r", clock=clock, emit=events.extend, executable=Path,
+        planner=planner,
     )  # fmt: skip
+    plan = Plan(pipeline="p", path="p.yaml", stages=(stage,))
+    runner = Runner(plan, FakeEngine(clock), RunOptions(run_id="r"), context)
     assert runner.run() is Status.FAILED
     ended = [event for event in events if isinstance(event, AttemptEnded)]
     assert [event.attempt for event in ended] == [1, 2, 3]

@@ -27,7 +27,8 @@ from stagebook.events import (
     Status,
 )
 from stagebook.execution.attempt import Attempt, AttemptResult
-from stagebook.execution.runner.runner import Runner, RunOptions
+from stagebook.execution.runner.context import RunContext, RunOptions
+from stagebook.execution.runner.runner import Runner
 from stagebook.journal.history import RunHistory
 from stagebook.pipeline.loader import load_pipeline
 from stagebook.pipeline.model import Trigger
@@ -45,17 +46,16 @@ class Run:
         self.engine = FakeEngine(self.clock, script, writes=bool(more.pop("writes", False)))
         self.events: list[Event] = []
         jobs, keep_going = more.pop("jobs", 2), more.pop("keep_going", False)
-        self.runner = Runner(
-            plan,
-            self.engine,
+        context = RunContext(
             root=root,
             folder=root / ".stagebook/runs/r",
-            options=RunOptions(run_id="r", jobs=jobs, keep_going=keep_going),
             clock=self.clock,
             emit=self.events.extend,
             executable=more.pop("executable", lambda name: root / name),
             **more,
         )
+        options = RunOptions(run_id="r", jobs=jobs, keep_going=keep_going)
+        self.runner = Runner(plan, self.engine, options, context)
 
     def of(self, *kinds: type[Event]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kinds)]
