@@ -187,7 +187,7 @@ class Forked:
         return processes.started_at(self.pid) is not None
 
     def say(self, **message: Any) -> None:
-        """Tell the keeper of the process something; one that is gone hears nothing."""
+        """Tell the supervisor of the process something, if it is still there."""
         with contextlib.suppress(OSError):
             self.link.setblocking(True)
             send(self.link, message)
@@ -245,7 +245,7 @@ class ForkServer:
             # Python looks for modules where it is started, and in the root there are none.
             added = os.environ.get("PYTHONPATH", "").split(os.pathsep)
             path = os.pathsep.join(os.path.abspath(entry) for entry in added if entry)
-            module = [sys.executable, "-m", "stagebook.execution.fork_server.server"]
+            module = [sys.executable, "-m", "stagebook.execution.fork_server"]
             self.process = subprocess.Popen(  # this very program
                 [*module, str(listener.fileno()), self._folder],
                 stdin=subprocess.PIPE,
@@ -287,13 +287,11 @@ class ForkServer:
             self.process.stdin.close()
         shutil.rmtree(self._folder, ignore_errors=True)  # before it could be killed
         if not self._holds_spares:  # nothing was asked of it: there is nothing to wait for
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+            processes.signal_group(self.process.pid, signal.SIGKILL)
         try:
             self.process.wait(timeout=5.0)
         except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+            processes.signal_group(self.process.pid, signal.SIGKILL)
             self.process.wait()
         with self._log, contextlib.suppress(OSError):
             self._log.seek(0)

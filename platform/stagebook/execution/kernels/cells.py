@@ -23,7 +23,7 @@ import struct
 import sys
 import threading
 import types
-from typing import Any
+from typing import Any, NoReturn
 
 from IPython.core.display_trap import DisplayTrap
 from IPython.core.displayhook import DisplayHook
@@ -33,6 +33,8 @@ from IPython.core.history import HistoryManager
 from nbformat import NotebookNode
 
 from stagebook.execution.file_access import hooks
+from stagebook.execution.kernels.leaving import leave
+from stagebook.execution.kernels.postmortem import code_for_dump
 
 
 def _ploomber() -> Any:
@@ -260,8 +262,8 @@ class Client(_ipython.PloomberClient):
             sys.path.insert(at, "")
         hooks.begin(self._shell)
 
-    def rehearse(self) -> None:
-        """Run nothing, once (see `becoming.rehearse`)."""
+    def warm_up(self) -> None:
+        """Run an empty cell, so that the first one finds all in memory."""
         self._shell.run_cell("pass", store_history=False, silent=True)
 
     def run(self, source: str) -> dict[str, Any]:
@@ -279,8 +281,6 @@ class Client(_ipython.PloomberClient):
 
     def dump(self, path: str) -> dict[str, Any]:
         """Write a dump of the last exception."""
-        from stagebook.execution.kernels.postmortem import code_for_dump  # noqa: PLC0415
-
         self._shell.run_cell(code_for_dump(path), silent=True)
         return {}
 
@@ -325,10 +325,8 @@ def serve(client: Client, channel: Channel, requests: int) -> None:
     sys.stderr = sys.__stderr__
 
 
-def main() -> int:
+def main() -> NoReturn:
     """The process where it is not forked: the two descriptors are its arguments."""
-    from stagebook.execution.fork_server.supervisor import leave  # noqa: PLC0415
-
     if sys.path and sys.path[0] == os.getcwd():
         del sys.path[0]  # see `Client.begin`
     channel = Channel()
@@ -336,8 +334,7 @@ def main() -> int:
     with Client(channel) as client:
         serve(client, channel, int(sys.argv[1]))
     leave(0)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

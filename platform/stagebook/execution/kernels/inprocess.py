@@ -318,7 +318,7 @@ class InprocessExecutor:
             return self._process.poll()
         if self._process.returncode is None:
             self._process.read()
-        gone = -int(signal.SIGKILL) if self._process.gone else None  # its keeper took it along
+        gone = -int(signal.SIGKILL) if self._process.gone else None  # its supervisor took it along
         return gone if self._process.returncode is None else self._process.returncode
 
     def _has_ended(self) -> bool:

@@ -27,6 +27,7 @@ from stagebook.errors import StageFailure
 from stagebook.events import Cause
 from stagebook.execution.fork.client import KEPT_FOR, SOCKETS
 from stagebook.execution.kernels.executor import CellEnd, Surroundings, Verdict
+from stagebook.execution.kernels.postmortem import code_for_dump
 from stagebook.execution.kernels.provisioner import Manager
 from stagebook.execution.kernels.recording import Recorder, Sink, not_kept
 from stagebook.system import processes
@@ -141,8 +142,6 @@ class KernelExecutor:
 
     async def dump(self, path: str) -> bool:
         """Have the kernel write a dump of its last exception."""
-        from stagebook.execution.kernels.postmortem import code_for_dump  # noqa: PLC0415 - after a failure only
-
         client = self._client.kc
         if client is None or not self._manager.is_ours:
             return False
@@ -205,7 +204,7 @@ class KernelExecutor:
         with contextlib.suppress(Exception):
             await self._manager.cleanup_resources()
         self._context.destroy(linger=0)
-        # A forked kernel's keeper clears away as well, unless it was killed.
+        # A forked kernel's supervisor clears away as well, unless it was killed.
         forked = self._manager.forked is not None
         folder = str(Path(self._manager.connection_file).parent) if forked else self._folder
         if folder:

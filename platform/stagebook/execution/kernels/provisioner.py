@@ -58,7 +58,7 @@ class ForkProvisioner(KernelProvisionerBase):
         if self.forked.returncode is None and not self.forked.gone:
             self.forked.read()
         if self.forked.returncode is None and self.forked.gone:
-            return -int(signal.SIGKILL)  # its keeper is gone, and took it along
+            return -int(signal.SIGKILL)  # its supervisor is gone, and took it along
         return self.forked.returncode
 
     async def wait(self) -> int | None:
@@ -81,7 +81,7 @@ class ForkProvisioner(KernelProvisionerBase):
         await self.send_signal(signal.SIGTERM)
 
     async def cleanup(self, restart: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002
-        """Let go of the keeper."""
+        """Let go of the supervisor."""
         if self.forked is not None:
             self.forked.close()
 

@@ -101,12 +101,14 @@ class StageKernelApp(IPKernelApp):
     def init_path(self) -> None:
         """The import path; the first thing that depends on where the kernel is to run."""
         if self.before_code is not None:
-            self.kernel.shell.run_cell("pass", store_history=False, silent=True)  # see `becoming.rehearse`
+            self.kernel.shell.run_cell(
+                "pass", store_history=False, silent=True
+            )  # as `Client.warm_up` in `cells`
             self.before_code()
         super().init_path()
 
     def init_poller(self) -> None:
-        """A forked kernel ends with its keeper, without a thread that watches it."""
+        """A forked kernel ends with its supervisor, without a thread that watches it."""
         if self.before_code is None:
             super().init_poller()
 

@@ -1,8 +1,8 @@
 """Outputs: written in private, published together.
 
-A stage writes each output below its attempt's folder. Once it completed, all outputs are moved to
-their places by rename, or none: what was there before is kept aside until the last one is in
-place, and put back if one cannot be moved.
+A stage writes each output below its attempt's folder. Once the stage completed, all outputs are moved to
+their places by rename, or none: what was there before is kept aside until the last one is in place, and
+put back if one cannot be moved.
 """
 
 from __future__ import annotations
@@ -16,18 +16,6 @@ from pathlib import Path
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
 from stagebook.execution.attempt import OutputSlot
-
-
-def prepare(root: Path, slots: Mapping[str, OutputSlot]) -> None:
-    """Make the folders that a stage writes its outputs into. Raises `OSError`."""
-    for slot in slots.values():
-        if slot.kind == "file":
-            (root / slot.staged).parent.mkdir(parents=True, exist_ok=True)
-
-
-def missing(root: Path, slots: Mapping[str, OutputSlot]) -> list[str]:
-    """The names of the declared outputs that were not written."""
-    return [name for name, slot in slots.items() if slot.kind == "file" and not (root / slot.staged).exists()]
 
 
 def bring_near(root: Path, slots: Mapping[str, OutputSlot]) -> dict[str, Path]:

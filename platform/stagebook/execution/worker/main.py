@@ -1,8 +1,8 @@
 """`stagebook run-stage`: the process that executes one attempt, for every engine.
 
-It reads the attempt from a file, tells what happens as JSON lines on its standard output, writes
-`result.json`, and ends with an exit code: 0 completed, 1 the stage failed, 75 something of the
-platform or the machine failed. It ends with its parent, and takes all of its processes along.
+The process reads the attempt from a file, writes what happens as JSON lines to its standard output
+(`messages`) and the result to `result.json` too, and ends with an exit code: 0 completed, 1 the stage failed,
+75 something of the platform or the machine failed. It ends with its parent, and ends all of its processes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,13 +33,12 @@ from stagebook.execution.file_access.report import OBSERVED_FILE, read_observed
 from stagebook.execution.fork.client import ADDRESS, LIFELINE, SOCKETS, tie_to_lifeline
 from stagebook.execution.kernels.postmortem import DUMP_FILE
 from stagebook.execution.messages import Message, to_line
-from stagebook.execution.runner import staging
+from stagebook.execution.worker import outputs
 from stagebook.execution.worker.papermill_engine import execute
 from stagebook.execution.worker.scraps import read_scraps
 from stagebook.execution.worker.session import Outcome, Stop, Task
 from stagebook.system import processes
-from stagebook.system.blobs import Blobs
-from stagebook.system.files import describe_path, write_whole
+from stagebook.system.files import write_whole
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -106,7 +104,7 @@ def _run(attempt: Attempt, events: IO[str], stop: Stop, began: float) -> Attempt
         _send(events, kind(**own, **values))
 
     try:
-        staging.prepare(root, attempt.outputs)
+        outputs.make_folders(root, attempt.outputs)
     except OSError as error:
         return AttemptResult(cause=Cause.DISK, message=f"no room for outputs: {error.strerror or error}")
     task = Task(
@@ -150,31 +148,18 @@ def _environment(attempt: Attempt, root: Path) -> dict[str, str]:
 def _result(attempt: Attempt, outcome: Outcome, began: float) -> AttemptResult:
     root, folder = Path(attempt.root), Path(attempt.folder)
     cause, message = outcome.cause, outcome.message
-    inputs: dict[str, Any] = {}
-    outputs: dict[str, Any] = {}
     scraps: dict[str, Any] = {}
+    described: dict[str, Any] = {}
     try:
         scraps = read_scraps(outcome.cell_list, folder / "scraps")
+        if cause is None and (absent := outputs.missing(root, attempt.outputs)):
+            cause = Cause.OUTPUT_MISSING
+            names = (f"'{name}' ({attempt.outputs[name].path})" for name in absent)
+            message = f"the notebook ended without writing {', '.join(names)}"
         if cause is None:
-            absent = staging.missing(root, attempt.outputs)
-            if absent:
-                cause = Cause.OUTPUT_MISSING
-                message = "the notebook ended without writing " + ", ".join(
-                    f"'{name}' ({attempt.outputs[name].path})" for name in absent
-                )
-        if cause is None:
-            describe = _keep(attempt) if attempt.store else describe_path
-            outputs = {
-                name: describe(root / slot.staged, slot.path)
-                if slot.kind == "file"
-                else {"path": slot.path, "external": True}
-                for name, slot in attempt.outputs.items()
-            }
-            inputs = {
-                name: [
-                    _describe_input(root, path) for path in (value if isinstance(value, list) else [value])
-                ]
-                for name, value in attempt.inputs.items()
+            described = {
+                "outputs": outputs.describe_outputs(attempt),
+                "inputs": outputs.describe_inputs(attempt),
             }
     except OSError as error:
         cause, message = Cause.DISK, f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
@@ -192,21 +177,8 @@ def _result(attempt: Attempt, outcome: Outcome, began: float) -> AttemptResult:
         kernel=outcome.kernel,
         observed=read_observed(folder / OBSERVED_FILE, root, since),
         scraps=scraps,
-        inputs=inputs,
-        outputs=outputs,
+        **described,
     )
-
-
-def _keep(attempt: Attempt) -> Callable[[Path, str], dict[str, Any]]:
-    """Describes outputs as `describe_path`, and keeps them in the store on the way."""
-    blobs = Blobs(Path(attempt.store))
-    return lambda path, shown: blobs.keep(path, shown, most=attempt.store_most)
-
-
-def _describe_input(root: Path, path: str) -> dict[str, Any]:
-    if not (root / path).exists():
-        return {"path": path, "external": True}
-    return describe_path(root / path, path)
 
 
 def command(arguments: list[str]) -> int:

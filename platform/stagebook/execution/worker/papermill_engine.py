@@ -100,9 +100,9 @@ def make_executor(notebook: NotebookNode, kernel: str, task: Task, sink: Sink) -
 MINORS = (5, 4)  # versions of the notebook format that are in use
 
 
-def rehearse(minor: int) -> None:
-    """Go the way that a notebook goes, with one that is empty (see `becoming.rehearse`). The first
-    one of a version compiles its schema, which takes a twentieth of a second."""
+def warm_up(minor: int) -> None:
+    """Execute an empty notebook of version 4.`minor` of the format. The first one of a version compiles its
+    schema, which takes a twentieth of a second."""
     metadata = {"kernelspec": {"name": "python3"}, "language_info": {"name": "python"}}
     empty = {"nbformat": 4, "nbformat_minor": minor, "metadata": metadata, "cells": []}
     notebook = nbformat.reads(json.dumps(empty), as_version=4)  # type: ignore[no-untyped-call]
@@ -118,7 +118,7 @@ class _Nothing:
         """Run nothing."""
 
 
-def as_installed() -> None:
+def restore_papermill() -> None:
     """Undo what this module changed in papermill, for a notebook's process that is forked from one
     which imported it: such a notebook may use papermill itself."""
     registry = papermill.engines.papermill_engines
