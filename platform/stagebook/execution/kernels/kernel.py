@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import queue
 import shutil
-import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ from stagebook.execution.kernels.provisioner import Manager
 from stagebook.execution.kernels.recording import Recorder, Sink, not_kept
 from stagebook.system import processes
 from stagebook.system.files import private_folder, write_whole
+
+_log = logging.getLogger(__name__)
 
 START_TIMEOUT = 120.0  # seconds for a kernel to come up
 END_TIMEOUT = 10.0  # seconds for a kernel to end by itself, with what its notebook left to do
@@ -137,7 +139,7 @@ class KernelExecutor:
 
     async def interrupt(self) -> None:
         """Interrupt the kernel."""
-        with contextlib.suppress(Exception):
+        with _logged("interrupting the kernel"):
             await self._manager.interrupt_kernel()
 
     async def dump(self, path: str) -> bool:
@@ -145,14 +147,14 @@ class KernelExecutor:
         client = self._client.kc
         if client is None or not self._manager.is_ours:
             return False
-        with contextlib.suppress(Exception):
+        with _logged("dumping the failure"):
             asked = client.execute(code_for_dump(path), silent=True, store_history=False)
             await asyncio.wait_for(self._client.async_wait_for_reply(asked), 60.0)
         return Path(path).exists()
 
     async def settle(self) -> None:
-        """Keep the state of widgets."""
-        with contextlib.suppress(Exception):
+        """Write the state of widgets into the notebook."""
+        with _logged("keeping the state of widgets"):
             self._client.set_widgets_metadata()
 
     def keep(self) -> dict[str, Any] | None:
@@ -182,7 +184,7 @@ class KernelExecutor:
         self._orderly = orderly
         client = self._client.kc
         if orderly and not self._kept and client is not None:
-            with contextlib.suppress(Exception):
+            with _logged("asking the kernel to shut down"):
                 client.shutdown()
 
     async def ended(self) -> None:
@@ -190,18 +192,18 @@ class KernelExecutor:
         if not self._kept:
             if self._orderly:
                 deadline = time.monotonic() + END_TIMEOUT
-                while time.monotonic() < deadline and await self._is_alive():
+                while time.monotonic() < deadline and await self._manager.is_alive():
                     await asyncio.sleep(0.005)
-            with contextlib.suppress(Exception):
-                await self._kill()
-        with contextlib.suppress(Exception):
-            if self._client.kc is not None:
+            with _logged("killing the kernel"):
+                await self._manager.kill_and_wait(END_TIMEOUT)
+        if self._client.kc is not None:
+            with _logged("closing the kernel's channels"):
                 self._client.kc.stop_channels()
         self._client.close()
         if self._kept:
             self._context.destroy(linger=0)
             return
-        with contextlib.suppress(Exception):
+        with _logged("cleaning up after the kernel"):
             await self._manager.cleanup_resources()
         self._context.destroy(linger=0)
         # A forked kernel's supervisor clears away as well, unless it was killed.
@@ -210,30 +212,25 @@ class KernelExecutor:
         if folder:
             shutil.rmtree(folder, ignore_errors=True)
 
-    async def _is_alive(self) -> bool:
-        return bool(await self._manager.is_alive())
-
-    async def _kill(self) -> None:
-        provisioner = self._manager.provisioner
-        if provisioner is None:
-            return
-        if await provisioner.poll() is None:
-            await provisioner.kill()
-        await asyncio.wait_for(provisioner.wait(), END_TIMEOUT)
-
     async def _how_it_died(self) -> str:
         code = None
-        with contextlib.suppress(Exception):
-            provisioner = self._manager.provisioner
-            code = await provisioner.poll() if provisioner is not None else None
+        with _logged("asking for the kernel's exit code"):
+            code = await self._manager.exit_code()
         if not isinstance(code, int):
             return "while the cell ran"
-        if code < 0:
-            with contextlib.suppress(ValueError):
-                name = signal.Signals(-code).name
-                more = " (out of memory?)" if name == "SIGKILL" else ""
-                return f"while the cell ran, killed by {name}{more}"
-        return f"while the cell ran, with exit code {code}"
+        if code >= 0:
+            return f"while the cell ran, with exit code {code}"
+        name = processes.signal_name(-code)
+        return f"while the cell ran, killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+
+
+@contextlib.contextmanager
+def _logged(what: str) -> Iterator[None]:
+    """Go on whatever jupyter_client or nbclient raises; the log of the worker tells it."""
+    try:
+        yield
+    except Exception:
+        _log.exception("%s failed", what)
 
 
 class _Client(Recorder):

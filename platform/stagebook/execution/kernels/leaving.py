@@ -21,6 +21,6 @@ def leave(code: int) -> NoReturn:
             with contextlib.suppress(OSError, ValueError):
                 traceback.print_exc()
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):  # the notebook may have put anything in their place
             stream.flush()
     os._exit(code)

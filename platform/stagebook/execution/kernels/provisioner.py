@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
@@ -137,6 +138,17 @@ class Manager(AsyncKernelManager):
             return [command[0], str(_SCRIPT), *command[3:]]
         return command
 
+    async def exit_code(self) -> int | None:
+        """The exit code of the kernel, negative for a signal; `None` while it is there, or was never started."""
+        return await self.provisioner.poll() if self.provisioner is not None else None
+
+    async def kill_and_wait(self, timeout: float) -> None:
+        """Kill the kernel and wait for its end. Raises `TimeoutError` after `timeout` seconds."""
+        if self.provisioner is not None:
+            if await self.provisioner.poll() is None:
+                await self.provisioner.kill()
+            await asyncio.wait_for(self.provisioner.wait(), timeout)
+
     @property
     def forked(self) -> Forked | None:
         """The forked kernel, where it was forked."""
@@ -153,5 +165,5 @@ class Manager(AsyncKernelManager):
 
 def warm_up() -> None:
     """Look once for what jupyter_client looks for with each kernel."""
-    with contextlib.suppress(Exception):  # there may be no kernel of that name
+    with contextlib.suppress(NoSuchKernel):
         assert Manager(kernel_name="python3").kernel_spec is not None

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import atexit
 import codecs
-import contextlib
 import importlib.util
 import os
 import sys
@@ -113,10 +112,12 @@ class StageKernelApp(IPKernelApp):
             super().init_poller()
 
     def start(self) -> None:
-        """Serve; what the notebook reads and writes is noted from here on, if that was asked for."""
+        """Serve. From here on file access is reported, if the environment asks for it."""
         if os.environ.get("STAGEBOOK_OBSERVED"):
-            with contextlib.suppress(Exception):  # an interpreter may be too old for it
+            try:
                 _file_access_hooks().begin(self.shell)
+            except Exception as error:  # noqa: BLE001 - whatever an older interpreter raises: the notebook runs
+                self.log.warning("file access is not reported: %r", error)
         super().start()
 
     def log_connection_info(self) -> None:

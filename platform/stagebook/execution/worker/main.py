@@ -28,8 +28,8 @@ from stagebook.execution.attempt import (
     Attempt,
     AttemptResult,
 )
-from stagebook.execution.file_access.hooks import VARIABLE as OBSERVED
-from stagebook.execution.file_access.report import OBSERVED_FILE, read_observed
+from stagebook.execution.file_access.hooks import VARIABLE as REPORT_TO
+from stagebook.execution.file_access.report import REPORT_FILE, read_report
 from stagebook.execution.fork.client import ADDRESS, LIFELINE, SOCKETS, tie_to_lifeline
 from stagebook.execution.kernels.postmortem import DUMP_FILE
 from stagebook.execution.messages import Message, to_line
@@ -45,7 +45,7 @@ EXIT_FAILED = 1
 EXIT_PLATFORM = 75  # EX_TEMPFAIL of sysexits.h
 # Of the environment; not for notebooks. With pytest's variable ipykernel would not read what child
 # processes print.
-_OWN = {ADDRESS, LIFELINE, SOCKETS, OBSERVED, "STAGEBOOK_PARENT", "PYTEST_CURRENT_TEST"}
+_OWN = {ADDRESS, LIFELINE, SOCKETS, REPORT_TO, "STAGEBOOK_PARENT", "PYTEST_CURRENT_TEST"}
 _OURS = {Cause.KERNEL_START, Cause.DISK, Cause.INTERNAL, Cause.PUBLICATION}
 
 
@@ -77,7 +77,7 @@ def main(attempt_file: str) -> int:
 
 
 def _take_stdout() -> IO[str]:
-    """Standard output as a channel for events; what anything else prints goes to standard error."""
+    """Standard output as the channel to the engine; what anything else prints goes to standard error."""
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.set_inheritable(channel.fileno(), False)
     os.dup2(2, 1)
@@ -132,8 +132,8 @@ def _run(attempt: Attempt, events: IO[str], stop: Stop, began: float) -> Attempt
 def _environment(attempt: Attempt, root: Path) -> dict[str, str]:
     """The kernel's environment: modules beside the notebook import as they do in JupyterLab."""
     inherited = {name: value for name, value in os.environ.items() if name not in _OWN}
-    if os.environ.get(OBSERVED) != "off":
-        inherited[OBSERVED] = str(Path(attempt.folder) / OBSERVED_FILE)
+    if os.environ.get(REPORT_TO) != "off":
+        inherited[REPORT_TO] = str(Path(attempt.folder) / REPORT_FILE)
     paths = [str((root / attempt.notebook).parent), str(root), os.environ.get("PYTHONPATH", "")]
     return {
         **inherited,
@@ -175,7 +175,7 @@ def _result(attempt: Attempt, outcome: Outcome, began: float) -> AttemptResult:
         memory=outcome.usage.memory,
         dump=outcome.dump,
         kernel=outcome.kernel,
-        observed=read_observed(folder / OBSERVED_FILE, root, since),
+        observed=read_report(folder / REPORT_FILE, root, since),
         scraps=scraps,
         **described,
     )
