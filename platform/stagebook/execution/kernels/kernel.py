@@ -229,7 +229,7 @@ def _logged(what: str) -> Iterator[None]:
     """Go on whatever jupyter_client or nbclient raises; the log of the worker tells it."""
     try:
         yield
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever they raise; it is logged
         _log.exception("%s failed", what)
 
 
