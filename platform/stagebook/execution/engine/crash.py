@@ -1,4 +1,4 @@
-"""An attempt whose worker was killed: what became of it, and a notebook that says so."""
+"""After a worker was killed: the result of its attempt, and the statuses in its notebook."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from stagebook.system.files import write_whole
 
 
 def explain(code: int, asked: Cause | None, timeout: float | None, seconds: float) -> AttemptResult:
-    """What became of an attempt whose worker ended with `code` and told nothing. `asked` is why it was
-    to end, if it was; times are in seconds."""
+    """The result of an attempt whose worker ended with `code` without sending one. `asked`: why it was asked to
+    end, if it was. Times are in seconds."""
     if asked is Cause.CANCELLED:
         return AttemptResult(cause=asked, message="cancelled; it had to be killed", seconds=seconds)
     if asked is Cause.TIMEOUT:
@@ -32,11 +32,11 @@ def explain(code: int, asked: Cause | None, timeout: float | None, seconds: floa
 
 
 def settle(path: Path, statuses: Mapping[int, CellStatus], cause: Cause, message: str) -> None:
-    """Write into a notebook what its worker told of its cells before it vanished.
+    """Write into a notebook what its worker sent of its cells before it ended.
 
     `statuses` are by code cell, counted from 1; one that was running has failed. The last save may be
-    older than that: outputs that came after it are in the log alone. A file that is not there, or
-    cannot be written, stays as it is.
+    older: outputs after it are in the log alone. A file that is missing, or cannot be written, stays
+    as it is.
     """
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         notebook: dict[str, Any] = json.loads(path.read_bytes())

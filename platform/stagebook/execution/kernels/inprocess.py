@@ -50,7 +50,7 @@ class InprocessExecutor:
         self._cell: tuple[Any, int] | None = None
 
     async def start(self) -> None:
-        """Have the process, and listen to it. Raises `StageFailure`."""
+        """Start the process, and listen to it. Raises `StageFailure`."""
         try:
             ends = self._pipes.open()
             try:
@@ -98,10 +98,10 @@ class InprocessExecutor:
         return Path(path).exists()
 
     async def settle(self) -> None:
-        """There are no widgets without a kernel."""
+        """Nothing: there are no widgets without a kernel."""
 
     def keep(self) -> dict[str, Any] | None:
-        """There is no kernel to keep."""
+        """`None`: there is no kernel to keep."""
         return None
 
     def processes(self) -> Sequence[int]:

@@ -38,11 +38,11 @@ _log = logging.getLogger(__name__)
 START_TIMEOUT = 120.0  # seconds for a kernel to come up
 END_TIMEOUT = 10.0  # seconds for a kernel to end by itself, with what its notebook left to do
 WAITING = 200  # messages that may wait to be read; the kernel waits once there are more
-_LAST_OUTPUTS = 0.3  # seconds without a message, after which a dead kernel has said all
+_LAST_OUTPUTS = 0.3  # seconds without a message, after which none is expected from a dead kernel
 
 
 class KernelExecutor:
-    """A kernel, forked where it can be and started the ordinary way where not."""
+    """A kernel, forked where that can be done and else started the ordinary way."""
 
     def __init__(self, notebook: NotebookNode, kernel: str, sink: Sink, where: Surroundings) -> None:
         self._client = _Client(notebook)
@@ -63,8 +63,8 @@ class KernelExecutor:
         self._client.km = self._manager
 
     def _make_folder(self) -> None:
-        """Private sockets with short paths: no TCP port that two kernels can fight for, or that
-        another user of the machine can reach."""
+        """Make a folder for private sockets with short paths: no TCP port that two kernels could want, or that
+        another user of the machine could reach."""
         self._folder = private_folder(os.environ.get(SOCKETS, ""))
         self._manager.connection_file = f"{self._folder}/k.json"
         if os.name == "posix":
@@ -90,7 +90,7 @@ class KernelExecutor:
             raise StageFailure(msg, cause=Cause.KERNEL_START) from error
 
     async def _ready(self) -> None:
-        """Wait for the kernel to greet: from then on no output is lost. It tells what it is."""
+        """Wait for the kernel's welcome message, after which no output is lost, and for its info."""
         client: Any = self._client.kc
         assert client is not None
         asked = client.kernel_info()
@@ -99,7 +99,7 @@ class KernelExecutor:
             if not welcome:
                 with contextlib.suppress(queue.Empty):
                     message = await client.get_iopub_msg(timeout=0.2)
-                    # Older versions do not greet; they tell of their state.
+                    # Older versions send no welcome, but their state.
                     welcome = message["msg_type"] in {"iopub_welcome", "status"}
             if welcome and not info:
                 with contextlib.suppress(queue.Empty):
@@ -234,11 +234,11 @@ def _logged(what: str) -> Iterator[None]:
 
 
 class _Client(Recorder):
-    """nbclient on a kernel, with three changes: what belongs to an earlier cell goes to that cell, the
-    end of the kernel is noticed at once, after all that it said is taken, and so is `exit()`."""
+    """nbclient on a kernel, with three changes: messages of an earlier cell go to that cell; the end of the
+    kernel is noticed at once, after all its messages are taken; and `exit()` is noticed."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # A flood of outputs takes as long as it takes.
+        # A flood of outputs may take any time.
         super().__init__(*args, timeout=None, iopub_timeout=10**9, allow_errors=False, **kwargs)
         self._cells: dict[str, tuple[Any, int]] = {}
         self._heard = 0.0

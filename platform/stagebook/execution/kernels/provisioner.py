@@ -82,7 +82,7 @@ class ForkProvisioner(KernelProvisionerBase):
         await self.send_signal(signal.SIGTERM)
 
     async def cleanup(self, restart: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002
-        """Let go of the supervisor."""
+        """Close the connection to the supervisor."""
         if self.forked is not None:
             self.forked.close()
 
@@ -95,7 +95,7 @@ class Manager(AsyncKernelManager):
 
     @property
     def is_ours(self) -> bool:
-        """Whether the kernel is ipykernel, of whatever interpreter."""
+        """Whether the kernel is ipykernel, under any interpreter."""
         spec = self.kernel_spec
         return spec is not None and spec.argv[1:3] == _LAUNCHER
 
@@ -164,6 +164,6 @@ class Manager(AsyncKernelManager):
 
 
 def warm_up() -> None:
-    """Look once for what jupyter_client looks for with each kernel."""
+    """Look up the kernel once, as jupyter_client does for each start."""
     with contextlib.suppress(NoSuchKernel):
         assert Manager(kernel_name="python3").kernel_spec is not None

@@ -1,6 +1,6 @@
 """The Python kernel of a stage: ipykernel, with a channel for outputs that loses nothing.
 
-It runs in two ways: forked (`run`), and as a script of its own under any interpreter that has
+This module runs in two ways: forked (`run`), and as a script of its own under any interpreter that has
 ipykernel, in place of `ipykernel_launcher`; so it imports nothing of Stagebook.
 
 ipykernel publishes outputs on a ZeroMQ socket that drops messages once 1,000 are waiting
@@ -47,8 +47,8 @@ class Stream(OutStream):
         return len(string)
 
     def _watch_pipe_fd(self) -> None:
-        """What child processes write. Unlike ipykernel's, this keeps a character whole that two reads
-        tear, and writes none of it to the kernel's own log as well."""
+        """Read what child processes write. Unlike ipykernel's method, this one keeps a character whole that two
+        reads tear, and does not copy the text to the kernel's own log."""
         if self._fid is None:
             return
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -65,7 +65,7 @@ class Stream(OutStream):
 
 
 class _Publisher(IOPubThread):
-    """The thread that sends outputs; who hands it more than it can send waits."""
+    """The thread that sends outputs. A thread that hands it more than it can send waits."""
 
     def schedule(self, f: Callable[[], Any]) -> None:
         if threading.current_thread() is not self.thread:
@@ -98,7 +98,7 @@ class StageKernelApp(IPKernelApp):
         self.iopub_socket = self.iopub_thread.background_socket
 
     def init_path(self) -> None:
-        """The import path; the first thing that depends on where the kernel is to run."""
+        """Set up the import path, the first thing that depends on the folder of the kernel."""
         if self.before_code is not None:
             self.kernel.shell.run_cell(
                 "pass", store_history=False, silent=True
@@ -121,7 +121,7 @@ class StageKernelApp(IPKernelApp):
         super().start()
 
     def log_connection_info(self) -> None:
-        """Nobody reads it on a terminal."""
+        """Log nothing: nobody reads it on a terminal."""
         names = ("shell", "iopub", "stdin", "hb", "control")
         self._ports = {name: getattr(self, f"{name}_port") for name in names}
 

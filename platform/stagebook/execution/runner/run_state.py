@@ -1,8 +1,8 @@
 """The state of a run: what happened goes in, what to do comes out. Pure, without clock or I/O.
 
-The machine promises, whatever the order of what it is told: a stage starts only when its trigger
-allows it and `decided` said so, never twice at a time, and at most `retries + 1` times; a final
-status stays; and the run ends exactly once, after its last stage.
+Promises, whatever the order of the calls: a stage starts only when its trigger allows it and `decided`
+said so, never twice at a time, and at most `retries + 1` times; a final status stays; and the run
+ends exactly once, after its last stage.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from stagebook.events import Status
 from stagebook.execution.runner.stage_table import ReadyQueue, StageTable
-from stagebook.execution.runner.triggers import AFTERMATH, Says, says
+from stagebook.execution.runner.triggers import AFTERMATH, Readiness, readiness
 from stagebook.planning.plan import Plan, PlannedStage
 
 MAX_DELAY = 300.0  # seconds
@@ -21,8 +21,7 @@ MAX_DELAY = 300.0  # seconds
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ask:
-    """All that a stage waits for has come: decide what becomes of it, and call `decided`, or `grow`
-    with the stages that it expands to."""
+    """The stage's turn has come: decide what becomes of it, and call `decided`, or `grow` if it expands."""
 
     stage: str
 
@@ -122,9 +121,9 @@ class RunState:
         return self._go_on(out)
 
     def grow(self, stage: str, plan: Plan) -> list[Instruction]:
-        """The answer to `Ask` for a stage that expands: the whole plan with its instances in place of
-        it, and those of others that expand with it. None of those may have ended; all that is not gone
-        is as it was, but for what it depends on."""
+        """The answer to `Ask` for a stage that expands: the whole plan, with instances in place of it and of
+        those that expand with it. None of the replaced stages may have ended. The others are as before,
+        but for what they depend on."""
         out: list[Instruction] = []
         if stage not in self._unanswered:
             return out
@@ -132,7 +131,7 @@ class RunState:
         self._table.take(plan)
         self._unanswered &= self.status.keys()
         self._ready.keep(self.status)
-        # What was selected for the sake of instances that there are not now takes no part any more.
+        # A stage that was selected only for instances that do not exist takes no part any more.
         for name in self._table.stages:
             if (
                 self.status[name] is Status.PENDING
@@ -221,21 +220,21 @@ class RunState:
             stage = self._table.stages[name]
             if self.status[name] is not Status.PENDING or name in self._asked or self._table.is_out(name):
                 continue
-            match says(stage.trigger, self._table.ends[name]):
-                case Says.GO if self._table.lacks_scraps(stage):
+            match readiness(stage.trigger, self._table.ends[name]):
+                case Readiness.GO if self._table.lacks_scraps(stage):
                     pass
-                case Says.GO:
+                case Readiness.GO:
                     self._asked.add(name)
                     self._unanswered.add(name)
                     out.append(Ask(name))
-                case Says.SKIP:
+                case Readiness.SKIP:
                     self._table.absent.add(name)
                     self._finish(name, Status.SKIPPED, self._table.why_skipped(stage), out)
-                case Says.BLOCK:
+                case Readiness.BLOCK:
                     culprit = self._table.culprit(stage) or self._stopped_by or "a stage"
                     self._table.culprits[name] = culprit
                     self._finish(name, Status.BLOCKED, f"needs {culprit}, which failed", out)
-                case Says.WAIT:
+                case Readiness.WAIT:
                     pass
 
     def _finish(self, first: str, status: Status, reason: str, out: list[Instruction]) -> None:
@@ -253,8 +252,8 @@ class RunState:
             self._todo.popleft()
 
     def _fail_fast(self, failed: str, out: list[Instruction]) -> None:
-        """Nothing new starts; what runs goes on to its end, since its result is good. What is there
-        for failures gets its turn."""
+        """After the first failure nothing new starts, but for stages whose trigger asks for failures. What runs
+        goes on to its end."""
         if self._keep_going or self._stopped_by is not None:
             return
         self._stopped_by = failed

@@ -1,7 +1,6 @@
-"""The runner: asks the state of the run what to do, has the engine do it, and tells what happened.
+"""The runner: asks the state of the run what to do, has the engine do it, and emits what happened.
 
-It owns readiness, retries, publication and events; it knows no journal and no MLflow, only a
-function that takes events.
+It owns readiness, retries, publication and events. Journal and MLflow get the events from its caller.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from stagebook.execution.attempt import OUTPUTS_FOLDER, Attempt, AttemptResult
 from stagebook.execution.engine.protocol import Ended, Engine, Progress, Report
 from stagebook.execution.runner.attempts import Attempts, attempt_at
 from stagebook.execution.runner.context import RunContext, RunOptions
-from stagebook.execution.runner.decider import Broken, Decider, Grow, Reuse, Run, Skip
+from stagebook.execution.runner.decider import Decider, Execute, Expand, Fail, Reuse, Skip
 from stagebook.execution.runner.event_buffer import EventBuffer
 from stagebook.execution.runner.publication import Publisher
 from stagebook.execution.runner.run_state import Ask, Cancel, End, Finish, Instruction, Retry, RunState, Start
@@ -59,8 +58,8 @@ class Runner:
         self._publisher = Publisher(context)
         self.published = self._publisher.published
         self._attempts = Attempts(engine, context)
-        self._runs: dict[str, Run] = {}
-        self._broken: dict[str, Broken] = {}
+        self._to_execute: dict[str, Execute] = {}
+        self._to_fail: dict[str, Fail] = {}
         self._due: list[tuple[float, str]] = []  # further attempts, by their time
         self._queue: collections.deque[Instruction] = collections.deque()
         self._events = EventBuffer(
@@ -133,17 +132,17 @@ class Runner:
         """Decide what becomes of a stage whose turn has come."""
         answer = self._decider.decide(stage, self._state.status)
         match answer:
-            case Run():
-                self._runs[stage.id] = answer
+            case Execute():
+                self._to_execute[stage.id] = answer
                 self._queue += self._state.decided(stage.id, Status.RUNNING)
             case Reuse():
                 self._reuse(stage, answer)
             case Skip(reason):
                 self._queue += self._state.decided(stage.id, Status.SKIPPED, reason)
-            case Broken():
-                self._broken[stage.id] = answer  # its attempt tells
+            case Fail():
+                self._to_fail[stage.id] = answer  # told as the end of its attempt
                 self._queue += self._state.decided(stage.id, Status.RUNNING)
-            case Grow(plan):
+            case Expand(plan):
                 self._grow(stage, plan)
             case _:
                 assert_never(answer)
@@ -162,7 +161,7 @@ class Runner:
         self._queue += self._state.grow(stage.id, plan)
 
     def _reuse(self, stage: PlannedStage, answer: Reuse) -> None:
-        """Take a result, with those of its outputs that are not in their places."""
+        """Take an earlier result, and restore those of its outputs that are not in their places."""
         result = answer.result
         try:
             with self._publisher.restored(stage, result, answer.restores):
@@ -177,13 +176,13 @@ class Runner:
             self._queue += self._state.decided(stage.id, Status.FAILED, error.message)
 
     def _begin(self, stage: PlannedStage, number: int) -> None:
-        broken = self._broken.get(stage.id)
+        broken = self._to_fail.get(stage.id)
         if broken is not None:
             params = dict(stage.params)
             self._events.add(AttemptStarted, stage=stage.id, attempt=number, folder="", params=params)
             self._end(stage, number, AttemptResult(cause=broken.cause, message=broken.message))
             return
-        params = dict(self._runs[stage.id].params)
+        params = dict(self._to_execute[stage.id].params)
         self._events.add(
             AttemptStarted,
             stage=stage.id,
@@ -220,8 +219,8 @@ class Runner:
                 assert_never(report)
 
     def _publish(self, stage: PlannedStage, attempt: Attempt, result: AttemptResult) -> None:
-        """Move the outputs to their places and tell of the end, in one go as others see it."""
-        remark, asked = "", self._runs[stage.id]
+        """Move the outputs to their places and emit the end of the attempt, at once as others see it."""
+        remark, asked = "", self._to_execute[stage.id]
         strict = result.cause is None and stage.strict
         if strict and (why := refusal(stage, result.observed, self._context.code_paths(stage))):
             result = dataclasses.replace(result, cause=Cause.UNDECLARED, message=why, outputs={})
@@ -233,7 +232,7 @@ class Runner:
             result = self._publisher.publish(attempt.outputs, near, result)
             self._end(stage, attempt.number, result, None if remark else asked.fingerprint, remark)
             while self._queue and isinstance(self._queue[0], Finish):
-                self._do(self._queue.popleft())  # told with the end of the attempt, or not at all
+                self._do(self._queue.popleft())  # emitted with the end of the attempt, or not at all
             self._events.flush()
 
     def _end(
@@ -253,7 +252,7 @@ class Runner:
                 reusable = self._publisher.reusable(stage, fingerprint)
         self._events.attempt_ended(stage.id, number, result, self._context.shown(folder), remark, reusable)
         if stage.outputs:
-            # What a failed attempt wrote is of no use; the disk may be what it failed of.
+            # The outputs of a failed attempt are of no use, and it may have failed because the disk is full.
             shutil.rmtree(folder / OUTPUTS_FOLDER, ignore_errors=True)
         self._queue += self._state.attempt_ended(
             stage.id,

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Container
 
 from stagebook.events import Status
-from stagebook.execution.runner.triggers import SKIPPED_BECAUSE, Ends
+from stagebook.execution.runner.triggers import SKIPPED_BECAUSE, Upstream
 from stagebook.planning import graph
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.resolving import needed_stages
@@ -42,7 +42,7 @@ class StageTable:
         self.priority = {name: (-heights[name], at) for at, name in enumerate(ordered)}
         self.status = {name: self.status.get(name, Status.PENDING) for name in ordered}
         self.attempts = {name: self.attempts.get(name, 0) for name in ordered}
-        self.ends = {name: Ends(waiting=len(set(stage.upstream))) for name, stage in self.stages.items()}
+        self.ends = {name: Upstream(waiting=len(set(stage.upstream))) for name, stage in self.stages.items()}
         self.open = 0
         for name, status in self.status.items():
             if status.is_final:

@@ -1,4 +1,4 @@
-"""Outputs: written in private, published together.
+"""Outputs of attempts: written below the attempt's folder, published together.
 
 A stage writes each output below its attempt's folder. Once the stage completed, all outputs are moved to
 their places by rename, or none: what was there before is kept aside until the last one is in place, and
@@ -20,7 +20,7 @@ from stagebook.execution.attempt import OutputSlot
 
 def bring_near(root: Path, slots: Mapping[str, OutputSlot]) -> dict[str, Path]:
     """The staged outputs by name, each on the disk of its place: a rename does not cross file systems,
-    and a copy takes its time, during which nothing is to be held up.
+    and a copy takes time, during which the pipeline must not be held.
 
     Raises:
         StageFailure: one could not be copied.
@@ -41,7 +41,7 @@ def bring_near(root: Path, slots: Mapping[str, OutputSlot]) -> dict[str, Path]:
 
 
 def publish(root: Path, slots: Mapping[str, OutputSlot], near: Mapping[str, Path] | None = None) -> None:
-    """Move all outputs to their places, all or nothing. `near` is what `bring_near` said.
+    """Move all outputs to their places, all or nothing. `near`: what `bring_near` returned.
 
     Raises:
         StageFailure: one could not be moved; what was there before is there again.

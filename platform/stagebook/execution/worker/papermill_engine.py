@@ -17,6 +17,7 @@ from stagebook.errors import StageFailure
 from stagebook.events import Cause
 from stagebook.execution.kernels.executor import Executor, Surroundings
 from stagebook.execution.kernels.inprocess import InprocessExecutor
+from stagebook.execution.kernels.kernel import KernelExecutor
 from stagebook.execution.kernels.recording import Sink
 from stagebook.execution.worker.live import Emit
 from stagebook.execution.worker.metadata import new_node
@@ -53,7 +54,7 @@ def execute(task: Task, emit: Emit, stop: Stop) -> Outcome:
     """Execute a notebook. Never raises for what the notebook does.
 
     Events of cells go to `emit`; `stop` ends it early. The executed notebook is at `task.target`
-    whatever happened, with statuses that are true.
+    whatever happened, with true statuses.
     """
     session = Session(task, emit, stop, make_executor)
     try:
@@ -86,14 +87,12 @@ def execute(task: Task, emit: Emit, stop: Stop) -> Outcome:
 
 
 def make_executor(notebook: NotebookNode, kernel: str, task: Task, sink: Sink) -> Executor:
-    """The executor that a task asks for."""
+    """The executor of a task."""
     where = Surroundings(
         cwd=str(task.cwd), env=task.env, fork_address=task.fork_address, may_outlive=task.keep_kernel
     )
     if task.executor == "inprocess":
         return InprocessExecutor(notebook, sink, where)
-    from stagebook.execution.kernels.kernel import KernelExecutor  # noqa: PLC0415 - the other one does without
-
     return KernelExecutor(notebook, kernel, sink, where)
 
 

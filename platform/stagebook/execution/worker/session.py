@@ -146,7 +146,7 @@ class Session:
                 cause = Cause.DISK
                 message = f"the executed notebook could not be saved: {error.strerror or error}"
                 self._settle(notebook, cause, message)
-            # A failed stage publishes nothing: its outputs make room for what became of it.
+            # A failed stage publishes nothing: its outputs make room for the notebook.
             shutil.rmtree(self.task.outputs, ignore_errors=True)
             with contextlib.suppress(OSError):
                 self.saver.save(notebook)
@@ -282,7 +282,7 @@ class Session:
         raise _failure(end)
 
     async def _interrupt(self, executor: Executor, running: asyncio.Future[Any]) -> None:
-        """Interrupt the cell, so that the traceback shows where it was; then give up on it."""
+        """Interrupt the cell, so that its traceback shows where it was; abandon it if it does not end."""
         await executor.interrupt()
         await asyncio.wait({running}, timeout=LAST_WORDS)
         if not running.done():

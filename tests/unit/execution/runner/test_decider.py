@@ -15,7 +15,7 @@ from fakes import FakeClock, FakeEngine
 from stagebook.events import AttemptEnded, AttemptStarted, Cause, Event, StageEnded, StageExpanded, Status
 from stagebook.execution import attempt as attempts
 from stagebook.execution.runner.context import RunContext, RunOptions
-from stagebook.execution.runner.decider import Broken, Decider, Grow, Reuse, Run, Skip
+from stagebook.execution.runner.decider import Decider, Execute, Expand, Fail, Reuse, Skip
 from stagebook.execution.runner.runner import Runner
 from stagebook.pipeline.expressions import compile_value
 from stagebook.pipeline.loader import load_pipeline
@@ -68,7 +68,7 @@ def grown(project: ProjectBuilder, name: str, scraps: Mapping[str, Any], **statu
 
 
 def names(answer: Any) -> list[str]:
-    assert isinstance(answer, Grow)
+    assert isinstance(answer, Expand)
     return [stage.id for stage in answer.plan.stages]
 
 
@@ -87,7 +87,7 @@ def test_a_mistake_in_one_list_fails_the_stage_that_goes_over_it(project: Projec
     scraps = {"items": ["x"], "others": "no list"}
     assert sorted(names(grown(project, "good", scraps))) == ["bad", "end", "good@x", "list"]
     answer = grown(project, "bad", scraps)
-    assert answer == Broken(
+    assert answer == Fail(
         Cause.PARAMS, "pipelines/p.yaml:5:38: 'foreach' has to be a list, not 'no list' (str)"
     )
 
@@ -105,14 +105,14 @@ def test_what_only_the_list_shows_fails_with_its_place(
     project: ProjectBuilder, others: Any, message: str
 ) -> None:
     answer = grown(project, "bad", {"items": [], "others": others})
-    assert isinstance(answer, Broken)
+    assert isinstance(answer, Fail)
     assert answer.message.startswith("pipelines/p.yaml:5:")
     assert message in answer.message
 
 
 def test_a_scrap_that_is_not_there_is_named(project: ProjectBuilder) -> None:
     answer = grown(project, "good", {"rows": 1})
-    assert isinstance(answer, Broken)
+    assert isinstance(answer, Fail)
     assert "unknown name 'items' under 'stages.list.scraps'" in answer.message
 
 
@@ -134,7 +134,7 @@ def test_the_stages_that_failed_are_known_to_those_that_ask(project: ProjectBuil
     alert = PlannedStage(id="d", stage="d", notebook="n.ipynb", trigger="one_failed", **params)
     plan = Plan(pipeline="p", path="p.yaml", stages=(*stages, alert))
     answer = decider_of(plan).decide(alert, pending(plan, c=Status.FAILED, a=Status.FAILED))
-    assert answer == Run({"n": ["a", "c"]})
+    assert answer == Execute({"n": ["a", "c"]})
 
 
 def test_inputs_are_without_what_nobody_made() -> None:
@@ -209,7 +209,7 @@ def test_a_result_that_decided_what_stages_there_are_is_taken_or_nothing_is() ->
     for found in (reuse(2), Judgement(decision=Decision.RUN, reasons=("cell 1 changed",))):
         decider, stage, _ = relying(found)
         answer = decider.decide(stage, {"list": PENDING})
-        assert isinstance(answer, Broken)
+        assert isinstance(answer, Fail)
         assert "cannot be taken any more: run it again" in answer.message
 
 

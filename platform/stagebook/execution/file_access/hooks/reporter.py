@@ -13,7 +13,7 @@ from typing import Any
 MAX_PATHS = 100_000  # distinct ones that one process tells of
 MAX_ELSEWHERE = 1_000  # of them, those that do not look as if they were inside the project
 MAX_BYTES = 50_000_000  # of the file, with what children tell
-_SHARE = 100  # looking at memory maps takes milliseconds: at most a hundredth of the time
+_SHARE = 100  # of the time, at most one part in this many: looking at memory maps takes milliseconds
 _FIRST = 1.0  # seconds before the first look at them, so that it costs short stages nothing
 
 ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
