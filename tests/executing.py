@@ -20,11 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.events import Cause
-from stagebook.execution.engine.attempt import Attempt, Result
+from stagebook.execution.attempt import Attempt, AttemptResult
 from stagebook.execution.engine.protocol import Ended, Report
-from stagebook.execution.runner import staging
-from stagebook.system.blobs import Blobs
-from stagebook.system.files import describe_path
+from stagebook.execution.worker import outputs
 
 Meanwhile = Callable[[Attempt, int], None]
 """Called before each cell of an attempt, with its number from 1, as somebody who does other things."""
@@ -59,33 +57,26 @@ class ExecEngine:
     def close(self) -> None:
         self._waiting.clear()
 
-    def _execute(self, attempt: Attempt) -> Result:
+    def _execute(self, attempt: Attempt) -> AttemptResult:
         root = Path(attempt.root)
-        staging.prepare(root, attempt.outputs)
+        outputs.make_folders(root, attempt.outputs)
         scraps: dict[str, Any] = {}
         before = os.getcwd(), list(sys.path), set(sys.modules)
         os.chdir(root)
         try:
             _run_cells(attempt, scraps, self._meanwhile)
         except Exception as error:
-            return Result(cause=Cause.EXCEPTION, message=f"{type(error).__name__}: {error}", scraps=scraps)
+            return AttemptResult(
+                cause=Cause.EXCEPTION, message=f"{type(error).__name__}: {error}", scraps=scraps
+            )
         finally:
             os.chdir(before[0])
             sys.path[:] = before[1]
             for name in set(sys.modules) - before[2]:
                 del sys.modules[name]
-        if absent := staging.missing(root, attempt.outputs):
-            return Result(cause=Cause.OUTPUT_MISSING, message=", ".join(absent), scraps=scraps)
-        blobs = Blobs(Path(attempt.store)) if attempt.store else None
-        outputs: dict[str, Any] = {}
-        for name, slot in attempt.outputs.items():
-            if slot.kind == "external":
-                outputs[name] = {"path": slot.path, "external": True}
-            elif blobs is not None:
-                outputs[name] = blobs.keep(root / slot.staged, slot.path, most=attempt.store_most)
-            else:
-                outputs[name] = describe_path(root / slot.staged, slot.path)
-        return Result(scraps=scraps, outputs=outputs)
+        if absent := outputs.missing(root, attempt.outputs):
+            return AttemptResult(cause=Cause.OUTPUT_MISSING, message=", ".join(absent), scraps=scraps)
+        return AttemptResult(scraps=scraps, outputs=outputs.describe_outputs(attempt))
 
 
 def _run_cells(attempt: Attempt, scraps: dict[str, Any], meanwhile: Meanwhile) -> None:

@@ -11,12 +11,12 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from stagebook.events import Cause
-from stagebook.execution.engine.attempt import Attempt, Result
+from stagebook.events import Cause, CellStarted
+from stagebook.execution.attempt import Attempt, AttemptResult
 from stagebook.execution.engine.protocol import Ended, Progress, Report
 from stagebook.system.files import describe_path
 
-Script = Callable[[Attempt], tuple[float, Result]]
+Script = Callable[[Attempt], tuple[float, AttemptResult]]
 
 
 class FakeClock:
@@ -29,9 +29,9 @@ class FakeClock:
         return self.now
 
 
-def succeed(_attempt: Attempt) -> tuple[float, Result]:
+def succeed(_attempt: Attempt) -> tuple[float, AttemptResult]:
     """Every attempt takes a second and completes."""
-    return 1.0, Result(seconds=1.0)
+    return 1.0, AttemptResult(seconds=1.0)
 
 
 class FakeEngine:
@@ -47,7 +47,7 @@ class FakeEngine:
         self.closed = False
         self.most_at_once = 0
         self.on_wait: Callable[[], None] | None = None
-        self._running: dict[str, tuple[Attempt, Result]] = {}
+        self._running: dict[str, tuple[Attempt, AttemptResult]] = {}
         self._ends: list[tuple[float, int, str, int]] = []
         self._reports: list[Report] = []
         self._woken = False
@@ -59,7 +59,9 @@ class FakeEngine:
         seconds, result = self.script(attempt)
         if attempt.timeout is not None and seconds > attempt.timeout:
             seconds = attempt.timeout
-            result = Result(cause=Cause.TIMEOUT, message=f"not done after {seconds:g} s", seconds=seconds)
+            result = AttemptResult(
+                cause=Cause.TIMEOUT, message=f"not done after {seconds:g} s", seconds=seconds
+            )
         if self.writes and result.cause is None:
             result = self._write(attempt, result)
         self._running[attempt.stage] = (attempt, result)
@@ -67,10 +69,10 @@ class FakeEngine:
         heapq.heappush(
             self._ends, (self.clock.now + seconds, len(self.started), attempt.stage, attempt.number)
         )
-        data = {"kind": "cell_started", "cell": 1, "cells": 1}
-        self._reports.append(
-            Progress(stage=attempt.stage, attempt=attempt.number, at=self.clock.now, data=data)
+        event = CellStarted(
+            run=attempt.run, at=self.clock.now, stage=attempt.stage, attempt=attempt.number, cell=1, cells=1
         )
+        self._reports.append(Progress(event=event))
 
     def wait(self, timeout: float | None) -> Sequence[Report]:
         if self.on_wait is not None:
@@ -96,7 +98,7 @@ class FakeEngine:
         self.cancelled.append((stage, now))
         running = self._running.pop(stage, None)
         if running is not None:
-            result = Result(cause=Cause.CANCELLED, message="cancelled")
+            result = AttemptResult(cause=Cause.CANCELLED, message="cancelled")
             self._reports.append(Ended(stage=stage, attempt=running[0].number, result=result))
 
     def wake(self) -> None:
@@ -106,7 +108,7 @@ class FakeEngine:
         self._running.clear()
         self.closed = True
 
-    def _write(self, attempt: Attempt, result: Result) -> Result:
+    def _write(self, attempt: Attempt, result: AttemptResult) -> AttemptResult:
         root = Path(attempt.root)
         outputs = {}
         for name, slot in attempt.outputs.items():

@@ -10,7 +10,7 @@ from typing import Any
 
 from stagebook.errors import RunNotFound, StagebookError
 from stagebook.events import Event, RunStarted, StageExpanded
-from stagebook.execution.engine.attempt import LOG_FILE, NOTEBOOK_FILE
+from stagebook.execution.attempt import LOG_FILE, NOTEBOOK_FILE
 from stagebook.journal.history import RunHistory, StageRecord
 from stagebook.journal.journal import RunRecord
 from stagebook.project import Project

@@ -31,12 +31,12 @@ class Status(enum.StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing changes it any more."""
+        """Whether the status cannot change any more."""
         return self not in {Status.PENDING, Status.RUNNING, Status.RETRYING}
 
     @property
     def is_good(self) -> bool:
-        """Whether what comes after may build on it."""
+        """Whether the stages after it may use its outputs."""
         return self in {Status.COMPLETED, Status.REUSED, Status.SKIPPED}
 
 
@@ -69,8 +69,8 @@ class CellStatus(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What every event carries: its run and its time. A transient one is for whoever watches, and
-    is not kept in the journal."""
+    """What every event carries: its run and its time. A transient one is shown while the run
+    goes on, and is not kept in the journal."""
 
     transient: ClassVar[bool] = False
 
@@ -151,7 +151,7 @@ class StageAccepted(Event):
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted(Event):
     """An attempt at a stage was handed to the engine. `folder` is relative to the project root.
-    `expected` is how many seconds it took in earlier runs, None where it never completed. `external` are
+    `expected` is how many seconds it took in earlier runs, `None` where it never completed. `external` are
     the outputs outside of the project that it may write."""
 
     stage: str
@@ -189,7 +189,7 @@ class CellEnded(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OutputWritten(Event):
-    """A cell put out `size` more characters; `text` is the end of them. All is in the log."""
+    """A cell put out `size` more characters; `text` is the end of them. The log has all of them."""
 
     transient: ClassVar[bool] = True
 
@@ -202,8 +202,8 @@ class OutputWritten(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptProgress(Event):
-    """A sign of life, every few seconds: `seconds` have gone by of the `expected` ones. `cpu` and
-    `memory` are of the whole attempt so far."""
+    """An attempt goes on; emitted every few seconds. `seconds` have gone by of the `expected` ones, which are
+    `None` where the stage never completed before. `cpu` and `memory` are of the whole attempt so far."""
 
     stage: str
     attempt: int
@@ -217,8 +217,8 @@ class AttemptProgress(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFrozen(Event):
-    """The process that runs the cells has been stopped for `seconds` (SIGSTOP, or a debugger). Told
-    every few seconds as long as that lasts; a progress event says that it goes on. It is ended at
+    """The process that runs the cells has been stopped for `seconds` (SIGSTOP, or a debugger). Emitted
+    every few seconds as long as that lasts; an `AttemptProgress` says that it goes on. It is ended at
     its timeout."""
 
     stage: str
@@ -236,9 +236,9 @@ class AttemptEnded(Event):
     `cpu` and `memory` are of the whole attempt, in seconds and bytes. `dump` names a file in its
     folder for `stagebook debug`; `kernel` has the `pid` and `connection_file` of a kept kernel.
     `fingerprint` says what the result depends on (SHA-256 of `parts`; `head` is that of what was known
-    before any other stage ran). It is empty where the result cannot be reused; `remark` says why.
-    `sources` is the digest of the cells in the store. `observed` has the files of the project that the
-    notebook's process was seen to have as `reads` and `writes`; None where it could not be observed.
+    before any other stage ran). `fingerprint` is empty where the result cannot be reused; `remark` says why.
+    `sources` is the digest of the cells in the store. `observed`: the files of the project that
+    the notebook's process read (`reads`) and wrote (`writes`); `None` where no report could be made.
     """
 
     stage: str
@@ -297,6 +297,9 @@ class RunEnded(Event):
     status: Status
     reason: str = ""
 
+
+AttemptEvent = CellStarted | CellEnded | OutputWritten | AttemptProgress | AttemptFrozen
+"""What an attempt tells while it goes on."""
 
 KINDS: Mapping[str, type[Event]] = {
     kind.__name__: kind

@@ -152,7 +152,7 @@ class Project(Orders):
             raise UsageError(msg)
         # Commands that only look never come here, and do without the modules of execution.
         from stagebook.execution.engine.local import LocalEngine  # noqa: PLC0415
-        from stagebook.execution.runner.runner import RunOptions  # noqa: PLC0415
+        from stagebook.execution.runner.context import RunOptions  # noqa: PLC0415
         from stagebook.runs.run import Around, run_plan  # noqa: PLC0415
 
         settings = self.settings
@@ -181,7 +181,6 @@ class Project(Orders):
                 modules=self._modules_ahead(plan),
                 to_come=Counter(stage.executor for stage in plan.stages if stage.runs),
                 jobs=options.jobs,
-                clock=self._clock,
                 keep_server=keep_server,
             )
         request: dict[str, Any] = {}

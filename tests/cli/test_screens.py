@@ -13,7 +13,7 @@ from building import ProjectBuilder
 from fakes import FakeClock, FakeEngine
 from golden import Golden
 from stagebook.events import Cause, Event, Status
-from stagebook.execution.engine.attempt import Attempt, Result
+from stagebook.execution.attempt import Attempt, AttemptResult
 from stagebook.journal.history import RunHistory
 from stagebook.planning.select import Selection
 from stagebook.project import Given, Project
@@ -32,15 +32,15 @@ def screen(*shown: RenderableType, width: int = 100) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
-def script(attempt: Attempt) -> tuple[float, Result]:
+def script(attempt: Attempt) -> tuple[float, AttemptResult]:
     if attempt.stage == "train" and attempt.number == 1:
         message = "ValueError: Input contains NaN"
         trace = "\x1b[31m---\x1b[0m\nValueError\x1b]0;evil\x07: Input contains NaN"
-        return 12.0, Result(
+        return 12.0, AttemptResult(
             cause=Cause.EXCEPTION, message=message, cell=3, cells=8, traceback=trace, seconds=12.0
         )
     scraps = {"rows": {"kind": "json", "value": 1234567}, "auc": {"kind": "json", "value": 0.70123}}
-    return 75.0, Result(seconds=75.0, cells=4, scraps=scraps)
+    return 75.0, AttemptResult(seconds=75.0, cells=4, scraps=scraps)
 
 
 class Fixed(Project):
@@ -167,7 +167,9 @@ def test_the_journal_and_what_a_listener_saw_agree(project: Project, clock: Fake
 
 def test_plan_and_run_agree(project: Project, clock: FakeClock) -> None:
     plan = project.plan("p", Given(values={"months": [1, 2, 3]})).to_json()
-    engine = FakeEngine(clock, writes=True, script=lambda _: (1.0, Result(scraps={"rows": {"value": 1}})))
+    engine = FakeEngine(
+        clock, writes=True, script=lambda _: (1.0, AttemptResult(scraps={"rows": {"value": 1}}))
+    )
     report = project.run("p", Given(values={"months": [1, 2, 3]}), engine=engine)
     assert report.history.started is not None
     assert dict(report.history.started.plan) == plan

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pytest
 
 from building import ProjectBuilder
 from stagebook.events import AttemptEnded, Cause, Status
-from stagebook.execution.engine.attempt import MARKER
+from stagebook.execution.attempt import MARKER
 from stagebook.planning.select import Selection
 from stagebook.runs.run import RunReport
 from stagebook.system import processes
@@ -154,6 +155,50 @@ def test_parameters_arrive_exactly(builder: ProjectBuilder) -> None:
     builder.pipeline(json.dumps(definition))
     report = builder.project.run("p")
     assert report.status is Status.COMPLETED, report.history.stages["a"].message
+
+
+@pytest.mark.parametrize("executor", ["kernel", "inprocess"])
+def test_dates_and_paths_are_objects_in_the_notebook_whatever_type_they_are_within(
+    builder: ProjectBuilder, executor: str
+) -> None:
+    builder.without_tracking()
+    params = """
+    from datetime import date, datetime
+    from pathlib import Path
+    day: date | None = None
+    later: None | date = None
+    never: date | None = None
+    at: datetime | None = None
+    days: list[date] = []
+    by_name: dict[str, date] = {}
+    place: Path | None = None
+    text: str | date = ""
+    """
+    check = """
+    day_one = date(2013, 1, 31)
+    assert (day, later, never) == (day_one, day_one, None), (day, later, never)
+    assert at == datetime(2013, 1, 31, 12, 30), at
+    assert days == [day_one, date(2013, 2, 1)], days
+    assert by_name == {"a": day_one}, by_name
+    assert place == Path("a/b"), place
+    assert text == "2013-01-31", text
+    """
+    path = builder.notebook("a", textwrap.dedent(check), params=textwrap.dedent(params))
+    given = {
+        "day": "2013-01-31",
+        "later": "2013-01-31",
+        "at": "2013-01-31T12:30",
+        "days": ["2013-01-31", "2013-02-01"],
+        "by_name": {"a": "2013-01-31"},
+        "place": "a/b",
+        "text": "2013-01-31",
+    }
+    stage = {"notebook": path, "executor": executor, "params": given}
+    builder.pipeline(json.dumps({"stages": {"a": stage}}))
+    report = builder.project.run("p")
+    assert report.status is Status.COMPLETED, report.history.stages["a"].message
+    meta = builder.executed(report.run, "a")["metadata"]["papermill"]["parameters"]
+    assert {name: meta[name] for name in given} == given, "in the metadata they are text"
 
 
 def test_modules_beside_the_notebook_import_and_the_working_directory_is_the_root(

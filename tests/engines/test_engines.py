@@ -13,8 +13,8 @@ import pytest
 
 from building import ProjectBuilder
 from fakes import FakeClock, FakeEngine
-from stagebook.events import Cause
-from stagebook.execution.engine.attempt import MARKER, Attempt, OutputSlot, Result
+from stagebook.events import Cause, CellStarted
+from stagebook.execution.attempt import MARKER, Attempt, AttemptResult, OutputSlot
 from stagebook.execution.engine.local import LocalEngine
 from stagebook.execution.engine.protocol import Ended, Engine, Progress, Report
 from stagebook.execution.fork.client import ForkServer
@@ -23,17 +23,17 @@ from stagebook.system import processes
 Make = Callable[..., Attempt]
 
 
-def script(attempt: Attempt) -> tuple[float, Result]:
+def script(attempt: Attempt) -> tuple[float, AttemptResult]:
     """What the notebooks below do, for the fake."""
     if attempt.stage == "bad":
-        return 1.0, Result(cause=Cause.EXCEPTION, message="ValueError: no", cell=1, cells=1)
+        return 1.0, AttemptResult(cause=Cause.EXCEPTION, message="ValueError: no", cell=1, cells=1)
     if attempt.stage == "slow":
-        return 600.0, Result()
+        return 600.0, AttemptResult()
     if attempt.stage == "lazy":
-        return 1.0, Result(
+        return 1.0, AttemptResult(
             cause=Cause.OUTPUT_MISSING, message="the notebook ended without writing 'out' (out.txt)"
         )
-    return 1.0, Result(cells=2, scraps={"rows": {"kind": "json", "value": 3}})
+    return 1.0, AttemptResult(cells=2, scraps={"rows": {"kind": "json", "value": 3}})
 
 
 def _forked() -> LocalEngine:
@@ -95,9 +95,9 @@ display({"application/scrapbook.scrap.json+json": payload},
 """
 
 
-def until_ended(engine: Engine, count: int = 1) -> tuple[list[Progress], dict[str, Result]]:
+def until_ended(engine: Engine, count: int = 1) -> tuple[list[Progress], dict[str, AttemptResult]]:
     progress: list[Progress] = []
-    results: dict[str, Result] = {}
+    results: dict[str, AttemptResult] = {}
     limit = time.monotonic() + 120
     while len(results) < count and time.monotonic() < limit:
         for report in engine.wait(5.0):
@@ -118,8 +118,8 @@ def test_an_attempt_that_completes_tells_its_cells_scraps_and_outputs(engine: En
     result = results["good"]
     assert (result.cause, result.message) == (None, "")
     assert result.scraps == {"rows": {"kind": "json", "value": 3}}
-    assert progress[0].data["kind"] == "cell_started"
-    assert {report.stage for report in progress} == {"good"}
+    assert isinstance(progress[0].event, CellStarted)
+    assert {report.event.stage for report in progress} == {"good"}
     staged = Path(attempt.root) / attempt.outputs["out"].staged
     assert staged.is_file()
     assert result.outputs["out"]["path"] == "out.txt"
@@ -209,7 +209,7 @@ def test_the_result_is_kept_as_a_manifest(make: Make) -> None:
         engine.start(attempt)
         _, results = until_ended(engine)
         manifest = json.loads((Path(attempt.folder) / "result.json").read_text())
-        assert Result.from_json(manifest) == results["good"]
+        assert AttemptResult.from_json(manifest) == results["good"]
     finally:
         engine.close()
 
@@ -225,9 +225,9 @@ def test_a_worker_that_is_killed_leaves_a_notebook_that_says_so(make: Make, buil
         started: list[int] = []
         while len(started) < 4:  # the parameters, what is injected, and the two
             started += [
-                report.data["cell"]
+                report.event.cell
                 for report in engine.wait(60.0)
-                if isinstance(report, Progress) and report.data["kind"] == "cell_started"
+                if isinstance(report, Progress) and isinstance(report.event, CellStarted)
             ]
         engine.cancel("two", now=True)
         _, results = until_ended(engine)

@@ -27,7 +27,7 @@ from faults.edits import BACK, DAMAGE, EDITS, NOTHING
 from faults.worlds import World
 from stagebook.errors import PipelineInvalid, RunTakenOver
 from stagebook.events import AttemptEnded, RunStarted, Status
-from stagebook.execution.engine.attempt import Attempt
+from stagebook.execution.attempt import Attempt
 from stagebook.journal.leases import Life, Owner
 from stagebook.planning.select import Selection
 from stagebook.project import Given, Project

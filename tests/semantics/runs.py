@@ -28,9 +28,10 @@ from stagebook.events import (
     StageExpanded,
     Status,
 )
-from stagebook.execution.engine import attempt as attempts
+from stagebook.execution import attempt as attempts
 from stagebook.execution.engine.protocol import Ended, Report
-from stagebook.execution.runner.runner import Runner, RunOptions
+from stagebook.execution.runner.context import RunContext, RunOptions
+from stagebook.execution.runner.runner import Runner
 from stagebook.journal.history import RunHistory
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.workspace.workspace import Workspace
@@ -192,33 +193,32 @@ def run(case: Case, root: Path, workspace: Workspace | None = None) -> Seen:
     planner.made.clear()
     clock = FakeClock(START)
 
-    def script(attempt: attempts.Attempt) -> tuple[float, attempts.Result]:
+    def script(attempt: attempts.Attempt) -> tuple[float, attempts.AttemptResult]:
         fate = fates.of(attempt.stage)
         seconds = fate.seconds[(attempt.number - 1) % 4]
         if attempt.number <= fate.fails:
-            return seconds, attempts.Result(
+            return seconds, attempts.AttemptResult(
                 cause=Cause.NOTEBOOK if fate.hopeless else Cause.EXCEPTION, message="broke"
             )
         scraps = {name: {"value": value} for name, value in fates.scraps(attempt.stage).items()}
-        return seconds, attempts.Result(scraps=scraps)
+        return seconds, attempts.AttemptResult(scraps=scraps)
 
     patience: dict[tuple[str, int], Iterator[int]] = collections.defaultdict(itertools.count)
     engine = Engine(clock, script)
     engine.in_batches = case.in_batches
     watcher = Watcher(case, fates, planner, plan)
     watcher.engine = engine
-    runner = Runner(
-        plan,
-        engine,
+    context = RunContext(
         root=root,
         folder=root / "r",
-        options=RunOptions(run_id="r", jobs=case.jobs, keep_going=case.keep_going),
         clock=clock,
         emit=watcher,
         executable=lambda _name: root,
         planner=planner,
         prepare=lambda stage, number: {} if next(patience[stage.id, number]) >= case.waits else None,
     )
+    options = RunOptions(run_id="r", jobs=case.jobs, keep_going=case.keep_going)
+    runner = Runner(plan, engine, options, context)
     if case.stop_at is not None:
         at = START + case.stop_at
         engine.on_wait = lambda: runner.cancel("stopped") if clock.now >= at else None

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stagebook.errors import RunNotFound, did_you_mean
-from stagebook.execution.engine.attempt import LOG_FILE
+from stagebook.execution.attempt import LOG_FILE
 from stagebook.journal.history import RunHistory, StageRecord
 from stagebook.journal.journal import RunRecord
 from stagebook.project import Project

@@ -11,7 +11,7 @@ from pathlib import Path
 from stagebook.cli.output import console, write_json
 from stagebook.cli.request import Request
 from stagebook.errors import ExitCode, PipelineInvalid, Problem, RunNotFound, UsageError
-from stagebook.execution.engine.attempt import LOG_FILE
+from stagebook.execution.attempt import LOG_FILE
 from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import RunRecord
 from stagebook.planning.plan import Plan

@@ -8,12 +8,11 @@ what was published stays as it is.
 
 from __future__ import annotations
 
-import datetime
 import functools
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from IPython.core.magic import no_var_expand
 from stagebook.errors import PipelineInvalid, StagebookError
 from stagebook.journal.result_table import KnownResults
 from stagebook.pipeline.notebook import NotebookUnreadable, read_parameters
-from stagebook.pipeline.types import Type, Value, shorten
+from stagebook.pipeline.types import ANY, Value, shorten, typed
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.resolving import Scopes, params_of
 from stagebook.planning.result import NoResults, Results
@@ -34,12 +33,6 @@ FOLDER = "interactive"
 USAGE = """%stage NAME [-p name=value …]    a stage, an instance such as fit@4, or PIPELINE/STAGE
 %stage                           the stage whose notebook this is
 %stage --off                     leave the parameters alone again"""
-
-_FROM_TEXT: Mapping[str, Callable[[str], object]] = {
-    "date": datetime.date.fromisoformat,
-    "datetime": datetime.datetime.fromisoformat,
-    "Path": Path,
-}
 
 
 class Prepared:
@@ -57,7 +50,10 @@ class Prepared:
         self.file = project.root / plan.path
         self.notebook = stage.notebook
         self.values: dict[str, Value] = {
-            **{name: typed(value, stage.types.get(name)) for name, value in params_of(stage, scope).items()},
+            **{
+                name: typed(stage.types.get(name, ANY), value)
+                for name, value in params_of(stage, scope).items()
+            },
             **{name: item.value for name, item in stage.inputs.items()},
             **{
                 name: f"{STATE_FOLDER}/{FOLDER}/{stage.id}/{Path(item.path).name}"
@@ -123,19 +119,6 @@ def _fits(project: Project, item: PlannedStage, stage: str, notebook: Path | Non
     if stage:
         return stage in {item.id, item.stage}
     return notebook is not None and (project.root / item.notebook).resolve() == notebook.resolve()
-
-
-def typed(value: Value, kind: Type | None) -> Any:
-    """A value as the notebook's annotation wants it: the text of a date becomes one."""
-    if kind is None:
-        return value
-    if kind.kind == "union":
-        parts = [part for part in kind.args if part.kind != "None"]
-        return typed(value, parts[0]) if len(parts) == 1 else value
-    if kind.kind == "list" and isinstance(value, list):
-        return [typed(item, kind.args[0]) for item in value]
-    make = _FROM_TEXT.get(kind.kind)
-    return make(value) if make is not None and isinstance(value, str) else value
 
 
 class StageMagic:

@@ -12,8 +12,9 @@ import ast
 import dataclasses
 import datetime
 import math
+import pathlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Value = Any  # plain data: None, bool, int, float, str, list, dict with text keys
@@ -248,6 +249,34 @@ def accept(wanted: Type, value: Value) -> Value:
     raise ValueMismatch(msg)
 
 
+_FROM_TEXT: Mapping[str, Callable[[str], Any]] = {
+    "date": datetime.date.fromisoformat,
+    "datetime": datetime.datetime.fromisoformat,
+    "Path": pathlib.Path,
+}
+
+
+def as_object(kind: str, text: str) -> Any:
+    """The object that a text stands for; `kind` is `date`, `datetime` or `Path`."""
+    return _FROM_TEXT[kind](text)
+
+
+def typed(wanted: Type, value: Value, make: Callable[[str, str], Any] = as_object) -> Any:
+    """An accepted value as the notebook gets it: each text that the type has as a `date`, `datetime` or
+    `Path`, in lists and mappings too, is replaced by what `make` returns for its kind and the text."""
+    match wanted.kind:
+        case "union":
+            part = _part_of_union(wanted, value)
+            return value if part is None else typed(part, value, make)
+        case "list" | "tuple" if isinstance(value, list | tuple):
+            return [typed(wanted.args[0], item, make) for item in value]
+        case "dict" if isinstance(value, Mapping):
+            return {key: typed(wanted.args[1], item, make) for key, item in value.items()}
+        case kind if kind in _FROM_TEXT and isinstance(value, str):
+            return make(kind, value)
+    return value
+
+
 _SIMPLE: Mapping[str, type] = {
     "None": type(None),
     "bool": bool,
@@ -277,15 +306,24 @@ def _accept_time(kind: str, value: str) -> str:
 
 
 def _accept_union(wanted: Type, value: Value) -> Value:
+    part = _part_of_union(wanted, value)
+    if part is not None:
+        return accept(part, value)
+    msg = f"expected {wanted}, got {describe(value)}"
+    raise ValueMismatch(msg)
+
+
+def _part_of_union(wanted: Type, value: Value) -> Type | None:
+    """The first type of a union that accepts the value, or `None`."""
     # An exact type is preferred, so that 1 stays an int in `float | int`.
     exact = type_of(value)
     for part in sorted(wanted.args, key=lambda arg: arg != exact):
         try:
-            return accept(part, value)
+            accept(part, value)
         except ValueMismatch:
             continue
-    msg = f"expected {wanted}, got {describe(value)}"
-    raise ValueMismatch(msg)
+        return part
+    return None
 
 
 def describe(value: Value) -> str:

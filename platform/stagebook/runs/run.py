@@ -20,7 +20,8 @@ from typing import Any
 from stagebook.errors import PipelineBusy
 from stagebook.events import Event, RunStarted, Status
 from stagebook.execution.engine.protocol import Engine
-from stagebook.execution.runner.runner import Runner, RunOptions
+from stagebook.execution.runner.context import RunContext, RunOptions
+from stagebook.execution.runner.runner import Runner
 from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import MLFLOW, Journal, attempt_key
 from stagebook.planning.plan import Decision, Plan, PlannedStage
@@ -230,12 +231,9 @@ def run_plan(
     own = delivery is not None and around.delivery is None
     if delivery is not None and any(stage.runs for stage in plan.stages):
         delivery.start()
-    runner = Runner(
-        plan,
-        engine,
+    context = RunContext(
         root=root,
         folder=root / ".stagebook" / "runs" / options.run_id,
-        options=options,
         clock=clock,
         emit=recorder.emit,
         executable=around.facts.workspace.executable,
@@ -245,8 +243,9 @@ def run_plan(
         blobs=around.blobs,
         guard=recorder.guard,
         sources=lambda stage: around.facts.sources(stage.notebook, stage.runs_in),
-        code=lambda stage: around.facts.code_paths(stage.notebook, stage.runs_in),
+        code_paths=lambda stage: around.facts.code_paths(stage.notebook, stage.runs_in),
     )
+    runner = Runner(plan, engine, options, context)
     undelivered = 0
     with heartbeat(journal.path, options.run_id), _signals_cancel(runner, delivery):
         try:

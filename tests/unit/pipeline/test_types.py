@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 
@@ -15,6 +18,7 @@ from stagebook.pipeline.types import (
     parse_type,
     printable,
     type_of,
+    typed,
 )
 from strategies import plain_data, typed_values, types
 
@@ -35,6 +39,37 @@ def test_what_was_accepted_is_accepted_as_it_is(kind: ParamType, value: Value) -
     again = accept(kind, once)
     assert again == once
     assert repr(again) == repr(once)  # 1 is not 1.0
+
+
+@settings(max_examples=400, deadline=None)
+@given(kind=types, value=typed_values)
+def test_what_a_notebook_gets_differs_from_what_was_accepted_in_dates_and_paths_alone(
+    kind: ParamType, value: Value
+) -> None:
+    try:
+        accepted = accept(kind, value)
+    except ValueMismatch:
+        return
+    assert repr(typed(kind, accepted, lambda _kind, text: text)) == repr(accepted)
+    typed(kind, accepted)  # each text can be read as what its type says
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "wanted"),
+    [
+        ("date | None", "2013-01-31", datetime.date(2013, 1, 31)),
+        ("None | date", None, None),
+        ("datetime | None", "2013-01-31T12:30", datetime.datetime.fromisoformat("2013-01-31T12:30")),
+        ("list[date | None]", ["2013-01-31", None], [datetime.date(2013, 1, 31), None]),
+        ("dict[str, Path]", {"a": "b/c"}, {"a": Path("b/c")}),
+        ("str | date", "2013-01-31", "2013-01-31"),
+        ("Literal['now'] | date", "now", "now"),
+        ("Literal['now'] | date", "2013-01-31", datetime.date(2013, 1, 31)),
+        ("Any", "2013-01-31", "2013-01-31"),
+    ],
+)
+def test_dates_and_paths_become_objects(kind: str, value: Value, wanted: object) -> None:
+    assert typed(parse_type(kind), value) == wanted
 
 
 @settings(max_examples=200, deadline=None)

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from stagebook.execution.file_access.hooks import events, libraries
-from stagebook.execution.file_access.hooks import observer as observing
-from stagebook.execution.file_access.report import read_observed
+from stagebook.execution.file_access.hooks import reporter as reporting
+from stagebook.execution.file_access.report import read_report
 from stagebook.planning.plan import PlannedInput, PlannedOutput, PlannedStage
 from stagebook.planning.undeclared import Findings, compare, messages, refusal
 
@@ -122,7 +122,7 @@ def sense(root: Path, *lines: tuple[str, str], since: float = 0.0, raw: bytes = 
     file = root.parent / "observed.jsonl"
     text = "".join(json.dumps({"kind": kind, "path": path}) + "\n" for kind, path in lines)
     file.write_bytes(text.encode() + raw)
-    return read_observed(file, root, since)
+    return read_report(file, root, since)
 
 
 def touch(root: Path, *paths: str) -> None:
@@ -132,7 +132,7 @@ def touch(root: Path, *paths: str) -> None:
 
 
 def test_nothing_noted_is_not_the_same_as_nothing_to_note(root: Path) -> None:
-    assert read_observed(root / "absent", root, 0.0) is None
+    assert read_report(root / "absent", root, 0.0) is None
     assert sense(root) == {"reads": [], "writes": []}
 
 
@@ -204,27 +204,27 @@ def test_there_is_a_limit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def observer(root: Path) -> observing.Observer:
-    return observing.Observer(str(root.parent / "noted"), str(root))
+def reporter(root: Path) -> reporting.Reporter:
+    return reporting.Reporter(str(root.parent / "noted"), str(root))
 
 
-def noted(observer: observing.Observer, root: Path) -> list[tuple[str, str]]:
+def noted(reporter: reporting.Reporter, root: Path) -> list[tuple[str, str]]:
     lines = (root.parent / "noted").read_text().splitlines()
-    assert observer
+    assert reporter
     return [(item["kind"], item["path"].removeprefix(f"{root}/")) for item in map(json.loads, lines)]
 
 
-def test_each_path_is_noted_once(observer: observing.Observer, root: Path) -> None:
+def test_each_path_is_noted_once(reporter: reporting.Reporter, root: Path) -> None:
     for path in ("a", "a", ".stagebook/x", ".git/x", "x/site-packages/y", 'b\n"ü\udcff'):
-        observer.note("read", f"{root}/{path}")
-    observer.note("read", f"{sys.prefix}/x")
-    observer.note("read", "/proc/self/status")
-    observer.note("read", "/elsewhere/__pycache__/x.pyc")
-    observer.note("write", f"{root}/a")
-    assert noted(observer, root) == [("read", "a"), ("read", 'b\n"ü\udcff'), ("write", "a")]
+        reporter.note("read", f"{root}/{path}")
+    reporter.note("read", f"{sys.prefix}/x")
+    reporter.note("read", "/proc/self/status")
+    reporter.note("read", "/elsewhere/__pycache__/x.pyc")
+    reporter.note("write", f"{root}/a")
+    assert noted(reporter, root) == [("read", "a"), ("read", 'b\n"ü\udcff'), ("write", "a")]
 
 
-def test_values_that_functions_are_given(observer: observing.Observer, root: Path) -> None:
+def test_values_that_functions_are_given(reporter: reporting.Reporter, root: Path) -> None:
     class Text(str):
         __slots__ = ()
 
@@ -235,18 +235,18 @@ def test_values_that_functions_are_given(observer: observing.Observer, root: Pat
         None, 7, object(), "", ":memory:", "s3://bucket/x", Text(f"{root}/t"), f"{root}/b".encode(),
         [Path(root / "p"), 3, (f"{root}/q",)], f"file:{root}/u?mode=ro", "a\nb",
     ):  # fmt: skip
-        observer.note_value("source", value)
-    assert noted(observer, root) == [("source", name) for name in "tbpqu"]
+        reporter.note_value("source", value)
+    assert noted(reporter, root) == [("source", name) for name in "tbpqu"]
 
 
-def test_a_database_is_read_if_it_was_there(observer: observing.Observer, root: Path) -> None:
+def test_a_database_is_read_if_it_was_there(reporter: reporting.Reporter, root: Path) -> None:
     touch(root, "old.db")
-    observer.note_value("database", f"{root}/old.db")
-    observer.note_value("database", f"{root}/new.db")
-    assert noted(observer, root) == [("read", "old.db"), ("target", "old.db"), ("target", "new.db")]
+    reporter.note_value("database", f"{root}/old.db")
+    reporter.note_value("database", f"{root}/new.db")
+    assert noted(reporter, root) == [("read", "old.db"), ("target", "old.db"), ("target", "new.db")]
 
 
-def test_sql_in_cells(observer: observing.Observer, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sql_in_cells(reporter: reporting.Reporter, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)
     text = """
     duckdb.sql("SELECT * FROM 'a.parquet' JOIN 'b.csv' USING (x)")
@@ -254,18 +254,18 @@ def test_sql_in_cells(observer: observing.Observer, root: Path, monkeypatch: pyt
     con.execute(f"select * from '{path}'")
     con.execute("COPY t TO 'd.parquet'; ATTACH 'e.db'")
     """
-    libraries.note_sql(observer, text)
-    assert noted(observer, root) == [
+    libraries.note_sql(reporter, text)
+    assert noted(reporter, root) == [
         ("source", "a.parquet"), ("source", "b.csv"), ("source", "c/*.parquet"), ("target", "d.parquet"),
         ("target", "e.db"),
     ]  # fmt: skip
 
 
-def test_open_and_mapped_files_are_looked_up(observer: observing.Observer, root: Path) -> None:
+def test_open_and_mapped_files_are_looked_up(reporter: reporting.Reporter, root: Path) -> None:
     import mmap
 
     touch(root, "open", "mapped", "known", "written")
-    observer.note("write", f"{root}/known")
+    reporter.note("write", f"{root}/known")
     with (
         open(root / "open"),
         open(root / "known"),
@@ -274,35 +274,35 @@ def test_open_and_mapped_files_are_looked_up(observer: observing.Observer, root:
     ):
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         file.close()
-        observer._next_maps = 0.0
-        observer.look()
-    assert noted(observer, root)[0] == ("write", "known")
-    assert sorted(noted(observer, root)[1:]) == [
+        reporter._next_maps = 0.0
+        reporter.look()
+    assert noted(reporter, root)[0] == ("write", "known")
+    assert sorted(noted(reporter, root)[1:]) == [
         ("source", "mapped"), ("source", "open"), ("source", "written"), ("target", "written"),
     ]  # fmt: skip
     mapped.close()
 
 
 def test_there_are_limits_to_noting(
-    observer: observing.Observer, root: Path, monkeypatch: pytest.MonkeyPatch
+    reporter: reporting.Reporter, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(observing, "MAX_ELSEWHERE", 2)
+    monkeypatch.setattr(reporting, "MAX_ELSEWHERE", 2)
     for at in range(5):
-        observer.note("read", f"/elsewhere/{at}")
-    monkeypatch.setattr(observing, "MAX_BYTES", 10)
-    observer.note("read", f"{root}/a")
-    monkeypatch.setattr(observing, "MAX_BYTES", 10_000)
-    monkeypatch.setattr(observing, "MAX_PATHS", 4)
+        reporter.note("read", f"/elsewhere/{at}")
+    monkeypatch.setattr(reporting, "MAX_BYTES", 10)
+    reporter.note("read", f"{root}/a")
+    monkeypatch.setattr(reporting, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(reporting, "MAX_PATHS", 4)
     for at in range(5):
-        observer.note("read", f"{root}/{at}")
-    assert [path for _, path in noted(observer, root)] == ["/elsewhere/0", "/elsewhere/1", "0"]
+        reporter.note("read", f"{root}/{at}")
+    assert [path for _, path in noted(reporter, root)] == ["/elsewhere/0", "/elsewhere/1", "0"]
 
 
 def test_a_fault_in_noting_does_not_come_out(root: Path) -> None:
-    observer = observing.Observer(str(root / "noted"), str(root))
-    os.close(observer._descriptor)
-    observer._file = str(root / "absent/noted")
-    hook = events.audit_hook(observer)
+    reporter = reporting.Reporter(str(root / "noted"), str(root))
+    os.close(reporter._descriptor)
+    reporter._file = str(root / "absent/noted")
+    hook = events.audit_hook(reporter)
     hook("open", ("x", "r", 0))
     hook("open", ())
     hook("os.rename", (None,))
@@ -331,7 +331,7 @@ def test_a_process_that_is_not_asked_is_not_observed(tmp_path: Path) -> None:
 
 
 def test_entry_points_are_wrapped_after_the_import(
-    root: Path, monkeypatch: pytest.MonkeyPatch, observer: observing.Observer
+    root: Path, monkeypatch: pytest.MonkeyPatch, reporter: reporting.Reporter
 ) -> None:
     monkeypatch.syspath_prepend(str(root))
     (root / "reading_lib.py").write_text(
@@ -344,7 +344,7 @@ def test_entry_points_are_wrapped_after_the_import(
         ("failing", "write", 0, "path"),
     )  # fmt: skip
     monkeypatch.setitem(libraries.WRAPPED, "reading_lib", entries)
-    watcher = libraries.Watcher(observer)
+    watcher = libraries.Watcher(reporter)
     monkeypatch.setattr(sys, "meta_path", [watcher, *sys.meta_path])
     import importlib
     import inspect
@@ -370,5 +370,5 @@ def test_entry_points_are_wrapped_after_the_import(
         library.read("e")
     finally:
         sys.modules.pop("reading_lib", None)
-    paths = [os.path.basename(path) for _, path in noted(observer, root)]
+    paths = [os.path.basename(path) for _, path in noted(reporter, root)]
     assert [path for path in paths if len(path) == 1] == ["a", "b", "c", "d", "e"]

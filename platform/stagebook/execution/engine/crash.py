@@ -1,4 +1,4 @@
-"""An attempt whose worker was killed: what became of it, and a notebook that says so."""
+"""After a worker was killed: the result of its attempt, and the statuses in its notebook."""
 
 from __future__ import annotations
 
@@ -10,31 +10,33 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.events import Cause, CellStatus
-from stagebook.execution.engine.attempt import WORKER_LOG_FILE, Result
+from stagebook.execution.attempt import WORKER_LOG_FILE, AttemptResult
 from stagebook.system import processes
 from stagebook.system.files import write_whole
 
 
-def explain(code: int, asked: Cause | None, timeout: float | None, seconds: float) -> Result:
-    """What became of an attempt whose worker ended with `code` and told nothing. `asked` is why it was
-    to end, if it was; times are in seconds."""
+def explain(code: int, asked: Cause | None, timeout: float | None, seconds: float) -> AttemptResult:
+    """The result of an attempt whose worker ended with `code` without sending one. `asked`: why it was asked to
+    end, if it was. Times are in seconds."""
     if asked is Cause.CANCELLED:
-        return Result(cause=asked, message="cancelled; it had to be killed", seconds=seconds)
+        return AttemptResult(cause=asked, message="cancelled; it had to be killed", seconds=seconds)
     if asked is Cause.TIMEOUT:
-        return Result(cause=asked, message=f"not done after {timeout:g} s, and killed", seconds=seconds)
+        return AttemptResult(
+            cause=asked, message=f"not done after {timeout:g} s, and killed", seconds=seconds
+        )
     how = f"was killed by {processes.signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
     message = f"the process of the stage {how}; see {WORKER_LOG_FILE} in its folder"
     if code == -signal.SIGKILL:
         message += " (out of memory?)"
-    return Result(cause=Cause.WORKER_DIED, message=message, seconds=seconds)
+    return AttemptResult(cause=Cause.WORKER_DIED, message=message, seconds=seconds)
 
 
 def settle(path: Path, statuses: Mapping[int, CellStatus], cause: Cause, message: str) -> None:
-    """Write into a notebook what its worker told of its cells before it vanished.
+    """Write into a notebook what its worker sent of its cells before it ended.
 
     `statuses` are by code cell, counted from 1; one that was running has failed. The last save may be
-    older than that: outputs that came after it are in the log alone. A file that is not there, or
-    cannot be written, stays as it is.
+    older: outputs after it are in the log alone. A file that is missing, or cannot be written, stays
+    as it is.
     """
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         notebook: dict[str, Any] = json.loads(path.read_bytes())

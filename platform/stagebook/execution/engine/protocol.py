@@ -1,22 +1,20 @@
-"""The protocol of an engine: something that executes single attempts and reports on them."""
+"""The protocol of an engine: it executes single attempts and reports on them."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-from stagebook.execution.engine.attempt import Attempt, Result
+from stagebook.events import AttemptEvent
+from stagebook.execution.attempt import Attempt, AttemptResult
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Something happened within an attempt. `data`: `{"kind": "cell_started", "cell": 3, …}`."""
+    """An event of an attempt that goes on. The engine leaves `AttemptProgress.expected` to the runner."""
 
-    stage: str
-    attempt: int
-    at: float
-    data: dict[str, Any]
+    event: AttemptEvent
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,21 +23,21 @@ class Ended:
 
     stage: str
     attempt: int
-    result: Result
+    result: AttemptResult
 
 
 Report = Progress | Ended
 
 
 class Engine(Protocol):
-    """Executes attempts. The runner decides what and when; an engine decides nothing.
+    """Executes attempts. The runner decides what to execute and when.
 
     An engine runs each attempt in a process group of its own and leaves none of its processes
     behind. It never publishes: outputs stay in the attempt's folder.
     """
 
     def start(self, attempt: Attempt) -> None:
-        """Begin an attempt. Failures to begin are reported by `wait`, not raised."""
+        """Begin an attempt. An attempt that cannot begin is reported by `wait` as ended."""
         ...
 
     def wait(self, timeout: float | None) -> Sequence[Report]:

@@ -1,4 +1,4 @@
-"""What `observing` noted, made sense of: the files of the project that an attempt read and wrote."""
+"""The file access of an attempt: what its process reported (`hooks`), as files of the project."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from stagebook.workspace.paths import STATE_FOLDER, PathRefused, inside
 
-OBSERVED_FILE = "observed.jsonl"
+REPORT_FILE = "observed.jsonl"
 MAX_PATHS = 10_000  # of each kind; beyond it, `left_out` counts the rest
 _IGNORED = {STATE_FOLDER, ".git", ".ipynb_checkpoints", "mlruns", "site-packages", "dist-packages"}
 _STORE = "mlflow.db"
@@ -22,30 +22,31 @@ _ENVIRONMENTS = ("pyvenv.cfg", "conda-meta")  # what marks a folder as one
 _SLACK = 0.01  # seconds; a file's time may be a little behind the clock
 
 
-def read_observed(file: Path, root: Path, since: float) -> dict[str, Any] | None:
-    """The project's files that were `reads` and `writes`, sorted; None if nothing could be observed.
+def read_report(file: Path, root: Path, since: float) -> dict[str, Any] | None:
+    """The project's files that were read (`reads`) and written (`writes`), sorted; `None` without a report.
 
-    What the attempt itself wrote before is no read, and what is gone at the end is neither. A folder
-    stands for a listing of it, or for all that is in it. `since` is when the attempt began.
+    A file that the attempt wrote before it read it is no read, and one that is gone at the end is neither. A
+    folder stands for a listing of it, or for all that is in it. `since` is when the attempt began, in seconds
+    since the epoch.
     """
     try:
         lines = file.read_bytes().splitlines()
     except OSError:
         return None
-    sense = _Sense(root, since)
+    accesses = _Accesses(root, since)
     for line in lines:
         # A line may be torn: by a full disk, or at the end of a process.
         with contextlib.suppress(ValueError, KeyError, TypeError):
             noted = json.loads(line)
-            sense.take(noted["kind"], noted["path"])
-    reads, writes = sorted(sense.reads), sorted(sense.writes)
+            accesses.take(noted["kind"], noted["path"])
+    reads, writes = sorted(accesses.reads), sorted(accesses.writes)
     result: dict[str, Any] = {"reads": reads[:MAX_PATHS], "writes": writes[:MAX_PATHS]}
     left_out = max(0, len(reads) - MAX_PATHS) + max(0, len(writes) - MAX_PATHS)
     return {**result, "left_out": left_out} if left_out else result
 
 
-class _Sense:
-    """Takes what was noted, in its order."""
+class _Accesses:
+    """The accesses to files of a project, taken in the order in which they were reported."""
 
     def __init__(self, root: Path, since: float) -> None:
         self._root = os.path.realpath(root)
@@ -93,8 +94,8 @@ class _Sense:
             yield noted
 
     def _normal(self, noted: str) -> str | None:
-        """The path within the project as a pipeline file would have it; None outside, and for what is
-        not the notebook's."""
+        """The path as a pipeline file would have it; `None` outside of the project, and for files that are of
+        tools and not of the notebook."""
         folder, name = os.path.split(os.path.normpath(noted))
         if name in {"", ".."}:
             return "." if os.path.realpath(noted) == self._root else None

@@ -43,7 +43,7 @@ _NOT_FIXED = {"PYTHONPATH"}
 
 
 class ForkRefused(Exception):
-    """The server cannot, or must not, fork what was asked for; an ordinary start does it."""
+    """The server cannot, or must not, fork what was asked for. It has to be started the ordinary way."""
 
 
 def is_possible() -> bool:
@@ -68,7 +68,7 @@ def send(link: socket.socket, message: Mapping[str, Any], descriptors: Sequence[
     data = json.dumps(message).encode() + b"\n"
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
     sent = link.sendmsg([data], rights)
-    if sent < len(data):  # an empty rest would fail where the other end has read all and gone
+    if sent < len(data):  # sending nothing would fail if the other end has read all and closed
         link.sendall(data[sent:])
 
 
@@ -108,7 +108,7 @@ class Forked:
         self._rest = b""
 
     def fileno(self) -> int:
-        """The connection, to wait for what it says."""
+        """The descriptor of the connection, to wait for messages."""
         return self.link.fileno()
 
     def read(self) -> list[dict[str, Any]]:
@@ -160,7 +160,7 @@ class Forked:
             loop.remove_reader(self.link.fileno())
 
     def wait(self, timeout: float | None = None) -> int:
-        """The exit code once it ended; `-SIGKILL` where nobody is left to tell it.
+        """Wait for the exit code; `-SIGKILL` where nobody is left to tell it.
 
         Raises `subprocess.TimeoutExpired`, as `Popen.wait`.
         """
@@ -172,7 +172,7 @@ class Forked:
             if self.gone:
                 if not self._is_there():
                     return -int(signal.SIGKILL)
-                time.sleep(0.02)  # there is nobody to wait for it by
+                time.sleep(0.02)  # nobody tells its end, so look again
                 continue
             select.select([self.link], [], [], left)
             with contextlib.suppress(ForkRefused):
@@ -187,7 +187,7 @@ class Forked:
         return processes.started_at(self.pid) is not None
 
     def say(self, **message: Any) -> None:
-        """Tell the keeper of the process something; one that is gone hears nothing."""
+        """Tell the supervisor of the process something, if it is still there."""
         with contextlib.suppress(OSError):
             self.link.setblocking(True)
             send(self.link, message)
@@ -197,8 +197,16 @@ class Forked:
         self.link.close()
 
 
+def request_of(kind: str, *, cwd: str, env: Mapping[str, str], **more: Any) -> dict[str, Any]:
+    """A request for a process of a `kind` (`worker`, `kernel` or `cells`) with this folder and environment,
+    and with the umask of this process."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return {"kind": kind, "cwd": cwd, "env": dict(env), "umask": umask, **more}
+
+
 def ask(address: str, request: Mapping[str, Any], descriptors: Sequence[int] = ()) -> Forked:
-    """Ask the server at an address for a process. Raises `ForkRefused`."""
+    """Ask the server at an address for a process that gets these descriptors. Raises `ForkRefused`."""
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     link.settimeout(_TIMEOUT)
     try:
@@ -223,8 +231,8 @@ def _server_environment(path: str) -> dict[str, str]:
 class ForkServer:
     """The server process of one run, started and ended by the runner.
 
-    Its socket is there at once; requests wait until it has imported what it is to import. The socket's folder
-    is made once the server is there, which removes it at its end: whenever the runner is killed, it goes.
+    Its socket can be used at once; requests wait until the imports are done. The server removes the socket's
+    folder at its end, so the folder is made once the server runs: it goes whenever the runner is killed.
     """
 
     def __init__(self) -> None:
@@ -237,7 +245,7 @@ class ForkServer:
             # Python looks for modules where it is started, and in the root there are none.
             added = os.environ.get("PYTHONPATH", "").split(os.pathsep)
             path = os.pathsep.join(os.path.abspath(entry) for entry in added if entry)
-            module = [sys.executable, "-m", "stagebook.execution.fork.server"]
+            module = [sys.executable, "-m", "stagebook.execution.fork_server"]
             self.process = subprocess.Popen(  # this very program
                 [*module, str(listener.fileno()), self._folder],
                 stdin=subprocess.PIPE,
@@ -257,8 +265,8 @@ class ForkServer:
                 raise
 
     def tell(self, **message: Any) -> None:
-        """`modules`: what to import, needed once before it serves; `spares`: how many kernels to
-        hold ready."""
+        """Send an order. `modules`: what to import, once before it serves; `spares`: how many processes of each
+        kind to hold ready."""
         assert self.process.stdin is not None
         self._holds_spares = self._holds_spares or any(message.get("spares", {}).values())
         with contextlib.suppress(OSError, ValueError):
@@ -271,21 +279,19 @@ class ForkServer:
         return self.process.poll() is None
 
     def close(self) -> None:
-        """End it, and all that it still has."""
+        """End it, and its processes."""
         if self._log.closed:
             return
         assert self.process.stdin is not None
         with contextlib.suppress(OSError):
             self.process.stdin.close()
         shutil.rmtree(self._folder, ignore_errors=True)  # before it could be killed
-        if not self._holds_spares:  # nothing was asked of it: there is nothing to wait for
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+        if not self._holds_spares:  # it has no processes to end in order
+            processes.signal_group(self.process.pid, signal.SIGKILL)
         try:
             self.process.wait(timeout=5.0)
         except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+            processes.signal_group(self.process.pid, signal.SIGKILL)
             self.process.wait()
         with self._log, contextlib.suppress(OSError):
             self._log.seek(0)

@@ -1,1 +1,1 @@
-"""Where cells run: a kernel, or the worker's own child."""
+"""Where cells run: in a kernel, or in a child of the worker."""

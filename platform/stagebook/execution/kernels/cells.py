@@ -1,9 +1,9 @@
 """`executor: inprocess`, the inner side: the process that runs the cells, without a kernel.
 
-The only door to ploomber-engine, whose client and shell are subclassed here. Its own way of
-catching outputs joins lines, loses the order of the two streams and takes a failure for another;
-so the shell here speaks Jupyter's messages, which go through a pipe to the process that started
-this one (`inprocess`). That one keeps statuses, time and memory, whatever happens in here.
+The only door to ploomber-engine, whose client and shell are subclassed here. ploomber-engine's own capture
+of outputs joins lines, loses the order of the two streams and mistakes one failure for another. So the
+shell here sends Jupyter's messages through a pipe to the process that started this one (`inprocess`),
+which keeps statuses, time and memory, whatever happens in here.
 
 Frames on the pipe: a letter, four bytes of length, the payload. `o` and `e` are text of standard
 output and error, `m` is a message, `d` says that the cell is done.
@@ -23,7 +23,7 @@ import struct
 import sys
 import threading
 import types
-from typing import Any
+from typing import Any, NoReturn
 
 from IPython.core.display_trap import DisplayTrap
 from IPython.core.displayhook import DisplayHook
@@ -33,6 +33,8 @@ from IPython.core.history import HistoryManager
 from nbformat import NotebookNode
 
 from stagebook.execution.file_access import hooks
+from stagebook.execution.kernels.leaving import leave
+from stagebook.execution.kernels.postmortem import code_for_dump
 
 
 def _ploomber() -> Any:
@@ -58,7 +60,7 @@ HEAD = struct.Struct("!cI")
 
 
 class Channel:
-    """The pipe to the outer side. Threads take turns; a fork of this process has no part in it."""
+    """The pipe to the outer side. Threads take turns; forks of this process do not write to it."""
 
     def __init__(self) -> None:
         self._descriptor = -1
@@ -66,11 +68,11 @@ class Channel:
         self._lock = threading.RLock()
 
     def open(self, descriptor: int) -> None:
-        """From here on it leads somewhere."""
+        """Write to this descriptor from here on."""
         self._descriptor = descriptor
 
     def send(self, letter: bytes, payload: bytes) -> None:
-        """Send one frame; from a forked process, as plain text to where its output is read too."""
+        """Send one frame. A fork of this process writes text to its standard output or error instead."""
         if os.getpid() != self._owner:
             if letter in b"oe":
                 os.write(1 if letter == b"o" else 2, payload)
@@ -111,7 +113,7 @@ class Text(io.TextIOBase):
         self.other: Text | None = None
 
     def write(self, text: Any) -> int:
-        """Take text; whole lines go on at once."""
+        """Take text; whole lines are sent at once."""
         if not isinstance(text, str):
             msg = f"write() argument must be str, not {type(text).__name__}"
             raise TypeError(msg)
@@ -140,15 +142,15 @@ class Text(io.TextIOBase):
         return bool(self._parts)
 
     def writable(self) -> bool:
-        """It is for writing."""
+        """`True`: it is for writing."""
         return True
 
     def isatty(self) -> bool:
-        """It is no terminal."""
+        """`False`: it is no terminal."""
         return False
 
     def fileno(self) -> int:
-        """The descriptor that subprocesses write to; that is read as well."""
+        """The descriptor that subprocesses write to, which the outer side reads too."""
         return self._number
 
 
@@ -158,7 +160,7 @@ class _Hook(DisplayHook):
     channel: Channel
 
     def write_output_prompt(self) -> None:
-        """The count goes with the value."""
+        """Nothing: the count is sent with the value."""
 
     def write_format_data(self, format_dict: dict[str, Any], md_dict: dict[str, Any] | None = None) -> None:
         """Send the value."""
@@ -168,7 +170,7 @@ class _Hook(DisplayHook):
         self.channel.message("execute_result", content)
 
     def finish_displayhook(self) -> None:
-        """Nothing is left to write."""
+        """Nothing is left to send."""
 
 
 class _Publisher(DisplayPublisher):
@@ -218,8 +220,8 @@ class Shell(_ipython.PloomberShell):
         self.configurables.append(self.history_manager)
 
     def enable_matplotlib(self, gui: str | None = None) -> Any:
-        """As asked for by a cell. ploomber-engine's constructor asks as well, which would cost half a
-        second where nothing is drawn; the inline backend sets itself up when it is imported."""
+        """Set up matplotlib if a cell asks for it. ploomber-engine's constructor asks too, which would cost
+        notebooks that draw nothing half a second; the inline backend sets itself up when it is imported."""
         return super().enable_matplotlib(gui) if self._is_up else None
 
     def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
@@ -242,15 +244,15 @@ class Client(_ipython.PloomberClient):
         self._channel = channel
 
     def __enter__(self) -> Client:
-        """Have a shell."""
+        """Make the shell."""
         self._shell = Shell(self._channel)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """The process ends with it; nothing is to be taken back."""
+        """Nothing: the process ends."""
 
     def begin(self) -> None:
-        """Now the working folder is known; modules in it are found, as in a kernel."""
+        """Set up what depends on the working folder: modules in it are found, as in a kernel."""
         self._shell.starting_dir = os.getcwd()
         if "" not in sys.path:
             # Where a kernel has it (IPython's `init_path`): behind the standard library, so that modules
@@ -260,12 +262,12 @@ class Client(_ipython.PloomberClient):
             sys.path.insert(at, "")
         hooks.begin(self._shell)
 
-    def rehearse(self) -> None:
-        """Run nothing, once (see `becoming.rehearse`)."""
+    def warm_up(self) -> None:
+        """Run an empty cell, so that the first one finds all in memory."""
         self._shell.run_cell("pass", store_history=False, silent=True)
 
     def run(self, source: str) -> dict[str, Any]:
-        """Run one cell; what became of it."""
+        """Run one cell; its count, and the name and value of its exception."""
         count = self._shell.execution_count
         result = self._shell.run_cell(source, store_history=True)
         _flush()
@@ -279,8 +281,6 @@ class Client(_ipython.PloomberClient):
 
     def dump(self, path: str) -> dict[str, Any]:
         """Write a dump of the last exception."""
-        from stagebook.execution.kernels.postmortem import code_for_dump  # noqa: PLC0415
-
         self._shell.run_cell(code_for_dump(path), silent=True)
         return {}
 
@@ -297,7 +297,7 @@ def _no_input(*_: Any, **__: Any) -> str:
 
 
 def serve(client: Client, channel: Channel, requests: int) -> None:
-    """Run cells as they are asked for on a descriptor, and answer on the channel, until the end."""
+    """Run the cells that are requested on a descriptor, and answer on the channel, until the end."""
     sys.stdout = Text(channel, b"o", 1)
     sys.stderr = Text(channel, b"e", 2)
     sys.stdout.other, sys.stderr.other = sys.stderr, sys.stdout
@@ -325,10 +325,8 @@ def serve(client: Client, channel: Channel, requests: int) -> None:
     sys.stderr = sys.__stderr__
 
 
-def main() -> int:
-    """The process where it is not forked: the two descriptors are its arguments."""
-    from stagebook.execution.fork.supervisor import leave  # noqa: PLC0415
-
+def main() -> NoReturn:
+    """The process if it is not forked. Its arguments are the two descriptors."""
     if sys.path and sys.path[0] == os.getcwd():
         del sys.path[0]  # see `Client.begin`
     channel = Channel()
@@ -336,8 +334,7 @@ def main() -> int:
     with Client(channel) as client:
         serve(client, channel, int(sys.argv[1]))
     leave(0)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

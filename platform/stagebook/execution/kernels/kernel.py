@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import queue
 import shutil
-import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +26,23 @@ from nbformat import NotebookNode
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
 from stagebook.execution.fork.client import KEPT_FOR, SOCKETS
+from stagebook.execution.kernels.executor import CellEnd, Surroundings, Verdict
+from stagebook.execution.kernels.postmortem import code_for_dump
 from stagebook.execution.kernels.provisioner import Manager
-from stagebook.execution.worker.executor import CellEnd, Surroundings, Verdict
-from stagebook.execution.worker.recording import Recorder, Sink, not_kept
+from stagebook.execution.kernels.recording import Recorder, Sink, not_kept
 from stagebook.system import processes
 from stagebook.system.files import private_folder, write_whole
+
+_log = logging.getLogger(__name__)
 
 START_TIMEOUT = 120.0  # seconds for a kernel to come up
 END_TIMEOUT = 10.0  # seconds for a kernel to end by itself, with what its notebook left to do
 WAITING = 200  # messages that may wait to be read; the kernel waits once there are more
-_LAST_OUTPUTS = 0.3  # seconds without a message, after which a dead kernel has said all
+_LAST_OUTPUTS = 0.3  # seconds without a message, after which none is expected from a dead kernel
 
 
 class KernelExecutor:
-    """A kernel, forked where it can be and started the ordinary way where not."""
+    """A kernel, forked where that can be done and else started the ordinary way."""
 
     def __init__(self, notebook: NotebookNode, kernel: str, sink: Sink, where: Surroundings) -> None:
         self._client = _Client(notebook)
@@ -60,8 +63,8 @@ class KernelExecutor:
         self._client.km = self._manager
 
     def _make_folder(self) -> None:
-        """Private sockets with short paths: no TCP port that two kernels can fight for, or that
-        another user of the machine can reach."""
+        """Make a folder for private sockets with short paths: no TCP port that two kernels could want, or that
+        another user of the machine could reach."""
         self._folder = private_folder(os.environ.get(SOCKETS, ""))
         self._manager.connection_file = f"{self._folder}/k.json"
         if os.name == "posix":
@@ -87,7 +90,7 @@ class KernelExecutor:
             raise StageFailure(msg, cause=Cause.KERNEL_START) from error
 
     async def _ready(self) -> None:
-        """Wait for the kernel to greet: from then on no output is lost. It tells what it is."""
+        """Wait for the kernel's welcome message, after which no output is lost, and for its info."""
         client: Any = self._client.kc
         assert client is not None
         asked = client.kernel_info()
@@ -96,7 +99,7 @@ class KernelExecutor:
             if not welcome:
                 with contextlib.suppress(queue.Empty):
                     message = await client.get_iopub_msg(timeout=0.2)
-                    # Older versions do not greet; they tell of their state.
+                    # Older versions send no welcome, but their state.
                     welcome = message["msg_type"] in {"iopub_welcome", "status"}
             if welcome and not info:
                 with contextlib.suppress(queue.Empty):
@@ -136,24 +139,22 @@ class KernelExecutor:
 
     async def interrupt(self) -> None:
         """Interrupt the kernel."""
-        with contextlib.suppress(Exception):
+        with _logged("interrupting the kernel"):
             await self._manager.interrupt_kernel()
 
     async def dump(self, path: str) -> bool:
         """Have the kernel write a dump of its last exception."""
-        from stagebook.execution.kernels.postmortem import code_for_dump  # noqa: PLC0415 - after a failure only
-
         client = self._client.kc
         if client is None or not self._manager.is_ours:
             return False
-        with contextlib.suppress(Exception):
+        with _logged("dumping the failure"):
             asked = client.execute(code_for_dump(path), silent=True, store_history=False)
             await asyncio.wait_for(self._client.async_wait_for_reply(asked), 60.0)
         return Path(path).exists()
 
     async def settle(self) -> None:
-        """Keep the state of widgets."""
-        with contextlib.suppress(Exception):
+        """Write the state of widgets into the notebook."""
+        with _logged("keeping the state of widgets"):
             self._client.set_widgets_metadata()
 
     def keep(self) -> dict[str, Any] | None:
@@ -183,7 +184,7 @@ class KernelExecutor:
         self._orderly = orderly
         client = self._client.kc
         if orderly and not self._kept and client is not None:
-            with contextlib.suppress(Exception):
+            with _logged("asking the kernel to shut down"):
                 client.shutdown()
 
     async def ended(self) -> None:
@@ -191,58 +192,53 @@ class KernelExecutor:
         if not self._kept:
             if self._orderly:
                 deadline = time.monotonic() + END_TIMEOUT
-                while time.monotonic() < deadline and await self._is_alive():
+                while time.monotonic() < deadline and await self._manager.is_alive():
                     await asyncio.sleep(0.005)
-            with contextlib.suppress(Exception):
-                await self._kill()
-        with contextlib.suppress(Exception):
-            if self._client.kc is not None:
+            with _logged("killing the kernel"):
+                await self._manager.kill_and_wait(END_TIMEOUT)
+        if self._client.kc is not None:
+            with _logged("closing the kernel's channels"):
                 self._client.kc.stop_channels()
         self._client.close()
         if self._kept:
             self._context.destroy(linger=0)
             return
-        with contextlib.suppress(Exception):
+        with _logged("cleaning up after the kernel"):
             await self._manager.cleanup_resources()
         self._context.destroy(linger=0)
-        # A forked kernel's keeper clears away as well, unless it was killed.
+        # A forked kernel's supervisor clears away as well, unless it was killed.
         forked = self._manager.forked is not None
         folder = str(Path(self._manager.connection_file).parent) if forked else self._folder
         if folder:
             shutil.rmtree(folder, ignore_errors=True)
 
-    async def _is_alive(self) -> bool:
-        return bool(await self._manager.is_alive())
-
-    async def _kill(self) -> None:
-        provisioner = self._manager.provisioner
-        if provisioner is None:
-            return
-        if await provisioner.poll() is None:
-            await provisioner.kill()
-        await asyncio.wait_for(provisioner.wait(), END_TIMEOUT)
-
     async def _how_it_died(self) -> str:
         code = None
-        with contextlib.suppress(Exception):
-            provisioner = self._manager.provisioner
-            code = await provisioner.poll() if provisioner is not None else None
+        with _logged("asking for the kernel's exit code"):
+            code = await self._manager.exit_code()
         if not isinstance(code, int):
             return "while the cell ran"
-        if code < 0:
-            with contextlib.suppress(ValueError):
-                name = signal.Signals(-code).name
-                more = " (out of memory?)" if name == "SIGKILL" else ""
-                return f"while the cell ran, killed by {name}{more}"
-        return f"while the cell ran, with exit code {code}"
+        if code >= 0:
+            return f"while the cell ran, with exit code {code}"
+        name = processes.signal_name(-code)
+        return f"while the cell ran, killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+
+
+@contextlib.contextmanager
+def _logged(what: str) -> Iterator[None]:
+    """Go on whatever jupyter_client or nbclient raises; the log of the worker tells it."""
+    try:
+        yield
+    except Exception:  # noqa: BLE001 - whatever they raise; it is logged
+        _log.exception("%s failed", what)
 
 
 class _Client(Recorder):
-    """nbclient on a kernel, with three changes: what belongs to an earlier cell goes to that cell, the
-    end of the kernel is noticed at once, after all that it said is taken, and so is `exit()`."""
+    """nbclient on a kernel, with three changes: messages of an earlier cell go to that cell; the end of the
+    kernel is noticed at once, after all its messages are taken; and `exit()` is noticed."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # A flood of outputs takes as long as it takes.
+        # A flood of outputs may take any time.
         super().__init__(*args, timeout=None, iopub_timeout=10**9, allow_errors=False, **kwargs)
         self._cells: dict[str, tuple[Any, int]] = {}
         self._heard = 0.0

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import shutil
 import signal
 import sys
@@ -15,11 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
-from stagebook.execution.fork.client import Forked, ForkRefused, ask
+from stagebook.execution.fork.client import Forked, ForkRefused, ask, request_of
 
 # Names that jupyter_client takes for the interpreter that it runs in.
 _SAME = {"python", f"python{sys.version_info[0]}", f"python{sys.version_info[0]}.{sys.version_info[1]}"}
@@ -45,9 +45,7 @@ class ForkProvisioner(KernelProvisionerBase):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:  # noqa: ARG002
         """Fork a kernel with the folder and environment; its connection info."""
-        umask = os.umask(0o077)
-        os.umask(umask)
-        request = {"kind": "kernel", "cwd": kwargs["cwd"], "env": kwargs["env"], "umask": umask}
+        request = request_of("kernel", cwd=kwargs["cwd"], env=kwargs["env"])
         self.forked = ask(self._address, request, [2])
         told = await self.forked.told("connection", _READY)
         self.file = told["file"]
@@ -61,7 +59,7 @@ class ForkProvisioner(KernelProvisionerBase):
         if self.forked.returncode is None and not self.forked.gone:
             self.forked.read()
         if self.forked.returncode is None and self.forked.gone:
-            return -int(signal.SIGKILL)  # its keeper is gone, and took it along
+            return -int(signal.SIGKILL)  # its supervisor is gone, and took it along
         return self.forked.returncode
 
     async def wait(self) -> int | None:
@@ -84,7 +82,7 @@ class ForkProvisioner(KernelProvisionerBase):
         await self.send_signal(signal.SIGTERM)
 
     async def cleanup(self, restart: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002
-        """Let go of the keeper."""
+        """Close the connection to the supervisor."""
         if self.forked is not None:
             self.forked.close()
 
@@ -97,7 +95,7 @@ class Manager(AsyncKernelManager):
 
     @property
     def is_ours(self) -> bool:
-        """Whether the kernel is ipykernel, of whatever interpreter."""
+        """Whether the kernel is ipykernel, under any interpreter."""
         spec = self.kernel_spec
         return spec is not None and spec.argv[1:3] == _LAUNCHER
 
@@ -140,6 +138,17 @@ class Manager(AsyncKernelManager):
             return [command[0], str(_SCRIPT), *command[3:]]
         return command
 
+    async def exit_code(self) -> int | None:
+        """The exit code of the kernel, negative for a signal; `None` while it is there, or was never started."""
+        return await self.provisioner.poll() if self.provisioner is not None else None
+
+    async def kill_and_wait(self, timeout: float) -> None:
+        """Kill the kernel and wait for its end. Raises `TimeoutError` after `timeout` seconds."""
+        if self.provisioner is not None:
+            if await self.provisioner.poll() is None:
+                await self.provisioner.kill()
+            await asyncio.wait_for(self.provisioner.wait(), timeout)
+
     @property
     def forked(self) -> Forked | None:
         """The forked kernel, where it was forked."""
@@ -155,6 +164,6 @@ class Manager(AsyncKernelManager):
 
 
 def warm_up() -> None:
-    """Look once for what jupyter_client looks for with each kernel."""
-    with contextlib.suppress(Exception):  # there may be no kernel of that name
+    """Look up the kernel once, as jupyter_client does for each start."""
+    with contextlib.suppress(NoSuchKernel):
         assert Manager(kernel_name="python3").kernel_spec is not None

@@ -1,6 +1,6 @@
 """The Python kernel of a stage: ipykernel, with a channel for outputs that loses nothing.
 
-It runs in two ways: forked (`run`), and as a script of its own under any interpreter that has
+This module runs in two ways: forked (`run`), and as a script of its own under any interpreter that has
 ipykernel, in place of `ipykernel_launcher`; so it imports nothing of Stagebook.
 
 ipykernel publishes outputs on a ZeroMQ socket that drops messages once 1,000 are waiting
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import atexit
 import codecs
-import contextlib
 import importlib.util
 import os
 import sys
@@ -48,8 +47,8 @@ class Stream(OutStream):
         return len(string)
 
     def _watch_pipe_fd(self) -> None:
-        """What child processes write. Unlike ipykernel's, this keeps a character whole that two reads
-        tear, and writes none of it to the kernel's own log as well."""
+        """Read what child processes write. Unlike ipykernel's method, this one keeps a character whole that two
+        reads tear, and does not copy the text to the kernel's own log."""
         if self._fid is None:
             return
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -66,7 +65,7 @@ class Stream(OutStream):
 
 
 class _Publisher(IOPubThread):
-    """The thread that sends outputs; who hands it more than it can send waits."""
+    """The thread that sends outputs. A thread that hands it more than it can send waits."""
 
     def schedule(self, f: Callable[[], Any]) -> None:
         if threading.current_thread() is not self.thread:
@@ -99,37 +98,41 @@ class StageKernelApp(IPKernelApp):
         self.iopub_socket = self.iopub_thread.background_socket
 
     def init_path(self) -> None:
-        """The import path; the first thing that depends on where the kernel is to run."""
+        """Set up the import path, the first thing that depends on the folder of the kernel."""
         if self.before_code is not None:
-            self.kernel.shell.run_cell("pass", store_history=False, silent=True)  # see `becoming.rehearse`
+            self.kernel.shell.run_cell(
+                "pass", store_history=False, silent=True
+            )  # as `Client.warm_up` in `cells`
             self.before_code()
         super().init_path()
 
     def init_poller(self) -> None:
-        """A forked kernel ends with its keeper, without a thread that watches it."""
+        """A forked kernel ends with its supervisor, without a thread that watches it."""
         if self.before_code is None:
             super().init_poller()
 
     def start(self) -> None:
-        """Serve; what the notebook reads and writes is noted from here on, if that was asked for."""
+        """Serve. From here on file access is reported, if the environment asks for it."""
         if os.environ.get("STAGEBOOK_OBSERVED"):
-            with contextlib.suppress(Exception):  # an interpreter may be too old for it
-                _observing().begin(self.shell)
+            try:
+                _file_access_hooks().begin(self.shell)
+            except Exception as error:  # noqa: BLE001 - whatever an older interpreter raises: the notebook runs
+                self.log.warning("file access is not reported: %r", error)
         super().start()
 
     def log_connection_info(self) -> None:
-        """Nobody reads it on a terminal."""
+        """Log nothing: nobody reads it on a terminal."""
         names = ("shell", "iopub", "stdin", "hb", "control")
         self._ports = {name: getattr(self, f"{name}_port") for name in names}
 
 
-def _observing() -> Any:
-    """The package `file_access.hooks`: as it is there in a forked kernel, and else from its folder."""
+def _file_access_hooks() -> Any:
+    """The package `file_access.hooks`: imported already in a forked kernel, else loaded from its folder."""
     name = "stagebook.execution.file_access.hooks"
     if name not in sys.modules:
-        name = "stagebook_observing"
-        execution = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        folder = os.path.join(execution, "file_access", "hooks")
+        name = "stagebook_file_access_hooks"
+        here = os.path.dirname(os.path.abspath(__file__))
+        folder = os.path.join(os.path.dirname(here), "file_access", "hooks")
         spec = importlib.util.spec_from_file_location(name, os.path.join(folder, "__init__.py"))
         assert spec is not None
         assert spec.loader is not None

@@ -1,7 +1,7 @@
-"""What becomes of a stage once its turn has come: it runs, is reused, is left out, or expands.
+"""Decides what becomes of a stage once its turn has come: it is executed, reused, skipped, or expanded.
 
-The plan said so before; here it is decided anew with what the stages before it really came to, so
-that a follower of a stage with the same outputs as before is not run again.
+The plan said so ahead of the run. Here it is decided with what the stages before really made, so that a
+stage whose inputs came out the same as before is not executed again.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from stagebook.planning.resolving import Scopes, condition_of, needed_stages, pa
 from stagebook.planning.result import Made, Result, made_of, mark_of
 from stagebook.planning.reuse import made_by
 
-_FRESH = 1.0  # seconds for which what was seen of the disk is good enough to decide by
+_LOOK_AGAIN = 1.0  # seconds after which the files on disk are looked at again
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Run:
-    """Execute it with these parameters. `stamps` are those of what the result depends on."""
+class Execute:
+    """Execute the stage with these parameters. `stamps`: path → stamp of each file that the result depends on."""
 
     params: Mapping[str, Value]
     fingerprint: Fingerprint | None = None
@@ -36,7 +36,7 @@ class Run:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Reuse:
-    """Take this result."""
+    """Take this earlier result. `restores`: the outputs to bring back from the store."""
 
     result: Result | None
     reasons: tuple[str, ...]
@@ -45,31 +45,31 @@ class Reuse:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Skip:
-    """A condition leaves it out."""
+    """Skip the stage: its condition is false, or its list is empty."""
 
     reason: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Broken:
-    """It fails before it starts."""
+class Fail:
+    """Fail the stage before it starts."""
 
     cause: Cause
     message: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Grow:
-    """Others take its place."""
+class Expand:
+    """Go on with this plan, in which the stage's instances take its place."""
 
     plan: Plan
 
 
-Answer = Run | Reuse | Skip | Broken | Grow
+Answer = Execute | Reuse | Skip | Fail | Expand
 
 
 class Decider:
-    """Decides for the stages of one run. Without a planner, as the plan says."""
+    """Decides for the stages of one run; without a planner as the plan says."""
 
     def __init__(self, plan: Plan, planner: Planner | None, *, run: str, clock: Callable[[], float]) -> None:
         self.plan = plan
@@ -100,8 +100,7 @@ class Decider:
                 self.made[stage.id] = self._judge.from_disk(stage, scraps) if self._judge else Made()
 
     def decide(self, stage: PlannedStage, statuses: Mapping[str, Status]) -> Answer:
-        """What becomes of a stage, now that all that it waits for has come. `statuses` are those of all
-        stages, in the order of the plan."""
+        """Decide about a stage whose turn has come. `statuses` has all stages, in the order of the plan."""
         failed: list[str] = []
         if reads_run(stage):
             failed = [name for name, status in statuses.items() if status is Status.FAILED]
@@ -114,25 +113,25 @@ class Decider:
                 return Skip(f"when: {stage.when.source} is false")
             params = params_of(stage, scope)
         except StageFailure as error:
-            return Broken(Cause(error.cause), error.message)
+            return Fail(Cause(error.cause), error.message)
         if self._judge is None:
             if stage.decision is Decision.REUSE:
                 return Reuse(None, stage.reasons)
-            return Run(params)
+            return Execute(params)
         found = self._judged(stage, params)
         if found.decision is Decision.REUSE:
             return Reuse(found.result, found.reasons, found.restores)
         if found.decision is Decision.SKIP:
-            return Broken(Cause.OUTPUT_MISSING, found.reasons[0])
+            return Fail(Cause.OUTPUT_MISSING, found.reasons[0])
         if found.fingerprint is None:
-            return Run(params)
+            return Execute(params)
         with contextlib.suppress(NotebookUnreadable):  # the attempt tells
             self._judge.facts.freshen(stage.notebook, stage.runs_in)
-        return Run(params, found.fingerprint, self._judge.stamps(stage, found.fingerprint))
+        return Execute(params, found.fingerprint, self._judge.stamps(stage, found.fingerprint))
 
     def _judged(self, stage: PlannedStage, params: Mapping[str, Value]) -> Judgement:
         assert self._judge is not None
-        if abs(self._clock() - self._looked) > _FRESH:
+        if abs(self._clock() - self._looked) > _LOOK_AGAIN:
             self._judge.forget()
             self._looked = self._clock()
         found = self._judge.judge(stage, params, self.made)
@@ -143,23 +142,23 @@ class Decider:
         return found
 
     def _grow(self, stage: PlannedStage, statuses: Mapping[str, Status]) -> Answer:
-        """Expand a stage, and with it all others whose lists are known: an item's followers need not wait
-        for those of the other items. What ended as it was stays."""
+        """Expand a stage, and with it all others whose lists are known, so that the followers of one item need
+        not wait for the other items. Stages that ended unexpanded stay so."""
         if self._planner is None:
-            return Broken(Cause.INTERNAL, "this run cannot expand stages")
+            return Fail(Cause.INTERNAL, "this run cannot expand stages")
         open_ones = {one.stage: one.id for one in self.plan.stages if one.foreach is not None}
         held = {name for name, stands_in in open_ones.items() if statuses[stands_in].is_final}
         try:
             plan = self._grown(held, open_ones.keys() - {stage.stage})
         except PipelineInvalid as error:
             first = error.problems[0]
-            return Broken(Cause.PARAMS, f"{first.place}: {first.message}")
+            return Fail(Cause.PARAMS, f"{first.place}: {first.message}")
         except UsageError as error:
-            return Broken(Cause.PARAMS, error.message)
+            return Fail(Cause.PARAMS, error.message)
         same = next((one for one in plan.stages if one.id == stage.id), None)
         if same is None:
             self._take(plan)
-            return Grow(plan)
+            return Expand(plan)
         if same.reasons:
             return Skip(same.reasons[0])
         makers = [name for need in sorted(needed_stages(stage)) for name in self._by_stage.get(need, ())]
@@ -168,20 +167,20 @@ class Decider:
 
     def _grown(self, held: set[str], others: set[str]) -> Plan:
         assert self._planner is not None
-        # What was decided by earlier results stays so, also where those stages are still to come.
+        # What was planned by earlier results stays so, even if those stages are still to come.
         scraps = {**{name: result.values for name, result in self._relied.items()}, **self.scraps}
         try:
             plan = self._planner.grow(scraps, held)
         except PipelineInvalid:
-            # It may be wrong with another stage whose list is known: that will be told when its turn comes.
+            # Another stage whose list is known may be at fault; it fails when its own turn comes.
             if others <= held:
                 raise
             plan = self._planner.grow(scraps, held | others)
         return dataclasses.replace(plan, relied=self.plan.relied, scraps={**plan.scraps, **self.plan.scraps})
 
     def inputs(self, stage: PlannedStage) -> dict[str, Value]:
-        """What is passed for the inputs: without those that a stage which failed or was left out did
-        not make, and None where nothing is left."""
+        """The paths to pass for the inputs. A path whose stage made nothing is left out; an input without any
+        path is `None`."""
         passed: dict[str, Value] = {}
         for name, item in stage.inputs.items():
             paths = [
@@ -197,20 +196,20 @@ class Decider:
     def completed(
         self, stage: PlannedStage, outputs: Mapping[str, Any], scraps: Mapping[str, Any], attempt: int
     ) -> None:
-        """An attempt left this."""
+        """Take note of what a completed attempt made."""
         made = made_of(outputs, scraps, mark_of(self._run, stage.id, attempt))
         self.made[stage.id] = made
         self.scraps[stage.id] = made.scraps
 
     def reused(self, stage: PlannedStage, result: Result | None) -> None:
-        """A result was taken."""
+        """Take note that an earlier result was taken."""
         made = made_by(stage, result) if result is not None else Made()
         self.made[stage.id] = made
         self.scraps.setdefault(stage.id, made.scraps)
 
-    def what_changed(self, stage: PlannedStage, asked: Run, wrote: Container[str] = ()) -> str:
-        """What a result depends on and that changed while it was made, if anything; then it is not reused.
-        What the notebook itself `wrote` may have been written, and holds the same."""
+    def what_changed(self, stage: PlannedStage, asked: Execute, wrote: Container[str] = ()) -> str:
+        """What changed while an attempt ran of what its result depends on, empty if nothing; then the result is
+        not reused later. The paths that the notebook itself `wrote` are compared by content alone."""
         assert self._judge is not None
         assert asked.fingerprint is not None
         stamps = {path: stamp for path, stamp in asked.stamps.items() if path not in wrote}

@@ -1,4 +1,4 @@
-"""What the runner tells: events, gathered until they are handed on together."""
+"""The events of a run, gathered until they are handed on together."""
 
 from __future__ import annotations
 
@@ -8,32 +8,18 @@ from typing import Any
 
 from stagebook.events import (
     AttemptEnded,
-    AttemptFrozen,
+    AttemptEvent,
     AttemptProgress,
-    CellEnded,
-    CellStarted,
-    CellStatus,
     Event,
-    OutputWritten,
     StageReused,
 )
-from stagebook.execution.engine.attempt import Result
-from stagebook.execution.engine.protocol import Progress
+from stagebook.execution.attempt import AttemptResult
 from stagebook.planning import result as results
 from stagebook.planning.plan import PlannedStage
 
-# What a worker tells, as events.
-_PROGRESS: dict[str, type[Event]] = {
-    "cell_started": CellStarted,
-    "cell_ended": CellEnded,
-    "output": OutputWritten,
-    "progress": AttemptProgress,
-    "frozen": AttemptFrozen,
-}
 
-
-class Notes:
-    """Events of one run. `expected`: seconds that stages took before, by stage."""
+class EventBuffer:
+    """The events of one run. `expected`: how many seconds each stage took in earlier runs."""
 
     def __init__(
         self,
@@ -49,34 +35,25 @@ class Notes:
         self._expected = expected
         self._events: list[Event] = []
 
-    def note(self, kind: type[Event], **values: Any) -> None:
-        """Something happened now."""
+    def add(self, kind: type[Event], **values: Any) -> None:
+        """Add an event that happens now."""
         self._events.append(kind(run=self._run, at=self._clock(), **values))
 
     def flush(self) -> None:
-        """Hand on what was noted."""
+        """Hand on what was added since the last time."""
         if self._events:
             events, self._events = self._events, []
             self._emit(events)
 
-    def progress(self, report: Progress) -> None:
-        """What an attempt tells while it goes on; what nobody knows is left out."""
-        data = dict(report.data)
-        kind = _PROGRESS.get(data.pop("kind", ""))
-        if kind is None:
-            return
-        known = {field.name for field in dataclasses.fields(kind)}
-        data = {name: value for name, value in data.items() if name in known}
-        if kind is CellEnded:
-            data["status"] = CellStatus(data["status"])
-        elif kind is AttemptProgress:
-            data["expected"] = self._expected.get(report.stage)
-        common: dict[str, Any] = {"run": self._run, "stage": report.stage, "attempt": report.attempt}
-        self._events.append(kind(at=report.at, **common, **data))
+    def progress(self, event: AttemptEvent) -> None:
+        """Add an event of an attempt that goes on."""
+        if isinstance(event, AttemptProgress):
+            event = dataclasses.replace(event, expected=self._expected.get(event.stage))
+        self._events.append(event)
 
     def reused(self, stage: PlannedStage, result: results.Result, restored: Sequence[str]) -> None:
-        """A stage took a result that is there already."""
-        self.note(
+        """Add that a stage took an earlier result."""
+        self.add(
             StageReused,
             stage=stage.id,
             of_run=result.run,
@@ -93,10 +70,17 @@ class Notes:
         )
 
     def attempt_ended(
-        self, stage: str, number: int, result: Result, folder: str, remark: str, known: Mapping[str, Any]
+        self,
+        stage: str,
+        number: int,
+        result: AttemptResult,
+        folder: str,
+        remark: str,
+        reusable: Mapping[str, Any],
     ) -> None:
-        """How an attempt ended. `known`: what makes its result one that can be reused."""
-        self.note(
+        """Add how an attempt ended. `remark`: what changed while it ran, if anything. `reusable`: the fields of
+        `AttemptEnded` by which a later run can reuse the result, empty where none may."""
+        self.add(
             AttemptEnded,
             stage=stage,
             attempt=number,
@@ -116,5 +100,5 @@ class Notes:
             folder=folder,
             remark=f"not reused later, since {remark} while it ran" if remark else "",
             observed=result.observed,
-            **known,
+            **reusable,
         )

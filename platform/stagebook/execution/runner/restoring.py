@@ -1,4 +1,4 @@
-"""Outputs of earlier results, out of the store and beside their places."""
+"""Outputs of earlier results, fetched from the store."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
-from stagebook.execution.engine.attempt import OutputSlot
+from stagebook.execution.attempt import OutputSlot
 from stagebook.execution.runner import staging
 from stagebook.planning.plan import PlannedStage
 from stagebook.planning.result import Result
@@ -20,8 +20,8 @@ from stagebook.system.blobs import Blobs
 def fetched(
     root: Path, blobs: Blobs | None, stage: PlannedStage, result: Result | None, paths: Collection[str]
 ) -> Iterator[tuple[dict[str, OutputSlot], dict[str, Path]]]:
-    """Outputs of a result, checked and beside their places, as `staging.publish` takes them. What is not
-    published is removed at the end.
+    """Fetch outputs of a result to files beside their places, as `staging.publish` takes them. Those that are
+    not published are removed at the end.
 
     Raises:
         BlobDamaged: one is not in the store any more.

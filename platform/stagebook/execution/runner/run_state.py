@@ -1,30 +1,27 @@
 """The state of a run: what happened goes in, what to do comes out. Pure, without clock or I/O.
 
-The machine promises, whatever the order of what it is told: a stage starts only when its trigger
-allows it and `decided` said so, never twice at a time, and at most `retries + 1` times; a final
-status stays; and the run ends exactly once, after its last stage.
+Promises, whatever the order of the calls: a stage starts only when its trigger allows it and `decided`
+said so, never twice at a time, and at most `retries + 1` times; a final status stays; and the run
+ends exactly once, after its last stage.
 """
 
 from __future__ import annotations
 
 import collections
 import dataclasses
-import heapq
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from stagebook.events import Status
-from stagebook.execution.runner.triggers import AFTERMATH, SKIPPED_BECAUSE, Ends, Says, says
-from stagebook.planning import graph
+from stagebook.execution.runner.stage_table import ReadyQueue, StageTable
+from stagebook.execution.runner.triggers import AFTERMATH, Readiness, readiness
 from stagebook.planning.plan import Plan, PlannedStage
-from stagebook.planning.resolving import needed_stages
 
 MAX_DELAY = 300.0  # seconds
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ask:
-    """All that a stage waits for has come: decide what becomes of it, and call `decided`, or `grow`
-    with the stages that it expands to."""
+    """The stage's turn has come: decide what becomes of it, and call `decided`, or `grow` if it expands."""
 
     stage: str
 
@@ -76,26 +73,23 @@ class RunState:
     """The stages of one plan, as they go. `jobs`: how many attempts at a time."""
 
     def __init__(self, plan: Plan, *, jobs: int, keep_going: bool = False) -> None:
-        self._attempts: dict[str, int] = {}
+        """`ended`: whether `End` was given."""
+        self.ended = False
+        self._table = StageTable(plan)
         self._asked: set[str] = set()
         self._unanswered: set[str] = set()
-        self._absent: set[str] = set()  # left out by a condition, so that nothing is there to build on
-        self._culprits: dict[str, str] = {}  # of what is blocked, the stage whose failure did it
         self._jobs = jobs
         self._keep_going = keep_going
         self._running = 0
         self._stopped_by: str | None = None
         self._cancelled: str | None = None
-        self._ended = False
-        self._ready: list[tuple[tuple[int, int], str]] = []
+        self._ready = ReadyQueue(self._table)
         self._todo: collections.deque[str] = collections.deque()
-        self.status: dict[str, Status] = {}
-        self._take(plan)
 
     @property
-    def ended(self) -> bool:
-        """Whether `End` was given."""
-        return self._ended
+    def status(self) -> Mapping[str, Status]:
+        """The status of each stage, in the order of the plan."""
+        return self._table.status
 
     def is_asked(self, stage: str) -> bool:
         """Whether an answer to `Ask` is still wanted: another failure, or a stop, may have ended it."""
@@ -104,10 +98,10 @@ class RunState:
     def begin(self) -> list[Instruction]:
         """The first instructions."""
         out: list[Instruction] = []
-        for name in self._stages:
-            if self._is_out(name):
+        for name in self._table.stages:
+            if self._table.is_out(name):
                 self._leave_out(name, out)
-        self._look_at(self._stages, out)
+        self._look_at(self._table.stages, out)
         return self._go_on(out)
 
     def decided(self, stage: str, status: Status, reason: str = "") -> list[Instruction]:
@@ -117,30 +111,35 @@ class RunState:
             return out
         self._unanswered.discard(stage)
         if status is Status.RUNNING:
-            heapq.heappush(self._ready, (self._priority[stage], stage))
+            self._ready.push(stage)
         else:
             if status is Status.SKIPPED:
-                self._absent.add(stage)
+                self._table.absent.add(stage)
             self._finish(stage, status, reason, out)
             if status is Status.FAILED:
                 self._fail_fast(stage, out)
         return self._go_on(out)
 
     def grow(self, stage: str, plan: Plan) -> list[Instruction]:
-        """The answer to `Ask` for a stage that expands: the whole plan with its instances in place of
-        it, and those of others that expand with it. None of those may have ended; all that is not gone
-        is as it was, but for what it depends on."""
+        """The answer to `Ask` for a stage that expands: the whole plan, with instances in place of it and of
+        those that expand with it. None of the replaced stages may have ended. The others are as before,
+        but for what they depend on."""
         out: list[Instruction] = []
         if stage not in self._unanswered:
             return out
         known = set(self.status)
-        self._take(plan)
+        self._table.take(plan)
         self._unanswered &= self.status.keys()
-        # What was selected for the sake of instances that there are not now takes no part any more.
-        for name in self._stages:
-            if self.status[name] is Status.PENDING and not self._attempts[name] and self._is_out(name):
+        self._ready.keep(self.status)
+        # A stage that was selected only for instances that do not exist takes no part any more.
+        for name in self._table.stages:
+            if (
+                self.status[name] is Status.PENDING
+                and not self._table.attempts[name]
+                and self._table.is_out(name)
+            ):
                 self._leave_out(name, out)
-        self._look_at([name for name in self._stages if name not in known], out)
+        self._look_at([name for name in self._table.stages if name not in known], out)
         return self._go_on(out)
 
     def attempt_ended(
@@ -151,14 +150,14 @@ class RunState:
         if self.status.get(stage) is not Status.RUNNING:
             return out
         self._running -= 1
-        made = self._attempts[stage]
+        made = self._table.attempts[stage]
         if ok:
             self._finish(stage, Status.COMPLETED, "", out)
         elif self._cancelled is not None:
             self._finish(stage, Status.CANCELLED, reason or self._cancelled, out)
-        elif retryable and made <= self._stages[stage].retries and self._may_start(stage):
-            self.status[stage] = Status.RETRYING
-            out.append(Retry(stage, made + 1, self._delay(self._stages[stage], made)))
+        elif retryable and made <= self._table.stages[stage].retries and self._may_start(stage):
+            self._table.status[stage] = Status.RETRYING
+            out.append(Retry(stage, made + 1, _delay(self._table.stages[stage], made)))
         else:
             self._finish(stage, Status.FAILED, reason, out)
             self._fail_fast(stage, out)
@@ -168,14 +167,14 @@ class RunState:
         """The delay before a further attempt is over. Ignored unless the stage waits for it."""
         out: list[Instruction] = []
         if self.status.get(stage) is Status.RETRYING:
-            self.status[stage] = Status.PENDING
-            heapq.heappush(self._ready, (self._priority[stage], stage))
+            self._table.status[stage] = Status.PENDING
+            self._ready.push(stage)
         return self._go_on(out)
 
     def cancel(self, reason: str) -> list[Instruction]:
         """Stop the run: nothing starts any more, what runs is asked to end."""
         out: list[Instruction] = []
-        if self._cancelled is not None or self._ended:
+        if self._cancelled is not None or self.ended:
             return out
         self._cancelled = reason
         for name, status in list(self.status.items()):
@@ -187,55 +186,29 @@ class RunState:
 
     # -- inside ---------------------------------------------------------------------------------
 
-    def _take(self, plan: Plan) -> None:
-        """Take over a plan; what is known of its stages stays."""
-        self._stages = {stage.id: stage for stage in plan.stages}
-        needs = {stage.id: stage.upstream for stage in plan.stages}
-        ordered = list(self._stages)
-        heights = graph.heights(needs, ordered)
-        self._followers = graph.followers_of(needs)
-        # The longest chain first, then the order of the plan: this keeps all slots busy longest.
-        self._priority = {name: (-heights[name], at) for at, name in enumerate(ordered)}
-        self.status = {name: self.status.get(name, Status.PENDING) for name in ordered}
-        self._attempts = {name: self._attempts.get(name, 0) for name in ordered}
-        self._ready = [(self._priority[name], name) for _, name in self._ready if name in self._stages]
-        heapq.heapify(self._ready)
-        self._ends = {name: Ends(waiting=len(set(stage.upstream))) for name, stage in self._stages.items()}
-        self._open = 0
-        for name, status in self.status.items():
-            if status.is_final:
-                self._count(name, status)
-            else:
-                self._open += 1
-
-    def _is_out(self, name: str) -> bool:
-        """Whether a stage takes no part, whatever happens: it is out at once and holds up nothing."""
-        stage = self._stages[name]
-        return stage.absent or not stage.selected
-
     def _may_start(self, stage: str) -> bool:
         """Whether it may start, or start again, as far as failures elsewhere go."""
-        return self._stopped_by is None or self._stages[stage].trigger in AFTERMATH
+        return self._stopped_by is None or self._table.stages[stage].trigger in AFTERMATH
 
     def _go_on(self, out: list[Instruction]) -> list[Instruction]:
         # What is still to be decided may come before what is ready.
         while self._ready and self._running < self._jobs and not self._unanswered:
-            _, name = heapq.heappop(self._ready)
+            name = self._ready.pop()
             if self.status[name] is not Status.PENDING:
                 continue
             self._running += 1
-            self._attempts[name] += 1
-            self.status[name] = Status.RUNNING
-            out.append(Start(name, self._attempts[name]))
-        if self._open == 0 and not self._ended:
-            self._ended = True
-            out.append(End(self._outcome()))
+            self._table.attempts[name] += 1
+            self._table.status[name] = Status.RUNNING
+            out.append(Start(name, self._table.attempts[name]))
+        if self._table.open == 0 and not self.ended:
+            self.ended = True
+            out.append(End(_outcome(self.status.values(), cancelled=self._cancelled is not None)))
         return out
 
     def _leave_out(self, name: str, out: list[Instruction]) -> None:
-        stage = self._stages[name]
+        stage = self._table.stages[name]
         if stage.selected:
-            self._absent.add(name)
+            self._table.absent.add(name)
         reason = "; ".join(stage.reasons) if stage.selected else "not selected"
         self._finish(name, Status.SKIPPED, reason, out)
 
@@ -244,107 +217,64 @@ class RunState:
         if self._cancelled is not None:
             return
         for name in names:
-            stage = self._stages[name]
-            if self.status[name] is not Status.PENDING or name in self._asked or self._is_out(name):
+            stage = self._table.stages[name]
+            if self.status[name] is not Status.PENDING or name in self._asked or self._table.is_out(name):
                 continue
-            match says(stage.trigger, self._ends[name]):
-                case Says.GO if self._lacks_scraps(stage):
+            match readiness(stage.trigger, self._table.ends[name]):
+                case Readiness.GO if self._table.lacks_scraps(stage):
                     pass
-                case Says.GO:
+                case Readiness.GO:
                     self._asked.add(name)
                     self._unanswered.add(name)
                     out.append(Ask(name))
-                case Says.SKIP:
-                    self._absent.add(name)
-                    self._finish(name, Status.SKIPPED, self._why_skipped(stage), out)
-                case Says.BLOCK:
-                    culprit = self._culprit(stage)
-                    self._culprits[name] = culprit
+                case Readiness.SKIP:
+                    self._table.absent.add(name)
+                    self._finish(name, Status.SKIPPED, self._table.why_skipped(stage), out)
+                case Readiness.BLOCK:
+                    culprit = self._table.culprit(stage) or self._stopped_by or "a stage"
+                    self._table.culprits[name] = culprit
                     self._finish(name, Status.BLOCKED, f"needs {culprit}, which failed", out)
-                case Says.WAIT:
+                case Readiness.WAIT:
                     pass
-
-    def _lacks_scraps(self, stage: PlannedStage) -> bool:
-        """Whether what its expressions refer to is still to come: a trigger that does not wait for all
-        of its stages waits for these, since there is no saying without them."""
-        if not self._ends[stage.id].waiting:
-            return False
-        needed = needed_stages(stage)
-        return any(
-            self._stages[name].stage in needed and not self.status[name].is_final for name in stage.upstream
-        )
-
-    def _why_skipped(self, stage: PlannedStage) -> str:
-        absent = [name for name in stage.upstream if name in self._absent and name not in stage.loosely]
-        if stage.trigger == "all_success" and absent:
-            return f"needs {absent[0]}, which was skipped"
-        return SKIPPED_BECAUSE.get(stage.trigger, "what it needs was skipped")
-
-    def _culprit(self, stage: PlannedStage) -> str:
-        """The failure that is behind a blocked stage."""
-        for name in stage.upstream:
-            if self.status[name] is Status.FAILED:
-                return name
-        for name in stage.upstream:
-            if name in self._culprits:
-                return self._culprits[name]
-        return self._stopped_by or "a stage"
-
-    def _count(self, name: str, status: Status) -> None:
-        """Count an end for those that wait for it."""
-        for follower in self._followers[name]:
-            ends = self._ends[follower]
-            ends.waiting -= 1
-            if name in self._absent:
-                # An order without data (`after`) is kept by a stage that was left out, too.
-                if name in self._stages[follower].loosely:
-                    ends.good += 1
-                else:
-                    ends.skipped += 1
-            elif status.is_good:
-                ends.good += 1
-            else:
-                ends.failed += 1
 
     def _finish(self, first: str, status: Status, reason: str, out: list[Instruction]) -> None:
         """Give a stage its final status, and look at those that wait for it."""
         if self.status[first].is_final:
             return
-        self.status[first] = status
         self._unanswered.discard(first)
-        self._open -= 1
         out.append(Finish(first, status, reason))
-        self._count(first, status)
+        self._table.end(first, status)
         self._todo.append(first)
         if len(self._todo) > 1:
             return  # the loop below, further up, comes to it: chains may be longer than the stack
         while self._todo:
-            self._look_at(self._followers[self._todo[0]], out)
+            self._look_at(self._table.followers[self._todo[0]], out)
             self._todo.popleft()
 
     def _fail_fast(self, failed: str, out: list[Instruction]) -> None:
-        """Nothing new starts; what runs goes on to its end, since its result is good. What is there
-        for failures gets its turn."""
+        """After the first failure nothing new starts, but for stages whose trigger asks for failures. What runs
+        goes on to its end."""
         if self._keep_going or self._stopped_by is not None:
             return
         self._stopped_by = failed
         for name in list(self.status):
             if self.status[name] not in {Status.PENDING, Status.RETRYING} or self._may_start(name):
                 continue
-            if self._attempts[name]:  # it waits for a further attempt, or for a slot to make it
+            if self._table.attempts[name]:  # it waits for a further attempt, or for a slot to make it
                 self._finish(name, Status.FAILED, f"not tried again, since {failed} failed", out)
             else:
-                self._culprits.setdefault(name, failed)
+                self._table.culprits.setdefault(name, failed)
                 self._finish(name, Status.BLOCKED, f"not started, since {failed} failed", out)
-        self._ready = [item for item in self._ready if self.status[item[1]] is Status.PENDING]
-        heapq.heapify(self._ready)
+        self._ready.keep({name for name, status in self.status.items() if status is Status.PENDING})
 
-    def _outcome(self) -> Status:
-        statuses = set(self.status.values())
-        if self._cancelled is not None and statuses & {Status.CANCELLED, Status.BLOCKED}:
-            return Status.CANCELLED
-        return Status.FAILED if statuses & {Status.FAILED, Status.BLOCKED} else Status.COMPLETED
 
-    def _delay(self, stage: PlannedStage, made: int) -> float:
-        """Exponential back-off: the delay doubles with each attempt, up to five minutes."""
-        return float(min(stage.retry_delay * 2 ** (made - 1), MAX_DELAY))
+def _outcome(statuses: Collection[Status], *, cancelled: bool) -> Status:
+    """The status of a run whose stages ended so."""
+    if cancelled and not {Status.CANCELLED, Status.BLOCKED}.isdisjoint(statuses):
+        return Status.CANCELLED
+    return Status.COMPLETED if {Status.FAILED, Status.BLOCKED}.isdisjoint(statuses) else Status.FAILED
+
+
+def _delay(stage: PlannedStage, made: int) -> float:
+    """Exponential back-off: the delay doubles with each attempt, up to five minutes."""
+    return float(min(stage.retry_delay * 2 ** (made - 1), MAX_DELAY))

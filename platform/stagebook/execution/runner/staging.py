@@ -1,8 +1,8 @@
-"""Outputs: written in private, published together.
+"""Outputs of attempts: written below the attempt's folder, published together.
 
-A stage writes each output below its attempt's folder. Once it completed, all outputs are moved to
-their places by rename, or none: what was there before is kept aside until the last one is in
-place, and put back if one cannot be moved.
+A stage writes each output below its attempt's folder. Once the stage completed, all outputs are moved to
+their places by rename, or none: what was there before is kept aside until the last one is in place, and
+put back if one cannot be moved.
 """
 
 from __future__ import annotations
@@ -15,24 +15,12 @@ from pathlib import Path
 
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
-from stagebook.execution.engine.attempt import OutputSlot
-
-
-def prepare(root: Path, slots: Mapping[str, OutputSlot]) -> None:
-    """Make the folders that a stage writes its outputs into. Raises `OSError`."""
-    for slot in slots.values():
-        if slot.kind == "file":
-            (root / slot.staged).parent.mkdir(parents=True, exist_ok=True)
-
-
-def missing(root: Path, slots: Mapping[str, OutputSlot]) -> list[str]:
-    """The names of the declared outputs that were not written."""
-    return [name for name, slot in slots.items() if slot.kind == "file" and not (root / slot.staged).exists()]
+from stagebook.execution.attempt import OutputSlot
 
 
 def bring_near(root: Path, slots: Mapping[str, OutputSlot]) -> dict[str, Path]:
     """The staged outputs by name, each on the disk of its place: a rename does not cross file systems,
-    and a copy takes its time, during which nothing is to be held up.
+    and a copy takes time, during which the pipeline must not be held.
 
     Raises:
         StageFailure: one could not be copied.
@@ -53,7 +41,7 @@ def bring_near(root: Path, slots: Mapping[str, OutputSlot]) -> dict[str, Path]:
 
 
 def publish(root: Path, slots: Mapping[str, OutputSlot], near: Mapping[str, Path] | None = None) -> None:
-    """Move all outputs to their places, all or nothing. `near` is what `bring_near` said.
+    """Move all outputs to their places, all or nothing. `near`: what `bring_near` returned.
 
     Raises:
         StageFailure: one could not be moved; what was there before is there again.

@@ -12,8 +12,8 @@ import enum
 from stagebook.pipeline.model import Trigger
 
 
-class Says(enum.Enum):
-    """What a trigger says of a stage."""
+class Readiness(enum.Enum):
+    """Whether a stage may start, by its trigger."""
 
     GO = "go"
     WAIT = "wait"
@@ -22,9 +22,9 @@ class Says(enum.Enum):
 
 
 @dataclasses.dataclass(slots=True)
-class Ends:
+class Upstream:
     """How many of the stages before one are still open, and how the others ended. `skipped` counts
-    those that a condition left out; what was not selected counts as good."""
+    those that a condition left out; what was not selected counts as good (see `events.Status`)."""
 
     waiting: int = 0
     good: int = 0
@@ -32,7 +32,7 @@ class Ends:
     failed: int = 0
 
 
-# These are there for what others came to: they start after a failure too, when nothing else does.
+# Triggers that ask how other stages ended: these stages start after a failure too, when no other does.
 AFTERMATH: frozenset[Trigger] = frozenset({"all_done", "one_failed", "all_failed"})
 
 SKIPPED_BECAUSE: dict[Trigger, str] = {
@@ -42,24 +42,24 @@ SKIPPED_BECAUSE: dict[Trigger, str] = {
 }
 
 
-def says(trigger: Trigger, ends: Ends) -> Says:
-    """What a trigger says, as soon as nothing that is still open can change it."""
+def readiness(trigger: Trigger, ends: Upstream) -> Readiness:
+    """Whether a stage may start, as soon as the stages that are still open cannot change that."""
     match trigger:
         case "all_success":
             if ends.failed:
-                return Says.BLOCK
-            return Says.WAIT if ends.waiting else (Says.SKIP if ends.skipped else Says.GO)
+                return Readiness.BLOCK
+            return Readiness.WAIT if ends.waiting else (Readiness.SKIP if ends.skipped else Readiness.GO)
         case "none_failed":
-            return Says.BLOCK if ends.failed else (Says.WAIT if ends.waiting else Says.GO)
+            return Readiness.BLOCK if ends.failed else (Readiness.WAIT if ends.waiting else Readiness.GO)
         case "all_done":
-            return Says.WAIT if ends.waiting else Says.GO
+            return Readiness.WAIT if ends.waiting else Readiness.GO
         case "one_failed":
-            return Says.GO if ends.failed else (Says.WAIT if ends.waiting else Says.SKIP)
+            return Readiness.GO if ends.failed else (Readiness.WAIT if ends.waiting else Readiness.SKIP)
         case "all_failed":
             if ends.good or ends.skipped:
-                return Says.SKIP
-            return Says.WAIT if ends.waiting else Says.GO
+                return Readiness.SKIP
+            return Readiness.WAIT if ends.waiting else Readiness.GO
         case "one_success":
             if ends.good:
-                return Says.GO
-            return Says.WAIT if ends.waiting else (Says.BLOCK if ends.failed else Says.SKIP)
+                return Readiness.GO
+            return Readiness.WAIT if ends.waiting else (Readiness.BLOCK if ends.failed else Readiness.SKIP)

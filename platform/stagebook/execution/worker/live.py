@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
+from stagebook.events import AttemptEvent, AttemptFrozen, AttemptProgress, OutputWritten
 from stagebook.execution.worker.profile import FROZEN_AFTER, Usage
 
 TAIL = 2_000  # characters of output in one event; all of it is in the log
 OUTPUT_EVERY = 0.5  # seconds between two events of output
 PROGRESS_EVERY = 5.0  # seconds between two signs of life
 
-Emit = Callable[[dict[str, Any]], None]
+
+class Emit(Protocol):
+    """Makes an event of the attempt that goes on, and sends it to the engine."""
+
+    def __call__(self, kind: type[AttemptEvent], **values: Any) -> None:
+        """`values`: the fields of that kind beside run, time, stage and attempt."""
+        ...
 
 
 class Live:
-    """Gathers what happens and tells it at a bearable pace."""
+    """Gathers output and signs of life, and emits them a few times a second at most."""
 
     def __init__(self, emit: Emit, cells: int) -> None:
         self._emit = emit
@@ -30,7 +36,7 @@ class Live:
         self._next_frozen = 0.0
 
     def heard(self, cell: int | None, text: str) -> None:
-        """A cell put out some text."""
+        """Take text that a cell put out."""
         if not text:
             return
         self._cell = cell
@@ -40,32 +46,31 @@ class Live:
             self.flush()
 
     def flush(self) -> None:
-        """Tell what was put out since the last time."""
+        """Emit what was put out since the last time."""
         if self._size:
-            self._emit({"kind": "output", "cell": self._cell, "text": self._text, "size": self._size})
+            self._emit(OutputWritten, cell=self._cell, text=self._text, size=self._size)
             self._text, self._size = "", 0
             self._next_output = time.monotonic() + OUTPUT_EVERY
 
     def tick(self, cell: int | None, used: Usage, frozen_for: float) -> None:
-        """Some time went by."""
+        """Emit what is due. Called several times a second; `frozen_for` is in seconds."""
         now = time.monotonic()
         if self._size and now >= self._next_output:
             self.flush()
         if frozen_for >= FROZEN_AFTER:  # no sign of life then
             if now >= self._next_frozen:
                 self._next_frozen = now + PROGRESS_EVERY
-                self._emit({"kind": "frozen", "cell": cell, "seconds": frozen_for})
+                self._emit(AttemptFrozen, cell=cell, seconds=frozen_for)
             return
         self._next_frozen = 0.0
         if now >= self._next_progress:
             self._next_progress = now + PROGRESS_EVERY
+            seconds = now - self._began
             self._emit(
-                {
-                    "kind": "progress",
-                    "cell": cell,
-                    "cells": self._cells,
-                    "seconds": now - self._began,
-                    "cpu": used.cpu,
-                    "memory": used.memory,
-                }
+                AttemptProgress,
+                cell=cell,
+                cells=self._cells,
+                seconds=seconds,
+                cpu=used.cpu,
+                memory=used.memory,
             )

@@ -1,8 +1,8 @@
 """`stagebook run-stage`: the process that executes one attempt, for every engine.
 
-It reads the attempt from a file, tells what happens as JSON lines on its standard output, writes
-`result.json`, and ends with an exit code: 0 completed, 1 the stage failed, 75 something of the
-platform or the machine failed. It ends with its parent, and takes all of its processes along.
+The process reads the attempt from a file, writes what happens as JSON lines to its standard output
+(`messages`) and the result to `result.json` too, and ends with an exit code: 0 completed, 1 the stage failed,
+75 something of the platform or the machine failed. It ends with its parent, and ends all of its processes.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from stagebook.events import Cause
-from stagebook.execution.engine.attempt import (
+from stagebook.events import AttemptEvent, Cause
+from stagebook.execution.attempt import (
     FILES_FOLDER,
     LOG_FILE,
     MARKER,
@@ -27,26 +26,26 @@ from stagebook.execution.engine.attempt import (
     OUTPUTS_FOLDER,
     RESULT_FILE,
     Attempt,
-    Result,
+    AttemptResult,
 )
-from stagebook.execution.file_access.hooks import VARIABLE as OBSERVED
-from stagebook.execution.file_access.report import OBSERVED_FILE, read_observed
+from stagebook.execution.file_access.hooks import VARIABLE as REPORT_TO
+from stagebook.execution.file_access.report import REPORT_FILE, read_report
 from stagebook.execution.fork.client import ADDRESS, LIFELINE, SOCKETS, tie_to_lifeline
 from stagebook.execution.kernels.postmortem import DUMP_FILE
-from stagebook.execution.runner import staging
+from stagebook.execution.messages import Message, to_line
+from stagebook.execution.worker import outputs
 from stagebook.execution.worker.papermill_engine import execute
 from stagebook.execution.worker.scraps import read_scraps
 from stagebook.execution.worker.session import Outcome, Stop, Task
 from stagebook.system import processes
-from stagebook.system.blobs import Blobs
-from stagebook.system.files import describe_path, write_whole
+from stagebook.system.files import write_whole
 
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_PLATFORM = 75  # EX_TEMPFAIL of sysexits.h
 # Of the environment; not for notebooks. With pytest's variable ipykernel would not read what child
 # processes print.
-_OWN = {ADDRESS, LIFELINE, SOCKETS, OBSERVED, "STAGEBOOK_PARENT", "PYTEST_CURRENT_TEST"}
+_OWN = {ADDRESS, LIFELINE, SOCKETS, REPORT_TO, "STAGEBOOK_PARENT", "PYTEST_CURRENT_TEST"}
 _OURS = {Cause.KERNEL_START, Cause.DISK, Cause.INTERNAL, Cause.PUBLICATION}
 
 
@@ -64,11 +63,9 @@ def main(attempt_file: str) -> int:
     began = time.monotonic()
     result = _run(attempt, events, stop, began)
     kept = {result.kernel["pid"]} if result.kernel else set()
-    manifest = result.to_json()
-    with contextlib.suppress(OSError):  # on a full disk the channel has to do
-        write_whole(Path(attempt.folder) / RESULT_FILE, json.dumps(manifest, indent=1).encode())
-    with contextlib.suppress(OSError):
-        events.write(json.dumps({"kind": "result", "at": time.time(), "result": manifest}) + "\n")
+    with contextlib.suppress(OSError):  # the disk is full; the engine gets the result by the channel
+        write_whole(Path(attempt.folder) / RESULT_FILE, json.dumps(result.to_json(), indent=1).encode())
+    _send(events, result)
     processes.end_descendants(spare=kept)
     if not kept:
         processes.end_marked(MARKER, attempt.marker)
@@ -80,26 +77,36 @@ def main(attempt_file: str) -> int:
 
 
 def _take_stdout() -> IO[str]:
-    """Standard output as a channel for events; what anything else prints goes to standard error."""
+    """Standard output as the channel to the engine; what anything else prints goes to standard error."""
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.set_inheritable(channel.fileno(), False)
     os.dup2(2, 1)
     return channel
 
 
-def _run(attempt: Attempt, events: IO[str], stop: Stop, began: float) -> Result:
+def _send(channel: IO[str], message: Message) -> None:
+    # A reader that is gone must not fail the stage; the end of the parent is noticed elsewhere.
+    with contextlib.suppress(OSError):
+        channel.write(to_line(message))
+
+
+def _run(attempt: Attempt, events: IO[str], stop: Stop, began: float) -> AttemptResult:
     root, folder = Path(attempt.root), Path(attempt.folder)
     os.chdir(root)
 
-    def emit(data: dict[str, Any]) -> None:
-        # A reader that is gone must not fail the stage; the parent's death is noticed elsewhere.
-        with contextlib.suppress(OSError):
-            events.write(json.dumps({**data, "at": time.time()}) + "\n")
+    def emit(kind: type[AttemptEvent], **values: Any) -> None:
+        own: dict[str, Any] = {
+            "run": attempt.run,
+            "stage": attempt.stage,
+            "attempt": attempt.number,
+            "at": time.time(),
+        }
+        _send(events, kind(**own, **values))
 
     try:
-        staging.prepare(root, attempt.outputs)
+        outputs.make_folders(root, attempt.outputs)
     except OSError as error:
-        return Result(cause=Cause.DISK, message=f"no room for outputs: {error.strerror or error}")
+        return AttemptResult(cause=Cause.DISK, message=f"no room for outputs: {error.strerror or error}")
     task = Task(
         source=root / attempt.executable,
         shown_as=attempt.notebook,
@@ -125,8 +132,8 @@ def _run(attempt: Attempt, events: IO[str], stop: Stop, began: float) -> Result:
 def _environment(attempt: Attempt, root: Path) -> dict[str, str]:
     """The kernel's environment: modules beside the notebook import as they do in JupyterLab."""
     inherited = {name: value for name, value in os.environ.items() if name not in _OWN}
-    if os.environ.get(OBSERVED) != "off":
-        inherited[OBSERVED] = str(Path(attempt.folder) / OBSERVED_FILE)
+    if os.environ.get(REPORT_TO) != "off":
+        inherited[REPORT_TO] = str(Path(attempt.folder) / REPORT_FILE)
     paths = [str((root / attempt.notebook).parent), str(root), os.environ.get("PYTHONPATH", "")]
     return {
         **inherited,
@@ -138,39 +145,26 @@ def _environment(attempt: Attempt, root: Path) -> dict[str, str]:
     }
 
 
-def _result(attempt: Attempt, outcome: Outcome, began: float) -> Result:
+def _result(attempt: Attempt, outcome: Outcome, began: float) -> AttemptResult:
     root, folder = Path(attempt.root), Path(attempt.folder)
     cause, message = outcome.cause, outcome.message
-    inputs: dict[str, Any] = {}
-    outputs: dict[str, Any] = {}
     scraps: dict[str, Any] = {}
+    described: dict[str, Any] = {}
     try:
         scraps = read_scraps(outcome.cell_list, folder / "scraps")
+        if cause is None and (absent := outputs.missing(root, attempt.outputs)):
+            cause = Cause.OUTPUT_MISSING
+            names = (f"'{name}' ({attempt.outputs[name].path})" for name in absent)
+            message = f"the notebook ended without writing {', '.join(names)}"
         if cause is None:
-            absent = staging.missing(root, attempt.outputs)
-            if absent:
-                cause = Cause.OUTPUT_MISSING
-                message = "the notebook ended without writing " + ", ".join(
-                    f"'{name}' ({attempt.outputs[name].path})" for name in absent
-                )
-        if cause is None:
-            describe = _keep(attempt) if attempt.store else describe_path
-            outputs = {
-                name: describe(root / slot.staged, slot.path)
-                if slot.kind == "file"
-                else {"path": slot.path, "external": True}
-                for name, slot in attempt.outputs.items()
-            }
-            inputs = {
-                name: [
-                    _describe_input(root, path) for path in (value if isinstance(value, list) else [value])
-                ]
-                for name, value in attempt.inputs.items()
+            described = {
+                "outputs": outputs.describe_outputs(attempt),
+                "inputs": outputs.describe_inputs(attempt),
             }
     except OSError as error:
         cause, message = Cause.DISK, f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
     since = time.time() - (time.monotonic() - began)
-    return Result(
+    return AttemptResult(
         cause=cause,
         message=message,
         seconds=time.monotonic() - began,
@@ -181,23 +175,10 @@ def _result(attempt: Attempt, outcome: Outcome, began: float) -> Result:
         memory=outcome.usage.memory,
         dump=outcome.dump,
         kernel=outcome.kernel,
-        observed=read_observed(folder / OBSERVED_FILE, root, since),
+        observed=read_report(folder / REPORT_FILE, root, since),
         scraps=scraps,
-        inputs=inputs,
-        outputs=outputs,
+        **described,
     )
-
-
-def _keep(attempt: Attempt) -> Callable[[Path, str], dict[str, Any]]:
-    """Describes outputs as `describe_path`, and keeps them in the store on the way."""
-    blobs = Blobs(Path(attempt.store))
-    return lambda path, shown: blobs.keep(path, shown, most=attempt.store_most)
-
-
-def _describe_input(root: Path, path: str) -> dict[str, Any]:
-    if not (root / path).exists():
-        return {"path": path, "external": True}
-    return describe_path(root / path, path)
 
 
 def command(arguments: list[str]) -> int:

@@ -15,12 +15,14 @@ from typing import Any
 
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
+from stagebook.execution.kernels.executor import Executor, Surroundings
 from stagebook.execution.kernels.inprocess import InprocessExecutor
-from stagebook.execution.worker.executor import Executor, Surroundings
+from stagebook.execution.kernels.kernel import KernelExecutor
+from stagebook.execution.kernels.recording import Sink
 from stagebook.execution.worker.live import Emit
-from stagebook.execution.worker.recording import Sink
-from stagebook.execution.worker.session import Outcome, Session, Stop, Task, new_node
-from stagebook.pipeline.types import Value
+from stagebook.execution.worker.metadata import new_node
+from stagebook.execution.worker.session import Outcome, Session, Stop, Task
+from stagebook.pipeline.types import ANY, typed
 
 
 @contextlib.contextmanager
@@ -52,7 +54,7 @@ def execute(task: Task, emit: Emit, stop: Stop) -> Outcome:
     """Execute a notebook. Never raises for what the notebook does.
 
     Events of cells go to `emit`; `stop` ends it early. The executed notebook is at `task.target`
-    whatever happened, with statuses that are true.
+    whatever happened, with true statuses.
     """
     session = Session(task, emit, stop, make_executor)
     try:
@@ -63,7 +65,9 @@ def execute(task: Task, emit: Emit, stop: Stop) -> Outcome:
     if "language_info" not in notebook.metadata:
         language = notebook.metadata.kernelspec.get("language", "python")
         notebook.metadata["language_info"] = {"name": language}
-    parameters = {name: typed(value, task.types.get(name, "")) for name, value in task.values.items()}
+    parameters = {
+        name: typed(task.types.get(name, ANY), value, _literal) for name, value in task.values.items()
+    }
     try:
         papermill.execute.execute_notebook(
             notebook,
@@ -83,23 +87,21 @@ def execute(task: Task, emit: Emit, stop: Stop) -> Outcome:
 
 
 def make_executor(notebook: NotebookNode, kernel: str, task: Task, sink: Sink) -> Executor:
-    """The executor that a task asks for."""
+    """The executor of a task."""
     where = Surroundings(
         cwd=str(task.cwd), env=task.env, fork_address=task.fork_address, may_outlive=task.keep_kernel
     )
     if task.executor == "inprocess":
         return InprocessExecutor(notebook, sink, where)
-    from stagebook.execution.kernels.kernel import KernelExecutor  # noqa: PLC0415 - the other one does without
-
     return KernelExecutor(notebook, kernel, sink, where)
 
 
 MINORS = (5, 4)  # versions of the notebook format that are in use
 
 
-def rehearse(minor: int) -> None:
-    """Go the way that a notebook goes, with one that is empty (see `becoming.rehearse`). The first
-    one of a version compiles its schema, which takes a twentieth of a second."""
+def warm_up(minor: int) -> None:
+    """Execute an empty notebook of version 4.`minor` of the format. The first one of a version compiles its
+    schema, which takes a twentieth of a second."""
     metadata = {"kernelspec": {"name": "python3"}, "language_info": {"name": "python"}}
     empty = {"nbformat": 4, "nbformat_minor": minor, "metadata": metadata, "cells": []}
     notebook = nbformat.reads(json.dumps(empty), as_version=4)  # type: ignore[no-untyped-call]
@@ -115,7 +117,7 @@ class _Nothing:
         """Run nothing."""
 
 
-def as_installed() -> None:
+def restore_papermill() -> None:
     """Undo what this module changed in papermill, for a notebook's process that is forked from one
     which imported it: such a notebook may use papermill itself."""
     registry = papermill.engines.papermill_engines
@@ -156,23 +158,18 @@ class PythonTranslator(papermill.translators.PythonTranslator):  # type: ignore[
 
 papermill.translators.papermill_translators.register("python", PythonTranslator)
 
-_CONSTRUCTORS = {
+_CODE = {
     "date": "__import__('datetime').date.fromisoformat({!r})",
     "datetime": "__import__('datetime').datetime.fromisoformat({!r})",
     "Path": "__import__('pathlib').Path({!r})",
 }
 
 
-def typed(value: Value, kind: str) -> Value:
-    """A value as its declared type wants it injected: text declared as a date becomes one."""
-    base = kind.removesuffix(" | None")
-    if isinstance(value, str) and base in _CONSTRUCTORS:
-        literal = _Literal(value)
-        literal.code = _CONSTRUCTORS[base].format(value)
-        return literal
-    if isinstance(value, list) and base.startswith("list[") and base[5:-1] in _CONSTRUCTORS:
-        return [typed(item, base[5:-1]) for item in value]
-    return value
+def _literal(kind: str, text: str) -> _Literal:
+    """The text of a date or path, which is injected as that."""
+    literal = _Literal(text)
+    literal.code = _CODE[kind].format(text)
+    return literal
 
 
 class _Engine(papermill.engines.Engine):  # type: ignore[misc]

@@ -30,10 +30,10 @@ class Usage:
 
 
 class Sampler:
-    """Looks at processes and their descendants again and again.
+    """Samples processes and their descendants.
 
-    CPU time of a child that has ended counts once its parent waited for it, and until then as far
-    as it was seen.
+    The CPU time of a child that ended counts in full once its parent waited for it; until then as of the last
+    sample.
     """
 
     def __init__(self, roots: Callable[[], Sequence[int]]) -> None:
@@ -48,7 +48,7 @@ class Sampler:
         self._stopped_since: float | None = None
 
     def begin_cell(self) -> None:
-        """From here on a new cell is measured."""
+        """Begin to measure a cell."""
         self.look()
         self._cell_cpu = self.cpu
         self._cell_peak = self._now

@@ -1,4 +1,4 @@
-"""Saving an executed notebook: whole, and not too often."""
+"""Saving an executed notebook."""
 
 from __future__ import annotations
 

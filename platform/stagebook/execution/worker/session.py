@@ -1,7 +1,6 @@
 """One execution of a notebook: its cells and their statuses, its log, its saves, its profile.
 
-It knows nothing of papermill, which puts the parameters in before (`papermill_engine`), nor of how
-a cell is run (`executor`).
+papermill has put the parameters in before (`papermill_engine`); an executor runs each cell (`kernels`).
 """
 
 from __future__ import annotations
@@ -9,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import datetime
-import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -20,13 +17,14 @@ from typing import Any
 from nbformat import NotebookNode
 
 from stagebook.errors import StageFailure
-from stagebook.events import Cause, CellStatus
-from stagebook.execution.worker.executor import CellEnd, Executor, Verdict
+from stagebook.events import Cause, CellEnded, CellStarted, CellStatus
+from stagebook.execution.kernels.executor import CellEnd, Executor, Verdict
+from stagebook.execution.kernels.recording import Sink
+from stagebook.execution.worker import metadata
 from stagebook.execution.worker.live import Emit, Live
 from stagebook.execution.worker.profile import EVERY, Sampler, Usage
-from stagebook.execution.worker.recording import Sink
 from stagebook.execution.worker.saving import Saver
-from stagebook.pipeline.types import Value
+from stagebook.pipeline.types import Type, Value
 
 LAST_WORDS = 3.0  # seconds that an interrupted cell has to show where it was
 
@@ -44,7 +42,7 @@ class Task:
     files: Path
     cwd: Path
     values: Mapping[str, Value]
-    types: Mapping[str, str]
+    types: Mapping[str, Type]
     kernel: str | None
     executor: str = "kernel"
     timeout: float | None
@@ -56,7 +54,7 @@ class Task:
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Outcome:
-    """What became of it. Without a cause it completed. `cell` counts code cells from 1. `kernel`
+    """What became of a notebook. Without a cause it completed. `cell` counts code cells from 1. `kernel`
     says how to reach a kernel that was kept."""
 
     cause: Cause | None = None
@@ -78,7 +76,7 @@ class Stop:
         self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
 
     def request(self, cause: Cause) -> None:
-        """Ask; may be called from a signal handler."""
+        """Request the end. May be called from a signal handler."""
         self.cause = self.cause or cause
         if self._waiting is not None:
             loop, event = self._waiting
@@ -86,7 +84,7 @@ class Stop:
                 loop.call_soon_threadsafe(event.set)
 
     async def requested(self) -> None:
-        """Wait until it is asked for."""
+        """Wait until the end is requested."""
         event = asyncio.Event()
         self._waiting = (asyncio.get_running_loop(), event)
         if self.cause is None:
@@ -108,7 +106,7 @@ class Session:
         self.cell: int | None = None
         self.cells = 0
         self.traceback = ""
-        self.started = _now()
+        self.started = metadata.now()
         self.usage = Usage()
         self.dump = ""
         self.kernel: dict[str, Any] | None = None
@@ -117,8 +115,14 @@ class Session:
     def execute(self, notebook: NotebookNode, kernel: str) -> None:
         """Run all cells. Raises `StageFailure`."""
         self.notebook = notebook
-        self.cells = sum(1 for cell in notebook.cells if _executes(cell))
-        self._reset(notebook, kernel)
+        self.cells = sum(1 for cell in notebook.cells if metadata.executes(cell))
+        metadata.reset(
+            notebook,
+            kernel=kernel,
+            shown_as=self.task.shown_as,
+            started=self.started,
+            values=self.task.values,
+        )
         try:
             with self.task.log.open("w", encoding="utf-8", errors="replace") as log:
                 live = Live(self.emit, self.cells)
@@ -130,7 +134,7 @@ class Session:
             raise StageFailure(msg, cause=Cause.DISK) from error
 
     def outcome(self, cause: Cause | None, message: str) -> Outcome:
-        """Settle the metadata, save for the last time, and say what became of it."""
+        """Settle the metadata, save for the last time, and return what became of the notebook."""
         notebook = self.notebook
         if notebook is None:
             return Outcome(cause=cause or Cause.INTERNAL, message=message)
@@ -142,7 +146,7 @@ class Session:
                 cause = Cause.DISK
                 message = f"the executed notebook could not be saved: {error.strerror or error}"
                 self._settle(notebook, cause, message)
-            # A failed stage publishes nothing: its outputs make room for what became of it.
+            # A failed stage publishes nothing: its outputs make room for the notebook.
             shutil.rmtree(self.task.outputs, ignore_errors=True)
             with contextlib.suppress(OSError):
                 self.saver.save(notebook)
@@ -159,18 +163,14 @@ class Session:
         )
 
     def _settle(self, notebook: NotebookNode, cause: Cause | None, message: str) -> None:
-        """Write into the notebook what became of it."""
-        ended = _now()
-        meta = notebook.metadata.papermill
-        meta["end_time"] = ended.isoformat()
-        meta["duration"] = (ended - self.started).total_seconds()
-        meta["exception"] = cause is not None
-        notebook.metadata["stagebook"] = {
-            "cause": str(cause) if cause else None,
-            "message": message,
-            "executor": self.task.executor,
-            "profile": self.usage.to_json(),
-        }
+        metadata.settle(
+            notebook,
+            started=self.started,
+            cause=cause,
+            message=message,
+            executor=self.task.executor,
+            used=self.usage,
+        )
 
     # -- the executor ---------------------------------------------------------------------------
 
@@ -178,7 +178,9 @@ class Session:
         sampler = Sampler(executor.processes)
         stopping = asyncio.ensure_future(self.stop.requested())
         watching = asyncio.ensure_future(self._watch(sampler, live))
-        timer = self._timer()
+        timer = None
+        if (limit := self.task.timeout) is not None:
+            timer = asyncio.get_running_loop().call_later(limit, self.stop.request, Cause.TIMEOUT)
         orderly = False
         try:
             await self._start(executor, stopping)
@@ -202,12 +204,6 @@ class Session:
             if timer is not None:
                 timer.cancel()
 
-    def _timer(self) -> asyncio.TimerHandle | None:
-        if self.task.timeout is None:
-            return None
-        loop = asyncio.get_running_loop()
-        return loop.call_later(self.task.timeout, self.stop.request, Cause.TIMEOUT)
-
     async def _start(self, executor: Executor, stopping: asyncio.Future[None]) -> None:
         starting = asyncio.ensure_future(executor.start())
         await _first(starting, stopping)
@@ -218,14 +214,14 @@ class Session:
         starting.result()
 
     async def _watch(self, sampler: Sampler, live: Live) -> None:
-        """Look at time and memory, and tell how it goes."""
+        """Sample CPU time and memory, and emit what is due."""
         while True:
             await asyncio.sleep(EVERY)
             sampler.look()
             live.tick(self.cell, sampler.total, sampler.frozen_for)
 
     async def _after_failure(self, executor: Executor, failure: StageFailure) -> None:
-        """Keep what somebody wants to look at afterwards."""
+        """Keep a dump of the failure, and the kernel, where that was asked for."""
         if self.task.dump is not None and failure.cause == Cause.EXCEPTION:
             with contextlib.suppress(OSError):
                 if await executor.dump(str(self.task.dump)):
@@ -245,16 +241,15 @@ class Session:
         stopping: asyncio.Future[None],
     ) -> bool:
         """Run one cell; whether the next one follows. Raises `StageFailure`."""
-        meta = cell.metadata.papermill
-        if not _executes(cell):
-            meta["status"] = str(CellStatus.COMPLETED)
+        if not metadata.executes(cell):
+            cell.metadata.papermill["status"] = str(CellStatus.COMPLETED)
             return True
         if stopping.done():
             self._raise_stopped()
         self.cell = (self.cell or 0) + 1
         began = time.monotonic()
-        meta.update(status=str(CellStatus.RUNNING), start_time=_now().isoformat(), exception=False)
-        self.emit({"kind": "cell_started", "cell": self.cell, "cells": self.cells})
+        metadata.begin_cell(cell)
+        self.emit(CellStarted, cell=self.cell, cells=self.cells)
         self._save_sometimes()
         sampler.begin_cell()
         running = asyncio.ensure_future(executor.run(cell, at))
@@ -263,52 +258,31 @@ class Session:
             await self._interrupt(executor, running)
         end = CellEnd(verdict=Verdict.STOPPED) if running.cancelled() else running.result()
         live.flush()
-        used = sampler.end_cell()
+        used, seconds = sampler.end_cell(), time.monotonic() - began
         exits = end.verdict is Verdict.RAISED and end.name == "SystemExit" and end.value in {"", "0", "None"}
         good = end.verdict is Verdict.DONE or (exits and not stopping.done())
-        self._close_cell(meta, CellStatus.COMPLETED if good else CellStatus.FAILED, began, used)
+        status = CellStatus.COMPLETED if good else CellStatus.FAILED
+        metadata.end_cell(cell, status, seconds, used)
+        self.emit(
+            CellEnded,
+            cell=self.cell,
+            cells=self.cells,
+            status=status,
+            seconds=seconds,
+            cpu=used.cpu,
+            memory=used.memory,
+        )
         if good:
+            self._save_sometimes()
             # `sys.exit(0)` ends the notebook well; the cells after it stay as never run.
             return not exits
-        self.traceback = _traceback(cell)
+        self.traceback = metadata.traceback_of(cell)
         if stopping.done():
             self._raise_stopped()
-        match end.verdict:
-            case Verdict.RAISED:
-                msg, cause = f"{end.name}: {end.value}", Cause.EXCEPTION
-            case Verdict.DIED:
-                msg, cause = end.message, Cause.KERNEL_DIED
-            case Verdict.DISK:
-                msg, cause = end.message, Cause.DISK
-            case _:
-                msg, cause = end.message, Cause.INTERNAL
-        raise StageFailure(msg, cause=cause)
-
-    def _close_cell(self, meta: Any, status: CellStatus, began: float, used: Usage) -> None:
-        seconds = time.monotonic() - began
-        meta.update(
-            status=str(status),
-            end_time=_now().isoformat(),
-            duration=seconds,
-            exception=status is CellStatus.FAILED,
-        )
-        meta["profile"] = used.to_json()
-        self.emit(
-            {
-                "kind": "cell_ended",
-                "cell": self.cell,
-                "cells": self.cells,
-                "status": str(status),
-                "seconds": seconds,
-                "cpu": used.cpu,
-                "memory": used.memory,
-            }
-        )
-        if status is CellStatus.COMPLETED:
-            self._save_sometimes()
+        raise _failure(end)
 
     async def _interrupt(self, executor: Executor, running: asyncio.Future[Any]) -> None:
-        """Interrupt the cell, so that the traceback shows where it was; then give up on it."""
+        """Interrupt the cell, so that its traceback shows where it was; abandon it if it does not end."""
         await executor.interrupt()
         await asyncio.wait({running}, timeout=LAST_WORDS)
         if not running.done():
@@ -333,50 +307,14 @@ class Session:
         if self.notebook is not None:
             self.saver.save_sometimes(self.notebook)
 
-    def _reset(self, notebook: NotebookNode, kernel: str) -> None:
-        meta = notebook.metadata.setdefault("papermill", new_node())
-        meta.update(
-            input_path=self.task.shown_as,
-            output_path=None,
-            start_time=self.started.isoformat(),
-            end_time=None,
-            duration=None,
-            exception=None,
-        )
-        meta["parameters"] = json.loads(json.dumps(dict(self.task.values)))
-        notebook.metadata.kernelspec["name"] = kernel
-        for cell in notebook.cells:
-            cell.metadata["papermill"] = new_node(
-                exception=None,
-                start_time=None,
-                end_time=None,
-                duration=None,
-                status=str(CellStatus.PENDING),
-            )
-            if cell.cell_type == "code":
-                cell.outputs = []
-                cell.execution_count = None
-
-
-def new_node(**values: Any) -> NotebookNode:
-    """A part of a notebook."""
-    return NotebookNode(values)  # type: ignore[no-untyped-call]
-
 
 async def _first(*futures: asyncio.Future[Any]) -> None:
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
 
 
-def _executes(cell: NotebookNode) -> bool:
-    return bool(cell.cell_type == "code" and cell.source.strip())
+_CAUSES = {Verdict.RAISED: Cause.EXCEPTION, Verdict.DIED: Cause.KERNEL_DIED, Verdict.DISK: Cause.DISK}
 
 
-def _traceback(cell: NotebookNode) -> str:
-    for output in reversed(cell.get("outputs", [])):
-        if output.get("output_type") == "error":
-            return "\n".join(output.get("traceback", ()))[-20_000:]
-    return ""
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
+def _failure(end: CellEnd) -> StageFailure:
+    message = f"{end.name}: {end.value}" if end.verdict is Verdict.RAISED else end.message
+    return StageFailure(message, cause=_CAUSES.get(end.verdict, Cause.INTERNAL))

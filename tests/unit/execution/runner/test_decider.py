@@ -13,9 +13,10 @@ import pytest
 from building import ProjectBuilder
 from fakes import FakeClock, FakeEngine
 from stagebook.events import AttemptEnded, AttemptStarted, Cause, Event, StageEnded, StageExpanded, Status
-from stagebook.execution.engine import attempt as attempts
-from stagebook.execution.runner.decider import Broken, Decider, Grow, Reuse, Run, Skip
-from stagebook.execution.runner.runner import Runner, RunOptions
+from stagebook.execution import attempt as attempts
+from stagebook.execution.runner.context import RunContext, RunOptions
+from stagebook.execution.runner.decider import Decider, Execute, Expand, Fail, Reuse, Skip
+from stagebook.execution.runner.runner import Runner
 from stagebook.pipeline.expressions import compile_value
 from stagebook.pipeline.loader import load_pipeline
 from stagebook.planning.plan import Decision, Judgement, Plan, PlannedInput, PlannedStage
@@ -67,7 +68,7 @@ def grown(project: ProjectBuilder, name: str, scraps: Mapping[str, Any], **statu
 
 
 def names(answer: Any) -> list[str]:
-    assert isinstance(answer, Grow)
+    assert isinstance(answer, Expand)
     return [stage.id for stage in answer.plan.stages]
 
 
@@ -86,7 +87,7 @@ def test_a_mistake_in_one_list_fails_the_stage_that_goes_over_it(project: Projec
     scraps = {"items": ["x"], "others": "no list"}
     assert sorted(names(grown(project, "good", scraps))) == ["bad", "end", "good@x", "list"]
     answer = grown(project, "bad", scraps)
-    assert answer == Broken(
+    assert answer == Fail(
         Cause.PARAMS, "pipelines/p.yaml:5:38: 'foreach' has to be a list, not 'no list' (str)"
     )
 
@@ -104,14 +105,14 @@ def test_what_only_the_list_shows_fails_with_its_place(
     project: ProjectBuilder, others: Any, message: str
 ) -> None:
     answer = grown(project, "bad", {"items": [], "others": others})
-    assert isinstance(answer, Broken)
+    assert isinstance(answer, Fail)
     assert answer.message.startswith("pipelines/p.yaml:5:")
     assert message in answer.message
 
 
 def test_a_scrap_that_is_not_there_is_named(project: ProjectBuilder) -> None:
     answer = grown(project, "good", {"rows": 1})
-    assert isinstance(answer, Broken)
+    assert isinstance(answer, Fail)
     assert "unknown name 'items' under 'stages.list.scraps'" in answer.message
 
 
@@ -133,7 +134,7 @@ def test_the_stages_that_failed_are_known_to_those_that_ask(project: ProjectBuil
     alert = PlannedStage(id="d", stage="d", notebook="n.ipynb", trigger="one_failed", **params)
     plan = Plan(pipeline="p", path="p.yaml", stages=(*stages, alert))
     answer = decider_of(plan).decide(alert, pending(plan, c=Status.FAILED, a=Status.FAILED))
-    assert answer == Run({"n": ["a", "c"]})
+    assert answer == Execute({"n": ["a", "c"]})
 
 
 def test_inputs_are_without_what_nobody_made() -> None:
@@ -208,7 +209,7 @@ def test_a_result_that_decided_what_stages_there_are_is_taken_or_nothing_is() ->
     for found in (reuse(2), Judgement(decision=Decision.RUN, reasons=("cell 1 changed",))):
         decider, stage, _ = relying(found)
         answer = decider.decide(stage, {"list": PENDING})
-        assert isinstance(answer, Broken)
+        assert isinstance(answer, Fail)
         assert "cannot be taken any more: run it again" in answer.message
 
 
@@ -232,21 +233,21 @@ def run(
     plan = planner.plan()
     clock, events = FakeClock(), []
     engine = FakeEngine(clock, script)
-    more.setdefault("options", RunOptions(run_id="r", jobs=2, keep_going=True))
-    runner = Runner(
-        plan, engine, root=project.root, folder=project.root / ".stagebook/runs/r", clock=clock,
+    options = more.pop("options", RunOptions(run_id="r", jobs=2, keep_going=True))
+    context = RunContext(
+        root=project.root, folder=project.root / ".stagebook/runs/r", clock=clock,
         emit=events.extend, executable=Path, planner=planner, **more,
     )  # fmt: skip
-    runner.run()
+    Runner(plan, engine, options, context).run()
     return events, engine
 
 
 def glue(**scraps: Any) -> Any:
     """A script of a run in which each stage leaves its scraps."""
 
-    def script(attempt: attempts.Attempt) -> tuple[float, attempts.Result]:
+    def script(attempt: attempts.Attempt) -> tuple[float, attempts.AttemptResult]:
         found = {key: {"value": value} for key, value in scraps.get(attempt.stage, {}).items()}
-        return 1.0, attempts.Result(scraps=found)
+        return 1.0, attempts.AttemptResult(scraps=found)
 
     return script
 
@@ -332,11 +333,12 @@ def test_what_cannot_be_said_and_may_be_said_later_is_tried_again(tmp_path: Path
     stage = PlannedStage(id="a", stage="a", notebook="n.ipynb", retries=2)
     planner = FixedPlanner(Judgement(decision=Decision.SKIP, reasons=("frozen, and 'x' is not there",)))
     clock, events = FakeClock(), []
-    runner = Runner(
-        Plan(pipeline="p", path="p.yaml", stages=(stage,)), FakeEngine(clock), root=tmp_path,
-        folder=tmp_path / "r", options=RunOptions(run_id="r"), clock=clock, emit=events.extend,
-        executable=Path, planner=planner,
+    context = RunContext(
+        root=tmp_path, folder=tmp_path / "r", clock=clock, emit=events.extend, executable=Path,
+        planner=planner,
     )  # fmt: skip
+    plan = Plan(pipeline="p", path="p.yaml", stages=(stage,))
+    runner = Runner(plan, FakeEngine(clock), RunOptions(run_id="r"), context)
     assert runner.run() is Status.FAILED
     ended = [event for event in events if isinstance(event, AttemptEnded)]
     assert [event.attempt for event in ended] == [1, 2, 3]

@@ -26,8 +26,9 @@ from stagebook.events import (
     StageRetrying,
     Status,
 )
-from stagebook.execution.engine.attempt import Attempt, Result
-from stagebook.execution.runner.runner import Runner, RunOptions
+from stagebook.execution.attempt import Attempt, AttemptResult
+from stagebook.execution.runner.context import RunContext, RunOptions
+from stagebook.execution.runner.runner import Runner
 from stagebook.journal.history import RunHistory
 from stagebook.pipeline.loader import load_pipeline
 from stagebook.pipeline.model import Trigger
@@ -45,17 +46,16 @@ class Run:
         self.engine = FakeEngine(self.clock, script, writes=bool(more.pop("writes", False)))
         self.events: list[Event] = []
         jobs, keep_going = more.pop("jobs", 2), more.pop("keep_going", False)
-        self.runner = Runner(
-            plan,
-            self.engine,
+        context = RunContext(
             root=root,
             folder=root / ".stagebook/runs/r",
-            options=RunOptions(run_id="r", jobs=jobs, keep_going=keep_going),
             clock=self.clock,
             emit=self.events.extend,
             executable=more.pop("executable", lambda name: root / name),
             **more,
         )
+        options = RunOptions(run_id="r", jobs=jobs, keep_going=keep_going)
+        self.runner = Runner(plan, self.engine, options, context)
 
     def of(self, *kinds: type[Event]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kinds)]
@@ -71,10 +71,10 @@ def plan_of(**edges: tuple[str, ...]) -> Plan:
 
 
 def failing(*bad: str, times: int = 99, cause: Cause = Cause.EXCEPTION) -> Script:
-    def script(attempt: Attempt) -> tuple[float, Result]:
+    def script(attempt: Attempt) -> tuple[float, AttemptResult]:
         if attempt.stage in bad and attempt.number <= times:
-            return 1.0, Result(cause=cause, message="broke", seconds=1.0)
-        return 1.0, Result(seconds=1.0)
+            return 1.0, AttemptResult(cause=cause, message="broke", seconds=1.0)
+        return 1.0, AttemptResult(seconds=1.0)
 
     return script
 
@@ -113,7 +113,7 @@ def test_what_cannot_be_helped_is_tried_once(tmp_path: Path, cause: Cause) -> No
 
 
 def test_a_stop_in_the_middle_ends_everything_once(tmp_path: Path) -> None:
-    run = Run(plan_of(a=(), b=(), c=("a", "b")), tmp_path, lambda _: (600.0, Result()))
+    run = Run(plan_of(a=(), b=(), c=("a", "b")), tmp_path, lambda _: (600.0, AttemptResult()))
     run.engine.on_wait = lambda: run.runner.cancel("Ctrl-C") if run.engine.started else None
     assert run.runner.run() is Status.CANCELLED
     assert run.statuses == dict.fromkeys("abc", Status.CANCELLED)
@@ -122,7 +122,7 @@ def test_a_stop_in_the_middle_ends_everything_once(tmp_path: Path) -> None:
 
 
 def test_a_second_stop_is_by_force(tmp_path: Path) -> None:
-    run = Run(plan_of(a=()), tmp_path, lambda _: (600.0, Result()))
+    run = Run(plan_of(a=()), tmp_path, lambda _: (600.0, AttemptResult()))
     run.runner.cancel("first")
     run.runner.cancel("second")
     assert run.runner.run() is Status.CANCELLED
@@ -182,7 +182,7 @@ def test_values_known_only_now_are_computed_typed_and_refused(builder: ProjectBu
         return builder.plan()
 
     def glue(scraps: Callable[[str], dict[str, Any]]) -> Script:
-        return lambda attempt: (1.0, Result(scraps=scraps(attempt.stage)))
+        return lambda attempt: (1.0, AttemptResult(scraps=scraps(attempt.stage)))
 
     with pytest.MonkeyPatch.context() as monkey:
         made = plan(monkey)
@@ -282,7 +282,7 @@ def test_growing_takes_little_time(builder: ProjectBuilder) -> None:
     loaded = load_pipeline(textwrap.dedent(text), "pipelines/p.yaml")
     planner = Planner(loaded.pipeline, {}, Workspace(builder.root))
     scraps = {"items": {"value": list(range(STAGES // 2))}, "n": {"value": 1}}
-    script = lambda _attempt: (1.0, Result(scraps=scraps))  # noqa: E731 - it is short
+    script = lambda _attempt: (1.0, AttemptResult(scraps=scraps))  # noqa: E731 - it is short
     run = Run(planner.plan(), builder.root, script, jobs=8, planner=planner)
     with at_most(UNITS):
         assert run.runner.run() is Status.COMPLETED

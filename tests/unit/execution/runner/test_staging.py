@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stagebook.errors import StageFailure
-from stagebook.execution.engine.attempt import OutputSlot
+from stagebook.execution.attempt import OutputSlot
 from stagebook.execution.runner import staging
+from stagebook.execution.worker import outputs
 from stagebook.system.files import describe_path, write_whole
 
 
@@ -27,14 +28,14 @@ def tree(root: Path) -> dict[str, str]:
 
 
 def stage(root: Path, made: dict[str, OutputSlot], content: str = "new") -> None:
-    staging.prepare(root, made)
+    outputs.make_folders(root, made)
     for slot in made.values():
         (root / slot.staged).write_text(content)
 
 
 def test_files_and_folders_are_published_together(tmp_path: Path) -> None:
     made = slots("a.txt", "b")
-    staging.prepare(tmp_path, made)
+    outputs.make_folders(tmp_path, made)
     (tmp_path / made["a.txt"].staged).write_text("new")
     folder = tmp_path / made["b"].staged
     folder.mkdir()
@@ -128,8 +129,8 @@ def test_a_file_takes_the_place_of_a_folder_and_a_folder_that_of_a_file(
 
 def test_an_external_output_is_left_alone(tmp_path: Path) -> None:
     made = {"t": OutputSlot(path="s3://bucket/x", staged="s3://bucket/x", kind="external")}
-    staging.prepare(tmp_path, made)
-    assert staging.missing(tmp_path, made) == []
+    outputs.make_folders(tmp_path, made)
+    assert outputs.missing(tmp_path, made) == []
     staging.publish(tmp_path, made)
     assert list(tmp_path.iterdir()) == []
 
@@ -150,9 +151,9 @@ def test_an_output_from_another_file_system_is_copied(tmp_path: Path) -> None:
 
 def test_missing_names_what_was_not_written(tmp_path: Path) -> None:
     made = slots("a.txt", "b.txt")
-    staging.prepare(tmp_path, made)
+    outputs.make_folders(tmp_path, made)
     (tmp_path / made["a.txt"].staged).write_text("x")
-    assert staging.missing(tmp_path, made) == ["b.txt"]
+    assert outputs.missing(tmp_path, made) == ["b.txt"]
 
 
 def test_the_hash_of_a_folder_depends_on_names_and_contents(tmp_path: Path) -> None:

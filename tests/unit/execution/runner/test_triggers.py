@@ -7,15 +7,15 @@ from typing import get_args
 
 import pytest
 
-from stagebook.execution.runner.triggers import AFTERMATH, SKIPPED_BECAUSE, Ends, Says, says
+from stagebook.execution.runner.triggers import AFTERMATH, SKIPPED_BECAUSE, Readiness, Upstream, readiness
 from stagebook.pipeline.model import Trigger
 
 TRIGGERS: tuple[Trigger, ...] = get_args(Trigger)
-GO, WAIT, SKIP, BLOCK = Says.GO, Says.WAIT, Says.SKIP, Says.BLOCK
+GO, WAIT, SKIP, BLOCK = Readiness.GO, Readiness.WAIT, Readiness.SKIP, Readiness.BLOCK
 
 
 # What each says where all stages before it ended: (good, skipped, failed) → what.
-TABLE: dict[Trigger, dict[tuple[int, int, int], Says]] = {
+TABLE: dict[Trigger, dict[tuple[int, int, int], Readiness]] = {
     "all_success": {(2, 0, 0): GO, (1, 1, 0): SKIP, (0, 2, 0): SKIP, (1, 0, 1): BLOCK, (0, 1, 1): BLOCK, (0, 0, 2): BLOCK},
     "none_failed": {(2, 0, 0): GO, (1, 1, 0): GO, (0, 2, 0): GO, (1, 0, 1): BLOCK, (0, 1, 1): BLOCK, (0, 0, 2): BLOCK},
     "one_success": {(2, 0, 0): GO, (1, 1, 0): GO, (0, 2, 0): SKIP, (1, 0, 1): GO, (0, 1, 1): BLOCK, (0, 0, 2): BLOCK},
@@ -28,22 +28,22 @@ TABLE: dict[Trigger, dict[tuple[int, int, int], Says]] = {
 @pytest.mark.parametrize("trigger", TRIGGERS)
 def test_what_a_trigger_says_in_the_end(trigger: Trigger) -> None:
     for (good, skipped, failed), wanted in TABLE[trigger].items():
-        assert says(trigger, Ends(good=good, skipped=skipped, failed=failed)) is wanted
+        assert readiness(trigger, Upstream(good=good, skipped=skipped, failed=failed)) is wanted
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
 def test_what_a_trigger_says_early_nothing_that_is_open_changes(trigger: Trigger) -> None:
     for ends in itertools.product(range(3), repeat=4):
-        early = says(trigger, Ends(*ends))
+        early = readiness(trigger, Upstream(*ends))
         waiting, good, skipped, failed = ends
         if waiting == 0:
-            assert early is not Says.WAIT
+            assert early is not Readiness.WAIT
         possible = {
-            says(trigger, Ends(0, good + more[0], skipped + more[1], failed + more[2]))
+            readiness(trigger, Upstream(0, good + more[0], skipped + more[1], failed + more[2]))
             for more in itertools.product(range(waiting + 1), repeat=3)
             if sum(more) == waiting
         }
-        if early is not Says.WAIT:
+        if early is not Readiness.WAIT:
             assert possible == {early}
         else:
             # It waits for what the ends are, and `all_done` for that they are.
@@ -52,7 +52,7 @@ def test_what_a_trigger_says_early_nothing_that_is_open_changes(trigger: Trigger
 
 @pytest.mark.parametrize("trigger", TRIGGERS)
 def test_without_stages_before_it_every_trigger_says_something(trigger: Trigger) -> None:
-    assert says(trigger, Ends()) in {GO, SKIP}
+    assert readiness(trigger, Upstream()) in {GO, SKIP}
 
 
 def test_what_is_skipped_by_a_trigger_can_say_why() -> None:

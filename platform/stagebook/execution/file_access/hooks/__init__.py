@@ -1,10 +1,10 @@
-"""Observing the process that runs a notebook's cells: which files of the project it reads and writes.
+"""Hooks in the process that runs a notebook's cells, which report the files that it reads and writes.
 
-It runs inside that process, from before the first cell, under whatever interpreter that has; so it
-imports nothing of Stagebook. What is seen goes at once, each path once, as a JSON line to the file that
-the environment variable `STAGEBOOK_OBSERVED` names. The worker makes sense of the lines (`observed`).
+They run inside that process, from before the first cell, under whatever interpreter it has; so this package
+imports nothing of Stagebook. Each path is reported at once, and once, as a JSON line in the file that the
+environment variable `STAGEBOOK_OBSERVED` names. The worker reads the lines (`file_access.report`).
 
-Three sources, none of which may get in the way of the notebook (docs/observed.md):
+There are three sources. None of them may get in the way of the notebook (docs/observed.md):
 
 - Python's audit events (https://docs.python.org/3/library/audit_events.html) tell of every file that
   Python itself opens, here and in forked children;
@@ -24,38 +24,38 @@ from typing import Any
 # Relative, since a kernel of another environment loads this package by its folder.
 from .events import audit_hook
 from .libraries import Watcher, note_sql
-from .observer import Observer
+from .reporter import Reporter
 
 VARIABLE = "STAGEBOOK_OBSERVED"
 
 
 def begin(shell: Any) -> None:
-    """Observe this process from here on, if its environment asks for it. `shell` is IPython's, and the
-    working folder the project."""
+    """Report the file access of this process from here on, if its environment asks for it. `shell` is
+    IPython's; the working folder is the project."""
     file = os.environ.pop(VARIABLE, "")
     if not file or os.name != "posix":
         return
-    with contextlib.suppress(Exception):  # a notebook runs in any case
-        observer = Observer(file, os.getcwd())
-        watcher = Watcher(observer)
+    with contextlib.suppress(Exception):  # the notebook runs in any case; a missing report is told as such
+        reporter = Reporter(file, os.getcwd())
+        watcher = Watcher(reporter)
         watcher.wrap_what_is_there()
         sys.meta_path.insert(0, watcher)
-        shell.events.register("pre_run_cell", _before_cell(observer))
-        shell.events.register("post_run_cell", _after_cell(observer))
-        sys.addaudithook(audit_hook(observer))
+        shell.events.register("pre_run_cell", _before_cell(reporter))
+        shell.events.register("post_run_cell", _after_cell(reporter))
+        sys.addaudithook(audit_hook(reporter))
 
 
-def _before_cell(observer: Observer) -> Callable[[Any], None]:
+def _before_cell(reporter: Reporter) -> Callable[[Any], None]:
     def before(info: Any) -> None:
-        with contextlib.suppress(Exception):
-            note_sql(observer, info.raw_cell)
+        with contextlib.suppress(Exception):  # a fault of ours must not fail a cell
+            note_sql(reporter, info.raw_cell)
 
     return before
 
 
-def _after_cell(observer: Observer) -> Callable[[Any], None]:
+def _after_cell(reporter: Reporter) -> Callable[[Any], None]:
     def after(_result: Any) -> None:
-        with contextlib.suppress(Exception):
-            observer.look()
+        with contextlib.suppress(Exception):  # a fault of ours must not fail a cell
+            reporter.look()
 
     return after

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .observer import ACCESS, Observer, has_content, is_elsewhere, text_of
+from .reporter import ACCESS, Reporter, has_content, is_elsewhere, text_of
 
 _NO_FILE = os.O_DIRECTORY | getattr(os, "O_PATH", 0) if os.name == "posix" else 0
 _CHANGES = os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -20,9 +20,9 @@ _FINDERS = ("importlib", "_frozen_importlib", "pkgutil", "pkg_resources", "zipim
 class _Events:
     """What the audit events of interest say. Each method gets the arguments of one."""
 
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
-        self._note = observer.note
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._note = reporter.note
         self.handlers: dict[str, Callable[[tuple[Any, ...]], None]] = {
             "open": self._opened,
             "os.listdir": self._listed,
@@ -72,7 +72,7 @@ class _Events:
             self._note("write", path)
 
     def _connected(self, args: tuple[Any, ...]) -> None:
-        self._observer.note_value("database", args[0])
+        self._reporter.note_value("database", args[0])
 
     def _imported(self, args: tuple[Any, ...]) -> None:
         if path := text_of(args[1]):  # of a module that is not Python
@@ -83,10 +83,10 @@ class _Events:
             self._note("read", path)
 
 
-def audit_hook(observer: Observer) -> Callable[[str, tuple[Any, ...]], None]:
+def audit_hook(reporter: Reporter) -> Callable[[str, tuple[Any, ...]], None]:
     """The function for `sys.addaudithook`."""
     # Names of the module are gone while an interpreter ends; those of this function stay.
-    find, not_ours = _Events(observer).handlers.get, is_elsewhere
+    find, not_ours = _Events(reporter).handlers.get, is_elsewhere
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
         handler = find(event)

@@ -1,5 +1,5 @@
-"""Libraries that open files in C or C++, of which no audit event tells: of the best known ones, a few
-entry points note the path that they are given and call on. SQL is looked at as text."""
+"""Libraries that open files in C or C++, which no audit event tells of. A few entry points of the best known
+ones are wrapped: each reports the path that it is given, and calls on. SQL is searched as text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from typing import Any
 
-from .observer import Observer, is_elsewhere
+from .reporter import Reporter, is_elsewhere
 
 MAX_TEXT = 100_000  # characters of a cell that are looked through for SQL
 
@@ -88,17 +88,17 @@ class Watcher:
     """A finder of `sys.meta_path` that finds nothing itself: when one of the known libraries is
     imported, it has its entry points wrapped afterwards."""
 
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
 
     def wrap_what_is_there(self) -> None:
         """Wrap the entry points of what is imported already."""
         for name in WRAPPED:
             if name in sys.modules:
-                wrap(self._observer, name, sys.modules[name])
+                wrap(self._reporter, name, sys.modules[name])
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        """As the next finder that knows the module."""
+        """What the next finder that knows the module returns."""
         if name not in WRAPPED:
             return None
         for finder in sys.meta_path:
@@ -118,32 +118,32 @@ class Watcher:
         def exec_module(module: Any) -> None:
             vars(loader).pop("exec_module", None)
             loader.exec_module(module)
-            wrap(self._observer, name, module)
+            wrap(self._reporter, name, module)
 
         vars(loader)["exec_module"] = exec_module
 
 
-def wrap(observer: Observer, name: str, module: Any) -> None:
+def wrap(reporter: Reporter, name: str, module: Any) -> None:
     """Wrap the entry points of a module; those that this version of it lacks are left out."""
     for dotted, kind, at, argument in WRAPPED[name]:
-        with contextlib.suppress(Exception):  # what cannot be wrapped is not seen
+        with contextlib.suppress(Exception):  # modules raise anything; what cannot be wrapped is not reported
             *outer, attribute = dotted.split(".")
             owner = functools.reduce(getattr, outer, module)
             original = getattr(owner, attribute)
             if getattr(original, "__stagebook__", False):
                 continue
-            wrapper = _wrapper(observer, original, kind, at, argument)
+            wrapper = _wrapper(reporter, original, kind, at, argument)
             # pickle finds a function by these names, and so has to find this one.
             wrapper.__module__, wrapper.__qualname__ = name, dotted
             setattr(owner, attribute, wrapper)
 
 
-def _wrapper(observer: Observer, original: Any, kind: str, at: int, argument: str) -> Any:
+def _wrapper(reporter: Reporter, original: Any, kind: str, at: int, argument: str) -> Any:
     @functools.wraps(original)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True  # IPython leaves this frame out
         try:
-            observer.note_value(kind, args[at] if len(args) > at else kwargs.get(argument))
+            reporter.note_value(kind, args[at] if len(args) > at else kwargs.get(argument))
         except Exception as error:
             if is_elsewhere(error):
                 raise
@@ -153,10 +153,10 @@ def _wrapper(observer: Observer, original: Any, kind: str, at: int, argument: st
     return wrapper
 
 
-def note_sql(observer: Observer, text: str) -> None:
+def note_sql(reporter: Reporter, text: str) -> None:
     """The files that SQL in the text of a cell names, for DuckDB, which reads them itself."""
     if "duckdb" not in sys.modules and "duckdb" not in text:
         return
     for kind, pattern in (("source", _SQL_SOURCE), ("target", _SQL_TARGET)):
         for found in pattern.finditer(text[:MAX_TEXT]):
-            observer.note_value(kind, next(filter(None, found.groups())))
+            reporter.note_value(kind, next(filter(None, found.groups())))

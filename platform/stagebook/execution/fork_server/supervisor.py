@@ -1,7 +1,7 @@
-"""The keeper of the process that runs a notebook's cells, a kernel or not: its parent, which ends it
-with its owner and clears away after it.
+"""The supervisor of the process that runs a notebook's cells, a kernel or not: its parent, which ends it
+together with its owner and clears away after it. `ps` shows it as `sb-keeper`.
 
-A keeper is forked from the fork server, forks that process, and holds it ready until an owner (a
+A supervisor is forked from the fork server, forks that process, and holds it ready until an owner (a
 stage's worker) is assigned. It adopts what the process leaves behind, so that nothing started by
 a notebook outlives it, whatever it did to get away.
 """
@@ -16,20 +16,22 @@ import shutil
 import signal
 import socket
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
-from stagebook.execution.fork import child_setup, client
+from stagebook.execution.fork import client
+from stagebook.execution.fork_server import child_setup
+from stagebook.execution.kernels import cells, stage_kernel
+from stagebook.execution.kernels.leaving import leave
 from stagebook.system import processes
 from stagebook.system.files import private_folder
 
 
-def keep(server: socket.socket, kind: str) -> int:
-    """Be the keeper of a new `kernel`, or of the process of `cells`. `server` brings the owner's
-    request, once there is one."""
+def supervise(server: socket.socket, kind: str) -> int:
+    """Be the supervisor of a new `kernel`, or of the process of `cells`; the exit code. `server` brings the
+    owner's request, once there is one."""
     os.setsid()
     processes.set_name("sb-keeper")
     processes.adopt_orphans()
@@ -42,16 +44,16 @@ def keep(server: socket.socket, kind: str) -> int:
     if pid == 0:
         server.close()
         mine.close()
-        _be(_kernel if kind == "kernel" else _cells, folder, its)
+        _run_child(_kernel if kind == "kernel" else _cells, folder, its)
     its.close()
     try:
-        return _Keeper(pid, folder, mine).run(server)
+        return _Supervisor(pid, folder, mine).run(server)
     finally:
         processes.end_descendants()
         _remove(folder)
 
 
-class _Keeper:
+class _Supervisor:
     def __init__(self, pid: int, folder: str, kernel: socket.socket) -> None:
         self._pid = pid
         self._folder = folder
@@ -91,7 +93,7 @@ class _Keeper:
             return {"connection": json.load(stream), "file": file}
 
     def _assigned(self, server: socket.socket) -> tuple[dict[str, Any], socket.socket | None, list[int]]:
-        """The owner and what it wants; none if the server goes, or the kernel dies while it waits."""
+        """The request, its owner and its descriptors; no owner if the server goes, or the kernel dies meanwhile."""
         _wait([server, self._watch])
         try:
             request, descriptors = client.receive(server)
@@ -110,7 +112,7 @@ class _Keeper:
             return False
 
     def _watch_over(self, owner: socket.socket) -> None:
-        """Until the kernel ends: pass signals on, and end it when its owner goes."""
+        """Pass signals on until the kernel ends, and end it when its owner goes."""
         there = True
         rest = b""
         while True:
@@ -141,8 +143,7 @@ class _Keeper:
             self._kept_until = time.monotonic() + client.KEPT_FOR
 
     def _signal(self, number: int) -> None:
-        with contextlib.suppress(OSError):
-            os.killpg(self._pid, number)
+        processes.signal_group(self._pid, number)
 
     def _reap(self) -> int:
         _, status = os.waitpid(self._pid, 0)
@@ -163,70 +164,52 @@ def _remove(folder: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _be(run: Callable[[str, socket.socket], None], folder: str, keeper: socket.socket) -> None:
-    """In the kept process: run, and end as an interpreter does."""
+def _run_child(run: Callable[[str, socket.socket], None], folder: str, parent: socket.socket) -> NoReturn:
+    """In the supervised process: run, and end as an interpreter does."""
     code = 70  # EX_SOFTWARE of sysexits.h
     try:
         os.setsid()
         processes.die_with_parent(os.getppid(), signal.SIGKILL)
         with contextlib.suppress(EOFError):
-            run(folder, keeper)
+            run(folder, parent)
         code = 0
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
-    except BaseException:  # noqa: BLE001 - nothing of a child comes back into the keeper
+    except BaseException:  # noqa: BLE001 - nothing of a child comes back into the supervisor
         traceback.print_exc()
     finally:
         leave(code)
 
 
-def _take_orders(keeper: socket.socket, name: str) -> list[int]:
-    """Say that one is ready, wait for the owner's request, and become what it asks for; the
-    descriptors that came along."""
-    child_setup.rehearse(name)
-    keeper.send(b"r")
-    request, descriptors = client.receive(keeper)
-    keeper.close()
-    child_setup.take_on(request, name=name)
-    child_setup.be_for_notebooks()
+def _await_owner(parent: socket.socket, name: str) -> list[int]:
+    """Say that this process is ready, wait for the owner's request, and apply it; the descriptors that came
+    along. Raises `EOFError` if none comes."""
+    child_setup.warm_up(name)
+    parent.send(b"r")
+    request, descriptors = client.receive(parent)
+    parent.close()
+    child_setup.apply(request, name=name)
+    child_setup.restore_libraries()
     return descriptors
 
 
-def _kernel(folder: str, keeper: socket.socket) -> None:
-    from stagebook.execution.kernels import stage_kernel  # noqa: PLC0415
-
-    def take_orders() -> None:
-        (errors,) = _take_orders(keeper, "sb-kernel")
+def _kernel(folder: str, parent: socket.socket) -> None:
+    def before_code() -> None:
+        (errors,) = _await_owner(parent, "sb-kernel")
         stage_kernel.redirect(errors)
         os.close(errors)
 
-    stage_kernel.run(folder, take_orders)
+    stage_kernel.run(folder, before_code)
 
 
-def _cells(_: str, keeper: socket.socket) -> None:
-    from stagebook.execution.kernels import cells  # noqa: PLC0415
-
+def _cells(_: str, parent: socket.socket) -> None:
     channel = cells.Channel()
-    with cells.Client(channel) as client:
-        client.rehearse()
-        asked, told, output, errors = _take_orders(keeper, "sb-cells")
+    with cells.Client(channel) as shell:
+        shell.warm_up()
+        asked, told, output, errors = _await_owner(parent, "sb-cells")
         os.dup2(output, 1)
         os.dup2(errors, 2)
         os.close(output)
         os.close(errors)
         channel.open(told)
-        cells.serve(client, channel, asked)
-
-
-def leave(code: int) -> None:
-    """End as an interpreter does, but for tearing down its modules: threads, `atexit`, streams."""
-    with contextlib.suppress(BaseException):
-        threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - what an exit of the interpreter begins with
-    with contextlib.suppress(BaseException):
-        import atexit  # noqa: PLC0415
-
-        atexit._run_exitfuncs()  # noqa: SLF001 - as above
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
-            stream.flush()
-    os._exit(code)
+        cells.serve(shell, channel, asked)

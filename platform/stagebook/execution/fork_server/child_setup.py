@@ -1,4 +1,4 @@
-"""What a forked process does first, so that it is like one that was started anew."""
+"""What a forked process does first, so that it is like a new interpreter."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from stagebook.execution.fork.client import request_of
+from stagebook.execution.worker import papermill_engine
 from stagebook.system import processes
 
 _BASE_PATH = [
@@ -23,11 +25,11 @@ _BASE_PATH = [
 ]
 
 
-def take_on(request: Mapping[str, Any], *, name: str) -> None:
-    """Take on the working folder, environment and umask that were asked for.
+def apply(request: Mapping[str, Any], *, name: str) -> None:
+    """Apply the working folder, environment and umask of a request (`fork.client.request_of`), and a name.
 
     What an interpreter reads of them when it starts is done again: the import path, the time zone,
-    the random generators, the number of threads for linear algebra.
+    the random generators.
     """
     processes.set_name(name)
     for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
@@ -45,21 +47,17 @@ def take_on(request: Mapping[str, Any], *, name: str) -> None:
     reseed()
 
 
-def rehearse(name: str) -> None:
-    """Do `take_on` once with what is there already. A fork copies a page of memory when it is first
-    written to; a process that waits does so while it has the time."""
-    umask = os.umask(0o077)
-    os.umask(umask)
-    take_on({"env": dict(os.environ), "cwd": os.getcwd(), "umask": umask}, name=name)
+def warm_up(name: str) -> None:
+    """`apply` what this process has already. A fork copies a page of memory when it is first written to; a
+    process that waits does so while it has the time."""
+    apply(request_of("", cwd=os.getcwd(), env=os.environ), name=name)
 
 
-def be_for_notebooks() -> None:
+def restore_libraries() -> None:
     """Take back what Stagebook changed in libraries that a notebook may use itself."""
-    if sys.modules.get("rfc3987_syntax", sys) is None:  # see definition.scripts
+    if sys.modules.get("rfc3987_syntax", sys) is None:  # see `stagebook.execution`
         del sys.modules["rfc3987_syntax"]
-    engine = sys.modules.get("stagebook.execution.worker.papermill_engine")
-    if engine is not None:
-        engine.as_installed()
+    papermill_engine.restore_papermill()
     free_threads()
 
 

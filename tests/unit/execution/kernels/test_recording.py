@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat import NotebookNode
 
-from stagebook.execution.worker import recording
-from stagebook.execution.worker.recording import Recorder, Sink
+from stagebook.execution.kernels import recording
+from stagebook.execution.kernels.recording import Recorder, Sink
 
 
 class Desk:

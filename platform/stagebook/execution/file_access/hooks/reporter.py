@@ -1,4 +1,4 @@
-"""What is seen, each path once, as a JSON line in a file."""
+"""Reports paths, each once, as JSON lines in a file."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any
 MAX_PATHS = 100_000  # distinct ones that one process tells of
 MAX_ELSEWHERE = 1_000  # of them, those that do not look as if they were inside the project
 MAX_BYTES = 50_000_000  # of the file, with what children tell
-_SHARE = 100  # looking at memory maps takes milliseconds: at most a hundredth of the time
+_SHARE = 100  # of the time, at most one part in this many: looking at memory maps takes milliseconds
 _FIRST = 1.0  # seconds before the first look at them, so that it costs short stages nothing
 
 ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
-class Observer:
-    """Notes paths, each once. `file` is where it tells of them; `root` is the project."""
+class Reporter:
+    """Writes each path once to `file`. `root` is the project."""
 
     def __init__(self, file: str, root: str) -> None:
         self._file = file
@@ -42,7 +42,7 @@ class Observer:
         self._next_maps = time.perf_counter() + _FIRST
 
     def note(self, kind: str, path: str) -> None:
-        """Tell of a path, unless it was told or is of no interest."""
+        """Report a path, unless it was reported or is of no interest."""
         if not path.startswith("/"):
             path = f"{os.getcwd()}/{path}"
         if path.startswith(self._inside):
@@ -61,7 +61,7 @@ class Observer:
         self._write(f'{{"kind": "{kind}", "path": {encode_basestring_ascii(path)}}}\n'.encode("ascii"))
 
     def note_value(self, kind: str, value: Any) -> None:
-        """Tell of what a function was given as a path, or as a list of paths, if it is that."""
+        """Report the argument of a function if it is a path, or a list of paths."""
         if isinstance(value, list | tuple):
             for item in value[:MAX_PATHS]:
                 self.note_value(kind, item)
@@ -82,7 +82,7 @@ class Observer:
         self.note(kind, path)
 
     def look(self) -> None:
-        """Tell of files that are open, and now and then of those that are mapped."""
+        """Report the files that are open, and now and then those that are mapped."""
         for path, number in self._open_files().items():
             if path.startswith(self._inside) and path not in self._before and not self._knows(path):
                 self.note("source", path)

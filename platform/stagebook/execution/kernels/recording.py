@@ -38,8 +38,8 @@ _BINARY = {"image/png", "image/jpeg", "image/gif", "application/pdf"}
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Sink:
-    """Where outputs go besides the notebook: large ones into a folder, text into a log, and word of
-    each (its text) to whoever listens."""
+    """Where outputs go besides the notebook: large ones into `folder`, text into `log`, and the text of each
+    to `heard`."""
 
     folder: Path
     log: TextIO
@@ -49,7 +49,7 @@ class Sink:
 class Recorder(NotebookClient):
     """Puts outputs into cells, and those that are too large into files beside the notebook.
 
-    The note in the cell names them; nothing is cut silently.
+    A note in the cell names the file; nothing is cut silently.
     """
 
     sink: Sink
@@ -88,13 +88,13 @@ class Recorder(NotebookClient):
         return out
 
     def clear_output(self, outs: list[NotebookNode], msg: dict[str, Any], cell_index: int) -> None:
-        """Clear the outputs of a cell; what went to files of it is forgotten as well."""
+        """Clear the outputs of a cell, and remove its files."""
         super().clear_output(outs, msg, cell_index)
         if not outs:
             self._forget(cell_index)
 
     def close_cell(self, cell_index: int) -> None:
-        """Write the notes of what went to files, with their sizes."""
+        """Close the files of a cell, and write their sizes into the notes."""
         for (at, _), spill in self._spills.items():
             if at == cell_index:
                 spill.close()
@@ -139,7 +139,7 @@ class Recorder(NotebookClient):
         return spill.note
 
     def _spill(self, outs: list[NotebookNode], at: int, name: str) -> _Spill:
-        """From here on the stream goes to a file, which gets all of it from its beginning."""
+        """Move the stream to a file, which gets it from the beginning."""
         note = NotebookNode(output_type="stream", name=name, text="")  # type: ignore[no-untyped-call]
         before = "".join(o.text for o in outs if o.get("output_type") == "stream" and o.name == name)
         outs.append(note)
@@ -157,7 +157,7 @@ class Recorder(NotebookClient):
     # -- displays -------------------------------------------------------------------------------
 
     def _measure(self, content: dict[str, Any], at: int, *, is_update: bool) -> None:
-        """Put into files what of a display is too large, and a note in its place."""
+        """Write a display that is too large to files, and put a note in its place."""
         data = content.get("data")
         if not isinstance(data, dict):
             return
@@ -235,7 +235,7 @@ class _Spill:
 
 
 def not_kept(error: OSError) -> str:
-    """What is said of outputs for which there is no room."""
+    """The message about outputs for which there is no room."""
     return f"the cell's outputs could not be kept: {error.strerror or error}"
 
 

@@ -1,4 +1,4 @@
-"""What crosses the boundary to an engine: one attempt, and what became of it. Plain data only."""
+"""What crosses the boundary to an engine: one attempt, and what became of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stagebook.events import Cause
-from stagebook.pipeline.types import Value
+from stagebook.pipeline.types import Type, Value, parse_type
 
 ATTEMPT_FILE = "attempt.json"
 RESULT_FILE = "result.json"
@@ -34,8 +34,8 @@ class Attempt:
     """One try at one stage instance.
 
     `root` is the project root and `folder` the attempt's own folder; `executable` is the `.ipynb`
-    to execute, `notebook` the source that it comes from. `types` maps parameter names to the
-    types that the notebook declares, as text. `timeout` and `grace` are seconds. After a failure
+    to execute, `notebook` the source that it comes from. `types`: the types that the
+    notebook declares, by parameter. `timeout` and `grace` are seconds. After a failure
     `keep_dump` leaves a file for a debugger, and `keep_kernel` the kernel alive. `store` is the folder
     of the store for outputs of up to `store_most` bytes.
     """
@@ -49,7 +49,7 @@ class Attempt:
     notebook: str
     executable: str
     params: Mapping[str, Value] = dataclasses.field(default_factory=dict)
-    types: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    types: Mapping[str, Type] = dataclasses.field(default_factory=dict)
     inputs: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     outputs: Mapping[str, OutputSlot] = dataclasses.field(default_factory=dict)
     kernel: str | None = None
@@ -64,28 +64,29 @@ class Attempt:
 
     @property
     def marker(self) -> str:
-        """What tells the processes of this attempt from all others."""
+        """The value of `MARKER` for the processes of this attempt."""
         return f"{self.run}/{self.stage}/{self.number}"
 
     @property
     def values(self) -> dict[str, Value]:
-        """All that is injected into the notebook: params, input paths, paths to write outputs to."""
+        """What is injected into the notebook: params, paths of inputs, paths to write outputs to."""
         staged = {name: slot.staged for name, slot in self.outputs.items()}
         return {**self.params, **self.inputs, **staged}
 
     def to_json(self) -> dict[str, Any]:
         """The attempt as plain data."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "types": {name: str(kind) for name, kind in self.types.items()}}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Attempt:
         """The attempt that `to_json` made."""
         outputs = {name: OutputSlot(**slot) for name, slot in data["outputs"].items()}
-        return cls(**{**data, "outputs": outputs})
+        types = {name: parse_type(text) for name, text in data["types"].items()}
+        return cls(**{**data, "outputs": outputs, "types": types})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class AttemptResult:
     """What became of an attempt. Without a `cause` it completed.
 
     `scraps`, `inputs` and `outputs` are as in `events.AttemptEnded`; `seconds` is its duration.
@@ -114,7 +115,7 @@ class Result:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Result:
+    def from_json(cls, data: Mapping[str, Any]) -> AttemptResult:
         """The result that `to_json` made."""
         cause = data.get("cause")
         return cls(**{**data, "cause": Cause(cause) if cause else None})

@@ -31,8 +31,8 @@ class CellEnd:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """Where cells run. `fork_address` is empty where nothing can be forked; `may_outlive` says that
-    the process may be left alive when all else has ended."""
+    """Where cells run. `fork_address` is empty where nothing can be forked; `may_outlive`: the
+    process may stay alive when all else has ended."""
 
     cwd: str
     env: Mapping[str, str]
@@ -44,7 +44,7 @@ class Executor(Protocol):
     """Runs the cells of one notebook. Outputs go into the cells as they come."""
 
     async def start(self) -> None:
-        """Come up. Raises `StageFailure`."""
+        """Start. Raises `StageFailure`."""
         ...
 
     async def run(self, cell: Any, at: int) -> CellEnd:
@@ -56,11 +56,11 @@ class Executor(Protocol):
         ...
 
     async def dump(self, path: str) -> bool:
-        """After a cell raised: keep its variables and traceback in a file for a debugger."""
+        """After a cell raised: write its variables and traceback to a file for a debugger; whether it is there."""
         ...
 
     async def settle(self) -> None:
-        """All cells are done: write into the notebook what belongs to it as a whole."""
+        """After the last cell: write into the notebook what belongs to it as a whole."""
         ...
 
     def end(self, *, orderly: bool) -> None:
@@ -72,7 +72,7 @@ class Executor(Protocol):
         ...
 
     def keep(self) -> dict[str, Any] | None:
-        """Leave the process alive when all else ends; how to reach it, or None where it cannot be."""
+        """Leave the process alive when all else ends; how to reach it, or `None` if that cannot be done."""
         ...
 
     def processes(self) -> Sequence[int]:

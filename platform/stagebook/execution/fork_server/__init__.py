@@ -1,0 +1,1 @@
+"""The fork server: a process that has imported what stages need, and forks them on request."""

@@ -1,0 +1,110 @@
+"""The attempts of a run: how one is put together, and those that go on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from stagebook.execution.attempt import OUTPUTS_FOLDER, Attempt, OutputSlot
+from stagebook.execution.engine.protocol import Engine
+from stagebook.execution.runner.context import RunContext, RunOptions
+from stagebook.pipeline.types import Value
+from stagebook.planning.plan import Plan, PlannedStage
+
+
+def attempt_at(
+    stage: PlannedStage,
+    number: int,
+    *,
+    plan: Plan,
+    context: RunContext,
+    options: RunOptions,
+    values: tuple[Mapping[str, Value], Mapping[str, Value]],
+) -> Attempt:
+    """An attempt at a stage; `values` are its parameters and its inputs. Raises `NotebookUnreadable`."""
+    params, inputs = values
+    folder = context.attempt_folder(stage.id, number)
+    return Attempt(
+        run=options.run_id,
+        pipeline=plan.pipeline,
+        stage=stage.id,
+        number=number,
+        root=str(context.root),
+        folder=str(folder),
+        notebook=stage.notebook,
+        executable=str(context.executable(stage.notebook)),
+        params=params,
+        types=stage.types,
+        inputs=inputs,
+        outputs=_slots(stage, f"{context.shown(folder)}/{OUTPUTS_FOLDER}"),
+        kernel=stage.kernel,
+        executor=stage.executor,
+        timeout=stage.timeout,
+        grace=options.grace,
+        store=str(context.blobs.folder) if context.blobs is not None else "",
+        store_most=options.store_most,
+        keep_dump=options.keep_dump,
+        # Of several attempts the last one's kernel is kept: the stage failed with that one.
+        keep_kernel=options.keep_kernel and number > stage.retries,
+    )
+
+
+def _slots(stage: PlannedStage, folder: str) -> dict[str, OutputSlot]:
+    slots = {}
+    for name, output in stage.outputs.items():
+        last = output.path.rsplit("/", maxsplit=1)[-1]
+        staged = output.path if output.kind == "external" else f"{folder}/{name}/{last}"
+        slots[name] = OutputSlot(path=output.path, staged=staged, kind=output.kind)
+    return slots
+
+
+class Attempts:
+    """The attempts that were begun and have not ended, by stage. One may wait for its environment, such as
+    the id of its MLflow run, before the engine gets it."""
+
+    def __init__(self, engine: Engine, context: RunContext) -> None:
+        self._engine = engine
+        self._prepare = context.prepare
+        self._all: dict[str, Attempt] = {}
+        self._waiting: dict[str, PlannedStage] = {}
+
+    @property
+    def are_waiting(self) -> bool:
+        """Whether any waits for its environment."""
+        return bool(self._waiting)
+
+    def add(self, stage: PlannedStage, attempt: Attempt) -> None:
+        """Add one, which waits."""
+        self._all[stage.id] = attempt
+        self._waiting[stage.id] = stage
+
+    def start_prepared(self) -> None:
+        """Start those whose environment is known now."""
+        for name, stage in list(self._waiting.items()):
+            attempt = self._all[name]
+            more = self._prepare(stage, attempt.number)
+            if more is not None:
+                del self._waiting[name]
+                self._engine.start(dataclasses.replace(attempt, env={**attempt.env, **more}))
+
+    def find(self, stage: str, number: int) -> Attempt | None:
+        """One that goes on; `None` if it has ended, which an engine may not know yet."""
+        attempt = self._all.get(stage)
+        return attempt if attempt is not None and attempt.number == number else None
+
+    def remove(self, stage: str) -> None:
+        """Forget one: it ended, if there was one."""
+        self._all.pop(stage, None)
+        self._waiting.pop(stage, None)
+
+    def cancel(self, stage: str) -> Attempt | None:
+        """Ask one to end. It is returned if the engine never got it, so that its end is not reported."""
+        if stage in self._waiting:
+            return self._all[stage]
+        self._engine.cancel(stage)
+        return None
+
+    def force(self) -> None:
+        """End all that the engine has, by force."""
+        for stage in list(self._all):
+            self._engine.cancel(stage, now=True)

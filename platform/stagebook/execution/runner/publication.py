@@ -1,0 +1,99 @@
+"""Outputs of attempts and of earlier results, into their places; and what makes them recognised later."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from stagebook.errors import StageFailure
+from stagebook.events import Cause
+from stagebook.execution.attempt import AttemptResult, OutputSlot
+from stagebook.execution.runner import restoring, staging
+from stagebook.execution.runner.context import RunContext
+from stagebook.pipeline.notebook import NotebookUnreadable
+from stagebook.planning.fingerprint import Fingerprint
+from stagebook.planning.plan import PlannedStage
+from stagebook.planning.result import Result
+from stagebook.system.file_cache import stat_of
+
+
+class Publisher:
+    """Publishes the outputs of one run. `published`: path → its stat then, and its SHA-256."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self.published: dict[str, tuple[object, str]] = {}
+
+    def bring_near(
+        self, slots: Mapping[str, OutputSlot], result: AttemptResult
+    ) -> tuple[Mapping[str, Path], AttemptResult]:
+        """The outputs of a completed attempt, as `staging.bring_near`; and its result, failed if that did."""
+        if result.cause is None:
+            try:
+                return staging.bring_near(self._context.root, slots), result
+            except StageFailure as error:
+                result = _failed(result, error)
+        return {}, result
+
+    def publish(
+        self, slots: Mapping[str, OutputSlot], near: Mapping[str, Path], result: AttemptResult
+    ) -> AttemptResult:
+        """Move the outputs of a completed attempt to their places; its result, failed if that did."""
+        if result.cause is None:
+            try:
+                self._publish(slots, near, result.outputs)
+            except StageFailure as error:
+                return _failed(result, error)
+        return result
+
+    @contextlib.contextmanager
+    def restored(self, stage: PlannedStage, result: Result | None, paths: Collection[str]) -> Iterator[None]:
+        """Put outputs of an earlier result back to their `paths`. While this is held, no other run takes the
+        pipeline over.
+
+        Raises:
+            BlobDamaged: one is not in the store any more.
+            StageFailure: one cannot be written.
+        """
+        context = self._context
+        with (
+            restoring.fetched(context.root, context.blobs, stage, result, paths) as (slots, near),
+            context.guard() if slots else contextlib.nullcontext(),
+        ):
+            self._publish(slots, near, result.outputs if result is not None else {})
+            yield
+
+    def _publish(
+        self,
+        slots: Mapping[str, OutputSlot],
+        near: Mapping[str, Path],
+        outputs: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        staging.publish(self._context.root, slots, near)
+        for name, slot in slots.items():
+            path = self._context.root / slot.path
+            if slot.kind == "file" and not path.is_dir():
+                with contextlib.suppress(OSError, KeyError):
+                    self.published[slot.path] = (stat_of(path), str(outputs[name]["sha256"]))
+
+    def reusable(self, stage: PlannedStage, fingerprint: Fingerprint) -> dict[str, Any]:
+        """The fields of `AttemptEnded` by which a later run can reuse a result."""
+        sources, blobs = "", self._context.blobs
+        if blobs is not None:
+            with contextlib.suppress(NotebookUnreadable, OSError):  # they only serve to show what changed
+                texts = self._context.sources(stage)
+                sources = blobs.keep_bytes(json.dumps(texts).encode()) or "" if texts else ""
+        return {
+            "fingerprint": fingerprint.digest,
+            "head": fingerprint.head,
+            "parts": fingerprint.parts,
+            "sources": sources,
+        }
+
+
+def _failed(result: AttemptResult, error: StageFailure) -> AttemptResult:
+    return dataclasses.replace(result, cause=Cause(error.cause), message=error.message, outputs={})

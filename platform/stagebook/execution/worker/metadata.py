@@ -1,0 +1,111 @@
+"""The metadata of an executed notebook: papermill's keys, and what Stagebook adds."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from nbformat import NotebookNode
+
+from stagebook.events import Cause, CellStatus
+from stagebook.execution.worker.profile import Usage
+from stagebook.pipeline.types import Value
+
+
+def new_node(**values: Any) -> NotebookNode:
+    """A mapping as notebooks have it."""
+    return NotebookNode(values)  # type: ignore[no-untyped-call]
+
+
+def now() -> datetime.datetime:
+    """The time in UTC."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+def executes(cell: NotebookNode) -> bool:
+    """Whether there is code to run in a cell."""
+    return bool(cell.cell_type == "code" and cell.source.strip())
+
+
+def reset(
+    notebook: NotebookNode,
+    *,
+    kernel: str,
+    shown_as: str,
+    started: datetime.datetime,
+    values: Mapping[str, Value],
+) -> None:
+    """Before the first cell: all cells are pending and without outputs. `shown_as` is the path of the source,
+    `values` what is injected."""
+    meta = notebook.metadata.setdefault("papermill", new_node())
+    meta.update(
+        input_path=shown_as,
+        output_path=None,
+        start_time=started.isoformat(),
+        end_time=None,
+        duration=None,
+        exception=None,
+    )
+    meta["parameters"] = json.loads(json.dumps(dict(values)))
+    notebook.metadata.kernelspec["name"] = kernel
+    for cell in notebook.cells:
+        cell.metadata["papermill"] = new_node(
+            exception=None,
+            start_time=None,
+            end_time=None,
+            duration=None,
+            status=str(CellStatus.PENDING),
+        )
+        if cell.cell_type == "code":
+            cell.outputs = []
+            cell.execution_count = None
+
+
+def begin_cell(cell: NotebookNode) -> None:
+    """A cell starts to run."""
+    status = str(CellStatus.RUNNING)
+    cell.metadata.papermill.update(status=status, start_time=now().isoformat(), exception=False)
+
+
+def end_cell(cell: NotebookNode, status: CellStatus, seconds: float, used: Usage) -> None:
+    """A cell ended."""
+    cell.metadata.papermill.update(
+        status=str(status),
+        end_time=now().isoformat(),
+        duration=seconds,
+        exception=status is CellStatus.FAILED,
+    )
+    cell.metadata.papermill["profile"] = used.to_json()
+
+
+def settle(
+    notebook: NotebookNode,
+    *,
+    started: datetime.datetime,
+    cause: Cause | None,
+    message: str,
+    executor: str,
+    used: Usage,
+) -> None:
+    """After the last cell: what became of the notebook as a whole."""
+    ended = now()
+    meta = notebook.metadata.papermill
+    meta["end_time"] = ended.isoformat()
+    meta["duration"] = (ended - started).total_seconds()
+    meta["exception"] = cause is not None
+    notebook.metadata["stagebook"] = {
+        "cause": str(cause) if cause else None,
+        "message": message,
+        "executor": executor,
+        "profile": used.to_json(),
+    }
+
+
+def traceback_of(cell: NotebookNode) -> str:
+    """The last 20,000 characters of a failed cell's traceback, empty where there is none."""
+    for output in reversed(cell.get("outputs", [])):
+        if output.get("output_type") == "error":
+            return "\n".join(output.get("traceback", ()))[-20_000:]
+    return ""
