@@ -24,8 +24,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stagebook.code import shell
-from stagebook.code.cells import Parsed, parse_cell
 from stagebook.code.constants import Constants, dotted_name, looks_like_path
+from stagebook.pipeline.cells import Parsed, parse_cell
 from stagebook.pipeline.types import shorten
 
 Uses = dict[str, list[Any]]

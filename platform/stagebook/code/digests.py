@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from stagebook.code.calls import Uses, uses_of, uses_of_module, uses_of_text
-from stagebook.code.cells import Parsed, canonical, dump, parse_cell
+from stagebook.pipeline.cells import Parsed, canonical, dump, parse_cell
 from stagebook.pipeline.notebook import MAX_BYTES, PARAMETERS_TAG, facts_of, source_of
 from stagebook.pipeline.types import parse_python
 

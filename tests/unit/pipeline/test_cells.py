@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stagebook.code.cells import normalise, parse_cell
+from stagebook.pipeline.cells import normalise, parse_cell
 
 EXAMPLES = int(os.environ.get("STAGEBOOK_EXAMPLES", "1"))
 
