@@ -1,305 +1,143 @@
-"""What a cell says is canonical: looks do not count, and every change of meaning does."""
+"""The reader of cells agrees with IPython's own transformer."""
 
 from __future__ import annotations
 
 import ast
 import os
-import textwrap
-import time
+import re
 import warnings
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from IPython.core.inputtransformer2 import TransformerManager
 
-from stagebook.pipeline.cells import normalise, parse_cell
+from stagebook.pipeline.cells import PYTHON_CELLS, ParsedCell, parse_cell
 
 EXAMPLES = int(os.environ.get("STAGEBOOK_EXAMPLES", "1"))
 
-# -- random Python --------------------------------------------------------------------------------
 
-_names = st.sampled_from(["a", "b", "frame", "x1", "ä", "_"])
-_constants = st.sampled_from(
-    [
-        "1", "True", "1.0", "0", "0.0", "-1", "None", "...", "1j", "1e400", "'x'", '"it\'s"', "b'x'", "'1'", "''", "'#'", "'''a\nb'''", "r'\\d'", "'\\n'",
-        "f'{a}'", "f'{a!r:>{b}}'", "f'a{{'", "'a' 'b'", "[]", "()", "{}", "1_000", "0x10", "'%'",
-    ]
-)  # fmt: skip
+def ipython(source: str) -> ast.Module | None:
+    """The tree that IPython makes of a cell; None where it is not Python."""
+    try:
+        return _python(TransformerManager().transform_cell(source))
+    except (SyntaxError, ValueError, RuntimeError):
+        return None
 
 
-def _expressions(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    binary = st.sampled_from(
-        [
-            "+",
-            "-",
-            "*",
-            "/",
-            "//",
-            "%",
-            "**",
-            "@",
-            "<",
-            "==",
-            "is",
-            "is not",
-            "in",
-            "not in",
-            "and",
-            "or",
-            "|",
-            "<<",
-        ]
-    )
-    return st.one_of(
-        st.tuples(inner, binary, inner).map(lambda it: f"({it[0]} {it[1]} {it[2]})"),
-        st.tuples(st.sampled_from(["-", "not ", "~"]), inner).map(lambda it: f"({it[0]}{it[1]})"),
-        st.tuples(inner, inner).map(lambda it: f"f({it[0]}, *{it[1]}, k={it[0]}, **{it[1]})"),
-        st.lists(inner, min_size=1, max_size=3).map(lambda it: f"[{', '.join(it)}]"),
-        st.lists(inner, min_size=1, max_size=3).map(lambda it: f"({', '.join(it)},)"),
-        st.tuples(inner, inner).map(lambda it: f"{{{it[0]}: {it[1]}, **{it[0]}}}"),
-        st.tuples(inner, inner).map(lambda it: f"({it[0]})[{it[1]}:]"),
-        inner.map(lambda it: f"({it}).real"),
-        st.tuples(inner, inner, inner).map(lambda it: f"({it[0]} if {it[1]} else {it[2]})"),
-        st.tuples(inner, _names).map(lambda it: f"[{it[0]} for {it[1]} in a if b]"),
-        st.tuples(_names, inner).map(lambda it: f"(lambda {it[0]}, /, *c: {it[1]})"),
-        st.tuples(_names, inner).map(lambda it: f"({it[0]} := {it[1]})"),
-    )
-
-
-_expression = st.recursive(_names | _constants, _expressions, max_leaves=6)
-_simple = st.one_of(
-    _expression,
-    st.tuples(_names, _expression).map(" = ".join),
-    st.tuples(_names, st.sampled_from(["+", "-", "//"]), _expression).map(lambda it: f"{it[0]} {it[1]}= {it[2]}"),
-    st.tuples(_names, _expression).map(lambda it: f"{it[0]}: {it[1]} = 1"),
-    st.sampled_from(["pass", "import a.b as c, d", "from . import x", "from ..a import (b, c as d)", "del a", "global g", "assert a, b", "raise A from b"]),
-)  # fmt: skip
-
-
-def _indented(body: str) -> str:
-    # By lines of code: the strings of several lines stay as they are.
-    return ast.unparse(
-        ast.parse("if 1:\n" + textwrap.indent(ast.unparse(ast.parse(body)), "    "))
-    ).partition("\n")[2]
-
-
-def _blocks(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    heads = st.sampled_from(
-        ["if a:", "while b:", "for x in y:", "def f(a, b=1, *c, d: int = 2, **e) -> str:", "class C(B, m=M):", "with a as b:", "async def g():", "@deco\ndef h():"]
-    )  # fmt: skip
-    return st.tuples(heads, inner).map(lambda it: f"{it[0]}\n{_indented(it[1])}") | st.lists(
-        inner, min_size=1, max_size=3
-    ).map("\n".join)
-
-
-sources = st.recursive(_simple, _blocks, max_leaves=5)
-
-
-def _parse(source: str) -> ast.Module:
+def _python(text: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return ast.parse(source)
+        return ast.parse(text)
 
 
-def _meaning(source: str) -> str:
-    tree = _parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant):
-            node.kind = None  # the prefix of u"" does not count
-    return ast.dump(tree)
+def _dump(tree: ast.AST) -> str:
+    return re.sub(r""" +(['"]\))""", r"\1", ast.dump(tree))  # we drop the spaces at the end of a magic
 
 
-# -- laws -----------------------------------------------------------------------------------------
+class _Translation(ast.NodeTransformer):
+    """Puts what IPython makes of each magic, read alone, into the place of our call."""
+
+    def __init__(self, cell: ParsedCell) -> None:
+        self._magics = set(cell.magics)
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        return self._assigned(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        return self._assigned(node)
+
+    def _assigned(self, node: ast.Assign | ast.AnnAssign) -> ast.AST:
+        if text := self._magic(node.value):
+            alone = _python(TransformerManager().transform_cell(f"x = {text}")).body[0]
+            assert isinstance(alone, ast.Assign)
+            node.value = alone.value
+        return node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
+        if text := self._magic(node.value):
+            return _python(TransformerManager().transform_cell(f"0\n{text}")).body[1]
+        return node
+
+    def _magic(self, node: ast.AST | None) -> str:
+        match node:
+            case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=str() as text)]):
+                return text if name.startswith("__magic__") and text in self._magics else ""
+        return ""
 
 
-@settings(max_examples=300 * EXAMPLES, deadline=None)
-@given(source=sources)
-def test_the_source_written_anew_is_the_same(source: str) -> None:
-    assert normalise(ast.unparse(_parse(source))) == normalise(source)
+def agrees(source: str) -> bool:
+    """Whether our reading of a cell is IPython's. What IPython cannot make Python of is not compared."""
+    wanted = ipython(source)
+    if wanted is None:
+        return True
+    cell = parse_cell(source)
+    if not cell.heads:
+        return cell.tree is not None and _dump(_Translation(cell).visit(cell.tree)) == _dump(wanted)
+    call = wanted.body[0]
+    assert isinstance(call, ast.Expr)
+    assert isinstance(call.value, ast.Call)
+    name, rest, body = (ast.literal_eval(arg) for arg in call.value.args)
+    if cell.heads[0] != f"%%{name} {rest}".rstrip():
+        return False
+    if name in PYTHON_CELLS:
+        return agrees(body) and parse_cell(body).magics == cell.magics
+    return cell.foreign == (name.split() or ["%%"])[0] and cell.text == body.rstrip()
 
 
-@st.composite
-def edited(draw: st.DrawFn) -> tuple[str, str]:
-    """A source, and the same with other looks."""
-    source = ast.unparse(_parse(draw(sources)))
-    many_lines = '"""' in source or "'''" in source
-    other = source
-    if not many_lines:
-        width = draw(st.sampled_from(["  ", "\t", " " * 7]))
-        lines = []
-        for line in source.split("\n"):
-            bare = line.lstrip(" ")
-            depth = (len(line) - len(bare)) // 4
-            lines += draw(
-                st.lists(st.sampled_from(["", "   ", "# a comment", "      # 'another"]), max_size=2)
-            )
-            lines.append(width * depth + bare + draw(st.sampled_from(["", "  ", "  # why? 'x", "\t#"])))
-        other = "\n".join(lines)
-    other = other.replace("\n", draw(st.sampled_from(["\n", "\r\n"])))
-    return source, draw(st.sampled_from(["", "\n\n", "# top\n"])) + other + draw(
-        st.sampled_from(["", "\n", "\n# end"])
-    )
+CELLS = [
+    "", "\n\n", "   ", "# only", "x = 1", "\n\n  x = 1\n  y = 2", "  %pwd\n  x = 1", "if a:\n    %pwd\n    !ls\nelse:\n  x?",
+    "!ls", "!!ls", "! ls -l | wc", "!ls 'it", '!ls "', "!", "%", "%%", "?", "??", "?x", "??x", "x?", "x??", "x.y[0]?", "x.*?", "%time?", "%%time?", "%time x?",
+    "!ls x?", "y = x?", "f(x)?", "x ?", "x?  ", "x? # c", "# x?", "'x?'", "x = 'a?'\ny?", "x = [\n1\n]\nx?",
+    "%time x = 1", "%  time x", "%cd ..  ", "% cd", "%%bash", "%%bash\nls", "%%bash -s a  b \n ls\n\n", "\n\n%%bash\nls", "  %%bash\n  ls", "%%time\nx = 1",
+    "%%time\n%%capture out\n!ls", "%%time\n%%bash\nls", "%%timeit -n 3\n\n%pwd\nx = !ls", "x = 1\n%%bash\nls",
+    "x = !ls", "x=!ls", "x = %pwd", "x=%pwd", "x =  !ls 'a", "x = %time f(1)  # c", "x: list = !ls", "x, y = !ls", "d['k'] = !ls", "d['a=%b'] = !ls",
+    "d[\n'k'] = !ls", "d['k',\n  'l'] = %pwd\n!ls", "a = b = !ls", "x += !ls", "x == !ls", "x = (!ls)", "if a: x = !ls", "if a:\n  x = !ls\n  y = 1", "x = 1; y = !ls",
+    "x = % pwd", "x = y % z", "x = (3\n  % 2)\n!ls", "x = '%'\n%pwd", "x = [1,\n%pwd\n]", "f(a=1)\n%pwd", "f(a,\n  b=2)\nx = !ls",
+    "s = '''\n%not magic\n!no\nx?\n'''\n!ls", 's = """\n%no\n"""; y = 1\n%pwd', "s = 'a\\\n%no'\n%pwd", "'''\n'''\n%pwd", "s = f'''{x}\n!no'''\n!ls", "x = '''a''' '''\n%no'''\n%pwd",
+    "!ls \\\n  -l", "!ls \\\n  -l \\\n  -a\nx = 1", "!ls \\ \n-l", "!ls \\", "x = !ls \\\n  -l\ny = 2", "x = %time \\\n  f(1)", "%time \\\n  x = 1\n%pwd", "x = 1 + \\\n%pwd", "x = \\\n1\n%pwd", "x = 1  # c \\\n!ls",
+    "x;", "x;\n%pwd", "%pwd;", ";f a b", ",f a b", "/f a b", "x = 1; %pwd", "x = 1\n;f a", "!ls; pwd",
+    "%pwd\r\nx = 1\r\n!ls\r\n", "def f():\n    %pwd\n\n    x = !ls\n    return x", "for x in y:\n  !echo {x} $y\n", "try:\n  %x\nexcept A:\n  !y", "@d\ndef f(): pass\n%pwd",
+    "class A:\n  x = %pwd", "lambda: 0\n%pwd", "await f()\n!ls", "# %pwd\n%pwd", "%pwd  # c", "%%time\n", "%%time x = 1\ny", "%%html\n<b>", "%run -i a.py b", "%%writefile a.py\n%pwd",
+]  # fmt: skip
 
 
-@settings(max_examples=300 * EXAMPLES, deadline=None)
-@given(pair=edited())
-def test_comments_blank_lines_and_indentation_do_not_count(pair: tuple[str, str]) -> None:
-    assert normalise(pair[0]) == normalise(pair[1])
+@pytest.mark.parametrize("source", CELLS)
+def test_odd_cells_are_read_as_ipython_reads_them(source: str) -> None:
+    assert agrees(source)
 
 
-@settings(max_examples=200 * EXAMPLES, deadline=None)
-@given(text=_expression)
-def test_needless_parentheses_do_not_count(text: str) -> None:
-    assert normalise(f"x = {text}") == normalise(f"x = (({text}))") == normalise(f"x = (\n  {text}  # why\n)")
+_lines = st.sampled_from(
+    ["%time x", "!ls 'a", "!!ls", "a = !ls", "b = %pwd", "d['k'] = !ls \\", "x?", "?x", "x.y??", "%x?", "%%time", "%%bash", "if a:", "    %cd x", "    !ls", "    x = !ls", "    y = 1",
+     "  % 2", "x = 1", "x = (", ")", "x = [1,", "]", '"""', "'''", "s = '''", "'", "'a' # '", "\\", "y = 1 \\", "!ls \\", "f(a=1,", "b=2)", "/f x", ",f a", ";f b", "x = '%'", "# ?", "z = 'x?'",
+     "", "# it's", "def f():", "    return 1", "x;", "%pwd;", "else:", "s = 'a=!b'", "x = 1  # = !ls"]
+)  # fmt: skip
 
 
 @settings(max_examples=400 * EXAMPLES, deadline=None)
-@given(one=sources, other=sources, mutate=st.tuples(*[st.sampled_from("ab1.'x+-()[]:=, \n#%!?")] * 2))
-def test_equal_texts_have_equal_trees(one: str, other: str, mutate: tuple[str, str]) -> None:
-    for left, right in [(one, other), (one, one.replace(*mutate)), (one, one.replace(*mutate, 1))]:
-        try:
-            means_the_same = _meaning(left) == _meaning(right)
-        except (SyntaxError, ValueError):
-            assert normalise(left) != normalise(right) or left.rstrip() == right.rstrip()
-            continue
-        assert (normalise(left) == normalise(right)) == means_the_same
-
-
-@settings(max_examples=300 * EXAMPLES, deadline=None)
-@given(
-    lines=st.lists(
-        st.sampled_from(
-            ["%time x", "!ls 'a", "a = !ls", "b = %pwd", "x?", "?x", "%%bash", "%%time", "if a:", "    %cd x", "    !ls", "(", ")", '"""', "'''", "'", "\\", "x = 1",
-             "x = [", "]", "  % 2", "\x0c", "\0", "\ud800", "%", "!", "%%", "/f x", ",f a", ";f b", "x = '%'", "# ?", "y = 1 \\", "d['a=%b'] = !ls", "é"]
-        ) | st.text(max_size=6),
-        max_size=8,
-    )
-)  # fmt: skip
-def test_anything_has_a_text(lines: list[str]) -> None:
-    source = "\n".join(lines)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        text = normalise(source)
-        assert text == normalise(source + "\n") or "\\" in source  # which may go on there
-        parse_cell(source)
-    assert text.partition("\n")[0] in {"python", "magic", "text"}
-
-
-# -- cases ----------------------------------------------------------------------------------------
-
-SAME = [
-    ("x=1", "x = 1  # one"),
-    ("x = 'a'", 'x = "a"'),
-    ("x = u'a'", "x = 'a'"),
-    ("f(a,\n  b,)", "f(a, b)"),
-    ("x = 'a' 'b'", "x = 'ab'"),
-    ("x = 1_000", "x = 1000"),
-    ("x = r'\\d'", "x = '\\d'"),
-    ("plt.plot();", "plt.plot()"),
-    ("if a: b()", "if a:\n\tb()"),
-    ("  x = 1\n  y = 2", "x = 1\ny = 2"),
-    ("x = 1\r\ny = 2", "x = 1\ny = 2"),
-    ("x = 1 + \\\n  2", "x = 1 + 2"),
-    ("%matplotlib inline\nx=1", "%matplotlib inline\n\nx = 1  # c"),
-    ("!ls 'it\nx = f(1,\n 2)", "!ls 'it\n# c\nx = f(1, 2)"),
-    ("files = !ls *.csv\nx=1", "files=!ls *.csv  \nx = 1"),
-    ("%%time\nx=1 # c", "%%time\nx = 1"),
-    ("%%time\n%%capture out\nx=1", "%%time\n\n%%capture out\nx = 1"),
-    ("%%bash\nls\n\n", "%%bash\nls"),
-    ("!ls \\\n  -l\nx=1", "!ls    -l\nx = 1"),
-    ("if a:\n  %cd x\n  y=1", "if a:\n    %cd x\n    y = 1"),
-    ("x?\ny=1", "x?\ny = 1"),
-    ("await f( )", "await f()"),
-    ("d['k'] = !ls\ny=1", "d['k'] = !ls\ny = 1"),
-    ("s = '''\n%not magic\n'''\n!ls\ny=1", "s = '''\n%not magic\n'''\n!ls\ny = 1"),
-    ("x = (3\n  % 2)\n!ls", "x = (3 % 2)\n!ls"),
-    ("x = 1  # c \\\n!ls", "x = 1\n!ls"),
-    ("f('a=%b')\n!ls\ny=1", "f('a=%b')\n!ls\ny = 1"),
-    ("d['a=%b'] = !ls\ny=1", "d['a=%b'] = !ls\ny = 1"),
-    ("x = 1  # y = !ls", "x = 1"),
-    ("x = 1  # y = !ls\n!pwd", "x = 1\n!pwd"),
-    ("d = {'a=%b': 1}\n!ls\ny=1", "d = {'a=%b': 1}\n!ls\ny = 1"),
-]
-OTHER = [
-    ("x = 1", "x = True"),
-    ("x = 1", "x = 1.0"),
-    ("x = 0.0", "x = -0.0"),
-    ("x = 1", "x = '1'"),
-    ("x = 'a'", "x = b'a'"),
-    ("x = f'{a}'", "x = '{a}'"),
-    ("x = f'{a!r}'", "x = f'{a}'"),
-    ("def f():\n  'doc'\n  return 1", "def f():\n  return 1"),
-    ("def f():\n  'doc'", "def f():\n  'dog'"),
-    ("x = a\ny = b", "y = b\nx = a"),
-    ("x = (a)", "x = (a,)"),
-    ("a < b < c", "(a < b) < c"),
-    ("import a", "import a as b"),
-    ("from a import b", "from .a import b"),
-    ("from a import b", "from a.b import b"),
-    ("def f(a, /): pass", "def f(a): pass"),
-    ("def f(*, a): pass", "def f(a): pass"),
-    ("for x in y:\n  a\nb", "for x in y:\n  a\n  b"),
-    ("x = inf", "x = 1e999"),
-    ("%matplotlib inline", "%matplotlib widget"),
-    ("!ls", "!ls -l"),
-    ("!ls", "%ls"),
-    ("x = !ls", "x = %ls"),
-    ("x = !ls", "!ls"),
-    ("!ls", "__magic__('!ls')"),
-    ("!ls\n__magic__('!ls')", "!ls\n!ls"),
-    ("%%time\nx = 1", "x = 1"),
-    ("%%time\nx = 1", "%%timeit\nx = 1"),
-    ("%%bash\nls # c", "%%bash\nls"),
-    ("%%writefile a.py\nx=1", "%%writefile a.py\nx = 1"),
-    ("%%writefile a.py\nx=1", "%%writefile b.py\nx=1"),
-    ("x = ", "x ="[:1]),
-    ("this is no python", "this is no  python"),
-    ("x?", "x??"),
-    ("if a:\n  b\nc", "if a:\n  b\nelse:\n  c"),
-    ("if a:\n  !ls", "if a:\n  pass\n!ls"),
-]
-
-
-@pytest.mark.parametrize(("one", "other"), SAME)
-def test_looks_do_not_count(one: str, other: str) -> None:
-    assert normalise(one) == normalise(other)
-
-
-@pytest.mark.parametrize(("one", "other"), OTHER)
-def test_meaning_counts(one: str, other: str) -> None:
-    assert normalise(one) != normalise(other)
+@given(lines=st.lists(_lines, max_size=7), end=st.sampled_from(["", "\n", "\n\n"]))
+def test_cells_are_read_as_ipython_reads_them(lines: list[str], end: str) -> None:
+    source = "\n".join(lines) + end
+    # IPython drops the statement of several lines that a question ends; we keep the cell as text.
+    assume("?" not in source or not re.search(r"""[(\[\\]|'{3}|"{3}""", source))
+    assert agrees(source)
 
 
 def test_magics_are_found_where_a_statement_begins() -> None:
     source = "%pwd\nx = '''\n!no\n'''\nfiles = !ls \\\n -l\nif x:\n    %time y\ny = (3\n %2)\nname?\nz = '?'  # ?\n"
-    parsed = parse_cell(source)
-    assert parsed.magics == ("%pwd", "!ls   -l", "%time y", "name?")
-    assert parsed.tree is not None
+    cell = parse_cell(source)
+    assert cell.magics == ("%pwd", "!ls   -l", "%time y", "name?")
+    assert cell.tree is not None
+    assert len(cell.python.split("\n")) == len(source.split("\n"))
+    assert cell.tree.body[-1].lineno == 12, "the lines are those of the cell"
     assert parse_cell("%%time\n%%capture a\nx").heads == ("%%time", "%%capture a")
     assert parse_cell("%%bash -s\nls").foreign == "bash"
-    assert parse_cell("# only\n\n").says_nothing
-    assert not parse_cell("%%time").says_nothing
+    assert parse_cell("# only\n\n").is_empty
+    assert not parse_cell("%%time").is_empty
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "(" * 100_000, "x = " + "+".join("1" * 20_000), "x = '" + "a" * 3_000_000, "%ls\nx='''" + "a\\" * 1_000_000, "x = " + "9" * 10_000, "x = 0x" + "f" * 100_000,
-        "%x\n" + "a" * 3_000_000 + "=", "a\0b", "\ud800", "%%time\n" * 10_000, "%x\n" + "\n".join(["(" * 50] * 2_000), "!" * 1_000_000, "%x\n" + "a=%" * 300_000, "x" + "\\\n" * 20_000, "%x" + "\\\n" * 20_000,
-    ],
-)  # fmt: skip
-def test_too_much_is_no_trouble(source: str) -> None:
-    begun = time.process_time()
-    assert normalise(source) == normalise(source)
-    assert time.process_time() - begun < 10
-
-
-def test_the_text_of_a_deep_tree_does_not_depend_on_the_stack() -> None:
-    source = "x = " + "-" * 80 + "1" + " + 1" * 300
-
-    def deeper(times: int) -> Any:
-        return deeper(times - 1) if times else normalise(source)
-
-    assert deeper(0) == deeper(100)
-    assert normalise(source).startswith("python")
+def test_an_error_has_the_line_of_the_cell() -> None:
+    error = parse_cell("\n%%time\n%pwd \\\n x\ny = = 1").error
+    assert error is not None
+    assert error.lineno == 5
+    assert parse_cell("%%bash\n(").error is None
