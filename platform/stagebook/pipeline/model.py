@@ -1,4 +1,4 @@
-"""A pipeline as its file defines it: frozen values, with the places they came from."""
+"""A pipeline as its file defines it: frozen values, with their positions in the file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.types import Type, Value, printable
 
 Location = tuple[str | int, ...]  # the keys that lead to a value, such as ("stages", "clean", "params")
+Position = tuple[int, int]  # line and column, from 1; (0, 0) where there is none
+Positions = Mapping[Location, Position]
 Executor = Literal["kernel", "inprocess"]
 OutputKind = Literal["file", "external"]
 Trigger = Literal["all_success", "all_done", "one_failed", "all_failed", "one_success", "none_failed"]
@@ -92,7 +94,7 @@ class Pipeline:
     """A pipeline. `path` is relative to the project root, with `/`.
 
     `broken` names the stages, `broken_params` the parameters that the file defines but that could
-    not be read; what refers to them is not a further mistake. `places` maps each location to its line and column.
+    not be read; what refers to them is not a further mistake. `positions` are those of all values.
     """
 
     name: str
@@ -102,27 +104,25 @@ class Pipeline:
     stages: Mapping[str, Stage] = dataclasses.field(default_factory=dict)
     broken: frozenset[str] = frozenset()
     broken_params: frozenset[str] = frozenset()
-    places: Mapping[Location, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    positions: Positions = dataclasses.field(default_factory=dict)
 
     def problem(self, location: Location, message: str, hint: str = "") -> Problem:
-        """A problem at the place of `location`, or of the nearest place around it."""
-        return problem_at(self.path, self.places, location, message, hint)
+        """A problem at the position of `location`, or of the nearest value around it."""
+        return problem_at(self.path, self.positions, location, message, hint)
 
 
-def problem_at(
-    path: str, places: Mapping[Location, tuple[int, int]], location: Location, message: str, hint: str = ""
-) -> Problem:
-    """A problem at the place of `location`, or of the nearest place around it. Names from a file
-    may hold anything, so what cannot be seen is shown as an escape."""
-    line, column = find_place(places, location)
+def problem_at(path: str, positions: Positions, location: Location, message: str, hint: str = "") -> Problem:
+    """A problem at the position of `location`, or of the nearest value around it. Names from a file may hold
+    anything, so characters that cannot be seen are shown as escapes."""
+    line, column = find_position(positions, location)
     return Problem(
         path=printable(path), line=line, column=column, message=printable(message), hint=printable(hint)
     )
 
 
-def find_place(places: Mapping[Location, tuple[int, int]], location: Location) -> tuple[int, int]:
-    """The line and column of a location, or of the nearest one around it; (0, 0) if there is none."""
+def find_position(positions: Positions, location: Location) -> Position:
+    """The position of a location, or of the nearest one around it."""
     for length in range(len(location), -1, -1):
-        if location[:length] in places:
-            return places[location[:length]]
+        if location[:length] in positions:
+            return positions[location[:length]]
     return (0, 0)

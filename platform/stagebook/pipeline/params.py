@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from stagebook.errors import Problem, did_you_mean
-from stagebook.pipeline.model import Param, Pipeline, find_place, problem_at
+from stagebook.pipeline.model import Param, Pipeline, find_position, problem_at
 from stagebook.pipeline.types import Type, Value, ValueMismatch, accept
 from stagebook.pipeline.yaml import parse_scalar, read_document
 
@@ -80,7 +80,7 @@ def parse_file(text: bytes, path: str) -> tuple[dict[str, Value], Origins, list[
         return {}, {}, list(document.problems)
     if not isinstance(document.data, dict):
         return {}, {}, [Problem(path=path, message="a params file is a mapping of name: value")]
-    origins = {name: (path, *find_place(document.places, (name,))) for name in document.data}
+    origins = {name: (path, *find_position(document.positions, (name,))) for name in document.data}
     return dict(document.data), origins, []
 
 

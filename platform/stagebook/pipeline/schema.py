@@ -85,7 +85,7 @@ ListOf = Annotated[
 Condition = Annotated[
     str | bool | None, pydantic.BeforeValidator(_as_condition, json_schema_input_type=str | bool | None)
 ]
-Names = Annotated[list[str], pydantic.BeforeValidator(_listed, json_schema_input_type=list[str] | str)]
+TextList = Annotated[list[str], pydantic.BeforeValidator(_listed, json_schema_input_type=list[str] | str)]
 Table = Annotated[
     dict[str, Any],
     pydantic.BeforeValidator(_as_empty, json_schema_input_type=dict[str, Any] | None),
@@ -119,7 +119,7 @@ class DefaultsFile(_Model):
     timeout: Timeout = None
     executor: Literal["kernel", "inprocess"] = "kernel"
     kernel: str | None = None
-    env: Names = pydantic.Field(default_factory=list)
+    env: TextList = pydantic.Field(default_factory=list)
     strict: bool = False
 
 
@@ -144,13 +144,13 @@ class StageFile(_Model):
         ],
         pydantic.BeforeValidator(_as_empty),
     ] = pydantic.Field(default_factory=dict)
-    after: Names = pydantic.Field(default_factory=list)
+    after: TextList = pydantic.Field(default_factory=list)
     retries: Annotated[int, pydantic.Field(ge=0, le=100)] | None = None
     retry_delay: Seconds | None = None
     timeout: Timeout = None
     executor: Literal["kernel", "inprocess"] | None = None
     kernel: str | None = None
-    env: Names = pydantic.Field(default_factory=list)
+    env: TextList = pydantic.Field(default_factory=list)
     cache: bool | None = None
     frozen: bool = False
     strict: bool | None = None

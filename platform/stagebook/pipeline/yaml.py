@@ -19,7 +19,7 @@ import yaml.cyaml
 from yaml import nodes
 
 from stagebook.errors import Problem
-from stagebook.pipeline.model import Location
+from stagebook.pipeline.model import Location, Position, Positions
 from stagebook.pipeline.types import Value, printable
 
 MAX_BYTES = 1_000_000
@@ -82,18 +82,18 @@ class Document:
     """What a YAML file says: plain data, the place of each value, and what is wrong with it."""
 
     data: Value
-    places: dict[Location, tuple[int, int]]
+    positions: Positions
     problems: tuple[Problem, ...]
 
 
 class _Refused(Exception):
     def __init__(self, message: str, mark: Any, hint: str = "") -> None:
         super().__init__(message)
-        self.line, self.column = _place(mark) if mark else (0, 0)
+        self.line, self.column = _position(mark) if mark else (0, 0)
         self.hint = hint
 
 
-def _place(mark: Any) -> tuple[int, int]:
+def _position(mark: Any) -> Position:
     return mark.line + 1, mark.column + 1
 
 
@@ -102,12 +102,12 @@ def read_document(text: str | bytes, path: str) -> Document:
 
     `path` names the file in them.
     """
-    places: dict[Location, tuple[int, int]] = {}
+    positions: dict[Location, Position] = {}
     decoded = ""
     try:
         decoded = _decode(text)
         node = _compose(decoded)
-        builder = _Builder(path, places)
+        builder = _Builder(path, positions)
         data = builder.build(node, ()) if node is not None else None
     except yaml.MarkedYAMLError as error:
         refused = _Refused(*_explain(error, decoded))
@@ -116,7 +116,7 @@ def read_document(text: str | bytes, path: str) -> Document:
     except _Refused as error:
         refused = error
     else:
-        return Document(data, places, tuple(builder.problems))
+        return Document(data, positions, tuple(builder.problems))
     problem = Problem(
         path=path,
         line=refused.line,
@@ -124,7 +124,7 @@ def read_document(text: str | bytes, path: str) -> Document:
         message=printable(str(refused)),
         hint=printable(refused.hint),
     )
-    return Document(None, places, (problem,))
+    return Document(None, positions, (problem,))
 
 
 def parse_scalar(text: str) -> Value:
@@ -228,9 +228,9 @@ def _compose(text: str) -> Any:
 class _Builder:
     """Turns nodes into plain data and notes their places. Counts nodes as aliases are followed."""
 
-    def __init__(self, path: str, places: dict[Location, tuple[int, int]]) -> None:
+    def __init__(self, path: str, positions: dict[Location, Position]) -> None:
         self.path = path
-        self.places = places
+        self.positions = positions
         self.problems: list[Problem] = []
         self.count = 0
         self.open: set[int] = set()
@@ -240,7 +240,7 @@ class _Builder:
         if len(location) > MAX_DEPTH:
             msg = f"nested more than {MAX_DEPTH} levels deep when aliases are followed"
             raise _Refused(msg, node.start_mark)
-        self.places.setdefault(location, _place(node.start_mark))
+        self.positions.setdefault(location, _position(node.start_mark))
         if isinstance(node, nodes.ScalarNode):
             return self._scalar(node)
         with self._opened(node):
@@ -275,7 +275,7 @@ class _Builder:
         merged: list[Any] = []
         for key_node, value_node in node.value:
             key = self._key(key_node)
-            line, column = _place(key_node.start_mark)
+            line, column = _position(key_node.start_mark)
             if key == "<<" and not key_node.style:
                 merged += value_node.value if isinstance(value_node, nodes.SequenceNode) else [value_node]
             elif key in seen:
@@ -292,7 +292,7 @@ class _Builder:
                 seen[key] = line
                 if key not in made:
                     # A mistake in a key or its value is shown at the key: that is what a reader looks for.
-                    self.places[*location, key] = (line, column)
+                    self.positions[*location, key] = (line, column)
                     made[key] = self.build(value_node, (*location, key))
         for source in merged:
             if not isinstance(source, nodes.MappingNode):
