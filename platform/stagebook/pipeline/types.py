@@ -211,7 +211,10 @@ def type_of(value: Value) -> Type:
             return STR
         case list():
             kinds = {type_of(item) for item in value}
-            if kinds == {Type("int"), Type("float")}:
+            # As floats, unless a whole number is too large to be one exactly.
+            if kinds == {Type("int"), Type("float")} and all(
+                isinstance(item, float) or abs(item) <= 2**53 for item in value
+            ):
                 kinds = {Type("float")}
             return Type("list", (kinds.pop() if len(kinds) == 1 else ANY,))
         case dict():
