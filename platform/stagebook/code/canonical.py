@@ -20,7 +20,7 @@ def canonical(cell: ParsedCell) -> str:
     return "\n".join(["magic" if cell.magics else "python", *cell.heads, "", dump(cell.tree)])
 
 
-# Left out: what the position in the tree says already (ctx), and the prefix u"" (kind).
+# The fields of each node. Left out: ctx, which its place in the tree tells, and kind, the prefix u"".
 _FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
 
 
@@ -31,8 +31,8 @@ def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
 
 
 def dump(tree: ast.AST) -> str:
-    """A tree as text: each node's name, then its fields in order, lists with their lengths before
-    them. Different trees have different texts. It does not recurse, so no tree is too deep."""
+    """A tree as text: the name of each node, then its fields in order, each list after its length. Different
+    trees have different texts. Does not recurse, so that no tree is too deep."""
     out: list[str] = []
     stack: list[Any] = [tree]
     while stack:

@@ -20,7 +20,7 @@ Trigger = Literal["all_success", "all_done", "one_failed", "all_failed", "one_su
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Param:
-    """A parameter of the pipeline. Without a default (`required`) every run has to give it."""
+    """A parameter of the pipeline. Without a default it is `required`: every run has to give it."""
 
     name: str
     type: Type
@@ -31,7 +31,7 @@ class Param:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class InputRef:
-    """Where an input comes from: `stage.output`, `stage@point.output`, or a file of the project."""
+    """The source of an input: `stage.output`, `stage@point.output`, or a file of the project."""
 
     text: Template
     location: Location
@@ -39,7 +39,7 @@ class InputRef:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """One input of a stage. `many` where the file gives a list, which stays a list of paths."""
+    """One input of a stage. `many`: the file gives a list, and the notebook gets a list of paths."""
 
     name: str
     refs: tuple[InputRef, ...]
@@ -48,7 +48,7 @@ class Input:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """One output of a stage: a file or folder of the project, or something external (a URL, a table)."""
+    """One output of a stage: a file or folder of the project, or `external` (a URL, a table)."""
 
     name: str
     path: Template
@@ -57,13 +57,18 @@ class Output:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One notebook with what goes in and what comes out. Times are in seconds.
+    """One notebook with its parameters, inputs and outputs. Times are in seconds.
 
-    `notebook` is empty and `expandable` False where the file says it wrongly, which is reported.
-    `foreach` is a list that may be known only during a run; `when` decides whether the stage runs;
-    `trigger` says which ends of the stages before it let it start. `env` names the environment
-    variables that its result depends on. Without `cache` it is never reused; `frozen`, it never
-    runs; `strict`, it fails where it reads files that are not declared.
+    Attributes:
+        notebook: its path in the project; `""` where the file has a mistake there.
+        expandable: False where the file has a mistake in `matrix` or `foreach`.
+        foreach: a list, which may be known only during a run.
+        when: whether the stage runs.
+        trigger: which outcomes of the stages before it let it start.
+        env: the environment variables that its result depends on.
+        cache: whether earlier results are reused.
+        frozen: it never runs.
+        strict: it fails if it reads files that are not declared.
     """
 
     name: str
@@ -93,8 +98,8 @@ class Stage:
 class Pipeline:
     """A pipeline. `path` is relative to the project root, with `/`.
 
-    `broken` names the stages, `broken_params` the parameters that the file defines but that could
-    not be read; what refers to them is not a further mistake. `positions` are those of all values.
+    `broken` and `broken_params` name the stages and parameters of the file that have mistakes: a reference
+    to one of them is not a further mistake. `positions` are those of all values.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""Reading YAML: safely, with bounds, and with the place of every value. The only door to PyYAML.
+"""Reading YAML: safely, within limits, and with the position of every value. The only door to PyYAML.
 
 Scalars follow the core schema of YAML 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema), so that
-`no`, `12:30` and `2013-01-31` are text and `0o17` is a number. Duplicate keys are refused, which
-PyYAML alone lets pass; so are documents that grow when their aliases are followed.
+`no`, `12:30` and `2013-01-31` are text and `0o17` is a number. Duplicate keys, which PyYAML accepts, are
+refused; so are documents that grow too large when their aliases are followed.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
 MAX_NODES = 100_000  # after aliases are followed
 
-MAX_DIGITS = 300  # of a whole number, so that it fits into a float as well
+MAX_DIGITS = 300  # of a whole number, so that it fits into a float, too
 
 _NOT_ALLOWED = re.compile("[^\\t\\n\\r -~\\x85\\xa0-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
-_HALVES = re.compile("[\ud800-\udfff]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _BOOLS = {"true": True, "false": False}
 
-# PyYAML does not name its fast parser in the package itself.
+# PyYAML's stubs do not name the fast parser, which not every build has.
 _Parser: Any = getattr(yaml.cyaml, "CParser", None)
 
 
@@ -79,7 +79,7 @@ else:  # pragma: no cover - PyYAML built without libyaml
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Document:
-    """What a YAML file says: plain data, the place of each value, and what is wrong with it."""
+    """A YAML file: its plain data, the position of each value, and what is wrong with it."""
 
     data: Value
     positions: Positions
@@ -226,7 +226,7 @@ def _compose(text: str) -> Any:
 
 
 class _Builder:
-    """Turns nodes into plain data and notes their places. Counts nodes as aliases are followed."""
+    """Turns nodes into plain data with their positions. Counts nodes as aliases are followed."""
 
     def __init__(self, path: str, positions: dict[Location, Position]) -> None:
         self.path = path
@@ -270,7 +270,7 @@ class _Builder:
             self.open.discard(id(node))
 
     def _mapping(self, node: Any, location: Location, made: dict[str, Value]) -> None:
-        """Add to `made` what it does not hold yet; what is merged with `<<` comes after the rest."""
+        """Add to `made` the keys that it does not have yet; the mappings merged with `<<` come last."""
         seen: dict[str, int] = {}
         merged: list[Any] = []
         for key_node, value_node in node.value:
@@ -291,7 +291,7 @@ class _Builder:
             else:
                 seen[key] = line
                 if key not in made:
-                    # A mistake in a key or its value is shown at the key: that is what a reader looks for.
+                    # The position of a value is that of its key, which is what a reader looks for.
                     self.positions[*location, key] = (line, column)
                     made[key] = self.build(value_node, (*location, key))
         for source in merged:
@@ -329,8 +329,8 @@ class _Builder:
         return self._text(node)
 
     def _text(self, node: Any) -> str:
-        # An escape such as "\ud800" can make half of a character, which no file can hold.
-        if not node.value.isascii() and _HALVES.search(node.value):
+        # An escape such as "\ud800" can make half of a surrogate pair, which no file can hold.
+        if not node.value.isascii() and _SURROGATES.search(node.value):
             msg = "an escape stands for no character"
             raise _Refused(msg, node.start_mark)
         return str(node.value)
