@@ -9,7 +9,7 @@ from typing import Any, cast
 from stagebook import errors
 from stagebook.journal.history import StageRecord
 from stagebook.journal.journal import RunRecord
-from stagebook.pipeline.model import Pipeline, Stage, find_place
+from stagebook.pipeline.model import Pipeline, Stage, find_position
 from stagebook.planning.plan import Plan
 from stagebook.project import Project
 from stagebook_lab import wire
@@ -70,7 +70,7 @@ def pipeline_info(paths: Paths, project: Project, key: str) -> wire.PipelineInfo
 
 
 def _stage_ref(paths: Paths, pipeline: Pipeline, stage: Stage) -> wire.StageRef:
-    line, column = find_place(pipeline.places, ("stages", stage.name))
+    line, column = find_position(pipeline.positions, ("stages", stage.name))
     notebook = paths.of(stage.notebook) if stage.notebook else ""
     return wire.StageRef(name=stage.name, notebook=notebook, line=line, column=column)
 

@@ -1,14 +1,13 @@
-"""What a notebook's code depends on: its cells, the project's modules that it imports however far, and
-the files that its magics and commands read. Nothing is executed or imported.
+"""The code that a notebook depends on: its cells, the project's modules that it imports directly or through
+others, and the files that its magics and commands read. Nothing is executed or imported.
 
-A module is looked for where the kernel would: in the folders that the code puts into `sys.path`, the
-notebook's own folder, the project, and the further folders that are given. What a file says is
-remembered by its stat. Where a module is found is not remembered, so that a new file that takes the
-place of another is noticed. A module counts by the path by which it is imported, also where that path
-goes through a symlink that leads out of the project.
+Modules are looked for where the kernel looks: in the folders that the code puts into `sys.path`, the
+notebook's own folder, the project, and the further folders that are given. The code of a file is
+remembered with the file. The place of a module is not, so that a new file that hides another is noticed.
+A module counts by the path of its import, even if a symlink on it leads out of the project.
 
-It errs to the side of more: an import within `if` or `try`, and each submodule that `from package
-import name` may mean, counts.
+In doubt, more counts: an import within `if` or `try`, and each submodule that `from package import name`
+may mean.
 """
 
 from __future__ import annotations
@@ -21,21 +20,21 @@ import posixpath
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from stagebook.code.calls import Uses
-from stagebook.code.digests import KIND, cells_of, read_cells, sha256
-from stagebook.code.resolver import Found, Modules, Search, Unit, is_local, is_outside
+from stagebook.code.digests import KIND, CellCode, ModuleCode, cells_of, read_cells, sha256
+from stagebook.code.references import CodeReferences, absolute_name
+from stagebook.code.resolver import FoundModule, ModuleResolver, SearchPath, Unit, is_local, is_outside
 from stagebook.pipeline.notebook import NotebookUnreadable, read_notebook
 from stagebook.system.file_cache import Memo
 
-_ROUNDS = 20  # of folders that add folders to `sys.path`
+_MAX_ROUNDS = 20  # of folders that hold code that adds folders to `sys.path`
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LocalFile:
-    """A module, or a file that a magic or command reads. `path` is relative to the project; `chain` is
-    a shortest way from a cell to it."""
+    """A module, or a file that a magic or command reads. `path` is relative to the project; `digest` is the
+    SHA-256 of what it does, in hex; `chain` is a shortest way from a cell to it."""
 
     path: str
     digest: str
@@ -44,13 +43,18 @@ class LocalFile:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """What a notebook's code consists of.
+    """The code of a notebook.
 
-    `cells` are the digests of the code cells that do something; `numbers` their numbers among all that
-    are not empty. `packages` are the top-level names of what is imported and is neither of the project
-    nor of the standard library, `imports` the dotted names. `unresolved` tells what is imported or
-    executed by a name that is computed. `path_literals` and `names` are the strings that look like
-    relative paths and the names that are read, in all cells but the parameters cell.
+    Attributes:
+        cells: the digests of the code cells that do something.
+        numbers: their numbers among those that are not empty, from 1.
+        modules: the project's modules that they import, directly or through others.
+        files: the files that they execute, or that their commands read.
+        packages: the top-level names of imports from outside the project and the standard library.
+        imports: their dotted names.
+        unresolved: what is imported or executed by a name that is computed.
+        path_literals: strings that look like relative paths, in all cells but the parameters cell.
+        names: the names that are read there.
     """
 
     cells: tuple[str, ...]
@@ -72,14 +76,14 @@ def sources(executable: Path) -> tuple[str, ...]:
 
 
 class Closure:
-    """Finds the code of the notebooks of a project. What was looked up on the disk is kept until
-    `forget`. Not for use from several threads."""
+    """Finds the code of a project's notebooks. What was looked up on the disk is kept until `forget`. Not for
+    use from several threads."""
 
     def __init__(
         self, root: Path, memo: Memo, *, extra: Sequence[Path] = (), behind: Sequence[Path] = ()
     ) -> None:
-        """`extra`: folders of the project that modules are looked for in, as PYTHONPATH has them; `behind`:
-        any folders, after what is installed."""
+        """`extra`: folders of the project in which modules are looked for, as in PYTHONPATH; `behind`: folders
+        in which they are looked for after what is installed."""
         self._root = os.path.abspath(root)
         self._memo = memo
         self._extra = [os.fspath(path) for path in extra]
@@ -88,18 +92,18 @@ class Closure:
 
     def forget(self) -> None:
         """Look at the disk anew."""
-        self._modules = Modules(self._root, self._memo)
+        self._modules = ModuleResolver(self._root, self._memo)
         self._codes: dict[tuple[str, str], Code | NotebookUnreadable] = {}
-        self._scripts: dict[tuple[Search, str, bool], Unit] = {}
-        self._last = [path for path in map(self._modules.place, self._behind) if path is not None]
-        places = map(self._modules.place, self._extra)
+        self._scripts: dict[tuple[SearchPath, str, bool], Unit] = {}
+        self._last = [path for path in map(self._modules.resolve, self._behind) if path is not None]
+        places = map(self._modules.resolve, self._extra)
         self._inside = [
             path for path in places if path is not None and not is_outside(path) and is_local(path)
         ]
 
     def code(self, notebook: str, executable: Path) -> Code:
-        """The code of a notebook, given as its path in the project and the file that is executed.
-        Raises `NotebookUnreadable`."""
+        """The code of a notebook. `notebook`: its path in the project; `executable`: the `.ipynb` file that is
+        executed for it. Raises `NotebookUnreadable`."""
         key = (notebook, os.fspath(executable))
         known = self._codes.get(key)
         if known is None:
@@ -113,24 +117,29 @@ class Closure:
         return known
 
     def _read(self, notebook: str, executable: str) -> Code:
-        facts = self._notebook(executable)
+        codes = self._notebook(executable)
         folder = posixpath.dirname(notebook)
         added: dict[tuple[int | None, str], None] = {}
-        for _ in range(_ROUNDS):
+        for _ in range(_MAX_ROUNDS):
             search = self._search(folder, added)
-            cells = [Unit(label=f"cell {cell['number']}", uses=cell["uses"], search=search) for cell in facts]
+            cells = [
+                Unit(label=f"cell {cell['number']}", references=cell["references"], search=search)
+                for cell in codes
+            ]
             reached = self._reach(cells)
             more = [item for unit in reached for item in self._folders(unit) if item not in added]
             if not more:
                 break
             added |= dict.fromkeys(more)  # what is found there may add further folders
-        written = {self._modules.place(text) for cell in cells for text in cell.uses.get("writes", ())}
+        written = {
+            self._modules.resolve(text) for cell in cells for text in cell.references.get("writes", ())
+        }
         return _code(
-            facts,
+            codes,
             {unit: chain for unit, chain in reached.items() if not unit.path or unit.path not in written},
         )
 
-    def _notebook(self, executable: str) -> list[dict[str, Any]]:
+    def _notebook(self, executable: str) -> list[CellCode]:
         try:
             return list(self._memo.derive(executable, f"cells-{KIND}", read_cells))
         except NotebookUnreadable:
@@ -139,22 +148,22 @@ class Closure:
             read_notebook(Path(executable))  # says what is wrong
             raise NotebookUnreadable("changed while it was read") from None
 
-    # -- from one thing to the next ---------------------------------------------------------------
+    # -- from one unit to the next ----------------------------------------------------------------
 
-    def _search(self, folder: str, added: Iterable[tuple[int | None, str]]) -> Search:
+    def _search(self, folder: str, added: Iterable[tuple[int | None, str]]) -> SearchPath:
         path: list[str | None] = [folder, "", *self._inside, None, *self._last]
         for index, item in added:
             path.insert(len(path) if index is None else index, item)
         return tuple(dict.fromkeys(path))
 
     def _folders(self, unit: Unit) -> Iterator[tuple[int | None, str]]:
-        for index, text in unit.uses.get("folders", ()):
-            path = self._modules.place(text, unit)
+        for index, text in unit.references.get("folders", ()):
+            path = self._modules.resolve(text, unit)
             if path is not None and is_local(path):
                 yield index, path
 
     def _reach(self, cells: Sequence[Unit]) -> dict[Unit, tuple[str, ...]]:
-        """All that the cells lead to, with the shortest chains, the nearest first."""
+        """All units that the cells lead to, each with a shortest chain, the nearest first."""
         reached: dict[Unit, tuple[str, ...]] = {cell: (cell.label,) for cell in cells}
         queue = collections.deque(cells)
         while queue:
@@ -168,8 +177,8 @@ class Closure:
     def _edges(self, unit: Unit) -> tuple[Unit, ...]:
         edges: dict[Unit, None] = {}
         outside: set[str] = set()
-        for level, module, names in unit.uses.get("imports", ()):
-            name = _absolute(unit.package, level, module)
+        for level, module, names in unit.references.get("imports", ()):
+            name = absolute_name(unit.package, level, module)
             if name:
                 units, foreign = self._import(name, names or (), unit.search)
                 edges |= dict.fromkeys(units)
@@ -179,11 +188,11 @@ class Closure:
         unit.edges, unit.outside = tuple(edges), frozenset(outside)
         return unit.edges
 
-    def _import(self, name: str, names: Sequence[str], search: Search) -> tuple[list[Unit], set[str]]:
-        """The units of an import, and the names that are, or may be, not of the project."""
+    def _import(self, name: str, names: Sequence[str], search: SearchPath) -> tuple[list[Unit], set[str]]:
+        """The units of an import, and the names that may be of something installed."""
         parts = name.split(".")
         units: list[Unit] = []
-        found: Found | None = None
+        found: FoundModule | None = None
         is_behind = False
         for at in range(len(parts)):
             found = self._modules.find(".".join(parts[: at + 1]), search)
@@ -195,7 +204,7 @@ class Closure:
             for item in names:
                 wanted = [item]
                 if item == "*":
-                    wanted = found.units[0].uses.get("all", []) if found.units else []
+                    wanted = found.units[0].references.get("all", []) if found.units else []
                 for child in wanted:
                     below = self._modules.find(f"{name}.{child}", search)
                     units += below.units if below else ()
@@ -204,8 +213,8 @@ class Closure:
         return units, {name, *(f"{name}.{item}" for item in names if item not in {"*", "__main__"})}
 
     def _executed(self, unit: Unit) -> Iterator[Unit]:
-        for text in unit.uses.get("scripts", ()):
-            path = self._modules.place(text, unit)
+        for text in unit.references.get("scripts", ()):
+            path = self._modules.resolve(text, unit)
             if path:
                 found = next((item for item in (path, f"{path}.py") if self._modules.is_file(item)), None)
                 if found is not None and is_local(found):
@@ -213,57 +222,49 @@ class Closure:
 
     def _named(self, unit: Unit) -> Iterator[Unit]:
         """Files that commands name, and archives in `sys.path`."""
-        for text in (*unit.uses.get("words", ()), *(text for _, text in unit.uses.get("folders", ()))):
-            path = self._modules.place(text, unit)
+        for text in (
+            *unit.references.get("words", ()),
+            *(text for _, text in unit.references.get("folders", ())),
+        ):
+            path = self._modules.resolve(text, unit)
             if path and not is_outside(path) and is_local(path) and self._modules.is_file(path):
                 yield self._script(path, unit.search, is_read=True)
 
-    def _script(self, path: str, search: Search, *, is_read: bool) -> Unit:
-        """A file that is executed, or, as it is, one that a command reads and may execute."""
+    def _script(self, path: str, search: SearchPath, *, is_read: bool) -> Unit:
+        """A file that is executed; with `is_read`, one that a command reads, which counts by its bytes."""
         key = (search, path, is_read)
         if key not in self._scripts:
             folder = posixpath.dirname(path)
-            digest = ""
-            uses: Uses = {}
+            code: ModuleCode = {"digest": "", "references": {}}
             if path.endswith(".ipynb") and not is_read:
-                digest, uses = self._nested(path)
+                code = self._nested(path)
             elif path.endswith(".py") or not is_read:
-                facts = self._modules.module_facts(path)
-                digest, uses = facts["digest"], facts["uses"]
+                code = self._modules.module(path)
             self._scripts[key] = Unit(
                 label=path,
                 path=path,
-                digest=self._modules.digest(path) if is_read else digest,
-                uses=uses,
+                digest=self._modules.digest(path) if is_read else code["digest"],
+                references=code["references"],
                 search=(folder, *(item for item in search if item != folder)),
                 is_file=True,
             )
         return self._scripts[key]
 
-    def _nested(self, path: str) -> tuple[str, Uses]:
-        """A notebook that is executed by another."""
+    def _nested(self, path: str) -> ModuleCode:
+        """The code of a notebook that is executed by another."""
         try:
             cells = self._notebook(self._modules.full(path))
         except NotebookUnreadable:
-            return self._modules.digest(path), {}
-        uses: Uses = collections.defaultdict(list)
+            return {"digest": self._modules.digest(path), "references": {}}
+        references: dict[str, list[Any]] = collections.defaultdict(list)
         for cell in cells:
-            for kind, values in cell["uses"].items():
-                uses[kind] += values
-        return sha256("\n".join(cell["digest"] for cell in cells)), dict(uses)
+            for kind, values in cell["references"].items():
+                references[kind] += cast("list[Any]", values)
+        digest = sha256("\n".join(cell["digest"] for cell in cells))
+        return {"digest": digest, "references": cast("CodeReferences", dict(references))}
 
 
-def _absolute(package: str | None, level: int, module: str) -> str:
-    """The full name of a module; nothing where a relative one has no package to be relative to."""
-    if not level:
-        return module
-    parts = package.split(".") if package else []
-    if level > len(parts):
-        return ""
-    return ".".join([*parts[: len(parts) - level + 1], *filter(None, [module])])
-
-
-def _code(facts: Sequence[Mapping[str, Any]], reached: Mapping[Unit, tuple[str, ...]]) -> Code:
+def _code(cells: Sequence[CellCode], reached: Mapping[Unit, tuple[str, ...]]) -> Code:
     modules: dict[str, LocalFile] = {}
     files: dict[str, LocalFile] = {}
     for unit, chain in reached.items():
@@ -272,16 +273,18 @@ def _code(facts: Sequence[Mapping[str, Any]], reached: Mapping[Unit, tuple[str, 
             place.setdefault(unit.path, LocalFile(path=unit.path, digest=unit.digest, chain=chain))
     imports = frozenset().union(*(unit.outside for unit in reached))
     dynamic = [
-        f"{unit.path or unit.label}: {text}" for unit in reached for text in unit.uses.get("dynamic", ())
+        f"{unit.path or unit.label}: {text}"
+        for unit in reached
+        for text in unit.references.get("dynamic", ())
     ]
     return Code(
-        cells=tuple(cell["digest"] for cell in facts),
-        numbers=tuple(cell["number"] for cell in facts),
+        cells=tuple(cell["digest"] for cell in cells),
+        numbers=tuple(cell["number"] for cell in cells),
         modules=tuple(modules[path] for path in sorted(modules)),
         files=tuple(files[path] for path in sorted(files)),
         packages=frozenset(name.partition(".")[0] for name in imports),
         imports=imports,
         unresolved=tuple(dict.fromkeys(dynamic)),
-        path_literals=frozenset(path for cell in facts for path in cell["uses"].get("paths", ())),
-        names=frozenset(name for cell in facts for name in cell["uses"].get("names", ())),
+        path_literals=frozenset(path for cell in cells for path in cell["references"].get("paths", ())),
+        names=frozenset(name for cell in cells for name in cell["references"].get("names", ())),
     )

@@ -1,6 +1,6 @@
-"""What the text of some Python says of its values, as far as it says so: names, strings, paths.
+"""The values of names, strings and paths in Python code, as far as its text tells them.
 
-Only what is bound once, and to something constant, is known.
+A name has a known value if it is bound once, to a constant.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import collections
 import os
 from collections.abc import Iterable, Sequence
 
-HERE = "\0"  # the folder of the file itself, in a path
-_DEEP = 20
+HERE = "\0"  # in a path: the folder of the file that the code is in
+_MAX_DEPTH = 20
 _DATA = (
     ".csv", ".tsv", ".txt", ".parquet", ".json", ".jsonl", ".ndjson", ".feather", ".arrow", ".orc", ".avro", ".xlsx",
     ".xls", ".ods", ".h5", ".hdf5", ".nc", ".zarr", ".npy", ".npz", ".mat", ".pkl", ".pickle", ".joblib", ".db",
@@ -20,19 +20,19 @@ _DATA = (
     ".log", ".md", ".onnx", ".pt", ".pth", ".model", ".sav", ".dta", ".rds",
 )  # fmt: skip
 
-# Functions whose value is the path of their first argument, and those that join their arguments.
+# Functions whose value is the path in their first argument; functions that join their arguments.
 _SAME = frozenset(
     {"str", "os.fspath", "os.path.abspath", "os.path.realpath", "os.path.normpath", "os.path.expanduser"}
 )
 _JOINING = frozenset(
     {"os.path.join", "pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "pathlib.PurePosixPath", "Path"}
 )
-_HERE_AND_NOW = frozenset({"os.getcwd", "pathlib.Path.cwd", "Path.cwd", "os.path.curdir", "os.curdir"})
+_WORKING_FOLDER = frozenset({"os.getcwd", "pathlib.Path.cwd", "Path.cwd", "os.path.curdir", "os.curdir"})
 _METHODS = frozenset({"resolve", "absolute", "as_posix", "expanduser", "__str__", "__fspath__"})
 
 
 def dotted_name(node: ast.AST) -> str | None:
-    """`a.b.c` as text, of a name or of attributes of one."""
+    """`a.b.c` as text; None where the node is not a name with attributes."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -57,7 +57,8 @@ def looks_like_path(text: str) -> bool:
 
 
 class Constants:
-    """The names of a notebook or module. First all code is taken, then it is settled, then asked."""
+    """The constants of a notebook or module. First all its code is taken, then `settle` is called, then values
+    are asked for."""
 
     def __init__(self) -> None:
         self._bound: collections.Counter[str] = collections.Counter()
@@ -65,7 +66,7 @@ class Constants:
         self._modules: dict[str, str] = {}
 
     def take(self, nodes: Iterable[ast.AST], *, fixed: bool = True) -> None:
-        """Take code, as the nodes of its tree. Values of code that is not `fixed` are not known."""
+        """Take code, as the nodes of its tree. Without `fixed` its names have no known value."""
         for node in nodes:
             if isinstance(node, ast.Name):
                 if not isinstance(node.ctx, ast.Load):
@@ -89,40 +90,40 @@ class Constants:
                 self._modules[alias.asname or alias.name] = f"{node.module}.{alias.name}"
 
     def settle(self) -> None:
-        """All code was taken: forget the values of names that are bound more than once."""
+        """Forget the values of names that are bound more than once, once all code was taken."""
         self._values = {name: node for name, node in self._values.items() if self._bound[name] == 1}
 
     def name(self, node: ast.AST) -> str | None:
-        """The full name of a function or variable, such as `os.path.join`, whatever it was imported as."""
+        """The full name of a function or variable, such as `os.path.join`, whatever alias the code uses."""
         text = dotted_name(node)
         if text is None:
             return None
         head, dot, rest = text.partition(".")
         return self._modules.get(head, head) + dot + rest
 
-    def text(self, node: ast.AST | None, deep: int = 0) -> str | None:
-        """The value of an expression as text, if it is a string or path that can be known."""
-        if deep > _DEEP:
+    def text(self, node: ast.AST | None, depth: int = 0) -> str | None:
+        """The value of an expression, if it is a string or path that is known."""
+        if depth > _MAX_DEPTH:
             return None
-        deep += 1
+        depth += 1
         match node:
             case ast.Constant(value=str() as text):
                 return text
             case ast.Name(id="__file__"):
                 return f"{HERE}/__file__"
             case ast.Name(id=name) if name in self._values:
-                return self.text(self._values[name], deep)
+                return self.text(self._values[name], depth)
             case ast.JoinedStr(values=values):
-                return self._join([self.text(value, deep) for value in values], "")
+                return self._join([self.text(value, depth) for value in values], "")
             case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
-                return self.text(value, deep)
+                return self.text(value, depth)
             case ast.BinOp(left=left, op=ast.Div() | ast.Add() as op, right=right):
-                both = [self.text(left, deep), self.text(right, deep)]
+                both = [self.text(left, depth), self.text(right, depth)]
                 return self._join(both, "/" if isinstance(op, ast.Div) else "")
             case ast.Attribute() | ast.Subscript():
-                return self._parents(node, deep)
+                return self._parents(node, depth)
             case ast.Call(func=func, args=args):
-                return self._call(func, args, deep)
+                return self._call(func, args, depth)
         return None
 
     def _join(self, parts: Sequence[str | None], between: str) -> str | None:
@@ -131,40 +132,40 @@ class Constants:
             return None
         return os.path.join(*known) if between and known else "".join(known)
 
-    def _parents(self, node: ast.AST, deep: int) -> str | None:
+    def _parents(self, node: ast.AST, depth: int) -> str | None:
         match node:
             case ast.Attribute(value=value, attr="parent"):
                 levels = 1
             case ast.Subscript(
                 value=ast.Attribute(value=value, attr="parents"), slice=ast.Constant(value=int(at))
             ):
-                levels = min(at, _DEEP) + 1
+                levels = min(at, _MAX_DEPTH) + 1
             case _:
-                return "." if self.name(node) in _HERE_AND_NOW else None
-        path = self.text(value, deep)
+                return "." if self.name(node) in _WORKING_FOLDER else None
+        path = self.text(value, depth)
         for _ in range(levels if path is not None else 0):
             path = _parent(path or "")
         return path
 
-    def _call(self, func: ast.expr, args: list[ast.expr], deep: int) -> str | None:
+    def _call(self, func: ast.expr, args: list[ast.expr], depth: int) -> str | None:
         name = self.name(func)
-        if name in _HERE_AND_NOW:
+        if name in _WORKING_FOLDER:
             return "."
         if name in _JOINING:
-            return self._join([self.text(arg, deep) for arg in args], "/") if args else "."
+            return self._join([self.text(arg, depth) for arg in args], "/") if args else "."
         if name in _SAME and len(args) == 1:
-            return self.text(args[0], deep)
+            return self.text(args[0], depth)
         if name == "os.path.dirname" and len(args) == 1:
-            path = self.text(args[0], deep)
+            path = self.text(args[0], depth)
             return None if path is None else _parent(path)
         if isinstance(func, ast.Attribute) and func.attr in _METHODS:
-            return self.text(func.value, deep)
+            return self.text(func.value, depth)
         if isinstance(func, ast.Attribute) and func.attr == "joinpath":
-            return self._join([self.text(item, deep) for item in [func.value, *args]], "/")
+            return self._join([self.text(item, depth) for item in [func.value, *args]], "/")
         return None
 
     def template(self, node: ast.AST) -> str:
-        """The value of an expression as text, with `{…}` in the place of what is not known."""
+        """The value of an expression as text, with `{…}` for the parts that are not known."""
         known = self.text(node)
         if known is not None:
             return known

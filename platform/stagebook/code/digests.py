@@ -1,6 +1,6 @@
-"""What the file of a notebook or module says of its code: digests of what it does, and what it uses.
+"""The code of a notebook or module: digests of what it does, and what it refers to.
 
-It is plain data, to be remembered by the stat of the file.
+The values are plain data, which `file_cache` remembers with the file.
 """
 
 from __future__ import annotations
@@ -12,76 +12,96 @@ import importlib.util
 import json
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypedDict
 
-from stagebook.code.calls import Uses, uses_of, uses_of_module, uses_of_text
-from stagebook.code.cells import Parsed, canonical, dump, parse_cell
+from stagebook.code.analysis import analyse_cells, analyse_module, analyse_text
+from stagebook.code.canonical import canonical, dump
+from stagebook.code.references import CodeReferences
+from stagebook.pipeline.cells import ParsedCell, parse_cell
 from stagebook.pipeline.notebook import MAX_BYTES, PARAMETERS_TAG, facts_of, source_of
 from stagebook.pipeline.types import parse_python
 
-# The syntax of Python, and with it what a tree looks like, is another in each version.
-KIND = f"1-{sys.version_info.major}.{sys.version_info.minor}"
+# Python's syntax, and with it the tree of a text, differs between versions.
+KIND = f"2-{sys.version_info.major}.{sys.version_info.minor}"
 _TAGS_THAT_COUNT = (PARAMETERS_TAG, "raises-exception", "skip-execution")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """A code cell. `number` is its place among all that are not empty; `tags` are those that count."""
+    """A code cell. `number`: its place among those that are not empty, from 1; `tags`: those that change
+    how it is executed."""
 
     number: int
     source: str
-    parsed: Parsed
+    parsed: ParsedCell
     tags: tuple[str, ...]
 
 
+class ModuleCode(TypedDict):
+    """The code of a module: the digest of what it does, in hex, and what it refers to."""
+
+    digest: str
+    references: CodeReferences
+
+
+class CellCode(ModuleCode):
+    """The code of a cell, with its number."""
+
+    number: int
+
+
 def cells_of(data: dict[str, Any], *, is_python: bool) -> Iterator[Cell]:
-    """The code cells that do something. The parameters cell is among them, whatever it holds: its place
-    is that of the values."""
+    """The code cells that do something, and the parameters cell even if it is empty: a run puts its values
+    there."""
     number = 0
     for cell in data["cells"]:
         if not isinstance(cell, dict) or cell.get("cell_type") != "code":
             continue
         source = source_of(cell)
         number += bool(source.strip())
-        parsed = parse_cell(source) if is_python else Parsed(text=source.strip())
+        parsed = parse_cell(source) if is_python else ParsedCell(text=source.strip())
         metadata = cell.get("metadata")
         tags = metadata.get("tags") if isinstance(metadata, dict) else None
         known = tuple(tag for tag in _TAGS_THAT_COUNT if isinstance(tags, list) and tag in tags)
-        if not parsed.says_nothing or PARAMETERS_TAG in known:
+        if not parsed.is_empty or PARAMETERS_TAG in known:
             yield Cell(number=max(number, 1), source=source, parsed=parsed, tags=known)
 
 
-def read_cells(content: bytes) -> list[dict[str, Any]]:
-    """The cells of a notebook: number, digest, uses. Raises `NotebookUnreadable`, and `ValueError` or
-    `RecursionError` where it is no JSON."""
+def read_cells(content: bytes) -> list[CellCode]:
+    """The cells of a notebook's file.
+
+    Raises:
+        NotebookUnreadable: it is no notebook.
+        ValueError, RecursionError: it is no JSON, or is too large.
+    """
     if len(content) > MAX_BYTES:
         raise ValueError
     data = json.loads(content)
     is_python = facts_of(data).is_python
     cells = list(cells_of(data, is_python=is_python))
-    uses: list[Uses] = [{} for _ in cells]
+    found: list[CodeReferences] = [{} for _ in cells]
     if is_python:
-        uses = uses_of([(cell.parsed, PARAMETERS_TAG in cell.tags) for cell in cells])
+        found = analyse_cells([(cell.parsed, PARAMETERS_TAG in cell.tags) for cell in cells])
     return [
         {
             "number": cell.number,
             "digest": sha256("".join(f"{tag}\n" for tag in cell.tags) + canonical(cell.parsed)),
-            "uses": used,
+            "references": references,
         }
-        for cell, used in zip(cells, uses, strict=True)
+        for cell, references in zip(cells, found, strict=True)
     ]
 
 
-def read_module(content: bytes) -> dict[str, Any]:
-    """A module: digest, uses. One that cannot be parsed counts as it is."""
+def read_module(content: bytes) -> ModuleCode:
+    """The code of a module's file; one that cannot be parsed counts by its bytes."""
     text = ""
     try:
         text = importlib.util.decode_source(content)
         tree = parse_python(text)
     except (SyntaxError, ValueError):
-        return {"digest": hashlib.sha256(content).hexdigest(), "uses": uses_of_text(text)}
+        return {"digest": hashlib.sha256(content).hexdigest(), "references": analyse_text(text)}
     assert isinstance(tree, ast.Module)
-    return {"digest": sha256(dump(tree)), "uses": uses_of_module(tree)}
+    return {"digest": sha256(dump(tree)), "references": analyse_module(tree)}
 
 
 def sha256(text: str) -> str:

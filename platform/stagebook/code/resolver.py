@@ -1,4 +1,4 @@
-"""Where the modules of a project are: searched as the import system does, without importing anything."""
+"""Finds the modules of a project as the import system does, without importing anything."""
 
 from __future__ import annotations
 
@@ -7,43 +7,58 @@ import os
 import posixpath
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
-from stagebook.code.calls import Uses
 from stagebook.code.constants import HERE
-from stagebook.code.digests import KIND, read_module
+from stagebook.code.digests import KIND, ModuleCode, read_module
+from stagebook.code.references import CodeReferences
 from stagebook.system.file_cache import Memo
 
-# Environments and state, which are no code of the project.
+# Folders of environments and of state: not code of the project.
 NOT_LOCAL = frozenset(
     {".venv", "site-packages", "dist-packages", "node_modules", ".stagebook", ".git", "__pycache__"}
 )
 
-# Folders that modules are searched in, relative to the project; None stands for the standard library and
-# the installed distributions.
-Search = tuple[str | None, ...]
+# The folders that modules are searched in, relative to the project, in order; None stands for the standard
+# library and the installed distributions.
+SearchPath = tuple[str | None, ...]
 
 
 @dataclasses.dataclass(slots=True, kw_only=True, eq=False)
 class Unit:
-    """A cell, a module or a file. `edges` is what it leads to and `outside` what it imports that is not
-    of the project, once that was asked for."""
+    """A cell, a module or a file.
+
+    Attributes:
+        label: how a chain names it.
+        path: relative to the project; `""` for a cell.
+        digest: SHA-256 of what it does, in hex.
+        package: what its relative imports are relative to.
+        search: where its imports are looked for.
+        is_file: whether a command reads it, instead of an import.
+        edges: the units that it leads to; None until `Closure` has looked.
+        outside: the names that it imports from outside the project, from then on.
+    """
 
     label: str
     path: str = ""
     digest: str = ""
-    uses: Uses
+    references: CodeReferences
     package: str | None = None
-    search: Search = ()
+    search: SearchPath = ()
     is_file: bool = False
     edges: tuple[Unit, ...] | None = None
     outside: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A module of the project: its units, of which a namespace package has none; the folders of its
-    submodules; whether it was found behind what is installed."""
+class FoundModule:
+    """A module of the project.
+
+    Attributes:
+        units: its source and compiled forms; none for a namespace package.
+        folders: where its submodules are.
+        is_behind: whether it was found after what is installed, which may have a module of the name.
+    """
 
     units: tuple[Unit, ...] = ()
     folders: tuple[str, ...] = ()
@@ -56,12 +71,12 @@ def is_outside(path: str) -> bool:
 
 
 def is_local(path: str) -> bool:
-    """Whether a path is none of an environment or of state."""
+    """Whether a path is outside the folders of environments and of state."""
     return NOT_LOCAL.isdisjoint(path.split("/"))
 
 
-class Modules:
-    """The modules and files of a project. What was looked up on the disk is kept."""
+class ModuleResolver:
+    """Finds the modules and files of a project. What was looked up on the disk is kept."""
 
     def __init__(self, root: str, memo: Memo) -> None:
         self._root = root
@@ -69,13 +84,13 @@ class Modules:
         self._memo = memo
         self._listings: dict[str, tuple[dict[str, list[str]], set[str]]] = {}
         self._is_file: dict[str, bool] = {}
-        self._facts: dict[tuple[str, str], Any] = {}
-        self._found: dict[tuple[Search, str], Found | None] = {}
+        self._derived: dict[tuple[str, str], Any] = {}
+        self._found: dict[tuple[SearchPath, str], FoundModule | None] = {}
 
     # -- modules ----------------------------------------------------------------------------------
 
-    def find(self, name: str, search: Search) -> Found | None:
-        """A module of the project, by its full name."""
+    def find(self, name: str, search: SearchPath) -> FoundModule | None:
+        """A module of the project by its full name; None where it is none of the project."""
         key = (search, name)
         if key not in self._found:
             parent = name.rpartition(".")[0]
@@ -88,8 +103,8 @@ class Modules:
                 )
         return self._found[key]
 
-    def _look(self, name: str, folders: Search, search: Search) -> Found | None:
-        """In the first folder that has it. A package goes before a module, both before namespaces."""
+    def _look(self, name: str, folders: SearchPath, search: SearchPath) -> FoundModule | None:
+        """The module in the first folder that has it: a package before a module, both before a namespace."""
         parent, _, last = name.rpartition(".")
         portions: list[str] = []
         is_behind = False
@@ -102,31 +117,31 @@ class Modules:
             modules, folders_in_it = self._listing(folder)
             inner = f"{folder}/{last}" if folder else last
             if last in folders_in_it and (files := self._listing(inner)[0].get("__init__")):
-                units = self._units(inner, files, Unit(label=name, uses={}, package=name, search=search))
-                return Found(units=units, folders=(inner,), is_behind=is_behind)
+                units = self._units(
+                    inner, files, Unit(label=name, references={}, package=name, search=search)
+                )
+                return FoundModule(units=units, folders=(inner,), is_behind=is_behind)
             if last in modules:
                 units = self._units(
-                    folder, modules[last], Unit(label=name, uses={}, package=parent, search=search)
+                    folder, modules[last], Unit(label=name, references={}, package=parent, search=search)
                 )
-                return Found(units=units, is_behind=is_behind)
+                return FoundModule(units=units, is_behind=is_behind)
             if last in folders_in_it:
                 portions.append(inner)
-        return Found(folders=tuple(portions)) if portions else None
+        return FoundModule(folders=tuple(portions)) if portions else None
 
     def _units(self, folder: str, files: Sequence[str], like: Unit) -> tuple[Unit, ...]:
-        """A module's source, and the compiled forms that go before it where the interpreter fits."""
+        """A module's source, and its compiled forms, which an interpreter that they fit imports first."""
         units = []
         for file in files:
             path = f"{folder}/{file}" if folder else file
             is_source = file.endswith(".py")
-            facts: dict[str, Any] = (
-                self.module_facts(path) if is_source else {"digest": self.digest(path), "uses": {}}
-            )
-            units.append(dataclasses.replace(like, path=path, digest=facts["digest"], uses=facts["uses"]))
+            code = self.module(path) if is_source else ModuleCode(digest=self.digest(path), references={})
+            units.append(dataclasses.replace(like, path=path, **code))
         return tuple(units)
 
     def _listing(self, folder: str) -> tuple[dict[str, list[str]], set[str]]:
-        """The modules of a folder by name, each with its files, the source first; the folders in it."""
+        """The files of each module in a folder, the source first; the folders in it."""
         if folder not in self._listings:
             modules: dict[str, list[str]] = {}
             folders: set[str] = set()
@@ -141,7 +156,7 @@ class Modules:
                         ) and entry.is_file():
                             modules.setdefault(name, []).append(entry.name)
             except OSError:
-                pass  # not there, or not for us: no module is found in it
+                pass  # not there, or not readable: no module is found in it
             for name, files in modules.items():
                 files.sort(key=lambda file: (not file.endswith(".py"), file))
                 if files[0].endswith(".py"):
@@ -151,27 +166,31 @@ class Modules:
 
     # -- files ------------------------------------------------------------------------------------
 
-    def module_facts(self, path: str) -> dict[str, Any]:
-        """What `codefacts.read_module` says of a file."""
-        facts = self._derived(
+    def module(self, path: str) -> ModuleCode:
+        """The code of a module's file."""
+        code = self._derive(
             path, "module", lambda full: self._memo.derive(full, f"module-{KIND}", read_module)
         )
-        return facts if facts is not None else {"digest": "", "uses": {"dynamic": ["it cannot be read"]}}
+        return (
+            cast("ModuleCode", code)
+            if code
+            else {"digest": "", "references": {"dynamic": ["it cannot be read"]}}
+        )
 
     def digest(self, path: str) -> str:
-        """The SHA-256 of a file's content; nothing where it cannot be read."""
-        return self._derived(path, "sha256", self._memo.digest) or ""
+        """The SHA-256 of a file's content, in hex; `""` where it cannot be read."""
+        return self._derive(path, "sha256", self._memo.digest) or ""
 
-    def _derived(self, path: str, kind: str, derive: Callable[[str], Any]) -> Any:
-        if (path, kind) not in self._facts:
+    def _derive(self, path: str, kind: str, derive: Callable[[str], Any]) -> Any:
+        if (path, kind) not in self._derived:
             try:
-                self._facts[path, kind] = derive(self.full(path))
+                self._derived[path, kind] = derive(self.full(path))
             except OSError:
-                self._facts[path, kind] = None
-        return self._facts[path, kind]
+                self._derived[path, kind] = None
+        return self._derived[path, kind]
 
     def full(self, path: str) -> str:
-        """A path of the project as one of the file system."""
+        """A path of the project as a path of the file system."""
         return os.path.join(self._root, path) if path else self._root
 
     def is_file(self, path: str) -> bool:
@@ -180,9 +199,9 @@ class Modules:
             self._is_file[path] = os.path.isfile(self.full(path))
         return self._is_file[path]
 
-    def place(self, text: str, unit: Unit | None = None) -> str | None:
-        """A path as code names it, relative to the project; what is outside begins with `..` or `/`.
-        None if it is no path. Code is executed in the project's folder."""
+    def resolve(self, text: str, unit: Unit | None = None) -> str | None:
+        """A path that code names, relative to the project; one outside begins with `..` or `/`. None for a
+        text that is not a path. Code is executed in the project's folder; `unit` is what `HERE` refers to."""
         if text.startswith(HERE):
             folder = posixpath.dirname(unit.path) if unit else ""
             text = posixpath.join(folder or ".", text[len(HERE) :].lstrip("/"))

@@ -1,4 +1,4 @@
-"""Shell commands as words, and what of them is Python. No shell is asked, so this is approximate."""
+"""The words of shell commands, and the Python among them. An approximation: no shell is asked."""
 
 from __future__ import annotations
 
@@ -18,8 +18,14 @@ _PROGRAMS = (".py", ".ipynb", ".sh", ".R")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Commands:
-    """What is in commands: words that may name files, modules that Python executes, code given to
-    it, and the programs that are computed."""
+    """The contents of shell commands.
+
+    Attributes:
+        words: those that may name files.
+        modules: modules that Python executes (`python -m`).
+        code: code that is given to Python (`python -c`).
+        dynamic: programs and scripts that are computed.
+    """
 
     words: tuple[str, ...]
     modules: tuple[str, ...]
@@ -28,7 +34,7 @@ class Commands:
 
 
 def words(text: str) -> list[str]:
-    """The words of shell commands, without quotes, and the signs between them."""
+    """The words of shell commands, without quotes, and the operators between them."""
     return [_unquoted(found) for found in _WORD.findall(text.replace("\\\n", " "))]
 
 
@@ -44,12 +50,12 @@ def base(word: str) -> str:
 
 
 def is_filled(word: str) -> bool:
-    """Whether a word has a part that is filled in when it is executed."""
+    """Whether a word has a part that is computed when it is executed, such as `{name}` or `$name`."""
     return "{" in word or "$" in word
 
 
 def read(given: Iterable[str]) -> Commands:
-    """What is in the words of commands. What they only write to, as after `>`, is left out."""
+    """The contents of commands, given as words. Files that they only write, as after `>`, are left out."""
     found: dict[str, list[str]] = {"words": [], "modules": [], "code": [], "dynamic": []}
     program, before = "", ""
     is_program_next = True

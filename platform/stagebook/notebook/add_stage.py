@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.errors import UsageError
-from stagebook.pipeline.loader import STAGE_NAME, load_pipeline
+from stagebook.pipeline.loader import load_pipeline
 from stagebook.pipeline.model import Pipeline
 from stagebook.pipeline.notebook import NotebookUnreadable
+from stagebook.pipeline.problems import STAGE_NAME
 from stagebook.pipeline.yaml import Document, read_document
 from stagebook.project import Project
 from stagebook.system.files import write_whole
@@ -119,18 +120,18 @@ def with_stage(text: str, path: str, name: str, stage: Mapping[str, Any]) -> tup
     if after.problems or after.data != wanted or list(after.data["stages"]) != list(wanted["stages"]):
         msg = f"'{path}' is written in a way that cannot be added to"
         raise UsageError(msg, hint=f"add it by hand: {json.dumps({name: stage}, ensure_ascii=False)}")
-    return made, after.places["stages", name][0]
+    return made, after.positions["stages", name][0]
 
 
 def _place(document: Document, data: Mapping[str, Any], lines: list[str]) -> tuple[int | None, int]:
     """After which line the stage goes, and how far it is indented."""
     if "stages" not in data:
         return None, _INDENT
-    head = document.places["stages",][0]
+    head = document.positions["stages",][0]
     stages = data["stages"] or {}
-    columns = [document.places["stages", name][1] for name in stages]
+    columns = [document.positions["stages", name][1] for name in stages]
     indent = columns[-1] - 1 if columns else _INDENT
-    below = [line for key in data if (line := document.places[key,][0]) > head]
+    below = [line for key in data if (line := document.positions[key,][0]) > head]
     at = min(below) - 1 if below else len(lines)
     # What stands between the last stage and the next key, and is no part of the stage, belongs to the key.
     while at > head and _is_between(lines[at - 1], indent):

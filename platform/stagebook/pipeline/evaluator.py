@@ -1,5 +1,5 @@
-"""What an expression's syntax tree comes to. The tree is walked here and never compiled: only what
-this module names can be reached, and no value grows beyond a bound."""
+"""Evaluating the syntax tree of an expression. The tree is walked and never compiled: an expression reaches
+only what this module names, and no value grows beyond a limit."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 from stagebook.errors import did_you_mean
 from stagebook.pipeline.types import Value, describe, shorten
 
-MAX_SIZE = 10_000  # items and characters of any value that an expression makes
+MAX_SIZE = 10_000  # items and characters of a value that an expression makes
 MAX_NUMBER = 10**30
 
 
 class ExpressionError(ValueError):
-    """The expression cannot be read or evaluated. `hint` may say what to do."""
+    """The expression cannot be compiled or evaluated. `hint` may say what to do."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -26,14 +26,15 @@ class ExpressionError(ValueError):
 def evaluate_tree(tree: ast.expr, scope: Mapping[str, Any]) -> Value:
     """The value of an expression, with the names of `scope`.
 
-    Raises `ExpressionError`, and what Python raises for values that do not go together:
-    `ArithmeticError`, `TypeError`, `ValueError`, `LookupError`, `RecursionError`.
+    Raises:
+        ExpressionError: a name is unknown, or a value is too large.
+        ArithmeticError, TypeError, ValueError, LookupError, RecursionError: as in Python.
     """
     return _bounded(_eval(tree, scope))
 
 
 def source_of(node: ast.AST) -> str:
-    """The source of a syntax tree, cut short."""
+    """The source of a syntax tree, shortened."""
     try:
         return shorten(ast.unparse(node))
     except RecursionError:
@@ -41,7 +42,7 @@ def source_of(node: ast.AST) -> str:
 
 
 def _bounded(value: Any) -> Any:
-    """The value as plain data, if it is any and not too large."""
+    """The value, if it is plain data and not too large."""
     if size_of(value) > MAX_SIZE:
         msg = f"a value is too large (limit {MAX_SIZE:,} items or characters)"
         raise ExpressionError(msg)
@@ -55,7 +56,7 @@ def _bounded(value: Any) -> Any:
 
 
 def size_of(value: Any) -> int:
-    """How many items and characters a value holds, all levels together; stops beyond the limit."""
+    """The items and characters of a value on all levels; not counted further than `MAX_SIZE`."""
     size = 0
     todo = [value]
     while todo and size <= MAX_SIZE:
@@ -97,7 +98,7 @@ def _eval(node: ast.expr, scope: Mapping[str, Any]) -> Any:  # noqa: C901, PLR09
             return {
                 str(_eval(key, scope)): _eval(value, scope)
                 for key, value in zip(keys, values, strict=True)
-                if key is not None  # none is: they are refused when compiled
+                if key is not None  # `**`, which the compiler refuses
             }
         case ast.UnaryOp(op=op, operand=operand):
             return UNARY[type(op)](_eval(operand, scope))

@@ -1,10 +1,8 @@
 """`${…}` in a pipeline file: a small language that computes values from names.
 
-The syntax is that of Python expressions, cut down to literals, names, attributes, subscripts,
-arithmetic, comparison, `and`/`or`/`not`, `a if b else c`, and a few functions. Nothing else is
-reachable: the tree is walked by this module and never compiled. A text that is one expression
-keeps the type of its value; within other text the value is inserted as text. `$${` stands for a
-plain `${`.
+The syntax is a part of Python's: literals, names, attributes, subscripts, arithmetic, comparison,
+`and`/`or`/`not`, `a if b else c`, and a few functions. A text that is one expression keeps the type of its
+value; within other text the value is inserted as text. `$${` stands for a plain `${`.
 """
 
 from __future__ import annotations
@@ -38,7 +36,7 @@ Reference = tuple[str, ...]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Expression:
-    """One `${…}`: its source, its tree, and the names it refers to, as dotted paths."""
+    """One `${…}`: its source, its tree, and the names that it refers to, each as its parts."""
 
     source: str
     tree: ast.expr
@@ -49,7 +47,7 @@ class Expression:
 class Template:
     """A value of the pipeline file with the expressions in it compiled.
 
-    `source` is as the file has it; in `value`, each text that holds an expression is a `Text`.
+    `source` is the value in the file; in `value`, each text that holds an expression is a `Text`.
     """
 
     source: Value
@@ -63,7 +61,7 @@ class Template:
 
     @property
     def is_expression(self) -> bool:
-        """Whether it is one expression and nothing besides, so that it keeps the type of its value."""
+        """Whether it is one expression and nothing else, so that it keeps the type of its value."""
         return (
             isinstance(self.value, Text)
             and len(self.value.parts) == 1
@@ -77,7 +75,7 @@ class Template:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Text:
-    """A text made of plain parts and expressions."""
+    """A text of plain parts and expressions."""
 
     parts: tuple[str | Expression, ...]
 
@@ -140,8 +138,8 @@ def _split(text: str) -> tuple[str | Expression, ...]:
 
 
 def _take(text: str, start: int) -> tuple[Expression, int]:
-    """The expression that starts here, and where the text goes on: behind the brace that closes it,
-    which is none within quotes."""
+    """The expression that starts here, and the place after the brace that closes it. Braces within quotes do
+    not count."""
     depth = 1
     for found in _QUOTED_OR_BRACE.finditer(text, start, start + MAX_LENGTH):
         depth += {"{": 1, "}": -1}.get(found[0], 0)
@@ -248,7 +246,7 @@ def evaluate(template: Template, scope: Mapping[str, Any]) -> Value:
 
 
 class _Filling:
-    """Puts values into one template, and bounds what all of them are together."""
+    """Fills one template. Limits the size of all its values together."""
 
     def __init__(self, scope: Mapping[str, Any]) -> None:
         self.scope = scope

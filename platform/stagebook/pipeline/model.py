@@ -1,4 +1,4 @@
-"""A pipeline as its file defines it: frozen values, with the places they came from."""
+"""A pipeline as its file defines it: frozen values, with their positions in the file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.types import Type, Value, printable
 
 Location = tuple[str | int, ...]  # the keys that lead to a value, such as ("stages", "clean", "params")
+Position = tuple[int, int]  # line and column, from 1; (0, 0) where there is none
+Positions = Mapping[Location, Position]
 Executor = Literal["kernel", "inprocess"]
 OutputKind = Literal["file", "external"]
 Trigger = Literal["all_success", "all_done", "one_failed", "all_failed", "one_success", "none_failed"]
@@ -18,7 +20,7 @@ Trigger = Literal["all_success", "all_done", "one_failed", "all_failed", "one_su
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Param:
-    """A parameter of the pipeline. Without a default (`required`) every run has to give it."""
+    """A parameter of the pipeline. Without a default it is `required`: every run has to give it."""
 
     name: str
     type: Type
@@ -29,7 +31,7 @@ class Param:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class InputRef:
-    """Where an input comes from: `stage.output`, `stage@point.output`, or a file of the project."""
+    """The source of an input: `stage.output`, `stage@point.output`, or a file of the project."""
 
     text: Template
     location: Location
@@ -37,7 +39,7 @@ class InputRef:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """One input of a stage. `many` where the file gives a list, which stays a list of paths."""
+    """One input of a stage. `many`: the file gives a list, and the notebook gets a list of paths."""
 
     name: str
     refs: tuple[InputRef, ...]
@@ -46,7 +48,7 @@ class Input:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """One output of a stage: a file or folder of the project, or something external (a URL, a table)."""
+    """One output of a stage: a file or folder of the project, or `external` (a URL, a table)."""
 
     name: str
     path: Template
@@ -55,13 +57,18 @@ class Output:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One notebook with what goes in and what comes out. Times are in seconds.
+    """One notebook with its parameters, inputs and outputs. Times are in seconds.
 
-    `notebook` is empty and `expandable` False where the file says it wrongly, which is reported.
-    `foreach` is a list that may be known only during a run; `when` decides whether the stage runs;
-    `trigger` says which ends of the stages before it let it start. `env` names the environment
-    variables that its result depends on. Without `cache` it is never reused; `frozen`, it never
-    runs; `strict`, it fails where it reads files that are not declared.
+    Attributes:
+        notebook: its path in the project; `""` where the file has a mistake there.
+        expandable: False where the file has a mistake in `matrix` or `foreach`.
+        foreach: a list, which may be known only during a run.
+        when: whether the stage runs.
+        trigger: which outcomes of the stages before it let it start.
+        env: the environment variables that its result depends on.
+        cache: whether earlier results are reused.
+        frozen: it never runs.
+        strict: it fails if it reads files that are not declared.
     """
 
     name: str
@@ -91,8 +98,8 @@ class Stage:
 class Pipeline:
     """A pipeline. `path` is relative to the project root, with `/`.
 
-    `broken` names the stages, `broken_params` the parameters that the file defines but that could
-    not be read; what refers to them is not a further mistake. `places` maps each location to its line and column.
+    `broken` and `broken_params` name the stages and parameters of the file that have mistakes: a reference
+    to one of them is not a further mistake. `positions` are those of all values.
     """
 
     name: str
@@ -102,27 +109,25 @@ class Pipeline:
     stages: Mapping[str, Stage] = dataclasses.field(default_factory=dict)
     broken: frozenset[str] = frozenset()
     broken_params: frozenset[str] = frozenset()
-    places: Mapping[Location, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    positions: Positions = dataclasses.field(default_factory=dict)
 
     def problem(self, location: Location, message: str, hint: str = "") -> Problem:
-        """A problem at the place of `location`, or of the nearest place around it."""
-        return problem_at(self.path, self.places, location, message, hint)
+        """A problem at the position of `location`, or of the nearest value around it."""
+        return problem_at(self.path, self.positions, location, message, hint)
 
 
-def problem_at(
-    path: str, places: Mapping[Location, tuple[int, int]], location: Location, message: str, hint: str = ""
-) -> Problem:
-    """A problem at the place of `location`, or of the nearest place around it. Names from a file
-    may hold anything, so what cannot be seen is shown as an escape."""
-    line, column = find_place(places, location)
+def problem_at(path: str, positions: Positions, location: Location, message: str, hint: str = "") -> Problem:
+    """A problem at the position of `location`, or of the nearest value around it. Names from a file may hold
+    anything, so characters that cannot be seen are shown as escapes."""
+    line, column = find_position(positions, location)
     return Problem(
         path=printable(path), line=line, column=column, message=printable(message), hint=printable(hint)
     )
 
 
-def find_place(places: Mapping[Location, tuple[int, int]], location: Location) -> tuple[int, int]:
-    """The line and column of a location, or of the nearest one around it; (0, 0) if there is none."""
+def find_position(positions: Positions, location: Location) -> Position:
+    """The position of a location, or of the nearest one around it."""
     for length in range(len(location), -1, -1):
-        if location[:length] in places:
-            return places[location[:length]]
+        if location[:length] in positions:
+            return positions[location[:length]]
     return (0, 0)

@@ -1,4 +1,4 @@
-"""Which names an expression of a pipeline file may use, and where."""
+"""The names that an expression of a pipeline file may refer to, by where it stands."""
 
 from __future__ import annotations
 
@@ -14,31 +14,42 @@ _SECRET = re.compile(r"(?i)(secret|token|passw|credential|api_?key|private_?key|
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """The names of a pipeline file. None where a part could not be read, so that nothing is known."""
+class StageScope:
+    """What a stage adds to the names: the axes of its matrix (None where that could not be read), and
+    `item` where it has a foreach."""
+
+    stage: str
+    axes: tuple[str, ...] | None = ()
+    has_item: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DefinedNames:
+    """The names that a pipeline file defines. `params` is None where that part could not be read."""
 
     params: Iterable[str] | None
     stages: Iterable[str]
 
-    def check(self, reference: Reference, allowed: frozenset[str], place: Place) -> None:
-        """Raise `ExpressionError` if an expression at `place` may not refer to this."""
+    def check(self, reference: Reference, allowed: frozenset[str], scope: StageScope) -> None:
+        """Raise `ExpressionError` if an expression may not refer to this. `allowed`: the roots that it may refer
+        to; `scope`: the stage that it stands in."""
         root, *names = reference
         text = ".".join(reference)
         if root not in allowed:
             msg = f"'{text}' is not available here"
-            available = allowed if place.each else allowed - {"item"}
+            available = allowed if scope.has_item else allowed - {"item"}
             raise ExpressionError(msg, f"what is: {', '.join(sorted(available))}")
         if root == "item":
-            if not place.each:
+            if not scope.has_item:
                 msg = "'item' is not available here"
-                raise ExpressionError(msg, f"the stage '{place.stage}' has no foreach")
+                raise ExpressionError(msg, f"the stage '{scope.stage}' has no foreach")
             return
         if not names:
             msg = f"'{root}' needs a name: {root}.NAME"
             raise ExpressionError(msg)
         known, none = {
             "params": (self.params, "the pipeline has no parameters"),
-            "matrix": (place.axes, f"the stage '{place.stage}' has no matrix"),
+            "matrix": (scope.axes, f"the stage '{scope.stage}' has no matrix"),
             "run": (RUN_NAMES, ""),
             "stages": (self.stages, ""),
             "env": (None, ""),
@@ -51,17 +62,7 @@ class Names:
             hint = f"read os.environ['{names[0]}'] in the notebook: stages see the environment"
             raise ExpressionError(msg, hint)
         if root == "stages":
-            _check_scrap(text, names, place.stage)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where an expression stands: in which stage, with which names in its matrix (None: not known),
-    and whether there is an `item` of a foreach."""
-
-    stage: str
-    axes: tuple[str, ...] | None = ()
-    each: bool = False
+            _check_scrap(text, names, scope.stage)
 
 
 def _check_scrap(text: str, names: list[str], stage: str) -> None:

@@ -1,7 +1,7 @@
-"""What a notebook says of itself: its parameters cell, its kernel, its imports. Nothing is executed.
+"""The facts of a notebook: its parameters cell, its kernel, its imports. Nothing is executed.
 
-The parameters cell is the code cell with the tag `parameters`, as papermill has it. It is read
-with `ast`, so that annotations, defaults and trailing comments all count.
+The parameters cell is the code cell with the tag `parameters`, as in papermill. Annotations, defaults
+and trailing comments all count.
 """
 
 from __future__ import annotations
@@ -10,19 +10,18 @@ import ast
 import dataclasses
 import io
 import json
-import re
 import tokenize
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stagebook.pipeline.cells import parse_cell
 from stagebook.pipeline.types import (
     Type,
     TypeNotUnderstood,
     Value,
     describe,
     parse_annotation,
-    parse_python,
     shorten,
     type_of,
 )
@@ -33,7 +32,7 @@ SCRIPT_SUFFIXES = (".py", ".md")
 
 
 class NotebookUnreadable(ValueError):
-    """The file is no notebook. `hint` may say what to do."""
+    """The file is not a notebook. `hint` may say what to do."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -42,7 +41,8 @@ class NotebookUnreadable(ValueError):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredParam:
-    """A name of the parameters cell. `type` is None where neither annotation nor default tells."""
+    """A name that the parameters cell declares. `type` is None where neither annotation nor default tells it;
+    `help` is the trailing comment."""
 
     name: str
     type: Type | None = None
@@ -53,8 +53,16 @@ class DeclaredParam:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NotebookFacts:
-    """`parameters` is None where the notebook has no parameters cell that can be read. `asks` are the
-    functions called that want an answer from a person."""
+    """The facts of a notebook.
+
+    Attributes:
+        kernel: the name of its kernel.
+        language: of its cells, in lower case.
+        code_cells: how many are not empty.
+        parameters: by name; None where there is no parameters cell.
+        imports: the dotted names of the modules that are imported absolutely.
+        asks: those of `input` and `getpass` that are called, which wait for a person.
+    """
 
     kernel: str
     language: str
@@ -108,8 +116,9 @@ def facts_of(data: Any) -> NotebookFacts:
     if language == "python":
         if tagged:
             parameters = read_parameters(source_of(tagged[0]))
-        imports = frozenset().union(*(imported_modules(source_of(cell)) for cell in cells))
-        asks = frozenset().union(*(asking_calls(source_of(cell)) for cell in cells))
+        found = [_imports_and_asks(source_of(cell)) for cell in cells]
+        imports = frozenset().union(*(names for names, _ in found))
+        asks = frozenset().union(*(names for _, names in found))
     elif tagged:
         parameters = {}
     return NotebookFacts(
@@ -138,7 +147,7 @@ def _tags(cell: dict[str, Any]) -> Sequence[Any]:
 
 
 def source_of(cell: dict[str, Any]) -> str:
-    """The source of a cell, which the format allows to be text or a list of lines."""
+    """The source of a cell; nbformat allows a text or a list of lines."""
     source = cell.get("source", "")
     return "".join(map(str, source)) if isinstance(source, list) else str(source)
 
@@ -149,15 +158,14 @@ def read_parameters(source: str) -> dict[str, DeclaredParam]:
     A name that is annotated without a default counts; names set by more than a plain assignment
     (unpacking, `+=`, within `if`) do not. Raises `NotebookUnreadable` on a syntax error.
     """
-    try:
-        tree = _parse(source)
-    except SyntaxError as error:
-        line = f", line {error.lineno} of the cell" if error.lineno else ""
-        msg = f"has a parameters cell that is not Python: {shorten(error.msg, 120)}{line}"
-        raise NotebookUnreadable(msg) from None
-    comments = _trailing_comments(source)
+    cell = parse_cell(source)
+    if cell.error:
+        line = f", line {cell.error.lineno} of the cell" if cell.error.lineno else ""
+        msg = f"has a parameters cell that is not Python: {shorten(cell.error.msg, 120)}{line}"
+        raise NotebookUnreadable(msg)
+    comments = _trailing_comments(cell.python)
     found: dict[str, DeclaredParam] = {}
-    for node in tree.body:
+    for node in cell.tree.body if cell.tree else []:
         match node:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
                 found[name] = _declared(name, annotation, value, comments.get(node.end_lineno or 0, ""))
@@ -176,7 +184,7 @@ def _declared(name: str, annotation: ast.expr | None, value: ast.expr | None, co
         try:
             kind = parse_annotation(annotation)
         except TypeNotUnderstood:
-            kind = None  # a type of the notebook's own: nothing to hold a value against
+            kind = None  # a class of the notebook's own: any value fits
     elif known and default is not None:
         kind = type_of(default)
     return DeclaredParam(
@@ -203,65 +211,27 @@ def _trailing_comments(source: str) -> dict[int, str]:
             if token.type == tokenize.COMMENT:
                 comments[token.start[0]] = token.string.lstrip("# ").strip()
     except (tokenize.TokenError, SyntaxError, ValueError):
-        pass  # a cell with magics may not tokenize; comments are a courtesy
+        pass  # the comments so far will do: they are only shown
     return comments
 
 
-_MAGIC = re.compile(r"(\s*)(?:[%!?].*|[\w.\[\]]+\?{1,2}\s*)")  # `%magic`, `!shell`, `?name`, `name?`
-_MAGIC_VALUE = re.compile(r"(\s*[\w, ]+=\s*)(?:%|!).*")  # `files = !ls`, `here = %pwd`
-_PYTHON_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")  # the rest of the cell is Python
+_ASKING = frozenset({"input", "getpass"})
 
 
-def _parse(source: str) -> ast.Module:
-    """The syntax tree of a cell, with IPython's lines taken out if it is not plain Python."""
-    try:
-        tree = parse_python(source)
-    except SyntaxError:
-        tree = parse_python(_without_magics(source))
-    assert isinstance(tree, ast.Module)
-    return tree
-
-
-def _without_magics(source: str) -> str:
-    first = source.lstrip().partition("\n")[0].split()
-    if first and first[0].startswith("%%") and first[0] not in _PYTHON_MAGICS:
-        return ""
-    lines = []
-    for line in source.split("\n"):
-        found = _MAGIC.fullmatch(line)
-        lines.append(f"{found[1]}pass" if found else _MAGIC_VALUE.sub(r"\1None", line))
-    return "\n".join(lines)
-
-
-def imported_modules(source: str) -> frozenset[str]:
-    """The dotted names of the modules that a cell imports absolutely, wherever in it."""
-    if "import" not in source:
-        return frozenset()  # most cells; walking a tree costs more than all else here
-    try:
-        tree = _parse(source)
-    except SyntaxError:
-        return frozenset()
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
-    return frozenset(names)
-
-
-_ASKING = {"input", "getpass"}
-
-
-def asking_calls(source: str) -> frozenset[str]:
-    """Of `input` and `getpass`, those that a cell calls."""
-    if not any(name in source for name in _ASKING):
-        return frozenset()
-    try:
-        tree = _parse(source)
-    except SyntaxError:
-        return frozenset()
-    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    names = {func.id for func in called if isinstance(func, ast.Name)}
-    names |= {func.attr for func in called if isinstance(func, ast.Attribute) and func.attr == "getpass"}
-    return frozenset(names & _ASKING)
+def _imports_and_asks(source: str) -> tuple[set[str], set[str]]:
+    """The dotted names of the modules that a cell imports absolutely, and what it calls of `_ASKING`."""
+    if not any(name in source for name in ("import", *_ASKING)):
+        return set(), set()  # most cells; walking a tree costs more than all else here
+    imports: set[str] = set()
+    called: set[str] = set()
+    for node in ast.walk(parse_cell(source).tree or ast.Module([], [])):
+        match node:
+            case ast.Import(names=aliases):
+                imports.update(alias.name for alias in aliases)
+            case ast.ImportFrom(module=str() as module, level=0):
+                imports.add(module)
+            case ast.Call(
+                func=ast.Name(id="input" | "getpass" as name) | ast.Attribute(attr="getpass" as name)
+            ):
+                called.add(name)
+    return imports, called

@@ -1,11 +1,11 @@
-"""The parameters of one run: the defaults of the pipeline and what was given instead."""
+"""The parameters of a run: the pipeline's defaults, and the values given for them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from stagebook.errors import Problem, did_you_mean
-from stagebook.pipeline.model import Param, Pipeline, find_place, problem_at
+from stagebook.pipeline.model import Param, Pipeline, find_position, problem_at
 from stagebook.pipeline.types import Type, Value, ValueMismatch, accept
 from stagebook.pipeline.yaml import parse_scalar, read_document
 
@@ -15,9 +15,14 @@ COMMAND_LINE = "-p"
 def parse_pairs(
     pipeline: Pipeline, pairs: Sequence[str], *, lists: bool = False
 ) -> tuple[dict[str, Value], list[Problem]]:
-    """Values from `name=value` texts. The type of the parameter decides how the text is read: a
-    `str` takes it as it stands, anything else reads it as YAML. With `lists`, a list of such values is
-    read as a list, for a sweep."""
+    """Values from `name=value` texts, and the problems with them.
+
+    Args:
+        pipeline: the types of its parameters decide: a `str` takes the text as it is, other types read it
+            as YAML.
+        pairs: the texts.
+        lists: a list of values that fit the type is also taken, for a sweep.
+    """
     values: dict[str, Value] = {}
     problems: list[Problem] = []
     for pair in pairs:
@@ -38,7 +43,7 @@ def parse_pairs(
 
 
 def _read_list(text: str, wanted: Type) -> list[Value] | None:
-    """The list that a text is in YAML, if the values of the type are no lists themselves."""
+    """The list that a text is in YAML; None if it is not one, or is one value of the type."""
     try:
         value = parse_scalar(text)
     except ValueError:
@@ -70,17 +75,17 @@ def _is_text(kind: Type) -> bool:
 
 
 Origins = dict[str, tuple[str, int, int]]
-"""Where values come from: name → file, line and column."""
+"""The origins of values: name → file, line and column."""
 
 
 def parse_file(text: bytes, path: str) -> tuple[dict[str, Value], Origins, list[Problem]]:
-    """Values from a YAML file of `name: value`, and their places. Mistakes come back, too."""
+    """Values from a YAML file of `name: value`, their origins, and the problems with them."""
     document = read_document(text, path)
     if document.problems:
         return {}, {}, list(document.problems)
     if not isinstance(document.data, dict):
         return {}, {}, [Problem(path=path, message="a params file is a mapping of name: value")]
-    origins = {name: (path, *find_place(document.places, (name,))) for name in document.data}
+    origins = {name: (path, *find_position(document.positions, (name,))) for name in document.data}
     return dict(document.data), origins, []
 
 
@@ -89,7 +94,8 @@ def bind_params(
     given: Mapping[str, Value],
     origins: Mapping[str, tuple[str, int, int]] | None = None,
 ) -> tuple[dict[str, Value], list[Problem]]:
-    """All parameters of a run, each of its type; those without an origin came by `-p`."""
+    """The values of all parameters of a run, each of its type, and the problems with them. Values without an
+    origin were given with `-p`."""
     origins = origins or {}
     problems: list[Problem] = []
     for name in given:

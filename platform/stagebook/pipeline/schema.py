@@ -1,13 +1,13 @@
-"""The shape of a pipeline file, as pydantic models. A door to pydantic, with `settings`.
+"""The keys of a pipeline file and the kinds of their values, as pydantic models. A door to pydantic, like
+`settings`.
 
-The models say which keys there are and of which kind their values are; `loader` goes on from
-there. `json_schema` is what an editor needs to complete and check a pipeline file.
+`loader` and `stages` check the rest. `json_schema` lets an editor complete and check a pipeline file.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 import pydantic
@@ -56,18 +56,16 @@ def _as_output(value: object) -> object:
     return value
 
 
-def _as_list_of(value: object) -> object:
-    if not isinstance(value, str | list | None):
-        msg = f"expected a list, or an expression that gives one, got {describe(value)}"
-        raise ValueError(msg)  # noqa: TRY004 - as above
-    return value
+def _only(expected: str, *kinds: type) -> Callable[[object], object]:
+    """A check with one message, where pydantic has one for each member of a union."""
 
+    def check(value: object) -> object:
+        if value is not None and not isinstance(value, kinds):
+            msg = f"expected {expected}, got {describe(value)}"
+            raise ValueError(msg)
+        return value
 
-def _as_condition(value: object) -> object:
-    if not isinstance(value, str | bool | None):
-        msg = f"expected an expression, true or false, got {describe(value)}"
-        raise ValueError(msg)  # noqa: TRY004 - as above
-    return value
+    return check
 
 
 def _as_empty(value: object) -> object:
@@ -80,12 +78,18 @@ Timeout = Annotated[
 ]
 ListOf = Annotated[
     str | list[Any] | None,
-    pydantic.BeforeValidator(_as_list_of, json_schema_input_type=str | list[Any] | None),
+    pydantic.BeforeValidator(
+        _only("a list, or an expression that gives one", str, list),
+        json_schema_input_type=str | list[Any] | None,
+    ),
 ]
 Condition = Annotated[
-    str | bool | None, pydantic.BeforeValidator(_as_condition, json_schema_input_type=str | bool | None)
+    str | bool | None,
+    pydantic.BeforeValidator(
+        _only("an expression, true or false", str, bool), json_schema_input_type=str | bool | None
+    ),
 ]
-Names = Annotated[list[str], pydantic.BeforeValidator(_listed, json_schema_input_type=list[str] | str)]
+TextList = Annotated[list[str], pydantic.BeforeValidator(_listed, json_schema_input_type=list[str] | str)]
 Table = Annotated[
     dict[str, Any],
     pydantic.BeforeValidator(_as_empty, json_schema_input_type=dict[str, Any] | None),
@@ -112,14 +116,14 @@ class OutputFile(_Model):
 
 
 class DefaultsFile(_Model):
-    """`defaults`: what stages have where they say nothing."""
+    """`defaults`: the values of keys that a stage leaves out."""
 
     retries: Annotated[int, pydantic.Field(ge=0, le=100)] = 0
     retry_delay: Seconds = 1.0
     timeout: Timeout = None
     executor: Literal["kernel", "inprocess"] = "kernel"
     kernel: str | None = None
-    env: Names = pydantic.Field(default_factory=list)
+    env: TextList = pydantic.Field(default_factory=list)
     strict: bool = False
 
 
@@ -144,20 +148,20 @@ class StageFile(_Model):
         ],
         pydantic.BeforeValidator(_as_empty),
     ] = pydantic.Field(default_factory=dict)
-    after: Names = pydantic.Field(default_factory=list)
+    after: TextList = pydantic.Field(default_factory=list)
     retries: Annotated[int, pydantic.Field(ge=0, le=100)] | None = None
     retry_delay: Seconds | None = None
     timeout: Timeout = None
     executor: Literal["kernel", "inprocess"] | None = None
     kernel: str | None = None
-    env: Names = pydantic.Field(default_factory=list)
+    env: TextList = pydantic.Field(default_factory=list)
     cache: bool | None = None
     frozen: bool = False
     strict: bool | None = None
 
 
 class PipelineFile(_Model):
-    """A pipeline file. Params and stages are read one by one, so that one mistake hides no other."""
+    """A pipeline file. Its params and stages are read one by one, so that one mistake hides no other."""
 
     name: str | None = None
     description: str = ""
@@ -173,7 +177,7 @@ ModelT = TypeVar("ModelT", bound=pydantic.BaseModel)
 
 
 def read_model(model: type[ModelT], data: object) -> tuple[ModelT | None, list[Mistake]]:
-    """Read plain data as a model; what is wrong comes back with its location, never raised."""
+    """Read plain data as a model. Mistakes are returned with their locations, never raised."""
     try:
         return model.model_validate(data), []
     except pydantic.ValidationError as error:
@@ -190,9 +194,8 @@ def read_model(model: type[ModelT], data: object) -> tuple[ModelT | None, list[M
 def read_what_can_be(
     model: type[ModelT], data: object, stand_in: Mapping[str, Any]
 ) -> tuple[ModelT | None, list[Mistake]]:
-    """As `read_model`, but what is well-formed is read in spite of mistakes next to it, so that one
-    mistake hides no other. `stand_in` gives a value for keys that have to be there. None if `data`
-    is no mapping at all."""
+    """As `read_model`, but without the keys that are wrong, so that one mistake hides no other. The model is
+    None only where `data` is not a mapping. `stand_in`: values for the required keys."""
     read, mistakes = read_model(model, data)
     if read is not None or not isinstance(data, dict):
         return read, mistakes
@@ -244,7 +247,7 @@ def _meant(model: type[pydantic.BaseModel], key: str, location: Location) -> str
 
 
 def _keys(model: type[pydantic.BaseModel], location: Location) -> Iterable[str]:
-    """The keys that are known where this location ends."""
+    """The known keys of the mapping that holds this location."""
     for part in location[:-1]:
         field = model.model_fields.get(str(part))
         inner = OutputFile if part == "outputs" else field.annotation if field else None

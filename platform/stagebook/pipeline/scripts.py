@@ -1,7 +1,7 @@
-"""Percent scripts (`.py`, `.md`) as notebooks. The only door to jupytext.
+"""Percent scripts (`.py`) and Markdown (`.md`) as notebooks. The only door to jupytext.
 
-Converted notebooks are kept by the content of the script: reading one again costs nothing, and
-its cells keep their ids, which jupytext makes anew at each read.
+A converted notebook is kept under the content of its script: it costs nothing to read again, and its
+cells keep their ids, which jupytext makes anew at each read.
 """
 
 from __future__ import annotations
@@ -11,33 +11,30 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-# jsonschema imports rfc3987_syntax where it is installed, for checks of URLs that nothing here
-# uses, and that takes over a second. A None in sys.modules makes the import fail at once.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+from stagebook.pipeline.notebook import NotebookUnreadable
+from stagebook.system.files import write_whole
 
-import jupytext  # noqa: E402 - after the line above
+_CHECKSUM = "stagebook_sum"  # in the metadata: the checksum of the cells
 
-from stagebook.pipeline.converted import SUM, sum_of  # noqa: E402
-from stagebook.pipeline.notebook import NotebookUnreadable  # noqa: E402
-from stagebook.system.files import write_whole  # noqa: E402
+
+def is_intact(content: bytes) -> bool:
+    """Whether the content of a converted notebook has the cells that `convert` wrote."""
+    try:
+        data = json.loads(content)
+        return bool(data["metadata"][_CHECKSUM] == _checksum(data["cells"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def convert(content: bytes, suffix: str, target: Path) -> None:
-    """Write the notebook that the content of a script stands for to `target`, whole or not at all.
+    """Convert the content of a script, and write the notebook to `target`, whole or not at all.
 
     Raises:
-        NotebookUnreadable: jupytext cannot read the script.
+        NotebookUnreadable: jupytext cannot read the script, or the notebook cannot be written.
     """
-    try:
-        text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8").read()
-        notebook = jupytext.reads(text, fmt=f"{suffix[1:]}:{'percent' if suffix == '.py' else 'markdown'}")
-    except UnicodeDecodeError as error:
-        msg = "is not UTF-8 text"
-        raise NotebookUnreadable(msg, "save the file as UTF-8") from error
-    except Exception as error:
-        msg = f"is not a notebook script: {error}"
-        raise NotebookUnreadable(msg, "start its cells with '# %%'") from error
+    notebook = _read(content, suffix)
     spec = notebook.metadata.setdefault("kernelspec", {})
     spec.setdefault("name", "python3")
     spec.setdefault("display_name", "Python 3")
@@ -45,7 +42,7 @@ def convert(content: bytes, suffix: str, target: Path) -> None:
     for at, cell in enumerate(notebook.cells):
         digest = hashlib.sha256(f"{at}\0{cell.source}".encode()).hexdigest()
         cell["id"] = digest[:12]
-    notebook.metadata[SUM] = sum_of(notebook.cells)
+    notebook.metadata[_CHECKSUM] = _checksum(notebook.cells)
     try:
         for folder in (*reversed(target.parent.parents), target.parent):
             # One by one: the mode of `makedirs` holds for the last folder alone.
@@ -55,3 +52,25 @@ def convert(content: bytes, suffix: str, target: Path) -> None:
     except OSError as error:
         msg = f"cannot be converted to a notebook: {error.strerror}: {error.filename}"
         raise NotebookUnreadable(msg) from error
+
+
+def _read(content: bytes, suffix: str) -> Any:
+    # jsonschema, which jupytext imports, imports rfc3987_syntax where it is installed, for checks of URLs
+    # that nothing here uses. That takes over a second; a None in sys.modules makes it fail at once.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    import jupytext  # noqa: PLC0415 - takes a second, which only a new or changed script is worth
+
+    try:
+        text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8").read()
+        return jupytext.reads(text, fmt=f"{suffix[1:]}:{'percent' if suffix == '.py' else 'markdown'}")
+    except UnicodeDecodeError as error:
+        msg = "is not UTF-8 text"
+        raise NotebookUnreadable(msg, "save the file as UTF-8") from error
+    except Exception as error:  # jupytext lets through whatever its YAML reader and nbformat raise
+        msg = f"is not a notebook script: {error}"
+        raise NotebookUnreadable(msg, "start its cells with '# %%'") from error
+
+
+def _checksum(cells: Any) -> str:
+    """The SHA-256 of cells, in hex."""
+    return hashlib.sha256(json.dumps(cells, sort_keys=True).encode()).hexdigest()

@@ -2,8 +2,8 @@
 
 A type is written as in a Python annotation: `int`, `float`, `bool`, `str`, `date`, `datetime`,
 `Path`, `None`, `Any`, `list[T]`, `dict[str, T]`, `tuple[T, ...]`, `Literal[…]`, `T | U`,
-`Optional[T]`. Values are plain data as JSON knows it; a `date` or a `Path` is kept as text and
-becomes an object in the notebook.
+`Optional[T]`. Values are plain data, as in JSON; a `date` or a `Path` is kept as text and becomes an
+object in the notebook.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ALIASES = {"NoneType": "None", "List": "list", "Dict": "dict", "Tuple": "tuple"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Type:
-    """A parsed type: a `kind`, the types within it, and the values of a `Literal`."""
+    """A type: its kind, the types within it (`args`), the values of a `Literal` (`choices`)."""
 
     kind: str
     args: tuple[Type, ...] = ()
@@ -58,9 +58,9 @@ class ValueMismatch(ValueError):
 
 
 def parse_python(source: str, *, expression: bool = False) -> ast.AST:
-    """The syntax tree of Python text; raises `SyntaxError`, whatever is wrong with the text.
+    """The syntax tree of Python text. Raises `SyntaxError`, whatever is wrong with the text.
 
-    Python's warnings of doubtful literals are about the text of others, so they are not shown.
+    Python's warnings about doubtful literals are not shown: the text is not ours.
     """
     try:
         with warnings.catch_warnings():
@@ -117,13 +117,12 @@ def _annotation(node: ast.expr) -> Type:
 
 
 def shorten(text: str, limit: int = 60) -> str:
-    """The text, cut to a number of characters."""
+    """The text, cut to `limit` characters."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def printable(text: str) -> str:
-    """Text that is safe to show in one line: what cannot be seen (line ends, escape codes, marks
-    that turn the direction of writing) is written as an escape."""
+    """The text, safe to show in one line: line ends, escape codes and marks of direction are escaped."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
@@ -159,7 +158,7 @@ def _generic(name: str, items: list[ast.expr]) -> Type:
         case "tuple", [arg] if len(items) == 2:
             return Type("tuple", (arg,))
         case "tuple", [_, *_]:
-            # A tuple of fixed length is read as a sequence of any of its types.
+            # A tuple of fixed length is read as a list of any of its types.
             return Type("tuple", (union(*args),))
         case "dict", [key, value] if key == STR:
             return Type("dict", (key, value))
@@ -198,7 +197,7 @@ def union(*types: Type) -> Type:
 
 
 def type_of(value: Value) -> Type:
-    """The type of a default value; `None` says nothing and gives `Any`."""
+    """The type of a default value; `Any` for None, which tells none."""
     match value:
         case None:
             return ANY
@@ -212,7 +211,10 @@ def type_of(value: Value) -> Type:
             return STR
         case list():
             kinds = {type_of(item) for item in value}
-            if kinds == {Type("int"), Type("float")}:
+            # As floats, unless a whole number is too large to be one exactly.
+            if kinds == {Type("int"), Type("float")} and all(
+                isinstance(item, float) or abs(item) <= 2**53 for item in value
+            ):
                 kinds = {Type("float")}
             return Type("list", (kinds.pop() if len(kinds) == 1 else ANY,))
         case dict():
@@ -221,10 +223,10 @@ def type_of(value: Value) -> Type:
 
 
 def accept(wanted: Type, value: Value) -> Value:
-    """The value as the type wants it: an `int` becomes a `float`, an ISO text stays a `date`.
+    """The value, converted to the type where nothing is lost: an `int` becomes a `float`.
 
     Raises:
-        ValueMismatch: it does not fit; the message says what was expected and what came.
+        ValueMismatch: the value does not fit; the message says what was expected, and the value.
     """
     match wanted.kind:
         case "Any":
@@ -327,7 +329,7 @@ def _part_of_union(wanted: Type, value: Value) -> Type | None:
 
 
 def describe(value: Value) -> str:
-    """A value for a message: its text, cut short, and its type."""
+    """A value for a message: its text, shortened, and its type."""
     try:
         text = shorten(repr(value))
     except ValueError:  # a number with more digits than Python writes
@@ -338,5 +340,5 @@ def describe(value: Value) -> str:
 
 
 def is_sequence(value: Value) -> bool:
-    """A list or tuple, but not text."""
+    """Whether a value is a list or tuple; a text is not."""
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)

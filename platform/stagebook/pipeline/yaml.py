@@ -1,8 +1,8 @@
-"""Reading YAML: safely, with bounds, and with the place of every value. The only door to PyYAML.
+"""Reading YAML: safely, within limits, and with the position of every value. The only door to PyYAML.
 
 Scalars follow the core schema of YAML 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema), so that
-`no`, `12:30` and `2013-01-31` are text and `0o17` is a number. Duplicate keys are refused, which
-PyYAML alone lets pass; so are documents that grow when their aliases are followed.
+`no`, `12:30` and `2013-01-31` are text and `0o17` is a number. Duplicate keys, which PyYAML accepts, are
+refused; so are documents that grow too large when their aliases are followed.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ import yaml.cyaml
 from yaml import nodes
 
 from stagebook.errors import Problem
-from stagebook.pipeline.model import Location
+from stagebook.pipeline.model import Location, Position, Positions
 from stagebook.pipeline.types import Value, printable
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
 MAX_NODES = 100_000  # after aliases are followed
 
-MAX_DIGITS = 300  # of a whole number, so that it fits into a float as well
+MAX_DIGITS = 300  # of a whole number, so that it fits into a float, too
 
 _NOT_ALLOWED = re.compile("[^\\t\\n\\r -~\\x85\\xa0-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
-_HALVES = re.compile("[\ud800-\udfff]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _BOOLS = {"true": True, "false": False}
 
-# PyYAML does not name its fast parser in the package itself.
+# PyYAML's stubs do not name the fast parser, which not every build has.
 _Parser: Any = getattr(yaml.cyaml, "CParser", None)
 
 
@@ -79,21 +79,21 @@ else:  # pragma: no cover - PyYAML built without libyaml
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Document:
-    """What a YAML file says: plain data, the place of each value, and what is wrong with it."""
+    """A YAML file: its plain data, the position of each value, and what is wrong with it."""
 
     data: Value
-    places: dict[Location, tuple[int, int]]
+    positions: Positions
     problems: tuple[Problem, ...]
 
 
 class _Refused(Exception):
     def __init__(self, message: str, mark: Any, hint: str = "") -> None:
         super().__init__(message)
-        self.line, self.column = _place(mark) if mark else (0, 0)
+        self.line, self.column = _position(mark) if mark else (0, 0)
         self.hint = hint
 
 
-def _place(mark: Any) -> tuple[int, int]:
+def _position(mark: Any) -> Position:
     return mark.line + 1, mark.column + 1
 
 
@@ -102,12 +102,12 @@ def read_document(text: str | bytes, path: str) -> Document:
 
     `path` names the file in them.
     """
-    places: dict[Location, tuple[int, int]] = {}
+    positions: dict[Location, Position] = {}
     decoded = ""
     try:
         decoded = _decode(text)
         node = _compose(decoded)
-        builder = _Builder(path, places)
+        builder = _Builder(path, positions)
         data = builder.build(node, ()) if node is not None else None
     except yaml.MarkedYAMLError as error:
         refused = _Refused(*_explain(error, decoded))
@@ -116,7 +116,7 @@ def read_document(text: str | bytes, path: str) -> Document:
     except _Refused as error:
         refused = error
     else:
-        return Document(data, places, tuple(builder.problems))
+        return Document(data, positions, tuple(builder.problems))
     problem = Problem(
         path=path,
         line=refused.line,
@@ -124,7 +124,7 @@ def read_document(text: str | bytes, path: str) -> Document:
         message=printable(str(refused)),
         hint=printable(refused.hint),
     )
-    return Document(None, places, (problem,))
+    return Document(None, positions, (problem,))
 
 
 def parse_scalar(text: str) -> Value:
@@ -226,11 +226,11 @@ def _compose(text: str) -> Any:
 
 
 class _Builder:
-    """Turns nodes into plain data and notes their places. Counts nodes as aliases are followed."""
+    """Turns nodes into plain data with their positions. Counts nodes as aliases are followed."""
 
-    def __init__(self, path: str, places: dict[Location, tuple[int, int]]) -> None:
+    def __init__(self, path: str, positions: dict[Location, Position]) -> None:
         self.path = path
-        self.places = places
+        self.positions = positions
         self.problems: list[Problem] = []
         self.count = 0
         self.open: set[int] = set()
@@ -240,7 +240,7 @@ class _Builder:
         if len(location) > MAX_DEPTH:
             msg = f"nested more than {MAX_DEPTH} levels deep when aliases are followed"
             raise _Refused(msg, node.start_mark)
-        self.places.setdefault(location, _place(node.start_mark))
+        self.positions.setdefault(location, _position(node.start_mark))
         if isinstance(node, nodes.ScalarNode):
             return self._scalar(node)
         with self._opened(node):
@@ -270,12 +270,12 @@ class _Builder:
             self.open.discard(id(node))
 
     def _mapping(self, node: Any, location: Location, made: dict[str, Value]) -> None:
-        """Add to `made` what it does not hold yet; what is merged with `<<` comes after the rest."""
+        """Add to `made` the keys that it does not have yet; the mappings merged with `<<` come last."""
         seen: dict[str, int] = {}
         merged: list[Any] = []
         for key_node, value_node in node.value:
             key = self._key(key_node)
-            line, column = _place(key_node.start_mark)
+            line, column = _position(key_node.start_mark)
             if key == "<<" and not key_node.style:
                 merged += value_node.value if isinstance(value_node, nodes.SequenceNode) else [value_node]
             elif key in seen:
@@ -291,8 +291,8 @@ class _Builder:
             else:
                 seen[key] = line
                 if key not in made:
-                    # A mistake in a key or its value is shown at the key: that is what a reader looks for.
-                    self.places[*location, key] = (line, column)
+                    # The position of a value is that of its key, which is what a reader looks for.
+                    self.positions[*location, key] = (line, column)
                     made[key] = self.build(value_node, (*location, key))
         for source in merged:
             if not isinstance(source, nodes.MappingNode):
@@ -329,8 +329,8 @@ class _Builder:
         return self._text(node)
 
     def _text(self, node: Any) -> str:
-        # An escape such as "\ud800" can make half of a character, which no file can hold.
-        if not node.value.isascii() and _HALVES.search(node.value):
+        # An escape such as "\ud800" can make half of a surrogate pair, which no file can hold.
+        if not node.value.isascii() and _SURROGATES.search(node.value):
             msg = "an escape stands for no character"
             raise _Refused(msg, node.start_mark)
         return str(node.value)

@@ -102,7 +102,7 @@ class NotebookChecks:
     def _check_inprocess(self, stage: Stage, facts: NotebookFacts, path: str) -> None:
         """What needs a kernel: another language is a mistake, the rest may be meant so."""
         place: Location = ("stages", stage.name, "executor")
-        if place not in self.pipeline.places:
+        if place not in self.pipeline.positions:
             place = ("defaults", "executor")
         need = "'executor: kernel' runs it"
         if not facts.is_python:
@@ -133,7 +133,7 @@ class NotebookChecks:
             if not stage.kernel:
                 place = ("stages", stage.name, "notebook")
                 hint = f"{hint}; 'kernel: python3' in the stage overrides the notebook"
-            elif place not in self.pipeline.places:
+            elif place not in self.pipeline.positions:
                 place = ("defaults", "kernel")
             self.report(place, f"the kernel '{kernel}' is not installed here", hint)
 

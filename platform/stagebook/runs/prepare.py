@@ -11,7 +11,7 @@ from pathlib import Path
 from stagebook.errors import PipelineInvalid, PipelineNotFound, Problem, UsageError, did_you_mean
 from stagebook.journal.journal import RunRecord
 from stagebook.journal.result_table import KnownResults
-from stagebook.pipeline.loader import Loaded, load_pipeline
+from stagebook.pipeline.loader import LoadedPipeline, load_pipeline
 from stagebook.pipeline.model import Pipeline
 from stagebook.pipeline.params import bind_params, parse_file, parse_pairs
 from stagebook.pipeline.types import Value
@@ -120,7 +120,7 @@ class Orders(Archive):
         msg = f"there is no pipeline '{name}'"
         raise PipelineNotFound(msg, hint=did_you_mean(name, known))
 
-    def load(self, name: str | None = None) -> Loaded:
+    def load(self, name: str | None = None) -> LoadedPipeline:
         """Read a pipeline file; its mistakes come along."""
         path = self.find(name)
         try:

@@ -6,13 +6,13 @@ import hashlib
 import os
 from pathlib import Path
 
-from stagebook.pipeline.converted import is_whole
 from stagebook.pipeline.notebook import (
     SCRIPT_SUFFIXES,
     NotebookFacts,
     NotebookUnreadable,
     read_notebook,
 )
+from stagebook.pipeline.scripts import convert, is_intact
 from stagebook.system.file_cache import Memo
 from stagebook.workspace import paths
 
@@ -72,15 +72,12 @@ class Workspace:
         digest = hashlib.sha256(path.suffix.encode() + b"\0" + content).hexdigest()
         target = self.root / paths.STATE_FOLDER / "cache" / "scripts" / f"{digest}.ipynb"
         if not self._is_whole(target):
-            # jupytext takes a second to import, which only a new or changed script is worth.
-            from stagebook.pipeline.scripts import convert  # noqa: PLC0415
-
             convert(content, path.suffix, target)
         return target
 
     def _is_whole(self, converted: Path) -> bool:
         try:
-            return bool(self.memo.derive(converted, "whole", is_whole))
+            return bool(self.memo.derive(converted, "whole", is_intact))
         except OSError:
             return False
 

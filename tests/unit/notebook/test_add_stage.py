@@ -64,7 +64,7 @@ def test_files_of_many_kinds_take_a_stage(text: str) -> None:
     edited, line = with_stage(text, "p.yaml", "new", STAGE)
     after = read_document(edited, "p.yaml")
     assert after.data["stages"] == {**(before.get("stages") or {}), "new": STAGE}
-    assert after.places["stages", "new"][0] == line
+    assert after.positions["stages", "new"][0] == line
     kept = edited.splitlines()
     assert [one for one in text.splitlines() if one not in kept] == []
     assert ("\r\n" in text) == ("\r\n" in edited)

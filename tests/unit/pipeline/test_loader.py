@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from building import load
 from effort import at_most
-from stagebook.pipeline.loader import Loaded, load_pipeline
+from stagebook.pipeline.loader import LoadedPipeline, load_pipeline
 from stagebook.pipeline.schema import json_schema, parse_duration
 from strategies import plain_data
 
@@ -77,7 +77,7 @@ def mutants(draw: st.DrawFn) -> Any:
     return data
 
 
-def promised(loaded: Loaded) -> None:
+def promised(loaded: LoadedPipeline) -> None:
     for problem in loaded.problems:
         assert problem.path == "pipelines/p.yaml"
         assert problem.message.isprintable()

@@ -15,7 +15,6 @@ from building import notebook_data
 from stagebook.pipeline.notebook import (
     NotebookUnreadable,
     facts_of,
-    imported_modules,
     read_notebook,
     read_parameters,
 )
@@ -33,7 +32,7 @@ _lines = st.sampled_from(
 def test_any_cell_is_read_or_unreadable(source: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert all(isinstance(name, str) for name in imported_modules(source))
+        assert all(isinstance(name, str) for name in facts_of(notebook_data(source)).imports)
         try:
             found = read_parameters(source)
         except NotebookUnreadable:

@@ -30,7 +30,7 @@ def test_any_text_gives_plain_data_or_a_problem_with_its_place(text: str | bytes
     document = read_document(text, "p.yaml")
     json.dumps(document.data)
     if document.data is not None:
-        assert () in document.places
+        assert () in document.positions
     lines = (text if isinstance(text, str) else text.decode("latin-1")).count("\n") + 2
     for problem in document.problems:
         assert problem.path == "p.yaml"
@@ -65,7 +65,7 @@ def test_quoted_yaml_is_read_as_pyyaml_reads_it(data: Any, flow: bool) -> None:
 )
 def test_every_key_knows_its_line_and_column(data: dict[str, Any], indent: int) -> None:
     text = json.dumps({"top": data}, indent=indent, ensure_ascii=False)
-    places = read_document(text, "p.yaml").places
+    places = read_document(text, "p.yaml").positions
     lines = text.split("\n")
     for key in data:
         line, column = places["top", key]
@@ -90,7 +90,7 @@ def test_scalars_follow_yaml_1_2(text: str, value: object) -> None:
 
 def test_a_value_is_shown_at_its_key_and_an_item_at_itself() -> None:
     document = read_document("a:\n  b: >\n    text\n  'c': [1,\n    2]\n", "p.yaml")
-    assert document.places == {
+    assert document.positions == {
         (): (1, 1), ("a",): (1, 1), ("a", "b"): (2, 3), ("a", "c"): (4, 3), ("a", "c", 0): (4, 9), ("a", "c", 1): (5, 5),
     }  # fmt: skip
 
@@ -99,9 +99,9 @@ def test_merged_keys_come_after_their_own_and_keep_their_places() -> None:
     text = "base: &base {x: 1, y: {z: 1}}\nmade:\n  <<: [*base, {x: 3, w: 4}]\n  x: 2\n"
     document = read_document(text, "p.yaml")
     assert document.data["made"] == {"x": 2, "y": {"z": 1}, "w": 4}
-    assert document.places["made", "x"] == (4, 3)
-    assert document.places["made", "y", "z"] == (1, 24)
-    assert document.places["made", "w"] == (3, 22)
+    assert document.positions["made", "x"] == (4, 3)
+    assert document.positions["made", "y", "z"] == (1, 24)
+    assert document.positions["made", "w"] == (3, 22)
     assert read_document("'<<': {a: 1}", "p").data == {"<<": {"a": 1}}
     assert read_document("<<: 1", "p").problems[0].message == "'<<' merges mappings only"
 

@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from stagebook.pipeline.cells import parse_cell
 from stagebook.pipeline.notebook import PARAMETERS_TAG, DeclaredParam, source_of
-from stagebook.pipeline.types import parse_python
 from stagebook.planning.infer.draft import Draft, Trial, can_be_given, param_text, stage_lines, yaml
 
 _HEAD = """\
@@ -55,13 +55,9 @@ def texts_of(notebook: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
 
 
 def _texts(source: str) -> Iterator[str]:
-    lines = [line for line in source.split("\n") if not line.lstrip().startswith(("%", "!"))]
-    try:
-        tree = parse_python("\n".join(lines))
-    except SyntaxError:
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+    cell = parse_cell(source)
+    for node in ast.walk(cell.tree) if cell.tree else ():
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value not in cell.magics:
             yield node.value
 
 
