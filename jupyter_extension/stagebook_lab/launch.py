@@ -1,5 +1,4 @@
-"""Starting and cancelling runs. A run is a process of its own, in a session of its own: it needs
-neither the browser nor the server."""
+"""Starting runs. Each is a process in a session of its own, which outlives the browser and the server."""
 
 from __future__ import annotations
 
@@ -19,19 +18,19 @@ from stagebook.journal.journal import RunRecord
 from stagebook.pipeline.params import parse_pairs
 from stagebook.planning.select import Selection
 from stagebook.project import Given, Ordered, Project
-from stagebook.runs import cancel as cancelling
 from stagebook.runs.grid import grid_of
 from stagebook.system.processes import started_at
-from stagebook_lab.forms import pairs_of
-from stagebook_lab.wire import CancelReply, ProcessReply, RunRequest
+from stagebook_lab.params import pairs_of
+from stagebook_lab.wire import ProcessReply, ResumeRequest, RunRequest
 
-MAX_SAID = 4_000  # characters at the end of what a process said
+MAX_STDERR = 4_000  # bytes that are kept of the end of what a process wrote to standard error
 SLACK = 1.0  # seconds by which the clocks of a process and of the journal may differ
+# Variables of Jupyter Server's own process; a run must not have its token.
 _NOT_FOR_RUNS = ("JPY_PARENT_PID", "JPY_SESSION_NAME", "JPY_API_TOKEN", "JUPYTER_TOKEN")
 
 
 def order(project: Project, request: RunRequest) -> Ordered:
-    """Plan what is asked for; of a sweep, its first point.
+    """Plan what a request asks for; of a sweep, all points are checked and the first one is planned.
 
     Raises:
         StagebookError: as `Project.order`.
@@ -52,7 +51,7 @@ def order(project: Project, request: RunRequest) -> Ordered:
 
 
 def check(project: Project, request: RunRequest) -> None:
-    """Plan what is asked for, so that every mistake is told before anything starts.
+    """Plan what a request asks for, so that every mistake is told before anything starts.
 
     Raises:
         StagebookError: as `order`, `UsageError` for the number of jobs, and `PipelineBusy`.
@@ -63,14 +62,14 @@ def check(project: Project, request: RunRequest) -> None:
     _check_idle(project, order(project, request).plan.pipeline)
 
 
-def check_rest(project: Project, run: RunRecord, *, keep: bool, failed_only: bool) -> None:
-    """Plan what is left of a run.
+def check_rest(project: Project, run: RunRecord, request: ResumeRequest) -> None:
+    """Plan what is left of a run, so that every mistake is told before anything starts.
 
     Raises:
         StagebookError: as `Project.order_rest`, and `PipelineBusy`.
     """
-    if run.kind != "sweep":  # what is left of one, its points say
-        project.order_rest(run, failed_only=failed_only, keep=keep)
+    if run.kind != "sweep":  # each of its points is planned when it starts
+        project.order_rest(run, failed_only=request.failed_only, keep=request.keep)
     _check_idle(project, run.pipeline)
 
 
@@ -84,7 +83,7 @@ def _check_idle(project: Project, pipeline: str) -> None:
 
 
 def arguments(request: RunRequest) -> list[str]:
-    """The command line that does what a request asks for. No text of a request is taken for an option."""
+    """The words of `stagebook run …` for a request. No text of the request is taken for an option."""
     words = ["run"]
     for option, names in (("from", request.start), ("only", request.only), ("skip", request.skip)):
         words += [f"--{option}={name}" for name in names]
@@ -106,30 +105,36 @@ def arguments(request: RunRequest) -> list[str]:
     return [*words, *(["--"] if any(place.startswith("-") for place in places) else []), *places]
 
 
+def rest_arguments(run: str, request: ResumeRequest) -> list[str]:
+    """The words of `stagebook resume …` or `stagebook retry …` for a request."""
+    command = "retry" if request.failed_only else "resume"
+    return [command, run, *(["--keep"] if request.keep else [])]
+
+
 class Processes:
-    """The processes that this server started. They are forgotten when it ends, and go on."""
+    """The processes that this server started. They go on when it ends."""
 
     def __init__(self) -> None:
         self._started: dict[int, _Started] = {}
 
-    def start(self, project: Project, words: Sequence[str]) -> int:
-        """Start a command that runs something; the id of its process."""
+    def start(self, project: Project, words: Sequence[str]) -> ProcessReply:
+        """Start `stagebook WORDS` in the folder of a project."""
         environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_RUNS}
-        # What it says is in a file without a name: it is there as long as either process is.
-        said = tempfile.TemporaryFile()  # noqa: SIM115 - the thread below closes it
+        # A file without a name exists as long as either process holds it, so a run can always write.
+        stderr = tempfile.TemporaryFile()  # noqa: SIM115 - the thread below closes it
         process = subprocess.Popen(
             [sys.executable, "-m", "stagebook", *words],
             cwd=project.root,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=said,
+            stderr=stderr,
             start_new_session=True,
         )
-        started = _Started(process, said, shlex.join(["stagebook", *words]))
+        started = _Started(process, stderr, shlex.join(["stagebook", *words]))
         self._started[process.pid] = started
         threading.Thread(target=started.wait, name=f"stagebook-{process.pid}", daemon=True).start()
-        return process.pid
+        return self.look(project, process.pid)
 
     def look(self, project: Project, pid: int) -> ProcessReply:
         """What became of a process. Raises `RunNotFound`."""
@@ -144,25 +149,25 @@ class Processes:
 
 
 class _Started:
-    def __init__(self, process: subprocess.Popen[bytes], said: IO[bytes], command: str) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], stderr: IO[bytes], command: str) -> None:
         self._process = process
-        self._said = said
+        self._stderr = stderr
         self.command = command
         self.at = started_at(process.pid) or 0.0
         self.run: str | None = None
-        self.ended: tuple[int, str] | None = None
+        self.ended: tuple[int, str] | None = None  # the exit code, and the end of standard error
 
     def wait(self) -> None:
-        """Wait for its end, and keep the end of what it said."""
+        """Wait for the end of the process."""
         code = self._process.wait()
-        with self._said as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_SAID))
+        with self._stderr as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_STDERR))
             text = file.read().decode(errors="replace")
         self.ended = (code, text.strip())
 
 
 def _run_of(project: Project, pid: int, since: float) -> str | None:
-    """The run of a process that was started at a time, once the journal has it."""
+    """The run of a process that started at `since`; `None` until the journal has it."""
     host = socket.gethostname()
     for run in project.runs(limit=20):
         origin = run.origin
@@ -174,8 +179,3 @@ def _run_of(project: Project, pid: int, since: float) -> str | None:
         ):
             return run.id
     return None
-
-
-def cancel(project: Project, run: RunRecord) -> CancelReply:
-    """Ask the process of a run to stop. Asked again, it ends at once. Raises as `cancelling.cancel`."""
-    return CancelReply(run=run.id, pid=cancelling.cancel(project, run).pid)

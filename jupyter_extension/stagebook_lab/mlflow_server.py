@@ -1,4 +1,4 @@
-"""MLflow's pages: started once somebody asks for them, on loopback, and ended with the server."""
+"""MLflow's pages: started on loopback when they are first asked for, ended with Jupyter Server."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from stagebook.journal.journal import RunRecord, attempt_key
 from stagebook.project import Project
 from stagebook_lab import wire
 
-END = 8.0  # seconds that MLflow has to end; its own command takes 5 at most
-# Runs `stagebook ui`, and ends it once standard input does: when the server is gone, however it went.
+END = 8.0  # seconds that MLflow has to end; `stagebook ui` itself waits for 5 s
+# Runs `stagebook ui`, and ends it when standard input ends: Jupyter Server is gone, however it ended.
 _UI = """
 import os, signal, sys, threading
 def watch():
@@ -31,15 +31,15 @@ sys.exit(main())
 """
 
 
-class Servers:
-    """The MLflow servers of a Jupyter Server, one a project."""
+class MlflowServers:
+    """The MLflow servers that a Jupyter Server started, one for each project."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._started: dict[Path, tuple[subprocess.Popen[bytes], str]] = {}
 
     def url(self, project: Project) -> str:
-        """Where the pages of a project are; they are started if they are not there.
+        """The URL of the pages of a project; their server is started if none is up.
 
         Raises:
             UsageError: tracking is switched off, or MLflow did not start.
@@ -69,13 +69,13 @@ def _start(project: Project) -> tuple[subprocess.Popen[bytes], str]:
     )
     assert process.stdout is not None
     try:
-        said = json.loads(process.stdout.readline() or b"{}")
+        answer = json.loads(process.stdout.readline() or b"{}")
     except ValueError:
-        said = {}
-    if "url" not in said:
+        answer = {}
+    if "url" not in answer:
         _end(process)
-        raise UsageError(str(said.get("error", "MLflow did not start")), hint=str(said.get("hint", "")))
-    return process, str(said["url"])
+        raise UsageError(str(answer.get("error", "MLflow did not start")), hint=str(answer.get("hint", "")))
+    return process, str(answer["url"])
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -93,7 +93,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def mlflow_reply(
     project: Project, runs: Sequence[RunRecord], request: wire.MlflowRequest, url: str
 ) -> wire.MlflowReply:
-    """Where MLflow shows a stage, a run, or several runs side by side; else where it begins."""
+    """The page of a stage, of a run, or of several runs side by side; MLflow's first page otherwise.
+
+    `url` is that of MLflow's server.
+    """
     if request.stage and len(runs) == 1:
         attempt = request.attempt or project.stage_of(runs[0], request.stage).attempt
         keys = [attempt_key(runs[0].id, request.stage, attempt)]

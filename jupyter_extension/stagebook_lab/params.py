@@ -1,4 +1,4 @@
-"""Parameters as a form has them: how each one is edited, and what is wrong with what was typed."""
+"""The form of parameters: how each one is edited, and the mistakes in what was typed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KINDS: Mapping[str, wire.ParamKind] = {
 
 
 def param_info(param: Param) -> wire.ParamInfo:
-    """A parameter with what its form field needs."""
+    """A parameter, and how its field in the form edits it."""
     kinds = [kind for kind in _parts(param.type) if kind.kind != "None"]
     only = kinds[0] if len(kinds) == 1 else Type("Any")
     return wire.ParamInfo(
@@ -51,12 +51,12 @@ def text_of(value: Value) -> str:
 
 
 def pairs_of(texts: Mapping[str, str]) -> tuple[str, ...]:
-    """Texts as `-p` takes them."""
+    """Texts as `-p` takes them: `name=text`."""
     return tuple(f"{name}={text}" for name, text in texts.items())
 
 
 def field_errors(pipeline: Pipeline, texts: Mapping[str, str], *, sweep: bool = False) -> dict[str, str]:
-    """What is wrong with each parameter, by its name; required ones that are not given count."""
+    """The first mistake in each parameter, by its name; a required one that is not given is a mistake."""
     found = {}
     required = [param.name for param in pipeline.params.values() if param.required]
     for name in dict.fromkeys([*texts, *required]):
@@ -65,14 +65,14 @@ def field_errors(pipeline: Pipeline, texts: Mapping[str, str], *, sweep: bool = 
         values, problems = parse_pairs(
             alone, pairs_of({name: texts[name]}) if name in texts else (), lists=sweep
         )
-        problems = problems or _wrong(alone, values, sweep=sweep)
+        problems = problems or _mistakes(alone, values, sweep=sweep)
         if problems:
             found[name] = problems[0].message.removeprefix(f"'{name}' ")
     return found
 
 
-def _wrong(pipeline: Pipeline, values: Mapping[str, Value], *, sweep: bool) -> list[Problem]:
-    """What is wrong with values; with those of a sweep, item by item."""
+def _mistakes(pipeline: Pipeline, values: Mapping[str, Value], *, sweep: bool) -> list[Problem]:
+    """The mistakes in values; in a sweep, each item of a list is checked on its own."""
     problems = bind_params(pipeline, values)[1]
     for name, value in values.items():
         if problems and sweep and is_sequence(value):

@@ -1,8 +1,10 @@
-"""From the values of the platform to those of the wire."""
+"""The values of the platform as values of the wire."""
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +15,7 @@ from stagebook.pipeline.model import Pipeline, Stage, find_place
 from stagebook.planning.plan import Plan
 from stagebook.project import Project
 from stagebook_lab import wire
-from stagebook_lab.forms import param_info
+from stagebook_lab.params import param_info
 
 
 class Paths:
@@ -25,16 +27,33 @@ class Paths:
         self._prefix = f"{self.project}/" if self.project else ""
 
     def of(self, path: str) -> str:
-        """A path of the project."""
+        """A path inside the project, relative to the server's root."""
         return f"{self._prefix}{path}"
 
     def inside(self, path: str) -> str:
-        """The path of the project that `of` gives such a one."""
+        """The path inside the project of one that `of` returned."""
         return path.removeprefix(self._prefix)
 
 
-def problems_of(paths: Paths, found: tuple[errors.Problem, ...]) -> tuple[wire.Problem, ...]:
-    """Mistakes; what is no file, such as `-p`, keeps its name."""
+def error_reply(
+    error: errors.StagebookError | OSError,
+    *,
+    problems: tuple[wire.Problem, ...] = (),
+    fields: Mapping[str, str] | None = None,
+) -> wire.ErrorReply:
+    """An error as the command line tells it, with `problems` in files and, by parameter, in `fields`."""
+    if isinstance(error, errors.StagebookError):
+        message, hint = error.message, error.hint
+    else:
+        where = f" ({error.filename})" if error.filename else ""
+        message, hint = f"{error.strerror or error}{where}", ""
+    return wire.ErrorReply(
+        message=message, hint=hint, kind=type(error).__name__, problems=problems, fields=dict(fields or {})
+    )
+
+
+def problems_of(paths: Paths, found: Sequence[errors.Problem]) -> tuple[wire.Problem, ...]:
+    """Mistakes with the browser's paths. `-p`, the path of mistakes in parameters, stays."""
     return tuple(
         wire.Problem(
             path=problem.path if problem.path.startswith("-") else paths.of(problem.path),
@@ -48,12 +67,12 @@ def problems_of(paths: Paths, found: tuple[errors.Problem, ...]) -> tuple[wire.P
 
 
 def pipeline_info(paths: Paths, project: Project, key: str) -> wire.PipelineInfo:
-    """What a pipeline file says about itself, with the mistakes that the file alone shows."""
+    """A pipeline file: parameters, stages, and the mistakes that the file alone shows."""
     try:
         loaded = project.load(key)
     except errors.PipelineInvalid as error:
         path = project.find(key)
-        problems = problems_of(paths, tuple(error.problems))
+        problems = problems_of(paths, error.problems)
         return wire.PipelineInfo(
             key=key, name=key, path=paths.of(path), description="", params=(), stages=(), problems=problems
         )
@@ -97,12 +116,12 @@ def plan_reply(paths: Paths, plan: Plan) -> wire.PlanReply:
         )
         for stage, data in ((stage, stage.to_json()) for stage in plan.stages)
     )
-    warnings = problems_of(paths, tuple(plan.warnings))
+    warnings = problems_of(paths, plan.warnings)
     return wire.PlanReply(pipeline=plan.pipeline, path=paths.of(plan.path), stages=stages, warnings=warnings)
 
 
 def run_info(run: RunRecord) -> wire.RunInfo:
-    """A run, summed up."""
+    """A run, without its stages."""
     origin = run.origin
     return wire.RunInfo(
         id=run.id,
@@ -154,7 +173,7 @@ def _status(status: object) -> wire.StageStatus:
 
 
 def to_json(value: Any) -> str:
-    """Any value of the wire as JSON that every browser reads: no NaN and no infinities."""
+    """A value of the wire as JSON. NaN and infinities, which no browser reads, become strings."""
     return json.dumps(_plain(value), separators=(",", ":"), allow_nan=False, default=str)
 
 
@@ -165,6 +184,6 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if isinstance(value, float) and (value != value or value in {float("inf"), float("-inf")}):  # noqa: PLR0124
+    if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stagebook.cli.app import app
-from stagebook_lab.running import arguments
+from stagebook_lab.launch import arguments
 from stagebook_lab.wire import RunRequest
 
 words = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=8) | st.sampled_from(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from building import load
-from stagebook_lab.comparing import cell_diffs
-from stagebook_lab.forms import field_errors, param_info
+from stagebook_lab.params import field_errors, param_info
+from stagebook_lab.queries.compare import cell_diffs
 
 PIPELINE = load(
     """

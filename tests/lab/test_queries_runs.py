@@ -14,7 +14,7 @@ from stagebook.events import AttemptStarted, RunStarted
 from stagebook.journal.journal import RunRecord
 from stagebook.journal.leases import Life, Owner
 from stagebook.project import Project
-from stagebook_lab.looking import log_reply, notebook_reply
+from stagebook_lab.queries.runs import log_reply, notebook_reply
 
 FOLDER = ".stagebook/runs/r/a/1"
 
@@ -39,7 +39,7 @@ def test_a_log_comes_in_pieces_that_join(builder: ProjectBuilder, monkeypatch: p
     project, run = project_with(builder, FOLDER)
     path = builder.file(f"{FOLDER}/log.txt", text)
     for size in (4, 5, 7, 64):
-        monkeypatch.setattr("stagebook_lab.looking.MAX_LOG", size)
+        monkeypatch.setattr("stagebook_lab.queries.runs.MAX_LOG", size)
         found, at, more = "", 0, True
         while more:
             reply = log_reply(project, run, "a", None, at)

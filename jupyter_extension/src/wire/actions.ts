@@ -1,9 +1,9 @@
 // Generated from stagebook_lab/wire/ by tools/wire.py. Do not edit.
 
 /**
- * What to run, as the options of `stagebook run` say it. `params` are values
- * of their types, `texts` are read as `-p` reads them. With `sweep` there is a
- * run for each point.
+ * Starts a run; the fields are the options of `stagebook run`. `params` are
+ * values of their types, `texts` are read as `-p` reads them. With `sweep`
+ * there is a run for each point.
  */
 export interface RunRequest {
   readonly pipeline: string;
@@ -23,9 +23,9 @@ export interface RunRequest {
 }
 
 /**
- * Does what is left of a run. `keep`: also what was finished and would come
- * out otherwise today; `failed_only`: what failed and what depends on it, as
- * `stagebook retry`.
+ * Does what is left of a run. `keep`: completed stages stay as they are, even
+ * where something changed since. `failed_only`: only what failed and what
+ * depends on it, as `stagebook retry`.
  */
 export interface ResumeRequest {
   readonly project?: string;
@@ -34,8 +34,9 @@ export interface ResumeRequest {
 }
 
 /**
- * A process that was asked to run a pipeline. `run` is null until the journal
- * has it. One that ended without a run says why in `message`.
+ * A process that was started to run a pipeline. `run` is null until the
+ * journal has the run, `exit_code` until the process ends; `message` is the
+ * end of its standard error by then.
  */
 export interface ProcessReply {
   readonly pid: number;
@@ -62,7 +63,7 @@ export interface CancelReply {
 }
 
 /**
- * Says something of a run.
+ * Adds a note to a run; the `kind` `acknowledged` acknowledges its failure.
  */
 export interface NoteRequest {
   readonly text: string;
@@ -82,7 +83,7 @@ export interface AcceptRequest {
 }
 
 /**
- * The run that records the judgement.
+ * The run that records the acceptance.
  */
 export interface AcceptReply {
   readonly run: string;
@@ -90,8 +91,8 @@ export interface AcceptReply {
 }
 
 /**
- * Asks for MLflow's pages; about one run, or a stage of it, or several runs
- * side by side.
+ * Asks for MLflow's page of a run, of a stage of it, or of several runs side
+ * by side. `attempt` 0 is the latest one.
  */
 export interface MlflowRequest {
   readonly project?: string;
@@ -101,7 +102,7 @@ export interface MlflowRequest {
 }
 
 /**
- * Where MLflow shows that; `found` says whether it knows the runs.
+ * The URL of the page; `found` says whether MLflow knows the runs.
  */
 export interface MlflowReply {
   readonly url: string;
@@ -109,7 +110,7 @@ export interface MlflowReply {
 }
 
 /**
- * Asks for the kernel that a failed stage left alive.
+ * Asks for the kernel that a failed stage left, or with `end` ends it.
  */
 export interface KernelRequest {
   readonly stage: string;
@@ -118,8 +119,7 @@ export interface KernelRequest {
 }
 
 /**
- * The id under which Jupyter Server knows the kernel; empty where it was
- * ended.
+ * The id by which Jupyter Server knows the kernel; empty where it was ended.
  */
 export interface KernelReply {
   readonly id: string;
@@ -127,8 +127,8 @@ export interface KernelReply {
 }
 
 /**
- * Adds a stage to a pipeline file. An empty `notebook` makes one from a
- * template.
+ * Adds a stage to a pipeline file. Where `notebook` is empty, a new one is
+ * made.
  */
 export interface NewStageRequest {
   readonly pipeline: string;

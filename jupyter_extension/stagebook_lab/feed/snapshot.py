@@ -1,4 +1,4 @@
-"""What the latest runs of a project add up to, kept up to date by reading only what is new."""
+"""What is current in a project: its latest runs and the last outcome of each stage."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import RunRecord
 from stagebook.project import Project
 from stagebook_lab import wire
-from stagebook_lab.convert import run_info, stage_info
+from stagebook_lab.present import run_info, stage_info
 
 RUNS = 50  # how many of the latest runs the browser knows of
-BACK = 10  # how many runs of a pipeline are looked through for what last became of a stage
+BACK = 10  # how many runs of a pipeline are searched for the last outcome of a stage
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What is current. `changed` says for each stage which event changed it last. `shapes` are the
-    stages of the newest run of each pipeline, each with the event that made it so."""
+    """What is current, up to the event number `seq`.
+
+    `stages` has the last outcome by pipeline and stage, `changed` the number of the event that changed it
+    last. `shapes` has for each pipeline the stages of its newest run, and the number of the event that made
+    them so. `definitions` is a digest that changes with the pipeline files.
+    """
 
     seq: int = 0
     runs: tuple[wire.RunInfo, ...] = ()
@@ -29,8 +33,11 @@ class Snapshot:
     definitions: str = ""
 
     def since(self, position: int | None, definitions: str | None = None) -> wire.Change | None:
-        """What is new after the event `position`; None if nothing is. Without a position, or with one
-        that this journal has not reached, it is everything."""
+        """What changed after the event `position`; `None` if nothing did.
+
+        Everything, where `position` is `None` or one that this journal has not reached. `definitions` is
+        the digest that the viewer knows.
+        """
         full = position is None or position > self.seq
         after = -1 if position is None or full else position
         stages = tuple(info for key, info in self.stages.items() if self.changed[key] > after)
@@ -47,75 +54,69 @@ class Snapshot:
         )
 
 
-class Ledger:
-    """Reads the journal of a project. Belongs to the thread that made it, as the journal does."""
+class SnapshotReader:
+    """Reads the journal of a project, each time only what is new. Use it in the project's thread."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._runs: dict[str, _Folded] = {}
-        self._seq = 0
+        self._runs: dict[str, _FollowedRun] = {}
 
-    def look(self) -> Snapshot:
-        """Read what is new.
+    def read(self) -> Snapshot:
+        """The snapshot of now.
 
-        Numbers of events grow in the order in which they are committed, but each run is read on its
-        own. So the highest number is taken in a first pass; whatever is below it is committed then,
-        and a second pass has it all. What the second pass sees beyond it is told again next time.
+        Events are numbered in the order of their commits, but each run is read on its own. A first pass
+        finds the highest number; all events below it are committed by then, and a second pass has them.
+        What the second pass sees beyond that number is told again by the next snapshot.
         """
         if not self._project.has_journal:
             return Snapshot()
-        self._read()
-        self._seq = max((run.seq for run in self._runs.values()), default=0)
-        records = self._read()
+        self._follow()
+        seq = max((run.seq for run in self._runs.values()), default=0)
+        records = self._follow()
         stages: dict[tuple[str, str], wire.StageInfo] = {}
         changed: dict[tuple[str, str], int] = {}
         shapes: dict[str, tuple[int, tuple[str, ...]]] = {}
         for pipeline, group in _by_pipeline(records).items():
-            newest = self._folded(_newest(group))
+            newest = self._run(_newest(group))
             shapes[pipeline] = (newest.shaped, tuple(newest.history.stages))
-            for name, (run, seq) in self._current(group).items():
-                key = (run.record.pipeline, name)
-                stages[key] = stage_info(run.record, run.history.stages[name])
-                changed[key] = seq
-        return Snapshot(
-            seq=self._seq,
-            runs=tuple(run_info(record) for record in records),
-            stages=stages,
-            changed=changed,
-            shapes=shapes,
-        )
+            for name, (run, number) in self._current(group).items():
+                stages[pipeline, name] = stage_info(run.record, run.history.stages[name])
+                changed[pipeline, name] = number
+        runs = tuple(run_info(record) for record in records)
+        return Snapshot(seq=seq, runs=runs, stages=stages, changed=changed, shapes=shapes)
 
     @property
     def is_live(self) -> bool:
         """Whether a run goes on."""
-        return any(not run.is_closed for run in self._runs.values())
+        return any(run.history.ended is None for run in self._runs.values())
 
-    def _read(self) -> list[RunRecord]:
+    def _follow(self) -> list[RunRecord]:
+        """The latest runs; those that a snapshot needs are read up to now."""
         records = self._project.runs(limit=RUNS)
         for record in records:
             known = self._runs.get(record.id)
             if known is not None:
                 known.record = record
-            if (known is not None and not known.is_closed) or record.ended is None:
-                self._folded(record)
+            if (known is not None and known.history.ended is None) or record.ended is None:
+                self._run(record)
         for group in _by_pipeline(records).values():
             self._current(group)
         return records
 
-    def _folded(self, record: RunRecord) -> _Folded:
-        run = self._runs.setdefault(record.id, _Folded(record))
-        if not run.is_closed:
+    def _run(self, record: RunRecord) -> _FollowedRun:
+        run = self._runs.setdefault(record.id, _FollowedRun(record))
+        if run.history.ended is None:
             run.take(self._project.journal.events(record.id, after=run.seq))
         return run
 
-    def _current(self, group: Sequence[RunRecord]) -> dict[str, tuple[_Folded, int]]:
-        """For each stage of the newest run of a pipeline, the last run that did anything about it, and
-        when that changed last. A run that skipped it has changed it, too: it shows an older run then."""
-        newest = self._folded(_newest(group))
-        found: dict[str, tuple[_Folded, int]] = {}
+    def _current(self, group: Sequence[RunRecord]) -> dict[str, tuple[_FollowedRun, int]]:
+        """For each stage of the newest run of a pipeline, the last run that did not skip it, and the number
+        of the event that changed this. A skip changes it, too: an older run becomes current."""
+        newest = self._run(_newest(group))
+        found: dict[str, tuple[_FollowedRun, int]] = {}
         missing = {name: (newest, newest.changed[name]) for name in newest.history.stages}
         for record in group[:BACK]:
-            run = self._runs.get(record.id) or self._folded(record)
+            run = self._runs.get(record.id) or self._run(record)
             stages = run.history.stages
             for name, (first, seq) in list(missing.items()):
                 if name not in stages:
@@ -128,8 +129,9 @@ class Ledger:
         return {**found, **missing}
 
 
-class _Folded:
-    """A run, as far as it was read."""
+class _FollowedRun:
+    """A run up to the event `seq`. `changed` has for each stage the number of its last event, `shaped`
+    that of the event that determined the list of stages."""
 
     def __init__(self, record: RunRecord) -> None:
         self.record = record
@@ -137,11 +139,6 @@ class _Folded:
         self.seq = 0
         self.changed: dict[str, int] = {}
         self.shaped = 0
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether all of it was read."""
-        return self.history.ended is not None
 
     def take(self, events: Sequence[tuple[int, Event]]) -> None:
         """Add further events."""
@@ -160,7 +157,7 @@ class _Folded:
 
 
 def _newest(group: Sequence[RunRecord]) -> RunRecord:
-    """The newest run that has the stages of the pipeline; a sweep has none, a judgement some."""
+    """The newest run that has all stages of its pipeline: no sweep, no acceptance."""
     return next((record for record in group if record.kind == "run"), group[0])
 
 

@@ -1,5 +1,4 @@
-"""One thread for each project that is watched. It reads the journal when that has changed, and works
-only while somebody listens."""
+"""One thread for each project that is watched: it reads the journal when that has changed."""
 
 from __future__ import annotations
 
@@ -16,30 +15,31 @@ from pathlib import Path
 from stagebook.errors import StagebookError
 from stagebook.project import Project
 from stagebook.workspace.settings import FILE
-from stagebook_lab.ledger import Ledger, Snapshot
+from stagebook_lab.feed.snapshot import Snapshot, SnapshotReader
+from stagebook_lab.present import error_reply
 from stagebook_lab.projects import pipelines_folder
 from stagebook_lab.wire import ErrorReply
 
-EVERY = 0.05  # seconds between two looks at the time and size of the journal's files
-SURELY = 1.0  # seconds between two looks into it, whatever they say
-GHOSTS = 2.0  # seconds between two looks for runs whose process vanished
-SETTLE = 0.02  # a clock of files ticks this coarsely: what was written so lately is read twice
+POLL = 0.05  # seconds between two looks at the time and size of the journal's files
+READ = 1.0  # seconds after which the journal is read, whatever its files say
+VANISHED = 2.0  # seconds between two looks for runs whose process vanished
+TICK = 0.02  # seconds: file times are this coarse, so a file that was just written is read twice
 
 
 class Listener:
-    """Somebody who waits, on an event loop, for something new."""
+    """Waits on an event loop for news of a feed."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
 
     def wake(self) -> None:
-        """Say that there is something new; from any thread."""
+        """Say that there is news; from any thread."""
         with contextlib.suppress(RuntimeError):  # the loop was closed
             self._loop.call_soon_threadsafe(self._event.set)
 
     async def wait(self, timeout: float) -> bool:
-        """Wait for it; whether it came in time."""
+        """Wait for news, at most `timeout` seconds; whether there is any."""
         try:
             await asyncio.wait_for(self._event.wait(), timeout)
         except TimeoutError:
@@ -49,7 +49,7 @@ class Listener:
 
 
 class Feed:
-    """What is current in a project, and who wants to know."""
+    """What is current in a project, or why it is not known, and who listens."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -95,24 +95,24 @@ class Feed:
                     self._follow(project)
             except (StagebookError, ValueError, OSError) as error:
                 self._tell(None, _error_reply(error))
-                self._end.wait(SURELY)
+                self._end.wait(READ)
 
     def _follow(self, project: Project) -> None:
-        """Look until nobody listens, or the journal is another file."""
-        ledger = Ledger(project)
-        pulse = _Pulse(project)
-        ghosts = time.monotonic()
+        """Look until nobody listens, or another journal takes the place of this one."""
+        reader = SnapshotReader(project)
+        files = _Files(project)
+        looked = time.monotonic()
         while self._listeners and not self._end.is_set():
-            if pulse.is_another_journal():
+            if files.is_another_journal():
                 return
-            if pulse.beats():
-                snapshot = dataclasses.replace(ledger.look(), definitions=pulse.definitions)
+            if files.may_have_changed():
+                snapshot = dataclasses.replace(reader.read(), definitions=files.definitions)
                 if snapshot != self.snapshot:
                     self._tell(snapshot, None)
-            if ledger.is_live and time.monotonic() - ghosts > GHOSTS:
+            if reader.is_live and time.monotonic() - looked > VANISHED:
                 project.close_ghosts()
-                ghosts = time.monotonic()
-            self._end.wait(EVERY)
+                looked = time.monotonic()
+            self._end.wait(POLL)
 
     def _tell(self, snapshot: Snapshot | None, error: ErrorReply | None) -> None:
         self.snapshot, self.error = snapshot, error
@@ -123,7 +123,7 @@ class Feed:
 
 
 class Feeds:
-    """The feeds of a server, one a project."""
+    """The feeds of a server, one for each project."""
 
     def __init__(self) -> None:
         self._feeds: dict[Path, Feed] = {}
@@ -138,8 +138,8 @@ class Feeds:
             feed.stop()
 
 
-class _Pulse:
-    """Whether anything may have happened, by the times and sizes of files."""
+class _Files:
+    """Tells by the times and sizes of files whether anything may have changed."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
@@ -150,15 +150,15 @@ class _Pulse:
         self.definitions = ""
 
     def is_another_journal(self) -> bool:
-        """Whether somebody began a new journal."""
+        """Whether the journal was replaced by a new one."""
         return _inode(self._path) != self._inode
 
-    def beats(self) -> bool:
-        """Whether it is time to look."""
+    def may_have_changed(self) -> bool:
+        """Whether the journal has to be read: it was written to, or was not read for long."""
         now = time.monotonic()
-        late = now - self._looked > SURELY
+        late = now - self._looked > READ
         wal = _mark(self._path.with_name("journal.db-wal"))
-        lately = wal is not None and time.time() - wal[0] / 1e9 < SETTLE
+        lately = wal is not None and time.time() - wal[0] / 1e9 < TICK
         if wal == self._seen and not late:
             return False
         if late:
@@ -184,6 +184,7 @@ def _mark(path: Path) -> tuple[int, int] | None:
 
 
 def _definitions(project: Project) -> str:
+    """A digest of the times and sizes of the settings and the pipeline files."""
     folder = pipelines_folder(project)
     found = hashlib.sha256(repr(_mark(project.root / FILE)).encode())
     with contextlib.suppress(OSError):
@@ -192,7 +193,7 @@ def _definitions(project: Project) -> str:
     return found.hexdigest()[:16]
 
 
-def _error_reply(error: Exception) -> ErrorReply:
+def _error_reply(error: StagebookError | ValueError | OSError) -> ErrorReply:
     if isinstance(error, StagebookError):
-        return ErrorReply(message=error.message, hint=error.hint, kind=type(error).__name__)
+        return error_reply(error)
     return ErrorReply(message=f"the journal cannot be read: {error}", kind=type(error).__name__)

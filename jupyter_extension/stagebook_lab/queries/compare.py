@@ -1,4 +1,4 @@
-"""What changed: why a stage runs, a notebook against what ran, and runs side by side."""
+"""Comparisons: why a stage would run, its notebook against what ran, and runs side by side."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from stagebook.project import Given, Project
 from stagebook.runs.accept import why
 from stagebook.runs.grid import metrics_of
 from stagebook_lab import wire
-from stagebook_lab.convert import Paths, run_info
-from stagebook_lab.looking import notebook_reply
+from stagebook_lab.present import Paths, run_info
+from stagebook_lab.queries.runs import notebook_reply
 
 MAX_RUNS = 20  # side by side
 MAX_LINES = 400  # of the difference of a cell
 INJECTED = "injected-parameters"  # the tag of the cell that papermill adds
+_SHOWN = {"RUN": "would run", "REUSE": "up to date", "WAIT": "waits", "SKIP": "skipped"}
 
 
 def why_reply(project: Project, pipeline: str | None, stage: str, given: Given) -> wire.WhyReply:
-    """Everything that is known of the decision about a stage. Raises as `why`."""
+    """The decision about a stage, and everything that it rests on. Raises as `why`."""
     item = next((one for one in why(project, pipeline, [stage], given) if one.stage == stage), None)
     if item is None:
         msg = f"no stage '{stage}'"
@@ -36,7 +37,7 @@ def why_reply(project: Project, pipeline: str | None, stage: str, given: Given) 
         last_at=item.last.at if item.last else None,
         changes=tuple(change.text for change in item.changes),
         diffs=tuple(wire.Diff(title=name, lines=tuple(lines)) for name, lines in item.diffs.items()),
-        before={name: f"{decision}: {reason}" for name, (decision, reason) in item.before.items()},
+        before={name: f"{_SHOWN[decision]}: {reason}" for name, (decision, reason) in item.before.items()},
         unresolved=item.unresolved,
     )
 
@@ -86,7 +87,7 @@ def _cells(notebook: Any) -> list[Cell]:
 
 
 def cell_diffs(before: Sequence[Cell], now: Sequence[Cell]) -> list[wire.CellDiff]:
-    """All cells in order; those that stand in the same place of a change are compared by lines."""
+    """All cells in order. Cells that replace each other are compared line by line."""
     found: list[wire.CellDiff] = []
     matcher = difflib.SequenceMatcher(None, before, now, autojunk=False)
     for _, i, i_end, j, j_end in matcher.get_opcodes():

@@ -1,4 +1,4 @@
-"""What the routes read: events, logs and notebooks of a run."""
+"""What a run left: its stages, events, logs and executed notebooks."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from stagebook.project import Project
 from stagebook.runs.grid import metrics_of
 from stagebook.workspace.paths import STATE_FOLDER, PathRefused, inside
 from stagebook_lab import wire
-from stagebook_lab.convert import run_info, stage_info
 from stagebook_lab.notes import notes_of
+from stagebook_lab.present import run_info, stage_info
 
 MAX_EVENTS = 1_000  # in one reply
 MAX_LOG = 1 << 20  # bytes in one reply
@@ -43,7 +43,7 @@ def run_reply(project: Project, run: RunRecord) -> wire.RunReply:
 
 
 def _upstream(events: Iterable[Event]) -> dict[str, tuple[str, ...]]:
-    """For each stage those before it, as the plan had it and as lists that became known changed it."""
+    """The stages before each stage, by the plan and by the expansions of `foreach` that followed."""
     found: dict[str, tuple[str, ...]] = {}
     for event in events:
         items: Iterable[Mapping[str, Any]] = ()
@@ -65,7 +65,10 @@ def events_reply(project: Project, run: RunRecord, after: int) -> wire.EventsRep
 
 
 def log_reply(project: Project, run: RunRecord, stage: str, attempt: int | None, after: int) -> wire.LogReply:
-    """A piece of what a stage printed. What it has not printed yet is empty."""
+    """A piece of what a stage printed, from the byte `after` on; empty where there is nothing yet.
+
+    `attempt` is `None` for the latest one.
+    """
     record = project.stage_of(run, stage)
     number = attempt or record.attempt
     path = _file_of(project, record, number, LOG_FILE)
@@ -76,7 +79,7 @@ def log_reply(project: Project, run: RunRecord, stage: str, attempt: int | None,
             more = bool(file.read(1))
     except FileNotFoundError:
         data, more = b"", False
-    # A character whose end is not there yet is left for the next piece.
+    # The bytes of a character that is not complete are left for the next piece.
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     text = decoder.decode(data)
     waiting = len(decoder.getstate()[0])
@@ -84,7 +87,12 @@ def log_reply(project: Project, run: RunRecord, stage: str, attempt: int | None,
 
 
 def notebook_reply(project: Project, run: RunRecord, stage: str, attempt: int | None) -> wire.NotebookReply:
-    """The executed notebook of an attempt. Nothing in it is trusted, whatever it says of itself."""
+    """The executed notebook of an attempt, with every cell marked as untrusted.
+
+    Raises:
+        RunNotFound: there is none.
+        StagebookError: it is too large, or no notebook.
+    """
     record = project.stage_of(run, stage)
     number = attempt or record.attempt
     path = _file_of(project, record, number, NOTEBOOK_FILE)
@@ -104,7 +112,7 @@ def notebook_reply(project: Project, run: RunRecord, stage: str, attempt: int | 
 
 
 def _file_of(project: Project, record: StageRecord, attempt: int, name: str) -> Path:
-    """A file of an attempt. The journal says where; that it is among the runs is checked anyway."""
+    """A file of an attempt. Raises `RunNotFound` where the journal names a place outside `runs/`."""
     folder = (
         record.folder if attempt == record.attempt else f"{Path(record.folder).parent.as_posix()}/{attempt}"
     )
@@ -122,7 +130,7 @@ def _file_of(project: Project, record: StageRecord, attempt: int, name: str) -> 
 
 
 def _untrusted(content: Any) -> Any:
-    """A notebook with every cell marked as untrusted: the browser goes by that mark."""
+    """A notebook with every cell marked as untrusted, which JupyterLab goes by."""
     if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
         msg = "the executed notebook is no notebook"
         raise StagebookError(msg)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
+from pydantic import TypeAdapter, ValidationError
 from tornado.iostream import StreamClosedError
 
 from stagebook.errors import (
@@ -24,43 +26,53 @@ from stagebook.errors import (
     UsageError,
 )
 from stagebook.project import Project
-from stagebook_lab import running, wire
-from stagebook_lab.convert import Paths, problems_of, to_json
-from stagebook_lab.feed import Feeds
-from stagebook_lab.forms import field_errors
+from stagebook_lab import wire
+from stagebook_lab.feed.watch import Feeds
+from stagebook_lab.launch import Processes
+from stagebook_lab.mlflow_server import MlflowServers
+from stagebook_lab.params import field_errors
+from stagebook_lab.present import Paths, error_reply, problems_of, to_json
 from stagebook_lab.projects import open_project
-from stagebook_lab.reading import read
-from stagebook_lab.serving import Servers
 
-RESOURCE = "stagebook"  # what an authorizer is asked about
+RESOURCE = "stagebook"  # the name that an authorizer is asked about
 MAX_BODY = 1 << 20  # bytes of a request
-T = TypeVar("T")
+
+
+class Request(Protocol):
+    """A request of `wire`: it names its project."""
+
+    @property
+    def project(self) -> str:
+        """The path of the project below the server's root."""
+
+
+R = TypeVar("R", bound=Request)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def authorized_to_execute(method: F) -> F:
-    """Ask the authorizer for `execute`, because notebooks run then."""
+    """Ask the authorizer for `execute`: the route runs notebooks or writes files."""
     return cast("F", authorized("execute")(method))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Shared:
-    """What all requests share."""
+class Services:
+    """What lives as long as the server and is shared by all requests."""
 
     feeds: Feeds = dataclasses.field(default_factory=Feeds)
-    processes: running.Processes = dataclasses.field(default_factory=running.Processes)
-    servers: Servers = dataclasses.field(default_factory=Servers)
+    processes: Processes = dataclasses.field(default_factory=Processes)
+    mlflow: MlflowServers = dataclasses.field(default_factory=MlflowServers)
 
 
 class Handler(APIHandler):
-    """What all routes have in common."""
+    """The base of all routes, as Jupyter Server asks for one."""
 
     auth_resource = RESOURCE
-    shared: Shared
+    services: Services
 
-    def initialize(self, shared: Shared) -> None:
-        """Take what all requests share."""
-        self.shared = shared
+    def initialize(self, services: Services) -> None:
+        """Take the shared services; Tornado calls this for each request."""
+        self.services = services
 
     @property
     def root(self) -> Path:
@@ -68,125 +80,142 @@ class Handler(APIHandler):
         assert self.serverapp is not None
         return Path(self.serverapp.root_dir).resolve()
 
-    def text(self, name: str, default: str = "") -> str:
-        """An argument of the URL."""
-        return str(self.get_query_argument(name, default))
+    def text(self, name: str) -> str:
+        """An argument of the URL; empty where it is not given."""
+        return str(self.get_query_argument(name, ""))
 
     def number(self, name: str, default: int) -> int:
-        """An argument of the URL that is a whole number from 0 on. Raises `UsageError`."""
-        text = self.text(name, str(default))
+        """An argument of the URL that is a whole number from 0 on.
+
+        Raises:
+            UsageError: it is something else.
+        """
+        text = self.text(name) or str(default)
         if not (text.isascii() and text.isdigit() and len(text) < 16):
             msg = f"'{name}' has to be a number, not '{text}'"
             raise UsageError(msg)
         return int(text)
 
-    def body(self, kind: type[T]) -> T:
-        """The request of a POST. Raises `UsageError`."""
-        if len(self.request.body) > MAX_BODY:
-            msg = "the request is too large"
-            raise UsageError(msg)
-        return read(kind, self.request.body)
+    @property
+    def attempt(self) -> int | None:
+        """The argument `attempt` of the URL; `None` for the latest one. Raises as `number`."""
+        return self.number("attempt", 0) or None
 
-    async def answer(
-        self, work: Callable[[], Any], status: int = 200, then: Callable[[Any], Any] | None = None
-    ) -> None:
-        """Do the work in a thread, and answer with what comes of it, or with why it was refused. What only
-        the server's own thread may do comes `then`."""
+    async def answer(self, work: Callable[[], Any], then: Callable[[Any], Any] | None = None) -> None:
+        """Do `work` in a thread, and send its result or the refusal that it raised.
+
+        `then` turns the result into the reply on the server's own thread.
+        """
         try:
-            done = await asyncio.to_thread(work)
-            reply = await asyncio.to_thread(to_json, then(done) if then else done)
-        except StagebookError as error:
-            status, reply = _status_of(error), to_json(self.refusal(error))
-        except OSError as error:
-            where = f" ({error.filename})" if error.filename else ""
-            message = f"{error.strerror or error}{where}"
-            status, reply = 400, to_json(wire.ErrorReply(message=message, kind=type(error).__name__))
-        self.set_status(status)
-        with contextlib.suppress(StreamClosedError):  # nobody waits for it any more
-            await self.finish(reply)
+            result = await asyncio.to_thread(work)
+            text = await asyncio.to_thread(to_json, then(result) if then else result)
+        except _Refused as refused:
+            await self._send(400, to_json(refused.reply))
+        except (StagebookError, OSError) as error:
+            await self.refuse(error)
+        else:
+            await self._send(200, text)
 
     async def answer_about(
-        self,
-        work: Callable[[Project, Paths], Any],
-        project: str | None = None,
-        request: wire.RunRequest | None = None,
-        then: Callable[[Any], Any] | None = None,
+        self, work: Callable[[Project, Paths], Any], request: wire.RunRequest | None = None
     ) -> None:
-        """As `answer`, about the project that the request names. It is opened for this thread alone.
-        Mistakes in the parameters of a `request` are told one by one."""
-        path = self.text("project") if project is None else project
+        """As `answer`, about the project that the URL names. It is opened for this thread alone.
 
-        def in_thread() -> Any:
-            with open_project(self.root, path) as opened:
-                paths = Paths(self.root, opened)
-                try:
-                    return work(opened, paths)
-                except PipelineInvalid as error:
-                    problems = problems_of(paths, tuple(error.problems))
-                    fields = _fields(opened, request) if request else {}
-                    raise _Invalid(error, problems, fields) from error
-
-        await self.answer(in_thread, then=then)
-
-    def begin(self, project: Project, words: Sequence[str]) -> wire.ProcessReply:
-        """Start a command that runs something."""
-        return self.shared.processes.look(project, self.shared.processes.start(project, words))
-
-    def refusal(self, error: StagebookError) -> wire.ErrorReply:
-        """What the command line would say."""
-        cause = error.cause if isinstance(error, _Invalid) else error
-        return wire.ErrorReply(
-            message=error.message,
-            hint=error.hint,
-            kind=type(cause).__name__,
-            problems=error.problems if isinstance(error, _Invalid) else (),
-            fields=error.fields if isinstance(error, _Invalid) else {},
-        )
+        With a `request`, a refusal says what is wrong with each of its parameters.
+        """
+        path = self.text("project")
+        await self.answer(lambda: self._about(path, work, request))
 
     async def post_about(
         self,
-        kind: type[T],
-        work: Callable[[Project, Paths, T], Any],
+        kind: type[R],
+        work: Callable[[Project, Paths, R], Any],
         then: Callable[[Any], Any] | None = None,
     ) -> None:
-        """As `answer_about`, with the request of a POST, which names the project."""
-        try:
-            request = self.body(kind)
-        except UsageError as error:
-            return await self.answer(raising(error))
-        run = request if isinstance(request, wire.RunRequest) else None
-        path: str = getattr(request, "project", "")
-        return await self.answer_about(lambda project, paths: work(project, paths, request), path, run, then)
+        """As `answer`, about the project that the body of a POST names. The body is a `kind`."""
+
+        def in_thread() -> Any:
+            request = parse_request(kind, self.request.body)
+            run = request if isinstance(request, wire.RunRequest) else None
+            return self._about(request.project, lambda project, paths: work(project, paths, request), run)
+
+        await self.answer(in_thread, then)
+
+    async def refuse(self, error: StagebookError | OSError) -> None:
+        """Send why a request is refused, in the words of the command line."""
+        await self._send(_status_of(error), to_json(error_reply(error)))
+
+    def _about(
+        self, path: str, work: Callable[[Project, Paths], Any], request: wire.RunRequest | None
+    ) -> Any:
+        with open_project(self.root, path) as project:
+            paths = Paths(self.root, project)
+            try:
+                return work(project, paths)
+            except PipelineInvalid as error:
+                fields = _field_errors(project, request) if request else {}
+                reply = error_reply(error, problems=problems_of(paths, error.problems), fields=fields)
+                raise _Refused(reply) from error
+
+    async def _send(self, status: int, text: str) -> None:
+        self.set_status(status)
+        with contextlib.suppress(StreamClosedError):  # the browser did not wait for the reply
+            await self.finish(text)
 
 
-class _Invalid(StagebookError):
-    """Mistakes, with the paths that the browser knows."""
+def parse_request(kind: type[R], body: bytes) -> R:
+    """The request in the body of a POST, with every value checked against its annotation.
 
-    def __init__(
-        self, cause: PipelineInvalid, problems: tuple[wire.Problem, ...], fields: dict[str, str]
-    ) -> None:
-        super().__init__(cause.message, hint=cause.hint)
-        self.cause = cause
-        self.problems = problems
-        self.fields = fields
+    Raises:
+        UsageError: the body is too large, is no JSON object, lacks a field, or has a field that is unknown
+            or of the wrong type.
+    """
+    if len(body) > MAX_BODY:
+        msg = f"the request is larger than {MAX_BODY >> 20} MB"
+        raise UsageError(msg)
+    try:
+        return cast("R", _adapter(kind).validate_json(body or b"{}"))
+    except ValidationError as error:
+        raise UsageError(_mistake(error)) from error
 
 
-def _fields(project: Project, request: wire.RunRequest) -> dict[str, str]:
-    """What is wrong with the parameters of a request."""
-    pipeline = project.load(request.pipeline or None).pipeline
+@functools.cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _mistake(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    match first["type"]:
+        case "json_invalid":
+            return "the request is not JSON"
+        case "dataclass_type":
+            return "the request is not a JSON object"
+        case "missing":
+            return f"the request lacks '{field}'"
+        case "unexpected_keyword_argument":
+            return f"the request has an unknown field '{field}'"
+    return f"'{field}' of the request is wrong: {first['msg'].lower()}"
+
+
+class _Refused(Exception):
+    """Mistakes in a pipeline, with paths and fields as the browser knows them."""
+
+    def __init__(self, reply: wire.ErrorReply) -> None:
+        super().__init__(reply.message)
+        self.reply = reply
+
+
+def _field_errors(project: Project, request: wire.RunRequest) -> dict[str, str]:
+    try:
+        pipeline = project.load(request.pipeline or None).pipeline
+    except PipelineInvalid:  # the file is broken as a whole: the refusal lists its problems
+        return {}
     return field_errors(pipeline, request.texts, sweep=request.sweep)
 
 
-def raising(error: StagebookError) -> Callable[[], Any]:
-    """Work that comes to nothing but this error."""
-
-    def work() -> Any:
-        raise error
-
-    return work
-
-
-def _status_of(error: StagebookError) -> int:
+def _status_of(error: StagebookError | OSError) -> int:
     match error:
         case ProjectNotFound() | PipelineNotFound() | RunNotFound():
             return 404

@@ -1,4 +1,4 @@
-"""The routes under `/stagebook/` for what belongs to a pipeline: MLflow, kept kernels, new stages."""
+"""Routes about a stage: why it runs, what it left in a run, and changes to it."""
 
 from __future__ import annotations
 
@@ -8,32 +8,110 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from stagebook.errors import RunNotFound, UsageError
 from stagebook.notebook.add_stage import add_stage
-from stagebook.project import Project
+from stagebook.project import Given, Project
+from stagebook.runs.accept import accept
 from stagebook_lab import wire
-from stagebook_lab.convert import Paths
-from stagebook_lab.handling import Handler, authorized_to_execute
-from stagebook_lab.serving import mlflow_reply
+from stagebook_lab.params import pairs_of
+from stagebook_lab.present import Paths
+from stagebook_lab.queries.compare import changes_reply, why_reply
+from stagebook_lab.queries.runs import log_reply, notebook_reply
+from stagebook_lab.routes.handler import Handler, authorized_to_execute
 
-_UNFIT = re.compile(r"[^\w.-]")
+RUN = r"runs/(?P<run>[\w-]{1,80})"
+_NOT_IN_A_NAME = re.compile(r"[^\w.-]")
 
 
-class MlflowHandler(Handler):
-    """`POST mlflow`."""
+class WhyHandler(Handler):
+    """`GET why?project=&pipeline=&stage=&param=`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """The decision about a stage, and everything that it rests on."""
+        given = Given(pairs=tuple(self.get_query_arguments("param")))
+        name = self.text("pipeline") or None
+        await self.answer_about(lambda project, _: why_reply(project, name, self.text("stage"), given))
+
+
+class LogHandler(Handler):
+    """`GET runs/RUN/log?project=&stage=&attempt=&after=`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, run: str) -> None:
+        """A piece of what a stage printed."""
+
+        def work(project: Project, _: Paths) -> wire.LogReply:
+            after = self.number("after", 0)
+            return log_reply(project, project.find_run(run), self.text("stage"), self.attempt, after)
+
+        await self.answer_about(work)
+
+
+class NotebookHandler(Handler):
+    """`GET runs/RUN/notebook?project=&stage=&attempt=`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, run: str) -> None:
+        """The executed notebook of an attempt, also while it runs."""
+        await self.answer_about(
+            lambda project, _: notebook_reply(
+                project, project.find_run(run), self.text("stage"), self.attempt
+            )
+        )
+
+
+class ChangesHandler(Handler):
+    """`GET runs/RUN/changes?project=&stage=&attempt=`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, run: str) -> None:
+        """What a stage ran, compared with its notebook as it is now."""
+        await self.answer_about(
+            lambda project, paths: changes_reply(
+                project, paths, project.find_run(run), self.text("stage"), self.attempt
+            )
+        )
+
+
+class AcceptHandler(Handler):
+    """`POST accept`."""
 
     @web.authenticated
     @authorized_to_execute
     async def post(self) -> None:
-        """Start MLflow's pages if need be, and say where they show a run."""
+        """Declare the outputs of stages good as they are."""
 
-        def work(project: Project, _: Paths, request: wire.MlflowRequest) -> wire.MlflowReply:
-            runs = [project.find_run(name) for name in request.runs]
-            return mlflow_reply(project, runs, request, self.shared.servers.url(project))
+        def work(project: Project, _: Paths, request: wire.AcceptRequest) -> wire.AcceptReply:
+            given = Given(pairs=pairs_of(request.texts))
+            accepted = accept(project, request.pipeline, request.stages, request.because, given)
+            return wire.AcceptReply(run=accepted.run, stages=accepted.stages)
 
-        await self.post_about(wire.MlflowRequest, work)
+        await self.post_about(wire.AcceptRequest, work)
+
+
+class NewStageHandler(Handler):
+    """`POST stages`."""
+
+    @web.authenticated
+    @authorized_to_execute
+    async def post(self) -> None:
+        """Add a stage to a pipeline file."""
+
+        def work(project: Project, paths: Paths, request: wire.NewStageRequest) -> wire.NewStageReply:
+            added = add_stage(project, request.pipeline, request.name, paths.inside(request.notebook))
+            return wire.NewStageReply(
+                path=paths.of(added.path), line=added.line, notebook=paths.of(added.notebook)
+            )
+
+        await self.post_about(wire.NewStageRequest, work)
 
 
 class KernelHandler(Handler):
@@ -44,12 +122,12 @@ class KernelHandler(Handler):
     async def post(self, run: str) -> None:
         """Make the kernel that a failed stage left known to Jupyter Server, or end it."""
         manager: Any = self.kernel_manager
-        folder = getattr(manager, "external_connection_dir", None)
+        folder: str | None = getattr(manager, "external_connection_dir", None)
 
         def work(project: Project, paths: Paths, request: wire.KernelRequest) -> wire.KernelReply:
             record = project.find_run(run)
             notebook = paths.of(project.stage_of(record, request.stage).notebook)
-            name = _UNFIT.sub("_", f"stagebook-{record.id}-{request.stage}") + ".json"
+            name = _NOT_IN_A_NAME.sub("_", f"stagebook-{record.id}-{request.stage}") + ".json"
             if request.end:
                 project.end_kernel(record, request.stage)
                 if folder:
@@ -67,18 +145,18 @@ class KernelHandler(Handler):
                 shutil.copy2(file, target)
             return wire.KernelReply(id=str(target), notebook=notebook)
 
-        def known(reply: Any) -> Any:
-            """The id that the server gives to the connection file; it looks on its own thread."""
+        def with_id(reply: wire.KernelReply) -> wire.KernelReply:
+            """The reply with the id that the server gives to the connection file."""
             if not reply.id:
                 return reply
-            manager.list_kernel_ids()
+            manager.list_kernel_ids()  # looks for new connection files
             ids = {str(path): name for name, path in manager.kernel_id_to_connection_file.items()}
             if reply.id not in ids:
                 msg = "Jupyter Server does not take the kernel"
                 raise RunNotFound(msg)
             return wire.KernelReply(id=ids[reply.id], notebook=reply.notebook)
 
-        await self.post_about(wire.KernelRequest, work, then=known)
+        await self.post_about(wire.KernelRequest, work, then=with_id)
 
 
 def _connection_file(project: Project, run: str, stage: str) -> Path:
@@ -91,25 +169,12 @@ def _connection_file(project: Project, run: str, stage: str) -> Path:
     raise RunNotFound(msg, hint="run it with: stagebook run --keep-kernel")
 
 
-class StagesHandler(Handler):
-    """`POST stages`."""
-
-    @web.authenticated
-    @authorized_to_execute
-    async def post(self) -> None:
-        """Add a stage to a pipeline file."""
-
-        def work(project: Project, paths: Paths, request: wire.NewStageRequest) -> wire.NewStageReply:
-            added = add_stage(project, request.pipeline, request.name, paths.inside(request.notebook))
-            return wire.NewStageReply(
-                path=paths.of(added.path), line=added.line, notebook=paths.of(added.notebook)
-            )
-
-        await self.post_about(wire.NewStageRequest, work)
-
-
-TOOL_ROUTES: tuple[tuple[str, type[Handler]], ...] = (
-    ("mlflow", MlflowHandler),
-    (r"runs/(?P<run>[\w-]{1,80})/kernel", KernelHandler),
-    ("stages", StagesHandler),
+ROUTES: tuple[tuple[str, type[Handler]], ...] = (
+    ("why", WhyHandler),
+    (f"{RUN}/log", LogHandler),
+    (f"{RUN}/notebook", NotebookHandler),
+    (f"{RUN}/changes", ChangesHandler),
+    (f"{RUN}/kernel", KernelHandler),
+    ("accept", AcceptHandler),
+    ("stages", NewStageHandler),
 )

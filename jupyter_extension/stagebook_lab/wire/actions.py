@@ -1,16 +1,21 @@
-"""What the server is asked to do, and what became of it."""
+"""Requests to the server to do something, and its replies."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any
 
+from pydantic import ConfigDict
+
+STRICT = ConfigDict(extra="forbid", strict=True)  # a request with an unknown field or a wrong type is refused
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """What to run, as the options of `stagebook run` say it. `params` are values of their types, `texts`
-    are read as `-p` reads them. With `sweep` there is a run for each point."""
+    """Starts a run; the fields are the options of `stagebook run`. `params` are values of their types,
+    `texts` are read as `-p` reads them. With `sweep` there is a run for each point."""
 
+    __pydantic_config__ = STRICT
     pipeline: str
     project: str = ""
     stages: tuple[str, ...] = ()
@@ -29,9 +34,10 @@ class RunRequest:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeRequest:
-    """Does what is left of a run. `keep`: also what was finished and would come out otherwise today;
-    `failed_only`: what failed and what depends on it, as `stagebook retry`."""
+    """Does what is left of a run. `keep`: completed stages stay as they are, even where something changed
+    since. `failed_only`: only what failed and what depends on it, as `stagebook retry`."""
 
+    __pydantic_config__ = STRICT
     project: str = ""
     keep: bool = False
     failed_only: bool = False
@@ -39,8 +45,8 @@ class ResumeRequest:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessReply:
-    """A process that was asked to run a pipeline. `run` is null until the journal has it. One that
-    ended without a run says why in `message`."""
+    """A process that was started to run a pipeline. `run` is null until the journal has the run,
+    `exit_code` until the process ends; `message` is the end of its standard error by then."""
 
     pid: int
     command: str
@@ -53,6 +59,7 @@ class ProcessReply:
 class CancelRequest:
     """Asks a run to stop; asked again, it ends at once instead of letting notebooks be saved."""
 
+    __pydantic_config__ = STRICT
     project: str = ""
 
 
@@ -66,8 +73,9 @@ class CancelReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NoteRequest:
-    """Says something of a run."""
+    """Adds a note to a run; the `kind` `acknowledged` acknowledges its failure."""
 
+    __pydantic_config__ = STRICT
     text: str
     kind: str = "note"
     project: str = ""
@@ -77,6 +85,7 @@ class NoteRequest:
 class AcceptRequest:
     """Declares the outputs of stages good as they are, as `stagebook accept` does."""
 
+    __pydantic_config__ = STRICT
     pipeline: str
     stages: tuple[str, ...]
     because: str
@@ -86,7 +95,7 @@ class AcceptRequest:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptReply:
-    """The run that records the judgement."""
+    """The run that records the acceptance."""
 
     run: str
     stages: tuple[str, ...]
@@ -94,8 +103,10 @@ class AcceptReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class MlflowRequest:
-    """Asks for MLflow's pages; about one run, or a stage of it, or several runs side by side."""
+    """Asks for MLflow's page of a run, of a stage of it, or of several runs side by side. `attempt` 0 is
+    the latest one."""
 
+    __pydantic_config__ = STRICT
     project: str = ""
     runs: tuple[str, ...] = ()
     stage: str = ""
@@ -104,7 +115,7 @@ class MlflowRequest:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class MlflowReply:
-    """Where MLflow shows that; `found` says whether it knows the runs."""
+    """The URL of the page; `found` says whether MLflow knows the runs."""
 
     url: str
     found: bool
@@ -112,8 +123,9 @@ class MlflowReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class KernelRequest:
-    """Asks for the kernel that a failed stage left alive."""
+    """Asks for the kernel that a failed stage left, or with `end` ends it."""
 
+    __pydantic_config__ = STRICT
     stage: str
     project: str = ""
     end: bool = False
@@ -121,7 +133,7 @@ class KernelRequest:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class KernelReply:
-    """The id under which Jupyter Server knows the kernel; empty where it was ended."""
+    """The id by which Jupyter Server knows the kernel; empty where it was ended."""
 
     id: str
     notebook: str
@@ -129,8 +141,9 @@ class KernelReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NewStageRequest:
-    """Adds a stage to a pipeline file. An empty `notebook` makes one from a template."""
+    """Adds a stage to a pipeline file. Where `notebook` is empty, a new one is made."""
 
+    __pydantic_config__ = STRICT
     pipeline: str
     name: str
     notebook: str = ""

@@ -162,7 +162,7 @@ async def test_mlflow_is_started_once_and_ended_with_the_server(
     stage = await api.post("mlflow", runs=[run_id], stage="first")
     assert stage["url"] != shown["url"]
     (extension,) = jp_serverapp.extension_manager.extension_apps["stagebook_lab"]
-    servers = extension.shared.servers
+    servers = extension.services.mlflow
     (process,) = [process for process, _ in servers._started.values()]
     servers.stop()
     assert process.poll() is not None

@@ -20,7 +20,7 @@ from stagebook.events import (
 )
 from stagebook.journal.leases import Life, Owner
 from stagebook.project import Project
-from stagebook_lab.ledger import Ledger
+from stagebook_lab.feed.snapshot import SnapshotReader
 
 STAGES = ("a", "b", "c")
 
@@ -50,14 +50,14 @@ runs = st.lists(st.tuples(st.sampled_from("pq"), st.sampled_from([None, *STAGES]
 def test_changes_add_up_to_the_whole(data: st.DataObject, wanted: list[tuple[str, str | None, bool]]) -> None:
     with tempfile.TemporaryDirectory() as folder, Project.open(folder_of_project(folder)) as project:
         stories = [story(f"r{at}", *one[:2], ends=one[2]) for at, one in enumerate(wanted)]
-        ledger = Ledger(project)
+        reader = SnapshotReader(project)
         position: int | None = None
         stages: dict[tuple[str, str], object] = {}
         shapes: dict[str, tuple[str, ...]] = {}
 
         def look() -> None:
             nonlocal position
-            change = ledger.look().since(position, "")
+            change = reader.read().since(position, "")
             if change is not None:
                 if change.full:
                     stages.clear()
@@ -76,7 +76,7 @@ def test_changes_add_up_to_the_whole(data: st.DataObject, wanted: list[tuple[str
                 look()
         look()
         look()
-        whole = Ledger(project).look().since(None)
+        whole = SnapshotReader(project).read().since(None)
         assert whole is not None
         assert shapes == whole.shapes
         assert stages == {(stage.pipeline, stage.id): stage for stage in whole.stages}
