@@ -9,19 +9,19 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
 
-import { Api } from './api';
-import { addStage, askBecause, confirmAttach, prepareKernel } from './authoring';
-import { Badge } from './badge';
-import { ChangesView } from './changes';
-import { addCommands, IDS, MENU, type Places, say } from './commands';
-import type { Context } from './context';
-import { ExecutedDrive, executedOf } from './drive';
-import { GraphView } from './graph';
-import { HistoryView } from './history';
-import { LogView } from './log';
-import { ExecutedNotebooks, openAt, openNotebook } from './opening';
-import { StagesPanel } from './panel';
-import { Store } from './store';
+import { Api } from './services/api';
+import { addStage, askBecause, confirmAttach, prepareKernel } from './app/dialogs';
+import { Badge } from './views/badge';
+import { ChangesView } from './views/changes';
+import { addCommands, MENU, type Places, say } from './app/commands';
+import type { Context } from './views/context';
+import { ExecutedDrive, executedOf } from './services/executed-drive';
+import { GraphView } from './views/graph';
+import { HistoryView } from './views/runs';
+import { LogView } from './views/log';
+import { ExecutedNotebooks, openAt, openNotebook } from './app/documents';
+import { StagesPanel } from './views/panel';
+import { Store } from './services/store';
 
 const ID = '@stagebook/lab:plugin';
 const NBDIME = 'nbdime:diff-checkpoint'; // a command of nbdime's extension, where it is installed
@@ -224,5 +224,4 @@ function prepareOnStart(settings: ISettingRegistry, notebooks: INotebookTracker,
   });
 }
 
-export { IDS };
 export default plugin;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { ago, bytes, duration, plain, plural, value } from '../src/model/words';
+import { ago, bytes, duration, plain, plural, value } from '../src/model/format';
 
 test.each([
   [-1, '0.0 s'],

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 
-import { edges, lines, nodes, search } from '../src/model/folding';
-import { layout, NODE } from '../src/model/layout';
-import { EMPTY } from '../src/model/picture';
-import { stageViews } from '../src/model/stages';
+import { edges, lines, nodes, search } from '../src/model/grouping';
+import { layout, NODE } from '../src/model/graph-layout';
+import { EMPTY } from '../src/model/snapshot';
+import { stageViews } from '../src/model/stage-state';
 import { planned } from './building';
 
 /** The same numbers every time. */

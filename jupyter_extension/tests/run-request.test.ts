@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { isIncomplete, NO_ORDER, queryOf, requestOf, toggled } from '../src/model/order';
+import { isIncomplete, NO_ORDER, queryOf, requestOf, toggled } from '../src/model/run-request';
 
 test('an order is the same as a request and as a query', () => {
   const order = { ...NO_ORDER, how: 'from', stages: ['a', 'b@1'], texts: { x: '1 2' }, force: true } as const;

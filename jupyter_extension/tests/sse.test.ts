@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { MessageReader } from '../src/model/events';
+import { MessageReader } from '../src/model/sse';
 
 const TEXT = 'id: 4\nevent: change\ndata: {"a":"b: c"}\n\n: alive\n\nevent: problem\ndata: x\ndata: y\n\n';
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
-import { edges, nodes } from '../src/model/folding';
-import { apply, EMPTY, latestRun, liveRun } from '../src/model/picture';
-import { cellOf, counts, GLYPHS, progressOf, STATES, stageViews } from '../src/model/stages';
+import { edges, nodes } from '../src/model/grouping';
+import { apply, EMPTY, latestRun, liveRun } from '../src/model/snapshot';
+import { cellOf, counts, GLYPHS, progressOf, STATES, stageViews } from '../src/model/stage-state';
 import type { Change, PlanStage, StageInfo, StageStatus } from '../src/wire';
 import { info, planned, run } from './building';
 

@@ -50,7 +50,7 @@ def test_the_digest_changes_with_each_source_and_with_nothing_else(copy: ModuleT
         assert copy.digest() != before, path
         path.write_bytes(content)
     assert copy.digest() == before
-    (copy.FOLDER / "src/index.ts").rename(copy.FOLDER / "src/moved.ts")
+    (copy.FOLDER / "src/plugin.ts").rename(copy.FOLDER / "src/moved.ts")
     assert copy.digest() != before
 
 

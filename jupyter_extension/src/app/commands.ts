@@ -5,10 +5,10 @@ import { type ICommandPalette, Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
-import type { Actions } from './context';
-import { stagebookIcon } from './icon';
-import type { Store } from './store';
-import type { RunRequest } from './wire';
+import type { Actions } from '../views/context';
+import { stagebookIcon } from '../views/icon';
+import type { Store } from '../services/store';
+import type { RunRequest } from '../wire';
 
 export const IDS = {
   openPanel: 'stagebook:open-panel',

@@ -6,8 +6,8 @@ import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { KernelMessage } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { Store } from './store';
-import type { NewStageReply } from './wire';
+import type { Store } from '../services/store';
+import type { NewStageReply } from '../wire';
 
 /** Ask for a name, and add a notebook to the open pipeline; null where the user thought better of it. */
 export async function addStage(

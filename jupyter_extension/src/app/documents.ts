@@ -4,9 +4,9 @@ import type { IDocumentManager } from '@jupyterlab/docmanager';
 import type { IDocumentWidget } from '@jupyterlab/docregistry';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 
-import { executedPath } from './drive';
-import type { Store } from './store';
-import type { StageInfo } from './wire';
+import { executedPath } from '../services/executed-drive';
+import type { Store } from '../services/store';
+import type { StageInfo } from '../wire';
 
 const NOTEBOOK = 'Notebook'; // Lab's names of its factories
 const EDITOR = 'Editor';

@@ -1,6 +1,6 @@
 /** Instances of one stage folded into one entry with counts, and what a search leaves. */
 
-import { counts, type StageView, type State } from './stages';
+import { counts, type StageView, type State } from './stage-state';
 
 export interface Entry {
   /** The id of the stage, or the name of the folded group. */

@@ -1,7 +1,7 @@
 /** The state of a stage, out of what a run would do and what last became of it. */
 
 import type { PlanStage, StageInfo, StageStatus } from '../wire';
-import { type Picture } from './picture';
+import { type Picture } from './snapshot';
 
 export type State =
   | 'failed'

@@ -3,8 +3,8 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
-import { MessageReader } from './model/events';
-import { NO_ORDER, type Order, queryOf } from './model/order';
+import { MessageReader } from '../model/sse';
+import { NO_ORDER, type Order, queryOf } from '../model/run-request';
 import type {
   AcceptReply,
   AcceptRequest,
@@ -32,7 +32,7 @@ import type {
   RunRequest,
   RunsReply,
   WhyReply
-} from './wire';
+} from '../wire';
 
 /** A request that was refused, with what to do about it. */
 export class Refusal extends Error {

@@ -1,8 +1,8 @@
 /** Requests that take more than one step: a run that is begun, and a plan with mistakes in it. */
 
 import { type Api, Refusal, replyOf } from './api';
-import { NO_ORDER, type Order } from './model/order';
-import type { ErrorReply, PlanReply, ProcessReply } from './wire';
+import { NO_ORDER, type Order } from '../model/run-request';
+import type { ErrorReply, PlanReply, ProcessReply } from '../wire';
 
 const ASK = 300; // milliseconds between two looks at a process that was started
 const PATIENCE = 120_000; // milliseconds until a process has to be a run

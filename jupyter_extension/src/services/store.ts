@@ -4,11 +4,11 @@ import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import { type Api, replyOf } from './api';
-import { planOf, runOf } from './asking';
-import { follow } from './following';
-import { isIncomplete, NO_ORDER, type Order, requestOf, toggled } from './model/order';
-import { apply, EMPTY, latestRun, liveRun, type Picture } from './model/picture';
-import { type StageView, stageViews } from './model/stages';
+import { planOf, runOf } from './requests';
+import { follow } from './stream';
+import { isIncomplete, NO_ORDER, type Order, requestOf, toggled } from '../model/run-request';
+import { apply, EMPTY, latestRun, liveRun, type Picture } from '../model/snapshot';
+import { type StageView, stageViews } from '../model/stage-state';
 import type {
   ErrorReply,
   PipelineInfo,
@@ -18,7 +18,7 @@ import type {
   RunInfo,
   RunRequest,
   StageRef
-} from './wire';
+} from '../wire';
 
 const SETTLE = 300; // milliseconds of quiet before a plan is made anew
 

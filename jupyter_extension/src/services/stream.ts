@@ -1,7 +1,7 @@
 /** The stream of what changes in a project, connected again whenever it is lost. */
 
 import { type Api, Refusal } from './api';
-import type { Change, ErrorReply } from './wire';
+import type { Change, ErrorReply } from '../wire';
 
 const RETRY = { first: 500, most: 10_000 }; // milliseconds until the next attempt to connect
 

@@ -6,13 +6,13 @@ import type { CommandRegistry } from '@lumino/commands';
 import { Menu } from '@lumino/widgets';
 import * as React from 'react';
 
-import { IDS } from './commands';
+import { IDS } from '../app/commands';
 import type { Context } from './context';
-import { executedOf } from './drive';
-import { cellOf, counts, type StageView } from './model/stages';
-import { duration, plural } from './model/words';
+import { executedOf } from '../services/executed-drive';
+import { cellOf, counts, type StageView } from '../model/stage-state';
+import { duration, plural } from '../model/format';
 import { Ago, Elapsed, Glyph, useStore } from './parts';
-import type { PipelineInfo } from './wire';
+import type { PipelineInfo } from '../wire';
 
 /** Commands of the menu; a null is a line between them. */
 const ENTRIES = [

@@ -5,9 +5,9 @@ import * as React from 'react';
 
 import type { Context } from './context';
 import { stagebookIcon } from './icon';
-import { ago } from './model/words';
+import { ago } from '../model/format';
 import { DecisionSign, useAnswer, useStore } from './parts';
-import type { CellDiff, ChangesReply, WhyReply } from './wire';
+import type { CellDiff, ChangesReply, WhyReply } from '../wire';
 
 export class ChangesView extends ReactWidget {
   constructor(

@@ -3,10 +3,10 @@
 import * as React from 'react';
 
 import type { Context } from './context';
-import { GLYPHS, stateOfStatus } from './model/stages';
-import { duration, value as valueText } from './model/words';
+import { GLYPHS, stateOfStatus } from '../model/stage-state';
+import { duration, value as valueText } from '../model/format';
 import { useAnswer } from './parts';
-import type { CompareRow } from './wire';
+import type { CompareRow } from '../wire';
 
 /** Runs side by side: what differs first. */
 export function Compared(props: {

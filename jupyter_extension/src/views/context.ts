@@ -2,8 +2,8 @@
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { Store } from './store';
-import type { StageInfo } from './wire';
+import type { Store } from '../services/store';
+import type { StageInfo } from '../wire';
 
 /** What a view can ask for; each is also a command. */
 export interface Actions {

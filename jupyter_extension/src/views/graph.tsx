@@ -4,12 +4,12 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Context } from './context';
-import { Details } from './details';
+import { Details } from './stage-details';
 import { stagebookIcon } from './icon';
-import { edges, type Entry, nodes, search } from './model/folding';
-import { layout, type Layout, NODE } from './model/layout';
-import { cellOf, GLYPHS, progressOf, type StageView } from './model/stages';
-import { duration, plural } from './model/words';
+import { edges, type Entry, nodes, search } from '../model/grouping';
+import { layout, type Layout, NODE } from '../model/graph-layout';
+import { cellOf, GLYPHS, progressOf, type StageView } from '../model/stage-state';
+import { duration, plural } from '../model/format';
 import {
   ConnectionNote,
   Counts,

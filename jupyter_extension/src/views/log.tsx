@@ -2,9 +2,9 @@
 
 import { Widget } from '@lumino/widgets';
 
-import type { Api } from './api';
+import type { Api } from '../services/api';
 import { stagebookIcon } from './icon';
-import { plain } from './model/words';
+import { plain } from '../model/format';
 
 const EVERY = 700; // milliseconds between two looks while the stage runs
 const MOST = 2_000_000; // characters that are shown; the earlier ones go

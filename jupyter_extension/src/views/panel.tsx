@@ -4,11 +4,11 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Context } from './context';
-import { RunForm } from './form';
+import { RunForm } from './run-form';
 import { stagebookIcon } from './icon';
-import { type Entry, lines, search } from './model/folding';
-import { cellOf, type StageView } from './model/stages';
-import { duration, plural } from './model/words';
+import { type Entry, lines, search } from '../model/grouping';
+import { cellOf, type StageView } from '../model/stage-state';
+import { duration, plural } from '../model/format';
 import {
   ConnectionNote,
   Counts,

@@ -3,9 +3,9 @@
 import * as React from 'react';
 
 import type { Context } from './context';
-import { ago, duration } from './model/words';
-import { counts, GLYPHS, progressOf, type StageView, type State } from './model/stages';
-import type { Decision } from './wire';
+import { ago, duration } from '../model/format';
+import { counts, GLYPHS, progressOf, type StageView, type State } from '../model/stage-state';
+import type { Decision } from '../wire';
 
 /** Draw again whenever the store has changed, at most once a frame. */
 export function useStore(context: Context): void {

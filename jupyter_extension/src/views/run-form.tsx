@@ -3,10 +3,10 @@
 import * as React from 'react';
 
 import type { Context } from './context';
-import { type How, isIncomplete } from './model/order';
-import { plural } from './model/words';
+import { type How, isIncomplete } from '../model/run-request';
+import { plural } from '../model/format';
 import { DecisionSign } from './parts';
-import type { ParamInfo, PlanReply } from './wire';
+import type { ParamInfo, PlanReply } from '../wire';
 
 const SHOWN = 40; // stages of a preview
 

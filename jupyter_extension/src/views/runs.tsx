@@ -3,14 +3,14 @@
 import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { Compared } from './compared';
+import { Compared } from './compare';
 import type { Context } from './context';
 import { stagebookIcon } from './icon';
-import { gantt } from './model/gantt';
-import { stateOfStatus } from './model/stages';
-import { ago, duration, value as valueText } from './model/words';
+import { gantt } from '../model/gantt';
+import { stateOfStatus } from '../model/stage-state';
+import { ago, duration, value as valueText } from '../model/format';
 import { ConnectionNote, Glyph, PipelineSelect, useAnswer, useNow, useStore } from './parts';
-import type { RunInfo, RunReply } from './wire';
+import type { RunInfo, RunReply } from '../wire';
 
 const RUNS = 300;
 

@@ -3,10 +3,10 @@
 import * as React from 'react';
 
 import type { Context } from './context';
-import { cellOf, type StageView } from './model/stages';
-import { bytes, duration, plain, value } from './model/words';
+import { cellOf, type StageView } from '../model/stage-state';
+import { bytes, duration, plain, value } from '../model/format';
 import { DecisionSign, Elapsed, Glyph } from './parts';
-import type { PlanStage } from './wire';
+import type { PlanStage } from '../wire';
 
 /** All about one stage. What notebooks said is shown as text alone. */
 export function Details(props: { context: Context; view: StageView | undefined }): React.JSX.Element | null {
