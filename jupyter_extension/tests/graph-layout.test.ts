@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { edges, lines, nodes, search } from '../src/model/grouping';
 import { layout, NODE } from '../src/model/graph-layout';
-import { EMPTY } from '../src/model/snapshot';
+import { EMPTY_SNAPSHOT } from '../src/model/snapshot';
 import { stageViews } from '../src/model/stage-state';
 import { planned } from './building';
 
@@ -76,7 +76,7 @@ describe('a layout', () => {
 });
 
 describe('folding', () => {
-  const views = stageViews(EMPTY, 'p', [
+  const views = stageViews(EMPTY_SNAPSHOT, 'p', [
     planned('load'),
     planned('fit@1', { upstream: ['load'] }),
     planned('fit@2', { upstream: ['load'] }),

@@ -1,46 +1,17 @@
-/** The commands, and the actions of the views, which are the same. */
+/** The commands, and the actions of the views that are the same. */
 
 import type { JupyterFrontEnd } from '@jupyterlab/application';
-import { type ICommandPalette, Notification } from '@jupyterlab/apputils';
+import type { ICommandPalette } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
+import type { RunLauncher } from '../services/run-launcher';
+import type { Store } from '../services/store';
 import type { Actions } from '../views/context';
 import { stagebookIcon } from '../views/icon';
-import type { Store } from '../services/store';
 import type { RunRequest } from '../wire';
-
-export const IDS = {
-  openPanel: 'stagebook:open-panel',
-  openGraph: 'stagebook:open-graph',
-  refresh: 'stagebook:refresh',
-  openPipeline: 'stagebook:open-pipeline-file',
-  openNotebook: 'stagebook:open-notebook',
-  openExecuted: 'stagebook:open-executed-notebook',
-  openFailing: 'stagebook:open-failing-cell',
-  openLog: 'stagebook:open-log',
-  openChanges: 'stagebook:open-changes',
-  openMlflow: 'stagebook:open-mlflow',
-  openContract: 'stagebook:open-stage-in-pipeline-file',
-  openHistory: 'stagebook:open-runs',
-  showStage: 'stagebook:show-stage',
-  runForm: 'stagebook:run-with',
-  runAll: 'stagebook:run-all',
-  runTo: 'stagebook:run-to-here',
-  runFrom: 'stagebook:run-from-here',
-  runOnly: 'stagebook:run-only-this',
-  runAgain: 'stagebook:run-all-again',
-  runForced: 'stagebook:run-only-this-again',
-  choose: 'stagebook:choose',
-  resume: 'stagebook:resume',
-  retry: 'stagebook:retry',
-  accept: 'stagebook:accept',
-  prepare: 'stagebook:prepare-kernel',
-  attach: 'stagebook:use-kept-kernel',
-  addStage: 'stagebook:add-notebook-as-stage',
-  newStage: 'stagebook:new-stage',
-  cancel: 'stagebook:cancel'
-} as const;
+import { IDS } from './command-ids';
+import type { Places } from './places';
 
 const STAGE: ReadonlyJSONObject = {
   type: 'object',
@@ -51,244 +22,277 @@ const STAGE: ReadonlyJSONObject = {
     }
   }
 };
-const OPENING: ReadonlySet<string> = new Set([IDS.openPanel, IDS.openGraph, IDS.openHistory]);
 const NOTHING: ReadonlyJSONObject = { type: 'object', properties: {} };
 
-/** What only the plugin can do. */
-export type Places = Omit<
-  Actions,
-  'runAll' | 'runOrder' | 'resume' | 'cancel' | 'refresh' | 'run' | 'say'
-> & {
-  readonly openPanel: () => void;
-  readonly prepare: (stage: string) => Promise<void>;
-  readonly attach: (stage: string) => Promise<void>;
-  readonly accept: (stage: string) => Promise<void>;
-  /** Add the notebook in front, or a new one, as a stage. */
-  readonly addStage: (isNew: boolean) => Promise<void>;
-  readonly canAddStage: () => boolean;
-};
-
-/** Say why something was refused. */
-export function say(error: unknown): void {
-  Notification.error(error instanceof Error ? error.message : String(error), { autoClose: 8000 });
+interface Parts {
+  readonly app: JupyterFrontEnd;
+  readonly store: Store;
+  readonly launcher: RunLauncher;
+  readonly places: Places;
+  readonly trans: TranslationBundle;
+  readonly palette: ICommandPalette | null;
 }
 
-/** What the context menu of a stage has, in groups. */
-export const MENU: readonly (readonly string[])[] = [
-  [IDS.runTo, IDS.runFrom, IDS.runOnly, IDS.runForced, IDS.choose],
-  [IDS.openNotebook, IDS.openExecuted, IDS.openFailing, IDS.openLog, IDS.openChanges],
-  [IDS.openContract, IDS.showStage, IDS.openMlflow, IDS.attach, IDS.accept]
-];
+/** A command about the pipeline. */
+interface PipelineCommand {
+  readonly id: string;
+  readonly label: string;
+  readonly execute: () => unknown;
+  readonly isEnabled?: () => boolean;
+  readonly hasIcon?: boolean;
+}
 
-/** Add the commands; what they do is handed back for the views. */
-export function addCommands(
-  app: JupyterFrontEnd,
-  store: Store,
-  places: Places,
-  trans: TranslationBundle,
-  palette: ICommandPalette | null
-): Actions {
-  const start = (request: Omit<RunRequest, 'pipeline' | 'project' | 'texts'>): void => {
-    store.start({ ...request, texts: store.order.texts }).catch(say);
-  };
-  const canStart = (): boolean => store.canStart;
+/** A command about one stage, an instance or a stage of several. */
+interface StageCommand {
+  readonly id: string;
+  readonly label: string;
+  readonly execute: (stage: string) => unknown;
+  readonly isEnabled?: (stage: string) => boolean;
+}
+
+/** Add the commands. Returns the actions of the views. */
+export function addCommands(parts: Parts): Actions {
+  const { app, store, palette } = parts;
+  const actions = actionsOf(parts);
+  for (const { id, label, execute, isEnabled = () => true, hasIcon = false } of pipelineCommands(
+    parts,
+    actions
+  )) {
+    const icon = hasIcon ? { icon: stagebookIcon } : {};
+    app.commands.addCommand(id, { label, execute, isEnabled, ...icon, describedBy: { args: NOTHING } });
+    palette?.addItem({ command: id, category: 'Stagebook' });
+  }
   const stageOf = (args: ReadonlyPartialJSONObject): string | null =>
     (typeof args['stage'] === 'string' ? args['stage'] : store.selected)?.replace(/\/$/, '') ?? null;
-  const run: Actions['run'] = (how, stage) => {
-    const requests = { to: { stages: [stage] }, from: { start: [stage] }, only: { only: [stage] } };
-    start(requests[how]);
-  };
-  const actions: Actions = {
-    ...places,
-    say,
-    runAll: () => start({}),
-    runOrder: () => {
-      store.startOrder().catch(say);
-    },
-    resume: (failedOnly, of) => {
-      store.resume(failedOnly, of).catch(say);
-    },
-    cancel: () => {
-      store.cancel().catch(say);
-    },
-    refresh: () => void store.refresh(),
-    run
-  };
-  const left = (): boolean => canStart() && store.resumable !== undefined;
-
-  const add = (
-    id: string,
-    label: string,
-    execute: (args: ReadonlyPartialJSONObject) => void,
-    isEnabled: (args: ReadonlyPartialJSONObject) => boolean = () => true,
-    args: ReadonlyJSONObject = NOTHING
-  ): void => {
-    const icon = OPENING.has(id) ? { icon: stagebookIcon } : {};
-    app.commands.addCommand(id, { label, execute, isEnabled, ...icon, describedBy: { args } });
-    palette?.addItem({ command: id, category: 'Stagebook' });
-  };
-  /** An instance, or a stage of several. */
   const isKnown = (stage: string): boolean =>
     store.views.some(view => view.id === stage || view.stage === stage);
-  const hasRun = (stage: string): boolean => store.view(stage)?.info?.has_notebook === true;
-  const addForStage = (
-    id: string,
-    label: string,
-    execute: (stage: string) => void,
-    isPossible: (stage: string) => boolean = () => true
-  ): void => {
-    add(
-      id,
+  for (const { id, label, execute, isEnabled = () => true } of stageCommands(parts, actions)) {
+    app.commands.addCommand(id, {
       label,
-      args => {
+      execute: args => {
         const stage = stageOf(args);
-        if (stage !== null) {
-          execute(stage);
-        }
+        return stage === null ? undefined : execute(stage);
       },
-      args => {
+      isEnabled: args => {
         const stage = stageOf(args);
-        return stage !== null && isKnown(stage) && isPossible(stage);
+        return stage !== null && isKnown(stage) && isEnabled(stage);
       },
-      STAGE
-    );
-  };
-
-  add(IDS.openPanel, trans.__('Show the Stages Panel'), () => places.openPanel());
-  add(IDS.openGraph, trans.__('Open the Pipeline Graph'), () => places.openGraph());
-  add(IDS.refresh, trans.__('Look for Pipelines Again'), () => actions.refresh());
-  add(
-    IDS.openPipeline,
-    trans.__('Open the Pipeline File'),
-    () => places.openPipelineFile(),
-    () => store.pipeline !== null
-  );
-  add(IDS.runAll, trans.__('Run All Stages'), () => actions.runAll(), canStart);
-  add(
-    IDS.runAgain,
-    trans.__('Run All Stages Although Nothing Changed'),
-    () => start({ force: true }),
-    canStart
-  );
-  add(
-    IDS.runForm,
-    trans.__('Run with Parameters, Stages and Options …'),
-    () => {
-      places.openPanel();
-      store.setOrdering(true);
-    },
-    () => store.pipeline !== null
-  );
-  add(IDS.resume, trans.__('Resume the Last Run'), () => actions.resume(false), left);
-  add(
-    IDS.retry,
-    trans.__('Retry What Failed in the Last Run'),
-    () => actions.resume(true),
-    () => left() && store.resumable?.status === 'failed'
-  );
-  add(IDS.openHistory, trans.__('Open the Runs'), () => places.openHistory());
-  add(
-    IDS.newStage,
-    trans.__('New Stage …'),
-    () => {
-      places.addStage(true).catch(say);
-    },
-    () => store.pipeline !== null
-  );
-  add(
-    IDS.addStage,
-    trans.__('Add This Notebook as a Stage …'),
-    () => {
-      places.addStage(false).catch(say);
-    },
-    () => places.canAddStage()
-  );
-  add(
-    IDS.cancel,
-    trans.__('Cancel the Run'),
-    () => actions.cancel(),
-    () => store.liveRun !== undefined
-  );
-  addForStage(IDS.runTo, trans.__('Run to This Stage'), stage => run('to', stage), canStart);
-  addForStage(IDS.runFrom, trans.__('Run from This Stage'), stage => run('from', stage), canStart);
-  addForStage(IDS.runOnly, trans.__('Run Only This Stage'), stage => run('only', stage), canStart);
-  addForStage(
-    IDS.openNotebook,
-    trans.__('Open the Notebook of the Stage'),
-    stage => places.openNotebook(stage),
-    stage => Boolean(store.view(stage)?.notebook)
-  );
-  addForStage(
-    IDS.openExecuted,
-    trans.__('Open the Executed Notebook of the Stage'),
-    stage => places.openExecuted(stage),
-    hasRun
-  );
-  addForStage(
-    IDS.runForced,
-    trans.__('Run Only This Stage Although Nothing Changed'),
-    stage => start({ only: [stage], force: true }),
-    canStart
-  );
-  addForStage(IDS.choose, trans.__('Choose This Stage for a Run'), stage => {
-    store.toggle(stage);
-    store.setOrdering(true);
-  });
-  addForStage(
-    IDS.openFailing,
-    trans.__('Open at the Failing Cell'),
-    stage => places.openFailing(stage),
-    stage => store.view(stage)?.info?.cause === 'exception' && hasRun(stage)
-  );
-  addForStage(IDS.openLog, trans.__('Open the Log of the Stage'), stage => places.openLog(stage), hasRun);
-  addForStage(
-    IDS.openChanges,
-    trans.__('Show What Changed in the Stage'),
-    stage => places.openChanges(stage),
-    stage => store.view(stage) !== undefined
-  );
-  addForStage(
-    IDS.openMlflow,
-    trans.__('Open the Stage in MLflow'),
-    stage => {
-      const run = store.view(stage)?.info?.run;
-      places.openMlflow(run === undefined ? [] : [run], stage);
-    },
-    hasRun
-  );
-  addForStage(IDS.openContract, trans.__('Open the Stage in the Pipeline File'), stage => {
-    const name = store.view(stage)?.stage ?? stage;
-    const found = store.pipeline?.stages.find(one => one.name === name);
-    places.openPipelineFile(found?.line, found?.column);
-  });
-  addForStage(IDS.showStage, trans.__('Show the Stage in the Graph'), stage => {
-    store.select(stage);
-    places.openGraph();
-  });
-  addForStage(
-    IDS.prepare,
-    trans.__('Prepare the Kernel with the Parameters of the Stage'),
-    stage => {
-      places.prepare(stage).catch(say);
-    },
-    stage => Boolean(store.view(stage)?.notebook)
-  );
-  addForStage(
-    IDS.attach,
-    trans.__('Use the Kernel That the Failed Stage Left'),
-    stage => {
-      places.attach(stage).catch(say);
-    },
-    stage => store.view(stage)?.info?.kept_kernel === true
-  );
-  addForStage(
-    IDS.accept,
-    trans.__('Take the Outputs of the Stage as They Are …'),
-    stage => {
-      places.accept(stage).catch(say);
-    },
-    stage => store.canStart && store.view(stage)?.state === 'stale'
-  );
+      describedBy: { args: STAGE }
+    });
+    palette?.addItem({ command: id, category: 'Stagebook' });
+  }
   store.changed.connect(() => app.commands.notifyCommandChanged());
   return actions;
+}
+
+/** Start a run with the parameters of the form. */
+function start(
+  { store, launcher, places }: Parts,
+  request: Omit<RunRequest, 'pipeline' | 'project' | 'texts'>
+): void {
+  launcher.start({ ...request, texts: store.planner.draft.texts }).catch(places.say);
+}
+
+function actionsOf(parts: Parts): Actions {
+  const { store, launcher, places } = parts;
+  return {
+    ...places,
+    runAll: () => start(parts, {}),
+    run: (scope, stage) => {
+      const requests = { to: { stages: [stage] }, from: { start: [stage] }, only: { only: [stage] } };
+      start(parts, requests[scope]);
+    },
+    runDraft: () => {
+      launcher.startDraft().catch(places.say);
+    },
+    resume: (failedOnly, run) => {
+      launcher.resume(failedOnly, run).catch(places.say);
+    },
+    cancel: () => {
+      launcher.cancel().catch(places.say);
+    },
+    refresh: () => void store.refresh()
+  };
+}
+
+function pipelineCommands(parts: Parts, actions: Actions): PipelineCommand[] {
+  const { store, launcher, places, trans } = parts;
+  const canStart = (): boolean => launcher.canStart;
+  const canResume = (): boolean => launcher.canStart && launcher.resumable !== undefined;
+  const hasPipeline = (): boolean => store.pipeline !== null;
+  return [
+    {
+      id: IDS.openPanel,
+      label: trans.__('Show the Stages Panel'),
+      execute: () => places.openPanel(),
+      hasIcon: true
+    },
+    {
+      id: IDS.openGraph,
+      label: trans.__('Open the Pipeline Graph'),
+      execute: () => places.openGraph(),
+      hasIcon: true
+    },
+    { id: IDS.openRuns, label: trans.__('Open the Runs'), execute: () => places.openRuns(), hasIcon: true },
+    { id: IDS.refresh, label: trans.__('Look for Pipelines Again'), execute: () => actions.refresh() },
+    {
+      id: IDS.openPipeline,
+      label: trans.__('Open the Pipeline File'),
+      execute: () => places.openPipelineFile(),
+      isEnabled: hasPipeline
+    },
+    {
+      id: IDS.runAll,
+      label: trans.__('Run All Stages'),
+      execute: () => actions.runAll(),
+      isEnabled: canStart
+    },
+    {
+      id: IDS.runAgain,
+      label: trans.__('Run All Stages Although Nothing Changed'),
+      execute: () => start(parts, { force: true }),
+      isEnabled: canStart
+    },
+    {
+      id: IDS.runForm,
+      label: trans.__('Run with Parameters, Stages and Options …'),
+      execute: () => {
+        places.openPanel();
+        store.planner.showForm(true);
+      },
+      isEnabled: hasPipeline
+    },
+    {
+      id: IDS.resume,
+      label: trans.__('Resume the Last Run'),
+      execute: () => actions.resume(false),
+      isEnabled: canResume
+    },
+    {
+      id: IDS.retry,
+      label: trans.__('Retry What Failed in the Last Run'),
+      execute: () => actions.resume(true),
+      isEnabled: () => canResume() && launcher.resumable?.status === 'failed'
+    },
+    {
+      id: IDS.cancel,
+      label: trans.__('Cancel the Run'),
+      execute: () => actions.cancel(),
+      isEnabled: () => store.liveRun !== undefined
+    },
+    {
+      id: IDS.newStage,
+      label: trans.__('New Stage …'),
+      execute: () => places.addStage(true).catch(places.say),
+      isEnabled: hasPipeline
+    },
+    {
+      id: IDS.addStage,
+      label: trans.__('Add This Notebook as a Stage …'),
+      execute: () => places.addStage(false).catch(places.say),
+      isEnabled: () => places.canAddStage()
+    }
+  ];
+}
+
+function stageCommands(parts: Parts, actions: Actions): StageCommand[] {
+  const { store, launcher, places, trans } = parts;
+  const canStart = (): boolean => launcher.canStart;
+  const hasNotebook = (stage: string): boolean => Boolean(store.view(stage)?.notebook);
+  const hasRun = (stage: string): boolean => store.view(stage)?.info?.has_notebook === true;
+  const ofRun: StageCommand[] = [
+    { id: IDS.runTo, label: trans.__('Run to This Stage'), execute: stage => actions.run('to', stage) },
+    { id: IDS.runFrom, label: trans.__('Run from This Stage'), execute: stage => actions.run('from', stage) },
+    { id: IDS.runOnly, label: trans.__('Run Only This Stage'), execute: stage => actions.run('only', stage) },
+    {
+      id: IDS.runForced,
+      label: trans.__('Run Only This Stage Although Nothing Changed'),
+      execute: stage => start(parts, { only: [stage], force: true })
+    }
+  ];
+  return [
+    ...ofRun.map(command => ({ ...command, isEnabled: canStart })),
+    {
+      id: IDS.choose,
+      label: trans.__('Choose This Stage for a Run'),
+      execute: stage => {
+        store.planner.toggle(stage);
+        store.planner.showForm(true);
+      }
+    },
+    {
+      id: IDS.accept,
+      label: trans.__('Take the Outputs of the Stage as They Are …'),
+      execute: stage => places.accept(stage).catch(places.say),
+      isEnabled: stage => launcher.canStart && store.view(stage)?.state === 'stale'
+    },
+    {
+      id: IDS.openNotebook,
+      label: trans.__('Open the Notebook of the Stage'),
+      execute: stage => places.openNotebook(stage),
+      isEnabled: hasNotebook
+    },
+    {
+      id: IDS.openExecuted,
+      label: trans.__('Open the Executed Notebook of the Stage'),
+      execute: stage => places.openExecuted(stage),
+      isEnabled: hasRun
+    },
+    {
+      id: IDS.openFailing,
+      label: trans.__('Open at the Failing Cell'),
+      execute: stage => places.openFailing(stage),
+      isEnabled: stage => store.view(stage)?.info?.cause === 'exception' && hasRun(stage)
+    },
+    {
+      id: IDS.openLog,
+      label: trans.__('Open the Log of the Stage'),
+      execute: stage => places.openLog(stage),
+      isEnabled: hasRun
+    },
+    {
+      id: IDS.openChanges,
+      label: trans.__('Show What Changed in the Stage'),
+      execute: stage => places.openChanges(stage),
+      isEnabled: stage => store.view(stage) !== undefined
+    },
+    {
+      id: IDS.openMlflow,
+      label: trans.__('Open the Stage in MLflow'),
+      execute: stage => {
+        const run = store.view(stage)?.info?.run;
+        places.openMlflow(run === undefined ? [] : [run], stage);
+      },
+      isEnabled: hasRun
+    },
+    {
+      id: IDS.openContract,
+      label: trans.__('Open the Stage in the Pipeline File'),
+      execute: stage => {
+        const name = store.view(stage)?.stage ?? stage;
+        const found = store.pipeline?.stages.find(one => one.name === name);
+        places.openPipelineFile(found?.line, found?.column);
+      }
+    },
+    {
+      id: IDS.showStage,
+      label: trans.__('Show the Stage in the Graph'),
+      execute: stage => {
+        store.select(stage);
+        places.openGraph();
+      }
+    },
+    {
+      id: IDS.prepare,
+      label: trans.__('Prepare the Kernel with the Parameters of the Stage'),
+      execute: stage => places.prepare(stage).catch(places.say),
+      isEnabled: hasNotebook
+    },
+    {
+      id: IDS.attach,
+      label: trans.__('Use the Kernel That the Failed Stage Left'),
+      execute: stage => places.attach(stage).catch(places.say),
+      isEnabled: stage => store.view(stage)?.info?.kept_kernel === true
+    }
+  ];
 }

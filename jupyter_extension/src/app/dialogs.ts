@@ -1,15 +1,13 @@
-/** Notebooks become stages, and kernels get what a stage would get. */
+/** Dialogs: the name of a new stage, the reason of an acceptance, the use of a kept kernel. */
 
-import { Dialog, InputDialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
-import type { NotebookPanel } from '@jupyterlab/notebook';
-import type { KernelMessage } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Store } from '../services/store';
 import type { NewStageReply } from '../wire';
 
-/** Ask for a name, and add a notebook to the open pipeline; null where the user thought better of it. */
+/** Ask for a name, and add a notebook to the open pipeline, a new one if `notebook` is empty; null where the user cancels. */
 export async function addStage(
   store: Store,
   trans: TranslationBundle,
@@ -39,7 +37,7 @@ export async function addStage(
   });
 }
 
-/** Ask why outputs are good all the same; null where nothing was said. */
+/** Ask why outputs are good although something changed; null where the user cancels. */
 export async function askBecause(trans: TranslationBundle, stage: string): Promise<string | null> {
   const asked = await InputDialog.getText({
     title: trans.__('Take the outputs of %1 as they are', stage),
@@ -52,52 +50,12 @@ export async function askBecause(trans: TranslationBundle, stage: string): Promi
 
 /** Ask before a kept kernel takes the place of the notebook's own. */
 export async function confirmAttach(trans: TranslationBundle, stage: string): Promise<boolean> {
-  const done = await showDialog({
+  const asked = await showDialog({
     title: trans.__('Use the kernel that %1 left?', stage),
-    body: trans.__('The notebook gets the kernel with all that the failed run had in it. Its own is let go.'),
+    body: trans.__(
+      'The notebook gets this kernel, with all variables of the failed run, in place of its own.'
+    ),
     buttons: [Dialog.cancelButton(), Dialog.okButton({ label: trans.__('Use it') })]
   });
-  return done.button.accept;
-}
-
-/** Put the parameters and paths of a stage into the kernel of a notebook. Nothing is written to it. */
-export async function prepareKernel(
-  panel: NotebookPanel,
-  stage: string,
-  texts: Readonly<Record<string, string>>,
-  isQuiet = false
-): Promise<void> {
-  await panel.sessionContext.ready;
-  const kernel = panel.sessionContext.session?.kernel;
-  if (!kernel) {
-    throw new Error('the notebook has no kernel');
-  }
-  const words = [stage, ...Object.entries(texts).flatMap(([name, text]) => ['-p', `${name}=${text}`])];
-  const line = JSON.stringify(words.map(quoted).join(' '));
-  // As calls, and not as lines with `%`: no name can be taken for anything but a name.
-  const code = `get_ipython().run_line_magic("load_ext", "stagebook")\nget_ipython().run_line_magic("stage", ${line})`;
-  const said: string[] = [];
-  let failed = '';
-  const future = kernel.requestExecute({ code, store_history: false, stop_on_error: false });
-  future.onIOPub = (message: KernelMessage.IIOPubMessage): void => {
-    const content = message.content as { text?: string; ename?: string; evalue?: string };
-    if (message.header.msg_type === 'stream') {
-      said.push(content.text ?? '');
-    } else if (message.header.msg_type === 'error') {
-      failed = `${content.ename ?? ''}: ${content.evalue ?? ''}`;
-    }
-  };
-  const reply = await future.done;
-  const text = said.join('').trim();
-  if (failed || reply.content.status !== 'ok' || text.startsWith('UsageError')) {
-    throw new Error(failed || text || 'the kernel did not take it');
-  }
-  if (!isQuiet) {
-    Notification.success(text, { autoClose: 6000 });
-  }
-}
-
-/** As a shell reads it. */
-function quoted(word: string): string {
-  return `'${word.replace(/'/g, `'"'"'`)}'`;
+  return asked.button.accept;
 }

@@ -1,4 +1,4 @@
-/** Opening what belongs to a stage: its notebook, the executed one, a place in a file. */
+/** Opening documents: the notebook of a stage, the executed one, a place in a file. */
 
 import type { IDocumentManager } from '@jupyterlab/docmanager';
 import type { IDocumentWidget } from '@jupyterlab/docregistry';
@@ -11,7 +11,7 @@ import type { StageInfo } from '../wire';
 const NOTEBOOK = 'Notebook'; // Lab's names of its factories
 const EDITOR = 'Editor';
 const NO_KERNEL = { shouldStart: false, canStart: false, autoStartDefault: false };
-const SAVED = 2_500; // milliseconds after which a running notebook was saved again at the latest
+const SAVED = 2_500; // milliseconds within which a running notebook is saved again
 
 /** Open the notebook or script of a stage. */
 export function openNotebook(docs: IDocumentManager, store: Store, stage: string): void {
@@ -35,13 +35,13 @@ export function openAt(docs: IDocumentManager, path: string, line: number, colum
   }
 }
 
-/** Executed notebooks that are open; those of running stages are read again as they fill. */
+/** The executed notebooks that are open. Those of running stages are read again as cells end. */
 export class ExecutedNotebooks {
   constructor(
     private readonly _docs: IDocumentManager,
     private readonly _store: Store
   ) {
-    _store.changed.connect(() => this._look());
+    _store.changed.connect(() => this._update());
   }
 
   /** Show the executed notebook of a stage, read-only and without a kernel. */
@@ -52,7 +52,7 @@ export class ExecutedNotebooks {
     }
   }
 
-  /** Show that of a stage of any run. */
+  /** Show the executed notebook of a stage of any run. */
   openOf(info: StageInfo): IDocumentWidget | undefined {
     if (!info.has_notebook) {
       return undefined;
@@ -69,7 +69,7 @@ export class ExecutedNotebooks {
     return widget;
   }
 
-  /** Show it at the cell that failed. */
+  /** Show the executed notebook of a stage at the cell that failed. */
   async openFailing(stage: string): Promise<void> {
     const info = this._store.view(stage)?.info;
     const widget = info ? (this.openOf(info) as NotebookPanel | undefined) : undefined;
@@ -89,7 +89,7 @@ export class ExecutedNotebooks {
     }
   }
 
-  private _look(): void {
+  private _update(): void {
     for (const [key, shown] of this._open) {
       const info = this._store.views.find(
         view => view.info && `${view.info.run}/${view.id}/${view.info.attempt}` === key
@@ -106,7 +106,7 @@ export class ExecutedNotebooks {
 
   private async _read(widget: IDocumentWidget): Promise<void> {
     if (!widget.isDisposed && widget.context.isReady) {
-      await widget.context.revert().catch(() => undefined); // it may be between two saves; the next look has it
+      await widget.context.revert().catch(() => undefined); // a running notebook may be between two saves: the next reading has it
     }
   }
 

@@ -39,7 +39,7 @@ interface Cell {
   y: number;
 }
 
-/** Place nodes; `before` has for each one those that come before it, and all of them as keys. */
+/** Place nodes. `before` has the nodes before each node; its keys are all nodes. */
 export function layout(before: ReadonlyMap<string, readonly string[]>): Layout {
   const depth = depths(before);
   const cells = new Map<string, Cell>();
@@ -101,7 +101,7 @@ function xOf(layer: number): number {
   return layer * (NODE.width + GAP.x);
 }
 
-/** The length of the longest way to each node. A cycle, which no plan has, does not hang it. */
+/** The length of the longest way to each node. Comes to an end with cycles, too. */
 function depths(before: ReadonlyMap<string, readonly string[]>): Map<string, number> {
   const found = new Map<string, number>();
   const entered = new Set<string>();

@@ -1,6 +1,7 @@
-/** Instances of one stage folded into one entry with counts, and what a search leaves. */
+/** Stages with several instances as one entry; and the search for stages. */
 
-import { counts, type StageView, type State } from './stage-state';
+import { plural } from './format';
+import { cellOf, counts, type StageView, type State } from './stage-state';
 
 export interface Entry {
   /** The id of the stage, or the name of the folded group. */
@@ -9,11 +10,11 @@ export interface Entry {
   readonly state: State;
   /** The stages in it; one where nothing is folded. */
   readonly views: readonly StageView[];
-  /** Whether it stands for several stages that are not shown on their own. */
+  /** Whether the entry stands for several instances that are not shown on their own. */
   readonly folded: boolean;
-  /** How deep it is: 1 for an instance below its unfolded group. */
+  /** The depth in the list: 1 for an instance below its unfolded group. */
   readonly level: 0 | 1;
-  /** Whether it is the head of an unfolded group. */
+  /** Whether the entry is the head of an unfolded group. */
   readonly open: boolean;
 }
 
@@ -51,7 +52,7 @@ export function nodes(views: readonly StageView[], open: ReadonlySet<string>): E
   return found;
 }
 
-/** For each node those that come before it. */
+/** For each node the nodes before it. */
 export function edges(entries: readonly Entry[]): Map<string, string[]> {
   const owner = new Map<string, string>();
   const members = new Map<string, string[]>();
@@ -62,7 +63,7 @@ export function edges(entries: readonly Entry[]): Map<string, string[]> {
   }
   for (const entry of entries) {
     for (const view of entry.views) {
-      // What waits for a stage whose instances are known only now waits for all of them.
+      // A plan may name a stage whose instances became known during the run: it means all of them.
       members.set(view.stage, [...(members.get(view.stage) ?? []), entry.key]);
     }
   }
@@ -82,6 +83,21 @@ export function edges(entries: readonly Entry[]): Map<string, string[]> {
       return [entry.key, [...before]];
     })
   );
+}
+
+/** The state of a folded group in words: `failed` where all instances are, else `2 failed`. */
+export function summaryOf(entry: Entry): string {
+  const alike = entry.views.filter(view => view.state === entry.state).length;
+  return alike === entry.views.length ? entry.state : `${alike} ${entry.state}`;
+}
+
+/** What a screen reader says of an entry. */
+export function labelOf(entry: Entry): string {
+  const view = entry.views[0];
+  if (entry.folded || entry.open || view === undefined) {
+    return `${entry.label}, ${plural(entry.views.length, 'instance')}, ${summaryOf(entry)}`;
+  }
+  return [view.id, view.state, cellOf(view), view.why].filter(Boolean).join(', ');
 }
 
 /** The stages whose id, state or notebook contains all words of a text. */

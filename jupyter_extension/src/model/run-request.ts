@@ -1,14 +1,14 @@
-/** What a run is asked for: parameters as they were typed, the stages, and how. */
+/** The run that the form describes: parameters as they were typed, the stages, and the options. */
 
 import type { RunRequest } from '../wire';
 
-export type How = 'all' | 'to' | 'from' | 'only';
+export type Scope = 'all' | 'to' | 'from' | 'only';
 
-export interface Order {
+export interface RunDraft {
   /** Parameters that differ from their defaults, as `-p` takes them. */
   readonly texts: Readonly<Record<string, string>>;
-  readonly how: How;
-  /** The stages that were chosen, for every `how` but `all`. */
+  readonly scope: Scope;
+  /** The stages that were chosen, for every `scope` but `all`. */
   readonly stages: readonly string[];
   readonly force: boolean;
   readonly keepGoing: boolean;
@@ -16,9 +16,10 @@ export interface Order {
   readonly sweep: boolean;
 }
 
-export const NO_ORDER: Order = {
+/** All stages with the defaults. */
+export const EMPTY_DRAFT: RunDraft = {
   texts: {},
-  how: 'all',
+  scope: 'all',
   stages: [],
   force: false,
   keepGoing: false,
@@ -26,54 +27,54 @@ export const NO_ORDER: Order = {
   sweep: false
 };
 
-/** The stages as the server has them: in its words, and none for a run of all. */
-function selection(order: Order): Pick<RunRequest, 'stages' | 'start' | 'only'> {
-  switch (order.how) {
+/** The stages in the terms of the server; none for a run of all. */
+function selection(draft: RunDraft): Pick<RunRequest, 'stages' | 'start' | 'only'> {
+  switch (draft.scope) {
     case 'to':
-      return { stages: order.stages };
+      return { stages: draft.stages };
     case 'from':
-      return { start: order.stages };
+      return { start: draft.stages };
     case 'only':
-      return { only: order.stages };
+      return { only: draft.stages };
     default:
       return {};
   }
 }
 
-/** The request that starts it. */
-export function requestOf(order: Order): Omit<RunRequest, 'pipeline' | 'project'> {
+/** The request that starts the run. */
+export function requestOf(draft: RunDraft): Omit<RunRequest, 'pipeline' | 'project'> {
   return {
-    ...selection(order),
-    texts: order.texts,
-    force: order.force,
-    keep_going: order.keepGoing,
-    keep_kernel: order.keepKernel,
-    sweep: order.sweep
+    ...selection(draft),
+    texts: draft.texts,
+    force: draft.force,
+    keep_going: draft.keepGoing,
+    keep_kernel: draft.keepKernel,
+    sweep: draft.sweep
   };
 }
 
-/** The words of a query that plans it. */
-export function queryOf(order: Order): [string, string][] {
-  const { stages = [], start = [], only = [] } = selection(order);
+/** The query that plans the run. */
+export function queryOf(draft: RunDraft): [string, string][] {
+  const { stages = [], start = [], only = [] } = selection(draft);
   return [
-    ...Object.entries(order.texts).map(([name, text]): [string, string] => ['param', `${name}=${text}`]),
+    ...Object.entries(draft.texts).map(([name, text]): [string, string] => ['param', `${name}=${text}`]),
     ...stages.map((name): [string, string] => ['stage', name]),
     ...start.map((name): [string, string] => ['start', name]),
     ...only.map((name): [string, string] => ['only', name]),
-    ...(order.force ? [['force', '1'] as [string, string]] : []),
-    ...(order.sweep ? [['sweep', '1'] as [string, string]] : [])
+    ...(draft.force ? [['force', '1'] as [string, string]] : []),
+    ...(draft.sweep ? [['sweep', '1'] as [string, string]] : [])
   ];
 }
 
-/** Whether it lacks the stages that it is about. */
-export function isIncomplete(order: Order): boolean {
-  return order.how !== 'all' && order.stages.length === 0;
+/** Whether stages have to be chosen, and none is. */
+export function isIncomplete(draft: RunDraft): boolean {
+  return draft.scope !== 'all' && draft.stages.length === 0;
 }
 
-/** The order with one more stage chosen, or one less. */
-export function toggled(order: Order, stage: string): Order {
-  const without = order.stages.filter(name => name !== stage);
-  const stages = without.length === order.stages.length ? [...without, stage] : without;
-  const how = order.how === 'all' ? 'to' : order.how;
-  return { ...order, stages, how: stages.length === 0 ? 'all' : how };
+/** The draft with a stage chosen, or left out where it was chosen. */
+export function toggled(draft: RunDraft, stage: string): RunDraft {
+  const without = draft.stages.filter(name => name !== stage);
+  const stages = without.length === draft.stages.length ? [...without, stage] : without;
+  const scope = draft.scope === 'all' ? 'to' : draft.scope;
+  return { ...draft, stages, scope: stages.length === 0 ? 'all' : scope };
 }

@@ -1,22 +1,22 @@
-/** What the browser knows of a project; changes make a new picture. */
+/** The runs of a project and the last outcome of each stage. A change makes a new snapshot. */
 
 import type { Change, RunInfo, StageInfo } from '../wire';
 
-export interface Picture {
-  /** The number of the last event in it; null before the first change. */
+export interface Snapshot {
+  /** The number of the last event in the snapshot; null before the first change. */
   readonly seq: number | null;
   /** The latest runs, the newest first. */
   readonly runs: readonly RunInfo[];
-  /** What last became of each stage: pipeline → stage → what. */
+  /** The last outcome of each stage: pipeline → stage → outcome. */
   readonly stages: ReadonlyMap<string, ReadonlyMap<string, StageInfo>>;
   readonly definitions: string;
 }
 
-export const EMPTY: Picture = { seq: null, runs: [], stages: new Map(), definitions: '' };
+export const EMPTY_SNAPSHOT: Snapshot = { seq: null, runs: [], stages: new Map(), definitions: '' };
 
-/** The picture after a change. */
-export function apply(picture: Picture, change: Change): Picture {
-  const stages = new Map(change.full ? [] : picture.stages);
+/** The snapshot after a change. */
+export function applyChange(snapshot: Snapshot, change: Change): Snapshot {
+  const stages = new Map(change.full ? [] : snapshot.stages);
   const touched = new Map<string, Map<string, StageInfo>>();
   for (const info of change.stages) {
     let group = touched.get(info.pipeline);
@@ -29,7 +29,7 @@ export function apply(picture: Picture, change: Change): Picture {
   }
   for (const [pipeline, ids] of Object.entries(change.shapes)) {
     const known = stages.get(pipeline);
-    // In the order of the newest run, and without what is no stage of it.
+    // In the order of the newest run, without stages that it does not have.
     const kept = ids.flatMap(id => {
       const info = known?.get(id);
       return info === undefined ? [] : [[id, info] as const];
@@ -40,11 +40,11 @@ export function apply(picture: Picture, change: Change): Picture {
 }
 
 /** The newest run of a pipeline. */
-export function latestRun(picture: Picture, pipeline: string): RunInfo | undefined {
-  return picture.runs.find(run => run.pipeline === pipeline);
+export function latestRun(snapshot: Snapshot, pipeline: string): RunInfo | undefined {
+  return snapshot.runs.find(run => run.pipeline === pipeline);
 }
 
 /** The run of a pipeline that goes on. */
-export function liveRun(picture: Picture, pipeline: string): RunInfo | undefined {
-  return picture.runs.find(run => run.pipeline === pipeline && run.ended === null);
+export function liveRun(snapshot: Snapshot, pipeline: string): RunInfo | undefined {
+  return snapshot.runs.find(run => run.pipeline === pipeline && run.ended === null);
 }

@@ -1,4 +1,4 @@
-/** The text of a stream of server-sent events, taken in pieces of any size. */
+/** Server-sent events, read from pieces of text of any size. */
 
 export interface Message {
   /** The number of the event, to resume from. */
@@ -8,7 +8,7 @@ export interface Message {
 }
 
 export class MessageReader {
-  /** The messages that are complete with this piece. */
+  /** The messages that this piece completes. */
   take(piece: string): Message[] {
     this._text += piece;
     const blocks = this._text.split('\n\n');

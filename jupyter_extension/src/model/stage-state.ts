@@ -1,7 +1,7 @@
-/** The state of a stage, out of what a run would do and what last became of it. */
+/** The state of a stage: from its last outcome, and from what a run would do. */
 
-import type { PlanStage, StageInfo, StageStatus } from '../wire';
-import { type Picture } from './snapshot';
+import type { PlanStage, StageInfo } from '../wire';
+import { type Snapshot } from './snapshot';
 
 export type State =
   | 'failed'
@@ -11,16 +11,16 @@ export type State =
   | 'interrupted'
   | 'cancelled'
   | 'blocked'
-  | 'queued'
-  | 'waiting'
+  | 'pending'
+  | 'waits'
   | 'stale'
   | 'new'
   | 'skipped'
-  | 'done'
+  | 'completed'
   | 'reused'
-  | 'fresh';
+  | 'up to date';
 
-/** From what needs attention most to what needs none: of a folded group the first one is shown. */
+/** From the most urgent to the least: a folded group is in the first state of its instances. */
 export const STATES: readonly State[] = [
   'failed',
   'frozen',
@@ -29,17 +29,17 @@ export const STATES: readonly State[] = [
   'interrupted',
   'cancelled',
   'blocked',
-  'queued',
-  'waiting',
+  'pending',
+  'waits',
   'stale',
   'new',
   'skipped',
-  'done',
+  'completed',
   'reused',
-  'fresh'
+  'up to date'
 ];
 
-/** A sign for each state, so that none is told by its colour alone. */
+/** A sign for each state: colour alone tells none of them. */
 export const GLYPHS: Readonly<Record<State, string>> = {
   failed: '✗',
   frozen: '❄',
@@ -48,14 +48,14 @@ export const GLYPHS: Readonly<Record<State, string>> = {
   interrupted: '!',
   cancelled: '■',
   blocked: '⊘',
-  queued: '…',
-  waiting: '◷',
+  pending: '…',
+  waits: '◷',
   stale: '△',
   new: '○',
   skipped: '–',
-  done: '✓',
+  completed: '✓',
   reused: '↺',
-  fresh: '✓'
+  'up to date': '✓'
 };
 
 /** A stage as it is shown. */
@@ -68,7 +68,7 @@ export interface StageView {
   readonly description: string;
   readonly upstream: readonly string[];
   readonly state: State;
-  /** Why it is so, in a few words; may be empty. */
+  /** The reason of the state in a few words; may be empty. */
   readonly why: string;
   readonly reasons: readonly string[];
   readonly info: StageInfo | null;
@@ -77,16 +77,16 @@ export interface StageView {
 /**
  * The stages of a pipeline in the order of the plan, or of the last run where there is no plan.
  *
- * `unplanned` are runs that have ended since the plan was made: what they say still counts.
+ * `unplanned` are runs that ended after the plan was made: for their stages the outcome counts, not the plan.
  */
 export function stageViews(
-  picture: Picture,
+  snapshot: Snapshot,
   pipeline: string,
   plan: readonly PlanStage[] | null,
   unplanned: ReadonlySet<string> = new Set()
 ): StageView[] {
-  const infos = picture.stages.get(pipeline) ?? new Map<string, StageInfo>();
-  const going = picture.runs.filter(run => run.ended === null).map(run => run.id);
+  const infos = snapshot.stages.get(pipeline) ?? new Map<string, StageInfo>();
+  const going = snapshot.runs.filter(run => run.ended === null).map(run => run.id);
   const live = new Set([...going, ...unplanned]);
   const views: StageView[] = [];
   const seen = new Set<string>();
@@ -131,7 +131,7 @@ function stageView(planned: PlanStage | null, info: StageInfo | null, live: Read
   };
 }
 
-/** The reasons that tell anything. */
+/** The reasons, without those that say nothing. */
 function because(planned: PlanStage): readonly string[] {
   return planned.reasons.filter(reason => reason !== 'selected');
 }
@@ -140,13 +140,13 @@ function nameOf(id: string): string {
   return id.split('@')[0] ?? id;
 }
 
-/** The state. During its run a stage is what the run says; afterwards the plan has a say. */
+/** The state. While a run goes on its outcome counts, afterwards the decision of the plan as well. */
 export function stateOf(planned: PlanStage | null, info: StageInfo | null, isLive: boolean): State {
   if (info !== null && isLive) {
     return whileRunning(info);
   }
   if (planned?.decision === 'REUSE') {
-    return 'fresh';
+    return 'up to date';
   }
   switch (info?.status) {
     case 'failed':
@@ -159,10 +159,10 @@ export function stateOf(planned: PlanStage | null, info: StageInfo | null, isLiv
     return 'skipped';
   }
   if (planned?.decision === 'WAIT') {
-    return 'waiting';
+    return 'waits';
   }
   if (info?.status === 'completed' || info?.status === 'reused') {
-    return planned !== null && because(planned).length > 0 ? 'stale' : 'done';
+    return planned !== null && because(planned).length > 0 ? 'stale' : info.status;
   }
   return info?.status === 'skipped' && planned === null ? 'skipped' : 'new';
 }
@@ -170,11 +170,9 @@ export function stateOf(planned: PlanStage | null, info: StageInfo | null, isLiv
 function whileRunning(info: StageInfo): State {
   switch (info.status) {
     case 'pending':
-      return info.decision === 'WAIT' ? 'waiting' : 'queued';
+      return info.decision === 'WAIT' ? 'waits' : 'pending';
     case 'running':
       return info.frozen > 0 ? 'frozen' : 'running';
-    case 'completed':
-      return 'done';
     default:
       return info.status;
   }
@@ -192,7 +190,7 @@ function why(state: State, planned: PlanStage | null, info: StageInfo | null): s
     case 'skipped':
       return (info?.status === 'skipped' ? info.reason : '') || reason;
     case 'stale':
-    case 'waiting':
+    case 'waits':
     case 'new':
       return reason;
     case 'reused':
@@ -202,7 +200,7 @@ function why(state: State, planned: PlanStage | null, info: StageInfo | null): s
   }
 }
 
-/** Where it is: `cell 12 of 40`; empty where that says nothing. */
+/** The cell that runs or failed: `cell 12 of 40`; empty in other states. */
 export function cellOf(view: StageView): string {
   const info = view.info;
   if (info === null || info.cell === 0 || info.cells === 0) {
@@ -221,7 +219,7 @@ export function cellOf(view: StageView): string {
   }
 }
 
-/** How far a running stage is, from 0 to 1; null where nothing is known. */
+/** How far a running stage has come, from 0 to 1; null in other states. */
 export function progressOf(view: StageView): number | null {
   const info = view.info;
   if (info === null || info.cells === 0 || (view.state !== 'running' && view.state !== 'frozen')) {
@@ -237,16 +235,4 @@ export function counts(views: readonly StageView[]): [State, number][] {
     found.set(view.state, (found.get(view.state) ?? 0) + 1);
   }
   return STATES.filter(state => found.has(state)).map(state => [state, found.get(state) ?? 0]);
-}
-
-/** The state whose sign a status has. */
-export function stateOfStatus(status: StageStatus): State {
-  switch (status) {
-    case 'completed':
-      return 'done';
-    case 'pending':
-      return 'queued';
-    default:
-      return status;
-  }
 }

@@ -4,7 +4,7 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
 import { MessageReader } from '../model/sse';
-import { NO_ORDER, type Order, queryOf } from '../model/run-request';
+import { EMPTY_DRAFT, queryOf, type RunDraft } from '../model/run-request';
 import type {
   AcceptReply,
   AcceptRequest,
@@ -41,7 +41,7 @@ export class Refusal extends Error {
   }
 }
 
-/** What went wrong, as the server would say it. */
+/** An error in the form of the server's refusals. */
 export function replyOf(error: unknown): ErrorReply {
   if (error instanceof Refusal) {
     return error.reply;
@@ -68,12 +68,12 @@ export class Api {
     return this._get<PipelinesReply>(['pipelines'], { project });
   }
 
-  plan(project: string, pipeline: string, order: Order): Promise<PlanReply> {
-    return this._get<PlanReply>(['plan'], [['project', project], ['pipeline', pipeline], ...queryOf(order)]);
+  plan(project: string, pipeline: string, draft: RunDraft): Promise<PlanReply> {
+    return this._get<PlanReply>(['plan'], [['project', project], ['pipeline', pipeline], ...queryOf(draft)]);
   }
 
-  why(project: string, pipeline: string, stage: string, order: Order): Promise<WhyReply> {
-    const words = queryOf({ ...NO_ORDER, texts: order.texts });
+  why(project: string, pipeline: string, stage: string, { texts }: RunDraft): Promise<WhyReply> {
+    const words = queryOf({ ...EMPTY_DRAFT, texts });
     return this._get<WhyReply>(
       ['why'],
       [['project', project], ['pipeline', pipeline], ['stage', stage], ...words]

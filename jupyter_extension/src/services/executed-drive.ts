@@ -1,4 +1,4 @@
-/** Executed notebooks as read-only files of a drive of their own, so that Lab's notebook shows them. */
+/** A drive of JupyterLab whose files are executed notebooks, read-only. */
 
 import type { IChangedArgs } from '@jupyterlab/coreutils';
 import type { Contents, ServerConnection } from '@jupyterlab/services';
@@ -14,7 +14,7 @@ export function executedPath(project: string, run: string, stage: string, attemp
   return `${DRIVE}:${parts.map(encodeURIComponent).join('/')}`;
 }
 
-/** What an executed notebook is of; null for any other path. */
+/** The run, stage and attempt of the path of an executed notebook; null for any other path. */
 export function executedOf(path: string): { run: string; stage: string; attempt: number } | null {
   const [head, ...rest] = path.split(':');
   const [, run, attempt, file] = rest.join(':').split('/').map(decodeURIComponent);
@@ -112,5 +112,5 @@ function model(path: string, name: string): Contents.IModel {
 }
 
 function readOnly(): Promise<never> {
-  return Promise.reject(new Error('an executed notebook is a record: it is not written to'));
+  return Promise.reject(new Error('an executed notebook is a record and cannot be changed'));
 }

@@ -1,11 +1,11 @@
-/** Requests that take more than one step: a run that is begun, and a plan with mistakes in it. */
+/** Requests that take several steps: starting a run, and planning with mistakes in the parameters. */
 
 import { type Api, Refusal, replyOf } from './api';
-import { NO_ORDER, type Order } from '../model/run-request';
+import { EMPTY_DRAFT, type RunDraft } from '../model/run-request';
 import type { ErrorReply, PlanReply, ProcessReply } from '../wire';
 
-const ASK = 300; // milliseconds between two looks at a process that was started
-const PATIENCE = 120_000; // milliseconds until a process has to be a run
+const POLL = 300; // milliseconds between two looks at a process that was started
+const TIMEOUT = 120_000; // milliseconds until the journal has to have the run
 
 /**
  * Begin a run, and wait until the journal has it: its id.
@@ -18,9 +18,9 @@ export async function runOf(
   begin: (project: string) => Promise<ProcessReply>
 ): Promise<string> {
   let process = await begin(project);
-  const patience = Date.now() + PATIENCE;
-  while (process.run === null && process.exit_code === null && Date.now() < patience) {
-    await new Promise(resolve => setTimeout(resolve, ASK));
+  const deadline = Date.now() + TIMEOUT;
+  while (process.run === null && process.exit_code === null && Date.now() < deadline) {
+    await new Promise(resolve => setTimeout(resolve, POLL));
     process = await api.process(project, process.pid);
   }
   if (process.run === null) {
@@ -34,20 +34,20 @@ export interface Planned {
   readonly plan: PlanReply | null;
   /** Why there is no plan. */
   readonly problem: ErrorReply | null;
-  /** What is wrong with the parameters, by their names; the plan is then one with their defaults. */
+  /** The mistakes in parameters, by their names. The plan has the defaults of these parameters. */
   readonly fields: Readonly<Record<string, string>>;
 }
 
-/** What all stages would do with parameters as they were typed. */
+/** What a run of all stages would do with the parameters of a draft. */
 export async function planOf(
   api: Api,
   project: string,
   pipeline: string,
-  { texts, sweep }: Order
+  { texts, sweep }: RunDraft
 ): Promise<Planned> {
-  const order = { ...NO_ORDER, texts, sweep };
+  const draft = { ...EMPTY_DRAFT, texts, sweep };
   try {
-    return { plan: await api.plan(project, pipeline, order), problem: null, fields: {} };
+    return { plan: await api.plan(project, pipeline, draft), problem: null, fields: {} };
   } catch (error) {
     const problem = replyOf(error);
     const { fields } = problem;
@@ -57,7 +57,7 @@ export async function planOf(
     const right = Object.entries(texts).filter(([name]) => !(name in fields));
     let plan: PlanReply | null = null;
     if (right.length < Object.keys(texts).length) {
-      const without = { ...order, texts: Object.fromEntries(right) };
+      const without = { ...draft, texts: Object.fromEntries(right) };
       plan = await api.plan(project, pipeline, without).catch(() => null);
     }
     return { plan, problem: null, fields };

@@ -13,7 +13,7 @@ interface Listener {
   readonly lost: () => void;
 }
 
-/** Tell of all changes until the signal comes. */
+/** Pass on all changes, until `signal` aborts it. */
 export async function follow(
   api: Api,
   project: string,

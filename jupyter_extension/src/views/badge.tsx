@@ -1,42 +1,20 @@
-/** What a notebook's toolbar says of the stage that the notebook is. */
+/** The badge in the toolbar of a notebook that is a stage, and of an executed notebook. */
 
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { ReactWidget } from '@jupyterlab/ui-components';
-import type { CommandRegistry } from '@lumino/commands';
-import { Menu } from '@lumino/widgets';
 import * as React from 'react';
 
-import { IDS } from '../app/commands';
 import type { Context } from './context';
 import { executedOf } from '../services/executed-drive';
 import { cellOf, counts, type StageView } from '../model/stage-state';
 import { duration, plural } from '../model/format';
-import { Ago, Elapsed, Glyph, useStore } from './parts';
+import { useStore } from './hooks';
+import { Ago, Elapsed, Glyph } from './parts';
 import type { PipelineInfo } from '../wire';
-
-/** Commands of the menu; a null is a line between them. */
-const ENTRIES = [
-  IDS.runTo,
-  IDS.runOnly,
-  IDS.runForm,
-  null,
-  IDS.openFailing,
-  IDS.openExecuted,
-  IDS.openLog,
-  IDS.openChanges,
-  null,
-  IDS.prepare,
-  IDS.attach,
-  null,
-  IDS.openContract,
-  IDS.openMlflow,
-  IDS.showStage
-];
 
 export class Badge extends ReactWidget {
   constructor(
     private readonly _context: Context,
-    private readonly _commands: CommandRegistry,
     private readonly _panel: NotebookPanel
   ) {
     super();
@@ -44,37 +22,17 @@ export class Badge extends ReactWidget {
   }
 
   protected override render(): React.JSX.Element {
-    return (
-      <BadgeView
-        context={this._context}
-        path={() => this._panel.context.path}
-        open={(stage, node) => this._open(stage, node)}
-      />
-    );
-  }
-
-  private _open(stage: string, node: HTMLElement): void {
-    const menu = new Menu({ commands: this._commands });
-    for (const command of ENTRIES) {
-      menu.addItem(command === null ? { type: 'separator' } : { command, args: { stage } });
-    }
-    menu.aboutToClose.connect(() => node.focus());
-    const { left, bottom } = node.getBoundingClientRect();
-    menu.open(left, bottom);
+    return <BadgeView context={this._context} path={() => this._panel.context.path} />;
   }
 }
 
-function BadgeView(props: {
-  context: Context;
-  path: () => string;
-  open: (stage: string, node: HTMLElement) => void;
-}): React.JSX.Element | null {
+function BadgeView(props: { context: Context; path: () => string }): React.JSX.Element | null {
   const { context } = props;
   const { store, actions, trans } = context;
   useStore(context);
   const executed = executedOf(props.path());
   if (executed !== null) {
-    const run = store.picture.runs.find(one => one.id === executed.run);
+    const run = store.snapshot.runs.find(one => one.id === executed.run);
     const notebook = store.view(executed.stage)?.notebook;
     return (
       <span className="sb-BadgeText">
@@ -117,7 +75,7 @@ function BadgeView(props: {
       onClick={event => {
         const node = event.currentTarget;
         choose(context, own.pipeline, id);
-        props.open(id, node);
+        actions.openMenu(id, node);
       }}
     >
       <Glyph state={state} /> {own.stage.name}
@@ -130,7 +88,7 @@ function BadgeView(props: {
   );
 }
 
-/** Commands are about the open pipeline. */
+/** Open the pipeline of a stage, which commands are about, and select the stage. */
 function choose(context: Context, pipeline: PipelineInfo, stage: string): void {
   if (context.store.pipeline?.key !== pipeline.key) {
     context.store.openPipeline(pipeline.key);

@@ -1,4 +1,4 @@
-/** Why a stage runs or does not, and its notebook against what last ran. */
+/** The view of changes: why a stage would run, and its notebook compared with what last ran. */
 
 import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
@@ -6,7 +6,8 @@ import * as React from 'react';
 import type { Context } from './context';
 import { stagebookIcon } from './icon';
 import { ago } from '../model/format';
-import { DecisionSign, useAnswer, useStore } from './parts';
+import { useAnswer, useStore } from './hooks';
+import { DecisionSign } from './parts';
 import type { CellDiff, ChangesReply, WhyReply } from '../wire';
 
 export class ChangesView extends ReactWidget {
@@ -35,22 +36,22 @@ function Changes(props: { context: Context; stage: string }): React.JSX.Element 
   const info = store.view(stage)?.info;
   const run = info?.has_notebook && info.ended !== null ? info.run : '';
   const attempt = info?.attempt ?? 0;
-  const mark = JSON.stringify([pipeline, store.order.texts, info?.run, info?.status]);
-  const isRight = Object.keys(store.fields).length === 0;
+  const mark = JSON.stringify([pipeline, store.planner.draft.texts, info?.run, info?.status]);
+  const isRight = !store.planner.hasMistakes;
   const why = useAnswer(
-    () => (isRight ? store.api.why(store.projectPath, pipeline, stage, store.order) : null),
+    () => (isRight ? store.api.why(store.projectPath, pipeline, stage, store.planner.draft) : null),
     [mark, isRight]
   );
   const cells = useAnswer(
     () => (run === '' ? null : store.api.changes(store.projectPath, run, stage, attempt)),
-    [mark, store.plan]
+    [mark, store.planner.plan]
   );
   return (
     <>
       <h1>{stage}</h1>
       {why.error && <p className="sb-FieldError">{why.error}</p>}
       {why.value && <Why reply={why.value} />}
-      <h2>{trans.__('The notebook, and what last ran')}</h2>
+      <h2>{trans.__('The notebook, compared with what last ran')}</h2>
       {run === '' && <p>{info?.has_notebook ? trans.__('It runs now.') : trans.__('It did not run yet.')}</p>}
       {cells.error && <p className="sb-FieldError">{cells.error}</p>}
       {cells.value && (
@@ -101,7 +102,7 @@ function Why(props: { reply: WhyReply }): React.JSX.Element {
         ))}
         {Object.entries(reply.before).map(([name, text]) => (
           <li key={name} className="sb-Help">
-            before it, {name}: {text}
+            {name}, before it: {text}
           </li>
         ))}
         {reply.unresolved.map(text => (

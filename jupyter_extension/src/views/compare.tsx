@@ -3,13 +3,13 @@
 import * as React from 'react';
 
 import type { Context } from './context';
-import { GLYPHS, stateOfStatus } from '../model/stage-state';
+import { GLYPHS } from '../model/stage-state';
 import { duration, value as valueText } from '../model/format';
-import { useAnswer } from './parts';
+import { useAnswer } from './hooks';
 import type { CompareRow } from '../wire';
 
-/** Runs side by side: what differs first. */
-export function Compared(props: {
+/** The parameters, metrics and times of several runs. */
+export function Comparison(props: {
   context: Context;
   runs: readonly string[];
   mark: string;
@@ -49,7 +49,7 @@ export function Compared(props: {
               <th scope="col">{title}</th>
               {reply.runs.map(run => (
                 <th key={run.id} scope="col" title={run.id}>
-                  <span aria-hidden="true">{GLYPHS[stateOfStatus(run.status)]}</span> {run.id.slice(-9)}
+                  <span aria-hidden="true">{GLYPHS[run.status]}</span> {run.id.slice(-9)}
                 </th>
               ))}
             </tr>

@@ -1,33 +1,14 @@
-/** Parts of the views. */
+/** Parts that several views have. */
 
 import * as React from 'react';
 
 import type { Context } from './context';
+import { useNow } from './hooks';
 import { ago, duration } from '../model/format';
 import { counts, GLYPHS, progressOf, type StageView, type State } from '../model/stage-state';
 import type { Decision } from '../wire';
 
-/** Draw again whenever the store has changed, at most once a frame. */
-export function useStore(context: Context): void {
-  const [, draw] = React.useReducer((count: number) => count + 1, 0);
-  React.useEffect(() => {
-    let asked = 0;
-    const slot = (): void => {
-      asked ||= requestAnimationFrame(() => {
-        asked = 0;
-        draw();
-      });
-    };
-    context.store.changed.connect(slot);
-    slot();
-    return () => {
-      cancelAnimationFrame(asked);
-      context.store.changed.disconnect(slot);
-    };
-  }, [context]);
-}
-
-/** The sign of a state; its word is said beside it or by the label of what it is in. */
+/** The sign of a state. Its word stands beside it, or in the label of the element around it. */
 export function Glyph(props: { state: State }): React.JSX.Element {
   return (
     <span className="sb-Glyph" data-state={props.state} aria-hidden="true">
@@ -36,60 +17,28 @@ export function Glyph(props: { state: State }): React.JSX.Element {
   );
 }
 
-/** What a run would do about a stage: a sign and the word. */
+/** The decision about a stage: a sign and the word. */
 export function DecisionSign(props: { decision: Decision }): React.JSX.Element {
+  const { sign, word } = DECISIONS[props.decision];
   return (
     <span className="sb-Decision" data-decision={props.decision}>
-      <span aria-hidden="true">{DECISIONS[props.decision]}</span> {props.decision}
+      <span aria-hidden="true">{sign}</span> {word}
     </span>
   );
 }
 
-const DECISIONS: Readonly<Record<Decision, string>> = { RUN: '▶', REUSE: '↺', WAIT: '◷', SKIP: '–' };
-
-/** What the server answers; asked again when what it depends on changed, and kept meanwhile. */
-export function useAnswer<T>(
-  ask: () => Promise<T> | null,
-  depends: readonly unknown[]
-): { value: T | null; error: string } {
-  const [answer, setAnswer] = React.useState<{ value: T | null; error: string }>({ value: null, error: '' });
-  const asking = React.useRef(ask);
-  asking.current = ask;
-  React.useEffect(() => {
-    let isOver = false;
-    const asked = asking.current();
-    if (asked === null) {
-      setAnswer({ value: null, error: '' });
-      return;
-    }
-    asked.then(
-      value => isOver || setAnswer({ value, error: '' }),
-      (error: unknown) =>
-        isOver || setAnswer({ value: null, error: error instanceof Error ? error.message : String(error) })
-    );
-    return () => {
-      isOver = true;
-    };
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- the caller says what it depends on
-  }, [JSON.stringify(depends)]);
-  return answer;
-}
-
-/** The time in seconds since the epoch, told anew every few seconds. */
-export function useNow(every: number): number {
-  const [now, setNow] = React.useState(() => Date.now() / 1000);
-  React.useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now() / 1000), every * 1000);
-    return () => clearInterval(timer);
-  }, [every]);
-  return now;
-}
+const DECISIONS: Readonly<Record<Decision, { sign: string; word: string }>> = {
+  RUN: { sign: '▶', word: 'would run' },
+  REUSE: { sign: '✓', word: 'up to date' },
+  WAIT: { sign: '◷', word: 'waits' },
+  SKIP: { sign: '–', word: 'skipped' }
+};
 
 export function Ago(props: { then: number }): React.JSX.Element {
   return <>{ago(props.then, useNow(20))}</>;
 }
 
-/** How long it has run, of how long it is expected to, counted on every second. */
+/** The time since the start, of the expected time; counted on every second. */
 export function Elapsed(props: { started: number; expected: number | null }): React.JSX.Element {
   const now = useNow(1);
   const text = duration(Math.max(0, now - props.started));
@@ -130,7 +79,7 @@ export function Counts(props: { views: readonly StageView[]; words?: boolean }):
   );
 }
 
-/** The run of the pipeline that goes on, or the last one. */
+/** The run of the pipeline that goes on, or else the last one. */
 export function RunLine(props: { context: Context }): React.JSX.Element | null {
   const { store, trans } = props.context;
   const live = store.liveRun;
@@ -149,20 +98,16 @@ export function RunLine(props: { context: Context }): React.JSX.Element | null {
   const took = run.ended === null ? '' : duration(run.ended - run.started);
   return (
     <div className="sb-Run" title={by} aria-live="polite">
-      <Glyph state={run.status === 'completed' ? 'done' : stateOfRun(run.status)} /> {run.status}{' '}
-      <Ago then={run.ended ?? run.started} />, {trans.__('in')} {took}
+      <Glyph state={run.status} /> {run.status} <Ago then={run.ended ?? run.started} />, {trans.__('in')}{' '}
+      {took}
     </div>
   );
-}
-
-function stateOfRun(status: string): State {
-  return status === 'cancelled' || status === 'interrupted' ? status : 'failed';
 }
 
 /** Mistakes, each with a way to its place. */
 export function Problems(props: { context: Context }): React.JSX.Element | null {
   const { store, actions, trans } = props.context;
-  const reply = store.problem ?? store.planProblem;
+  const reply = store.problem ?? store.planner.problem;
   if (reply === null) {
     return null;
   }
@@ -191,16 +136,16 @@ export function Problems(props: { context: Context }): React.JSX.Element | null 
   );
 }
 
-/** Buttons that are in both views. */
+/** Starting, resuming and cancelling. */
 export function RunButtons(props: { context: Context }): React.JSX.Element {
-  const { store, actions, trans } = props.context;
+  const { store, launcher, actions, trans } = props.context;
   const live = store.liveRun;
   return (
     <>
-      {live === undefined && store.resumable !== undefined && (
+      {live === undefined && launcher.resumable !== undefined && (
         <button
           className="sb-Button"
-          disabled={!store.canStart}
+          disabled={!launcher.canStart}
           title={trans.__('Do what is left of the last run')}
           onClick={() => actions.resume(false)}
         >
@@ -210,10 +155,11 @@ export function RunButtons(props: { context: Context }): React.JSX.Element {
       {live === undefined ? (
         <button
           className="sb-Button sb-mod-accept"
-          disabled={!store.canStart}
+          disabled={!launcher.canStart}
           onClick={() => actions.runAll()}
         >
-          <span aria-hidden="true">▶</span> {store.isStarting ? trans.__('Starting …') : trans.__('Run all')}
+          <span aria-hidden="true">▶</span>{' '}
+          {launcher.isStarting ? trans.__('Starting …') : trans.__('Run all')}
         </button>
       ) : (
         <button className="sb-Button sb-mod-warn" onClick={() => actions.cancel()}>
@@ -224,10 +170,10 @@ export function RunButtons(props: { context: Context }): React.JSX.Element {
   );
 }
 
-/** The parameters that are not at their defaults: they hold for whatever is run. */
+/** The parameters that are not at their defaults. They hold for every run that is started here. */
 export function GivenParams(props: { context: Context }): React.JSX.Element | null {
   const { store, trans } = props.context;
-  const given = Object.entries(store.order.texts);
+  const given = Object.entries(store.planner.draft.texts);
   if (given.length === 0) {
     return null;
   }
@@ -238,9 +184,9 @@ export function GivenParams(props: { context: Context }): React.JSX.Element | nu
           key={name}
           type="button"
           className="sb-Chip"
-          data-wrong={name in store.fields}
+          data-wrong={name in store.planner.fields}
           title={trans.__('Set %1 back to its default', name)}
-          onClick={() => store.setText(name, null)}
+          onClick={() => store.planner.setText(name, null)}
         >
           {name}={text} <span aria-hidden="true">×</span>
         </button>

@@ -1,9 +1,9 @@
-/** The form in which a run is asked for: parameters by their types, stages, options, and what it would do. */
+/** The form for a run: parameters by their types, stages, options, and what the run would do. */
 
 import * as React from 'react';
 
 import type { Context } from './context';
-import { type How, isIncomplete } from '../model/run-request';
+import { isIncomplete, type Scope } from '../model/run-request';
 import { plural } from '../model/format';
 import { DecisionSign } from './parts';
 import type { ParamInfo, PlanReply } from '../wire';
@@ -12,12 +12,13 @@ const SHOWN = 40; // stages of a preview
 
 export function RunForm(props: { context: Context }): React.JSX.Element | null {
   const { context } = props;
-  const { store, actions, trans } = context;
-  const { order, pipeline } = store;
-  if (!store.isOrdering || pipeline === null) {
+  const { store, launcher, actions, trans } = context;
+  const { pipeline, planner } = store;
+  const { draft } = planner;
+  if (!planner.isFormOpen || pipeline === null) {
     return null;
   }
-  const wrong = Object.keys(store.fields).length;
+  const wrong = Object.keys(planner.fields).length;
   const options = [
     { key: 'force', flag: '--force', text: trans.__('Although nothing changed') },
     { key: 'keepGoing', flag: '--keep-going', text: trans.__('Go on after a failure') },
@@ -30,11 +31,11 @@ export function RunForm(props: { context: Context }): React.JSX.Element | null {
       aria-label={trans.__('What to run')}
       onSubmit={event => {
         event.preventDefault();
-        actions.runOrder();
+        actions.runDraft();
       }}
       onKeyDown={event => {
         if (event.key === 'Escape') {
-          store.setOrdering(false);
+          planner.showForm(false);
         }
       }}
     >
@@ -51,25 +52,25 @@ export function RunForm(props: { context: Context }): React.JSX.Element | null {
         <select
           className="sb-Select"
           aria-label={trans.__('Which stages')}
-          value={order.how}
-          onChange={event => store.setOrder({ how: event.target.value as How })}
+          value={draft.scope}
+          onChange={event => planner.change({ scope: event.target.value as Scope })}
         >
           <option value="all">{trans.__('All stages')}</option>
           <option value="to">{trans.__('The chosen ones, and what they depend on')}</option>
           <option value="from">{trans.__('The chosen ones, and what depends on them')}</option>
           <option value="only">{trans.__('The chosen ones alone')}</option>
         </select>
-        {order.how !== 'all' && (
+        {draft.scope !== 'all' && (
           <p className="sb-Chosen">
-            {order.stages.length === 0
+            {draft.stages.length === 0
               ? trans.__('Choose stages in the list: with Ctrl and a click, or the space bar.')
-              : order.stages.map(stage => (
+              : draft.stages.map(stage => (
                   <button
                     key={stage}
                     type="button"
                     className="sb-Chip"
                     title={trans.__('Leave it out')}
-                    onClick={() => store.toggle(stage)}
+                    onClick={() => planner.toggle(stage)}
                   >
                     {stage} <span aria-hidden="true">×</span>
                   </button>
@@ -77,14 +78,14 @@ export function RunForm(props: { context: Context }): React.JSX.Element | null {
           </p>
         )}
       </fieldset>
-      <details open={order.force || order.keepGoing || order.keepKernel || order.sweep || undefined}>
+      <details open={draft.force || draft.keepGoing || draft.keepKernel || draft.sweep || undefined}>
         <summary>{trans.__('Options')}</summary>
         {options.map(({ key, flag, text }) => (
           <label key={key} className="sb-Option" title={flag}>
             <input
               type="checkbox"
-              checked={order[key]}
-              onChange={event => store.setOrder({ [key]: event.target.checked })}
+              checked={draft[key]}
+              onChange={event => planner.change({ [key]: event.target.checked })}
             />
             <span>{text}</span>
           </label>
@@ -95,16 +96,16 @@ export function RunForm(props: { context: Context }): React.JSX.Element | null {
         <button
           type="submit"
           className="sb-Button sb-mod-accept"
-          disabled={!store.canStart || isIncomplete(order) || store.previewProblem !== null}
+          disabled={!launcher.canStart || isIncomplete(draft) || planner.previewProblem !== null}
         >
-          <span aria-hidden="true">▶</span> {order.sweep ? trans.__('Start the sweep') : trans.__('Start')}
+          <span aria-hidden="true">▶</span> {draft.sweep ? trans.__('Start the sweep') : trans.__('Start')}
         </button>
-        <button type="button" className="sb-Button" onClick={() => store.setOrdering(false)}>
+        <button type="button" className="sb-Button" onClick={() => planner.showForm(false)}>
           {trans.__('Close')}
         </button>
         {wrong > 0 && (
           <span className="sb-FieldError" role="status">
-            {trans.__('%1 to be mended', plural(wrong, 'parameter'))}
+            {trans.__('%1 to correct', plural(wrong, 'parameter'))}
           </span>
         )}
       </div>
@@ -112,13 +113,13 @@ export function RunForm(props: { context: Context }): React.JSX.Element | null {
   );
 }
 
-/** One parameter. What is typed stands until it is set back, right or wrong. */
+/** One parameter. A text stays as it was typed, right or wrong, until it is set back. */
 function Field(props: { context: Context; param: ParamInfo }): React.JSX.Element {
   const { param } = props;
   const { store, trans } = props.context;
   const id = `sb-param-${param.name}`;
-  const given = store.order.texts[param.name];
-  const error = store.fields[param.name];
+  const given = store.planner.draft.texts[param.name];
+  const error = store.planner.fields[param.name];
   const described = [param.help && `${id}-help`, error && `${id}-error`].filter(Boolean).join(' ');
   const common = {
     id,
@@ -141,7 +142,7 @@ function Field(props: { context: Context; param: ParamInfo }): React.JSX.Element
           disabled={given === undefined}
           title={trans.__('Back to the default')}
           aria-label={trans.__('Set %1 back to its default', param.name)}
-          onClick={() => store.setText(param.name, null)}
+          onClick={() => store.planner.setText(param.name, null)}
         >
           ↺
         </button>
@@ -167,13 +168,13 @@ function FieldInput(props: {
 }): React.JSX.Element {
   const { param, common } = props;
   const { store } = props.context;
-  const value = store.order.texts[param.name] ?? param.text;
+  const value = store.planner.draft.texts[param.name] ?? param.text;
   const set = (text: string): void => {
     const isDefault = text === param.text && !param.required;
-    store.setText(param.name, isDefault ? null : text);
+    store.planner.setText(param.name, isDefault ? null : text);
   };
   const choices = param.kind === 'bool' ? ['true', 'false'] : param.choices;
-  if (choices.length > 0 && !store.order.sweep) {
+  if (choices.length > 0 && !store.planner.draft.sweep) {
     const all = [...choices, ...(param.optional ? ['null'] : [])];
     return (
       <select {...common} value={value} onChange={event => set(event.target.value)}>
@@ -186,7 +187,7 @@ function FieldInput(props: {
       </select>
     );
   }
-  const isNumber = (param.kind === 'int' || param.kind === 'float') && !store.order.sweep;
+  const isNumber = (param.kind === 'int' || param.kind === 'float') && !store.planner.draft.sweep;
   return (
     <input
       {...common}
@@ -201,10 +202,10 @@ function FieldInput(props: {
   );
 }
 
-/** What the run would do, and why. */
+/** The decision for each stage, and its reason. */
 function Preview(props: { context: Context }): React.JSX.Element {
   const { store, trans } = props.context;
-  const { preview, previewProblem } = store;
+  const { draft, preview, previewProblem } = store.planner;
   if (previewProblem !== null) {
     return (
       <div className="sb-Preview" role="alert">
@@ -220,12 +221,12 @@ function Preview(props: { context: Context }): React.JSX.Element {
     );
   }
   if (preview === null) {
-    return <p className="sb-Preview sb-Help">{isIncomplete(store.order) ? '' : '…'}</p>;
+    return <p className="sb-Preview sb-Help">{isIncomplete(draft) ? '' : '…'}</p>;
   }
   const shown = preview.stages.filter(stage => stage.decision !== 'SKIP');
   return (
     <div className="sb-Preview" role="status">
-      <p>{summary(preview) || trans.__('Nothing would be done.')}</p>
+      <p>{summary(preview) || trans.__('The pipeline has no stages.')}</p>
       <ul>
         {shown.slice(0, SHOWN).map(stage => (
           <li key={stage.id} title={stage.reasons.join('\n')}>
@@ -239,15 +240,17 @@ function Preview(props: { context: Context }): React.JSX.Element {
   );
 }
 
+/** Such as `2 would run, 3 up to date, 1 waits`. */
 function summary(plan: PlanReply): string {
-  const count = (decision: string): number => plan.stages.filter(stage => stage.decision === decision).length;
-  const words: [string, string][] = [
-    ['RUN', 'run'],
-    ['REUSE', 'reused'],
-    ['WAIT', 'depend on that'],
-    ['SKIP', 'left out']
-  ];
-  return words
-    .flatMap(([decision, word]) => (count(decision) > 0 ? [`${count(decision)} ${word}`] : []))
-    .join(', ');
+  return DECISIONS.flatMap(({ decision, one, many }) => {
+    const count = plan.stages.filter(stage => stage.decision === decision).length;
+    return count > 0 ? [`${count} ${count === 1 ? one : many}`] : [];
+  }).join(', ');
 }
+
+const DECISIONS = [
+  { decision: 'RUN', one: 'would run', many: 'would run' },
+  { decision: 'REUSE', one: 'up to date', many: 'up to date' },
+  { decision: 'WAIT', one: 'waits', many: 'wait' },
+  { decision: 'SKIP', one: 'skipped', many: 'skipped' }
+] as const;

@@ -1,4 +1,4 @@
-/** What is known of the stage that was chosen in the graph. */
+/** The stage that was chosen in the graph. */
 
 import * as React from 'react';
 
@@ -8,15 +8,18 @@ import { bytes, duration, plain, value } from '../model/format';
 import { DecisionSign, Elapsed, Glyph } from './parts';
 import type { PlanStage } from '../wire';
 
-/** All about one stage. What notebooks said is shown as text alone. */
-export function Details(props: { context: Context; view: StageView | undefined }): React.JSX.Element | null {
+/** A stage with all its facts. The texts of notebooks are shown as text, never as markup. */
+export function StageDetails(props: {
+  context: Context;
+  view: StageView | undefined;
+}): React.JSX.Element | null {
   const { context, view } = props;
-  const { store, actions, trans } = context;
+  const { store, launcher, actions, trans } = context;
   if (view === undefined) {
     return null;
   }
   const info = view.info;
-  const planned = store.plan?.stages.find(stage => stage.id === view.id);
+  const planned = store.planner.plan?.stages.find(stage => stage.id === view.id);
   return (
     <aside className="sb-Details" aria-label={trans.__('The stage %1', view.id)}>
       <h2>
@@ -82,7 +85,7 @@ export function Details(props: { context: Context; view: StageView | undefined }
           <button
             key={how}
             className="sb-Button"
-            disabled={!store.canStart || view.notebook === ''}
+            disabled={!launcher.canStart || view.notebook === ''}
             onClick={() => actions.run(how, view.id)}
           >
             {text}
@@ -124,7 +127,7 @@ export function Details(props: { context: Context; view: StageView | undefined }
   );
 }
 
-/** What goes into a stage and what comes out of it. */
+/** The parameters, inputs, outputs and conditions of a stage. */
 function Contract(props: { planned: PlanStage }): React.JSX.Element | null {
   const { planned } = props;
   const rows: [string, string][] = [
