@@ -3,7 +3,7 @@
 import * as React from 'react';
 
 import type { Context } from './context';
-import { isIncomplete, type Scope } from '../model/run-request';
+import { isIncomplete, type RunDraft, type Scope } from '../model/run-request';
 import { plural } from '../model/format';
 import { DecisionSign } from './parts';
 import type { ParamInfo, PlanReply } from '../wire';
@@ -12,12 +12,18 @@ const SHOWN = 40; // stages of a preview
 
 export function RunForm(props: { context: Context }): React.JSX.Element | null {
   const { context } = props;
+  const [, redraw] = React.useReducer((count: number) => count + 1, 0);
   const { store, launcher, actions, trans } = context;
   const { pipeline, planner } = store;
   const { draft } = planner;
   if (!planner.isFormOpen || pipeline === null) {
     return null;
   }
+  // Drawn at once, not with the next frame: React sets a field back to its old value until it is drawn.
+  const change = (patch: Partial<RunDraft>): void => {
+    planner.change(patch);
+    redraw();
+  };
   const wrong = Object.keys(planner.fields).length;
   const options = [
     { key: 'force', flag: '--force', text: trans.__('Although nothing changed') },
@@ -43,7 +49,15 @@ export function RunForm(props: { context: Context }): React.JSX.Element | null {
         <fieldset>
           <legend>{trans.__('Parameters')}</legend>
           {pipeline.params.map(param => (
-            <Field key={param.name} context={context} param={param} />
+            <Field
+              key={param.name}
+              context={context}
+              param={param}
+              set={text => {
+                planner.setText(param.name, text);
+                redraw();
+              }}
+            />
           ))}
         </fieldset>
       )}
@@ -53,7 +67,7 @@ export function RunForm(props: { context: Context }): React.JSX.Element | null {
           className="sb-Select"
           aria-label={trans.__('Which stages')}
           value={draft.scope}
-          onChange={event => planner.change({ scope: event.target.value as Scope })}
+          onChange={event => change({ scope: event.target.value as Scope })}
         >
           <option value="all">{trans.__('All stages')}</option>
           <option value="to">{trans.__('The chosen ones, and what they depend on')}</option>
@@ -85,7 +99,7 @@ export function RunForm(props: { context: Context }): React.JSX.Element | null {
             <input
               type="checkbox"
               checked={draft[key]}
-              onChange={event => planner.change({ [key]: event.target.checked })}
+              onChange={event => change({ [key]: event.target.checked })}
             />
             <span>{text}</span>
           </label>
@@ -114,7 +128,11 @@ export function RunForm(props: { context: Context }): React.JSX.Element | null {
 }
 
 /** One parameter. A text stays as it was typed, right or wrong, until it is set back. */
-function Field(props: { context: Context; param: ParamInfo }): React.JSX.Element {
+function Field(props: {
+  context: Context;
+  param: ParamInfo;
+  set: (text: string | null) => void;
+}): React.JSX.Element {
   const { param } = props;
   const { store, trans } = props.context;
   const id = `sb-param-${param.name}`;
@@ -135,14 +153,14 @@ function Field(props: { context: Context; param: ParamInfo }): React.JSX.Element
         {param.required && <span aria-hidden="true"> *</span>}
       </label>
       <span className="sb-FieldValue">
-        <FieldInput context={props.context} param={param} common={common} />
+        <FieldInput context={props.context} param={param} common={common} set={props.set} />
         <button
           type="button"
           className="sb-Reset"
           disabled={given === undefined}
           title={trans.__('Back to the default')}
           aria-label={trans.__('Set %1 back to its default', param.name)}
-          onClick={() => store.planner.setText(param.name, null)}
+          onClick={() => props.set(null)}
         >
           ↺
         </button>
@@ -164,6 +182,7 @@ function Field(props: { context: Context; param: ParamInfo }): React.JSX.Element
 function FieldInput(props: {
   context: Context;
   param: ParamInfo;
+  set: (text: string | null) => void;
   common: React.InputHTMLAttributes<HTMLInputElement> & React.SelectHTMLAttributes<HTMLSelectElement>;
 }): React.JSX.Element {
   const { param, common } = props;
@@ -171,7 +190,7 @@ function FieldInput(props: {
   const value = store.planner.draft.texts[param.name] ?? param.text;
   const set = (text: string): void => {
     const isDefault = text === param.text && !param.required;
-    store.planner.setText(param.name, isDefault ? null : text);
+    props.set(isDefault ? null : text);
   };
   const choices = param.kind === 'bool' ? ['true', 'false'] : param.choices;
   if (choices.length > 0 && !store.planner.draft.sweep) {

@@ -1,16 +1,52 @@
-"""What tests in the browser look for, and how they ask for it."""
+"""A page of JupyterLab with the panel, what tests look for in it, and how they act on it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, expect
+
+from lab.server import TOKEN, Lab
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+# The browser itself tells on its console what the server refuses because of mistakes.
+EXPECTED = ("stagebook/plan?", "stagebook/stages")
 
 PICTURES = Path(__file__).parents[3] / "docs" / "images"
 LONG = 90_000  # milliseconds until a run has done something, on a busy machine
-OVER = re.compile(r"done|fresh")
+GOOD = re.compile(r"completed|reused|up to date")
+
+
+@contextlib.contextmanager
+def open_page(browser: BrowserContext, lab: Lab) -> Iterator[tuple[Page, list[str]]]:
+    """A page with the panel open, and the errors of its console, which may still grow."""
+    opened = browser.new_page()
+    errors: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        where = message.location.get("url", "")
+        if message.type == "error" and not any(text in where for text in EXPECTED):
+            errors.append(f"{message.text} ({where})")
+
+    opened.on("console", hear)
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.goto(f"{lab.url}/lab?token={TOKEN}&reset")
+    opened.wait_for_function("window.jupyterapp?.restored.then(() => true)", timeout=60_000)
+    # The launcher comes after all that, and takes the focus.
+    expect(opened.locator(".jp-Launcher")).to_be_visible(timeout=60_000)
+    opened.wait_for_function("document.activeElement !== document.body", timeout=60_000)
+    execute(opened, "stagebook:open-panel")
+    expect(opened.get_by_role("combobox", name="Pipeline")).to_be_visible(timeout=20_000)
+    yield opened, errors
+    opened.close()
 
 
 def choose(page: Page, pipeline: str) -> None:
@@ -43,6 +79,14 @@ def node(page: Page, name: str) -> Locator:
 
 def expect_state(where: Locator, state: str | re.Pattern[str]) -> None:
     expect(where).to_have_attribute("data-state", state, timeout=LONG)
+
+
+FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+def drawn(page: Page) -> None:
+    """Wait until what is due has been drawn."""
+    page.evaluate(FRAMES)
 
 
 WATCH = """name => {

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from building import notebook_data
-from lab.browser.seeing import LONG, OVER, choose, execute, expect_state, is_enabled, line, panel, picture
+from lab.browser.page import GOOD, LONG, choose, execute, expect_state, is_enabled, line, panel, picture
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -26,7 +26,7 @@ def test_a_form_is_made_of_types_and_checked_before_anything_starts(page: Page, 
     expect(count).to_have_value("3")
     expect(form.get_by_label("size", exact=True)).to_have_value("small")
     expect(form.get_by_label("until", exact=True)).to_have_value("null")
-    expect(form.get_by_role("status").first).to_contain_text("3 run")
+    expect(form.get_by_role("status").first).to_contain_text("3 would run")
     count.fill("many")
     error = form.get_by_role("alert")
     expect(error).to_contain_text("expected int, got 'many'")
@@ -35,29 +35,29 @@ def test_a_form_is_made_of_types_and_checked_before_anything_starts(page: Page, 
     expect(form.get_by_role("button", name="Start")).to_be_disabled()
     expect(panel(page).get_by_role("button", name="Run all")).to_be_disabled()
     form.get_by_label("until", exact=True).fill("2013-02-30")
-    expect(form).to_contain_text("2 parameters to be mended")
+    expect(form).to_contain_text("2 parameters to correct")
     form.get_by_role("button", name="Set until back to its default").click()
     count.fill("5")
     form.get_by_label("size", exact=True).select_option("large")
     expect(error).to_have_count(0)
     line(page, "middle").click(modifiers=["Control"])
     expect(line(page, "middle")).to_have_attribute("aria-checked", "true")
-    expect(form.get_by_role("status").first).to_contain_text("2 run, 1 left out")
+    expect(form.get_by_role("status").first).to_contain_text("2 would run, 1 skipped")
     picture(page, "lab-form")
     form.get_by_role("button", name="Start").click()
-    expect_state(line(page, "middle"), re.compile("done|fresh"))
+    expect_state(line(page, "middle"), GOOD)
     expect_state(line(page, "last"), "new")
     run = lab.ask("runs?pipeline=form")["runs"][0]
     assert run["params"] == {"count": 5, "size": "large", "loud": False, "until": None}
     assert run["command"] == "stagebook run --param=count=5 --param=size=large form middle"
 
-    # What is known is reused, unless it is forced.
-    expect(form.get_by_role("status").first).to_contain_text("2 reused", timeout=LONG)
+    # A stage that is up to date runs only where it is forced.
+    expect(form.get_by_role("status").first).to_contain_text("2 up to date", timeout=LONG)
     form.get_by_label("Which stages").select_option("only")
     form.get_by_text("Options").click()
     form.get_by_label("Although nothing changed").check()
-    expect(form.get_by_role("status").first).to_contain_text("1 run, 2 left out")
-    expect(form.get_by_role("status").first).to_contain_text(re.compile(r"RUN\s+middle"))
+    expect(form.get_by_role("status").first).to_contain_text("1 would run, 2 skipped")
+    expect(form.get_by_role("status").first).to_contain_text(re.compile(r"would run\s+middle"))
     form.get_by_role("button", name="Close").click()
     expect(panel(page).get_by_role("button", name="count=5")).to_be_visible()
 
@@ -68,7 +68,7 @@ def test_a_sweep_is_asked_for_and_its_points_are_compared(page: Page, lab) -> No
     form.get_by_label("A run for each of several values").check()
     form.get_by_label("count", exact=True).fill("[1, 2]")
     line(page, "begin").click(modifiers=["Control"])
-    expect(form.get_by_role("status").first).to_contain_text("1 run")
+    expect(form.get_by_role("status").first).to_contain_text("1 would run")
     form.get_by_role("button", name="Start the sweep").click()
     execute(page, "stagebook:open-runs")
     runs = page.get_by_role("table", name="Runs of form")
@@ -110,7 +110,7 @@ def test_the_toolbar_of_a_notebook_knows_its_stage(page: Page, lab) -> None:
     expect(changes.locator("[data-line='+']")).to_have_text("+x = {'b': 1}\n")
     picture(page, "lab-changes")
     execute(page, "stagebook:retry")
-    expect_state(line(page, "follows"), OVER)
+    expect_state(line(page, "follows"), GOOD)
     execute(page, "stagebook:open-stage-in-pipeline-file", stage="breaks")
     cursor = "window.jupyterapp.shell.currentWidget?.content?.editor?.getCursorPosition()"
     page.wait_for_function(f"{cursor}?.line === 2", timeout=20_000)
@@ -134,13 +134,13 @@ def test_a_log_streams_as_text(page: Page, lab) -> None:
 def test_runs_have_their_stages_over_time_and_take_notes(page: Page, lab) -> None:
     choose(page, "again")
     panel(page).get_by_role("button", name="Run all").click()
-    expect_state(line(page, "report"), OVER)
+    expect_state(line(page, "report"), GOOD)
     process = lab.stagebook("run", "again", "--force")
     execute(page, "stagebook:open-runs")
     runs = page.get_by_role("table", name="Runs of again")
     assert process.wait(90) == 0
     expect(runs.locator("tbody tr").first).to_contain_text("completed", timeout=LONG)
-    view = page.locator(".sb-History")
+    view = page.locator(".sb-RunsView")
     expect(view).to_contain_text("stagebook run again --force")
     bars = view.get_by_role("listitem", name=re.compile(r"^load, completed, .*, on the critical path"))
     expect(bars).to_have_count(1, timeout=LONG)
