@@ -7,7 +7,6 @@ written, and the exit code is 1 if one differs.
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import inspect
 import sys
 import textwrap
@@ -16,8 +15,13 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "jupyter_extension"), str(ROOT / "platform")]
+
+from stagebook_lab import wire  # noqa: E402 - the paths come first
+from stagebook_lab.wire import actions, projects, runs  # noqa: E402
+
 TARGET = "jupyter_extension/src/wire"
-MODULES = ("acting", "projects", "runs")
+MODULES = {"actions": actions, "projects": projects, "runs": runs}
 HEAD = "// Generated from stagebook_lab/wire/ by tools/wire.py. Do not edit.\n"
 _SCALARS = {
     str: "string",
@@ -30,7 +34,7 @@ _SCALARS = {
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files, or compare; the exit code."""
+    """Write the files, or compare them with what they should be. The exit code."""
     folder, texts = ROOT / TARGET, generate()
     if "--check" not in arguments:
         folder.mkdir(parents=True, exist_ok=True)
@@ -44,11 +48,9 @@ def main(arguments: list[str]) -> int:
 
 
 def generate() -> dict[str, str]:
-    """The TypeScript modules, by their files."""
-    sys.path[:0] = [str(ROOT / "jupyter_extension"), str(ROOT / "platform")]
+    """The TypeScript modules: file name → text."""
     index = "".join(f"export type * from './{name}';\n" for name in MODULES)
-    modules = {name: importlib.import_module(f"stagebook_lab.wire.{name}") for name in MODULES}
-    texts = {f"{name}.ts": _module(module) for name, module in modules.items()}
+    texts = {f"{name}.ts": _module(module) for name, module in MODULES.items()}
     return {"index.ts": f"{HEAD}\n{index}", **texts}
 
 
@@ -106,8 +108,6 @@ def _type(wanted: Any) -> str:
 
 
 def _name_of(wanted: Any) -> str:
-    from stagebook_lab import wire  # noqa: PLC0415 - as above
-
     for name, value in vars(wire).items():
         if value == wanted:
             return name

@@ -8,25 +8,23 @@ import os
 from jupyter_core.paths import jupyter_path
 from jupyter_server.extension.application import ExtensionApp
 
-from stagebook_lab.handlers import ROUTES
-from stagebook_lab.handling import Shared
-from stagebook_lab.tooling import TOOL_ROUTES
+from stagebook_lab.routes import ROUTES
+from stagebook_lab.routes.handler import Services
 
 FRONT_END = "@stagebook/lab"
 
 
 class StagebookLab(ExtensionApp):
-    """Adds the routes, and ends the threads with the server. Runs go on."""
+    """Adds the routes, and ends with the server what the server started, but for runs."""
 
     name = "stagebook_lab"
     open_browser = False
 
     def initialize_handlers(self) -> None:
         """Add the routes."""
-        self.shared = Shared()
-        routes = (*ROUTES, *TOOL_ROUTES)
+        self.services = Services()
         self.handlers.extend(
-            (f"/stagebook/{path}", handler, {"shared": self.shared}) for path, handler in routes
+            (f"/stagebook/{path}", handler, {"services": self.services}) for path, handler in ROUTES
         )
         if not any(os.path.isdir(os.path.join(path, FRONT_END)) for path in jupyter_path("labextensions")):
             self.log.warning(
@@ -35,6 +33,6 @@ class StagebookLab(ExtensionApp):
             )
 
     async def stop_extension(self) -> None:
-        """End what belongs to the server."""
-        self.shared.feeds.stop()
-        await asyncio.to_thread(self.shared.servers.stop)
+        """End the threads that read journals, and MLflow's servers."""
+        self.services.feeds.stop()
+        await asyncio.to_thread(self.services.mlflow.stop)

@@ -1,22 +1,25 @@
-"""What people said of runs, one JSON object a line in `.stagebook/notes.jsonl`."""
+"""Notes of people on runs: `.stagebook/notes.jsonl`, one JSON object a line."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import time
+from collections.abc import Mapping
 
 from stagebook.errors import UsageError
 from stagebook.project import Project
 from stagebook.workspace.paths import STATE_FOLDER
-from stagebook_lab.wire import Note, NoteKind
+from stagebook_lab.wire import Note, NoteKind, NoteRequest
 
 FILE = "notes.jsonl"
 MAX_TEXT = 4_000  # characters of a note
+_KINDS: Mapping[str, NoteKind] = {"note": "note", "acknowledged": "acknowledged"}
 
 
 def notes_of(project: Project, run: str) -> tuple[Note, ...]:
-    """The notes on a run, the oldest first. A line that is none is passed over."""
+    """The notes on a run, the oldest first. Lines that are no notes are passed over."""
     try:
         lines = (project.root / STATE_FOLDER / FILE).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -26,7 +29,7 @@ def notes_of(project: Project, run: str) -> tuple[Note, ...]:
         try:
             data = json.loads(line)
             if data["run"] == run:
-                kind: NoteKind = "acknowledged" if data["kind"] == "acknowledged" else "note"
+                kind = _KINDS.get(data["kind"], "note")
                 found.append(
                     Note(kind=kind, text=str(data["text"]), by=str(data["by"]), at=float(data["at"]))
                 )
@@ -35,20 +38,22 @@ def notes_of(project: Project, run: str) -> tuple[Note, ...]:
     return tuple(found)
 
 
-def add_note(project: Project, run: str, kind: str, text: str, by: str) -> Note:
-    """Add a note to a run. Raises `UsageError`."""
-    if kind not in {"note", "acknowledged"}:
-        msg = f"a note is a 'note' or 'acknowledged', not '{kind}'"
+def add_note(project: Project, run: str, request: NoteRequest, by: str) -> Note:
+    """Add a note of the user `by` to a run. An acknowledgement needs no text.
+
+    Raises:
+        UsageError: the kind is unknown, or the text is empty or too long.
+    """
+    kind, text = _KINDS.get(request.kind), request.text.strip()
+    if kind is None:
+        msg = f"a note is a 'note' or 'acknowledged', not '{request.kind}'"
         raise UsageError(msg)
-    if len(text) > MAX_TEXT or (kind == "note" and not text.strip()):
+    if len(text) > MAX_TEXT or (kind == "note" and not text):
         msg = f"a note has 1 to {MAX_TEXT} characters"
         raise UsageError(msg)
-    note = Note(
-        kind="acknowledged" if kind == "acknowledged" else "note", text=text.strip(), by=by, at=time.time()
-    )
-    data = {"run": run, "kind": note.kind, "text": note.text, "by": by, "at": note.at}
-    line = json.dumps(data).encode() + b"\n"
-    # One write of a line is not torn by that of another process.
+    note = Note(kind=kind, text=text, by=by, at=time.time())
+    line = json.dumps({"run": run, **dataclasses.asdict(note)}).encode() + b"\n"
+    # O_APPEND and a single write: lines of other processes do not mix with this one.
     handle = os.open(project.root / STATE_FOLDER / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(handle, line)

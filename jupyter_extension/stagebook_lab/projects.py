@@ -1,4 +1,4 @@
-"""The projects below the server's root, and the one resolver of what a request names."""
+"""Finding and opening the projects below the server's root."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NEVER = {"node_modules", "__pycache__"}
 
 
 def find_projects(root: Path) -> list[ProjectInfo]:
-    """The projects in the server's root and a little below it; a project is not searched further."""
+    """The projects in the server's root and up to `DEPTH` folders below it, none inside another."""
     found = []
     for folder in _folders(root, DEPTH):
         relative = folder.relative_to(root).as_posix()

@@ -50,7 +50,7 @@ def test_the_digest_changes_with_each_source_and_with_nothing_else(copy: ModuleT
         assert copy.digest() != before, path
         path.write_bytes(content)
     assert copy.digest() == before
-    (copy.FOLDER / "src/index.ts").rename(copy.FOLDER / "src/moved.ts")
+    (copy.FOLDER / "src/plugin.ts").rename(copy.FOLDER / "src/moved.ts")
     assert copy.digest() != before
 
 
@@ -122,9 +122,11 @@ def test_a_wheel_has_the_bundle_and_asks_for_no_jupyterlab(tmp_path: Path) -> No
             next(name for name in archive.namelist() if name.endswith("/METADATA"))
         ).decode()
     extension = "share/jupyter/labextensions/@stagebook/lab"
-    assert {f"{extension}/package.json", f"{extension}/install.json", "stagebook_lab/handlers.py"} <= set(
-        names
-    )
+    assert {
+        f"{extension}/package.json",
+        f"{extension}/install.json",
+        "stagebook_lab/routes/handler.py",
+    } <= set(names)
     assert any(re.fullmatch(rf"{extension}/static/remoteEntry\.\w+\.js", name) for name in names)
     assert "etc/jupyter/jupyter_server_config.d/zz-stagebook.json" in names
     wanted = [

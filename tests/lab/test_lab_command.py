@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from building import ProjectBuilder
+from lab.server import TOKEN, Lab, free_port, status, until
 from stagebook.cli.lab import command
-
-TOKEN = "only-for-tests"
-
-
-def ask(port: int, path: str) -> tuple[int, bytes]:
-    """The status and the body; 0 where nobody answers."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    with contextlib.closing(connection):
-        try:
-            connection.request("GET", f"/{path}", headers={"Authorization": f"token {TOKEN}"})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        except OSError:
-            return 0, b""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def is_open(port: int) -> bool:
@@ -69,14 +46,12 @@ def test_it_serves_the_project_and_ends(builder: ProjectBuilder, tmp_path: Path,
         start_new_session=True,
     )  # fmt: skip
     try:
-        until = time.monotonic() + 90
-        while ask(port, "stagebook/pipelines")[0] != 200:
-            assert process.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.2)
-        found = json.loads(ask(port, "stagebook/pipelines")[1])
-        assert [one["key"] for one in found["pipelines"]] == ["p"]
-        assert ask(port, "ploomber-extension/healthcheck")[0] in {403, 404}
+        running = Lab(url=f"http://127.0.0.1:{port}", project=builder, process=process)
+        pipelines = f"{running.url}/stagebook/pipelines"
+        until(lambda: process.poll() is not None or status(pipelines) == 200)
+        assert process.poll() is None
+        assert [one["key"] for one in running.ask("pipelines")["pipelines"]] == ["p"]
+        assert status(f"{running.url}/ploomber-extension/healthcheck") == 404
         process.send_signal(number)
         assert process.wait(timeout=30) == 0
         assert not is_open(port)

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from stagebook.errors import UsageError
 from stagebook_lab import wire
-from stagebook_lab.convert import to_json
-from stagebook_lab.reading import read
+from stagebook_lab.present import to_json
+from stagebook_lab.routes.handler import parse_request
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,7 +73,7 @@ requests = st.builds(
 
 @given(requests)
 def test_a_request_survives_the_way(request: wire.RunRequest) -> None:
-    assert read(wire.RunRequest, to_json(request).encode()) == request
+    assert parse_request(wire.RunRequest, to_json(request).encode()) == request
 
 
 json_values = st.recursive(
@@ -85,7 +85,7 @@ json_values = st.recursive(
 @given(st.dictionaries(st.sampled_from(["pipeline", "jobs", "only", "params", "x"]), json_values))
 def test_anything_else_is_refused_as_a_mistake(data: dict[str, object]) -> None:
     with contextlib.suppress(UsageError):
-        read(wire.RunRequest, json.dumps(data).encode())
+        parse_request(wire.RunRequest, json.dumps(data).encode())
 
 
 @given(json_values)

@@ -1,4 +1,4 @@
-/** The stages of a run over time, and the chain of them that made it as long as it was. */
+/** The stages of a run over time, and its critical path. */
 
 import type { StageInfo } from '../wire';
 
@@ -8,7 +8,7 @@ export interface Bar {
   readonly from: number;
   readonly width: number;
   readonly seconds: number;
-  /** Whether the run would have been shorter without it. */
+  /** Whether the stage is on the critical path: the run would have been shorter without it. */
   readonly critical: boolean;
 }
 
@@ -43,7 +43,7 @@ export function gantt(
 
 const SLOT = 0.5; // seconds between the end of a stage and the start of one that waited for its place
 
-/** From the stage that ended last, back over what each of them waited for: a stage before it, or a place. */
+/** The critical path: from the stage that ended last back over what each one waited for, a stage or a place. */
 function path(
   ran: readonly StageInfo[],
   upstream: Readonly<Record<string, readonly string[]>>,
@@ -65,7 +65,7 @@ function path(
     if (needed !== undefined && begun - end(needed) < SLOT) {
       at = needed;
     } else {
-      // It could have begun before: it waited for a place, which the one that ended just then left.
+      // The stage could have begun earlier: it waited for the place of the one that ended just then.
       const freed = last(ran.filter(info => end(info) <= begun + 0.05 && begun - end(info) < SLOT));
       at = freed ?? needed;
     }

@@ -1,5 +1,5 @@
 // Generated from stagebook_lab/wire/ by tools/wire.py. Do not edit.
 
-export type * from './acting';
+export type * from './actions';
 export type * from './projects';
 export type * from './runs';

@@ -13,8 +13,8 @@ export type ParamKind =
   | 'yaml';
 
 /**
- * A mistake in a file. `line` and `column` count from 1; both are 0 where it
- * concerns all of it.
+ * A mistake in a file. `line` and `column` count from 1; 0 is the file as a
+ * whole.
  */
 export interface Problem {
   readonly path: string;
@@ -25,8 +25,8 @@ export interface Problem {
 }
 
 /**
- * Why a request was refused, as the command line says it. `kind` is the name
- * of the error. `fields` has what is wrong with parameters, by their names.
+ * Why a request was refused, in the words of the command line. `kind` is the
+ * class of the error, `fields` has the mistakes in parameters, by their names.
  */
 export interface ErrorReply {
   readonly message: string;
@@ -52,9 +52,10 @@ export interface ProjectsReply {
 }
 
 /**
- * A parameter of a pipeline; `type` as in a Python annotation. A `required`
- * one has no default. `kind` is how it is edited, `choices` between what,
- * `text` the default as `-p` takes it, and an `optional` one may be none.
+ * A parameter of a pipeline. `type` is a Python annotation, `kind` the field
+ * that edits it, `choices` the values that it allows, `text` the default as
+ * `-p` takes it. A `required` parameter has no default, an `optional` one
+ * allows null.
  */
 export interface ParamInfo {
   readonly name: string;
@@ -69,7 +70,7 @@ export interface ParamInfo {
 }
 
 /**
- * A stage as the pipeline file has it, and where.
+ * A stage of a pipeline file, and its place there.
  */
 export interface StageRef {
   readonly name: string;
@@ -79,8 +80,8 @@ export interface StageRef {
 }
 
 /**
- * A pipeline of a project. `key` is what it is asked for by, `name` what its
- * runs are called.
+ * A pipeline of a project. Requests name it by its `key`; its runs have its
+ * `name`.
  */
 export interface PipelineInfo {
   readonly key: string;
@@ -101,9 +102,9 @@ export interface PipelinesReply {
 }
 
 /**
- * What a run would do about a stage instance, and why. `stage` is its name
- * without the point; `restores` are the outputs that come out of the store.
- * `inputs` and `outputs` are paths by name.
+ * The decision about a stage instance, and its reasons. `stage` is its name
+ * without the point of the matrix, `restores` are the outputs that would come
+ * out of the store, `inputs` and `outputs` paths by name.
  */
 export interface PlanStage {
   readonly id: string;
@@ -124,7 +125,7 @@ export interface PlanStage {
 }
 
 /**
- * What a run would do, in an order in which it can.
+ * What a run would do, each stage after those that it depends on.
  */
 export interface PlanReply {
   readonly pipeline: string;
@@ -134,7 +135,7 @@ export interface PlanReply {
 }
 
 /**
- * What changed in a cell or a file: lines that begin with `+`, `-` or a space.
+ * A change of a cell or a file, as lines that begin with `+`, `-` or a space.
  */
 export interface Diff {
   readonly title: string;
@@ -142,9 +143,10 @@ export interface Diff {
 }
 
 /**
- * Everything that is known of the decision about a stage. `last_run` is the
- * run of the result that it came to last; `before` are the stages before it
- * that run or wait, and why.
+ * The decision about a stage, and everything that it rests on. `last_run` is
+ * the run of its latest result. `before` has the stages before it that would
+ * run or wait, with the decision and its reason; `unresolved` the imports and
+ * files that could not be followed.
  */
 export interface WhyReply {
   readonly stage: string;

@@ -39,10 +39,10 @@ export interface RunInfo {
 }
 
 /**
- * A stage instance of a run, as far as it has come. `cell` of `cells` is the
- * one that runs, or that failed. `has_notebook` says whether there is an
- * executed notebook to look at. `frozen` is for how many seconds its process
- * has been stopped. `of_run` is the run whose result was reused.
+ * A stage instance of a run, up to now. `cell` of `cells` is the one that runs
+ * or that failed. `expected` and `cpu` are in seconds, `memory` is the peak in
+ * bytes, `frozen` the seconds for which the process has been stopped. `of_run`
+ * is the run whose result was reused.
  */
 export interface StageInfo {
   readonly id: string;
@@ -69,11 +69,11 @@ export interface StageInfo {
 }
 
 /**
- * What is new since an event, or all that is current if `full`. `seq` is the
- * number of the last event that went into it. For each stage of a pipeline
- * there is what last became of it. `shapes` has, for each pipeline where they
- * changed, the ids of all stages of the newest run in order. `definitions`
- * changes whenever a pipeline file does.
+ * What changed since an event, or all that is current if `full`. `seq` is the
+ * number of the last event in it. `stages` has the last outcome of each stage
+ * that changed; `shapes` for each pipeline whose list of stages changed the
+ * ids of all stages of its newest run, in order. `definitions` changes with
+ * the pipeline files.
  */
 export interface Change {
   readonly seq: number;
@@ -92,7 +92,7 @@ export interface RunsReply {
 }
 
 /**
- * What a person said of a run. `at` is when, `by` who.
+ * A note of a person on a run. `at` is when, `by` who.
  */
 export interface Note {
   readonly kind: NoteKind;
@@ -103,7 +103,7 @@ export interface Note {
 
 /**
  * A run with its stages. `seq` is the number of its last event. `upstream` has
- * for each stage those before it, `metrics` the numbers that stages left, as
+ * the stages before each stage, `metrics` the numbers that stages glued, as
  * `stage.name`; `points` are the runs of a sweep.
  */
 export interface RunReply {
@@ -117,8 +117,8 @@ export interface RunReply {
 }
 
 /**
- * A parameter or a metric with its value in each run; null where a run has
- * none.
+ * A parameter, a metric or a time with its value in each run; null where a run
+ * has none.
  */
 export interface CompareRow {
   readonly name: string;
@@ -137,8 +137,8 @@ export interface CompareReply {
 }
 
 /**
- * A cell as it ran and as it is. `before` and `now` are its numbers among all
- * cells, from 1; null where there is none.
+ * A cell as it ran and as it is now. `before` and `now` are its numbers among
+ * all cells, from 1; null where the cell is not there.
  */
 export interface CellDiff {
   readonly change: CellChange;
@@ -149,8 +149,8 @@ export interface CellDiff {
 }
 
 /**
- * What a stage ran, compared with its notebook as it is now. The paths are
- * those of both files.
+ * What a stage ran (the file `executed`), compared with its `notebook` as it
+ * is now.
  */
 export interface ChangesReply {
   readonly run: string;
@@ -178,9 +178,9 @@ export interface EventsReply {
 }
 
 /**
- * A piece of what a stage printed: to be shown as text, never as markup.
- * `next` is the position in bytes to go on from; `more` says that there is
- * more already.
+ * A piece of what a stage printed, to be shown as text, never as markup.
+ * `next` is the byte to go on from; `more` says that further text is there
+ * already.
  */
 export interface LogReply {
   readonly attempt: number;
@@ -191,7 +191,7 @@ export interface LogReply {
 
 /**
  * The executed notebook of an attempt, untrusted. `modified` is when it was
- * last saved.
+ * saved last.
  */
 export interface NotebookReply {
   readonly attempt: number;

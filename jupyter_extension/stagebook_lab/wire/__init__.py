@@ -1,10 +1,10 @@
-"""What goes between server and browser. `src/wire/` is generated from these modules.
+"""The values that go between server and browser. `src/wire/` is generated from these modules.
 
 Every class is plain data as JSON knows it. Paths are relative to the server's root, with `/`; times
 are seconds since the epoch, durations seconds.
 """
 
-from stagebook_lab.wire.acting import (
+from stagebook_lab.wire.actions import (
     AcceptReply,
     AcceptRequest,
     CancelReply,

@@ -11,7 +11,7 @@ ParamKind = Literal["bool", "int", "float", "text", "date", "datetime", "choice"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A mistake in a file. `line` and `column` count from 1; both are 0 where it concerns all of it."""
+    """A mistake in a file. `line` and `column` count from 1; 0 is the file as a whole."""
 
     path: str
     message: str
@@ -22,8 +22,8 @@ class Problem:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorReply:
-    """Why a request was refused, as the command line says it. `kind` is the name of the error. `fields`
-    has what is wrong with parameters, by their names."""
+    """Why a request was refused, in the words of the command line. `kind` is the class of the error,
+    `fields` has the mistakes in parameters, by their names."""
 
     message: str
     hint: str = ""
@@ -49,9 +49,9 @@ class ProjectsReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ParamInfo:
-    """A parameter of a pipeline; `type` as in a Python annotation. A `required` one has no default.
-    `kind` is how it is edited, `choices` between what, `text` the default as `-p` takes it, and an
-    `optional` one may be none."""
+    """A parameter of a pipeline. `type` is a Python annotation, `kind` the field that edits it, `choices`
+    the values that it allows, `text` the default as `-p` takes it. A `required` parameter has no default,
+    an `optional` one allows null."""
 
     name: str
     type: str
@@ -66,7 +66,7 @@ class ParamInfo:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StageRef:
-    """A stage as the pipeline file has it, and where."""
+    """A stage of a pipeline file, and its place there."""
 
     name: str
     notebook: str
@@ -76,7 +76,7 @@ class StageRef:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineInfo:
-    """A pipeline of a project. `key` is what it is asked for by, `name` what its runs are called."""
+    """A pipeline of a project. Requests name it by its `key`; its runs have its `name`."""
 
     key: str
     name: str
@@ -97,8 +97,9 @@ class PipelinesReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PlanStage:
-    """What a run would do about a stage instance, and why. `stage` is its name without the point;
-    `restores` are the outputs that come out of the store. `inputs` and `outputs` are paths by name."""
+    """The decision about a stage instance, and its reasons. `stage` is its name without the point of the
+    matrix, `restores` are the outputs that would come out of the store, `inputs` and `outputs` paths by
+    name."""
 
     id: str
     stage: str
@@ -119,7 +120,7 @@ class PlanStage:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PlanReply:
-    """What a run would do, in an order in which it can."""
+    """What a run would do, each stage after those that it depends on."""
 
     pipeline: str
     path: str
@@ -129,7 +130,7 @@ class PlanReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Diff:
-    """What changed in a cell or a file: lines that begin with `+`, `-` or a space."""
+    """A change of a cell or a file, as lines that begin with `+`, `-` or a space."""
 
     title: str
     lines: tuple[str, ...]
@@ -137,8 +138,9 @@ class Diff:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WhyReply:
-    """Everything that is known of the decision about a stage. `last_run` is the run of the result that it
-    came to last; `before` are the stages before it that run or wait, and why."""
+    """The decision about a stage, and everything that it rests on. `last_run` is the run of its latest
+    result. `before` has the stages before it that would run or wait, with the decision and its reason;
+    `unresolved` the imports and files that could not be followed."""
 
     stage: str
     decision: Decision

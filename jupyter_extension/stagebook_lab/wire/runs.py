@@ -1,4 +1,4 @@
-"""Runs: what changes in them, and what they left."""
+"""Runs and their stages, what changes in them, and what they left."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class RunInfo:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StageInfo:
-    """A stage instance of a run, as far as it has come. `cell` of `cells` is the one that runs, or
-    that failed. `has_notebook` says whether there is an executed notebook to look at. `frozen` is for
-    how many seconds its process has been stopped. `of_run` is the run whose result was reused."""
+    """A stage instance of a run, up to now. `cell` of `cells` is the one that runs or that failed.
+    `expected` and `cpu` are in seconds, `memory` is the peak in bytes, `frozen` the seconds for which the
+    process has been stopped. `of_run` is the run whose result was reused."""
 
     id: str
     run: str
@@ -73,10 +73,10 @@ class StageInfo:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What is new since an event, or all that is current if `full`. `seq` is the number of the last
-    event that went into it. For each stage of a pipeline there is what last became of it.
-    `shapes` has, for each pipeline where they changed, the ids of all stages of the newest run in order.
-    `definitions` changes whenever a pipeline file does."""
+    """What changed since an event, or all that is current if `full`. `seq` is the number of the last
+    event in it. `stages` has the last outcome of each stage that changed; `shapes` for each pipeline
+    whose list of stages changed the ids of all stages of its newest run, in order. `definitions` changes
+    with the pipeline files."""
 
     seq: int
     full: bool
@@ -95,7 +95,7 @@ class RunsReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """What a person said of a run. `at` is when, `by` who."""
+    """A note of a person on a run. `at` is when, `by` who."""
 
     kind: NoteKind
     text: str
@@ -105,9 +105,8 @@ class Note:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunReply:
-    """A run with its stages. `seq` is the number of its last event. `upstream` has for each stage those
-    before it, `metrics` the numbers that stages left, as `stage.name`; `points` are the runs of a
-    sweep."""
+    """A run with its stages. `seq` is the number of its last event. `upstream` has the stages before each
+    stage, `metrics` the numbers that stages glued, as `stage.name`; `points` are the runs of a sweep."""
 
     run: RunInfo
     stages: tuple[StageInfo, ...]
@@ -120,7 +119,7 @@ class RunReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CompareRow:
-    """A parameter or a metric with its value in each run; null where a run has none."""
+    """A parameter, a metric or a time with its value in each run; null where a run has none."""
 
     name: str
     values: tuple[Any, ...]
@@ -139,8 +138,8 @@ class CompareReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CellDiff:
-    """A cell as it ran and as it is. `before` and `now` are its numbers among all cells, from 1; null
-    where there is none."""
+    """A cell as it ran and as it is now. `before` and `now` are its numbers among all cells, from 1; null
+    where the cell is not there."""
 
     change: CellChange
     kind: str
@@ -151,7 +150,7 @@ class CellDiff:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ChangesReply:
-    """What a stage ran, compared with its notebook as it is now. The paths are those of both files."""
+    """What a stage ran (the file `executed`), compared with its `notebook` as it is now."""
 
     run: str
     attempt: int
@@ -178,8 +177,8 @@ class EventsReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LogReply:
-    """A piece of what a stage printed: to be shown as text, never as markup. `next` is the position
-    in bytes to go on from; `more` says that there is more already."""
+    """A piece of what a stage printed, to be shown as text, never as markup. `next` is the byte to go on
+    from; `more` says that further text is there already."""
 
     attempt: int
     text: str
@@ -189,7 +188,7 @@ class LogReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NotebookReply:
-    """The executed notebook of an attempt, untrusted. `modified` is when it was last saved."""
+    """The executed notebook of an attempt, untrusted. `modified` is when it was saved last."""
 
     attempt: int
     content: Any

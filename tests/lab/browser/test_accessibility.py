@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from lab.browser.seeing import LONG, choose, execute, line, panel, picture
+from lab.browser.page import LONG, choose, execute, line, panel, picture
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -47,7 +47,7 @@ def test_every_view_keeps_the_rules_in_both_themes(page: Page, lab) -> None:
     line(page, "clean").click(modifiers=["Control"])
     views = {
         "stagebook:open-graph": (".sb-Graph", ".sb-Node"),
-        "stagebook:open-runs": (".sb-History", ".sb-Gantt"),
+        "stagebook:open-runs": (".sb-RunsView", ".sb-Gantt"),
         "stagebook:open-changes": (".sb-Page", ".sb-Page h2"),
         "stagebook:open-log": (".sb-Log", ".sb-Log pre"),
         "stagebook:open-notebook": (".sb-BadgePlace", ".sb-Badge"),
@@ -55,17 +55,18 @@ def test_every_view_keeps_the_rules_in_both_themes(page: Page, lab) -> None:
     found: dict[str, list[str]] = {}
     for theme in ("JupyterLab Dark", "JupyterLab Light"):
         execute(page, "apputils:change-theme", theme=theme)
-        page.wait_for_timeout(700)
+        expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
+        page.wait_for_function("document.getAnimations().length === 0")  # colours fade
         found[f"panel, {theme}"] = violations(page, ".sb-Panel")
         for command, (view, shown) in views.items():
             execute(page, command, stage="compare")
             expect(page.locator(shown).first).to_be_visible(timeout=LONG)
             found[f"{view}, {theme}"] = violations(page, view)
-            if view == ".sb-History" and theme.endswith("Dark"):
+            if view == ".sb-RunsView" and theme.endswith("Dark"):
                 picture(page, "lab-runs-dark")
     execute(page, "stagebook:open-runs")
     for at in (0, 1):
         page.locator(".sb-Runs").get_by_role("checkbox").nth(at).check()
     expect(page.get_by_role("table", name="Metrics")).to_be_visible(timeout=LONG)
-    found["comparison"] = violations(page, ".sb-History")
+    found["comparison"] = violations(page, ".sb-RunsView")
     assert {view: problems for view, problems in found.items() if problems} == {}

@@ -5,22 +5,15 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from lab.browser.conftest import Lab, open_page
-from lab.browser.seeing import LONG, OVER, choose, execute, expect_state, line, node, panel, picture
+from lab.browser.page import GOOD, LONG, choose, execute, expect_state, line, node, panel, picture
+from lab.server import Lab
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 
-@pytest.fixture
-def flights(browser: Browser, flights_lab: Lab):
-    with open_page(browser, flights_lab) as page:
-        yield page, flights_lab
-
-
-def test_a_day_with_flights(flights: tuple[Page, Lab]) -> None:
-    page, lab = flights
+def test_a_day_with_flights(page: Page, lab: Lab) -> None:
     run_and_watch_it_fail(page)
     change_a_parameter_cancel_and_resume(page)
     compare_with_a_run_in_a_terminal(page, lab)
@@ -33,10 +26,10 @@ def run_and_watch_it_fail(page: Page) -> None:
     form = page.get_by_role("form", name="What to run")
     form.get_by_label("months", exact=True).fill("[1]")
     form.get_by_label("learning_rate", exact=True).fill("-1.0")
-    expect(form.get_by_role("status").first).to_contain_text("7 run", timeout=LONG)
+    expect(form.get_by_role("status").first).to_contain_text("7 would run", timeout=LONG)
     form.get_by_role("button", name="Start").click()
     expect_state(line(page, "sources"), "running")
-    expect_state(node(page, "sources"), re.compile("running|done"))
+    expect_state(node(page, "sources"), re.compile("running|completed"))
     form.get_by_role("button", name="Close").click()
     expect_state(line(page, "train"), "failed")
     expect(line(page, "train")).to_contain_text(re.compile(r"at cell \d+ of \d+"))
@@ -50,13 +43,13 @@ def run_and_watch_it_fail(page: Page) -> None:
 
 def change_a_parameter_cancel_and_resume(page: Page) -> None:
     panel(page).get_by_role("button", name="learning_rate=-1.0").click()
-    expect_state(line(page, "clean"), "fresh")
+    expect_state(line(page, "clean"), "up to date")
     panel(page).get_by_role("button", name="Run all").click()
     expect_state(line(page, "train"), "running")
     panel(page).get_by_role("button", name="Cancel").click()
     expect_state(line(page, "train"), "cancelled")
     panel(page).get_by_role("button", name="Resume").click()
-    expect_state(line(page, "report"), OVER)
+    expect_state(line(page, "report"), GOOD)
     expect(panel(page)).to_contain_text("completed", timeout=LONG)
 
 

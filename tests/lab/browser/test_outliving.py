@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import pytest
 
+from lab.server import Lab, until
 from stagebook.project import Project
 
 
 @pytest.mark.e2e
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_run_outlives_its_server(fresh_lab, number: signal.Signals) -> None:
-    started = fresh_lab.ask("runs", {"pipeline": "demo", "params": {"pause": 3.0}})
-    while fresh_lab.ask(f"processes/{started['pid']}")["run"] is None:
-        time.sleep(0.1)
-    os.killpg(fresh_lab.process.pid, number)
-    fresh_lab.process.wait(timeout=30)
-    with Project.open(fresh_lab.project.root) as project:
+def test_a_run_outlives_its_server(own_lab: Lab, number: signal.Signals) -> None:
+    started = own_lab.ask("runs", {"pipeline": "demo", "params": {"pause": 3.0}})
+    until(lambda: own_lab.ask(f"processes/{started['pid']}")["run"] is not None)
+    os.killpg(own_lab.process.pid, number)
+    own_lab.process.wait(timeout=30)
+    with Project.open(own_lab.project.root) as project:
         (run,) = project.runs()
         assert run.ended is None
-        until = time.monotonic() + 90
-        while project.find_run(run.id).ended is None:
-            assert time.monotonic() < until
-            time.sleep(0.2)
+        until(lambda: project.find_run(run.id).ended is not None)
         assert project.find_run(run.id).status == "completed"

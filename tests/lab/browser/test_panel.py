@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from building import notebook_data
-from lab.browser.seeing import LONG, OVER, choose, execute, expect_state, line, node, picture, seen, watch
+from lab.browser.page import GOOD, LONG, choose, execute, expect_state, line, node, picture, seen, watch
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -29,10 +29,10 @@ def test_run_all_and_watch_the_stages_turn(page: Page, lab) -> None:
     expect(page.get_by_role("button", name="Cancel").first).to_be_visible()
     expect_state(node(page, "fit"), "running")
     picture(page, "lab-running")
-    expect_state(line(page, "report"), "fresh")
+    expect_state(line(page, "report"), "up to date")
     states = seen(page)
-    assert states[-2:] == ["done", "fresh"], (states, "it is never said to be stale")
-    expect_state(node(page, "fit"), OVER)
+    assert states[-2:] == ["completed", "up to date"], (states, "it is never said to be stale")
+    expect_state(node(page, "fit"), GOOD)
     expect(page.locator(".sb-Run").first).to_contain_text("completed")
     page.get_by_role("button", name="Unfold all").click()
     expect(page.locator(".sb-Node")).to_have_count(9)
@@ -63,8 +63,8 @@ def test_a_failure_is_shown_where_it_is_and_resumed(page: Page, lab) -> None:
     mended = notebook_data("x = {'b': 1}", "x['b']", "print('now')")
     lab.project.file("notebooks/bad.ipynb", json.dumps(mended))
     page.get_by_role("button", name="Resume").first.click()
-    expect_state(line(page, "follows"), OVER)
-    expect_state(line(page, "fails"), OVER)
+    expect_state(line(page, "follows"), GOOD)
+    expect_state(line(page, "fails"), GOOD)
 
 
 def test_a_run_is_cancelled(page: Page, lab) -> None:

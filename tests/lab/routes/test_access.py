@@ -10,9 +10,8 @@ from jupyter_server.auth import Authorizer
 from tornado.httpclient import HTTPClientError, HTTPResponse
 
 from building import ProjectBuilder
-from stagebook_lab.handlers import ROUTES
-from stagebook_lab.handling import RESOURCE, Handler
-from stagebook_lab.tooling import TOOL_ROUTES
+from stagebook_lab.routes import ROUTES
+from stagebook_lab.routes.handler import RESOURCE, Handler
 
 EXAMPLES = {"run": "20260101-000000-abcd", "pid": "1"}  # what fills the places in the routes
 
@@ -63,7 +62,7 @@ async def status_of(http_server_client, path: str, method: str, headers: dict[st
 @pytest.fixture
 def table(jp_serverapp, jp_base_url: str) -> list[tuple[str, type[Handler], str]]:
     found = live_routes(jp_serverapp.web_app)
-    assert {handler for _, handler, _ in found} == {handler for _, handler in (*ROUTES, *TOOL_ROUTES)}
+    assert {handler for _, handler, _ in found} == {handler for _, handler in ROUTES}
     assert all(path.startswith(f"{jp_base_url}stagebook/") for path, _, _ in found)
     return found
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from building import ProjectBuilder
-from stagebook_lab.feed import Feeds
+from stagebook_lab.feed.watch import Feeds
 
 
 class Viewer:
@@ -77,7 +77,7 @@ def watch(jp_http_port, jp_base_url, jp_auth_header, api):
 
 def feeds_of(app) -> Feeds:
     (extension,) = app.extension_manager.extension_apps["stagebook_lab"]
-    return extension.shared.feeds
+    return extension.services.feeds
 
 
 def in_a_terminal(lab: ProjectBuilder) -> subprocess.Popen[bytes]:

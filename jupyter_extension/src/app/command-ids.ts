@@ -1,0 +1,33 @@
+/** The ids of the commands. */
+
+export const IDS = {
+  openPanel: 'stagebook:open-panel',
+  openGraph: 'stagebook:open-graph',
+  refresh: 'stagebook:refresh',
+  openPipeline: 'stagebook:open-pipeline-file',
+  openNotebook: 'stagebook:open-notebook',
+  openExecuted: 'stagebook:open-executed-notebook',
+  openFailing: 'stagebook:open-failing-cell',
+  openLog: 'stagebook:open-log',
+  openChanges: 'stagebook:open-changes',
+  openMlflow: 'stagebook:open-mlflow',
+  openContract: 'stagebook:open-stage-in-pipeline-file',
+  openRuns: 'stagebook:open-runs',
+  showStage: 'stagebook:show-stage',
+  runForm: 'stagebook:run-with',
+  runAll: 'stagebook:run-all',
+  runTo: 'stagebook:run-to-here',
+  runFrom: 'stagebook:run-from-here',
+  runOnly: 'stagebook:run-only-this',
+  runAgain: 'stagebook:run-all-again',
+  runForced: 'stagebook:run-only-this-again',
+  choose: 'stagebook:choose',
+  resume: 'stagebook:resume',
+  retry: 'stagebook:retry',
+  accept: 'stagebook:accept',
+  prepare: 'stagebook:prepare-kernel',
+  attach: 'stagebook:use-kept-kernel',
+  addStage: 'stagebook:add-notebook-as-stage',
+  newStage: 'stagebook:new-stage',
+  cancel: 'stagebook:cancel'
+} as const;

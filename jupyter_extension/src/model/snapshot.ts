@@ -1,0 +1,50 @@
+/** The runs of a project and the last outcome of each stage. A change makes a new snapshot. */
+
+import type { Change, RunInfo, StageInfo } from '../wire';
+
+export interface Snapshot {
+  /** The number of the last event in the snapshot; null before the first change. */
+  readonly seq: number | null;
+  /** The latest runs, the newest first. */
+  readonly runs: readonly RunInfo[];
+  /** The last outcome of each stage: pipeline → stage → outcome. */
+  readonly stages: ReadonlyMap<string, ReadonlyMap<string, StageInfo>>;
+  readonly definitions: string;
+}
+
+export const EMPTY_SNAPSHOT: Snapshot = { seq: null, runs: [], stages: new Map(), definitions: '' };
+
+/** The snapshot after a change. */
+export function applyChange(snapshot: Snapshot, change: Change): Snapshot {
+  const stages = new Map(change.full ? [] : snapshot.stages);
+  const touched = new Map<string, Map<string, StageInfo>>();
+  for (const info of change.stages) {
+    let group = touched.get(info.pipeline);
+    if (group === undefined) {
+      group = new Map(stages.get(info.pipeline) ?? []);
+      touched.set(info.pipeline, group);
+      stages.set(info.pipeline, group);
+    }
+    group.set(info.id, info);
+  }
+  for (const [pipeline, ids] of Object.entries(change.shapes)) {
+    const known = stages.get(pipeline);
+    // In the order of the newest run, without stages that it does not have.
+    const kept = ids.flatMap(id => {
+      const info = known?.get(id);
+      return info === undefined ? [] : [[id, info] as const];
+    });
+    stages.set(pipeline, new Map(kept));
+  }
+  return { seq: change.seq, runs: change.runs, stages, definitions: change.definitions };
+}
+
+/** The newest run of a pipeline. */
+export function latestRun(snapshot: Snapshot, pipeline: string): RunInfo | undefined {
+  return snapshot.runs.find(run => run.pipeline === pipeline);
+}
+
+/** The run of a pipeline that goes on. */
+export function liveRun(snapshot: Snapshot, pipeline: string): RunInfo | undefined {
+  return snapshot.runs.find(run => run.pipeline === pipeline && run.ended === null);
+}

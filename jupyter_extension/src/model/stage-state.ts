@@ -1,0 +1,238 @@
+/** The state of a stage: from its last outcome, and from what a run would do. */
+
+import type { PlanStage, StageInfo } from '../wire';
+import { type Snapshot } from './snapshot';
+
+export type State =
+  | 'failed'
+  | 'frozen'
+  | 'running'
+  | 'retrying'
+  | 'interrupted'
+  | 'cancelled'
+  | 'blocked'
+  | 'pending'
+  | 'waits'
+  | 'stale'
+  | 'new'
+  | 'skipped'
+  | 'completed'
+  | 'reused'
+  | 'up to date';
+
+/** From the most urgent to the least: a folded group is in the first state of its instances. */
+export const STATES: readonly State[] = [
+  'failed',
+  'frozen',
+  'running',
+  'retrying',
+  'interrupted',
+  'cancelled',
+  'blocked',
+  'pending',
+  'waits',
+  'stale',
+  'new',
+  'skipped',
+  'completed',
+  'reused',
+  'up to date'
+];
+
+/** A sign for each state: colour alone tells none of them. */
+export const GLYPHS: Readonly<Record<State, string>> = {
+  failed: '✗',
+  frozen: '❄',
+  running: '▶',
+  retrying: '↻',
+  interrupted: '!',
+  cancelled: '■',
+  blocked: '⊘',
+  pending: '…',
+  waits: '◷',
+  stale: '△',
+  new: '○',
+  skipped: '–',
+  completed: '✓',
+  reused: '↺',
+  'up to date': '✓'
+};
+
+/** A stage as it is shown. */
+export interface StageView {
+  readonly id: string;
+  /** Its name without the point of the matrix. */
+  readonly stage: string;
+  /** The path of the notebook; empty where only a run is known. */
+  readonly notebook: string;
+  readonly description: string;
+  readonly upstream: readonly string[];
+  readonly state: State;
+  /** The reason of the state in a few words; may be empty. */
+  readonly why: string;
+  readonly reasons: readonly string[];
+  readonly info: StageInfo | null;
+}
+
+/**
+ * The stages of a pipeline in the order of the plan, or of the last run where there is no plan.
+ *
+ * `unplanned` are runs that ended after the plan was made: for their stages the outcome counts, not the plan.
+ */
+export function stageViews(
+  snapshot: Snapshot,
+  pipeline: string,
+  plan: readonly PlanStage[] | null,
+  unplanned: ReadonlySet<string> = new Set()
+): StageView[] {
+  const infos = snapshot.stages.get(pipeline) ?? new Map<string, StageInfo>();
+  const going = snapshot.runs.filter(run => run.ended === null).map(run => run.id);
+  const live = new Set([...going, ...unplanned]);
+  const views: StageView[] = [];
+  const seen = new Set<string>();
+  const isLive = [...infos.values()].some(info => live.has(info.run));
+  for (const planned of plan ?? []) {
+    seen.add(planned.id);
+    const expanded = isLive && !infos.has(planned.id) ? instancesOf(planned.id, infos) : [];
+    for (const info of expanded) {
+      seen.add(info.id);
+      views.push({ ...stageView(planned, info, live), id: info.id });
+    }
+    if (expanded.length === 0) {
+      views.push(stageView(planned, infos.get(planned.id) ?? null, live));
+    }
+  }
+  for (const info of infos.values()) {
+    if (!seen.has(info.id) && (plan === null || live.has(info.run))) {
+      views.push(stageView(null, info, live));
+    }
+  }
+  return views;
+}
+
+/** The instances that a stage was expanded to while the run goes on. */
+function instancesOf(stage: string, infos: ReadonlyMap<string, StageInfo>): StageInfo[] {
+  return [...infos.values()].filter(info => nameOf(info.id) === stage && info.id !== stage);
+}
+
+function stageView(planned: PlanStage | null, info: StageInfo | null, live: ReadonlySet<string>): StageView {
+  const state = stateOf(planned, info, info !== null && live.has(info.run));
+  const id = planned?.id ?? info?.id ?? '';
+  return {
+    id,
+    stage: planned?.stage ?? nameOf(id),
+    notebook: planned?.notebook ?? '',
+    description: planned?.description ?? '',
+    upstream: planned?.upstream ?? [],
+    state,
+    why: why(state, planned, info),
+    reasons: planned === null ? [] : because(planned),
+    info
+  };
+}
+
+/** The reasons, without those that say nothing. */
+function because(planned: PlanStage): readonly string[] {
+  return planned.reasons.filter(reason => reason !== 'selected');
+}
+
+function nameOf(id: string): string {
+  return id.split('@')[0] ?? id;
+}
+
+/** The state. While a run goes on its outcome counts, afterwards the decision of the plan as well. */
+export function stateOf(planned: PlanStage | null, info: StageInfo | null, isLive: boolean): State {
+  if (info !== null && isLive) {
+    return whileRunning(info);
+  }
+  if (planned?.decision === 'REUSE') {
+    return 'up to date';
+  }
+  switch (info?.status) {
+    case 'failed':
+    case 'cancelled':
+    case 'interrupted':
+    case 'blocked':
+      return info.status;
+  }
+  if (planned?.decision === 'SKIP') {
+    return 'skipped';
+  }
+  if (planned?.decision === 'WAIT') {
+    return 'waits';
+  }
+  if (info?.status === 'completed' || info?.status === 'reused') {
+    return planned !== null && because(planned).length > 0 ? 'stale' : info.status;
+  }
+  return info?.status === 'skipped' && planned === null ? 'skipped' : 'new';
+}
+
+function whileRunning(info: StageInfo): State {
+  switch (info.status) {
+    case 'pending':
+      return info.decision === 'WAIT' ? 'waits' : 'pending';
+    case 'running':
+      return info.frozen > 0 ? 'frozen' : 'running';
+    default:
+      return info.status;
+  }
+}
+
+function why(state: State, planned: PlanStage | null, info: StageInfo | null): string {
+  const reason = planned === null ? '' : (because(planned)[0] ?? '');
+  switch (state) {
+    case 'failed':
+    case 'interrupted':
+    case 'cancelled':
+      return [info?.message, info?.reason].find(text => text) ?? '';
+    case 'blocked':
+      return info?.reason ?? '';
+    case 'skipped':
+      return (info?.status === 'skipped' ? info.reason : '') || reason;
+    case 'stale':
+    case 'waits':
+    case 'new':
+      return reason;
+    case 'reused':
+      return info?.of_run ? `from ${info.of_run}` : '';
+    default:
+      return '';
+  }
+}
+
+/** The cell that runs or failed: `cell 12 of 40`; empty in other states. */
+export function cellOf(view: StageView): string {
+  const info = view.info;
+  if (info === null || info.cell === 0 || info.cells === 0) {
+    return '';
+  }
+  switch (view.state) {
+    case 'running':
+    case 'frozen':
+      return `cell ${info.cell} of ${info.cells}`;
+    case 'failed':
+    case 'cancelled':
+    case 'interrupted':
+      return `at cell ${info.cell} of ${info.cells}`;
+    default:
+      return '';
+  }
+}
+
+/** How far a running stage has come, from 0 to 1; null in other states. */
+export function progressOf(view: StageView): number | null {
+  const info = view.info;
+  if (info === null || info.cells === 0 || (view.state !== 'running' && view.state !== 'frozen')) {
+    return null;
+  }
+  return Math.max(0, info.cell - 1) / info.cells;
+}
+
+/** How many stages are in each state, in the order of `STATES`. */
+export function counts(views: readonly StageView[]): [State, number][] {
+  const found = new Map<State, number>();
+  for (const view of views) {
+    found.set(view.state, (found.get(view.state) ?? 0) + 1);
+  }
+  return STATES.filter(state => found.has(state)).map(state => [state, found.get(state) ?? 0]);
+}

@@ -1,0 +1,79 @@
+/** The plugin: it puts the parts together. */
+
+import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { addCommands } from './app/commands';
+import { prepareNewKernels } from './app/kernels';
+import { addContextMenu } from './app/menus';
+import { makePlaces, say } from './app/places';
+import { Api } from './services/api';
+import { ExecutedDrive } from './services/executed-drive';
+import { RunLauncher } from './services/run-launcher';
+import { Store } from './services/store';
+import { Badge } from './views/badge';
+import type { Context } from './views/context';
+import { StagesPanel } from './views/panel';
+
+const ID = '@stagebook/lab:plugin';
+
+const plugin: JupyterFrontEndPlugin<void> = {
+  id: ID,
+  description: 'Shows and drives pipelines of notebooks, live.',
+  autoStart: true,
+  requires: [IDocumentManager],
+  optional: [
+    ITranslator,
+    ICommandPalette,
+    ILayoutRestorer,
+    IToolbarWidgetRegistry,
+    INotebookTracker,
+    ISettingRegistry
+  ],
+  activate: (
+    app: JupyterFrontEnd,
+    docs: IDocumentManager,
+    translator: ITranslator | null,
+    palette: ICommandPalette | null,
+    restorer: ILayoutRestorer | null,
+    toolbars: IToolbarWidgetRegistry | null,
+    notebooks: INotebookTracker | null,
+    settings: ISettingRegistry | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load('stagebook');
+    const { serverSettings, contents } = app.serviceManager;
+    const api = new Api(serverSettings);
+    const store = new Store(api);
+    const launcher = new RunLauncher(api, store);
+    contents.addDrive(new ExecutedDrive(api, serverSettings));
+    const places = makePlaces({ app, docs, notebooks, store, trans, context: () => context });
+    const actions = addCommands({ app, store, launcher, places, trans, palette });
+    const context: Context = { store, launcher, trans, actions };
+
+    const panel = new StagesPanel(context);
+    app.shell.add(panel, 'left', { rank: 300 });
+    restorer?.add(panel, 'stagebook-panel');
+    addContextMenu(app);
+    toolbars?.addFactory<NotebookPanel>(
+      'Notebook',
+      'stagebook-badge',
+      notebook => new Badge(context, notebook)
+    );
+    if (settings !== null && notebooks !== null) {
+      void settings.load(ID).then(loaded => prepareNewKernels(loaded, notebooks, store, say));
+    }
+    contents.fileChanged.connect((_, change) => {
+      const path = change.type === 'save' ? change.newValue?.path : undefined;
+      if (path !== undefined) {
+        store.fileSaved(path);
+      }
+    });
+    void app.restored.then(() => store.refresh());
+  }
+};
+
+export default plugin;

@@ -1,0 +1,219 @@
+/** All requests to the server's side of the extension. */
+
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+import { MessageReader } from '../model/sse';
+import { EMPTY_DRAFT, queryOf, type RunDraft } from '../model/run-request';
+import type {
+  AcceptReply,
+  AcceptRequest,
+  CancelReply,
+  Change,
+  ChangesReply,
+  CompareReply,
+  ErrorReply,
+  KernelReply,
+  KernelRequest,
+  LogReply,
+  MlflowReply,
+  MlflowRequest,
+  NewStageReply,
+  NewStageRequest,
+  Note,
+  NoteRequest,
+  NotebookReply,
+  PipelinesReply,
+  PlanReply,
+  ProcessReply,
+  ProjectsReply,
+  ResumeRequest,
+  RunReply,
+  RunRequest,
+  RunsReply,
+  WhyReply
+} from '../wire';
+
+/** A request that was refused, with what to do about it. */
+export class Refusal extends Error {
+  constructor(readonly reply: ErrorReply) {
+    super(reply.hint ? `${reply.message} – ${reply.hint}` : reply.message);
+  }
+}
+
+/** An error in the form of the server's refusals. */
+export function replyOf(error: unknown): ErrorReply {
+  if (error instanceof Refusal) {
+    return error.reply;
+  }
+  return {
+    message: error instanceof Error ? error.message : String(error),
+    hint: '',
+    kind: '',
+    problems: [],
+    fields: {}
+  };
+}
+
+type Query = Readonly<Record<string, string | number>> | readonly (readonly [string, string])[];
+
+export class Api {
+  constructor(private readonly _settings: ServerConnection.ISettings) {}
+
+  projects(): Promise<ProjectsReply> {
+    return this._get<ProjectsReply>(['projects'], {});
+  }
+
+  pipelines(project: string): Promise<PipelinesReply> {
+    return this._get<PipelinesReply>(['pipelines'], { project });
+  }
+
+  plan(project: string, pipeline: string, draft: RunDraft): Promise<PlanReply> {
+    return this._get<PlanReply>(['plan'], [['project', project], ['pipeline', pipeline], ...queryOf(draft)]);
+  }
+
+  why(project: string, pipeline: string, stage: string, { texts }: RunDraft): Promise<WhyReply> {
+    const words = queryOf({ ...EMPTY_DRAFT, texts });
+    return this._get<WhyReply>(
+      ['why'],
+      [['project', project], ['pipeline', pipeline], ['stage', stage], ...words]
+    );
+  }
+
+  runs(project: string, pipeline: string, limit: number): Promise<RunsReply> {
+    return this._get<RunsReply>(['runs'], { project, pipeline, limit });
+  }
+
+  run(project: string, run: string): Promise<RunReply> {
+    return this._get<RunReply>(['runs', run], { project });
+  }
+
+  compare(project: string, runs: readonly string[]): Promise<CompareReply> {
+    const words = runs.map((run): [string, string] => ['run', run]);
+    return this._get<CompareReply>(['compare'], [['project', project], ...words]);
+  }
+
+  changes(project: string, run: string, stage: string, attempt: number): Promise<ChangesReply> {
+    return this._get<ChangesReply>(['runs', run, 'changes'], { project, stage, attempt });
+  }
+
+  note(run: string, request: NoteRequest): Promise<Note> {
+    return this._post<Note>(['runs', run, 'notes'], request);
+  }
+
+  accept(request: AcceptRequest): Promise<AcceptReply> {
+    return this._post<AcceptReply>(['accept'], request);
+  }
+
+  mlflow(request: MlflowRequest): Promise<MlflowReply> {
+    return this._post<MlflowReply>(['mlflow'], request);
+  }
+
+  kernel(run: string, request: KernelRequest): Promise<KernelReply> {
+    return this._post<KernelReply>(['runs', run, 'kernel'], request);
+  }
+
+  addStage(request: NewStageRequest): Promise<NewStageReply> {
+    return this._post<NewStageReply>(['stages'], request);
+  }
+
+  start(request: RunRequest): Promise<ProcessReply> {
+    return this._post<ProcessReply>(['runs'], request);
+  }
+
+  resume(run: string, request: ResumeRequest): Promise<ProcessReply> {
+    return this._post<ProcessReply>(['runs', run, 'resume'], request);
+  }
+
+  process(project: string, pid: number): Promise<ProcessReply> {
+    return this._get<ProcessReply>(['processes', String(pid)], { project });
+  }
+
+  cancel(project: string, run: string): Promise<CancelReply> {
+    return this._post<CancelReply>(['runs', run, 'cancel'], { project });
+  }
+
+  log(project: string, run: string, stage: string, attempt: number, after: number): Promise<LogReply> {
+    return this._get<LogReply>(['runs', run, 'log'], { project, stage, attempt, after });
+  }
+
+  notebook(project: string, run: string, stage: string, attempt: number): Promise<NotebookReply> {
+    return this._get<NotebookReply>(['runs', run, 'notebook'], { project, stage, attempt });
+  }
+
+  /**
+   * Follow what changes in a project, from the event after `last` on, until `signal` aborts it. The
+   * promise settles when the connection ends.
+   */
+  async follow(
+    project: string,
+    last: number | null,
+    signal: AbortSignal,
+    on: { change: (change: Change) => void; problem: (problem: ErrorReply) => void }
+  ): Promise<void> {
+    const headers: Record<string, string> = last === null ? {} : { 'Last-Event-ID': String(last) };
+    const response = await ServerConnection.makeRequest(
+      this._url(['stream'], { project }),
+      { headers, signal },
+      this._settings
+    );
+    if (!response.ok || response.body === null) {
+      throw await refusal(response);
+    }
+    const reader = new MessageReader();
+    const pieces = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (;;) {
+      const { done, value } = await pieces.read();
+      if (done) {
+        return;
+      }
+      for (const message of reader.take(value)) {
+        if (message.event === 'change') {
+          on.change(JSON.parse(message.data) as Change);
+        } else if (message.event === 'problem') {
+          on.problem(JSON.parse(message.data) as ErrorReply);
+        }
+      }
+    }
+  }
+
+  private _url(path: readonly string[], query: Query): string {
+    const url = URLExt.join(this._settings.baseUrl, 'stagebook', ...path.map(encodeURIComponent));
+    const words: readonly (readonly [string, string | number])[] = Array.isArray(query)
+      ? (query as readonly (readonly [string, string])[])
+      : Object.entries(query as Readonly<Record<string, string | number>>);
+    const text = words.map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+    return text.length === 0 ? url : `${url}?${text.join('&')}`;
+  }
+
+  private async _get<T>(path: readonly string[], query: Query): Promise<T> {
+    return this._ask<T>(this._url(path, query), {});
+  }
+
+  private async _post<T>(path: readonly string[], body: object): Promise<T> {
+    return this._ask<T>(this._url(path, {}), { method: 'POST', body: JSON.stringify(body) });
+  }
+
+  private async _ask<T>(url: string, init: RequestInit): Promise<T> {
+    const response = await ServerConnection.makeRequest(url, init, this._settings);
+    if (!response.ok) {
+      throw await refusal(response);
+    }
+    return (await response.json()) as T;
+  }
+}
+
+async function refusal(response: Response): Promise<Refusal> {
+  const empty: ErrorReply = {
+    message: `the server answered ${response.status}`,
+    hint: '',
+    kind: '',
+    problems: [],
+    fields: {}
+  };
+  try {
+    return new Refusal({ ...empty, ...((await response.json()) as Partial<ErrorReply>) });
+  } catch {
+    return new Refusal(empty);
+  }
+}

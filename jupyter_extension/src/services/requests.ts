@@ -1,0 +1,65 @@
+/** Requests that take several steps: starting a run, and planning with mistakes in the parameters. */
+
+import { type Api, Refusal, replyOf } from './api';
+import { EMPTY_DRAFT, type RunDraft } from '../model/run-request';
+import type { ErrorReply, PlanReply, ProcessReply } from '../wire';
+
+const POLL = 300; // milliseconds between two looks at a process that was started
+const TIMEOUT = 120_000; // milliseconds until the journal has to have the run
+
+/**
+ * Begin a run, and wait until the journal has it: its id.
+ *
+ * Rejects with a `Refusal` where it cannot be started.
+ */
+export async function runOf(
+  api: Api,
+  project: string,
+  begin: (project: string) => Promise<ProcessReply>
+): Promise<string> {
+  let process = await begin(project);
+  const deadline = Date.now() + TIMEOUT;
+  while (process.run === null && process.exit_code === null && Date.now() < deadline) {
+    await new Promise(resolve => setTimeout(resolve, POLL));
+    process = await api.process(project, process.pid);
+  }
+  if (process.run === null) {
+    const message = process.message || `'${process.command}' did not start a run`;
+    throw new Refusal({ message, hint: '', kind: '', problems: [], fields: {} });
+  }
+  return process.run;
+}
+
+export interface Planned {
+  readonly plan: PlanReply | null;
+  /** Why there is no plan. */
+  readonly problem: ErrorReply | null;
+  /** The mistakes in parameters, by their names. The plan has the defaults of these parameters. */
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+/** What a run of all stages would do with the parameters of a draft. */
+export async function planOf(
+  api: Api,
+  project: string,
+  pipeline: string,
+  { texts, sweep }: RunDraft
+): Promise<Planned> {
+  const draft = { ...EMPTY_DRAFT, texts, sweep };
+  try {
+    return { plan: await api.plan(project, pipeline, draft), problem: null, fields: {} };
+  } catch (error) {
+    const problem = replyOf(error);
+    const { fields } = problem;
+    if (Object.keys(fields).length === 0) {
+      return { plan: null, problem, fields };
+    }
+    const right = Object.entries(texts).filter(([name]) => !(name in fields));
+    let plan: PlanReply | null = null;
+    if (right.length < Object.keys(texts).length) {
+      const without = { ...draft, texts: Object.fromEntries(right) };
+      plan = await api.plan(project, pipeline, without).catch(() => null);
+    }
+    return { plan, problem: null, fields };
+  }
+}

@@ -1,0 +1,154 @@
+/** What a run would do: with all stages, and as the form describes it. Nothing starts here. */
+
+import { EMPTY_DRAFT, isIncomplete, type RunDraft, toggled } from '../model/run-request';
+import type { ErrorReply, PlanReply } from '../wire';
+import { type Api, replyOf } from './api';
+import { planOf } from './requests';
+
+const SETTLE = 300; // milliseconds of quiet before a plan is asked for
+
+/** A pipeline that is planned. */
+export interface Target {
+  /** The path of its project. */
+  readonly project: string;
+  readonly key: string;
+}
+
+export class RunPlanner {
+  /** `notify` is called after every change. */
+  constructor(
+    private readonly _api: Api,
+    private readonly _notify: () => void
+  ) {}
+
+  /** What a run of all stages with the draft's parameters would do. */
+  plan: PlanReply | null = null;
+  /** Why there is no plan. */
+  problem: ErrorReply | null = null;
+  /** The mistakes in parameters, by their names. */
+  fields: Readonly<Record<string, string>> = {};
+  draft: RunDraft = EMPTY_DRAFT;
+  /** What a run of the draft would do; null while it is not known. */
+  preview: PlanReply | null = null;
+  previewProblem: ErrorReply | null = null;
+  /** Whether the form is shown. */
+  isFormOpen = false;
+  /** Runs that ended after the plan was asked for. */
+  unplanned: ReadonlySet<string> = new Set();
+
+  get hasMistakes(): boolean {
+    return Object.keys(this.fields).length > 0;
+  }
+
+  /** Plan another pipeline, with the draft that was left for it; null for none. */
+  open(target: Target | null): void {
+    if (this._target !== null) {
+      this._drafts.set(idOf(this._target), this.draft);
+    }
+    this._target = target;
+    this.draft = (target && this._drafts.get(idOf(target))) ?? EMPTY_DRAFT;
+    this.plan = this.preview = null;
+    this.problem = this.previewProblem = null;
+    this.fields = {};
+  }
+
+  /** Change the draft, and plan it. */
+  change(patch: Partial<RunDraft>): void {
+    this.draft = { ...this.draft, ...patch };
+    this.preview = null;
+    if (patch.texts !== undefined || patch.sweep !== undefined) {
+      clearTimeout(this._previewing); // it follows the plan, which may find mistakes
+      this.planSoon();
+    } else {
+      this._previewSoon();
+    }
+    this._notify();
+  }
+
+  /** Give a parameter a value as text; null for its default. */
+  setText(name: string, text: string | null): void {
+    const others = Object.fromEntries(Object.entries(this.draft.texts).filter(([other]) => other !== name));
+    this.change({ texts: text === null ? others : { ...others, [name]: text } });
+  }
+
+  /** Choose a stage for the next run, or leave it out again. */
+  toggle(stage: string): void {
+    this.change(toggled(this.draft, stage));
+  }
+
+  /** Show or hide the form. */
+  showForm(isOpen: boolean): void {
+    this.isFormOpen = isOpen;
+    this._previewSoon();
+    this._notify();
+  }
+
+  /** Plan once nothing has changed for a moment. */
+  planSoon(): void {
+    clearTimeout(this._planning);
+    this._planning = setTimeout(() => void this.load(), SETTLE);
+  }
+
+  /** The plan is older than the end of these runs. */
+  runsEnded(runs: readonly string[]): void {
+    this.unplanned = new Set([...this.unplanned, ...runs]);
+  }
+
+  /** Ask for the plan now. */
+  async load(): Promise<void> {
+    const { draft, unplanned: before, _target: target } = this;
+    if (target === null) {
+      this.plan = this.problem = null;
+      this._notify();
+      return;
+    }
+    const { plan, problem, fields } = await planOf(this._api, target.project, target.key, draft);
+    if (this._target !== target || this.draft.texts !== draft.texts) {
+      return; // another answer is on its way
+    }
+    this.unplanned = new Set([...this.unplanned].filter(run => !before.has(run)));
+    this.fields = fields;
+    this.plan = plan ?? (this.hasMistakes ? this.plan : null);
+    this.problem = problem;
+    this._notify();
+    this._previewSoon();
+  }
+
+  dispose(): void {
+    this._target = null;
+    clearTimeout(this._planning);
+    clearTimeout(this._previewing);
+  }
+
+  private _previewSoon(): void {
+    clearTimeout(this._previewing);
+    this._previewing = setTimeout(() => void this._loadPreview(), SETTLE);
+  }
+
+  private async _loadPreview(): Promise<void> {
+    const { draft, _target: target } = this;
+    let preview: PlanReply | null = null;
+    let problem: ErrorReply | null = null;
+    if (this.isFormOpen && target !== null && !isIncomplete(draft) && !this.hasMistakes) {
+      try {
+        preview = await this._api.plan(target.project, target.key, draft);
+      } catch (error) {
+        problem = replyOf(error);
+      }
+    }
+    if (this.draft === draft && this._target === target) {
+      this.preview = preview;
+      this.previewProblem = problem;
+      this._notify();
+    }
+  }
+
+  private _target: Target | null = null;
+  private _planning: ReturnType<typeof setTimeout> | undefined;
+  private _previewing: ReturnType<typeof setTimeout> | undefined;
+  private readonly _drafts = new Map<string, RunDraft>();
+}
+
+function idOf(target: Target): string {
+  return JSON.stringify([target.project, target.key]);
+}

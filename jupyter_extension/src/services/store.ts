@@ -1,0 +1,216 @@
+/** What the browser knows of one project, kept up to date. */
+
+import type { IDisposable } from '@lumino/disposable';
+import { type ISignal, Signal } from '@lumino/signaling';
+
+import { applyChange, EMPTY_SNAPSHOT, latestRun, liveRun, type Snapshot } from '../model/snapshot';
+import { type StageView, stageViews } from '../model/stage-state';
+import type { Change, ErrorReply, PipelineInfo, ProjectInfo, RunInfo, StageRef } from '../wire';
+import { type Api, replyOf } from './api';
+import { RunPlanner } from './run-planner';
+import { follow } from './stream';
+
+export type Connection = 'connecting' | 'live' | 'lost';
+
+export class Store implements IDisposable {
+  constructor(readonly api: Api) {
+    this.planner = new RunPlanner(api, () => this.notify());
+  }
+
+  /** Emitted after every change. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** What a run of the open pipeline would do. */
+  readonly planner: RunPlanner;
+  projects: readonly ProjectInfo[] = [];
+  project: ProjectInfo | null = null;
+  pipelines: readonly PipelineInfo[] = [];
+  /** The pipeline that is shown. */
+  pipeline: PipelineInfo | null = null;
+  /** Why nothing can be shown. */
+  problem: ErrorReply | null = null;
+  snapshot: Snapshot = EMPTY_SNAPSHOT;
+  connection: Connection = 'connecting';
+  /** The stage that was chosen last, in any view. */
+  selected: string | null = null;
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  dispose(): void {
+    this._isDisposed = true;
+    this._following?.abort();
+    this.planner.dispose();
+    Signal.clearData(this);
+  }
+
+  /** The path of the project; empty for the server's root. */
+  get projectPath(): string {
+    return this.project?.path ?? '';
+  }
+
+  /** The stages of the pipeline, as they are shown. */
+  get views(): readonly StageView[] {
+    if (this.pipeline === null) {
+      return [];
+    }
+    const { plan, unplanned } = this.planner;
+    const from = [this.snapshot, this.pipeline, plan, unplanned] as const;
+    if (from.some((value, at) => value !== this._viewsOf[at])) {
+      this._viewsOf = from;
+      this._views = stageViews(this.snapshot, this.pipeline.name, plan?.stages ?? null, unplanned);
+    }
+    return this._views;
+  }
+
+  /** The run of the pipeline that goes on. */
+  get liveRun(): RunInfo | undefined {
+    return this.pipeline === null ? undefined : liveRun(this.snapshot, this.pipeline.name);
+  }
+
+  /** The newest run of the pipeline. */
+  get latestRun(): RunInfo | undefined {
+    return this.pipeline === null ? undefined : latestRun(this.snapshot, this.pipeline.name);
+  }
+
+  view(id: string | null): StageView | undefined {
+    return id === null ? undefined : this.views.find(view => view.id === id);
+  }
+
+  /** The notebooks of all pipelines that are stages: path → pipeline and stage. */
+  stagesOf(notebook: string): { pipeline: PipelineInfo; stage: StageRef }[] {
+    return this.pipelines.flatMap(pipeline =>
+      pipeline.stages.filter(stage => stage.notebook === notebook).map(stage => ({ pipeline, stage }))
+    );
+  }
+
+  /** The instances of a stage of any pipeline. Only those of the open one have a plan. */
+  viewsOf(pipeline: PipelineInfo, stage: string): readonly StageView[] {
+    const views =
+      pipeline.key === this.pipeline?.key ? this.views : stageViews(this.snapshot, pipeline.name, null);
+    return views.filter(view => view.stage === stage);
+  }
+
+  /** Look for projects, and open the one that was open, or else the first one. */
+  async refresh(): Promise<void> {
+    try {
+      this.projects = (await this.api.projects()).projects;
+    } catch (error) {
+      this._tell({ problem: replyOf(error) });
+      return;
+    }
+    const path = this.project?.path;
+    const project = this.projects.find(one => one.path === path) ?? this.projects[0] ?? null;
+    await this.openProject(project);
+  }
+
+  async openProject(project: ProjectInfo | null): Promise<void> {
+    if (project?.path !== this.project?.path || project === null) {
+      this._following?.abort();
+      this._following = null;
+      this.snapshot = EMPTY_SNAPSHOT;
+      this.pipeline = null;
+      this.planner.open(null);
+    }
+    this.project = project;
+    if (project === null) {
+      this.pipelines = [];
+      this._tell({ problem: null, connection: 'live' });
+      return;
+    }
+    await this._loadPipelines();
+    if (this._following === null) {
+      this._following = new AbortController();
+      void follow(this.api, project.path, this._following.signal, {
+        seq: () => this.snapshot.seq,
+        change: change => this._take(change),
+        problem: problem => this._tell({ problem }),
+        lost: () => this._tell({ connection: 'lost' })
+      });
+    }
+  }
+
+  openPipeline(key: string): void {
+    this._show(this.pipelines.find(one => one.key === key) ?? null);
+    this.selected = null;
+    this.notify();
+    void this.planner.load();
+  }
+
+  select(stage: string | null): void {
+    if (this.selected !== stage) {
+      this.selected = stage;
+      this.notify();
+    }
+  }
+
+  /** A file was saved. If it is of the project, a run may do something else now. */
+  fileSaved(path: string): void {
+    const isInside = this.projectPath === '' || path.startsWith(`${this.projectPath}/`);
+    if (this.project !== null && isInside) {
+      this.planner.planSoon();
+    }
+  }
+
+  /** Say that something changed. */
+  notify(): void {
+    if (!this._isDisposed) {
+      this._changed.emit();
+    }
+  }
+
+  private _show(pipeline: PipelineInfo | null): void {
+    if (pipeline?.key !== this.pipeline?.key) {
+      this.planner.open(pipeline && { project: this.projectPath, key: pipeline.key });
+    }
+    this.pipeline = pipeline;
+  }
+
+  private async _loadPipelines(): Promise<void> {
+    try {
+      this.pipelines = (await this.api.pipelines(this.projectPath)).pipelines;
+      this.problem = null;
+    } catch (error) {
+      this._tell({ problem: replyOf(error) });
+      return;
+    }
+    const key = this.pipeline?.key;
+    this._show(this.pipelines.find(one => one.key === key) ?? this.pipelines[0] ?? null);
+    this.notify();
+    await this.planner.load();
+  }
+
+  private _take(change: Change): void {
+    const before = this.snapshot;
+    this.snapshot = applyChange(before, change);
+    this.connection = 'live';
+    this.problem = null;
+    const ended = before.runs
+      .filter(run => run.ended === null)
+      .filter(run => this.snapshot.runs.some(now => now.id === run.id && now.ended !== null))
+      .map(run => run.id);
+    if (ended.length > 0) {
+      this.planner.runsEnded(ended);
+    }
+    if (before.seq !== null && before.definitions !== change.definitions) {
+      void this._loadPipelines();
+    } else if (ended.length > 0) {
+      this.planner.planSoon();
+    }
+    this.notify();
+  }
+
+  private _tell(news: Partial<Pick<Store, 'problem' | 'connection'>>): void {
+    Object.assign(this, news);
+    this.notify();
+  }
+
+  private readonly _changed = new Signal<this, void>(this);
+  private _isDisposed = false;
+  private _following: AbortController | null = null;
+  private _viewsOf: readonly unknown[] = [];
+  private _views: readonly StageView[] = [];
+}

@@ -1,0 +1,44 @@
+/** What all views share. */
+
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { RunLauncher } from '../services/run-launcher';
+import type { Store } from '../services/store';
+import type { StageInfo } from '../wire';
+
+/** What a view can ask the application for. Failures are told to the user. */
+export interface Actions {
+  readonly runAll: () => void;
+  readonly run: (scope: 'to' | 'from' | 'only', stage: string) => void;
+  /** Start the run that the form describes. */
+  readonly runDraft: () => void;
+  /** Do what is left of a run, or only what failed and what depends on it; by default of the last run. */
+  readonly resume: (failedOnly: boolean, run?: string) => void;
+  readonly cancel: () => void;
+  readonly refresh: () => void;
+  readonly openGraph: () => void;
+  readonly openRuns: () => void;
+  /** Open the pipeline file, or the file `path`, at a line and column, which count from 1. */
+  readonly openPipelineFile: (line?: number, column?: number, path?: string) => void;
+  readonly openNotebook: (stage: string) => void;
+  readonly openExecuted: (stage: string) => void;
+  readonly openExecutedOf: (info: StageInfo) => void;
+  readonly openFailing: (stage: string) => void;
+  readonly openLog: (stage: string) => void;
+  readonly openChanges: (stage: string) => void;
+  /** Open the menu of a stage below an element. */
+  readonly openMenu: (stage: string, node: HTMLElement) => void;
+  /** Open MLflow's page of runs, or of a stage of one. */
+  readonly openMlflow: (runs: readonly string[], stage?: string) => void;
+  readonly compareNotebooks: (base: string, remote: string) => void;
+  readonly canCompareNotebooks: () => boolean;
+  /** Tell the user of a failure. */
+  readonly say: (error: unknown) => void;
+}
+
+export interface Context {
+  readonly store: Store;
+  readonly launcher: RunLauncher;
+  readonly actions: Actions;
+  readonly trans: TranslationBundle;
+}

@@ -1,0 +1,63 @@
+/** Hooks of the views. */
+
+import * as React from 'react';
+
+import type { Context } from './context';
+
+/** Draw again whenever the store has changed, at most once a frame. */
+export function useStore(context: Context): void {
+  const [, draw] = React.useReducer((count: number) => count + 1, 0);
+  React.useEffect(() => {
+    let asked = 0;
+    const slot = (): void => {
+      asked ||= requestAnimationFrame(() => {
+        asked = 0;
+        draw();
+      });
+    };
+    context.store.changed.connect(slot);
+    slot();
+    return () => {
+      cancelAnimationFrame(asked);
+      context.store.changed.disconnect(slot);
+    };
+  }, [context]);
+}
+
+/** What the server answers; asked again when what it depends on changed, and kept meanwhile. */
+export function useAnswer<T>(
+  ask: () => Promise<T> | null,
+  depends: readonly unknown[]
+): { value: T | null; error: string } {
+  const [answer, setAnswer] = React.useState<{ value: T | null; error: string }>({ value: null, error: '' });
+  const asking = React.useRef(ask);
+  asking.current = ask;
+  React.useEffect(() => {
+    let isOver = false;
+    const asked = asking.current();
+    if (asked === null) {
+      setAnswer({ value: null, error: '' });
+      return;
+    }
+    asked.then(
+      value => isOver || setAnswer({ value, error: '' }),
+      (error: unknown) =>
+        isOver || setAnswer({ value: null, error: error instanceof Error ? error.message : String(error) })
+    );
+    return () => {
+      isOver = true;
+    };
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the caller says what it depends on
+  }, [JSON.stringify(depends)]);
+  return answer;
+}
+
+/** The time in seconds since the epoch, told anew every few seconds. */
+export function useNow(every: number): number {
+  const [now, setNow] = React.useState(() => Date.now() / 1000);
+  React.useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now() / 1000), every * 1000);
+    return () => clearInterval(timer);
+  }, [every]);
+  return now;
+}

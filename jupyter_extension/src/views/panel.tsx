@@ -1,0 +1,92 @@
+/** The panel in the side bar: a pipeline, the form for a run, and the stages. */
+
+import { ReactWidget } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import type { Context } from './context';
+import { useStore } from './hooks';
+import { RunForm } from './run-form';
+import { stagebookIcon } from './icon';
+import { search } from '../model/grouping';
+import { ConnectionNote, Counts, GivenParams, PipelineSelect, Problems, RunButtons, RunLine } from './parts';
+import { StageTree } from './stage-tree';
+
+export class StagesPanel extends ReactWidget {
+  constructor(private readonly _context: Context) {
+    super();
+    this.id = 'stagebook-panel';
+    this.title.icon = stagebookIcon;
+    this.title.caption = _context.trans.__('Stagebook: pipelines of notebooks');
+    this.addClass('sb-Panel');
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', 'Stagebook');
+  }
+
+  protected override render(): React.JSX.Element {
+    return <Panel context={this._context} />;
+  }
+}
+
+function Panel(props: { context: Context }): React.JSX.Element {
+  const { context } = props;
+  const { store, actions, trans } = context;
+  const { planner } = store;
+  useStore(context);
+  const [text, setText] = React.useState('');
+  if (store.project === null && store.problem === null && store.connection === 'live') {
+    return (
+      <div className="sb-Empty">
+        <p>{trans.__('There is no project in this folder.')}</p>
+        <p>
+          {trans.__('Make one in a terminal:')} <code>stagebook init</code>
+        </p>
+        <button className="sb-Button" onClick={() => actions.refresh()}>
+          {trans.__('Look again')}
+        </button>
+      </div>
+    );
+  }
+  const views = search(store.views, text);
+  return (
+    <>
+      <div className="sb-Head">
+        <PipelineSelect context={context} />
+        <div className="sb-Buttons">
+          <RunButtons context={context} />
+          <button
+            className="sb-Button"
+            aria-expanded={planner.isFormOpen}
+            disabled={store.pipeline === null}
+            title={trans.__('Choose parameters, stages and options')}
+            onClick={() => planner.showForm(!planner.isFormOpen)}
+          >
+            {trans.__('Run …')}
+          </button>
+          <button className="sb-Button" onClick={() => actions.openGraph()}>
+            {trans.__('Graph')}
+          </button>
+          <button className="sb-Button" onClick={() => actions.openRuns()}>
+            {trans.__('Runs')}
+          </button>
+        </div>
+        <RunLine context={context} />
+        {!planner.isFormOpen && <GivenParams context={context} />}
+        <Counts views={store.views} words />
+      </div>
+      <ConnectionNote context={context} />
+      <Problems context={context} />
+      <RunForm context={context} />
+      {store.views.length > 5 && (
+        <input
+          className="sb-Search"
+          type="search"
+          aria-label={trans.__('Search stages')}
+          placeholder={trans.__('Search stages')}
+          value={text}
+          onChange={event => setText(event.target.value)}
+        />
+      )}
+      <StageTree context={context} views={views} isSearched={text !== ''} />
+    </>
+  );
+}

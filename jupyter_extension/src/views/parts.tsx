@@ -1,0 +1,244 @@
+/** Parts that several views have. */
+
+import * as React from 'react';
+
+import type { Context } from './context';
+import { useNow } from './hooks';
+import { ago, duration } from '../model/format';
+import { counts, GLYPHS, progressOf, type StageView, type State } from '../model/stage-state';
+import type { Decision } from '../wire';
+
+/** The sign of a state. Its word stands beside it, or in the label of the element around it. */
+export function Glyph(props: { state: State }): React.JSX.Element {
+  return (
+    <span className="sb-Glyph" data-state={props.state} aria-hidden="true">
+      {GLYPHS[props.state]}
+    </span>
+  );
+}
+
+/** The decision about a stage: a sign and the word. */
+export function DecisionSign(props: { decision: Decision }): React.JSX.Element {
+  const { sign, word } = DECISIONS[props.decision];
+  return (
+    <span className="sb-Decision" data-decision={props.decision}>
+      <span aria-hidden="true">{sign}</span> {word}
+    </span>
+  );
+}
+
+const DECISIONS: Readonly<Record<Decision, { sign: string; word: string }>> = {
+  RUN: { sign: '▶', word: 'would run' },
+  REUSE: { sign: '✓', word: 'up to date' },
+  WAIT: { sign: '◷', word: 'waits' },
+  SKIP: { sign: '–', word: 'skipped' }
+};
+
+export function Ago(props: { then: number }): React.JSX.Element {
+  return <>{ago(props.then, useNow(20))}</>;
+}
+
+/** The time since the start, of the expected time; counted on every second. */
+export function Elapsed(props: { started: number; expected: number | null }): React.JSX.Element {
+  const now = useNow(1);
+  const text = duration(Math.max(0, now - props.started));
+  return <>{props.expected === null ? text : `${text} of about ${duration(props.expected)}`}</>;
+}
+
+export function Progress(props: { view: StageView }): React.JSX.Element | null {
+  const part = progressOf(props.view);
+  if (part === null) {
+    return null;
+  }
+  return (
+    <span
+      className="sb-Progress"
+      role="progressbar"
+      aria-label={props.view.id}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={Math.round(part * 100)}
+    >
+      <span style={{ width: `${part * 100}%` }} />
+    </span>
+  );
+}
+
+/** How many stages are in which state. */
+export function Counts(props: { views: readonly StageView[]; words?: boolean }): React.JSX.Element {
+  return (
+    <span className="sb-Counts">
+      {counts(props.views).map(([state, count]) => (
+        <span key={state} className="sb-Count" title={`${count} ${state}`}>
+          <Glyph state={state} />
+          {count}
+          <span className={props.words ? '' : 'sb-Hidden'}> {state}</span>
+        </span>
+      ))}
+    </span>
+  );
+}
+
+/** The run of the pipeline that goes on, or else the last one. */
+export function RunLine(props: { context: Context }): React.JSX.Element | null {
+  const { store, trans } = props.context;
+  const live = store.liveRun;
+  const run = live ?? store.latestRun;
+  if (run === undefined) {
+    return <div className="sb-Run">{trans.__('Nothing was run yet.')}</div>;
+  }
+  const by = run.command.startsWith('stagebook') ? run.command : '';
+  if (live !== undefined) {
+    return (
+      <div className="sb-Run" title={by} aria-live="polite">
+        <Glyph state="running" /> {trans.__('running')}, <Elapsed started={live.started} expected={null} />
+      </div>
+    );
+  }
+  const took = run.ended === null ? '' : duration(run.ended - run.started);
+  return (
+    <div className="sb-Run" title={by} aria-live="polite">
+      <Glyph state={run.status} /> {run.status} <Ago then={run.ended ?? run.started} />, {trans.__('in')}{' '}
+      {took}
+    </div>
+  );
+}
+
+/** Mistakes, each with a way to its place. */
+export function Problems(props: { context: Context }): React.JSX.Element | null {
+  const { store, actions, trans } = props.context;
+  const reply = store.problem ?? store.planner.problem;
+  if (reply === null) {
+    return null;
+  }
+  return (
+    <div className="sb-Problems" role="alert">
+      <p>
+        <Glyph state="failed" /> {reply.message}
+        {reply.hint && <span className="sb-Hint"> {reply.hint}</span>}
+      </p>
+      <ul>
+        {reply.problems.map(problem => (
+          <li key={`${problem.path}:${problem.line}:${problem.column}:${problem.message}`}>
+            <button
+              className="sb-Link"
+              title={trans.__('Open it there')}
+              onClick={() => actions.openPipelineFile(problem.line, problem.column, problem.path)}
+            >
+              {problem.line > 0 ? `${problem.path}:${problem.line}:${problem.column}` : problem.path}
+            </button>{' '}
+            {problem.message}
+            {problem.hint && <span className="sb-Hint"> {problem.hint}</span>}
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+/** Starting, resuming and cancelling. */
+export function RunButtons(props: { context: Context }): React.JSX.Element {
+  const { store, launcher, actions, trans } = props.context;
+  const live = store.liveRun;
+  return (
+    <>
+      {live === undefined && launcher.resumable !== undefined && (
+        <button
+          className="sb-Button"
+          disabled={!launcher.canStart}
+          title={trans.__('Do what is left of the last run')}
+          onClick={() => actions.resume(false)}
+        >
+          <span aria-hidden="true">↻</span> {trans.__('Resume')}
+        </button>
+      )}
+      {live === undefined ? (
+        <button
+          className="sb-Button sb-mod-accept"
+          disabled={!launcher.canStart}
+          onClick={() => actions.runAll()}
+        >
+          <span aria-hidden="true">▶</span>{' '}
+          {launcher.isStarting ? trans.__('Starting …') : trans.__('Run all')}
+        </button>
+      ) : (
+        <button className="sb-Button sb-mod-warn" onClick={() => actions.cancel()}>
+          <span aria-hidden="true">■</span> {trans.__('Cancel')}
+        </button>
+      )}
+    </>
+  );
+}
+
+/** The parameters that are not at their defaults. They hold for every run that is started here. */
+export function GivenParams(props: { context: Context }): React.JSX.Element | null {
+  const { store, trans } = props.context;
+  const given = Object.entries(store.planner.draft.texts);
+  if (given.length === 0) {
+    return null;
+  }
+  return (
+    <div className="sb-Given" aria-label={trans.__('Parameters of the next run')} role="group">
+      {given.map(([name, text]) => (
+        <button
+          key={name}
+          type="button"
+          className="sb-Chip"
+          data-wrong={name in store.planner.fields}
+          title={trans.__('Set %1 back to its default', name)}
+          onClick={() => store.planner.setText(name, null)}
+        >
+          {name}={text} <span aria-hidden="true">×</span>
+        </button>
+      ))}
+    </div>
+  );
+}
+
+export function PipelineSelect(props: { context: Context }): React.JSX.Element {
+  const { store, trans } = props.context;
+  return (
+    <>
+      {store.projects.length > 1 && (
+        <select
+          className="sb-Select"
+          aria-label={trans.__('Project')}
+          value={store.projectPath}
+          onChange={event =>
+            void store.openProject(store.projects.find(one => one.path === event.target.value) ?? null)
+          }
+        >
+          {store.projects.map(one => (
+            <option key={one.path} value={one.path}>
+              {one.path || one.name}
+            </option>
+          ))}
+        </select>
+      )}
+      <select
+        className="sb-Select"
+        aria-label={trans.__('Pipeline')}
+        value={store.pipeline?.key ?? ''}
+        onChange={event => store.openPipeline(event.target.value)}
+      >
+        {store.pipelines.map(one => (
+          <option key={one.key} value={one.key}>
+            {one.problems.length > 0 ? `${one.key} (${trans.__('has mistakes')})` : one.key}
+          </option>
+        ))}
+      </select>
+    </>
+  );
+}
+
+export function ConnectionNote(props: { context: Context }): React.JSX.Element | null {
+  const { store, trans } = props.context;
+  if (store.connection !== 'lost') {
+    return null;
+  }
+  return (
+    <div className="sb-Note" role="status">
+      <Glyph state="interrupted" /> {trans.__('The connection to the server is lost; trying again …')}
+    </div>
+  );
+}

@@ -1,0 +1,153 @@
+/** The stage that was chosen in the graph. */
+
+import * as React from 'react';
+
+import type { Context } from './context';
+import { cellOf, type StageView } from '../model/stage-state';
+import { bytes, duration, plain, value } from '../model/format';
+import { DecisionSign, Elapsed, Glyph } from './parts';
+import type { PlanStage } from '../wire';
+
+/** A stage with all its facts. The texts of notebooks are shown as text, never as markup. */
+export function StageDetails(props: {
+  context: Context;
+  view: StageView | undefined;
+}): React.JSX.Element | null {
+  const { context, view } = props;
+  const { store, launcher, actions, trans } = context;
+  if (view === undefined) {
+    return null;
+  }
+  const info = view.info;
+  const planned = store.planner.plan?.stages.find(stage => stage.id === view.id);
+  return (
+    <aside className="sb-Details" aria-label={trans.__('The stage %1', view.id)}>
+      <h2>
+        <Glyph state={view.state} /> {view.id}
+      </h2>
+      <p className="sb-Detail">
+        {[view.state, cellOf(view)].filter(Boolean).join(' ')}
+        {view.state === 'running' && info?.started ? (
+          <>
+            , <Elapsed started={info.started} expected={info.expected} />
+          </>
+        ) : null}
+      </p>
+      {view.description && <p>{view.description}</p>}
+      {planned !== undefined && (
+        <p>
+          <DecisionSign decision={planned.decision} /> {planned.reasons[0]}
+        </p>
+      )}
+      {view.reasons.length > 1 && (
+        <ul className="sb-Reasons">
+          {view.reasons.slice(1).map(reason => (
+            <li key={reason}>{reason}</li>
+          ))}
+        </ul>
+      )}
+      <div className="sb-Buttons">
+        {view.notebook && (
+          <button className="sb-Button" onClick={() => actions.openNotebook(view.id)}>
+            {trans.__('Notebook')}
+          </button>
+        )}
+        {info?.has_notebook && (
+          <>
+            <button className="sb-Button" onClick={() => actions.openExecuted(view.id)}>
+              {trans.__('Executed notebook')}
+            </button>
+            {info.cause === 'exception' && (
+              <button className="sb-Button" onClick={() => actions.openFailing(view.id)}>
+                {trans.__('Failing cell')}
+              </button>
+            )}
+            <button className="sb-Button" onClick={() => actions.openLog(view.id)}>
+              {trans.__('Log')}
+            </button>
+            <button className="sb-Button" onClick={() => actions.openMlflow([info.run], view.id)}>
+              {trans.__('MLflow')}
+            </button>
+          </>
+        )}
+        <button className="sb-Button" onClick={() => actions.openChanges(view.id)}>
+          {trans.__('Changes')}
+        </button>
+      </div>
+      <div className="sb-Buttons">
+        {(
+          [
+            ['to', trans.__('Run to here')],
+            ['from', trans.__('Run from here')],
+            ['only', trans.__('Run only this')]
+          ] as const
+        ).map(([how, text]) => (
+          <button
+            key={how}
+            className="sb-Button"
+            disabled={!launcher.canStart || view.notebook === ''}
+            onClick={() => actions.run(how, view.id)}
+          >
+            {text}
+          </button>
+        ))}
+      </div>
+      {planned !== undefined && <Contract planned={planned} />}
+      {info !== null && (
+        <dl>
+          <dt>{trans.__('Run')}</dt>
+          <dd>{info.run}</dd>
+          {info.attempt > 0 && (
+            <>
+              <dt>{trans.__('Attempt')}</dt>
+              <dd>{info.attempt}</dd>
+            </>
+          )}
+          {info.started !== null && info.ended !== null && (
+            <>
+              <dt>{trans.__('Took')}</dt>
+              <dd>{duration(info.ended - info.started)}</dd>
+            </>
+          )}
+          {info.memory > 0 && (
+            <>
+              <dt>{trans.__('Memory')}</dt>
+              <dd>{bytes(info.memory)}</dd>
+            </>
+          )}
+        </dl>
+      )}
+      {info?.message && <p className="sb-Message">{info.message}</p>}
+      {info?.traceback && (
+        <pre className="sb-Traceback" tabIndex={0} aria-label={trans.__('Traceback')}>
+          {plain(info.traceback)}
+        </pre>
+      )}
+    </aside>
+  );
+}
+
+/** The parameters, inputs, outputs and conditions of a stage. */
+function Contract(props: { planned: PlanStage }): React.JSX.Element | null {
+  const { planned } = props;
+  const rows: [string, string][] = [
+    ...Object.entries(planned.params).map(([name, given]): [string, string] => [name, value(given)]),
+    ...Object.entries(planned.inputs).map(([name, path]): [string, string] => [`${name} ←`, value(path)]),
+    ...Object.entries(planned.outputs).map(([name, path]): [string, string] => [`${name} →`, value(path)]),
+    ...(planned.when ? [['when', planned.when] as [string, string]] : []),
+    ...(planned.foreach ? [['foreach', planned.foreach] as [string, string]] : [])
+  ];
+  if (rows.length === 0) {
+    return null;
+  }
+  return (
+    <dl className="sb-Contract">
+      {rows.map(([name, text]) => (
+        <React.Fragment key={name}>
+          <dt>{name}</dt>
+          <dd>{text}</dd>
+        </React.Fragment>
+      ))}
+    </dl>
+  );
+}

@@ -1,0 +1,147 @@
+// Generated from stagebook_lab/wire/ by tools/wire.py. Do not edit.
+
+/**
+ * Starts a run; the fields are the options of `stagebook run`. `params` are
+ * values of their types, `texts` are read as `-p` reads them. With `sweep`
+ * there is a run for each point.
+ */
+export interface RunRequest {
+  readonly pipeline: string;
+  readonly project?: string;
+  readonly stages?: readonly string[];
+  readonly start?: readonly string[];
+  readonly only?: readonly string[];
+  readonly skip?: readonly string[];
+  readonly params?: Readonly<Record<string, unknown>>;
+  readonly texts?: Readonly<Record<string, string>>;
+  readonly sweep?: boolean;
+  readonly jobs?: number | null;
+  readonly keep_going?: boolean;
+  readonly force?: boolean;
+  readonly keep_kernel?: boolean;
+  readonly debug?: boolean;
+}
+
+/**
+ * Does what is left of a run. `keep`: completed stages stay as they are, even
+ * where something changed since. `failed_only`: only what failed and what
+ * depends on it, as `stagebook retry`.
+ */
+export interface ResumeRequest {
+  readonly project?: string;
+  readonly keep?: boolean;
+  readonly failed_only?: boolean;
+}
+
+/**
+ * A process that was started to run a pipeline. `run` is null until the
+ * journal has the run, `exit_code` until the process ends; `message` is the
+ * end of its standard error by then.
+ */
+export interface ProcessReply {
+  readonly pid: number;
+  readonly command: string;
+  readonly run: string | null;
+  readonly exit_code: number | null;
+  readonly message: string;
+}
+
+/**
+ * Asks a run to stop; asked again, it ends at once instead of letting
+ * notebooks be saved.
+ */
+export interface CancelRequest {
+  readonly project?: string;
+}
+
+/**
+ * Which process was told to stop.
+ */
+export interface CancelReply {
+  readonly run: string;
+  readonly pid: number;
+}
+
+/**
+ * Adds a note to a run; the `kind` `acknowledged` acknowledges its failure.
+ */
+export interface NoteRequest {
+  readonly text: string;
+  readonly kind?: string;
+  readonly project?: string;
+}
+
+/**
+ * Declares the outputs of stages good as they are, as `stagebook accept` does.
+ */
+export interface AcceptRequest {
+  readonly pipeline: string;
+  readonly stages: readonly string[];
+  readonly because: string;
+  readonly project?: string;
+  readonly texts?: Readonly<Record<string, string>>;
+}
+
+/**
+ * The run that records the acceptance.
+ */
+export interface AcceptReply {
+  readonly run: string;
+  readonly stages: readonly string[];
+}
+
+/**
+ * Asks for MLflow's page of a run, of a stage of it, or of several runs side
+ * by side. `attempt` 0 is the latest one.
+ */
+export interface MlflowRequest {
+  readonly project?: string;
+  readonly runs?: readonly string[];
+  readonly stage?: string;
+  readonly attempt?: number;
+}
+
+/**
+ * The URL of the page; `found` says whether MLflow knows the runs.
+ */
+export interface MlflowReply {
+  readonly url: string;
+  readonly found: boolean;
+}
+
+/**
+ * Asks for the kernel that a failed stage left, or with `end` ends it.
+ */
+export interface KernelRequest {
+  readonly stage: string;
+  readonly project?: string;
+  readonly end?: boolean;
+}
+
+/**
+ * The id by which Jupyter Server knows the kernel; empty where it was ended.
+ */
+export interface KernelReply {
+  readonly id: string;
+  readonly notebook: string;
+}
+
+/**
+ * Adds a stage to a pipeline file. Where `notebook` is empty, a new one is
+ * made.
+ */
+export interface NewStageRequest {
+  readonly pipeline: string;
+  readonly name: string;
+  readonly notebook?: string;
+  readonly project?: string;
+}
+
+/**
+ * Where the stage is now, and its notebook.
+ */
+export interface NewStageReply {
+  readonly path: string;
+  readonly line: number;
+  readonly notebook: string;
+}

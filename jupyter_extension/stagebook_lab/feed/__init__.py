@@ -1,0 +1,1 @@
+"""What is current in a project, followed while somebody watches."""

@@ -1,0 +1,181 @@
+"""Starting runs. Each is a process in a session of its own, which outlives the browser and the server."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from typing import IO
+
+from stagebook.errors import PipelineBusy, PipelineInvalid, RunNotFound, UsageError
+from stagebook.journal.journal import RunRecord
+from stagebook.pipeline.params import parse_pairs
+from stagebook.planning.select import Selection
+from stagebook.project import Given, Ordered, Project
+from stagebook.runs.grid import grid_of
+from stagebook.system.processes import started_at
+from stagebook_lab.params import pairs_of
+from stagebook_lab.wire import ProcessReply, ResumeRequest, RunRequest
+
+MAX_STDERR = 4_000  # bytes that are kept of the end of what a process wrote to standard error
+SLACK = 1.0  # seconds by which the clocks of a process and of the journal may differ
+# Variables of Jupyter Server's own process; a run must not have its token.
+_NOT_FOR_RUNS = ("JPY_PARENT_PID", "JPY_SESSION_NAME", "JPY_API_TOKEN", "JUPYTER_TOKEN")
+
+
+def order(project: Project, request: RunRequest) -> Ordered:
+    """Plan what a request asks for; of a sweep, all points are checked and the first one is planned.
+
+    Raises:
+        StagebookError: as `Project.order`.
+    """
+    given = Given(pairs=pairs_of(request.texts), values=request.params)
+    if request.sweep:
+        loaded = project.load(request.pipeline)
+        values, problems = parse_pairs(loaded.pipeline, given.pairs, lists=True)
+        if problems:
+            raise PipelineInvalid([*loaded.problems, *problems])
+        grid = grid_of(loaded.pipeline, {**values, **given.values})
+        for point in grid.points()[1:]:
+            project.check_params(request.pipeline, Given(values={**grid.fixed, **point}))
+        given = Given(values={**grid.fixed, **grid.points()[0]})
+    selection = Selection(targets=request.stages, start=request.start, only=request.only, skip=request.skip)
+    forced = (request.stages or request.only) if request.force else None
+    return project.order(request.pipeline, given, selection, forced=forced)
+
+
+def check(project: Project, request: RunRequest) -> None:
+    """Plan what a request asks for, so that every mistake is told before anything starts.
+
+    Raises:
+        StagebookError: as `order`, `UsageError` for the number of jobs, and `PipelineBusy`.
+    """
+    if request.jobs is not None and request.jobs < 1:
+        msg = f"--jobs has to be 1 or more, not {request.jobs}"
+        raise UsageError(msg)
+    _check_idle(project, order(project, request).plan.pipeline)
+
+
+def check_rest(project: Project, run: RunRecord, request: ResumeRequest) -> None:
+    """Plan what is left of a run, so that every mistake is told before anything starts.
+
+    Raises:
+        StagebookError: as `Project.order_rest`, and `PipelineBusy`.
+    """
+    if run.kind != "sweep":  # each of its points is planned when it starts
+        project.order_rest(run, failed_only=request.failed_only, keep=request.keep)
+    _check_idle(project, run.pipeline)
+
+
+def _check_idle(project: Project, pipeline: str) -> None:
+    if project.has_journal:
+        project.close_ghosts()
+    for run in project.runs(pipeline, limit=1):
+        if run.ended is None:
+            msg = f"'{pipeline}' is being run already: {run.id}"
+            raise PipelineBusy(msg, hint="wait for it, or cancel it")
+
+
+def arguments(request: RunRequest) -> list[str]:
+    """The words of `stagebook run …` for a request. No text of the request is taken for an option."""
+    words = ["run"]
+    for option, names in (("from", request.start), ("only", request.only), ("skip", request.skip)):
+        words += [f"--{option}={name}" for name in names]
+    for name, value in request.params.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        words.append(f"--param={name}={text}")
+    words += [f"--param={pair}" for pair in pairs_of(request.texts)]
+    if request.jobs is not None:
+        words.append(f"--jobs={request.jobs}")
+    flags = {
+        "--keep-going": request.keep_going,
+        "--force": request.force,
+        "--sweep": request.sweep,
+        "--keep-kernel": request.keep_kernel,
+        "--debug-on-failure": request.debug,
+    }
+    words += [flag for flag, wanted in flags.items() if wanted]
+    places = [request.pipeline, *request.stages]
+    return [*words, *(["--"] if any(place.startswith("-") for place in places) else []), *places]
+
+
+def rest_arguments(run: str, request: ResumeRequest) -> list[str]:
+    """The words of `stagebook resume …` or `stagebook retry …` for a request."""
+    command = "retry" if request.failed_only else "resume"
+    return [command, run, *(["--keep"] if request.keep else [])]
+
+
+class Processes:
+    """The processes that this server started. They go on when it ends."""
+
+    def __init__(self) -> None:
+        self._started: dict[int, _Started] = {}
+
+    def start(self, project: Project, words: Sequence[str]) -> ProcessReply:
+        """Start `stagebook WORDS` in the folder of a project."""
+        environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_RUNS}
+        # A file without a name exists as long as either process holds it, so a run can always write.
+        stderr = tempfile.TemporaryFile()  # noqa: SIM115 - the thread below closes it
+        process = subprocess.Popen(
+            [sys.executable, "-m", "stagebook", *words],
+            cwd=project.root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        started = _Started(process, stderr, shlex.join(["stagebook", *words]))
+        self._started[process.pid] = started
+        threading.Thread(target=started.wait, name=f"stagebook-{process.pid}", daemon=True).start()
+        return self.look(project, process.pid)
+
+    def look(self, project: Project, pid: int) -> ProcessReply:
+        """What became of a process. Raises `RunNotFound`."""
+        started = self._started.get(pid)
+        if started is None:
+            msg = f"this server did not start a process {pid}"
+            raise RunNotFound(msg)
+        code, message = started.ended or (None, "")
+        run = started.run or _run_of(project, pid, started.at)
+        started.run = run
+        return ProcessReply(pid=pid, command=started.command, run=run, exit_code=code, message=message)
+
+
+class _Started:
+    def __init__(self, process: subprocess.Popen[bytes], stderr: IO[bytes], command: str) -> None:
+        self._process = process
+        self._stderr = stderr
+        self.command = command
+        self.at = started_at(process.pid) or 0.0
+        self.run: str | None = None
+        self.ended: tuple[int, str] | None = None  # the exit code, and the end of standard error
+
+    def wait(self) -> None:
+        """Wait for the end of the process."""
+        code = self._process.wait()
+        with self._stderr as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_STDERR))
+            text = file.read().decode(errors="replace")
+        self.ended = (code, text.strip())
+
+
+def _run_of(project: Project, pid: int, since: float) -> str | None:
+    """The run of a process that started at `since`; `None` until the journal has it."""
+    host = socket.gethostname()
+    for run in project.runs(limit=20):
+        origin = run.origin
+        if (
+            not run.parent
+            and origin.get("pid") == pid
+            and origin.get("host") == host
+            and run.started >= since - SLACK
+        ):
+            return run.id
+    return None

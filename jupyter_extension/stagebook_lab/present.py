@@ -1,0 +1,189 @@
+"""The values of the platform as values of the wire."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from stagebook import errors
+from stagebook.journal.history import StageRecord
+from stagebook.journal.journal import RunRecord
+from stagebook.pipeline.model import Pipeline, Stage, find_position
+from stagebook.planning.plan import Plan
+from stagebook.project import Project
+from stagebook_lab import wire
+from stagebook_lab.params import param_info
+
+
+class Paths:
+    """Paths of a project as the browser knows them: relative to the server's root."""
+
+    def __init__(self, root: Path, project: Project) -> None:
+        path = project.root.relative_to(root).as_posix()
+        self.project = "" if path == "." else path  # as the browser has it
+        self._prefix = f"{self.project}/" if self.project else ""
+
+    def of(self, path: str) -> str:
+        """A path inside the project, relative to the server's root."""
+        return f"{self._prefix}{path}"
+
+    def inside(self, path: str) -> str:
+        """The path inside the project of one that `of` returned."""
+        return path.removeprefix(self._prefix)
+
+
+def error_reply(
+    error: errors.StagebookError | OSError,
+    *,
+    problems: tuple[wire.Problem, ...] = (),
+    fields: Mapping[str, str] | None = None,
+) -> wire.ErrorReply:
+    """An error as the command line tells it, with `problems` in files and, by parameter, in `fields`."""
+    if isinstance(error, errors.StagebookError):
+        message, hint = error.message, error.hint
+    else:
+        where = f" ({error.filename})" if error.filename else ""
+        message, hint = f"{error.strerror or error}{where}", ""
+    return wire.ErrorReply(
+        message=message, hint=hint, kind=type(error).__name__, problems=problems, fields=dict(fields or {})
+    )
+
+
+def problems_of(paths: Paths, found: Sequence[errors.Problem]) -> tuple[wire.Problem, ...]:
+    """Mistakes with the browser's paths. `-p`, the path of mistakes in parameters, stays."""
+    return tuple(
+        wire.Problem(
+            path=problem.path if problem.path.startswith("-") else paths.of(problem.path),
+            message=problem.message,
+            hint=problem.hint,
+            line=problem.line,
+            column=problem.column,
+        )
+        for problem in found
+    )
+
+
+def pipeline_info(paths: Paths, project: Project, key: str) -> wire.PipelineInfo:
+    """A pipeline file: parameters, stages, and the mistakes that the file alone shows."""
+    try:
+        loaded = project.load(key)
+    except errors.PipelineInvalid as error:
+        path = project.find(key)
+        problems = problems_of(paths, error.problems)
+        return wire.PipelineInfo(
+            key=key, name=key, path=paths.of(path), description="", params=(), stages=(), problems=problems
+        )
+    pipeline = loaded.pipeline
+    return wire.PipelineInfo(
+        key=key,
+        name=pipeline.name,
+        path=paths.of(pipeline.path),
+        description=pipeline.description,
+        params=tuple(param_info(param) for param in pipeline.params.values()),
+        stages=tuple(_stage_ref(paths, pipeline, stage) for stage in pipeline.stages.values()),
+        problems=problems_of(paths, loaded.problems),
+    )
+
+
+def _stage_ref(paths: Paths, pipeline: Pipeline, stage: Stage) -> wire.StageRef:
+    line, column = find_position(pipeline.positions, ("stages", stage.name))
+    notebook = paths.of(stage.notebook) if stage.notebook else ""
+    return wire.StageRef(name=stage.name, notebook=notebook, line=line, column=column)
+
+
+def plan_reply(paths: Paths, plan: Plan) -> wire.PlanReply:
+    """A plan."""
+    stages = tuple(
+        wire.PlanStage(
+            id=stage.id,
+            stage=stage.stage,
+            notebook=paths.of(stage.notebook),
+            description=stage.description,
+            decision=cast("wire.Decision", str(stage.decision)),
+            reasons=tuple(stage.reasons),
+            upstream=tuple(stage.upstream),
+            point=dict(stage.point),
+            params=data["params"],
+            inputs=data["inputs"],
+            outputs=data["outputs"],
+            restores=tuple(data["restores"]),
+            when=data["when"] or "",
+            foreach=data["foreach"] or "",
+            trigger=data["trigger"],
+        )
+        for stage, data in ((stage, stage.to_json()) for stage in plan.stages)
+    )
+    warnings = problems_of(paths, plan.warnings)
+    return wire.PlanReply(pipeline=plan.pipeline, path=paths.of(plan.path), stages=stages, warnings=warnings)
+
+
+def run_info(run: RunRecord) -> wire.RunInfo:
+    """A run, without its stages."""
+    origin = run.origin
+    return wire.RunInfo(
+        id=run.id,
+        pipeline=run.pipeline,
+        status=_status(run.status),
+        reason=run.reason,
+        started=run.started,
+        ended=run.ended,
+        params=dict(run.params),
+        user=str(origin.get("user", "")),
+        host=str(origin.get("host", "")),
+        pid=int(origin.get("pid", 0)),
+        command=str(origin.get("command", "")),
+        commit=str(origin.get("commit", "")),
+        kind=run.kind,
+        parent=run.parent,
+    )
+
+
+def stage_info(run: RunRecord, stage: StageRecord) -> wire.StageInfo:
+    """A stage of a run."""
+    return wire.StageInfo(
+        id=stage.id,
+        run=run.id,
+        pipeline=run.pipeline,
+        status=_status(stage.status),
+        decision=stage.decision,
+        reason=stage.reason,
+        attempt=stage.attempt,
+        started=stage.started,
+        ended=stage.ended,
+        cell=stage.cell,
+        cells=stage.cells,
+        expected=stage.expected,
+        cause=stage.cause or "",
+        message=stage.message,
+        traceback=stage.traceback,
+        cpu=stage.cpu,
+        memory=stage.memory,
+        frozen=stage.frozen,
+        has_notebook=bool(stage.folder),
+        kept_kernel=stage.kernel is not None,
+        of_run=stage.of_run,
+    )
+
+
+def _status(status: object) -> wire.StageStatus:
+    return cast("wire.StageStatus", str(status))
+
+
+def to_json(value: Any) -> str:
+    """A value of the wire as JSON. NaN and infinities, which no browser reads, become strings."""
+    return json.dumps(_plain(value), separators=(",", ":"), allow_nan=False, default=str)
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value

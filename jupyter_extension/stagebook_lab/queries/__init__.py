@@ -1,0 +1,1 @@
+"""Replies that are read from the journal and the folders of runs."""

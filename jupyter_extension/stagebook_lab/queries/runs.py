@@ -1,0 +1,141 @@
+"""What a run left: its stages, events, logs and executed notebooks."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from stagebook.errors import RunNotFound, StagebookError
+from stagebook.events import Event, RunStarted, StageExpanded
+from stagebook.execution.attempt import LOG_FILE, NOTEBOOK_FILE
+from stagebook.journal.history import RunHistory, StageRecord
+from stagebook.journal.journal import RunRecord
+from stagebook.project import Project
+from stagebook.runs.grid import metrics_of
+from stagebook.workspace.paths import STATE_FOLDER, PathRefused, inside
+from stagebook_lab import wire
+from stagebook_lab.notes import notes_of
+from stagebook_lab.present import run_info, stage_info
+
+MAX_EVENTS = 1_000  # in one reply
+MAX_LOG = 1 << 20  # bytes in one reply
+MAX_NOTEBOOK = 200 << 20  # bytes
+
+
+def run_reply(project: Project, run: RunRecord) -> wire.RunReply:
+    """A run with its stages."""
+    events = project.journal.events(run.id)
+    history = RunHistory(event for _, event in events)
+    stages = tuple(stage_info(run, stage) for stage in history.stages.values())
+    points = project.journal.runs_of_parent(run.id) if run.kind == "sweep" else []
+    return wire.RunReply(
+        run=run_info(run),
+        stages=stages,
+        seq=events[-1][0] if events else 0,
+        upstream=_upstream(event for _, event in events),
+        metrics=metrics_of(history),
+        points=tuple(run_info(point) for point in points),
+        notes=notes_of(project, run.id),
+    )
+
+
+def _upstream(events: Iterable[Event]) -> dict[str, tuple[str, ...]]:
+    """The stages before each stage, by the plan and by the expansions of `foreach` that followed."""
+    found: dict[str, tuple[str, ...]] = {}
+    for event in events:
+        items: Iterable[Mapping[str, Any]] = ()
+        if isinstance(event, RunStarted):
+            items = event.plan.get("stages", ())
+        elif isinstance(event, StageExpanded):
+            items = (*event.stages, *event.changed)
+            for name in event.gone:
+                found.pop(name, None)
+        found |= {item["id"]: tuple(item.get("upstream", ())) for item in items}
+    return found
+
+
+def events_reply(project: Project, run: RunRecord, after: int) -> wire.EventsReply:
+    """The events of a run after a number."""
+    found = project.journal.events(run.id, after=after)
+    items = tuple(wire.EventItem(seq=seq, event=event.to_json()) for seq, event in found[:MAX_EVENTS])
+    return wire.EventsReply(events=items, more=len(found) > MAX_EVENTS)
+
+
+def log_reply(project: Project, run: RunRecord, stage: str, attempt: int | None, after: int) -> wire.LogReply:
+    """A piece of what a stage printed, from the byte `after` on; empty where there is nothing yet.
+
+    `attempt` is `None` for the latest one.
+    """
+    record = project.stage_of(run, stage)
+    number = attempt or record.attempt
+    path = _file_of(project, record, number, LOG_FILE)
+    try:
+        with path.open("rb") as file:
+            file.seek(after)
+            data = file.read(MAX_LOG)
+            more = bool(file.read(1))
+    except FileNotFoundError:
+        data, more = b"", False
+    # The bytes of a character that is not complete are left for the next piece.
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    text = decoder.decode(data)
+    waiting = len(decoder.getstate()[0])
+    return wire.LogReply(attempt=number, text=text, next=after + len(data) - waiting, more=more)
+
+
+def notebook_reply(project: Project, run: RunRecord, stage: str, attempt: int | None) -> wire.NotebookReply:
+    """The executed notebook of an attempt, with every cell marked as untrusted.
+
+    Raises:
+        RunNotFound: there is none.
+        StagebookError: it is too large, or no notebook.
+    """
+    record = project.stage_of(run, stage)
+    number = attempt or record.attempt
+    path = _file_of(project, record, number, NOTEBOOK_FILE)
+    try:
+        found = path.stat()
+        if found.st_size > MAX_NOTEBOOK:
+            msg = f"the executed notebook is larger than {MAX_NOTEBOOK >> 20} MB: {path}"
+            raise StagebookError(msg)
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        msg = f"there is no executed notebook of attempt {number} of '{stage}' in the run {run.id}"
+        raise RunNotFound(msg) from error
+    except (ValueError, RecursionError) as error:
+        msg = f"the executed notebook cannot be read: {path}"
+        raise StagebookError(msg) from error
+    return wire.NotebookReply(attempt=number, content=_untrusted(content), modified=found.st_mtime)
+
+
+def _file_of(project: Project, record: StageRecord, attempt: int, name: str) -> Path:
+    """A file of an attempt. Raises `RunNotFound` where the journal names a place outside `runs/`."""
+    folder = (
+        record.folder if attempt == record.attempt else f"{Path(record.folder).parent.as_posix()}/{attempt}"
+    )
+    runs = project.root / STATE_FOLDER / "runs"
+    nowhere = RunNotFound(f"the stage '{record.id}' did not start")
+    if not record.folder:
+        raise nowhere
+    try:
+        path = project.root / inside(project.root, f"{folder}/{name}")
+    except PathRefused as error:
+        raise nowhere from error
+    if not path.is_relative_to(runs) or path.is_symlink():
+        raise nowhere
+    return path
+
+
+def _untrusted(content: Any) -> Any:
+    """A notebook with every cell marked as untrusted, which JupyterLab goes by."""
+    if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
+        msg = "the executed notebook is no notebook"
+        raise StagebookError(msg)
+    for cell in content["cells"]:
+        if isinstance(cell, dict):
+            metadata = cell.get("metadata")
+            cell["metadata"] = {**(metadata if isinstance(metadata, dict) else {}), "trusted": False}
+    return content

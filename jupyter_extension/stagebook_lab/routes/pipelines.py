@@ -1,0 +1,74 @@
+"""Routes about projects and their pipelines."""
+
+from __future__ import annotations
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from stagebook.project import Project
+from stagebook_lab import wire
+from stagebook_lab.launch import order
+from stagebook_lab.present import Paths, pipeline_info, plan_reply
+from stagebook_lab.projects import find_projects
+from stagebook_lab.routes.handler import Handler
+
+
+class ProjectsHandler(Handler):
+    """`GET projects`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """The projects below the server's root."""
+        await self.answer(lambda: wire.ProjectsReply(projects=tuple(find_projects(self.root))))
+
+
+class PipelinesHandler(Handler):
+    """`GET pipelines?project=`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """The pipelines of a project, with the mistakes that their files alone show."""
+
+        def work(project: Project, paths: Paths) -> wire.PipelinesReply:
+            return wire.PipelinesReply(
+                project=wire.ProjectInfo(path=paths.project, name=project.root.name),
+                pipelines=tuple(pipeline_info(paths, project, key) for key in project.pipelines()),
+            )
+
+        await self.answer_about(work)
+
+
+class PlanHandler(Handler):
+    """`GET plan?project=&pipeline=&param=&stage=&start=&only=&skip=&force=&sweep=`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """What a run would do, stage by stage and why."""
+
+        def words(name: str) -> tuple[str, ...]:
+            return tuple(self.get_query_arguments(name))
+
+        pairs = [text.partition("=") for text in words("param")]
+        request = wire.RunRequest(
+            pipeline=self.text("pipeline"),
+            stages=words("stage"),
+            start=words("start"),
+            only=words("only"),
+            skip=words("skip"),
+            texts={name: text for name, _, text in pairs},
+            force=self.text("force") == "1",
+            sweep=self.text("sweep") == "1",
+        )
+        await self.answer_about(
+            lambda project, paths: plan_reply(paths, order(project, request).plan), request
+        )
+
+
+ROUTES: tuple[tuple[str, type[Handler]], ...] = (
+    ("projects", ProjectsHandler),
+    ("pipelines", PipelinesHandler),
+    ("plan", PlanHandler),
+)

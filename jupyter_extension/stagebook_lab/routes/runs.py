@@ -1,0 +1,165 @@
+"""Routes about runs: listing, comparing, starting and stopping them."""
+
+from __future__ import annotations
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from stagebook.project import Project
+from stagebook.runs.cancel import cancel
+from stagebook_lab import wire
+from stagebook_lab.feed.snapshot import RUNS
+from stagebook_lab.launch import arguments, check, check_rest, rest_arguments
+from stagebook_lab.mlflow_server import mlflow_reply
+from stagebook_lab.notes import add_note
+from stagebook_lab.present import Paths, run_info
+from stagebook_lab.queries.compare import compare_reply
+from stagebook_lab.queries.runs import events_reply, run_reply
+from stagebook_lab.routes.handler import Handler, authorized_to_execute
+
+MAX_RUNS = 1_000  # in one reply
+RUN = r"runs/(?P<run>[\w-]{1,80})"
+
+
+class RunsHandler(Handler):
+    """`GET runs?project=&pipeline=&limit=` and `POST runs`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """The latest runs."""
+        name = self.text("pipeline") or None
+
+        def work(project: Project, _: Paths) -> wire.RunsReply:
+            found = project.runs(name, min(self.number("limit", RUNS), MAX_RUNS))
+            return wire.RunsReply(runs=tuple(run_info(run) for run in found))
+
+        await self.answer_about(work)
+
+    @web.authenticated
+    @authorized_to_execute
+    async def post(self) -> None:
+        """Start a run. It is planned first: where that finds mistakes, nothing starts."""
+
+        def work(project: Project, _: Paths, request: wire.RunRequest) -> wire.ProcessReply:
+            check(project, request)
+            return self.services.processes.start(project, arguments(request))
+
+        await self.post_about(wire.RunRequest, work)
+
+
+class ProcessHandler(Handler):
+    """`GET processes/PID?project=`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, pid: str) -> None:
+        """What became of a process that this server started."""
+        await self.answer_about(lambda project, _: self.services.processes.look(project, int(pid)))
+
+
+class RunHandler(Handler):
+    """`GET runs/RUN?project=`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, run: str) -> None:
+        """A run with its stages."""
+        await self.answer_about(lambda project, _: run_reply(project, project.find_run(run)))
+
+
+class EventsHandler(Handler):
+    """`GET runs/RUN/events?project=&after=`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, run: str) -> None:
+        """The events of a run after a number."""
+        await self.answer_about(
+            lambda project, _: events_reply(project, project.find_run(run), self.number("after", 0))
+        )
+
+
+class CompareHandler(Handler):
+    """`GET compare?project=&run=&run=`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Runs side by side."""
+        names = self.get_query_arguments("run")
+        await self.answer_about(lambda project, _: compare_reply(project, names))
+
+
+class CancelHandler(Handler):
+    """`POST runs/RUN/cancel`."""
+
+    @web.authenticated
+    @authorized_to_execute
+    async def post(self, run: str) -> None:
+        """Ask the process of a run to stop; asked again, it ends at once."""
+
+        def work(project: Project, _: Paths, __: wire.CancelRequest) -> wire.CancelReply:
+            found = project.find_run(run)
+            return wire.CancelReply(run=found.id, pid=cancel(project, found).pid)
+
+        await self.post_about(wire.CancelRequest, work)
+
+
+class ResumeHandler(Handler):
+    """`POST runs/RUN/resume`."""
+
+    @web.authenticated
+    @authorized_to_execute
+    async def post(self, run: str) -> None:
+        """Start what is left of a run, or only what failed and what depends on it."""
+
+        def work(project: Project, _: Paths, request: wire.ResumeRequest) -> wire.ProcessReply:
+            found = project.find_run(run)
+            check_rest(project, found, request)
+            return self.services.processes.start(project, rest_arguments(found.id, request))
+
+        await self.post_about(wire.ResumeRequest, work)
+
+
+class NotesHandler(Handler):
+    """`POST runs/RUN/notes`."""
+
+    @web.authenticated
+    @authorized_to_execute
+    async def post(self, run: str) -> None:
+        """Add a note to a run, or acknowledge its failure."""
+        by = str(self.current_user.username)
+
+        def work(project: Project, _: Paths, request: wire.NoteRequest) -> wire.Note:
+            return add_note(project, project.find_run(run).id, request, by)
+
+        await self.post_about(wire.NoteRequest, work)
+
+
+class MlflowHandler(Handler):
+    """`POST mlflow`."""
+
+    @web.authenticated
+    @authorized_to_execute
+    async def post(self) -> None:
+        """Start MLflow's pages if they are not up, and say where they show the runs."""
+
+        def work(project: Project, _: Paths, request: wire.MlflowRequest) -> wire.MlflowReply:
+            runs = [project.find_run(name) for name in request.runs]
+            return mlflow_reply(project, runs, request, self.services.mlflow.url(project))
+
+        await self.post_about(wire.MlflowRequest, work)
+
+
+ROUTES: tuple[tuple[str, type[Handler]], ...] = (
+    ("runs", RunsHandler),
+    (RUN, RunHandler),
+    (f"{RUN}/events", EventsHandler),
+    (f"{RUN}/notes", NotesHandler),
+    (f"{RUN}/cancel", CancelHandler),
+    (f"{RUN}/resume", ResumeHandler),
+    (r"processes/(?P<pid>\d{1,10})", ProcessHandler),
+    ("compare", CompareHandler),
+    ("mlflow", MlflowHandler),
+)

@@ -1,0 +1,180 @@
+"""Routes about a stage: why it runs, what it left in a run, and changes to it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from stagebook.errors import RunNotFound, UsageError
+from stagebook.notebook.add_stage import add_stage
+from stagebook.project import Given, Project
+from stagebook.runs.accept import accept
+from stagebook_lab import wire
+from stagebook_lab.params import pairs_of
+from stagebook_lab.present import Paths
+from stagebook_lab.queries.compare import changes_reply, why_reply
+from stagebook_lab.queries.runs import log_reply, notebook_reply
+from stagebook_lab.routes.handler import Handler, authorized_to_execute
+
+RUN = r"runs/(?P<run>[\w-]{1,80})"
+_NOT_IN_A_NAME = re.compile(r"[^\w.-]")
+
+
+class WhyHandler(Handler):
+    """`GET why?project=&pipeline=&stage=&param=`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """The decision about a stage, and everything that it rests on."""
+        given = Given(pairs=tuple(self.get_query_arguments("param")))
+        name = self.text("pipeline") or None
+        await self.answer_about(lambda project, _: why_reply(project, name, self.text("stage"), given))
+
+
+class LogHandler(Handler):
+    """`GET runs/RUN/log?project=&stage=&attempt=&after=`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, run: str) -> None:
+        """A piece of what a stage printed."""
+
+        def work(project: Project, _: Paths) -> wire.LogReply:
+            after = self.number("after", 0)
+            return log_reply(project, project.find_run(run), self.text("stage"), self.attempt, after)
+
+        await self.answer_about(work)
+
+
+class NotebookHandler(Handler):
+    """`GET runs/RUN/notebook?project=&stage=&attempt=`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, run: str) -> None:
+        """The executed notebook of an attempt, also while it runs."""
+        await self.answer_about(
+            lambda project, _: notebook_reply(
+                project, project.find_run(run), self.text("stage"), self.attempt
+            )
+        )
+
+
+class ChangesHandler(Handler):
+    """`GET runs/RUN/changes?project=&stage=&attempt=`."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, run: str) -> None:
+        """What a stage ran, compared with its notebook as it is now."""
+        await self.answer_about(
+            lambda project, paths: changes_reply(
+                project, paths, project.find_run(run), self.text("stage"), self.attempt
+            )
+        )
+
+
+class AcceptHandler(Handler):
+    """`POST accept`."""
+
+    @web.authenticated
+    @authorized_to_execute
+    async def post(self) -> None:
+        """Declare the outputs of stages good as they are."""
+
+        def work(project: Project, _: Paths, request: wire.AcceptRequest) -> wire.AcceptReply:
+            given = Given(pairs=pairs_of(request.texts))
+            accepted = accept(project, request.pipeline, request.stages, request.because, given)
+            return wire.AcceptReply(run=accepted.run, stages=accepted.stages)
+
+        await self.post_about(wire.AcceptRequest, work)
+
+
+class NewStageHandler(Handler):
+    """`POST stages`."""
+
+    @web.authenticated
+    @authorized_to_execute
+    async def post(self) -> None:
+        """Add a stage to a pipeline file."""
+
+        def work(project: Project, paths: Paths, request: wire.NewStageRequest) -> wire.NewStageReply:
+            added = add_stage(project, request.pipeline, request.name, paths.inside(request.notebook))
+            return wire.NewStageReply(
+                path=paths.of(added.path), line=added.line, notebook=paths.of(added.notebook)
+            )
+
+        await self.post_about(wire.NewStageRequest, work)
+
+
+class KernelHandler(Handler):
+    """`POST runs/RUN/kernel`."""
+
+    @web.authenticated
+    @authorized_to_execute
+    async def post(self, run: str) -> None:
+        """Make the kernel that a failed stage left known to Jupyter Server, or end it."""
+        manager: Any = self.kernel_manager
+        folder: str | None = getattr(manager, "external_connection_dir", None)
+
+        def work(project: Project, paths: Paths, request: wire.KernelRequest) -> wire.KernelReply:
+            record = project.find_run(run)
+            notebook = paths.of(project.stage_of(record, request.stage).notebook)
+            name = _NOT_IN_A_NAME.sub("_", f"stagebook-{record.id}-{request.stage}") + ".json"
+            if request.end:
+                project.end_kernel(record, request.stage)
+                if folder:
+                    (Path(folder) / name).unlink(missing_ok=True)
+                return wire.KernelReply(id="", notebook=notebook)
+            file = _connection_file(project, record.id, request.stage)
+            if not folder:
+                msg = "this Jupyter Server takes no kernels that it did not start"
+                raise UsageError(
+                    msg, hint="start it with: stagebook lab, or --ServerApp.allow_external_kernels=True"
+                )
+            target = Path(folder) / name
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not target.exists():
+                shutil.copy2(file, target)
+            return wire.KernelReply(id=str(target), notebook=notebook)
+
+        def with_id(reply: wire.KernelReply) -> wire.KernelReply:
+            """The reply with the id that the server gives to the connection file."""
+            if not reply.id:
+                return reply
+            manager.list_kernel_ids()  # looks for new connection files
+            ids = {str(path): name for name, path in manager.kernel_id_to_connection_file.items()}
+            if reply.id not in ids:
+                msg = "Jupyter Server does not take the kernel"
+                raise RunNotFound(msg)
+            return wire.KernelReply(id=ids[reply.id], notebook=reply.notebook)
+
+        await self.post_about(wire.KernelRequest, work, then=with_id)
+
+
+def _connection_file(project: Project, run: str, stage: str) -> Path:
+    for record, kept in project.kept_kernels():
+        if (record.id, kept.id) == (run, stage) and kept.kernel:
+            file = Path(kept.kernel["connection_file"])
+            if file.is_file() and "key" in json.loads(file.read_bytes()):
+                return file
+    msg = f"the stage '{stage}' of the run {run} has no kernel that is kept"
+    raise RunNotFound(msg, hint="run it with: stagebook run --keep-kernel")
+
+
+ROUTES: tuple[tuple[str, type[Handler]], ...] = (
+    ("why", WhyHandler),
+    (f"{RUN}/log", LogHandler),
+    (f"{RUN}/notebook", NotebookHandler),
+    (f"{RUN}/changes", ChangesHandler),
+    (f"{RUN}/kernel", KernelHandler),
+    ("accept", AcceptHandler),
+    ("stages", NewStageHandler),
+)

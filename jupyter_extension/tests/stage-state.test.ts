@@ -1,0 +1,131 @@
+import { describe, expect, test } from 'vitest';
+
+import { edges, nodes } from '../src/model/grouping';
+import { applyChange, EMPTY_SNAPSHOT, latestRun, liveRun } from '../src/model/snapshot';
+import { cellOf, counts, GLYPHS, progressOf, STATES, stageViews } from '../src/model/stage-state';
+import type { Change, PlanStage, StageInfo, StageStatus } from '../src/wire';
+import { info, planned, run } from './building';
+
+function change(fields: Partial<Change>): Change {
+  return { seq: 1, full: false, runs: [], stages: [], shapes: {}, definitions: '', ...fields };
+}
+
+function state(plan: PlanStage | null, stage: StageInfo | null, isLive: boolean): string {
+  const runs = [run(isLive ? {} : { ended: 200, status: 'completed' })];
+  const snapshot = applyChange(EMPTY_SNAPSHOT, change({ full: true, runs, stages: stage ? [stage] : [] }));
+  return stageViews(snapshot, 'p', plan ? [plan] : null)[0]?.state ?? '';
+}
+
+describe('the state of a stage', () => {
+  test.each<[StageStatus, Partial<StageInfo>, string]>([
+    ['pending', {}, 'pending'],
+    ['pending', { decision: 'WAIT' }, 'waits'],
+    ['running', {}, 'running'],
+    ['running', { frozen: 7 }, 'frozen'],
+    ['retrying', {}, 'retrying'],
+    ['completed', {}, 'completed'],
+    ['reused', {}, 'reused'],
+    ['failed', {}, 'failed'],
+    ['blocked', {}, 'blocked'],
+    ['skipped', {}, 'skipped'],
+    ['cancelled', {}, 'cancelled'],
+    ['interrupted', {}, 'interrupted']
+  ])('during its run %s %o is %s, whatever the plan says', (status, fields, wanted) => {
+    for (const decision of ['RUN', 'REUSE'] as const) {
+      expect(state(planned('a', { decision }), info({ status, ...fields }), true)).toBe(wanted);
+    }
+  });
+
+  test('after a run the plan has a say', () => {
+    const stale = planned('a', { reasons: ['the code changed'] });
+    expect(state(stale, info({ status: 'completed' }), false)).toBe('stale');
+    expect(state(planned('a', { decision: 'REUSE' }), info({ status: 'completed' }), false)).toBe(
+      'up to date'
+    );
+    expect(state(planned('a', { decision: 'REUSE' }), info({ status: 'failed' }), false)).toBe('up to date');
+    expect(state(stale, info({ status: 'failed' }), false)).toBe('failed');
+    expect(state(stale, null, false)).toBe('new');
+    expect(state(planned('a', { decision: 'SKIP' }), null, false)).toBe('skipped');
+    expect(state(planned('a', { decision: 'WAIT' }), info({ status: 'completed' }), false)).toBe('waits');
+    expect(state(null, info({ status: 'completed' }), false)).toBe('completed');
+  });
+});
+
+test('every state has a sign', () => {
+  expect(Object.keys(GLYPHS).sort()).toEqual([...STATES].sort());
+});
+
+test('a failed stage says where and why, a running one how far it is', () => {
+  const failed = info({ status: 'failed', cell: 3, cells: 7, message: 'KeyError: x' });
+  const running = info({ id: 'b', status: 'running', cell: 12, cells: 40 });
+  const snapshot = applyChange(
+    EMPTY_SNAPSHOT,
+    change({ full: true, runs: [run()], stages: [failed, running] })
+  );
+  const [first, second] = stageViews(snapshot, 'p', [planned('a'), planned('b')]);
+  expect(first && [cellOf(first), first.why]).toEqual(['at cell 3 of 7', 'KeyError: x']);
+  expect(second && [cellOf(second), progressOf(second)]).toEqual(['cell 12 of 40', 11 / 40]);
+  expect(counts([first, second].filter(view => view !== undefined))).toEqual([
+    ['failed', 1],
+    ['running', 1]
+  ]);
+});
+
+test('what a run said counts until a plan is made after its end', () => {
+  const runs = [run({ ended: 200, status: 'completed' })];
+  const snapshot = applyChange(
+    EMPTY_SNAPSHOT,
+    change({ full: true, runs, stages: [info({ status: 'completed' })] })
+  );
+  const before = [planned('a', { reasons: ['no result yet'] })];
+  expect(stageViews(snapshot, 'p', before, new Set(['r1']))[0]?.state).toBe('completed');
+  expect(stageViews(snapshot, 'p', before)[0]?.state).toBe('stale');
+});
+
+test('a change touches what it names; a full one replaces all', () => {
+  const first = applyChange(
+    EMPTY_SNAPSHOT,
+    change({
+      full: true,
+      runs: [run()],
+      stages: [info(), info({ id: 'b' }), info({ id: 'c', pipeline: 'q' })]
+    })
+  );
+  const second = applyChange(first, change({ seq: 2, runs: [run()], stages: [info({ status: 'running' })] }));
+  expect(second.stages.get('p')?.get('a')?.status).toBe('running');
+  expect(second.stages.get('p')?.get('b')).toBe(first.stages.get('p')?.get('b'));
+  expect(second.stages.get('q')).toBe(first.stages.get('q'));
+  expect(first.stages.get('p')?.get('a')?.status).toBe('pending');
+  expect(applyChange(second, change({ full: true })).stages.size).toBe(0);
+  const shaped = applyChange(second, change({ shapes: { p: ['b', 'a', 'unknown'] } }));
+  expect([...(shaped.stages.get('p')?.keys() ?? [])]).toEqual(['b', 'a']);
+});
+
+test('a stage that was expanded gives way to its instances', () => {
+  const stages = [info({ id: 'each@x', status: 'running' }), info({ id: 'each@y' }), info({ id: 'join' })];
+  const snapshot = applyChange(EMPTY_SNAPSHOT, change({ full: true, runs: [run()], stages }));
+  const plan = [planned('each', { decision: 'WAIT' }), planned('join', { upstream: ['each'] })];
+  const views = stageViews(snapshot, 'p', plan);
+  expect(views.map(view => [view.id, view.stage, view.state])).toEqual([
+    ['each@x', 'each', 'running'],
+    ['each@y', 'each', 'pending'],
+    ['join', 'join', 'pending']
+  ]);
+  expect(edges(nodes(views, new Set())).get('join')).toEqual(['each']);
+  expect(edges(nodes(views, new Set(['each']))).get('join')).toEqual(['each@x', 'each@y']);
+});
+
+test('stages that appear while a run goes on are shown after those of the plan', () => {
+  const snapshot = applyChange(
+    EMPTY_SNAPSHOT,
+    change({ full: true, runs: [run()], stages: [info(), info({ id: 'each@1', status: 'running' })] })
+  );
+  expect(stageViews(snapshot, 'p', [planned('a')]).map(view => [view.id, view.stage])).toEqual([
+    ['a', 'a'],
+    ['each@1', 'each']
+  ]);
+  const over = { ...snapshot, runs: [run({ ended: 1 })] };
+  expect(stageViews(over, 'p', [planned('a')])).toHaveLength(1);
+  expect(latestRun(over, 'p')?.id).toBe('r1');
+  expect(liveRun(over, 'p')).toBeUndefined();
+});

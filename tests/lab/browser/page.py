@@ -1,0 +1,122 @@
+"""A page of JupyterLab with the panel, what tests look for in it, and how they act on it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, expect
+
+from lab.server import TOKEN, Lab
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+# The browser itself tells on its console what the server refuses because of mistakes.
+EXPECTED = ("stagebook/plan?", "stagebook/stages")
+
+PICTURES = Path(__file__).parents[3] / "docs" / "images"
+LONG = 90_000  # milliseconds until a run has done something, on a busy machine
+GOOD = re.compile(r"completed|reused|up to date")
+
+
+@contextlib.contextmanager
+def open_page(browser: BrowserContext, lab: Lab) -> Iterator[tuple[Page, list[str]]]:
+    """A page with the panel open, and the errors of its console, which may still grow."""
+    opened = browser.new_page()
+    errors: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        where = message.location.get("url", "")
+        if message.type == "error" and not any(text in where for text in EXPECTED):
+            errors.append(f"{message.text} ({where})")
+
+    opened.on("console", hear)
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.goto(f"{lab.url}/lab?token={TOKEN}&reset")
+    opened.wait_for_function("window.jupyterapp?.restored.then(() => true)", timeout=60_000)
+    # The launcher comes after all that, and takes the focus.
+    expect(opened.locator(".jp-Launcher")).to_be_visible(timeout=60_000)
+    opened.wait_for_function("document.activeElement !== document.body", timeout=60_000)
+    execute(opened, "stagebook:open-panel")
+    expect(opened.get_by_role("combobox", name="Pipeline")).to_be_visible(timeout=20_000)
+    yield opened, errors
+    opened.close()
+
+
+def choose(page: Page, pipeline: str) -> None:
+    page.get_by_role("combobox", name="Pipeline").first.select_option(pipeline)
+
+
+def execute(page: Page, command: str, **arguments: object) -> None:
+    """Run a command of JupyterLab, without waiting for its end."""
+    page.evaluate("([id, args]) => { window.jupyterapp.commands.execute(id, args); }", [command, arguments])
+
+
+def is_enabled(page: Page, command: str, **arguments: object) -> bool:
+    asked = "([id, args]) => window.jupyterapp.commands.isEnabled(id, args)"
+    return bool(page.evaluate(asked, [command, arguments]))
+
+
+def panel(page: Page) -> Locator:
+    return page.locator(".sb-Panel")
+
+
+def line(page: Page, name: str) -> Locator:
+    """The line of a stage in the panel."""
+    return page.get_by_role("treeitem", name=re.compile(rf"^{re.escape(name)}, "))
+
+
+def node(page: Page, name: str) -> Locator:
+    """The node of a stage in the graph."""
+    return page.locator(f'.sb-Node[data-key="{name}"]')
+
+
+def expect_state(where: Locator, state: str | re.Pattern[str]) -> None:
+    expect(where).to_have_attribute("data-state", state, timeout=LONG)
+
+
+FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+def drawn(page: Page) -> None:
+    """Wait until what is due has been drawn."""
+    page.evaluate(FRAMES)
+
+
+WATCH = """name => {
+    const seen = window.seen = [];
+    new MutationObserver(() => {
+        const line = [...document.querySelectorAll('.sb-Panel [role=treeitem]')]
+            .find(one => one.getAttribute('aria-label').startsWith(name + ', '));
+        const state = line?.dataset.state;
+        if (state && state !== seen.at(-1)) {
+            seen.push(state);
+        }
+    }).observe(document.body, {subtree: true, childList: true, attributes: true});
+}"""
+
+
+def watch(page: Page, name: str) -> None:
+    """Note all states that the line of a stage shows from now on."""
+    page.evaluate(WATCH, name)
+
+
+def seen(page: Page) -> list[str]:
+    """The states that were noted, in order."""
+    found = page.evaluate("window.seen")
+    assert isinstance(found, list)
+    return found
+
+
+def picture(page: Page, name: str) -> None:
+    """A picture for the docs, where they are made anew."""
+    if os.environ.get("STAGEBOOK_PICTURES"):
+        page.mouse.move(640, 735)
+        page.wait_for_timeout(400)
+        page.screenshot(path=PICTURES / f"{name}.png")

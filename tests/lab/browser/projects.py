@@ -1,0 +1,98 @@
+"""The projects that the tests of the browser look at."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from building import ProjectBuilder
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+def make_project(root: Path) -> ProjectBuilder:
+    """The pipelines of the reference project, and small ones: a matrix, a failure, something slow, mistakes."""
+    for name in ("pipelines", "notebooks"):
+        shutil.copytree(REPOSITORY / name, root / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    builder = ProjectBuilder(root)
+    builder.without_tracking()
+    builder.notebook("work", "import time", "time.sleep(pause)", "print('worked')", params="pause = 0.2")
+    builder.notebook("slow", "import time", *["time.sleep(1)"] * 40)
+    builder.notebook("bad", "x = {'a': 1}", "x['b']", "print('never')")
+    demo = """
+        name: demo
+        description: A small pipeline with a matrix.
+        params:
+          pause: {type: float, default: 0.2, help: seconds that each stage takes}
+        stages:
+          load:
+            notebook: notebooks/work.ipynb
+            description: Loads what the others need.
+            params: {pause: "${params.pause}"}
+          clean: {notebook: notebooks/work.ipynb, after: [load]}
+          fit:
+            notebook: notebooks/work.ipynb
+            matrix: {depth: [2, 4, 8, 16]}
+            after: [clean]
+          audit: {notebook: notebooks/work.ipynb, after: [load]}
+          compare: {notebook: notebooks/work.ipynb, after: [fit, audit]}
+          report: {notebook: notebooks/work.ipynb, after: [compare, clean]}
+        """
+    builder.pipeline(demo, "demo")
+    builder.pipeline(demo.replace("name: demo", "name: again"), "again")
+    builder.pipeline(
+        """
+        stages:
+          before: {notebook: notebooks/work.ipynb}
+          wait: {notebook: notebooks/slow.ipynb, after: [before]}
+          after: {notebook: notebooks/work.ipynb, after: [wait]}
+        """,
+        "slow",
+    )
+    builder.pipeline(
+        """
+        stages:
+          fine: {notebook: notebooks/work.ipynb}
+          fails: {notebook: notebooks/bad.ipynb, after: [fine]}
+          follows: {notebook: notebooks/work.ipynb, after: [fails]}
+        """,
+        "fails",
+    )
+    builder.notebook("broken", "x = {'a': 1}", "x['b']", "print('never')")
+    builder.pipeline(
+        """
+        stages:
+          fine: {notebook: notebooks/work.ipynb}
+          breaks: {notebook: notebooks/broken.ipynb, after: [fine]}
+          follows: {notebook: notebooks/work.ipynb, after: [breaks]}
+        """,
+        "breaks",
+    )
+    builder.pipeline("stages:\n  one: {notebook: notebooks/gone.ipynb, tiemout: 3}\n", "mistaken")
+    builder.notebook("typed", "print('count is', count)", params="count = 1\nsize = ''\nloud = False")
+    builder.notebook("later", "print('later')", params="made = ''")
+    builder.pipeline(
+        """
+        # The form is made from this.
+        params:
+          count: {type: int, default: 3, help: how many there are}
+          size: {type: "Literal['small', 'large']", default: small}
+          loud: false
+          until: {type: date | None, default: null}
+        stages:
+          # The first one.
+          begin:
+            notebook: notebooks/typed.ipynb
+            params: {count: "${params.count}", size: "${params.size}", loud: "${params.loud}"}
+          middle: {notebook: notebooks/later.ipynb, after: [begin]}
+          last: {notebook: notebooks/later.ipynb, after: [middle]}
+        """,
+        "form",
+    )
+    builder.notebook(
+        "talks", "import time", *[f"print('line {at}', flush=True); time.sleep(0.4)" for at in range(12)]
+    )
+    builder.notebook("kept", "answer = 6 * 7", "raise RuntimeError('look at it')")
+    builder.pipeline("stages:\n  talk: {notebook: notebooks/talks.ipynb}\n", "talks")
+    builder.pipeline("stages:\n  kept: {notebook: notebooks/kept.ipynb}\n", "kept")
+    return builder

@@ -1,0 +1,208 @@
+"""Asking for runs, what a notebook's toolbar knows, the log, the runs, and new stages, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from building import notebook_data
+from lab.browser.page import GOOD, LONG, choose, execute, expect_state, is_enabled, line, panel, picture
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+def open_form(page: Page, pipeline: str):
+    choose(page, pipeline)
+    panel(page).get_by_role("button", name="Run …").click()
+    return page.get_by_role("form", name="What to run")
+
+
+def test_a_form_is_made_of_types_and_checked_before_anything_starts(page: Page, lab) -> None:
+    form = open_form(page, "form")
+    count = form.get_by_label("count", exact=True)
+    expect(count).to_have_value("3")
+    expect(form.get_by_label("size", exact=True)).to_have_value("small")
+    expect(form.get_by_label("until", exact=True)).to_have_value("null")
+    expect(form.get_by_role("status").first).to_contain_text("3 would run")
+    count.fill("many")
+    error = form.get_by_role("alert")
+    expect(error).to_contain_text("expected int, got 'many'")
+    expect(count).to_have_attribute("aria-invalid", "true")
+    expect(count).to_have_attribute("aria-describedby", re.compile("error"))
+    expect(form.get_by_role("button", name="Start")).to_be_disabled()
+    expect(panel(page).get_by_role("button", name="Run all")).to_be_disabled()
+    form.get_by_label("until", exact=True).fill("2013-02-30")
+    expect(form).to_contain_text("2 parameters to correct")
+    form.get_by_role("button", name="Set until back to its default").click()
+    count.fill("5")
+    form.get_by_label("size", exact=True).select_option("large")
+    expect(error).to_have_count(0)
+    line(page, "middle").click(modifiers=["Control"])
+    expect(line(page, "middle")).to_have_attribute("aria-checked", "true")
+    expect(form.get_by_role("status").first).to_contain_text("2 would run, 1 skipped")
+    picture(page, "lab-form")
+    form.get_by_role("button", name="Start").click()
+    expect_state(line(page, "middle"), GOOD)
+    expect_state(line(page, "last"), "new")
+    run = lab.ask("runs?pipeline=form")["runs"][0]
+    assert run["params"] == {"count": 5, "size": "large", "loud": False, "until": None}
+    assert run["command"] == "stagebook run --param=count=5 --param=size=large form middle"
+
+    # A stage that is up to date runs only where it is forced.
+    expect(form.get_by_role("status").first).to_contain_text("2 up to date", timeout=LONG)
+    form.get_by_label("Which stages").select_option("only")
+    form.get_by_text("Options").click()
+    form.get_by_label("Although nothing changed").check()
+    expect(form.get_by_role("status").first).to_contain_text("1 would run, 2 skipped")
+    expect(form.get_by_role("status").first).to_contain_text(re.compile(r"would run\s+middle"))
+    form.get_by_role("button", name="Close").click()
+    expect(panel(page).get_by_role("button", name="count=5")).to_be_visible()
+
+
+def test_a_sweep_is_asked_for_and_its_points_are_compared(page: Page, lab) -> None:
+    form = open_form(page, "form")
+    form.get_by_text("Options").click()
+    form.get_by_label("A run for each of several values").check()
+    form.get_by_label("count", exact=True).fill("[1, 2]")
+    line(page, "begin").click(modifiers=["Control"])
+    expect(form.get_by_role("status").first).to_contain_text("1 would run")
+    form.get_by_role("button", name="Start the sweep").click()
+    execute(page, "stagebook:open-runs")
+    runs = page.get_by_role("table", name="Runs of form")
+    expect(runs.locator("tbody tr[data-level='1']")).to_have_count(2, timeout=LONG)
+    expect(runs.locator("tbody tr").first).to_contain_text("completed", timeout=LONG)
+    expect(runs.locator("tbody tr").first).to_contain_text("sweep")
+    for at in (1, 2):
+        runs.get_by_role("checkbox").nth(at).check()
+    params = page.get_by_role("table", name="Parameters")
+    expect(params.get_by_role("row", name=re.compile("^count"))).to_contain_text("1")
+    expect(params.get_by_role("row")).to_have_count(2)
+    page.get_by_label("Also what is the same").check()
+    expect(params.get_by_role("row")).to_have_count(5)
+
+
+def test_the_toolbar_of_a_notebook_knows_its_stage(page: Page, lab) -> None:
+    choose(page, "breaks")
+    panel(page).get_by_role("button", name="Run all").click()
+    expect_state(line(page, "breaks"), "failed")
+    execute(page, "stagebook:open-notebook", stage="breaks")
+    badge = page.locator(".sb-Badge")
+    expect(badge).to_have_attribute("aria-label", re.compile("^Stage breaks, failed, KeyError"), timeout=LONG)
+    expect(badge).to_contain_text("at cell 2 of 3")
+    badge.click()
+    menu = page.get_by_role("menu")
+    picture(page, "lab-badge")
+    menu.get_by_text("Open at the Failing Cell").click()
+    active = page.locator(".jp-NotebookPanel:visible .jp-Cell.jp-mod-active")
+    expect(active).to_contain_text("x['b']", timeout=LONG)
+    expect(active).to_contain_text("KeyError")
+    page.get_by_role("button", name="Back to the notebook").click()
+
+    mended = notebook_data("x = {'b': 1}", "x['b']", "print('never')")
+    lab.project.file("notebooks/broken.ipynb", json.dumps(mended))
+    execute(page, "stagebook:open-changes", stage="breaks")
+    changes = page.locator(".sb-Page")
+    expect(changes).to_contain_text("1 of 3 cells differ", timeout=LONG)
+    expect(changes.locator("[data-line='-']")).to_have_text("-x = {'a': 1}\n")
+    expect(changes.locator("[data-line='+']")).to_have_text("+x = {'b': 1}\n")
+    picture(page, "lab-changes")
+    execute(page, "stagebook:retry")
+    expect_state(line(page, "follows"), GOOD)
+    execute(page, "stagebook:open-stage-in-pipeline-file", stage="breaks")
+    cursor = "window.jupyterapp.shell.currentWidget?.content?.editor?.getCursorPosition()"
+    page.wait_for_function(f"{cursor}?.line === 2", timeout=20_000)
+
+
+def test_a_log_streams_as_text(page: Page, lab) -> None:
+    choose(page, "talks")
+    panel(page).get_by_role("button", name="Run all").click()
+    expect_state(line(page, "talk"), "running")
+    expect(line(page, "talk")).to_contain_text(re.compile(r"cell [2-9]"), timeout=LONG)
+    line(page, "talk").click(button="right")
+    page.get_by_role("menu").get_by_text("Open the Log of the Stage").click()
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("line 2", timeout=LONG)
+    expect(page.locator(".sb-Log")).to_contain_text("follows the stage")
+    expect(log).to_contain_text("line 11", timeout=LONG)
+    expect(page.locator(".sb-Log")).not_to_contain_text("follows the stage", timeout=LONG)
+    assert log.inner_text().split() == [word for at in range(12) for word in ("line", str(at))]
+
+
+def test_runs_have_their_stages_over_time_and_take_notes(page: Page, lab) -> None:
+    choose(page, "again")
+    panel(page).get_by_role("button", name="Run all").click()
+    expect_state(line(page, "report"), GOOD)
+    process = lab.stagebook("run", "again", "--force")
+    execute(page, "stagebook:open-runs")
+    runs = page.get_by_role("table", name="Runs of again")
+    assert process.wait(90) == 0
+    expect(runs.locator("tbody tr").first).to_contain_text("completed", timeout=LONG)
+    view = page.locator(".sb-RunsView")
+    expect(view).to_contain_text("stagebook run again --force")
+    bars = view.get_by_role("listitem", name=re.compile(r"^load, completed, .*, on the critical path"))
+    expect(bars).to_have_count(1, timeout=LONG)
+    view.get_by_label("A note on this run").fill("the one for the paper")
+    view.get_by_role("button", name="Add").click()
+    expect(view.get_by_role("region", name="Notes")).to_contain_text("the one for the paper")
+
+
+def test_a_kernel_is_prepared_and_the_notebook_is_left_alone(page: Page, lab) -> None:
+    form = open_form(page, "form")
+    form.get_by_label("count", exact=True).fill("8")
+    before = (lab.project.root / "notebooks/typed.ipynb").read_bytes()
+    execute(page, "stagebook:prepare-kernel", stage="begin")
+    expect(page.get_by_text("form/begin, in").first).to_be_visible(timeout=LONG)
+    execute(page, "notebook:run-all-cells")
+    expect(page.locator(".jp-NotebookPanel:visible .jp-OutputArea").last).to_contain_text(
+        "count is 8", timeout=LONG
+    )
+    assert (lab.project.root / "notebooks/typed.ipynb").read_bytes() == before
+
+
+def test_the_kernel_of_a_failed_stage_is_taken_over(page: Page, lab) -> None:
+    form = open_form(page, "kept")
+    form.get_by_text("Options").click()
+    form.get_by_label("Keep the kernel").check()
+    form.get_by_role("button", name="Start").click()
+    expect_state(line(page, "kept"), "failed")
+    assert is_enabled(page, "stagebook:use-kept-kernel", stage="kept")
+    execute(page, "stagebook:use-kept-kernel", stage="kept")
+    page.get_by_role("button", name="Use it").click()
+    alive = "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.connectionStatus"
+    page.wait_for_function(f"{alive} === 'connected'", timeout=LONG)
+    asked = """async () => {
+      const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+      let said = '';
+      const future = kernel.requestExecute({ code: 'print(answer)' });
+      future.onIOPub = message => { said += message.content.text ?? ''; };
+      await future.done;
+      return said;
+    }"""
+    assert page.evaluate(asked) == "42\n"
+    run = lab.ask("runs?pipeline=kept")["runs"][0]["id"]
+    lab.ask(f"runs/{run}/kernel", {"stage": "kept", "end": True})
+
+
+def test_a_notebook_is_added_as_a_stage(page: Page, lab) -> None:
+    lab.project.notebook("extra", "1", params="count = 0")
+    choose(page, "form")
+    page.evaluate("window.jupyterapp.commands.execute('docmanager:open', {path: 'notebooks/extra.ipynb'})")
+    expect(page.locator(".jp-NotebookPanel:visible")).to_contain_text("count", timeout=LONG)
+    assert is_enabled(page, "stagebook:add-notebook-as-stage")
+    execute(page, "stagebook:add-notebook-as-stage")
+    page.get_by_label("Name of the stage").fill("extra stage")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_text("'extra stage' is not a name of a stage").first).to_be_visible()
+    execute(page, "stagebook:add-notebook-as-stage")
+    expect(page.get_by_label("Name of the stage")).to_have_value("extra")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect_state(line(page, "extra"), "new")
+    text = (lab.project.root / "pipelines/form.yaml").read_text()
+    assert "# The form is made from this." in text
+    assert "  # The first one.\n  begin:" in text
+    assert text.endswith(
+        '  extra:\n    notebook: notebooks/extra.ipynb\n    params:\n      count: "${params.count}"\n'
+    )

@@ -1,0 +1,185 @@
+"""Routes that a form, a diff, the history and new stages need."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from building import ProjectBuilder
+
+
+async def run(api, **request) -> str:
+    started = await api.post("runs", **request)
+    ended = await api.until(
+        "processes", str(started["pid"]), that=lambda reply: reply["exit_code"] is not None
+    )
+    return ended["run"]
+
+
+# -- before a run ---------------------------------------------------------------------------------
+
+
+async def test_a_plan_is_for_the_selection_and_the_parameters(api, lab: ProjectBuilder) -> None:
+    plan = await api.get("plan", pipeline="sums", param="base=5", only="first")
+    first, second = plan["stages"]
+    assert (first["decision"], second["decision"]) == ("RUN", "SKIP")
+    assert first["params"]["base"] == 5
+    assert first["outputs"] == {"number": "data/first.txt"}
+    assert second["inputs"] == {"number": "data/first.txt"}
+    forced = await api.get("plan", pipeline="sums", stage="first", force="1")
+    assert [stage["decision"] for stage in forced["stages"]] == ["RUN", "SKIP"]
+
+
+async def test_a_mistake_is_told_at_its_field(api, lab: ProjectBuilder) -> None:
+    status, reply = await api.refused("plan", pipeline="sums", param="base=many")
+    assert status == 400
+    assert reply["fields"] == {"base": "does not fit: expected int, got 'many' (str)"}
+    body = json.dumps({"pipeline": "sums", "texts": {"base": "[1, x]"}, "sweep": True})
+    status, reply = await api.refused("runs", method="POST", body=body)
+    assert (status, list(reply["fields"])) == (400, ["base"])
+    status, reply = await api.refused("runs", method="POST", body='{"pipeline": "sums", "sweep": true}')
+    assert (status, reply["kind"]) == (400, "UsageError")
+    assert not (lab.root / ".stagebook").exists()
+
+
+async def test_pipelines_name_their_stages_with_their_places(api, lab: ProjectBuilder) -> None:
+    (sums,) = (await api.get("pipelines"))["pipelines"]
+    assert sums["stages"][1] == {
+        "name": "second", "notebook": "notebooks/second.ipynb", "line": 10, "column": 3,
+    }  # fmt: skip
+
+
+# -- after runs -----------------------------------------------------------------------------------
+
+
+@pytest.mark.kernel
+async def test_a_sweep_is_run_and_its_points_are_compared(api, lab: ProjectBuilder) -> None:
+    run_id = await run(api, pipeline="sums", texts={"base": "[1, 2]"}, sweep=True)
+    sweep = await api.get("runs", run_id)
+    assert (sweep["run"]["kind"], sweep["run"]["status"]) == ("sweep", "completed")
+    one, two = [point["id"] for point in sweep["points"]]
+    whole = await api.get("runs", two)
+    assert whole["run"]["parent"] == run_id
+    assert whole["upstream"] == {"first": [], "second": ["first"]}
+    reply = await api.get("compare", run=[one, two])
+    assert reply["params"] == [{"name": "base", "values": [1, 2], "differs": True}]
+    assert {row["name"] for row in reply["seconds"]} == {"first", "second"}
+    status, _ = await api.refused("compare", run=one)
+    assert status == 400
+    status, _ = await api.refused("compare", run=[one, "gone"])
+    assert status == 404
+
+
+@pytest.mark.kernel
+async def test_why_and_what_changed_since_it_ran(api, lab: ProjectBuilder) -> None:
+    run_id = await run(api, pipeline="sums")
+    same = await api.get("runs", run_id, "changes", stage="second")
+    assert {cell["change"] for cell in same["cells"]} == {"same"}
+    assert same["notebook"] == "notebooks/second.ipynb"
+    assert (lab.root / same["executed"]).is_file()
+    lab.notebook("second", "print(open(number).read().upper())", params="number = ''")
+    reply = await api.get("why", pipeline="sums", stage="second")
+    assert (reply["decision"], reply["last_run"]) == ("RUN", run_id)
+    assert reply["diffs"][0]["title"] == "code"
+    assert "+print(open(number).read().upper())" in reply["diffs"][0]["lines"]
+    changed = await api.get("runs", run_id, "changes", stage="second")
+    (cell,) = [cell for cell in changed["cells"] if cell["change"] == "changed"]
+    assert cell["lines"] == ["-print(open(number).read())", "+print(open(number).read().upper())"]
+    (lab.root / "notebooks/second.ipynb").unlink()
+    status, _ = await api.refused("runs", run_id, "changes", stage="second")
+    assert status == 404
+    lab.notebook("second", "print('other')", params="number = ''")
+    accepted = await api.post("accept", pipeline="sums", stages=["second"], because="only words")
+    assert accepted["stages"] == ["second"]
+    plan = await api.get("plan", pipeline="sums")
+    assert [stage["decision"] for stage in plan["stages"]] == ["REUSE", "REUSE"]
+    status, reply = await api.refused(
+        "accept", method="POST", body=json.dumps({"pipeline": "sums", "stages": ["second"], "because": " "})
+    )
+    assert status == 400
+
+
+@pytest.mark.kernel
+async def test_a_failed_stage_is_retried_and_its_kernel_is_taken_over(
+    jp_configurable_serverapp, jp_fetch, api, lab: ProjectBuilder
+) -> None:
+    lab.notebook("second", "answer = 42", "raise ValueError", params="number = ''")
+    run_id = await run(api, pipeline="sums", keep_kernel=True)
+    body = json.dumps({"stage": "second"})
+    status, reply = await api.refused("runs", run_id, "kernel", method="POST", body=body)
+    assert (status, "takes no kernels" in reply["message"]) == (400, True)
+    ended = await api.post("runs", run_id, "kernel", stage="second", end=True)
+    assert ended == {"id": "", "notebook": "notebooks/second.ipynb"}
+    status, reply = await api.refused("runs", run_id, "kernel", method="POST", body=body)
+    assert status in {400, 404}
+    lab.notebook("second", "answer = 42", params="number = ''")
+    retried = await api.post("runs", run_id, "resume", failed_only=True)
+    assert retried["command"] == f"stagebook retry {run_id}"
+    ended = await api.until(
+        "processes", str(retried["pid"]), that=lambda reply: reply["exit_code"] is not None
+    )
+    assert ended["exit_code"] == 0
+
+
+@pytest.mark.kernel
+async def test_notes_stay_with_their_run(api, lab: ProjectBuilder) -> None:
+    run_id = await run(api, pipeline="sums", only=["first"])
+    note = await api.post("runs", run_id, "notes", text="the one for the paper ✓")
+    assert note["kind"] == "note"
+    assert note["by"]
+    await api.post("runs", run_id, "notes", text="", kind="acknowledged")
+    notes = (await api.get("runs", run_id))["notes"]
+    assert [(item["kind"], item["text"]) for item in notes] == [
+        ("note", "the one for the paper ✓"), ("acknowledged", ""),
+    ]  # fmt: skip
+    for wrong in ({"text": " "}, {"text": "x" * 5_000}, {"text": "x", "kind": "other"}):
+        status, _ = await api.refused("runs", run_id, "notes", method="POST", body=json.dumps(wrong))
+        assert status == 400
+
+
+# -- MLflow and new stages ------------------------------------------------------------------------
+
+
+async def test_without_tracking_there_are_no_pages_of_mlflow(api, lab: ProjectBuilder) -> None:
+    status, reply = await api.refused("mlflow", method="POST", body="{}")
+    assert (status, reply["message"]) == (400, "tracking is switched off in the settings")
+
+
+@pytest.mark.e2e
+async def test_mlflow_is_started_once_and_ended_with_the_server(
+    api, lab: ProjectBuilder, jp_serverapp
+) -> None:
+    (lab.root / "stagebook.toml").unlink()
+    run_id = await run(api, pipeline="sums", only=["first"])
+    shown = await api.post("mlflow", runs=[run_id])
+    assert shown["found"]
+    assert "/#/experiments/" in shown["url"]
+    again = await api.post("mlflow")
+    assert again["url"].split("/#")[0] == shown["url"].split("/#")[0]
+    stage = await api.post("mlflow", runs=[run_id], stage="first")
+    assert stage["url"] != shown["url"]
+    (extension,) = jp_serverapp.extension_manager.extension_apps["stagebook_lab"]
+    servers = extension.services.mlflow
+    (process,) = [process for process, _ in servers._started.values()]
+    servers.stop()
+    assert process.poll() is not None
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+async def test_a_notebook_is_added_as_a_stage(api, lab: ProjectBuilder) -> None:
+    lab.notebook("third", "1", params="base = 0\nnumber = ''")
+    added = await api.post("stages", pipeline="sums", name="third", notebook="notebooks/third.ipynb")
+    text = Path(lab.root / "pipelines/sums.yaml").read_text()
+    assert text.splitlines()[added["line"] - 1] == "  third:"
+    plan = await api.get("plan", pipeline="sums")
+    assert plan["stages"][-1]["inputs"] == {"number": "data/first.txt"}
+    made = await api.post("stages", pipeline="sums", name="fourth")
+    assert (lab.root / made["notebook"]).is_file()
+    for name, notebook in (("third", ""), ("x/y", ""), ("fifth", "../../x.ipynb")):
+        body = json.dumps({"pipeline": "sums", "name": name, "notebook": notebook})
+        status, _ = await api.refused("stages", method="POST", body=body)
+        assert status == 400

@@ -1,0 +1,103 @@
+"""Logs and notebooks: only those of runs, in pieces, and never trusted."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from building import ProjectBuilder
+from stagebook.errors import RunNotFound, StagebookError
+from stagebook.events import AttemptStarted, RunStarted
+from stagebook.journal.journal import RunRecord
+from stagebook.journal.leases import Life, Owner
+from stagebook.project import Project
+from stagebook_lab.queries.runs import log_reply, notebook_reply
+
+FOLDER = ".stagebook/runs/r/a/1"
+
+
+def project_with(builder: ProjectBuilder, folder: str) -> tuple[Project, RunRecord]:
+    project = builder.project
+    plan = {"stages": [{"id": "a", "notebook": "n.ipynb"}, {"id": "b", "notebook": "n.ipynb"}]}
+    begun = RunStarted(run="r", at=1.0, pipeline="p", plan=plan)
+    project.journal.begin(begun, Owner(pid=1, started=0.0, host="elsewhere"), lambda _: Life.DEAD)
+    project.journal.append([AttemptStarted(run="r", at=2.0, stage="a", attempt=1, folder=folder)])
+    return project, project.find_run("r")
+
+
+@pytest.fixture(autouse=True)
+def made(builder: ProjectBuilder) -> ProjectBuilder:
+    (builder.root / "pipelines").mkdir()
+    return builder
+
+
+def test_a_log_comes_in_pieces_that_join(builder: ProjectBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "ä→😀 lines\n" * 50
+    project, run = project_with(builder, FOLDER)
+    path = builder.file(f"{FOLDER}/log.txt", text)
+    for size in (4, 5, 7, 64):
+        monkeypatch.setattr("stagebook_lab.queries.runs.MAX_LOG", size)
+        found, at, more = "", 0, True
+        while more:
+            reply = log_reply(project, run, "a", None, at)
+            found, at, more = found + reply.text, reply.next, reply.more
+        assert found == text
+        assert at == path.stat().st_size
+    assert log_reply(project, run, "a", None, 10**9).text == ""
+
+
+def test_a_character_that_is_half_written_waits(builder: ProjectBuilder) -> None:
+    project, run = project_with(builder, FOLDER)
+    path = builder.file(f"{FOLDER}/log.txt", "ab€".encode()[:-1])
+    reply = log_reply(project, run, "a", None, 0)
+    assert (reply.text, reply.next) == ("ab", 2)
+    path.write_bytes("ab€".encode())
+    assert log_reply(project, run, "a", None, reply.next).text == "€"
+
+
+def test_nothing_of_a_notebook_is_trusted(builder: ProjectBuilder) -> None:
+    project, run = project_with(builder, FOLDER)
+    cells = [{"cell_type": "code", "metadata": {"trusted": True, "x": 1}}, {"cell_type": "markdown"}]
+    builder.file(f"{FOLDER}/notebook.ipynb", json.dumps({"cells": cells, "metadata": {}}))
+    content = notebook_reply(project, run, "a", None).content
+    assert [cell["metadata"] for cell in content["cells"]] == [{"trusted": False, "x": 1}, {"trusted": False}]
+    for broken in ("[]", "{}", "nonsense", '{"cells": 1}', "[" * 100_000):
+        builder.file(f"{FOLDER}/notebook.ipynb", broken)
+        with pytest.raises(StagebookError):
+            notebook_reply(project, run, "a", None)
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "../outside/r/1",
+        "/etc/r/1",
+        "data/r/1",
+        ".stagebook/runs/../../data/r/1",
+        ".stagebook/runs/link/a/1",
+        "",
+    ],
+)
+def test_only_folders_of_runs_are_read(builder: ProjectBuilder, tmp_path: Path, folder: str) -> None:
+    for place in (tmp_path / "outside/r/1", builder.root / "data/r/1", tmp_path / "outside/a/1"):
+        place.mkdir(parents=True)
+        (place / "log.txt").write_text("secret")
+    (builder.root / ".stagebook/runs").mkdir(parents=True)
+    os.symlink(tmp_path / "outside", builder.root / ".stagebook/runs/link")
+    project, run = project_with(builder, folder)
+    with pytest.raises(RunNotFound):
+        log_reply(project, run, "a", None, 0)
+    with pytest.raises(RunNotFound):
+        log_reply(project, run, "b", None, 0)
+
+
+def test_a_log_that_is_a_symlink_is_not_read(builder: ProjectBuilder, tmp_path: Path) -> None:
+    project, run = project_with(builder, FOLDER)
+    (tmp_path / "secret").write_text("secret")
+    (builder.root / FOLDER).mkdir(parents=True)
+    os.symlink(tmp_path / "secret", builder.root / FOLDER / "log.txt")
+    with pytest.raises(RunNotFound):
+        log_reply(project, run, "a", None, 0)
