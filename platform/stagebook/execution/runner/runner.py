@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, assert_never
 
+from stagebook.artifact import Artifacts
 from stagebook.errors import StageFailure
 from stagebook.events import (
     AttemptStarted,
@@ -354,13 +355,13 @@ class Runner:
                 self._do(self._queue.popleft())  # told with the end of the attempt, or not at all
             self._notes.flush()
 
-    def _look_at(self, slots: Mapping[str, OutputSlot], outputs: Mapping[str, Mapping[str, Any]]) -> None:
+    def _look_at(self, slots: Mapping[str, OutputSlot], outputs: Artifacts) -> None:
         """Keep how files that were just published are recognised, so that they need not be read again."""
         for name, slot in slots.items():
             path = self._root / slot.path
             if slot.kind == "file" and not path.is_dir():
                 with contextlib.suppress(OSError, KeyError):
-                    self.published[slot.path] = (stat_of(path), str(outputs[name]["sha256"]))
+                    self.published[slot.path] = (stat_of(path), outputs[name].sha256)
 
     def _end(
         self,

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from stagebook.artifact import Artifact
 from stagebook.events import Cause
 from stagebook.execution.engine.attempt import (
     FILES_FOLDER,
@@ -141,8 +142,8 @@ def _environment(attempt: Attempt, root: Path) -> dict[str, str]:
 def _result(attempt: Attempt, outcome: Outcome, began: float) -> Result:
     root, folder = Path(attempt.root), Path(attempt.folder)
     cause, message = outcome.cause, outcome.message
-    inputs: dict[str, Any] = {}
-    outputs: dict[str, Any] = {}
+    inputs: dict[str, list[Artifact]] = {}
+    outputs: dict[str, Artifact] = {}
     scraps: dict[str, Any] = {}
     try:
         scraps = read_scraps(outcome.cell_list, folder / "scraps")
@@ -158,7 +159,7 @@ def _result(attempt: Attempt, outcome: Outcome, began: float) -> Result:
             outputs = {
                 name: describe(root / slot.staged, slot.path)
                 if slot.kind == "file"
-                else {"path": slot.path, "external": True}
+                else Artifact(path=slot.path, external=True)
                 for name, slot in attempt.outputs.items()
             }
             inputs = {
@@ -188,15 +189,15 @@ def _result(attempt: Attempt, outcome: Outcome, began: float) -> Result:
     )
 
 
-def _keep(attempt: Attempt) -> Callable[[Path, str], dict[str, Any]]:
+def _keep(attempt: Attempt) -> Callable[[Path, str], Artifact]:
     """Describes outputs as `describe_path`, and keeps them in the store on the way."""
     blobs = Blobs(Path(attempt.store))
     return lambda path, shown: blobs.keep(path, shown, most=attempt.store_most)
 
 
-def _describe_input(root: Path, path: str) -> dict[str, Any]:
+def _describe_input(root: Path, path: str) -> Artifact:
     if not (root / path).exists():
-        return {"path": path, "external": True}
+        return Artifact(path=path, external=True)
     return describe_path(root / path, path)
 
 

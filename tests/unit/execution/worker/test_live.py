@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from stagebook.execution.worker.live import OUTPUT_EVERY, PROGRESS_EVERY, TAIL, Live
 from stagebook.execution.worker import live as module
+from stagebook.execution.worker.live import OUTPUT_EVERY, PROGRESS_EVERY, TAIL, Live
 from stagebook.execution.worker.profile import FROZEN_AFTER, Usage
 
 
