@@ -12,6 +12,8 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from stagebook.artifact import Artifact, Artifacts, artifacts_from_json, artifacts_to_json
+
 VERSION = 1
 
 
@@ -81,6 +83,12 @@ class Event:
         """The event as plain data."""
         # Not `dataclasses.asdict`, which copies all that is plain data already.
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        if "outputs" in values:
+            values["outputs"] = artifacts_to_json(values["outputs"])
+        if "inputs" in values:
+            values["inputs"] = {
+                name: [item.to_json() for item in items] for name, items in values["inputs"].items()
+            }
         return {"type": type(self).__name__, "v": VERSION, **values}
 
 
@@ -127,7 +135,7 @@ class StageReused(Event):
     number: int = 0
     restored: Sequence[str] = ()
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    outputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    outputs: Artifacts = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +153,7 @@ class StageAccepted(Event):
     sources: str = ""
     parts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    outputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    outputs: Artifacts = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,8 +239,8 @@ class AttemptFrozen(Event):
 class AttemptEnded(Event):
     """An attempt ended. Without a `cause` it completed and its outputs are published.
 
-    `scraps`: name → {kind, value or file}. `outputs`: name → {path, size (bytes), sha256}.
-    `inputs`: name → list of {path, size, sha256}. `cell` is the failing code cell, from 1.
+    `scraps`: name → {kind, value or file}. `outputs` and `inputs` are artifacts by name. `cell` is the
+    failing code cell, from 1.
     `cpu` and `memory` are of the whole attempt, in seconds and bytes. `dump` names a file in its
     folder for `stagebook debug`; `kernel` has the `pid` and `connection_file` of a kept kernel.
     `fingerprint` says what the result depends on (SHA-256 of `parts`; `head` is that of what was known
@@ -254,8 +262,8 @@ class AttemptEnded(Event):
     dump: str = ""
     kernel: Mapping[str, Any] | None = None
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    outputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    inputs: Mapping[str, Sequence[Artifact]] = dataclasses.field(default_factory=dict)
+    outputs: Artifacts = dataclasses.field(default_factory=dict)
     folder: str = ""
     fingerprint: str = ""
     head: str = ""
@@ -322,7 +330,7 @@ def from_json(data: Mapping[str, Any]) -> Event:
     """The event that `to_json` made.
 
     Raises:
-        ValueError: the type is unknown or a field is missing.
+        ValueError: the type is unknown, a field is missing, or an output is not described as one.
     """
     name = data.get("type")
     kind = KINDS.get(str(name))
@@ -335,6 +343,12 @@ def from_json(data: Mapping[str, Any]) -> Event:
         enumeration = _ENUMS.get((kind.__name__, key))
         if enumeration is not None and value is not None:
             values[key] = enumeration(value)
+    if "outputs" in values:
+        values["outputs"] = artifacts_from_json(values["outputs"])
+    if "inputs" in values:
+        values["inputs"] = {
+            name: [Artifact.from_json(item) for item in items] for name, items in values["inputs"].items()
+        }
     try:
         return kind(**values)
     except TypeError as error:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stagebook.artifact import Artifact, Artifacts, artifacts_from_json, artifacts_to_json
 from stagebook.events import Cause
 from stagebook.pipeline.types import Type, Value, parse_type
 
@@ -107,15 +108,20 @@ class AttemptResult:
     kernel: Mapping[str, Any] | None = None
     observed: Mapping[str, Any] | None = None
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    outputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    inputs: Mapping[str, Sequence[Artifact]] = dataclasses.field(default_factory=dict)
+    outputs: Artifacts = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""
-        return dataclasses.asdict(self)
+        inputs = {name: [item.to_json() for item in items] for name, items in self.inputs.items()}
+        return {**dataclasses.asdict(self), "inputs": inputs, "outputs": artifacts_to_json(self.outputs)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> AttemptResult:
         """The result that `to_json` made."""
         cause = data.get("cause")
-        return cls(**{**data, "cause": Cause(cause) if cause else None})
+        inputs = {
+            name: [Artifact.from_json(item) for item in items] for name, items in data["inputs"].items()
+        }
+        outputs = artifacts_from_json(data["outputs"])
+        return cls(**{**data, "cause": Cause(cause) if cause else None, "inputs": inputs, "outputs": outputs})

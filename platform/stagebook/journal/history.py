@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from stagebook.artifact import Artifacts, artifacts_to_json
 from stagebook.events import (
     AttemptEnded,
     AttemptFrozen,
@@ -63,7 +64,7 @@ class StageRecord:
     remark: str = ""
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    outputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    outputs: Artifacts = dataclasses.field(default_factory=dict)
 
     def seconds(self, now: float) -> float | None:
         """How long it took, or takes up to now; None if it never started."""
@@ -73,7 +74,11 @@ class StageRecord:
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain data."""
-        return {**dataclasses.asdict(self), "status": str(self.status)}
+        return {
+            **dataclasses.asdict(self),
+            "status": str(self.status),
+            "outputs": artifacts_to_json(self.outputs),
+        }
 
 
 class RunHistory:

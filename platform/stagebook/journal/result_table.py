@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from stagebook.artifact import artifacts_from_json, artifacts_to_json
 from stagebook.events import AttemptEnded, StageAccepted
 from stagebook.journal.database import Part, checksum, sum_of
 from stagebook.planning.result import Result
@@ -53,7 +54,7 @@ class ResultTable(Part):
 
     def is_overwritten(self, result: Result) -> bool:
         """Whether an attempt that began after a result came may have written its external outputs."""
-        written = [output["path"] for output in result.outputs.values() if output.get("external")]
+        written = [output.path for output in result.outputs.values() if output.external]
         rows = self._db.read(
             "SELECT 1 FROM events e, json_each(e.data, '$.external') x, json_each(?) mine"
             " WHERE e.seq > ? AND e.type = 'AttemptStarted' AND x.value = mine.value LIMIT 1",
@@ -64,10 +65,10 @@ class ResultTable(Part):
     def output_paths(self) -> list[str]:
         """The paths of all outputs of results."""
         paths = {
-            str(output["path"])
+            output.path
             for result in self.results("1", ())
             for output in result.outputs.values()
-            if "sha256" in output
+            if output.sha256
         }
         return sorted(paths)
 
@@ -96,7 +97,7 @@ class ResultTable(Part):
             "folder": event.folder,
             "sources": event.sources,
             "parts": event.parts,
-            "outputs": event.outputs,
+            "outputs": artifacts_to_json(event.outputs),
             "scraps": event.scraps,
             "because": event.because if isinstance(event, StageAccepted) else "",
         }
@@ -118,10 +119,11 @@ def _result(number: Any, fingerprint: Any, data: Any, kept: Any) -> Result | Non
     """The result of a row; None if it is not as it was written, or an index led to another one."""
     try:
         if kept == checksum(data):
-            result = Result(**json.loads(data))
+            values = json.loads(data)
+            result = Result(**{**values, "outputs": artifacts_from_json(values["outputs"])})
             if (result.number, result.fingerprint) == (number, fingerprint):
                 return result
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         pass
     return None
 

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from stagebook.artifact import Artifacts
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -23,7 +25,7 @@ class Result:
     fingerprint: str
     folder: str = ""
     parts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    outputs: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    outputs: Artifacts = dataclasses.field(default_factory=dict)
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     sources: str = ""
     because: str = ""  # of a result that was accepted
@@ -76,8 +78,8 @@ class NoResults:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """What a stage instance left in this run, or is known to leave: output path → content, as `content_of`
-    has it, and the scraps with values. `mark` stands for outputs outside of the project, such as tables:
+    """What a stage instance left in this run, or is known to leave: output path → `Artifact.content`, and the
+    scraps with values. `mark` stands for outputs outside of the project, such as tables:
     it names the attempt that wrote them, and is empty where nobody knows which one did."""
 
     outputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -85,16 +87,9 @@ class Made:
     mark: str = ""
 
 
-def content_of(output: Mapping[str, Any]) -> str | None:
-    """What stands for the content of an output, as `events.AttemptEnded` describes it: its hash, with a
-    slash at the end if it is a folder, whose list a file could hold as well. None if it has none."""
-    digest = output.get("sha256")
-    return f"{digest}/" if digest and output.get("folder") else digest
-
-
-def made_of(outputs: Mapping[str, Mapping[str, Any]], scraps: Mapping[str, Any], mark: str) -> Made:
+def made_of(outputs: Artifacts, scraps: Mapping[str, Any], mark: str) -> Made:
     """What an attempt's, or a result's, outputs and scraps come to for those that build on them."""
-    contents = {item["path"]: content for item in outputs.values() if (content := content_of(item))}
+    contents = {item.path: content for item in outputs.values() if (content := item.content)}
     return Made(outputs=contents, scraps=scrap_values(scraps), mark=mark)
 
 

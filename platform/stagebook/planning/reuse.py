@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Collection, Container, Iterable, Mapping
 from typing import Any, Protocol
 
+from stagebook.artifact import Artifact
 from stagebook.code.closure import Code
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.pipeline.types import Value
@@ -16,7 +17,6 @@ from stagebook.planning.result import (
     NoResults,
     Result,
     Results,
-    content_of,
     made_of,
     mark_of,
 )
@@ -42,8 +42,8 @@ class Facts(Protocol):
         """See to it that the notebook imports its modules as they are now. Raises `NotebookUnreadable`."""
         ...
 
-    def holds(self, output: Mapping[str, Any]) -> bool:
-        """Whether the store holds an output, as `events.AttemptEnded` describes it."""
+    def holds(self, output: Artifact) -> bool:
+        """Whether the store holds an output."""
         ...
 
     def versions(self, imports: Iterable[str], kernel: str) -> Mapping[str, str]:
@@ -296,10 +296,10 @@ class Judge:
         for name, output in stage.outputs.items():
             if output.kind == "external":
                 continue
-            known = result.outputs.get(name, {})
-            content = content_of(known)
-            if content is None or self.facts.digest(output.path) != content:
-                if content is None or not self.facts.holds(known):
+            known = result.outputs.get(name)
+            content = known.content if known is not None else None
+            if known is None or content is None or self.facts.digest(output.path) != content:
+                if known is None or content is None or not self.facts.holds(known):
                     return f"its output '{output.path}' is not there any more, and not in the store", ()
                 restores.append(output.path)
         return "", tuple(restores)
@@ -333,7 +333,9 @@ class Judge:
                 return Judgement(decision=Decision.SKIP, reasons=(f"frozen, and '{absent[0]}' is not there",))
             return self._reuse(latest, restores, "frozen")
         outputs = {
-            name: self._described(output.path) if output.kind == "file" else dict(_OUTSIDE, path=output.path)
+            name: self._described(output.path)
+            if output.kind == "file"
+            else Artifact(path=output.path, external=True)
             for name, output in stage.outputs.items()
         }
         result = Result(
@@ -350,10 +352,9 @@ class Judge:
         )
         return self._reuse(result, (), "frozen")
 
-    def _described(self, path: str) -> dict[str, Any]:
+    def _described(self, path: str) -> Artifact:
         content = self.facts.digest(path) or ""
-        found: dict[str, Any] = {"path": path, "sha256": content.rstrip("/")}
-        return {**found, "folder": True} if content.endswith("/") else found
+        return Artifact(path=path, sha256=content.rstrip("/"), folder=content.endswith("/"))
 
     def from_disk(self, stage: PlannedStage, scraps: Mapping[str, Any]) -> Made:
         """What a stage that takes no part leaves: its outputs as they are."""
@@ -370,13 +371,10 @@ class Judge:
         return Made(outputs=outputs, scraps=scraps, mark=mark)
 
 
-_OUTSIDE = {"external": True}
-
-
 def made_by(stage: PlannedStage, result: Result) -> Made:
     """What a stage leaves that reuses a result, at its own paths."""
     moved = {
-        name: {**item, "path": stage.outputs[name].path}
+        name: item.at(stage.outputs[name].path)
         for name, item in result.outputs.items()
         if name in stage.outputs
     }

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stagebook.artifact import Artifact
 from stagebook.errors import UsageError, did_you_mean
 from stagebook.events import Event, RunEnded, RunStarted, StageAccepted, StageEnded, Status
 from stagebook.journal.result_table import KnownResults
@@ -126,7 +127,7 @@ class _Said:
         outputs = {
             key: project.blobs.keep(project.root / output.path, output.path)
             if output.kind == "file"
-            else {"path": output.path, "external": True}
+            else Artifact(path=output.path, external=True)
             for key, output in stage.outputs.items()
         }
         return StageAccepted(

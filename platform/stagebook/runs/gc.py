@@ -93,9 +93,8 @@ def _references(results: Iterable[Result], blobs: Blobs) -> set[str]:
         if result.sources:
             found.add(result.sources)
         for output in result.outputs.values():
-            if output.get("kept"):
-                digest = str(output.get("sha256", ""))
-                found.add(digest)
-                if output.get("folder"):
-                    found.update(blobs.members(digest))
+            if output.kept:
+                found.add(output.sha256)
+                if output.folder:
+                    found.update(blobs.members(output.sha256))
     return found

@@ -17,10 +17,10 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from stagebook.artifact import Artifact
 from stagebook.system.files import EMPTY, list_folder, make_private, sha256_of, walk
 
 _FICLONE = 0x40049409  # linux/fs.h
@@ -54,32 +54,28 @@ class Blobs:
             return False
         return stat.S_ISREG(found.st_mode) and self._bad.get(digest) != found.st_ino
 
-    def holds(self, output: Mapping[str, Any]) -> bool:
+    def holds(self, output: Artifact) -> bool:
         """Whether all of an output is there that `keep` kept."""
-        digest = str(output.get("sha256", ""))
-        if not output.get("kept") or not self.has(digest):
+        if not output.kept or not self.has(output.sha256):
             return False
-        if not output.get("folder"):
+        if not output.folder:
             return True
         try:
-            return all(self.has(item) for item, _ in self._listed(digest) if item != EMPTY)
+            return all(self.has(item) for item, _ in self._listed(output.sha256) if item != EMPTY)
         except BlobDamaged:
             return False
 
     # -- in -------------------------------------------------------------------------------------
 
-    def keep(self, path: Path, shown: str, *, most: int | None = None) -> dict[str, Any]:
-        """Keep a file or folder, and describe it: `{path, size, sha256, kept}`, with `folder` where it is
-        one, and `executable`: True, or which files of a folder are. What is larger than `most` bytes, or
+    def keep(self, path: Path, shown: str, *, most: int | None = None) -> Artifact:
+        """Keep a file or folder; the artifact, with the path `shown`. What is larger than `most` bytes, or
         than the disk has room for, is described and not kept. Raises `OSError` where it cannot be read."""
         if path.is_dir():
             return self._keep_folder(path, shown, most)
         found = path.stat()
         digest, kept = self._keep_file(path, wanted=self._has_room(found.st_size, most))
-        about: dict[str, Any] = {"path": shown, "size": found.st_size, "sha256": digest, "kept": kept}
-        if found.st_mode & 0o111:
-            about["executable"] = True
-        return about
+        executable = bool(found.st_mode & 0o111)
+        return Artifact(path=shown, size=found.st_size, sha256=digest, kept=kept, executable=executable)
 
     def _has_room(self, size: int, most: int | None) -> bool:
         if most is not None and size > most:
@@ -89,7 +85,7 @@ class Blobs:
             return shutil.disk_usage(self.folder).free > size + min(_SPARE, 4 * size + (1 << 20))
         return False
 
-    def _keep_folder(self, path: Path, shown: str, most: int | None) -> dict[str, Any]:
+    def _keep_folder(self, path: Path, shown: str, most: int | None) -> Artifact:
         found = list(walk(path))
         # A name with the end of a line in it could not be read out of the list again.
         kept = self._has_room(sum(size for _, _, size in found), most) and not any(
@@ -106,9 +102,10 @@ class Blobs:
         if kept:
             kept = self.keep_bytes(text) is not None
         digest = hashlib.sha256(text).hexdigest()
-        about = {"path": shown, "size": size, "sha256": digest, "kept": kept, "folder": True}
-        executable = [name for name, file, _ in found if name[-1] != "/" and os.access(file, os.X_OK)]
-        return {**about, "executable": executable} if executable else about
+        executable = tuple(name for name, file, _ in found if name[-1] != "/" and os.access(file, os.X_OK))
+        return Artifact(
+            path=shown, size=size, sha256=digest, kept=kept, folder=True, executable=executable or False
+        )
 
     def keep_bytes(self, data: bytes) -> str | None:
         """Keep some bytes; their digest, or None where that cannot be."""
@@ -157,7 +154,7 @@ class Blobs:
 
     # -- out ------------------------------------------------------------------------------------
 
-    def fetch(self, output: Mapping[str, Any], target: Path) -> None:
+    def fetch(self, output: Artifact, target: Path) -> None:
         """Write what `keep` kept to `target`, which is not there yet.
 
         Raises:
@@ -165,12 +162,13 @@ class Blobs:
             OSError: it cannot be written.
         """
         target.parent.mkdir(parents=True, exist_ok=True)
-        digest, executable = str(output["sha256"]), output.get("executable") or ()
+        executable = output.executable
         try:
-            if output.get("folder"):
-                self._fetch_folder(digest, target, frozenset(executable))
+            if output.folder:
+                names = executable if isinstance(executable, tuple) else ()
+                self._fetch_folder(output.sha256, target, frozenset(names))
             else:
-                self._fetch_file(digest, target, executable=bool(executable))
+                self._fetch_file(output.sha256, target, executable=bool(executable))
         except BaseException:
             shutil.rmtree(target, ignore_errors=True) if target.is_dir() else target.unlink(missing_ok=True)
             raise

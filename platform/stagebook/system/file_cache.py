@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from stagebook.artifact import Artifact
 from stagebook.system.files import list_folder, make_private, sha256_of, write_whole
 
 VERSION = 1
@@ -58,14 +59,14 @@ class Memo:
         with contextlib.suppress(OSError):
             self._remember(str(file), stat_of(file), kind, value, self._clock())
 
-    def describe(self, path: Path, shown: str) -> dict[str, Any]:
+    def describe(self, path: Path, shown: str) -> Artifact:
         """As `files.describe_path`, remembered. Raises `OSError`."""
         if not path.is_dir():
             digest = self.digest(path)
-            return {"path": shown, "size": path.stat().st_size, "sha256": digest}
+            return Artifact(path=shown, size=path.stat().st_size, sha256=digest)
         size, text = list_folder(path, self.digest)
         digest = hashlib.sha256(text).hexdigest()
-        return {"path": shown, "size": size, "sha256": digest, "folder": True}
+        return Artifact(path=shown, size=size, sha256=digest, folder=True)
 
     def save(self) -> None:
         """Write it down, as far as it can be: it is worth time, and nothing else."""

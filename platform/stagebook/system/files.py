@@ -10,7 +10,8 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+
+from stagebook.artifact import Artifact
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
@@ -65,16 +66,16 @@ def private_folder(name: str = "") -> str:
     return folder
 
 
-def describe_path(path: Path, shown: str) -> dict[str, Any]:
-    """`{path, size, sha256}` of a file, or of all that is in a folder taken together, with `folder`.
+def describe_path(path: Path, shown: str) -> Artifact:
+    """A file, or all that is in a folder taken together, as an artifact with the path `shown`.
 
     The hash of a folder is that of its list (`list_folder`). Raises `OSError`.
     """
     if path.is_dir():
         size, text = list_folder(path, sha256_of)
         digest = hashlib.sha256(text).hexdigest()
-        return {"path": shown, "size": size, "sha256": digest, "folder": True}
-    return {"path": shown, "size": path.stat().st_size, "sha256": sha256_of(path)}
+        return Artifact(path=shown, size=size, sha256=digest, folder=True)
+    return Artifact(path=shown, size=path.stat().st_size, sha256=sha256_of(path))
 
 
 EMPTY = "-" * 64  # in the list of a folder, in place of a hash: a folder without anything in it

@@ -27,6 +27,7 @@ from mlflow.entities import (
 from mlflow.exceptions import MlflowException
 from mlflow.utils import mlflow_tags
 
+from stagebook.artifact import Artifact
 from stagebook.events import (
     AttemptEnded,
     AttemptStarted,
@@ -235,12 +236,12 @@ class Tracker:
         datasets = [
             DatasetInput(
                 Dataset(
-                    name=f"{name}: {item['path']}"[:500],
-                    digest=str(item.get("sha256", "external"))[:36],
+                    name=f"{name}: {item.path}"[:500],
+                    digest=(item.sha256 or "external")[:36],
                     source_type="local",
-                    source=json.dumps({"uri": item["path"]}),
+                    source=json.dumps({"uri": item.path}),
                     schema=None,
-                    profile=json.dumps({"bytes": item.get("size")}),
+                    profile=json.dumps({"bytes": item.size}),
                 ),
                 [InputTag("mlflow.data.context", role)],
             )
@@ -272,14 +273,14 @@ class Tracker:
             self._client.log_artifacts(run, str(folder / "scraps"), "scraps")
         if event.cause is None:
             for item in event.outputs.values():
-                if item.get("size", MAX_ARTIFACT) < MAX_ARTIFACT and not item.get("folder"):
+                if item.size is not None and item.size < MAX_ARTIFACT and not item.folder:
                     self._log_output(run, item)
 
-    def _log_output(self, run: str, item: Mapping[str, Any]) -> None:
+    def _log_output(self, run: str, item: Artifact) -> None:
         """Log an output as it was made: what is in its place by now may be of a later run."""
-        path = self._root / item["path"]
+        path = self._root / item.path
         with tempfile.TemporaryDirectory() as folder:
-            if not path.is_file() or describe_path(path, "")["sha256"] != item["sha256"]:
+            if not path.is_file() or describe_path(path, "").sha256 != item.sha256:
                 path = Path(folder) / path.name
                 try:
                     self._blobs.fetch(item, path)

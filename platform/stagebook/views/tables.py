@@ -252,11 +252,11 @@ def produced(history: RunHistory) -> RenderableType | None:
     table = table_of("output", "size", "stage")
     for stage in history.stages.values():
         for output in stage.outputs.values():
-            if stage.status is Status.COMPLETED or output["path"] in stage.restored:
-                how = " (restored)" if output["path"] in stage.restored else ""
+            if stage.status is Status.COMPLETED or output.path in stage.restored:
+                how = " (restored)" if output.path in stage.restored else ""
                 table.add_row(
-                    Text(plain(output["path"])),
-                    formatting.size(output.get("size")),
+                    Text(plain(output.path)),
+                    formatting.size(output.size),
                     Text(f"{stage.id}{how}", style="dim"),
                 )
     return table if table.row_count else None

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from stagebook.artifact import Artifact
 from stagebook.code.closure import Closure, Code, sources
 from stagebook.system.blobs import Blobs
 from stagebook.system.file_cache import RACY, Memo, stat_of
@@ -91,8 +92,7 @@ class Facts:
         if path not in self._digests:
             try:
                 full = self._root / path
-                digest = str(self.memo.describe(full, path)["sha256"])
-                self._digests[path] = f"{digest}/" if full.is_dir() else digest
+                self._digests[path] = self.memo.describe(full, path).content
             except OSError:
                 self._digests[path] = None
         return self._digests[path]
@@ -127,7 +127,7 @@ class Facts:
         self.memo.note(self._root / path, "sha256", digest)
         self._digests.pop(path, None)
 
-    def holds(self, output: Mapping[str, Any]) -> bool:
+    def holds(self, output: Artifact) -> bool:
         """Whether an output can be had from the store."""
         return self._restores and self.blobs.holds(output)
 

@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Callable, Container, Mapping
 from typing import Any
 
+from stagebook.artifact import Artifacts
 from stagebook.errors import PipelineInvalid, StageFailure, UsageError
 from stagebook.events import Cause, Status
 from stagebook.pipeline.notebook import NotebookUnreadable
@@ -194,7 +195,7 @@ class Decider:
     # -- what happened --------------------------------------------------------------------------
 
     def completed(
-        self, stage: PlannedStage, outputs: Mapping[str, Any], scraps: Mapping[str, Any], attempt: int
+        self, stage: PlannedStage, outputs: Artifacts, scraps: Mapping[str, Any], attempt: int
     ) -> None:
         """Take note of what a completed attempt made."""
         made = made_of(outputs, scraps, mark_of(self._run, stage.id, attempt))

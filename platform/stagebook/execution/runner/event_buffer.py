@@ -63,7 +63,7 @@ class EventBuffer:
             restored=list(restored),
             scraps=result.scraps,
             outputs={
-                name: {**item, "path": stage.outputs[name].path}
+                name: item.at(stage.outputs[name].path)
                 for name, item in result.outputs.items()
                 if name in stage.outputs
             },

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from stagebook.artifact import Artifacts
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
 from stagebook.execution.attempt import AttemptResult, OutputSlot
@@ -71,14 +72,14 @@ class Publisher:
         self,
         slots: Mapping[str, OutputSlot],
         near: Mapping[str, Path],
-        outputs: Mapping[str, Mapping[str, Any]],
+        outputs: Artifacts,
     ) -> None:
         staging.publish(self._context.root, slots, near)
         for name, slot in slots.items():
             path = self._context.root / slot.path
             if slot.kind == "file" and not path.is_dir():
                 with contextlib.suppress(OSError, KeyError):
-                    self.published[slot.path] = (stat_of(path), str(outputs[name]["sha256"]))
+                    self.published[slot.path] = (stat_of(path), outputs[name].sha256)
 
     def reusable(self, stage: PlannedStage, fingerprint: Fingerprint) -> dict[str, Any]:
         """The fields of `AttemptEnded` by which a later run can reuse a result."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from stagebook.artifact import Artifact
 from stagebook.execution.attempt import Attempt, OutputSlot
 from stagebook.system.blobs import Blobs
 from stagebook.system.files import describe_path
@@ -23,14 +23,14 @@ def missing(root: Path, slots: Mapping[str, OutputSlot]) -> list[str]:
     return [name for name, slot in slots.items() if slot.kind == "file" and not (root / slot.staged).exists()]
 
 
-def describe_outputs(attempt: Attempt) -> dict[str, Any]:
+def describe_outputs(attempt: Attempt) -> dict[str, Artifact]:
     """The outputs as `AttemptResult.outputs` has them, kept in the store on the way. Raises `OSError`."""
     root = Path(attempt.root)
     blobs = Blobs(Path(attempt.store)) if attempt.store else None
-    found: dict[str, Any] = {}
+    found: dict[str, Artifact] = {}
     for name, slot in attempt.outputs.items():
         if slot.kind != "file":
-            found[name] = {"path": slot.path, "external": True}
+            found[name] = Artifact(path=slot.path, external=True)
         elif blobs is None:
             found[name] = describe_path(root / slot.staged, slot.path)
         else:
@@ -38,7 +38,7 @@ def describe_outputs(attempt: Attempt) -> dict[str, Any]:
     return found
 
 
-def describe_inputs(attempt: Attempt) -> dict[str, Any]:
+def describe_inputs(attempt: Attempt) -> dict[str, list[Artifact]]:
     """The inputs as `AttemptResult.inputs` has them. Raises `OSError`."""
     root = Path(attempt.root)
     return {
@@ -47,7 +47,7 @@ def describe_inputs(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def _describe_input(root: Path, path: str) -> dict[str, Any]:
+def _describe_input(root: Path, path: str) -> Artifact:
     if not (root / path).exists():
-        return {"path": path, "external": True}
+        return Artifact(path=path, external=True)
     return describe_path(root / path, path)
