@@ -92,8 +92,8 @@ def test_outputs_are_there_and_are_what_the_journal_says(root: Path, histories: 
 
     for stage in histories[1].stages.values():
         for output in stage.outputs.values():
-            content = (root / output["path"]).read_bytes()
-            assert hashlib.sha256(content).hexdigest() == output["sha256"], output["path"]
+            content = (root / output.path).read_bytes()
+            assert hashlib.sha256(content).hexdigest() == output.sha256, output.path
     page = (root / "data/reports/flights.html").read_text()
     assert "<img" in page or "<svg" in page
     assert "http://" not in page.replace("http://www.w3.org", "")

@@ -110,7 +110,7 @@ def test_mlflow_holds_what_a_run_produced(builder: ProjectBuilder) -> None:
     assert datasets == {("parts: data/3.txt", "input"), ("parts: data/5.txt", "input")}
     made = children["make@5"].inputs.dataset_inputs[0].dataset
     assert made.name == "out: data/5.txt"
-    assert history.stages["make@5"].outputs["out"]["sha256"].startswith(made.digest)
+    assert history.stages["make@5"].outputs["out"].sha256.startswith(made.digest)
 
     # Two runs with other parameters stand in one table.
     second = builder.project.run("p", Given(values={"ns": [4]}))

@@ -122,8 +122,8 @@ def test_an_attempt_that_completes_tells_its_cells_scraps_and_outputs(engine: En
     assert {report.event.stage for report in progress} == {"good"}
     staged = Path(attempt.root) / attempt.outputs["out"].staged
     assert staged.is_file()
-    assert result.outputs["out"]["path"] == "out.txt"
-    assert result.outputs["out"]["size"] == staged.stat().st_size
+    assert result.outputs["out"].path == "out.txt"
+    assert result.outputs["out"].size == staged.stat().st_size
     assert not (Path(attempt.root) / "out.txt").exists(), "an engine never publishes"
 
 

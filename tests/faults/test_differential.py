@@ -227,12 +227,11 @@ def compare(case: Case, kept: RunReport | str, forced: RunReport | str, count: C
             assert mine.outputs.keys() == stage.outputs.keys(), case.story(f"the outputs of {name}")
             for key, item in stage.outputs.items():
                 known, places = mine.outputs[key], (case.root, case.other)
-                if item.get("external"):
+                if item.external:
                     places = (case.outside[case.root], case.outside[case.other])
-                got, right = (content(place / item["path"].removeprefix("db:/")) for place in places)
-                assert got == right, case.story(_stale(mine, key, f"{item['path']} is {got}, not {right}"))
-                same = {name: known.get(name) for name in ("path", "sha256", "folder")}
-                assert same == {name: item.get(name) for name in same}, case.story(
+                got, right = (content(place / item.path.removeprefix("db:/")) for place in places)
+                assert got == right, case.story(_stale(mine, key, f"{item.path} is {got}, not {right}"))
+                assert (known.path, known.content) == (item.path, item.content), case.story(
                     _stale(mine, key, "is described otherwise")
                 )
             values = [{key: scrap.get("value") for key, scrap in one.scraps.items()} for one in (mine, stage)]

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from faults.faults_tools import SEED, amount
+from stagebook.artifact import Artifact
 from stagebook.errors import JournalUnreadable
 from stagebook.events import AttemptEnded, Event, RunEnded, RunStarted, StageEnded, StageReused, Status
 from stagebook.journal import database
@@ -36,7 +37,7 @@ def alive(_owner: Owner) -> Life:
 
 
 def end_of(run: str, stage: str, fingerprint: str, size: int) -> AttemptEnded:
-    output = {"path": f"{stage}.txt", "sha256": fingerprint * 8, "size": size, "kept": True}
+    output = Artifact(path=f"{stage}.txt", sha256=fingerprint * 8, size=size, kept=True)
     return AttemptEnded(
         run=run, at=2.0, stage=stage, attempt=1, seconds=1.5, message="m" * size, folder=f"runs/{run}",
         fingerprint=fingerprint, head=fingerprint[::-1], outputs={"out": output}, scraps={"n": {"value": 5}},

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stagebook import events
+from stagebook.artifact import Artifact
 from stagebook.errors import JournalUnreadable, PipelineBusy, RunTakenOver
 from stagebook.events import Event, RunEnded, RunStarted, StageEnded, Status, from_json
 from stagebook.journal.history import RunHistory
@@ -390,7 +391,7 @@ def test_an_owner_that_makes_no_sense_is_none(journal: Journal, column: str, val
 
 
 def ended(stage_name: str, fingerprint: str, run_name: str = "r", at: float = 11.0) -> events.AttemptEnded:
-    outputs = {"out": {"path": f"{stage_name}.txt", "sha256": "0" * 64, "size": 1, "kept": True}}
+    outputs = {"out": Artifact(path=f"{stage_name}.txt", sha256="0" * 64, size=1, kept=True)}
     return events.AttemptEnded(
         run=run_name, at=at, stage=stage_name, attempt=1, seconds=1.0, outputs=outputs,
         fingerprint=fingerprint, head=f"head of {fingerprint}", parts={"params": {"x": 1}},

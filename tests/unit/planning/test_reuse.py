@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from stagebook.artifact import Artifact
 from stagebook.code.closure import Code, LocalFile
 from stagebook.pipeline.expressions import compile_value
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.fingerprint import Fingerprint
 from stagebook.planning.plan import Decision, Judgement, PlannedInput, PlannedOutput, PlannedStage
-from stagebook.planning.result import Made, Result, content_of, made_of, mark_of
+from stagebook.planning.result import Made, Result, made_of, mark_of
 from stagebook.planning.reuse import Judge, Rules, made_by
 
 
@@ -48,7 +49,7 @@ class Facts:
         raise NotImplementedError
 
     def holds(self, output: Mapping[str, Any]) -> bool:
-        return output.get("sha256") in self.kept
+        return output.sha256 in self.kept
 
     def versions(self, imports: Iterable[str], kernel: str) -> Mapping[str, str]:
         return {name: version for name, version in self.libraries.items() if name in imports}
@@ -109,9 +110,9 @@ class World:
         outputs: dict[str, Any] = {}
         for name, item in stage.outputs.items():
             digest = f"{number}-{name}"
-            outputs[name] = {"path": item.path, "sha256": digest}
+            outputs[name] = Artifact(path=item.path, sha256=digest)
             if item.kind == "external":
-                outputs[name] = {"path": item.path, "external": True}
+                outputs[name] = Artifact(path=item.path, external=True)
             else:
                 self.facts.files[item.path] = digest
                 self.facts.kept.add(digest)
@@ -227,12 +228,12 @@ def test_a_file_is_not_a_folder_with_the_same_hash(world: World) -> None:
     world.facts.files["out/a.csv"] = "1-out/"  # a folder whose list has the hash of the file
     assert is_reuse(world.of(stage()), "nothing changed", "restores out/a.csv")
     folder = dataclasses.replace(
-        result, outputs={"out": {"path": "out/a.csv", "sha256": "1-out", "folder": True}}
+        result, outputs={"out": Artifact(path="out/a.csv", sha256="1-out", folder=True)}
     )
     world.known.all[0] = (world.known.all[0][0], folder)
     assert is_reuse(world.of(stage()), "nothing changed")
     assert made_by(stage(), folder).outputs == {"out/a.csv": "1-out/"}
-    assert content_of({"external": True}) is None
+    assert Artifact(path="x", external=True).content is None
 
 
 # -- what changed ---------------------------------------------------------------------------------
@@ -378,7 +379,7 @@ def test_what_is_frozen_and_was_never_run_is_taken_as_it_is(world: World) -> Non
     found = world.of(stage(frozen=True))
     assert is_reuse(found, "frozen")
     assert found.result is not None
-    assert found.result.outputs == {"out": {"path": "out/a.csv", "sha256": "by hand", "folder": True}}
+    assert found.result.outputs == {"out": Artifact(path="out/a.csv", sha256="by hand", folder=True)}
     assert found.result.number == 0
 
 
@@ -523,7 +524,7 @@ def test_a_table_of_another_stage_or_pipeline_is_not_taken(world: World) -> None
 def test_a_table_is_known_by_the_attempt_that_wrote_it(world: World) -> None:
     """To a follower it is the same in the run that wrote it, in later ones, and if it takes no part."""
     result = world.ran(TABLE)
-    outputs = {"table": {"path": "db://t", "external": True}}
+    outputs = {"table": Artifact(path="db://t", external=True)}
     written = made_of(outputs, {}, mark_of(result.run, "load", 1))
     world.ran(USER, {"load": written})
     later = {"load": made_by(TABLE, result)}

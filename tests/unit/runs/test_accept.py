@@ -161,7 +161,7 @@ def test_it_is_recorded_with_its_reason_and_who_said_it(
     assert (started.kind, [stage["id"] for stage in started.plan["stages"]]) == ("accept", ["train"])
     assert isinstance(accepted, StageAccepted)
     assert (accepted.because, accepted.by, accepted.stage) == ("only the plot", "ada", "train")
-    assert accepted.outputs["out"]["kept"]
+    assert accepted.outputs["out"].kept
     assert isinstance(ended, StageEnded)
     assert (ended.status, ended.reason) == (Status.REUSED, "accepted by ada: only the plot")
     assert isinstance(end, RunEnded)

@@ -173,15 +173,15 @@ def test_what_is_damaged_or_missing_is_found(keeping: Keeping, tmp_path: Path) -
     folder.mkdir()
     (folder / "x").write_bytes(b"one of a folder")
     kept = keeping.result("a", days_ago=1, out=keeping.file(b"a file"), folder=folder)
-    gone = keeping.result("b", days_ago=1, out=keeping.file(b"another"))["out"]["sha256"]
+    gone = keeping.result("b", days_ago=1, out=keeping.file(b"another"))["out"].sha256
     assert verify(keeping.journal, keeping.blobs).damaged == ()
-    blob = keeping.blobs.path(kept["out"]["sha256"])
+    blob = keeping.blobs.path(kept["out"].sha256)
     blob.chmod(0o600)
     blob.write_bytes(b"A FILE")
     keeping.blobs.path(gone).unlink()
     found = verify(keeping.journal, keeping.blobs)
-    assert found.damaged == (kept["out"]["sha256"],)
-    assert set(found.missing) == {kept["out"]["sha256"], gone}
+    assert found.damaged == (kept["out"].sha256,)
+    assert set(found.missing) == {kept["out"].sha256, gone}
     assert found.blobs == 3
     assert not blob.exists()
     again = verify(keeping.journal, keeping.blobs)

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from commands import environment, skip_without_mounts
 from effort import SEED, amount
+from stagebook.artifact import Artifact
 from stagebook.system import blobs as blobs_module
 from stagebook.system.blobs import BlobDamaged, Blobs
 from stagebook.system.files import EMPTY, describe_path
@@ -76,9 +77,10 @@ def test_a_file_comes_back(either: Blobs, tmp_path: Path, content: bytes, execut
     if executable:
         file.chmod(0o755)
     kept = either.keep(file, "shown")
-    wanted: dict[str, Any] = {"path": "shown", "size": len(content), "sha256": sha(content), "kept": True}
-    assert kept == wanted | ({"executable": True} if executable else {})
-    assert json.loads(json.dumps(kept)) == kept
+    assert kept == Artifact(
+        path="shown", size=len(content), sha256=sha(content), kept=True, executable=executable
+    )
+    assert Artifact.from_json(json.loads(json.dumps(kept.to_json()))) == kept
     assert either.holds(kept)
     file.unlink()
     either.fetch(kept, tmp_path / "new" / "back")
@@ -127,22 +129,22 @@ def test_a_folder_comes_back_with_all_that_was_in_it(tmp_path: Path, content: di
     make(os.fsencode(tmp_path / "folder"), content)
     blobs = Blobs(tmp_path / "store")
     kept = json.loads(json.dumps(blobs.keep(tmp_path / "folder", "shown")))
-    assert kept["kept"]
-    assert kept["sha256"] == describe_path(tmp_path / "folder", "shown")["sha256"]
+    assert kept.kept
+    assert kept.sha256 == describe_path(tmp_path / "folder", "shown").sha256
     assert blobs.holds(kept)
     blobs.fetch(kept, tmp_path / "back")
     assert tree(tmp_path / "back") == tree(tmp_path / "folder")
-    assert describe_path(tmp_path / "back", "shown")["sha256"] == kept["sha256"]
-    assert set(blobs.members(kept["sha256"])) <= {digest for digest, _ in blobs.digests()}
+    assert describe_path(tmp_path / "back", "shown").sha256 == kept.sha256
+    assert set(blobs.members(kept.sha256)) <= {digest for digest, _ in blobs.digests()}
 
 
 def test_a_name_that_cannot_be_listed_is_not_kept(blobs: Blobs, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "two\nlines").write_text("x")
     kept = blobs.keep(tmp_path / "folder", "shown")
-    assert not kept["kept"]
+    assert not kept.kept
     assert not blobs.holds(kept)
-    assert kept["sha256"] == describe_path(tmp_path / "folder", "shown")["sha256"]
+    assert kept.sha256 == describe_path(tmp_path / "folder", "shown").sha256
 
 
 def test_links_are_followed(blobs: Blobs, tmp_path: Path) -> None:
@@ -174,7 +176,7 @@ def test_no_file_of_a_project_is_a_link_to_a_blob(either: Blobs, tmp_path: Path)
     file.write_bytes(b"content")
     kept = either.keep(file, "shown")
     either.fetch(kept, tmp_path / "back")
-    blob = either.path(kept["sha256"])
+    blob = either.path(kept.sha256)
     assert stat.S_IMODE(blob.stat().st_mode) == 0o400
     assert stat.S_IMODE(blob.parent.stat().st_mode) == 0o700
     assert {path.stat().st_nlink for path in (file, blob, tmp_path / "back")} == {1}
@@ -211,7 +213,7 @@ def test_no_flipped_bit_comes_out(either: Blobs, tmp_path: Path) -> None:
         blob.write_bytes(damaged)
         fresh = Blobs(either.folder)
         fresh.holds(kept)
-        fresh.members(kept["sha256"])
+        fresh.members(kept.sha256)
         try:
             fresh.fetch(kept, tmp_path / "back")
         except BlobDamaged:
@@ -232,7 +234,7 @@ def test_no_flipped_bit_comes_out(either: Blobs, tmp_path: Path) -> None:
                                      b"0" * 64 + b"  \n", b"0" * 64 + b"  a//b\n", b"\xff\n"])  # fmt: skip
 def test_what_is_no_list_of_a_folder_is_none(blobs: Blobs, tmp_path: Path, listing: bytes) -> None:
     digest = blobs.keep_bytes(listing)
-    output = {"path": "x", "sha256": digest, "kept": True, "folder": True}
+    output = Artifact(path="x", sha256=digest, kept=True, folder=True)
     assert not blobs.holds(output)
     assert blobs.members(str(digest)) == []
     with pytest.raises(BlobDamaged):
@@ -243,7 +245,7 @@ def test_what_is_no_list_of_a_folder_is_none(blobs: Blobs, tmp_path: Path, listi
 @pytest.mark.parametrize("digest", ["", "x", "../../../file", "A" * 64, "../" + "0" * 61, EMPTY])
 def test_what_is_no_digest_names_no_blob(blobs: Blobs, tmp_path: Path, digest: str) -> None:
     (tmp_path / "file").write_text("mine")
-    output = {"path": "x", "sha256": digest, "kept": True}
+    output = Artifact(path="x", sha256=digest, kept=True)
     assert not blobs.has(digest)
     assert not blobs.holds(output)
     with pytest.raises(BlobDamaged):
@@ -257,7 +259,7 @@ def test_a_damaged_blob_that_cannot_be_removed_is_none_all_the_same(
 ) -> None:
     (tmp_path / "file").write_text("content")
     kept = blobs.keep(tmp_path / "file", "shown")
-    blob = blobs.path(kept["sha256"])
+    blob = blobs.path(kept.sha256)
     blob.chmod(0o600)
     blob.write_text("contend")
 
@@ -268,7 +270,7 @@ def test_a_damaged_blob_that_cannot_be_removed_is_none_all_the_same(
         patch.setattr(Path, "unlink", refuse)
         patch.setattr(blobs_module.Path, "unlink", refuse)
         with pytest.raises(BlobDamaged):
-            blobs._fetch_file(kept["sha256"], tmp_path / "back")
+            blobs._fetch_file(kept.sha256, tmp_path / "back")
     assert blob.exists()
     assert not blobs.holds(kept), "else whoever tries again tries for ever"
     assert blobs.keep(tmp_path / "file", "shown") == kept
@@ -280,7 +282,7 @@ def test_a_target_that_cannot_be_written_is_not_the_fault_of_the_store(blobs: Bl
     kept = blobs.keep(tmp_path / "file", "shown")
     (tmp_path / "folder").mkdir()
     with pytest.raises(IsADirectoryError):
-        blobs._fetch_file(kept["sha256"], tmp_path / "folder")
+        blobs._fetch_file(kept.sha256, tmp_path / "folder")
     assert blobs.holds(kept)
 
 
@@ -292,9 +294,9 @@ def test_what_is_too_large_is_described_and_not_kept(blobs: Blobs, tmp_path: Pat
     (tmp_path / "folder" / "file").write_bytes(b"x" * 100)
     for path in (tmp_path / "folder", tmp_path / "folder" / "file"):
         described = blobs.keep(path, "shown", most=99)
-        assert (described["kept"], described["sha256"]) == (False, describe_path(path, "")["sha256"])
+        assert (described.kept, described.sha256) == (False, describe_path(path, "").sha256)
         assert list(blobs.digests()) == []
-        assert blobs.keep(path, "shown", most=100)["kept"]
+        assert blobs.keep(path, "shown", most=100).kept
         shutil.rmtree(blobs.folder)
 
 
@@ -304,7 +306,7 @@ def test_a_disk_that_is_nearly_full_is_left_alone(
     (tmp_path / "file").write_bytes(b"x" * 100)
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(10**9, 10**9, 50_000))  # type: ignore[attr-defined]
     described = blobs.keep(tmp_path / "file", "shown")
-    assert (described["kept"], described["sha256"]) == (False, sha(b"x" * 100))
+    assert (described.kept, described.sha256) == (False, sha(b"x" * 100))
 
 
 FILLER = """
@@ -342,10 +344,10 @@ def test_a_disk_that_fills_up_on_the_way_is_the_trouble_of_the_store_alone(tmp_p
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (one, big, folder, nothing, full), incoming = json.loads(done.stdout)
-    assert (one["kept"], big["kept"], folder["kept"], nothing) == (True, False, False, None)
+    assert (one.kept, big.kept, folder.kept, nothing) == (True, False, False, None)
     assert full == [28, False], "no room for the target, and nothing is left of it"
-    assert (one["sha256"], big["sha256"]) == (sha(b"1" * 600_000), sha(b"b" * 5_000_000))
-    assert folder["sha256"] == describe_path(tmp_path / "folder", "")["sha256"]
+    assert (one.sha256, big.sha256) == (sha(b"1" * 600_000), sha(b"b" * 5_000_000))
+    assert folder.sha256 == describe_path(tmp_path / "folder", "").sha256
     assert incoming == []
 
 
@@ -361,7 +363,7 @@ def _keep_and_fetch(store: str, source: str, mine: str, rounds: int) -> None:
     blobs = Blobs(Path(store))
     for at in range(rounds):
         kept = blobs.keep(Path(source), "shown")
-        assert kept["kept"]
+        assert kept.kept
         target = Path(mine) / str(at)
         blobs.fetch(kept, target)
         assert tree(target) == tree(Path(source))
@@ -410,7 +412,7 @@ def test_what_is_kept_anew_is_not_discarded(tmp_path: Path) -> None:
     try:
         until(lambda: Path(f"{stop}.begun").exists(), 60, "the other process is at it")
         for at in range(amount(300, 10_000)):
-            digest = store.keep_bytes(b"a list") if at % 2 else store.keep(tmp_path / "file", "")["sha256"]
+            digest = store.keep_bytes(b"a list") if at % 2 else store.keep(tmp_path / "file", "").sha256
             assert digest is not None
             for _ in range(3):
                 until(lambda: store.has(digest), 5, "it is there, or put back")  # noqa: B023

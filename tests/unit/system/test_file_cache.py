@@ -383,7 +383,7 @@ def test_a_folder_is_described_as_it_is_without_a_memo(tmp_path: Path) -> None:
     described = memo.describe(folder, "shown")
     assert described == describe_path(folder, "shown") == memo.describe(folder, "shown")
     size, text = list_folder(folder, sha256_of)
-    assert described["sha256"] == sha(text)
+    assert described.sha256 == sha(text)
     assert (described["size"], described["path"]) == (size, "shown")
     lines = text.split(b"\n")
     assert f"{EMPTY}  empty/".encode() in lines
@@ -396,23 +396,23 @@ def test_every_change_in_a_folder_changes_its_hash(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     memo = Memo(clock=Clock())
-    seen = [memo.describe(folder, "")["sha256"]]
+    seen = [memo.describe(folder, "").sha256]
     (folder / "empty").mkdir()
-    seen.append(memo.describe(folder, "")["sha256"])
+    seen.append(memo.describe(folder, "").sha256)
     (folder / "empty" / "file").write_text("")
-    seen.append(memo.describe(folder, "")["sha256"])
+    seen.append(memo.describe(folder, "").sha256)
     (folder / "empty" / "file").write_text("x")
-    seen.append(memo.describe(folder, "")["sha256"])
+    seen.append(memo.describe(folder, "").sha256)
     (folder / "empty" / "file").rename(folder / "file")
-    seen.append(memo.describe(folder, "")["sha256"])
+    seen.append(memo.describe(folder, "").sha256)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (folder / "link").symlink_to(elsewhere)
-    seen.append(memo.describe(folder, "")["sha256"])
+    seen.append(memo.describe(folder, "").sha256)
     (elsewhere / "data").write_text("of a folder that is linked")
-    seen.append(memo.describe(folder, "")["sha256"])
+    seen.append(memo.describe(folder, "").sha256)
     (folder / "itself").symlink_to(folder)
-    seen.append(memo.describe(folder, "")["sha256"])
+    seen.append(memo.describe(folder, "").sha256)
     assert len(set(seen[:-1])) == len(seen) - 1
     assert seen[-1] == seen[-2], "a folder within itself ends"
 

@@ -103,7 +103,7 @@ def test_a_value_that_is_no_text_has_a_mark(place: Place) -> None:
 def test_a_digest_is_that_of_the_content(place: Place) -> None:
     file = place.builder.file("data/a.csv", "one")
     facts = place.facts()
-    assert facts.digest("data/a.csv") == describe_path(file, "")["sha256"]
+    assert facts.digest("data/a.csv") == describe_path(file, "").sha256
     assert facts.digest("data/none.csv") is None
     file.write_text("two")
     assert facts.digest("data/a.csv") == place.blobs.keep_bytes(b"one"), "what was seen is kept"
@@ -116,10 +116,10 @@ def test_a_folder_is_told_from_a_file_that_holds_its_list(place: Place) -> None:
     place.builder.file("data/folder/a.csv", "one")
     place.builder.file("data/folder/sub/b.csv", "")
     kept = place.blobs.keep(folder, "data/folder")
-    listing = place.blobs.path(kept["sha256"]).read_bytes()
+    listing = place.blobs.path(kept.sha256).read_bytes()
     place.builder.file("data/list", listing)
     facts = place.facts()
-    assert facts.digest("data/list") == kept["sha256"]
+    assert facts.digest("data/list") == kept.sha256
     assert facts.digest("data/folder") == f"{kept['sha256']}/"
     place.builder.file("data/empty")
     (place.root / "data/nothing").mkdir()

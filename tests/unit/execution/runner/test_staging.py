@@ -167,8 +167,8 @@ def test_the_hash_of_a_folder_depends_on_names_and_contents(tmp_path: Path) -> N
             (tmp_path / name / file).write_text(content)
     a, b, c = (describe_path(tmp_path / name, "p") for name in "abc")
     assert a == b
-    assert a["sha256"] != c["sha256"]
-    assert a["size"] == 2
+    assert a.sha256 != c.sha256
+    assert a.size == 2
 
 
 def test_write_whole_leaves_the_old_file_on_failure(tmp_path: Path) -> None:
