@@ -36,6 +36,17 @@ data = st.dictionaries(
 stage = st.sampled_from(["a", "b", "c@1"])
 run = st.just("r")
 instance = st.fixed_dictionaries({"id": st.sampled_from(["a@1", "b@2"]), "stage": stage, "notebook": text})
+artifact = st.builds(
+    Artifact,
+    path=text,
+    size=st.none() | small,
+    sha256=text,
+    kept=st.booleans(),
+    folder=st.booleans(),
+    executable=st.booleans() | st.lists(text, min_size=1, max_size=2).map(tuple),
+    external=st.booleans(),
+)
+artifacts = st.dictionaries(text, artifact, max_size=2)
 EVENTS: dict[str, st.SearchStrategy[Event]] = {
     "RunStarted": st.builds(
         events.RunStarted,
@@ -117,8 +128,8 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
         dump=text,
         kernel=st.none() | data,
         scraps=data,
-        inputs=data,
-        outputs=data,
+        inputs=st.dictionaries(text, st.lists(artifact, max_size=2), max_size=2),
+        outputs=artifacts,
         fingerprint=text,
         head=text,
         remark=text,
@@ -146,7 +157,7 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
         number=small,
         restored=st.lists(text, max_size=2),
         scraps=data,
-        outputs=data,
+        outputs=artifacts,
     ),
     "StageAccepted": st.builds(
         events.StageAccepted,
@@ -162,7 +173,7 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
         sources=text,
         parts=data,
         scraps=data,
-        outputs=data,
+        outputs=artifacts,
     ),
     "StageRetrying": st.builds(
         events.StageRetrying, run=run, at=number, stage=stage, attempt=small, delay=number

@@ -128,7 +128,7 @@ def test_a_folder_comes_back_with_all_that_was_in_it(tmp_path: Path, content: di
         shutil.rmtree(tmp_path / name, ignore_errors=True)
     make(os.fsencode(tmp_path / "folder"), content)
     blobs = Blobs(tmp_path / "store")
-    kept = json.loads(json.dumps(blobs.keep(tmp_path / "folder", "shown")))
+    kept = Artifact.from_json(json.loads(json.dumps(blobs.keep(tmp_path / "folder", "shown").to_json())))
     assert kept.kept
     assert kept.sha256 == describe_path(tmp_path / "folder", "shown").sha256
     assert blobs.holds(kept)
@@ -318,12 +318,13 @@ blobs = Blobs(Path("small/store"))
 told = [blobs.keep(Path(name), name) for name in ("one", "big", "folder")]
 told.append(blobs.keep_bytes(b"x" * 5_000_000))
 try:
-    blobs.fetch({**told[0]}, Path("small/one"))
+    blobs.fetch(told[0], Path("small/one"))
     target = Path("small/back")
     Path("small/filler").write_bytes(b"y" * 600_000)
-    blobs.fetch({**told[0]}, target)
+    blobs.fetch(told[0], target)
 except OSError as error:
     told.append([error.errno, target.exists()])
+told[:3] = [item.to_json() for item in told[:3]]
 print(json.dumps([told, sorted(os.listdir("small/store/incoming"))]))
 """
 
@@ -344,6 +345,7 @@ def test_a_disk_that_fills_up_on_the_way_is_the_trouble_of_the_store_alone(tmp_p
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (one, big, folder, nothing, full), incoming = json.loads(done.stdout)
+    one, big, folder = map(Artifact.from_json, (one, big, folder))
     assert (one.kept, big.kept, folder.kept, nothing) == (True, False, False, None)
     assert full == [28, False], "no room for the target, and nothing is left of it"
     assert (one.sha256, big.sha256) == (sha(b"1" * 600_000), sha(b"b" * 5_000_000))

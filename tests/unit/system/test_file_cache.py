@@ -384,7 +384,7 @@ def test_a_folder_is_described_as_it_is_without_a_memo(tmp_path: Path) -> None:
     assert described == describe_path(folder, "shown") == memo.describe(folder, "shown")
     size, text = list_folder(folder, sha256_of)
     assert described.sha256 == sha(text)
-    assert (described["size"], described["path"]) == (size, "shown")
+    assert (described.size, described.path) == (size, "shown")
     lines = text.split(b"\n")
     assert f"{EMPTY}  empty/".encode() in lines
     assert f"{EMPTY}  deep/er/empty/".encode() in lines
@@ -431,4 +431,4 @@ def test_what_is_of_no_disk_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "folder" / "fifo")
     (tmp_path / "folder" / "dangling").symlink_to("nowhere")
-    assert describe_path(tmp_path / "folder", "")["size"] == 0
+    assert describe_path(tmp_path / "folder", "").size == 0

@@ -120,7 +120,7 @@ def test_a_folder_is_told_from_a_file_that_holds_its_list(place: Place) -> None:
     place.builder.file("data/list", listing)
     facts = place.facts()
     assert facts.digest("data/list") == kept.sha256
-    assert facts.digest("data/folder") == f"{kept['sha256']}/"
+    assert facts.digest("data/folder") == f"{kept.sha256}/"
     place.builder.file("data/empty")
     (place.root / "data/nothing").mkdir()
     assert facts.digest("data/empty") != facts.digest("data/nothing")
