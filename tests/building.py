@@ -11,7 +11,7 @@ from stagebook.errors import PipelineInvalid, Problem
 from stagebook.events import Event, Status
 from stagebook.pipeline.loader import load_pipeline
 from stagebook.planning.plan import Plan
-from stagebook.project import Given, Project
+from stagebook.project import Project
 from stagebook.runs.run import RunReport
 
 
@@ -117,7 +117,7 @@ class ProjectBuilder:
 
     def plan(self, *pairs: str, name: str = "p", **values: Any) -> Plan:
         """The plan of a pipeline with these parameters."""
-        return self.project.plan(name, Given(pairs=pairs, values=values))
+        return self.project.plan(name, pairs=pairs, values=values)
 
     def problems(self, text: str | None = None, *pairs: str, name: str = "p") -> list[Problem]:
         """All problems of a pipeline, sorted by place; empty if it has none."""

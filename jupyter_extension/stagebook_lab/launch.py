@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import os
 import shlex
 import socket
@@ -13,15 +13,17 @@ import threading
 from collections.abc import Sequence
 from typing import IO
 
-from stagebook.errors import PipelineBusy, PipelineInvalid, RunNotFound, UsageError
+from stagebook.errors import PipelineBusy, RunNotFound, UsageError
 from stagebook.journal.journal import RunRecord
-from stagebook.pipeline.params import parse_pairs
+from stagebook.planning.plan import Plan
 from stagebook.planning.select import Selection
-from stagebook.project import Given, Ordered, Project
-from stagebook.runs.grid import grid_of
+from stagebook.project import Project
+from stagebook.runs.request import RunRequest
+from stagebook.runs.sweep import grid_for
 from stagebook.system.processes import started_at
+from stagebook_lab import wire
 from stagebook_lab.params import pairs_of
-from stagebook_lab.wire import ProcessReply, ResumeRequest, RunRequest
+from stagebook_lab.wire import ProcessReply, ResumeRequest
 
 MAX_STDERR = 4_000  # bytes that are kept of the end of what a process wrote to standard error
 SLACK = 1.0  # seconds by which the clocks of a process and of the journal may differ
@@ -29,80 +31,69 @@ SLACK = 1.0  # seconds by which the clocks of a process and of the journal may d
 _NOT_FOR_RUNS = ("JPY_PARENT_PID", "JPY_SESSION_NAME", "JPY_API_TOKEN", "JUPYTER_TOKEN")
 
 
-def order(project: Project, request: RunRequest) -> Ordered:
+def run_request(body: wire.RunRequest) -> RunRequest:
+    """The run that the body of a request asks for."""
+    return RunRequest(
+        pipeline=body.pipeline,
+        values=body.params,
+        pairs=pairs_of(body.texts),
+        selection=Selection(targets=body.stages, start=body.start, only=body.only, skip=body.skip),
+        force=body.force,
+        jobs=body.jobs,
+        keep_going=body.keep_going,
+        keep_dump=body.debug,
+        keep_kernel=body.keep_kernel,
+        sweep=body.sweep,
+    )
+
+
+def plan(project: Project, request: RunRequest) -> Plan:
     """Plan what a request asks for; of a sweep, all points are checked and the first one is planned.
 
     Raises:
-        StagebookError: as `Project.order`.
+        StagebookError: as `Project.plan`.
     """
-    given = Given(pairs=pairs_of(request.texts), values=request.params)
     if request.sweep:
-        loaded = project.load(request.pipeline)
-        values, problems = parse_pairs(loaded.pipeline, given.pairs, lists=True)
-        if problems:
-            raise PipelineInvalid([*loaded.problems, *problems])
-        grid = grid_of(loaded.pipeline, {**values, **given.values})
-        for point in grid.points()[1:]:
-            project.check_params(request.pipeline, Given(values={**grid.fixed, **point}))
-        given = Given(values={**grid.fixed, **grid.points()[0]})
-    selection = Selection(targets=request.stages, start=request.start, only=request.only, skip=request.skip)
-    forced = (request.stages or request.only) if request.force else None
-    return project.order(request.pipeline, given, selection, forced=forced)
+        grid, fixed = grid_for(project.catalog, request)
+        first, *others = (
+            dataclasses.replace(fixed, values={**grid.fixed, **point}) for point in grid.points()
+        )
+        for point in others:
+            project.preparer.check_params(point)
+        request = first
+    return project.plan(request)
 
 
 def check(project: Project, request: RunRequest) -> None:
     """Plan what a request asks for, so that every mistake is told before anything starts.
 
     Raises:
-        StagebookError: as `order`, `UsageError` for the number of jobs, and `PipelineBusy`.
+        StagebookError: as `plan`, `UsageError` for the number of jobs, and `PipelineBusy`.
     """
     if request.jobs is not None and request.jobs < 1:
         msg = f"--jobs has to be 1 or more, not {request.jobs}"
         raise UsageError(msg)
-    _check_idle(project, order(project, request).plan.pipeline)
+    _check_idle(project, plan(project, request).pipeline)
 
 
 def check_rest(project: Project, run: RunRecord, request: ResumeRequest) -> None:
     """Plan what is left of a run, so that every mistake is told before anything starts.
 
     Raises:
-        StagebookError: as `Project.order_rest`, and `PipelineBusy`.
+        StagebookError: as `Preparer.prepare_rest`, and `PipelineBusy`.
     """
     if run.kind != "sweep":  # each of its points is planned when it starts
-        project.order_rest(run, failed_only=request.failed_only, keep=request.keep)
+        project.preparer.prepare_rest(run, failed_only=request.failed_only, keep=request.keep)
     _check_idle(project, run.pipeline)
 
 
 def _check_idle(project: Project, pipeline: str) -> None:
-    if project.has_journal:
-        project.close_ghosts()
-    for run in project.runs(pipeline, limit=1):
+    if project.history.has_journal:
+        project.history.close_ghosts()
+    for run in project.history.runs(pipeline, limit=1):
         if run.ended is None:
             msg = f"'{pipeline}' is being run already: {run.id}"
             raise PipelineBusy(msg, hint="wait for it, or cancel it")
-
-
-def arguments(request: RunRequest) -> list[str]:
-    """The words of `stagebook run …` for a request. No text of the request is taken for an option."""
-    words = ["run"]
-    for option, names in (("from", request.start), ("only", request.only), ("skip", request.skip)):
-        words += [f"--{option}={name}" for name in names]
-    for name, value in request.params.items():
-        text = value if isinstance(value, str) else json.dumps(value)
-        words.append(f"--param={name}={text}")
-    words += [f"--param={pair}" for pair in pairs_of(request.texts)]
-    if request.jobs is not None:
-        words.append(f"--jobs={request.jobs}")
-    flags = {
-        "--keep-going": request.keep_going,
-        "--force": request.force,
-        "--sweep": request.sweep,
-        "--keep-kernel": request.keep_kernel,
-        "--debug-on-failure": request.debug,
-    }
-    words += [flag for flag, wanted in flags.items() if wanted]
-    places = [request.pipeline, *request.stages]
-    return [*words, *(["--"] if any(place.startswith("-") for place in places) else []), *places]
 
 
 def rest_arguments(run: str, request: ResumeRequest) -> list[str]:
@@ -169,7 +160,7 @@ class _Started:
 def _run_of(project: Project, pid: int, since: float) -> str | None:
     """The run of a process that started at `since`; `None` until the journal has it."""
     host = socket.gethostname()
-    for run in project.runs(limit=20):
+    for run in project.history.runs(limit=20):
         origin = run.origin
         if (
             not run.parent

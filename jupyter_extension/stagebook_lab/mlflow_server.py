@@ -98,7 +98,7 @@ def mlflow_reply(
     `url` is that of MLflow's server.
     """
     if request.stage and len(runs) == 1:
-        attempt = request.attempt or project.stage_of(runs[0], request.stage).attempt
+        attempt = request.attempt or project.history.stage(runs[0], request.stage).attempt
         keys = [attempt_key(runs[0].id, request.stage, attempt)]
     else:
         keys = [run.id for run in runs]

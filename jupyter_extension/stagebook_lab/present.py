@@ -69,9 +69,9 @@ def problems_of(paths: Paths, found: Sequence[errors.Problem]) -> tuple[wire.Pro
 def pipeline_info(paths: Paths, project: Project, key: str) -> wire.PipelineInfo:
     """A pipeline file: parameters, stages, and the mistakes that the file alone shows."""
     try:
-        loaded = project.load(key)
+        loaded = project.catalog.load(key)
     except errors.PipelineInvalid as error:
-        path = project.find(key)
+        path = project.catalog.find(key)
         problems = problems_of(paths, error.problems)
         return wire.PipelineInfo(
             key=key, name=key, path=paths.of(path), description="", params=(), stages=(), problems=problems

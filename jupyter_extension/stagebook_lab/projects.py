@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stagebook.errors import ProjectNotFound
 from stagebook.project import Project
-from stagebook.runs.prepare import PIPELINES
+from stagebook.workspace.catalog import PIPELINES
 from stagebook.workspace.paths import PathRefused, inside
 from stagebook_lab.wire import ProjectInfo
 

@@ -3,7 +3,7 @@
 from stagebook import Given, Project
 
 with Project.open("path/of/a/project") as project:
-plan = project.plan("flights", Given(values={"months": [1, 2]}))
+plan = project.plan("flights", {"months": [1, 2]})
 report = project.run_planned(plan)
 """
 
@@ -16,15 +16,15 @@ __version__ = "0.1.0"
 
 # Imported on first use: `import stagebook` alone, as the worker does it, stays quick.
 _HOMES = {
-    "Given": "stagebook.project",
     "Project": "stagebook.project",
     "RunReport": "stagebook.runs.run",
+    "RunRequest": "stagebook.runs.request",
     "Selection": "stagebook.planning.select",
     "StagebookError": "stagebook.errors",
     "Status": "stagebook.events",
 }
 
-__all__ = ["Given", "Project", "RunReport", "Selection", "StagebookError", "Status", "__version__"]
+__all__ = ["Project", "RunReport", "RunRequest", "Selection", "StagebookError", "Status", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

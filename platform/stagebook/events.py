@@ -239,7 +239,8 @@ class AttemptFrozen(Event):
 class AttemptEnded(Event):
     """An attempt ended. Without a `cause` it completed and its outputs are published.
 
-    `scraps`: name → {kind, value or file}. `outputs` and `inputs` are artifacts by name. `cell` is the
+    `scraps`: name → {kind, value or file}. `outputs`: name → artifact, and `inputs`:
+    name → list of artifacts: {path, size (bytes), sha256, kept, folder, executable, external}. `cell` is the
     failing code cell, from 1.
     `cpu` and `memory` are of the whole attempt, in seconds and bytes. `dump` names a file in its
     folder for `stagebook debug`; `kernel` has the `pid` and `connection_file` of a kept kernel.

@@ -16,7 +16,7 @@ from stagebook.events import Cause, Event, Status
 from stagebook.execution.attempt import Attempt, AttemptResult
 from stagebook.journal.history import RunHistory
 from stagebook.planning.select import Selection
-from stagebook.project import Given, Project
+from stagebook.project import Project
 from stagebook.runs.run import RunReport
 from stagebook.views import log_lines, tables
 
@@ -89,7 +89,7 @@ def run(
 
 
 def test_a_plan_says_what_runs_and_why(project: Project, golden: Golden) -> None:
-    plan = project.plan("p", Given(pairs=["depth=8"]))
+    plan = project.plan("p", pairs=["depth=8"])
     golden(screen(tables.plan_table(plan)))
 
 
@@ -153,10 +153,11 @@ def test_status_and_runs_say_how_each_ended_and_when(
     clock.now += 120
     planned = {stage.id: stage for stage in project.plan("p").stages}
     known = {
-        name: project.latest_stages("p").get(name) for name in ("load@1", "load@2", "train", "report", "new")
+        name: project.history.latest_stages("p").get(name)
+        for name in ("load@1", "load@2", "train", "report", "new")
     }
     status = tables.status_table(known, planned, clock.now)
-    golden(screen(status, "", tables.runs_table(project.runs(), clock.now)))
+    golden(screen(status, "", tables.runs_table(project.history.runs(), clock.now)))
 
 
 def test_the_journal_and_what_a_listener_saw_agree(project: Project, clock: FakeClock) -> None:
@@ -166,11 +167,11 @@ def test_the_journal_and_what_a_listener_saw_agree(project: Project, clock: Fake
 
 
 def test_plan_and_run_agree(project: Project, clock: FakeClock) -> None:
-    plan = project.plan("p", Given(values={"months": [1, 2, 3]})).to_json()
+    plan = project.plan("p", {"months": [1, 2, 3]}).to_json()
     engine = FakeEngine(
         clock, writes=True, script=lambda _: (1.0, AttemptResult(scraps={"rows": {"value": 1}}))
     )
-    report = project.run("p", Given(values={"months": [1, 2, 3]}), engine=engine)
+    report = project.run("p", {"months": [1, 2, 3]}, engine=engine)
     assert report.history.started is not None
     assert dict(report.history.started.plan) == plan
     assert sorted(attempt.stage for attempt in engine.started) == sorted(

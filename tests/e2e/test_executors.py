@@ -24,6 +24,7 @@ from stagebook.events import (
     OutputWritten,
     Status,
 )
+from stagebook.runs.kept import end_kernel, kept_kernels
 from stagebook.runs.run import RunReport
 from stagebook.system import processes
 
@@ -141,7 +142,7 @@ def test_the_folder_of_the_caller_is_not_searched_for_modules(builder: ProjectBu
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    (output,) = outputs(builder, RunReport(run=builder.project.find_run().id, **_NOTHING), 0)
+    (output,) = outputs(builder, RunReport(run=builder.project.history.find().id, **_NOTHING), 0)
     assert "elsewhere" not in text(output)
 
 
@@ -157,7 +158,7 @@ def test_of_several_attempts_the_last_keeps_its_kernel(builder: ProjectBuilder) 
     kept = [event.kernel for event in builder.events(report.run) if isinstance(event, AttemptEnded)]
     assert kept[0] is None
     assert kept[1] is not None
-    assert project.end_kernel(project.find_run(), "a")
+    assert end_kernel(project.history, project.history.find(), "a")
 
 
 @EXECUTORS
@@ -218,7 +219,7 @@ def test_logs_follow_a_stage_until_it_has_ended(builder: ProjectBuilder, executo
     builder.pipeline(f"stages:\n  a: {{notebook: {path}, executor: {executor}}}")
     going = subprocess.Popen([*COMMAND, "run"], cwd=builder.root, stdout=subprocess.DEVNULL)
     try:
-        _until(lambda: "a" in builder.project.stage_ids("p") and builder.project.runs())
+        _until(lambda: "a" in builder.project.preparer.stage_ids("p") and builder.project.history.runs())
         with subprocess.Popen(
             [*COMMAND, "logs", "-f", "latest", "a"], cwd=builder.root, stdout=subprocess.PIPE, text=True
         ) as following:
@@ -309,7 +310,7 @@ def test_a_kept_kernel_can_be_reached_and_ended(builder: ProjectBuilder, *, fork
     )
     assert ended.stdout == "✓ the kernel of a has ended\n"
     assert processes.started_at(kernel["pid"]) is None
-    assert builder.project.kept_kernels() == []
+    assert kept_kernels(builder.project.history) == []
 
 
 def test_check_warns_of_notebooks_that_need_a_kernel(builder: ProjectBuilder) -> None:

@@ -18,7 +18,7 @@ from commands import start
 from stagebook.events import Status
 from stagebook.journal.history import RunHistory
 from stagebook.planning.plan import Decision
-from stagebook.project import Given, Project
+from stagebook.project import Project
 from tracked import tracked_runs
 
 pytestmark = [
@@ -56,8 +56,8 @@ def histories(project: Project) -> list[RunHistory]:
     """Two runs with different parameters."""
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     reports = [
-        project.run("flights", Given(values={"months": [1, 2]})),
-        project.run("flights", Given(values={"months": [1], "max_depth": 3})),
+        project.run("flights", {"months": [1, 2]}),
+        project.run("flights", {"months": [1], "max_depth": 3}),
     ]
     for report in reports:
         failed = [stage.message for stage in report.history.stages.values() if stage.message]
@@ -71,7 +71,7 @@ def figures(history: RunHistory, stage: str) -> dict[str, Any]:
 
 def test_the_default_takes_a_few_months_and_the_year_is_one_parameter_away(project: Project) -> None:
     assert len(project.plan("flights").params["months"]) == 3
-    year = project.plan("flights", Given(pairs=["months=[1,2,3,4,5,6,7,8,9,10,11,12]"]))
+    year = project.plan("flights", pairs=["months=[1,2,3,4,5,6,7,8,9,10,11,12]"])
     assert year.count(Decision.RUN) == 12 + 6
 
 
@@ -101,7 +101,7 @@ def test_outputs_are_there_and_are_what_the_journal_says(root: Path, histories: 
 
 
 def test_plan_and_run_agree(project: Project, histories: list[RunHistory]) -> None:
-    plan = project.plan("flights", Given(values={"months": [1, 2]}))
+    plan = project.plan("flights", {"months": [1, 2]})
     started = histories[0].started
     assert started is not None
     assert _undecided(started.plan) == _undecided(plan.to_json())

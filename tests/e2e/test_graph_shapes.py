@@ -7,7 +7,6 @@ import pytest
 from building import ProjectBuilder, ran
 from stagebook.events import Status
 from stagebook.journal.history import RunHistory
-from stagebook.project import Given
 
 pytestmark = [pytest.mark.kernel, pytest.mark.e2e, pytest.mark.filterwarnings("default")]
 
@@ -91,18 +90,18 @@ def test_lists_conditions_and_triggers_decide_what_runs(builder: ProjectBuilder)
     assert statuses(RunHistory(builder.events(report.run))) == statuses(report.history)
 
     # A further item: only that one runs. With three of them the condition holds.
-    report = project.run("p", Given(values={"names": ["a", "b", "c"]}))
+    report = project.run("p", {"names": ["a", "b", "c"]})
     assert ran(report) == ["list", "each@c", "upper@c", "join", "big", "tidy"]
     assert (builder.root / "data/join.txt").read_text() == "AA BB CC"
 
     # An empty list leaves out what goes over it, and what needs that.
-    report = project.run("p", Given(values={"names": []}))
+    report = project.run("p", {"names": []})
     assert report.status is Status.COMPLETED
     assert report.history.stages["each"].reason == "the list of its foreach is empty"
     assert report.history.stages["join"].reason == "needs upper, which was skipped"
 
     # A failure: what is there for failures runs, and knows what failed.
-    report = project.run("p", Given(values={"bad": "b"}), keep_going=True)
+    report = project.run("p", {"bad": "b"}, keep_going=True)
     found = statuses(report.history)
     assert (found["each@b"], found["upper@b"], found["join"]) == ("failed", "blocked", "blocked")
     assert (found["alert"], found["tidy"]) == ("completed", "completed")

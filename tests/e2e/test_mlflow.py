@@ -15,7 +15,6 @@ from mlflow.entities import Run
 from building import ProjectBuilder
 from commands import environment, start
 from stagebook.events import AttemptEnded, Status
-from stagebook.project import Given
 from stagebook.runs.run import RunReport
 from tracked import client, tracked_runs
 from waiting import until
@@ -70,7 +69,7 @@ def small(builder: ProjectBuilder) -> None:
 
 def test_mlflow_holds_what_a_run_produced(builder: ProjectBuilder) -> None:
     small(builder)
-    report = builder.project.run("p", Given(values={"ns": [3, 5]}))
+    report = builder.project.run("p", {"ns": [3, 5]})
     assert (report.status, report.undelivered) == (Status.COMPLETED, 0)
     parent, children = runs_of(builder, report)
     history = report.history
@@ -113,7 +112,7 @@ def test_mlflow_holds_what_a_run_produced(builder: ProjectBuilder) -> None:
     assert history.stages["make@5"].outputs["out"].sha256.startswith(made.digest)
 
     # Two runs with other parameters stand in one table.
-    second = builder.project.run("p", Given(values={"ns": [4]}))
+    second = builder.project.run("p", {"ns": [4]})
     table = tracked_runs(builder.root, "tags.`stagebook.kind` = 'run'")[::-1]
     assert [run.info.run_name for run in table] == [report.run, second.run]
     assert [run.data.params["ns"] for run in table] == ["[3, 5]", "[4]"]

@@ -13,8 +13,10 @@ import pytest
 from building import ProjectBuilder, ran
 from commands import stagebook, start
 from stagebook.events import Status
-from stagebook.project import Given
-from stagebook.runs.accept import accept, why
+from stagebook.planning.select import Selection
+from stagebook.runs.accept import accept
+from stagebook.runs.request import RunRequest
+from stagebook.runs.why import why
 from tracked import tracked_runs
 
 pytestmark = [pytest.mark.kernel, pytest.mark.e2e, pytest.mark.filterwarnings("default")]
@@ -129,8 +131,8 @@ def test_the_kernel_executor_reuses_as_well(builder: ProjectBuilder) -> None:
     text = (builder.root / "pipelines/p.yaml").read_text().replace("inprocess", "kernel")
     builder.pipeline(text)
     project = builder.project
-    assert ran(project.run("p", Given(values={"times": 2}))) == ["make", "count", "tell"]
-    assert ran(project.run("p", Given(values={"times": 2}))) == []
+    assert ran(project.run("p", {"times": 2})) == ["make", "count", "tell"]
+    assert ran(project.run("p", {"times": 2})) == []
 
 
 def test_commands_say_what_is_stale_and_why(builder: ProjectBuilder) -> None:
@@ -153,7 +155,7 @@ def test_commands_say_what_is_stale_and_why(builder: ProjectBuilder) -> None:
     plan = json.loads(command(builder.root, "plan", "--json")[1])
     assert plan["stages"][0]["reasons"] == ["cell 3 changed"]
     # As if another parameter were given.
-    (item,) = why(builder.project, "p", ["make"], Given(pairs=["times=3"]))
+    (item,) = why(builder.project.preparer, RunRequest(pipeline="p", pairs=["times=3"]), ["make"])
     assert [change.text for change in item.changes] == ["cell 3 changed", "times: 1 → 3"]
 
 
@@ -163,10 +165,12 @@ def test_a_person_accepts_forces_and_freezes_results(builder: ProjectBuilder) ->
     project.run("p")
     builder.edit("count", "str(n)", "f'{n}'")
     assert decisions(builder)["count"] == ("RUN", "cell 3 changed")
-    done = accept(project, "p", ["count"], "only the formatting changed")
+    done = accept(
+        project.preparer, project.launcher, RunRequest(pipeline="p"), ["count"], "only the formatting changed"
+    )
     assert decisions(builder)["count"] == ("REUSE", "accepted: only the formatting changed")
     assert ran(project.run("p")) == []
-    (record,) = [run for run in project.runs() if run.kind == "accept"]
+    (record,) = [run for run in project.history.runs() if run.kind == "accept"]
     assert (record.id, record.reason) == (done.run, "only the formatting changed")
     project.sync()
     (found,) = tracked_runs(builder.root, f"tags.`stagebook.run_id` = '{done.run}'")
@@ -174,8 +178,8 @@ def test_a_person_accepts_forces_and_freezes_results(builder: ProjectBuilder) ->
     # Forced, never reused, never run.
     builder.without_tracking()
     project = builder.project
-    assert ran(project.run("p", forced=["count"])) == ["count"]
-    assert ran(project.run("p", forced=[])) == ["make", "count", "tell"]
+    assert ran(project.run("p", selection=Selection(targets=("count",)), force=True)) == ["count"]
+    assert ran(project.run("p", force=True)) == ["make", "count", "tell"]
     text = (builder.root / "pipelines/p.yaml").read_text()
     builder.pipeline(
         text.replace("outputs: {out: data/count.txt}", "outputs: {out: data/count.txt}\n    cache: false")
@@ -186,7 +190,7 @@ def test_a_person_accepts_forces_and_freezes_results(builder: ProjectBuilder) ->
     )
     builder.edit("count", "f'{n}'", "'broken'")
     assert decisions(builder)["count"] == ("REUSE", "frozen")
-    assert ran(project.run("p", forced=[])) == ["make", "tell"]
+    assert ran(project.run("p", force=True)) == ["make", "tell"]
 
 
 def test_mlflow_has_the_figures_of_reused_stages_and_no_line_for_nothing(builder: ProjectBuilder) -> None:
@@ -220,7 +224,7 @@ def test_a_second_run_is_refused_or_waits(builder: ProjectBuilder) -> None:
             builder.file("go")
             assert first.wait(60) == 0
             assert second.wait(60) == 0
-    assert [run.status for run in builder.project.runs()] == [Status.COMPLETED] * 2
+    assert [run.status for run in builder.project.history.runs()] == [Status.COMPLETED] * 2
 
 
 def test_resume_after_a_kill_in_the_journal_and_in_mlflow(builder: ProjectBuilder) -> None:
@@ -242,9 +246,9 @@ def test_resume_after_a_kill_in_the_journal_and_in_mlflow(builder: ProjectBuilde
     builder.file("go")
     code, text = command(builder.root, "resume")
     assert code == 0, text
-    second, first = builder.project.runs()
+    second, first = builder.project.history.runs()
     assert (first.status, second.status) == (Status.INTERRUPTED, Status.COMPLETED)
-    stages = builder.project.history(second).stages
+    stages = builder.project.history.of(second).stages
     assert stages["make"].reason.startswith(f"finished in the run {first.id}")
     assert [stages[name].status for name in ("count", "tell")] == [Status.COMPLETED] * 2
     builder.project.sync()

@@ -10,8 +10,8 @@ import pytest
 from building import ProjectBuilder, ran
 from commands import stagebook
 from stagebook.events import AttemptStarted, Status
-from stagebook.project import Given
-from stagebook.runs.sweep import SweepOptions, resume_sweep, sweep
+from stagebook.runs.request import RunRequest
+from stagebook.runs.sweep import resume_sweep, sweep
 from tracked import client, tracked_runs
 
 pytestmark = [pytest.mark.kernel, pytest.mark.e2e, pytest.mark.filterwarnings("default")]
@@ -43,7 +43,9 @@ def grid(builder: ProjectBuilder, *, tracking: bool = True) -> None:
 
 def test_a_sweep_runs_shared_work_once_and_compares_in_mlflow(builder: ProjectBuilder) -> None:
     grid(builder)
-    report = sweep(builder.project, "p", Given(pairs=["depth=[2,4,8]"]))
+    report = sweep(
+        builder.project.preparer, builder.project.launcher, RunRequest(pipeline="p", pairs=["depth=[2,4,8]"])
+    )
     assert report.status is Status.COMPLETED
     assert [point.metrics["train.auc"] for point in report.points] == [0.8, 1.0, 0.6]
     assert report.undelivered == 0
@@ -67,7 +69,7 @@ def test_a_sweep_runs_shared_work_once_and_compares_in_mlflow(builder: ProjectBu
         models[run.data.params["depth"]] = Path(file).read_text()
     assert models == {"2": "2", "4": "4", "8": "8"}
     # Any point is back at once.
-    again = builder.project.run("p", Given(values={"depth": 4}))
+    again = builder.project.run("p", {"depth": 4})
     assert ran(again) == []
     assert (builder.root / "data/model.txt").read_text() == "4"
 
@@ -75,18 +77,31 @@ def test_a_sweep_runs_shared_work_once_and_compares_in_mlflow(builder: ProjectBu
 def test_a_sweep_ends_early_and_goes_on(builder: ProjectBuilder) -> None:
     grid(builder, tracking=False)
     pairs = ["depth=[2,4,8]", "note=[a,b]"]
-    report = sweep(builder.project, "p", Given(pairs=pairs), options=SweepOptions(stop_when="train.auc >= 1"))
+    report = sweep(
+        builder.project.preparer,
+        builder.project.launcher,
+        RunRequest(pipeline="p", pairs=pairs, stop_when="train.auc >= 1"),
+    )
     assert [dict(point.params) for point in report.points] == [
         {"depth": 2, "note": "a"},
         {"depth": 2, "note": "b"},
         {"depth": 4, "note": "a"},
     ]
     assert (report.left, report.why) == (3, "train.auc >= 1 holds")
-    report = sweep(builder.project, "p", Given(pairs=["depth=[2,99,3]"]), options=SweepOptions(most=2))
+    report = sweep(
+        builder.project.preparer,
+        builder.project.launcher,
+        RunRequest(pipeline="p", pairs=["depth=[2,99,3]"], most=2),
+    )
     assert [point.status for point in report.points] == [Status.COMPLETED, Status.FAILED]
     assert (report.status, report.left, report.why) == (Status.FAILED, 1, "--max 2")
     builder.edit("train", "depth != 99", "depth != 98")
-    again = resume_sweep(builder.project, builder.project.find_run(report.run))
+    again = resume_sweep(
+        builder.project.preparer,
+        builder.project.launcher,
+        builder.project.history.find(report.run),
+        RunRequest(),
+    )
     assert [dict(point.params) for point in again.points] == [{"depth": 99}]
     assert again.status is Status.COMPLETED
 
@@ -108,4 +123,4 @@ def test_a_sweep_that_cannot_be_is_told(builder: ProjectBuilder, arguments: Sequ
     assert done.returncode == 2, done.stdout
     assert said in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
-    assert builder.project.runs() == []
+    assert builder.project.history.runs() == []

@@ -238,7 +238,7 @@ def test_scraps_of_a_matrix_reach_a_later_stage_as_a_list(builder: ProjectBuilde
     project = builder.project
     assert project.run("p").status is Status.COMPLETED
     # And alone, from what the last run left.
-    alone = project.run("p", selection=Selection(only=("b",)), forced=())
+    alone = project.run("p", selection=Selection(only=("b",)), force=True)
     statuses = {name: str(stage.status) for name, stage in alone.history.stages.items()}
     assert statuses == {"a@1": "skipped", "a@2": "skipped", "b": "completed"}
 
@@ -381,7 +381,7 @@ def slow_run(
 
 
 def left_of(builder: ProjectBuilder) -> tuple[str, list[psutil.Process]]:
-    run = builder.project.runs()[0].id
+    run = builder.project.history.runs()[0].id
     return run, [p for stage in "abc" for p in processes.marked(MARKER, f"{run}/{stage}/1")]
 
 
@@ -407,7 +407,7 @@ def test_a_signal_cancels_a_run_and_leaves_no_process(builder: ProjectBuilder, n
         assert process.wait(timeout=60) == 130
     run, left = left_of(builder)
     assert left == []
-    history = builder.project.history(builder.project.find_run(run))
+    history = builder.project.history.of(builder.project.history.find(run))
     statuses = {name: stage.status for name, stage in history.stages.items()}
     assert statuses == dict.fromkeys("abc", Status.CANCELLED)
     assert history.status is Status.CANCELLED
@@ -434,9 +434,9 @@ def test_a_killed_runner_takes_its_stages_along_and_the_next_command_says_so(bui
     left = left_of(builder)[1]
     psutil.wait_procs(left, timeout=30)
     assert left_of(builder)[1] == []
-    run = builder.project.runs()[0]
+    run = builder.project.history.runs()[0]
     assert (run.status, run.reason) == (Status.INTERRUPTED, "its process vanished")
-    statuses = {name: str(stage.status) for name, stage in builder.project.history(run).stages.items()}
+    statuses = {name: str(stage.status) for name, stage in builder.project.history.of(run).stages.items()}
     assert statuses == {"a": "interrupted", "b": "interrupted", "c": "blocked"}
 
 
@@ -453,7 +453,7 @@ def test_a_run_goes_on_when_nobody_reads_its_lines(builder: ProjectBuilder) -> N
         process.stdout.readline()
         process.stdout.close()
         process.wait(timeout=60)
-    assert builder.project.runs()[0].status is Status.COMPLETED
+    assert builder.project.history.runs()[0].status is Status.COMPLETED
 
 
 def test_a_pipeline_has_one_owner(builder: ProjectBuilder) -> None:
@@ -464,4 +464,4 @@ def test_a_pipeline_has_one_owner(builder: ProjectBuilder) -> None:
         assert "stop it with: stagebook cancel " in second.stderr
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 130
-    assert builder.project.runs()[0].status is Status.CANCELLED
+    assert builder.project.history.runs()[0].status is Status.CANCELLED

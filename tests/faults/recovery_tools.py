@@ -151,7 +151,7 @@ class Recovery:
     def runs(self) -> list[Any]:
         """The runs that the journal knows, the oldest first."""
         with self.place.builder.project as project:
-            return list(reversed(project.runs(limit=100)))
+            return list(reversed(project.history.runs(limit=100)))
 
     def events(self, run: str) -> list[Event]:
         """The events of a run, from the journal."""

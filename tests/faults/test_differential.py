@@ -30,7 +30,7 @@ from stagebook.events import AttemptEnded, RunStarted, Status
 from stagebook.execution.attempt import Attempt
 from stagebook.journal.leases import Life, Owner
 from stagebook.planning.select import Selection
-from stagebook.project import Given, Project
+from stagebook.project import Project
 from stagebook.runs.run import RunReport
 
 EDITS_EACH = 25  # edits of one project
@@ -163,15 +163,14 @@ class Case:
         shutil.copytree(self.root, self.other, ignore=_left_out(self.root))
         with Project.open(self.other) as project:
             shutil.rmtree(self.outside[self.other], ignore_errors=True)
-            return self._run(project, engine, forced=())
+            return self._run(project, engine, force=True)
 
     def _run(self, project: Project, engine: Any, **more: Any) -> RunReport | str:
         outside = self.outside[project.root]
         outside.mkdir(exist_ok=True)
         self._env.setenv("OUTSIDE", str(outside))
-        given = Given(values=self.world.given)
         try:
-            return project.run("p", given, engine=engine, keep_going=True, jobs=2, **more)
+            return project.run("p", self.world.given, engine=engine, keep_going=True, jobs=2, **more)
         except PipelineInvalid as error:
             return str(error)
 
@@ -179,9 +178,9 @@ class Case:
         """Run some stages, as somebody does who looks for a mistake."""
         name = self.chance.choice(self.world.stages).name
         which = self.chance.choice(["targets", "start", "only", "skip"])
-        forced = () if self.chance.random() < 0.3 else None
-        self.told[-1] += f", and a run of {which}={name}{' by force' if forced is not None else ''}"
-        self.run(engine, selection=Selection(**{which: (name,)}), forced=forced)
+        force = self.chance.random() < 0.3
+        self.told[-1] += f", and a run of {which}={name}{' by force' if force else ''}"
+        self.run(engine, selection=Selection(**{which: (name,)}), force=force)
 
     def remember(self) -> None:
         """A state to come back to."""
@@ -405,7 +404,7 @@ def test_what_changes_while_a_stage_runs_is_not_taken_for_what_was_there(
     left = (reading.root / "out/second.txt").read_bytes() if report.status is Status.COMPLETED else b""
     again = reading.project.run("p", engine=ExecEngine())
     mine = (reading.root / "out/second.txt").read_bytes()
-    reading.project.run("p", engine=ExecEngine(), forced=())
+    reading.project.run("p", engine=ExecEngine(), force=True)
     assert again.status is Status.COMPLETED
     assert mine == (reading.root / "out/second.txt").read_bytes(), left
     assert again.history.stages["second"].status is Status.COMPLETED, "it was run again"
@@ -448,7 +447,9 @@ def test_a_run_that_was_taken_over_publishes_nothing(reading: ProjectBuilder) ->
         project.run("p", engine=ExecEngine(meanwhile))
     assert (reading.root / "out/first.txt").exists(), "it owned the pipeline then"
     assert not (reading.root / "out/second.txt").exists()
-    (ended,) = [event for event in reading.events(project.runs()[1].id) if isinstance(event, AttemptEnded)]
+    (ended,) = [
+        event for event in reading.events(project.history.runs()[1].id) if isinstance(event, AttemptEnded)
+    ]
     assert ended.stage == "first"
 
 
@@ -490,7 +491,7 @@ def test_stages_that_write_the_same_at_once_share_it_in_the_store(builder: Proje
     first = builder.project.run("p", jobs=4)
     assert first.status is Status.COMPLETED
     wanted = content(builder.root / "out")
-    blobs = builder.project.blobs
+    blobs = builder.project.store
     assert len(list(blobs.digests())) == 4, "the content, the list of the folder, its file, the cells"
     assert all(blobs.is_intact(digest) for digest, _ in blobs.digests())
     shutil.rmtree(builder.root / "out")

@@ -253,7 +253,7 @@ def test_ctrl_z_and_fg_are_as_if_nothing_was(recovery: Recovery, executor: str, 
     first = begun(recovery, orders=orders, start_new_session=False, process_group=0)
     kill(first.process.pid, signal.SIGTSTP)
     stopped = time.monotonic()
-    until(lambda: recovery.place.builder.project.find_run(first.run).ended is None, 5, "the run goes on")
+    until(lambda: recovery.place.builder.project.history.find(first.run).ended is None, 5, "the run goes on")
     result = first.folder("a") / "result.json"
     until(result.exists, 30, "the stage came to its end")
     # From outside, a worker is ended 1.5 s after its timeout.

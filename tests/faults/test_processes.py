@@ -173,8 +173,8 @@ def test_a_runner_that_is_killed_takes_everything_along(place: Place, executor: 
         said = place.command("status", "p")
         kept = [event.to_json() for event in running.events()]
         assert [event for event in told if event not in kept] == [], "what was told is in the journal"
-        record = place.builder.project.find_run(running.run)
-        history = place.builder.project.history(record)
+        record = place.builder.project.history.find(running.run)
+        history = place.builder.project.history.of(record)
         found = {name: stage.status for name, stage in history.stages.items()}
         if number == signal.SIGTERM:
             assert running.process.returncode == 130
@@ -204,8 +204,8 @@ def test_stages_that_ended_before_the_runner_was_killed_stay_as_they_ended(place
         place.gone(10)
         told = {event.stage: event.status for event in running.of(StageEnded)}
         place.command("status", "p")
-        record = place.builder.project.find_run(running.run)
-        history = place.builder.project.history(record)
+        record = place.builder.project.history.find(running.run)
+        history = place.builder.project.history.of(record)
         for name, status in told.items():
             assert history.stages[name].status is status
         assert all(stage.status.is_final for stage in history.stages.values())

@@ -82,7 +82,7 @@ def sight(page: Page, lab: conftest.Lab) -> None:
     page.wait_for_timeout(1000)
     seen = {int(cell): at for cell, at in page.evaluate("window.__seen").items()}
     with contextlib.closing(lab.project.project) as project:
-        run = project.runs()[0].id
+        run = project.history.runs()[0].id
         times = {
             event.cell: event.at for _, event in project.journal.events(run) if isinstance(event, CellStarted)
         }

@@ -25,7 +25,7 @@ def project_with(builder: ProjectBuilder, folder: str) -> tuple[Project, RunReco
     begun = RunStarted(run="r", at=1.0, pipeline="p", plan=plan)
     project.journal.begin(begun, Owner(pid=1, started=0.0, host="elsewhere"), lambda _: Life.DEAD)
     project.journal.append([AttemptStarted(run="r", at=2.0, stage="a", attempt=1, folder=folder)])
-    return project, project.find_run("r")
+    return project, project.history.find("r")
 
 
 @pytest.fixture(autouse=True)

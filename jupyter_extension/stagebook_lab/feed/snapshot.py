@@ -68,7 +68,7 @@ class SnapshotReader:
         finds the highest number; all events below it are committed by then, and a second pass has them.
         What the second pass sees beyond that number is told again by the next snapshot.
         """
-        if not self._project.has_journal:
+        if not self._project.history.has_journal:
             return Snapshot()
         self._follow()
         seq = max((run.seq for run in self._runs.values()), default=0)
@@ -92,7 +92,7 @@ class SnapshotReader:
 
     def _follow(self) -> list[RunRecord]:
         """The latest runs; those that a snapshot needs are read up to now."""
-        records = self._project.runs(limit=RUNS)
+        records = self._project.history.runs(limit=RUNS)
         for record in records:
             known = self._runs.get(record.id)
             if known is not None:

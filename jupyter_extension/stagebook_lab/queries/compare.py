@@ -10,9 +10,10 @@ from typing import Any
 from stagebook.errors import RunNotFound, UsageError
 from stagebook.journal.journal import RunRecord
 from stagebook.pipeline.notebook import source_of
-from stagebook.project import Given, Project
-from stagebook.runs.accept import why
+from stagebook.project import Project
 from stagebook.runs.grid import metrics_of
+from stagebook.runs.request import RunRequest
+from stagebook.runs.why import why
 from stagebook_lab import wire
 from stagebook_lab.present import Paths, run_info
 from stagebook_lab.queries.runs import notebook_reply
@@ -23,9 +24,9 @@ INJECTED = "injected-parameters"  # the tag of the cell that papermill adds
 _SHOWN = {"RUN": "would run", "REUSE": "up to date", "WAIT": "waits", "SKIP": "skipped"}
 
 
-def why_reply(project: Project, pipeline: str | None, stage: str, given: Given) -> wire.WhyReply:
+def why_reply(project: Project, request: RunRequest, stage: str) -> wire.WhyReply:
     """The decision about a stage, and everything that it rests on. Raises as `why`."""
-    item = next((one for one in why(project, pipeline, [stage], given) if one.stage == stage), None)
+    item = next((one for one in why(project.preparer, request, [stage]) if one.stage == stage), None)
     if item is None:
         msg = f"no stage '{stage}'"
         raise UsageError(msg)
@@ -55,7 +56,7 @@ def changes_reply(
         NotebookUnreadable: as `Workspace.executable`, told as a `RunNotFound`.
     """
     executed = notebook_reply(project, run, stage, attempt)
-    record = project.stage_of(run, stage)
+    record = project.history.stage(run, stage)
     try:
         now = json.loads(project.facts.workspace.executable(record.notebook).read_bytes())
     except (OSError, ValueError) as error:  # what cannot be read as a notebook is a ValueError
@@ -129,8 +130,8 @@ def compare_reply(project: Project, names: Sequence[str]) -> wire.CompareReply:
     if not 2 <= len(names) <= MAX_RUNS:
         msg = f"compare 2 to {MAX_RUNS} runs, not {len(names)}"
         raise UsageError(msg)
-    runs = [project.find_run(name) for name in names]
-    histories = [project.history(run) for run in runs]
+    runs = [project.history.find(name) for name in names]
+    histories = [project.history.of(run) for run in runs]
     seconds = [
         {
             stage.id: round(stage.ended - stage.started, 3)

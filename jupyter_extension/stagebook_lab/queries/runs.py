@@ -69,7 +69,7 @@ def log_reply(project: Project, run: RunRecord, stage: str, attempt: int | None,
 
     `attempt` is `None` for the latest one.
     """
-    record = project.stage_of(run, stage)
+    record = project.history.stage(run, stage)
     number = attempt or record.attempt
     path = _file_of(project, record, number, LOG_FILE)
     try:
@@ -93,7 +93,7 @@ def notebook_reply(project: Project, run: RunRecord, stage: str, attempt: int | 
         RunNotFound: there is none.
         StagebookError: it is too large, or no notebook.
     """
-    record = project.stage_of(run, stage)
+    record = project.history.stage(run, stage)
     number = attempt or record.attempt
     path = _file_of(project, record, number, NOTEBOOK_FILE)
     try:

@@ -209,7 +209,7 @@ class _Refused(Exception):
 
 def _field_errors(project: Project, request: wire.RunRequest) -> dict[str, str]:
     try:
-        pipeline = project.load(request.pipeline or None).pipeline
+        pipeline = project.catalog.load(request.pipeline or None).pipeline
     except PipelineInvalid:  # the file is broken as a whole: the refusal lists its problems
         return {}
     return field_errors(pipeline, request.texts, sweep=request.sweep)

@@ -7,7 +7,7 @@ from tornado import web
 
 from stagebook.project import Project
 from stagebook_lab import wire
-from stagebook_lab.launch import order
+from stagebook_lab.launch import plan, run_request
 from stagebook_lab.present import Paths, pipeline_info, plan_reply
 from stagebook_lab.projects import find_projects
 from stagebook_lab.routes.handler import Handler
@@ -34,7 +34,7 @@ class PipelinesHandler(Handler):
         def work(project: Project, paths: Paths) -> wire.PipelinesReply:
             return wire.PipelinesReply(
                 project=wire.ProjectInfo(path=paths.project, name=project.root.name),
-                pipelines=tuple(pipeline_info(paths, project, key) for key in project.pipelines()),
+                pipelines=tuple(pipeline_info(paths, project, key) for key in project.catalog.names()),
             )
 
         await self.answer_about(work)
@@ -63,7 +63,7 @@ class PlanHandler(Handler):
             sweep=self.text("sweep") == "1",
         )
         await self.answer_about(
-            lambda project, paths: plan_reply(paths, order(project, request).plan), request
+            lambda project, paths: plan_reply(paths, plan(project, run_request(request))), request
         )
 
 

@@ -9,7 +9,7 @@ from stagebook.project import Project
 from stagebook.runs.cancel import cancel
 from stagebook_lab import wire
 from stagebook_lab.feed.snapshot import RUNS
-from stagebook_lab.launch import arguments, check, check_rest, rest_arguments
+from stagebook_lab.launch import check, check_rest, rest_arguments, run_request
 from stagebook_lab.mlflow_server import mlflow_reply
 from stagebook_lab.notes import add_note
 from stagebook_lab.present import Paths, run_info
@@ -31,7 +31,7 @@ class RunsHandler(Handler):
         name = self.text("pipeline") or None
 
         def work(project: Project, _: Paths) -> wire.RunsReply:
-            found = project.runs(name, min(self.number("limit", RUNS), MAX_RUNS))
+            found = project.history.runs(name, min(self.number("limit", RUNS), MAX_RUNS))
             return wire.RunsReply(runs=tuple(run_info(run) for run in found))
 
         await self.answer_about(work)
@@ -42,8 +42,9 @@ class RunsHandler(Handler):
         """Start a run. It is planned first: where that finds mistakes, nothing starts."""
 
         def work(project: Project, _: Paths, request: wire.RunRequest) -> wire.ProcessReply:
-            check(project, request)
-            return self.services.processes.start(project, arguments(request))
+            asked = run_request(request)
+            check(project, asked)
+            return self.services.processes.start(project, asked.to_argv())
 
         await self.post_about(wire.RunRequest, work)
 
@@ -65,7 +66,7 @@ class RunHandler(Handler):
     @authorized
     async def get(self, run: str) -> None:
         """A run with its stages."""
-        await self.answer_about(lambda project, _: run_reply(project, project.find_run(run)))
+        await self.answer_about(lambda project, _: run_reply(project, project.history.find(run)))
 
 
 class EventsHandler(Handler):
@@ -76,7 +77,7 @@ class EventsHandler(Handler):
     async def get(self, run: str) -> None:
         """The events of a run after a number."""
         await self.answer_about(
-            lambda project, _: events_reply(project, project.find_run(run), self.number("after", 0))
+            lambda project, _: events_reply(project, project.history.find(run), self.number("after", 0))
         )
 
 
@@ -100,8 +101,8 @@ class CancelHandler(Handler):
         """Ask the process of a run to stop; asked again, it ends at once."""
 
         def work(project: Project, _: Paths, __: wire.CancelRequest) -> wire.CancelReply:
-            found = project.find_run(run)
-            return wire.CancelReply(run=found.id, pid=cancel(project, found).pid)
+            found = project.history.find(run)
+            return wire.CancelReply(run=found.id, pid=cancel(project.history, found).pid)
 
         await self.post_about(wire.CancelRequest, work)
 
@@ -115,7 +116,7 @@ class ResumeHandler(Handler):
         """Start what is left of a run, or only what failed and what depends on it."""
 
         def work(project: Project, _: Paths, request: wire.ResumeRequest) -> wire.ProcessReply:
-            found = project.find_run(run)
+            found = project.history.find(run)
             check_rest(project, found, request)
             return self.services.processes.start(project, rest_arguments(found.id, request))
 
@@ -132,7 +133,7 @@ class NotesHandler(Handler):
         by = str(self.current_user.username)
 
         def work(project: Project, _: Paths, request: wire.NoteRequest) -> wire.Note:
-            return add_note(project, project.find_run(run).id, request, by)
+            return add_note(project, project.history.find(run).id, request, by)
 
         await self.post_about(wire.NoteRequest, work)
 
@@ -146,7 +147,7 @@ class MlflowHandler(Handler):
         """Start MLflow's pages if they are not up, and say where they show the runs."""
 
         def work(project: Project, _: Paths, request: wire.MlflowRequest) -> wire.MlflowReply:
-            runs = [project.find_run(name) for name in request.runs]
+            runs = [project.history.find(name) for name in request.runs]
             return mlflow_reply(project, runs, request, self.services.mlflow.url(project))
 
         await self.post_about(wire.MlflowRequest, work)

@@ -13,8 +13,10 @@ from tornado import web
 
 from stagebook.errors import RunNotFound, UsageError
 from stagebook.notebook.add_stage import add_stage
-from stagebook.project import Given, Project
+from stagebook.project import Project
 from stagebook.runs.accept import accept
+from stagebook.runs.kept import end_kernel, kept_kernels
+from stagebook.runs.request import RunRequest
 from stagebook_lab import wire
 from stagebook_lab.params import pairs_of
 from stagebook_lab.present import Paths
@@ -33,9 +35,8 @@ class WhyHandler(Handler):
     @authorized
     async def get(self) -> None:
         """The decision about a stage, and everything that it rests on."""
-        given = Given(pairs=tuple(self.get_query_arguments("param")))
-        name = self.text("pipeline") or None
-        await self.answer_about(lambda project, _: why_reply(project, name, self.text("stage"), given))
+        request = RunRequest(pipeline=self.text("pipeline") or None, pairs=self.get_query_arguments("param"))
+        await self.answer_about(lambda project, _: why_reply(project, request, self.text("stage")))
 
 
 class LogHandler(Handler):
@@ -48,7 +49,7 @@ class LogHandler(Handler):
 
         def work(project: Project, _: Paths) -> wire.LogReply:
             after = self.number("after", 0)
-            return log_reply(project, project.find_run(run), self.text("stage"), self.attempt, after)
+            return log_reply(project, project.history.find(run), self.text("stage"), self.attempt, after)
 
         await self.answer_about(work)
 
@@ -62,7 +63,7 @@ class NotebookHandler(Handler):
         """The executed notebook of an attempt, also while it runs."""
         await self.answer_about(
             lambda project, _: notebook_reply(
-                project, project.find_run(run), self.text("stage"), self.attempt
+                project, project.history.find(run), self.text("stage"), self.attempt
             )
         )
 
@@ -76,7 +77,7 @@ class ChangesHandler(Handler):
         """What a stage ran, compared with its notebook as it is now."""
         await self.answer_about(
             lambda project, paths: changes_reply(
-                project, paths, project.find_run(run), self.text("stage"), self.attempt
+                project, paths, project.history.find(run), self.text("stage"), self.attempt
             )
         )
 
@@ -90,8 +91,8 @@ class AcceptHandler(Handler):
         """Declare the outputs of stages good as they are."""
 
         def work(project: Project, _: Paths, request: wire.AcceptRequest) -> wire.AcceptReply:
-            given = Given(pairs=pairs_of(request.texts))
-            accepted = accept(project, request.pipeline, request.stages, request.because, given)
+            asked = RunRequest(pipeline=request.pipeline, pairs=pairs_of(request.texts))
+            accepted = accept(project.preparer, project.launcher, asked, request.stages, request.because)
             return wire.AcceptReply(run=accepted.run, stages=accepted.stages)
 
         await self.post_about(wire.AcceptRequest, work)
@@ -125,11 +126,11 @@ class KernelHandler(Handler):
         folder: str | None = getattr(manager, "external_connection_dir", None)
 
         def work(project: Project, paths: Paths, request: wire.KernelRequest) -> wire.KernelReply:
-            record = project.find_run(run)
-            notebook = paths.of(project.stage_of(record, request.stage).notebook)
+            record = project.history.find(run)
+            notebook = paths.of(project.history.stage(record, request.stage).notebook)
             name = _NOT_IN_A_NAME.sub("_", f"stagebook-{record.id}-{request.stage}") + ".json"
             if request.end:
-                project.end_kernel(record, request.stage)
+                end_kernel(project.history, record, request.stage)
                 if folder:
                     (Path(folder) / name).unlink(missing_ok=True)
                 return wire.KernelReply(id="", notebook=notebook)
@@ -160,7 +161,7 @@ class KernelHandler(Handler):
 
 
 def _connection_file(project: Project, run: str, stage: str) -> Path:
-    for record, kept in project.kept_kernels():
+    for record, kept in kept_kernels(project.history):
         if (record.id, kept.id) == (run, stage) and kept.kernel:
             file = Path(kept.kernel["connection_file"])
             if file.is_file() and "key" in json.loads(file.read_bytes()):

@@ -8,14 +8,16 @@ import time
 from stagebook.cli.output import console, write_json
 from stagebook.errors import RunNotFound, UsageError
 from stagebook.project import Project
+from stagebook.runs.kept import dump_of, kept_kernels
+from stagebook.runs.kept import end_kernel as end_kept_kernel
 from stagebook.views import tables
 
 
 def debug(run: str, stage: str) -> None:
     """Open a debugger on the dump of a failed stage."""
     project = Project.open()
-    record = project.find_run(run)
-    path = project.dump_of(record, stage)
+    record = project.history.find(run)
+    path = dump_of(project.history, record, stage)
     from stagebook.execution.kernels.postmortem import open_dump  # noqa: PLC0415 - only here
 
     if sys.stdin.isatty():
@@ -27,7 +29,7 @@ def debug(run: str, stage: str) -> None:
 
 def list_kernels(*, as_json: bool) -> None:
     """List kept kernels that are there."""
-    kept = Project.open().kept_kernels()
+    kept = kept_kernels(Project.open().history)
     if as_json:
         kernels = [{"run": run.id, "stage": stage.id, **(stage.kernel or {})} for run, stage in kept]
         write_json({"kernels": kernels})
@@ -45,8 +47,8 @@ def end_kernel(run: str | None, stage: str | None, *, as_json: bool) -> None:
         msg = "--end needs a run and a stage"
         raise UsageError(msg, hint="stagebook kernels lists them")
     project = Project.open()
-    record = project.find_run(run)
-    if not project.end_kernel(record, stage):
+    record = project.history.find(run)
+    if not end_kept_kernel(project.history, record, stage):
         msg = f"the stage '{stage}' of the run {record.id} has no kernel that is kept"
         raise RunNotFound(msg, hint="stagebook kernels lists them")
     if as_json:

@@ -67,9 +67,9 @@ def plan(
 ) -> None:
     """Show what a run would do, stage by stage and why, and run nothing."""
     from stagebook.cli.looking import plan as command
-    from stagebook.cli.request import Request
+    from stagebook.cli.request import request_of
 
-    request = Request.of(pipeline, stages, params, params_file, from_, only, skip, force=force)
+    request = request_of(pipeline, stages, params, params_file, from_, only, skip, force=force)
     command(request, as_json=as_json)
 
 
@@ -105,20 +105,22 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run a pipeline, or some of its stages: what nothing changed for is reused."""
-    from stagebook.cli.request import Request
-    from stagebook.cli.running import RunFlags
+    from stagebook.cli.request import request_of
     from stagebook.cli.running import run as command
 
-    request = Request.of(pipeline, stages, params, params_file, from_, only, skip, force=force)
-    flags = RunFlags(jobs=jobs, keep_going=keep_going, keep_dump=debug, keep_kernel=keep_kernel, wait=wait)
+    request = request_of(
+        pipeline, stages, params, params_file, from_, only, skip,
+        force=force, jobs=jobs, keep_going=keep_going, keep_dump=debug, keep_kernel=keep_kernel, wait=wait,
+        sweep=sweep, most=most, stop_when=stop_when,
+    )  # fmt: skip
     if sweep:
         from stagebook.cli.sweeping import sweep as sweep_command
 
-        raise typer.Exit(sweep_command(request, flags, most=most, stop_when=stop_when, as_json=as_json))
+        raise typer.Exit(sweep_command(request, as_json=as_json))
     if most is not None or stop_when is not None:
         msg = "--max and --stop-when are for a sweep"
         raise UsageError(msg, hint="add --sweep")
-    raise typer.Exit(command(request, flags, as_json=as_json))
+    raise typer.Exit(command(request, as_json=as_json))
 
 
 @app.command()
@@ -134,13 +136,14 @@ def sweep(
     as_json: Json = False,
 ) -> None:
     """Run a pipeline once for each point of a grid of parameters: -p 'depth=[2,4,8]'."""
-    from stagebook.cli.request import Request
-    from stagebook.cli.running import RunFlags
+    from stagebook.cli.request import request_of
     from stagebook.cli.sweeping import sweep as command
 
-    request = Request.of(pipeline, stages, params, params_file, None, None, None)
-    flags = RunFlags(jobs=jobs, wait=wait)
-    raise typer.Exit(command(request, flags, most=most, stop_when=stop_when, as_json=as_json))
+    request = request_of(
+        pipeline, stages, params, params_file,
+        jobs=jobs, wait=wait, sweep=True, most=most, stop_when=stop_when,
+    )  # fmt: skip
+    raise typer.Exit(command(request, as_json=as_json))
 
 
 @app.command()
@@ -152,10 +155,10 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Do what is left of a run that failed, was cancelled or broke off, with the same parameters."""
-    from stagebook.cli.running import RunFlags
+    from stagebook.cli.request import request_of
     from stagebook.cli.running import resume as command
 
-    raise typer.Exit(command(run, RunFlags(jobs=jobs, wait=wait), keep=keep, as_json=as_json))
+    raise typer.Exit(command(run, request_of(None, jobs=jobs, wait=wait), keep=keep, as_json=as_json))
 
 
 @app.command()
@@ -170,11 +173,11 @@ def retry(
     as_json: Json = False,
 ) -> None:
     """Run again what failed in a run, and what depends on that."""
-    from stagebook.cli.running import RunFlags
+    from stagebook.cli.request import request_of
     from stagebook.cli.running import resume as command
 
-    flags = RunFlags(jobs=jobs, wait=wait)
-    raise typer.Exit(command(run, flags, keep=keep, failed_only=failed, as_json=as_json))
+    how = request_of(None, jobs=jobs, wait=wait)
+    raise typer.Exit(command(run, how, keep=keep, failed_only=failed, as_json=as_json))
 
 
 @app.command()

@@ -41,7 +41,7 @@ class _Watch:
     def is_over(self) -> bool:
         """Whether nothing comes any more; a run whose process vanished is closed here."""
         if self.history.ended is None:
-            self._project.close_ghosts()
+            self._project.history.close_ghosts()
         return self.history.ended is not None
 
 

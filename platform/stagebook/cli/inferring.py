@@ -17,6 +17,8 @@ from stagebook.planning.infer.draft import Trial
 from stagebook.planning.infer.propose import propose, stage_names, texts_of
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.project import Project
+from stagebook.runs.launcher import LaunchHooks
+from stagebook.runs.request import RunRequest
 from stagebook.runs.run import RunReport
 from stagebook.system.files import write_whole
 from stagebook.views import log_lines, tables
@@ -41,7 +43,7 @@ def infer(notebooks: Sequence[str], target: Path | None, *, force: bool, as_json
     facts = [_facts(workspace, path) for path in paths]
     plan = _plan(paths, facts)
     try:
-        report = project.run_planned(plan, jobs=1, listeners=[_Lines().take])
+        report = project.launcher.run(plan, RunRequest(jobs=1), LaunchHooks(listeners=[_Lines().take]))
         if report.status is not Status.COMPLETED:
             return _failed(report, plan, as_json=as_json)
         text = _propose(project, workspace, _trials(workspace, plan, facts, report))

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from stagebook.cli.output import console, write_json
 from stagebook.errors import ExitCode
-from stagebook.project import Given, Project
+from stagebook.project import Project
 from stagebook.runs.accept import accept as accept_stages
-from stagebook.runs.accept import why as explain_stages
 from stagebook.runs.doctor import examine
 from stagebook.runs.gc import collect, verify
+from stagebook.runs.request import RunRequest
+from stagebook.runs.why import why as explain_stages
 from stagebook.views import reports
 from stagebook.views.formatting import plural, size
 
@@ -27,7 +28,7 @@ def why(
 ) -> None:
     """Explain the decisions about stages."""
     project = Project.open()
-    found = explain_stages(project, pipeline, stages, Given(pairs=params, files=files))
+    found = explain_stages(project.preparer, RunRequest(pipeline=pipeline, pairs=params, files=files), stages)
     if as_json:
         write_json({"stages": [item.to_json() for item in found]})
     else:
@@ -50,7 +51,8 @@ def accept(
 ) -> None:
     """Declare outputs good."""
     project = Project.open()
-    done = accept_stages(project, pipeline, stages, because, Given(pairs=params, files=files))
+    asked = RunRequest(pipeline=pipeline, pairs=params, files=files)
+    done = accept_stages(project.preparer, project.launcher, asked, stages, because)
     if as_json:
         write_json({"run": done.run, "accepted": list(done.stages)})
     else:
@@ -63,7 +65,7 @@ def store_gc(days: int | None, *, dry_run: bool, as_json: bool) -> None:
     """Remove what nothing refers to."""
     project = Project.open()
     keep = project.settings.store.keep_days if days is None else days
-    done = collect(project.journal, project.blobs, now=time.time(), days=keep, dry=dry_run)
+    done = collect(project.journal, project.store, now=time.time(), days=keep, dry=dry_run)
     if as_json:
         names = ("results", "blobs", "freed", "kept", "size")
         write_json({"dry_run": dry_run, **{name: getattr(done, name) for name in names}})
@@ -78,7 +80,7 @@ def store_gc(days: int | None, *, dry_run: bool, as_json: bool) -> None:
 def store_verify(*, as_json: bool) -> int:
     """Read everything in the store; the exit code is 1 if something was damaged."""
     project = Project.open()
-    found = verify(project.journal, project.blobs)
+    found = verify(project.journal, project.store)
     if as_json:
         write_json(
             {

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stagebook.cli.output import console, write_json
-from stagebook.cli.request import Request
 from stagebook.errors import ExitCode, PipelineInvalid, Problem, RunNotFound, UsageError
 from stagebook.execution.attempt import LOG_FILE
 from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import RunRecord
 from stagebook.planning.plan import Plan
-from stagebook.project import Given, Project
+from stagebook.project import Project
+from stagebook.runs.request import RunRequest
 from stagebook.runs.undeclared import remarks
 from stagebook.views import log_lines, tables
 from stagebook.views.formatting import plural
@@ -25,12 +25,12 @@ def check(pipeline: str | None, params: Sequence[str], files: Sequence[Path], *,
     """Check one pipeline or all. Raises `PipelineInvalid` with the problems of all of them."""
     project = Project.open()
     _ = project.settings
-    names = [pipeline] if pipeline else project.pipelines() or [project.find()]
+    names = [pipeline] if pipeline else project.catalog.names() or [project.catalog.find()]
     found: list[Problem] = []
     checked = []
     for name in names:
         try:
-            plan = project.plan(name, Given(pairs=params, files=files))
+            plan = project.plan(name, pairs=params, files=files)
         except PipelineInvalid as error:
             found += error.problems
         else:
@@ -53,8 +53,8 @@ def check(pipeline: str | None, params: Sequence[str], files: Sequence[Path], *,
 
 def _observed(project: Project, name: str, plan: Plan) -> list[Problem]:
     """What stages were seen to read, or name, and do not declare."""
-    pipeline = project.load(name).pipeline
-    observed = project.journal.observations(pipeline.name) if project.has_journal else {}
+    pipeline = project.catalog.load(name).pipeline
+    observed = project.journal.observations(pipeline.name) if project.history.has_journal else {}
     return [
         pipeline.problem(("stages", stage), text, _hint(text))
         for stage, text in remarks(plan.stages, observed, project.facts)
@@ -67,10 +67,10 @@ def _hint(text: str) -> str:
     return "" if " writes " in text else "make it an input; with 'strict: true' the stage fails instead"
 
 
-def plan(request: Request, *, as_json: bool) -> None:
+def plan(request: RunRequest, *, as_json: bool) -> None:
     """Show the plan."""
     project = Project.open()
-    made = project.order(request.pipeline, request.given, request.selection, forced=request.forced).plan
+    made = project.plan(request)
     if as_json:
         write_json(made.to_json())
     elif len(made.stages) > tables.MANY:
@@ -83,15 +83,15 @@ def status(pipeline: str | None, *, check: bool, as_json: bool) -> int:
     """Show the stages of a pipeline, or of each one of the project, and whether they are up to date;
     the exit code."""
     project = Project.open()
-    files = [pipeline] if pipeline else project.pipelines()
+    files = [pipeline] if pipeline else project.catalog.names()
     now = time.time()
     out = console()
     data = {}
     stale = False
     for file in files:
-        loaded = project.load(file)
+        loaded = project.catalog.load(file)
         name = loaded.pipeline.name
-        latest = project.latest_stages(name)
+        latest = project.history.latest_stages(name)
         made: Plan | None = None
         try:
             made = project.plan(file)
@@ -124,13 +124,13 @@ def status(pipeline: str | None, *, check: bool, as_json: bool) -> int:
 
 
 def _name_of(project: Project, pipeline: str) -> str:
-    return project.load(pipeline).pipeline.name
+    return project.catalog.load(pipeline).pipeline.name
 
 
 def runs(pipeline: str | None, limit: int, *, as_json: bool) -> None:
     """List runs."""
     project = Project.open()
-    found = project.runs(_name_of(project, pipeline) if pipeline else None, limit)
+    found = project.history.runs(_name_of(project, pipeline) if pipeline else None, limit)
     if as_json:
         write_json({"runs": [run.to_json() for run in found]})
     elif found:
@@ -142,7 +142,7 @@ def runs(pipeline: str | None, limit: int, *, as_json: bool) -> None:
 def logs(run: str, stage: str | None, *, follow: bool, as_json: bool) -> None:
     """Show the log of a stage, or the events of a run."""
     project = Project.open()
-    record = project.find_run(run)
+    record = project.history.find(run)
     if follow:
         from stagebook.cli.following import follow_run, follow_stage  # noqa: PLC0415 - only then
 
@@ -169,7 +169,7 @@ def logs(run: str, stage: str | None, *, follow: bool, as_json: bool) -> None:
 
 
 def _stage_log(project: Project, record: RunRecord, stage: str, *, as_json: bool) -> None:
-    known = project.stage_of(record, stage)
+    known = project.history.stage(record, stage)
     path = project.root / known.folder / LOG_FILE
     if not known.folder or not path.is_file():
         msg = f"the stage '{stage}' printed nothing in the run {record.id}: it is {known.status}"

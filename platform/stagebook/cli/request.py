@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from stagebook.planning.select import Selection
-from stagebook.project import Given
+from stagebook.runs.request import RunRequest
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """A pipeline, its parameters, and which stages of it. `forced` ones run whatever is known: all, if it
-    is empty; none, if it is None."""
-
-    pipeline: str | None
-    given: Given
-    selection: Selection
-    forced: tuple[str, ...] | None = None
-
-    @classmethod
-    def of(
-        cls,
-        pipeline: str | None,
-        stages: Sequence[str] | None,
-        params: Sequence[str] | None,
-        params_file: Sequence[Path] | None,
-        start: Sequence[str] | None,
-        only: Sequence[str] | None,
-        skip: Sequence[str] | None,
-        *,
-        force: bool = False,
-    ) -> Request:
-        """From the options as typer gives them."""
-        return cls(
-            pipeline=pipeline,
-            given=Given(pairs=tuple(params or ()), files=tuple(params_file or ())),
-            selection=Selection(
-                targets=tuple(stages or ()),
-                start=tuple(start or ()),
-                only=tuple(only or ()),
-                skip=tuple(skip or ()),
-            ),
-            forced=tuple(stages or only or ()) if force else None,
-        )
+def request_of(
+    pipeline: str | None,
+    stages: Sequence[str] | None = None,
+    params: Sequence[str] | None = None,
+    params_file: Sequence[Path] | None = None,
+    start: Sequence[str] | None = None,
+    only: Sequence[str] | None = None,
+    skip: Sequence[str] | None = None,
+    **how: Any,
+) -> RunRequest:
+    """The request from options as typer gives them."""
+    return RunRequest(
+        pipeline=pipeline,
+        pairs=tuple(params or ()),
+        files=tuple(params_file or ()),
+        selection=Selection(
+            targets=tuple(stages or ()),
+            start=tuple(start or ()),
+            only=tuple(only or ()),
+            skip=tuple(skip or ()),
+        ),
+        **how,
+    )

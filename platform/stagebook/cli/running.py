@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 import time
@@ -13,12 +12,15 @@ from rich.live import Live
 from rich.text import Text
 
 from stagebook.cli.output import console
-from stagebook.cli.request import Request
 from stagebook.errors import ExitCode, PipelineBusy
 from stagebook.events import Event, Status
 from stagebook.journal.history import RunHistory
-from stagebook.project import Ordered, Project
-from stagebook.runs.run import Listener, RunReport
+from stagebook.project import Project
+from stagebook.runs.launcher import LaunchHooks
+from stagebook.runs.prepare import PreparedRun
+from stagebook.runs.recorder import Listener
+from stagebook.runs.request import RunRequest
+from stagebook.runs.run import RunReport
 from stagebook.runs.undeclared import remarks
 from stagebook.views import log_lines, tables
 
@@ -29,49 +31,30 @@ EXIT_CODES = {
 }
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class RunFlags:
-    """The options of a run that are not about what to run."""
-
-    jobs: int | None = None
-    keep_going: bool = False
-    keep_dump: bool = False
-    keep_kernel: bool = False
-    wait: bool = False
-
-
-def run(request: Request, flags: RunFlags, *, as_json: bool) -> int:
+def run(request: RunRequest, *, as_json: bool) -> int:
     """Run and show it; the exit code."""
-    project = Project.open()
-    project.warm_up()
-    try:
-        ordered = project.order(request.pipeline, request.given, request.selection, forced=request.forced)
-    except BaseException:
-        project.close()  # what was warmed up is not needed
-        raise
-    return _run(project, ordered, flags, as_json=as_json)
+    with Project.open() as project:
+        project.launcher.warm_up()
+        return _run(project, project.preparer.prepare(request), request, as_json=as_json)
 
 
 def resume(
-    run_id: str, flags: RunFlags, *, keep: bool = False, failed_only: bool = False, as_json: bool
+    run_id: str, how: RunRequest, *, keep: bool = False, failed_only: bool = False, as_json: bool
 ) -> int:
-    """Do what is left of a run, and show it; the exit code."""
-    project = Project.open()
-    project.warm_up()
-    try:
-        record = project.find_run_to_resume() if run_id == "latest" else project.find_run(run_id)
+    """Do what is left of a run, and show it; the exit code. Of `how`, how to run counts."""
+    with Project.open() as project:
+        project.launcher.warm_up()
+        history = project.history
+        record = history.find_unfinished() if run_id == "latest" else history.find(run_id)
         if record.kind == "sweep":
             from stagebook.cli.sweeping import resume as resume_sweep  # noqa: PLC0415 - only then
 
-            return resume_sweep(project, record, flags, as_json=as_json)
-        ordered = project.order_rest(record, failed_only=failed_only, keep=keep)
-    except BaseException:
-        project.close()
-        raise
-    return _run(project, ordered, flags, as_json=as_json)
+            return resume_sweep(project, record, how, as_json=as_json)
+        prepared = project.preparer.prepare_rest(record, failed_only=failed_only, keep=keep)
+        return _run(project, prepared, how, as_json=as_json)
 
 
-def _run(project: Project, ordered: Ordered, flags: RunFlags, *, as_json: bool) -> int:
+def _run(project: Project, prepared: PreparedRun, request: RunRequest, *, as_json: bool) -> int:
     out = console()
     listener: Listener
     live: LiveTable | None = None
@@ -83,9 +66,8 @@ def _run(project: Project, ordered: Ordered, flags: RunFlags, *, as_json: bool) 
     else:
         listener = Lines().take
     try:
-        report = project.run_planned(
-            ordered, listeners=[listener], waiting=tell_waiting, **dataclasses.asdict(flags)
-        )
+        hooks = LaunchHooks(listeners=[listener], waiting=tell_waiting)
+        report = project.launcher.run(prepared, request, hooks)
     finally:
         if live is not None:
             live.stop()
@@ -99,7 +81,6 @@ def _run(project: Project, ordered: Ordered, flags: RunFlags, *, as_json: bool) 
             "undelivered": report.undelivered,
         }
         sys.stdout.write(json.dumps(summary) + "\n")
-    project.close()
     return EXIT_CODES.get(report.status, ExitCode.STAGE_FAILED)
 
 

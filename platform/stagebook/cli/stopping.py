@@ -20,15 +20,15 @@ _PATIENCE = 20.0  # seconds beyond those that stages have to end
 def cancel(name: str | None, *, now: bool, as_json: bool) -> int:
     """Stop a run and wait for its end; the exit code is 1 if it did not come."""
     project = Project.open()
-    run = going_on(project, name)
-    owner = cancel_run(project, run)
+    run = going_on(project.history, name)
+    owner = cancel_run(project.history, run)
     began = time.monotonic()
     if now:
         time.sleep(_APART)
         with contextlib.suppress(UsageError):  # it is over already
-            cancel_run(project, run)
+            cancel_run(project.history, run)
     limit = project.settings.run.grace + _PATIENCE
-    while (run := project.find_run(run.id)).ended is None and time.monotonic() - began < limit:
+    while (run := project.history.find(run.id)).ended is None and time.monotonic() - began < limit:
         time.sleep(_POLL)
     if as_json:
         write_json({"run": run.id, "pid": owner.pid, "status": str(run.status), "ended": run.ended})

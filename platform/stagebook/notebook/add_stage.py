@@ -42,7 +42,7 @@ def add_stage(project: Project, pipeline: str, name: str, notebook: str = "") ->
         UsageError: the name is none or is taken, the notebook is not there, or the file cannot be edited.
         PipelineNotFound: there is no such pipeline.
     """
-    path = project.find(pipeline)
+    path = project.catalog.find(pipeline)
     file = project.root / path
     text = file.read_bytes().decode()
     loaded = load_pipeline(text, path)

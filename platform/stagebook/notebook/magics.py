@@ -26,7 +26,7 @@ from stagebook.pipeline.types import ANY, Value, shorten, typed
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.resolving import Scopes, params_of
 from stagebook.planning.result import NoResults, Results
-from stagebook.project import Given, Project
+from stagebook.project import Project
 from stagebook.workspace.paths import STATE_FOLDER
 
 FOLDER = "interactive"
@@ -39,7 +39,7 @@ class Prepared:
     """A stage, ready to be run by hand."""
 
     def __init__(self, project: Project, plan: Plan, stage: PlannedStage) -> None:
-        results: Results = KnownResults(project.journal) if project.has_journal else NoResults()
+        results: Results = KnownResults(project.journal) if project.history.has_journal else NoResults()
         scraps = {}
         for other in plan.stages:
             latest = results.latest(plan.pipeline, other.id)
@@ -93,9 +93,9 @@ def prepare(start: Path, asked: str, pairs: tuple[str, ...] = (), notebook: Path
         pipeline, _, stage = asked.rpartition("/")
         found: list[tuple[Plan, PlannedStage]] = []
         broken: list[PipelineInvalid] = []
-        for name in [pipeline] if pipeline else project.pipelines():
+        for name in [pipeline] if pipeline else project.catalog.names():
             try:
-                plan = project.plan(name, Given(pairs=pairs))
+                plan = project.plan(name, pairs=pairs)
             except PipelineInvalid as error:
                 broken.append(error)
                 continue

@@ -1,50 +1,27 @@
-"""What a person asks of results, and says of them: `why` and `accept`."""
+"""Outputs that somebody declares good: `stagebook accept`."""
 
 from __future__ import annotations
 
 import dataclasses
-import getpass
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from stagebook.artifact import Artifact
-from stagebook.errors import UsageError, did_you_mean
+from stagebook.errors import UsageError
 from stagebook.events import Event, RunEnded, RunStarted, StageAccepted, StageEnded, Status
-from stagebook.journal.result_table import KnownResults
 from stagebook.planning.fingerprint import Fingerprint
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.resolving import Scopes, depends_on_run, needed_stages, params_of
 from stagebook.planning.result import Made, Result, made_of, mark_of
-from stagebook.planning.select import Matching
-from stagebook.project import Given, Project
-from stagebook.runs.why import Explanation, explain
-
-
-def why(
-    project: Project, name: str | None = None, stages: Sequence[str] = (), given: Given | None = None
-) -> list[Explanation]:
-    """Why stages of a pipeline run, are reused or wait; of all stages if none is named.
-
-    Raises:
-        UsageError: a name fits no stage.
-    """
-    plan = project.plan(name, given)
-    chosen = _chosen(plan, stages)
-    results = KnownResults(project.journal)
-    return [explain(plan, stage, project.facts, results) for stage in chosen]
-
-
-def _chosen(plan: Plan, texts: Sequence[str]) -> list[PlannedStage]:
-    names = [stage.id for stage in plan.stages]
-    for text in texts:
-        if not any(name in Matching([text]) for name in names):
-            msg = f"no stage '{text}'"
-            raise UsageError(msg, hint=did_you_mean(text, dict.fromkeys(n.split("@")[0] for n in names)))
-    return [stage for stage in plan.stages if not texts or stage.id in Matching(texts)]
-
-
-# -- accept -------------------------------------------------------------------------------------
+from stagebook.planning.reuse import Judge
+from stagebook.runs.launcher import Launcher
+from stagebook.runs.lease import take_ownership
+from stagebook.runs.origin import describe_origin, user_name
+from stagebook.runs.prepare import Preparer
+from stagebook.runs.request import RunRequest
+from stagebook.runs.why import stages_named
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +33,7 @@ class Accepted:
 
 
 def accept(
-    project: Project, name: str | None, stages: Sequence[str], because: str, given: Given | None = None
+    preparer: Preparer, launcher: Launcher, request: RunRequest, stages: Sequence[str], because: str
 ) -> Accepted:
     """Declare the outputs that are there good for the code, parameters and inputs as they are now.
 
@@ -64,56 +41,59 @@ def accept(
         UsageError: no reason is given, a stage is not known, or its outputs are not there.
         PipelineBusy: the pipeline is being run.
     """
-    from stagebook.runs.lease import take_ownership  # noqa: PLC0415 - psutil, which looking does without
-    from stagebook.runs.run import describe_origin  # noqa: PLC0415
-
     if not because.strip():
         msg = "say why the outputs are good all the same"
         raise UsageError(msg, hint='--because "only the plot changed"')
-    ordered = project.order(name, given)
-    plan, judge = ordered.plan, ordered.planner.judge
+    prepared = preparer.prepare(request)
+    plan, judge = prepared.plan, prepared.planner.judge
     assert judge is not None
-    chosen = _chosen(plan, stages)
-    run = project.new_run_id()
-    said = _Said(run=run, at=project.now(), because=because.strip(), by=_user())
+    chosen = stages_named(plan, stages)
+    said = _Statement(run=launcher.new_run_id(), at=launcher.now(), because=because.strip(), by=_user())
+    events = _events(launcher, plan, judge, chosen, said)
+    started = RunStarted(
+        run=said.run,
+        at=said.at,
+        pipeline=plan.pipeline,
+        plan={**plan.to_json(), "stages": [stage.to_json() for stage in chosen]},
+        origin=describe_origin(launcher.root),
+        kind="accept",
+    )
+    take_ownership(launcher.journal, started, clock=launcher.now)
+    end = RunEnded(run=said.run, at=launcher.now(), status=Status.COMPLETED, reason=said.because)
+    launcher.journal.append([*events, end], owner=said.run)
+    launcher.tell_mlflow()
+    return Accepted(run=said.run, stages=tuple(stage.id for stage in chosen))
+
+
+def _events(
+    launcher: Launcher, plan: Plan, judge: Judge, chosen: Sequence[PlannedStage], said: _Statement
+) -> list[Event]:
+    """The events about the stages. One that builds on another is accepted on what that one's outputs are."""
     events: list[Event] = []
     made: dict[str, Made] = {}
     scraps: dict[str, Mapping[str, Any]] = {}
     scopes = Scopes.of_plan(plan)
     for stage in plan.stages:
         latest = judge.results.latest(plan.pipeline, stage.id)
-        made[stage.id] = judge.from_disk(stage, latest.values if latest else {})
         scraps[stage.id] = latest.values if latest else {}
+        made[stage.id] = judge.from_disk(stage, scraps[stage.id])
         if stage not in chosen:
             continue
-        _check(project, plan, stage, scraps)
+        _check(launcher.root, plan, stage, scraps)
         fingerprint = judge.fingerprint(stage, params_of(stage, scopes.of(stage, scraps)), made)
-        event = said.of(project, stage, latest, fingerprint)
-        made[stage.id] = made_of(event.outputs, event.scraps, mark_of(run, stage.id, event.attempt))
+        event = said.of(launcher, stage, latest, fingerprint)
+        made[stage.id] = made_of(event.outputs, event.scraps, mark_of(said.run, stage.id, event.attempt))
         reason = f"accepted by {said.by}: {said.because}"
         events += [
             event,
-            StageEnded(run=run, at=said.at, stage=stage.id, status=Status.REUSED, reason=reason),
+            StageEnded(run=said.run, at=said.at, stage=stage.id, status=Status.REUSED, reason=reason),
         ]
-    taken = [stage.to_json() for stage in chosen]
-    started = RunStarted(
-        run=run,
-        at=said.at,
-        pipeline=plan.pipeline,
-        plan={**plan.to_json(), "stages": taken},
-        origin=describe_origin(project.root),
-        kind="accept",
-    )
-    take_ownership(project.journal, started, clock=project.now)
-    end = RunEnded(run=run, at=project.now(), status=Status.COMPLETED, reason=because.strip())
-    project.journal.append([*events, end], owner=run)
-    project.tell_mlflow()
-    return Accepted(run=run, stages=tuple(stage.id for stage in chosen))
+    return events
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Said:
-    """What a person says of outputs, and when."""
+class _Statement:
+    """What a person states of outputs, and when."""
 
     run: str
     at: float
@@ -121,11 +101,11 @@ class _Said:
     by: str
 
     def of(
-        self, project: Project, stage: PlannedStage, latest: Result | None, fingerprint: Fingerprint
+        self, launcher: Launcher, stage: PlannedStage, latest: Result | None, fingerprint: Fingerprint
     ) -> StageAccepted:
         """The event about one stage, whose outputs are kept."""
         outputs = {
-            key: project.blobs.keep(project.root / output.path, output.path)
+            key: launcher.blobs.keep(launcher.root / output.path, output.path)
             if output.kind == "file"
             else Artifact(path=output.path, external=True)
             for key, output in stage.outputs.items()
@@ -141,17 +121,15 @@ class _Said:
             fingerprint=fingerprint.digest,
             head=fingerprint.head,
             parts=fingerprint.parts,
-            sources=project.keep_sources(stage),
+            sources=launcher.keep_sources(stage),
             scraps=latest.scraps if latest else {},
             outputs=outputs,
         )
 
 
-def _check(
-    project: Project, plan: Plan, stage: PlannedStage, scraps: Mapping[str, Mapping[str, Any]]
-) -> None:
+def _check(root: Path, plan: Plan, stage: PlannedStage, scraps: Mapping[str, Mapping[str, Any]]) -> None:
     """Whether anything can be said of a stage. Raises `UsageError`."""
-    _check_outputs(project, stage)
+    _check_outputs(root, stage)
     if depends_on_run(stage):
         msg = f"{stage.id} depends on the run itself, so that nothing can be said of a later one"
         raise UsageError(msg, hint="take ${run.…} out of its parameters")
@@ -165,18 +143,15 @@ def _known(plan: Plan, stage: str, scraps: Mapping[str, Mapping[str, Any]]) -> b
     return all(scraps.get(other.id) for other in plan.stages if other.stage == stage)
 
 
-def _check_outputs(project: Project, stage: PlannedStage) -> None:
+def _check_outputs(root: Path, stage: PlannedStage) -> None:
     if stage.foreach is not None:
         msg = f"the list of {stage.id} is not known yet"
         raise UsageError(msg, hint="run the stage that makes it first")
     for output in stage.outputs.values():
-        if output.kind == "file" and not (project.root / output.path).exists():
+        if output.kind == "file" and not (root / output.path).exists():
             msg = f"{stage.id} cannot be accepted: its output '{output.path}' is not there"
             raise UsageError(msg, hint="run the stage, or put the file there")
 
 
 def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container may have no name for its user
-        return str(os.getuid()) if hasattr(os, "getuid") else "somebody"
+    return user_name() or (str(os.getuid()) if hasattr(os, "getuid") else "somebody")

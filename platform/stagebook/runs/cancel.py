@@ -8,11 +8,11 @@ import socket
 
 from stagebook.errors import RunNotFound, UsageError
 from stagebook.journal.journal import Life, Owner, RunRecord
-from stagebook.runs.history import Archive
+from stagebook.runs.history import History
 from stagebook.runs.lease import life_of
 
 
-def going_on(project: Archive, name: str | None = None) -> RunRecord:
+def going_on(history: History, name: str | None = None) -> RunRecord:
     """The run with this id, or the one of this pipeline that goes on; without a name, the only one of all.
     A point of a sweep stands for the sweep, whose process it is.
 
@@ -20,16 +20,16 @@ def going_on(project: Archive, name: str | None = None) -> RunRecord:
         RunNotFound: none goes on.
         UsageError: more than one does, and none was named.
     """
-    holds = {run for run, _ in project.journal.owners()} if project.has_journal else set()
-    runs = [project.find_run(run) for run in sorted(holds)]
+    holds = {run for run, _ in history.journal.owners()} if history.has_journal else set()
+    runs = [history.find(run) for run in sorted(holds)]
     found = [run for run in runs if name is None or name in {run.id, run.pipeline}]
     if not found and name is not None:
         try:
-            run = project.find_run(name)
+            run = history.find(name)
         except RunNotFound as error:
             msg = f"no run '{name}' goes on, and none of a pipeline of that name"
             raise RunNotFound(msg, hint="see: stagebook runs") from error
-        return project.find_run(run.parent) if run.parent and run.ended is None else run
+        return history.find(run.parent) if run.parent and run.ended is None else run
     if not found:
         msg = "no run goes on"
         raise RunNotFound(msg, hint="see: stagebook runs")
@@ -39,7 +39,7 @@ def going_on(project: Archive, name: str | None = None) -> RunRecord:
     return found[0]
 
 
-def cancel(project: Archive, run: RunRecord) -> Owner:
+def cancel(history: History, run: RunRecord) -> Owner:
     """Ask the process of a run to stop; which one that was. Asked again, it ends at once, without letting
     stages come to an end.
 
@@ -49,7 +49,7 @@ def cancel(project: Archive, run: RunRecord) -> Owner:
     if run.ended is not None:
         msg = f"the run {run.id} is over: {run.status}"
         raise UsageError(msg)
-    owner = dict(project.journal.owners()).get(run.parent or run.id)
+    owner = dict(history.journal.owners()).get(run.parent or run.id)
     gone = UsageError(f"the process of the run {run.id} is gone", hint="see: stagebook doctor")
     if owner is None:
         raise gone

@@ -1,8 +1,7 @@
-"""What was recorded of a project: its runs, their stages, and what they left."""
+"""The runs of a project that are in its journal, and their stages."""
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,13 +15,32 @@ from stagebook.planning.result import Results, scrap_values
 from stagebook.workspace.paths import STATE_FOLDER
 
 
-class Archive:
-    """The records of the project at `root`. Nothing is read before it is asked for."""
+class History:
+    """The runs of the project at `root`. Nothing is read before it is asked for.
 
-    def __init__(self, root: Path, *, clock: Callable[[], float] = time.time) -> None:
+    Args:
+        root: the project.
+        clock: seconds since the epoch.
+        interrupted: is told the ids of runs that were marked as interrupted.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        interrupted: Callable[[list[str]], None] = lambda _runs: None,
+    ) -> None:
         self.root = root
         self._clock = clock
+        self._interrupted = interrupted
         self._journal: Journal | None = None
+
+    def close(self) -> None:
+        """Close the journal; it is opened again when it is asked for."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
 
     @property
     def journal(self) -> Journal:
@@ -43,9 +61,12 @@ class Archive:
 
     def close_ghosts(self) -> list[str]:
         """Mark runs whose process vanished as interrupted; their ids."""
-        return self.journal.close_ghosts(_life, self._clock())
+        found = self.journal.close_ghosts(_life, self._clock())
+        if found:
+            self._interrupted(found)
+        return found
 
-    def find_run(self, run: str | None = None, pipeline: str | None = None) -> RunRecord:
+    def find(self, run: str | None = None, pipeline: str | None = None) -> RunRecord:
         """A run by its id or the beginning of it; the latest one if none is named.
 
         Raises:
@@ -68,7 +89,7 @@ class Archive:
         msg = f"there is no run '{run}'"
         raise RunNotFound(msg, hint="stagebook runs lists them")
 
-    def find_run_to_resume(self) -> RunRecord:
+    def find_unfinished(self) -> RunRecord:
         """The latest run, if it did not come to a good end.
 
         Raises:
@@ -81,68 +102,28 @@ class Archive:
                 msg = f"the latest run, {run.id} of {run.pipeline}, completed: nothing is left of it"
                 raise RunNotFound(msg, hint="name another one; stagebook runs lists them")
             return run
-        return self.find_run()
+        return self.find()
 
-    def history(self, run: RunRecord) -> RunHistory:
+    def of(self, run: RunRecord) -> RunHistory:
         """What happened in a run, stage by stage."""
         return RunHistory(event for _, event in self.journal.events(run.id))
 
-    def stage_of(self, run: RunRecord, stage: str) -> StageRecord:
+    def stage(self, run: RunRecord, stage: str) -> StageRecord:
         """One stage of a run. Raises `RunNotFound`."""
-        stages = self.history(run).stages
+        stages = self.of(run).stages
         if stage not in stages:
             msg = f"the run {run.id} has no stage '{stage}'"
             raise RunNotFound(msg, hint=did_you_mean(stage, stages))
         return stages[stage]
 
-    def dump_of(self, run: RunRecord, stage: str) -> Path:
-        """The dump that a failed stage left for a debugger. Raises `RunNotFound`."""
-        record = self.stage_of(run, stage)
-        path = self.root / record.folder / record.dump
-        if not record.dump or not path.is_file():
-            what = "did not fail" if record.cause is None else "left no dump"
-            msg = f"the stage '{stage}' of the run {run.id} {what}"
-            raise RunNotFound(msg, hint="run it with: stagebook run --debug-on-failure")
-        return path
-
-    def kept_kernels(self) -> list[tuple[RunRecord, StageRecord]]:
-        """The kernels that failed stages left alive, the latest runs first."""
-        if not self.has_journal:
-            return []
-        found = []
-        for name in self.journal.runs_with_kernels():
-            run = self.find_run(name)
-            stages = self.history(run).stages.values()
-            found += [(run, stage) for stage in stages if stage.kernel and _is_kernel(stage.kernel)]
-        return found
-
-    def end_kernel(self, run: RunRecord, stage: str) -> bool:
-        """End a kernel that was kept; whether there was one."""
-        kernel = self.stage_of(run, stage).kernel
-        if kernel is None or not _is_kernel(kernel):
-            return False
-        from stagebook.system.processes import end  # noqa: PLC0415 - commands that look do without
-
-        end(kernel["pid"])
-        shutil.rmtree(Path(kernel["connection_file"]).parent, ignore_errors=True)  # made for it alone
-        return True
-
     def latest_stages(self, pipeline: str) -> dict[str, tuple[RunRecord, StageRecord]]:
         """For each stage of a pipeline, the last run that did anything about it."""
         latest: dict[str, tuple[RunRecord, StageRecord]] = {}
         for run in self.runs(pipeline, limit=20):
-            for name, stage in self.history(run).stages.items():
+            for name, stage in self.of(run).stages.items():
                 if name not in latest and stage.status is not Status.SKIPPED:
                     latest[name] = (run, stage)
         return latest
-
-
-def _is_kernel(kernel: Mapping[str, Any]) -> bool:
-    """Whether a kept kernel is still there: a process of that id may be another one by now."""
-    from stagebook.system.processes import started_at  # noqa: PLC0415 - as above
-
-    at = started_at(kernel["pid"])
-    return at is not None and abs(at - kernel["started"]) < 1.0
 
 
 def _life(owner: Owner) -> Life:
@@ -151,11 +132,11 @@ def _life(owner: Owner) -> Life:
     return life_of(owner)
 
 
-class Earlier:
-    """The scraps that earlier runs of a pipeline left, read when they are first asked for."""
+class EarlierScraps:
+    """The scraps of earlier runs of a pipeline, read when they are first asked for."""
 
-    def __init__(self, archive: Archive, results: Results, pipeline: str) -> None:
-        self._archive = archive
+    def __init__(self, history: History, results: Results, pipeline: str) -> None:
+        self._history = history
         self._results = results
         self._pipeline = pipeline
         self._latest: dict[str, tuple[RunRecord, StageRecord]] | None = None
@@ -166,7 +147,7 @@ class Earlier:
         if result is not None:
             return result.values
         if self._latest is None:
-            self._latest = self._archive.latest_stages(self._pipeline)
+            self._latest = self._history.latest_stages(self._pipeline)
         known = self._latest.get(stage)
         if known is None or known[1].status not in {Status.COMPLETED, Status.REUSED}:
             return None

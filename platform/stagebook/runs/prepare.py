@@ -1,52 +1,31 @@
-"""What can be asked of a project: its pipelines, what they come to, and orders of runs."""
+"""Planning a run: what is asked for, held against the files, the machine and earlier results."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import time
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
-from stagebook.errors import PipelineInvalid, PipelineNotFound, Problem, UsageError, did_you_mean
+from stagebook.errors import PipelineInvalid, UsageError
 from stagebook.journal.journal import RunRecord
 from stagebook.journal.result_table import KnownResults
-from stagebook.pipeline.loader import LoadedPipeline, load_pipeline
-from stagebook.pipeline.model import Pipeline
-from stagebook.pipeline.params import bind_params, parse_file, parse_pairs
-from stagebook.pipeline.types import Value
 from stagebook.planning.expansion import Expansion
 from stagebook.planning.plan import Plan
 from stagebook.planning.planner import Planner
-from stagebook.planning.result import NoResults, Result
+from stagebook.planning.result import NoResults, Result, Results
 from stagebook.planning.reuse import Judge, Rules
 from stagebook.planning.select import Matching, Selection
-from stagebook.runs.history import Archive, Earlier
+from stagebook.runs.history import EarlierScraps, History
+from stagebook.runs.request import RunRequest
 from stagebook.runs.resume import Rest, changed_since, refuse_changed, rest_of
-from stagebook.system.blobs import Blobs
-from stagebook.system.file_cache import Memo
+from stagebook.workspace.catalog import Catalog, bind
 from stagebook.workspace.inputs import Facts
-from stagebook.workspace.paths import STATE_FOLDER
-from stagebook.workspace.settings import Settings, read_settings
-from stagebook.workspace.workspace import Workspace
-
-PIPELINES = "pipelines"
-_SUFFIXES = (".yaml", ".yml")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """The parameters that were given for a run: `name=value` texts, files, and values."""
-
-    pairs: Sequence[str] = ()
-    files: Sequence[Path] = ()
-    values: Mapping[str, Value] = dataclasses.field(default_factory=dict)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Ordered:
-    """A run that was planned. `forced`: stages to run whatever is known (names or globs; None: none);
-    `rest`: what it goes on with."""
+class PreparedRun:
+    """A run that was planned. `forced`: stages to run though nothing changed (names or globs; `()`: all,
+    `None`: none); `rest`: what it goes on with."""
 
     plan: Plan
     planner: Planner
@@ -55,123 +34,52 @@ class Ordered:
     rest: Rest | None = None
 
 
-class Orders(Archive):
-    """What can be asked of the project at `root`. Nothing is read before it is asked for."""
+class Preparer:
+    """Plans runs of one project."""
 
-    def __init__(self, root: Path, *, clock: Callable[[], float] = time.time) -> None:
-        super().__init__(root, clock=clock)
-        self._settings: Settings | None = None
-        self._facts: Facts | None = None
-        self._blobs: Blobs | None = None
+    def __init__(self, catalog: Catalog, history: History, facts: Facts, clock: Callable[[], float]) -> None:
+        self.catalog = catalog
+        self.history = history
+        self.facts = facts
+        self._clock = clock
 
-    @property
-    def settings(self) -> Settings:
-        """The settings of the project. Raises `PipelineInvalid` for mistakes in them."""
-        if self._settings is None:
-            self._settings = read_settings(self.root)
-        return self._settings
-
-    @property
-    def tracking_uri(self) -> str | None:
-        """Where MLflow keeps runs; None if tracking is switched off."""
-        tracking = self.settings.tracking
-        return (os.environ.get("MLFLOW_TRACKING_URI") or tracking.uri) if tracking.enabled else None
-
-    # -- pipelines ------------------------------------------------------------------------------
-
-    def pipelines(self) -> list[str]:
-        """The names of the pipelines under `pipelines/`, sorted."""
-        folder = self.root / PIPELINES
-        if not folder.is_dir():
-            return []
-        return sorted(path.stem for path in folder.iterdir() if path.suffix in _SUFFIXES)
-
-    def find(self, name: str | None = None) -> str:
-        """The path of a pipeline file, relative to the project.
-
-        `name` is a name under `pipelines/` or a path; it may be left out where there is just one.
-
-        Raises:
-            PipelineNotFound: there is none of that name, or more than one to choose from.
-        """
-        known = self.pipelines()
-        if name is None:
-            if len(known) != 1:
-                what = (
-                    f"name one of the pipelines: {', '.join(known)}"
-                    if known
-                    else "there is no pipeline under pipelines/"
-                )
-                raise PipelineNotFound(
-                    what, hint="" if known else "make a project with one: stagebook init NAME"
-                )
-            name = known[0]
-        for suffix in _SUFFIXES:
-            if name in known and (self.root / PIPELINES / f"{name}{suffix}").is_file():
-                return f"{PIPELINES}/{name}{suffix}"
-        if name.endswith(_SUFFIXES):
-            for base in (Path.cwd(), self.root):
-                path = (base / name).resolve()
-                if path.is_file():
-                    if not path.is_relative_to(self.root):
-                        msg = f"'{name}' is outside of the project {self.root}"
-                        raise PipelineNotFound(msg)
-                    return path.relative_to(self.root).as_posix()
-        msg = f"there is no pipeline '{name}'"
-        raise PipelineNotFound(msg, hint=did_you_mean(name, known))
-
-    def load(self, name: str | None = None) -> LoadedPipeline:
-        """Read a pipeline file; its mistakes come along."""
-        path = self.find(name)
-        try:
-            text = (self.root / path).read_bytes()
-        except OSError as error:
-            raise PipelineInvalid(
-                [Problem(path=path, message=f"cannot be read: {error.strerror}")]
-            ) from error
-        return load_pipeline(text, path)
-
-    def plan(
-        self, name: str | None = None, given: Given | None = None, selection: Selection | None = None
-    ) -> Plan:
-        """What a run would do.
+    def prepare(self, request: RunRequest) -> PreparedRun:
+        """Plan what is asked for.
 
         Raises:
             PipelineInvalid: with every mistake of the file, its notebooks and the parameters.
             UsageError: the selection matches nothing.
         """
-        return self.order(name, given, selection).plan
+        return self._prepare(request, request.selection, request.forced)
 
-    def order(
+    def _prepare(
         self,
-        name: str | None = None,
-        given: Given | None = None,
-        selection: Selection | None = None,
-        *,
-        forced: Sequence[str] | None = None,
+        request: RunRequest,
+        selection: Selection,
+        forced: Sequence[str] | None,
         rest: Rest | None = None,
-    ) -> Ordered:
-        """Plan a run. Raises as `plan`."""
-        loaded = self.load(name)
-        params, problems = self._params(loaded.pipeline, given or Given())
+    ) -> PreparedRun:
+        loaded = self.catalog.load(request.pipeline)
+        params, problems = bind(
+            loaded.pipeline, files=request.files, pairs=request.pairs, values=request.values
+        )
         missing = [p for p in loaded.pipeline.params.values() if p.required and params[p.name] is None]
         if missing and problems:
             raise PipelineInvalid([*loaded.problems, *problems])
-        pipeline = loaded.pipeline.name
-        facts = self.facts
+        pipeline, facts = loaded.pipeline.name, self.facts
         facts.forget()
         rules = Rules(
             forced=() if forced is None else Matching(forced or ("*",)),
             finished=rest.finished if rest is not None else {},
         )
-        results = KnownResults(self.journal) if self.has_journal else NoResults()
+        results = self.results()
         planner = Planner(
             loaded.pipeline,
             params,
             facts.workspace,
             selection=selection,
             env=os.environ,
-            earlier=Earlier(self, results, pipeline),
+            earlier=EarlierScraps(self.history, results, pipeline),
             problems=[*loaded.problems, *problems],
             judge=Judge(pipeline, facts, results, rules),
         )
@@ -179,15 +87,19 @@ class Orders(Archive):
             plan = planner.plan()
         finally:
             facts.memo.save()
-        return Ordered(
+        return PreparedRun(
             plan=plan,
             planner=planner,
-            selection=selection or Selection(),
+            selection=selection,
             forced=None if forced is None else tuple(forced),
             rest=rest,
         )
 
-    def order_rest(self, run: RunRecord, *, failed_only: bool = False, keep: bool = False) -> Ordered:
+    def results(self) -> Results:
+        """The results that the journal knows."""
+        return KnownResults(self.history.journal) if self.history.has_journal else NoResults()
+
+    def prepare_rest(self, run: RunRecord, *, failed_only: bool = False, keep: bool = False) -> PreparedRun:
         """Plan what is left of a run: what it finished is not run again. With `failed_only`, what failed
         and what depends on it; with `keep`, also where what was finished would come out otherwise today.
 
@@ -196,79 +108,38 @@ class Orders(Archive):
             ResumeRefused: what was finished depends on what changed since.
         """
         if run.ended is None:
-            from stagebook.runs.lease import outwait  # noqa: PLC0415 - psutil, which looking does without
+            from stagebook.runs.lease import outwait  # noqa: PLC0415 - psutil, which `plan` does without
 
-            outwait(self.journal, run.id, clock=self._clock)
-        rest = rest_of(run.id, self.journal.events, self._result)
+            outwait(self.history.journal, run.id, clock=self._clock)
+        rest = rest_of(run.id, self.history.journal.events, self._result)
         if failed_only and not rest.failed:
             msg = f"no stage of the run {run.id} failed"
             raise UsageError(msg, hint=f"go on with the rest of it: stagebook resume {run.id}")
         selection = rest.with_failed_only() if failed_only else rest.selection
-        given = Given(values=dict(rest.started.plan.get("params", {})))
-        path = str(rest.started.plan.get("path", run.pipeline))
-        ordered = self.order(path, given, selection, forced=rest.forced, rest=rest)
-        judge = ordered.planner.judge
+        request = RunRequest(
+            pipeline=str(rest.started.plan.get("path", run.pipeline)),
+            values=dict(rest.started.plan.get("params", {})),
+        )
+        prepared = self._prepare(request, selection, rest.forced, rest)
+        judge = prepared.planner.judge
         assert judge is not None
-        if not keep:
-            changed = changed_since(ordered.plan, judge, rest.finished)
-            if changed:
-                raise refuse_changed(run.id, run.pipeline, changed)
-        return ordered
+        if not keep and (changed := changed_since(prepared.plan, judge, rest.finished)):
+            raise refuse_changed(run.id, run.pipeline, changed)
+        return prepared
 
     def _result(self, number: int) -> Result | None:
-        return next(iter(self.journal.results("number = ?", (number,))), None)
+        return next(iter(self.history.journal.results("number = ?", (number,))), None)
 
-    @property
-    def blobs(self) -> Blobs:
-        """The store."""
-        if self._blobs is None:
-            self._blobs = Blobs(self.root / STATE_FOLDER / "store")
-        return self._blobs
-
-    @property
-    def facts(self) -> Facts:
-        """What results depend on, as it is on disk and on this machine."""
-        if self._facts is None:
-            memo = Memo(self.root / STATE_FOLDER / "cache" / "files.json")
-            self._facts = Facts(
-                Workspace(self.root, memo),
-                memo,
-                self.blobs,
-                os.environ,
-                restores=self.settings.store.enabled,
-            )
-        return self._facts
-
-    def check_params(self, name: str | None, given: Given) -> None:
-        """Raises `PipelineInvalid` for what is wrong with parameters."""
-        loaded = self.load(name)
-        _, problems = self._params(loaded.pipeline, given)
+    def check_params(self, request: RunRequest) -> None:
+        """Raises `PipelineInvalid` for what is wrong with the parameters of a request."""
+        loaded = self.catalog.load(request.pipeline)
+        _, problems = bind(loaded.pipeline, files=request.files, pairs=request.pairs, values=request.values)
         if problems:
             raise PipelineInvalid([*loaded.problems, *problems])
 
     def stage_ids(self, name: str | None = None) -> list[str]:
         """The stage instances of a pipeline as its file has them now, with the default parameters.
         Notebooks are not read, and mistakes are not told."""
-        loaded = self.load(name)
-        params, _ = self._params(loaded.pipeline, Given())
+        loaded = self.catalog.load(name)
+        params, _ = bind(loaded.pipeline, values={})
         return list(Expansion(loaded.pipeline, params, self.facts.workspace, os.environ).expand())
-
-    def _params(self, pipeline: Pipeline, given: Given) -> tuple[dict[str, Value], list[Problem]]:
-        values: dict[str, Value] = {}
-        origins: dict[str, tuple[str, int, int]] = {}
-        problems: list[Problem] = []
-        for file in given.files:
-            try:
-                more, places, found = parse_file(file.read_bytes(), str(file))
-            except OSError as error:
-                problems.append(Problem(path=str(file), message=f"cannot be read: {error.strerror}"))
-                continue
-            values |= more
-            origins |= places
-            problems += found
-        more, found = parse_pairs(pipeline, given.pairs)
-        values |= more | dict(given.values)
-        for name in {**more, **given.values}:
-            origins.pop(name, None)  # what is given on the command line wins, and is to blame
-        bound, wrong = bind_params(pipeline, values, origins)
-        return bound, [*problems, *found, *wrong]

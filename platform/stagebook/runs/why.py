@@ -9,11 +9,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stagebook.errors import UsageError, did_you_mean
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.fingerprint import Change, Fingerprint
 from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.planning.result import Result, Results
 from stagebook.planning.reuse import changes_of, is_open
+from stagebook.planning.select import Matching
+from stagebook.runs.prepare import Preparer
+from stagebook.runs.request import RunRequest
 from stagebook.workspace.inputs import Facts
 
 _MOST_LINES = 60  # of one difference
@@ -50,6 +54,29 @@ class Explanation:
             },
             "unresolved": list(self.unresolved),
         }
+
+
+def why(preparer: Preparer, request: RunRequest, stages: Sequence[str] = ()) -> list[Explanation]:
+    """Explain the decisions about stages of a pipeline; about all of them if none is named.
+
+    Raises:
+        UsageError: a name fits no stage.
+        PipelineInvalid: as `Preparer.prepare`.
+    """
+    plan = preparer.prepare(request).plan
+    results = preparer.results()
+    return [explain(plan, stage, preparer.facts, results) for stage in stages_named(plan, stages)]
+
+
+def stages_named(plan: Plan, texts: Sequence[str]) -> list[PlannedStage]:
+    """The stages that names or globs fit; all if there are none. Raises `UsageError` for one that fits no
+    stage."""
+    names = [stage.id for stage in plan.stages]
+    for text in texts:
+        if not any(name in Matching([text]) for name in names):
+            msg = f"no stage '{text}'"
+            raise UsageError(msg, hint=did_you_mean(text, dict.fromkeys(n.split("@")[0] for n in names)))
+    return [stage for stage in plan.stages if not texts or stage.id in Matching(texts)]
 
 
 def explain(plan: Plan, stage: PlannedStage, facts: Facts, results: Results) -> Explanation:

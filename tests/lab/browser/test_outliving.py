@@ -20,7 +20,7 @@ def test_a_run_outlives_its_server(own_lab: Lab, number: signal.Signals) -> None
     os.killpg(own_lab.process.pid, number)
     own_lab.process.wait(timeout=30)
     with Project.open(own_lab.project.root) as project:
-        (run,) = project.runs()
+        (run,) = project.history.runs()
         assert run.ended is None
-        until(lambda: project.find_run(run.id).ended is not None)
-        assert project.find_run(run.id).status == "completed"
+        until(lambda: project.history.find(run.id).ended is not None)
+        assert project.history.find(run.id).status == "completed"

@@ -723,7 +723,7 @@ def test_a_thousand_notebooks(tree: Tree) -> None:
 
     with at_most(500):
         ask()
-    with at_most(25):
+    with at_most(50):
         closure = ask()
     with at_most(2):
         for _ in range(1000):

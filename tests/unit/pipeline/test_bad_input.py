@@ -12,7 +12,7 @@ from building import ProjectBuilder
 from golden import Case, Golden, cases
 from stagebook.errors import PipelineInvalid, PipelineNotFound
 from stagebook.pipeline.yaml import MAX_BYTES
-from stagebook.project import Given
+from stagebook.runs.request import RunRequest
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +67,15 @@ def checked(project: ProjectBuilder, text: str | bytes, *arguments: str) -> str:
     """The screen of a pipeline file; asserts that looking at it changed nothing on disk."""
     project.file("pipelines/p.yaml", text)
     options = list(zip(arguments[::2], arguments[1::2], strict=True))
-    given = Given(
+    request = RunRequest(
+        pipeline="p",
         pairs=[value for option, value in options if option == "-p"],
         files=[Path(value) for option, value in options if option == "--params-file"],
     )
     before = tree(project.root.parent)
     screen = ""
     try:
-        project.project.plan("p", given)
+        project.project.plan(request)
     except PipelineInvalid as error:
         screen = "\n".join(map(str, error.problems))
     assert tree(project.root.parent) == before

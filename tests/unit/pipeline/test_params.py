@@ -13,7 +13,6 @@ from building import ProjectBuilder, load
 from stagebook.errors import PipelineInvalid
 from stagebook.pipeline.model import Pipeline
 from stagebook.pipeline.params import bind_params, parse_file, parse_pairs
-from stagebook.project import Given
 from strategies import plain_data
 
 FILE = """
@@ -111,17 +110,17 @@ def test_a_file_gives_values_the_command_line_wins_and_mistakes_are_where_they_w
     file = builder.file("values.yaml", "n: 2\nword: 12x\nwhen: 2013-02-30\nwrod: x\n")
     project = builder.project
     with pytest.raises(PipelineInvalid) as caught:
-        project.plan("p", Given(files=[Path("values.yaml")], pairs=["n=two"]))
+        project.plan("p", files=[Path("values.yaml")], pairs=["n=two"])
     assert [str(problem) for problem in caught.value.problems] == [
         "-p: 'n' does not fit: expected int, got 'two' (str)",
         "values.yaml:3:1: 'when' does not fit: expected a date as in 2013-01-31, got '2013-02-30' (str)",
         "values.yaml:4:1: unknown parameter 'wrod'\n    did you mean 'word'?",
     ]
     file.write_text("n: 2\nword: 12x\n")
-    assert project.plan("p", Given(files=[file], pairs=["n=3"])).params == {
+    assert project.plan("p", files=[file], pairs=["n=3"]).params == {
         "n": 3,
         "word": "12x",
         "when": "2013-01-01",
     }
     with pytest.raises(PipelineInvalid, match="cannot be read: No such file"):
-        project.plan("p", Given(files=[Path("absent.yaml")]))
+        project.plan("p", files=[Path("absent.yaml")])

@@ -11,8 +11,8 @@ from executing import ExecEngine
 from stagebook.errors import PipelineBusy, ResumeRefused, UsageError
 from stagebook.events import RunEnded, RunStarted, StageAccepted, StageEnded, Status
 from stagebook.planning.plan import Decision
-from stagebook.project import Given
 from stagebook.runs.accept import Accepted, accept
+from stagebook.runs.request import RunRequest
 from stagebook.runs.run import RunReport
 
 PIPELINE = """
@@ -61,17 +61,23 @@ def train(builder: ProjectBuilder, value: int) -> None:
 
 
 def run(builder: ProjectBuilder, *pairs: str) -> RunReport:
-    return builder.project.run("p", Given(pairs=pairs), engine=ExecEngine())
+    return builder.project.run("p", pairs=pairs, engine=ExecEngine())
 
 
 def declare(
     builder: ProjectBuilder, *stages: str, because: str = "only the plot", pairs: tuple[str, ...] = ()
 ) -> Accepted:
-    return accept(builder.project, "p", stages, because, Given(pairs=pairs))
+    return accept(
+        builder.project.preparer,
+        builder.project.launcher,
+        RunRequest(pipeline="p", pairs=pairs),
+        stages,
+        because,
+    )
 
 
 def decisions(builder: ProjectBuilder, *pairs: str) -> dict[str, str]:
-    plan = builder.project.plan("p", Given(pairs=pairs))
+    plan = builder.project.plan("p", pairs=pairs)
     return {stage.id: f"{stage.decision} {stage.reasons[0]}" for stage in plan.stages}
 
 
@@ -165,7 +171,7 @@ def test_it_is_recorded_with_its_reason_and_who_said_it(
     assert isinstance(ended, StageEnded)
     assert (ended.status, ended.reason) == (Status.REUSED, "accepted by ada: only the plot")
     assert isinstance(end, RunEnded)
-    (record, _) = project.project.runs()
+    (record, _) = project.project.history.runs()
     assert (record.id, record.kind, record.status, record.reason) == (
         done.run,
         "accept",
@@ -186,7 +192,7 @@ def test_outputs_that_are_not_there_are_refused(project: ProjectBuilder) -> None
         UsageError, match=r"train cannot be accepted: its output 'out/model.txt' is not there"
     ):
         declare(project)
-    assert len(project.project.runs()) == 1, "nothing of it is recorded"
+    assert len(project.project.history.runs()) == 1, "nothing of it is recorded"
 
 
 def test_an_unknown_stage_is_refused(project: ProjectBuilder) -> None:
@@ -203,7 +209,13 @@ def test_what_depends_on_the_run_is_refused(project: ProjectBuilder) -> None:
 def test_what_needs_scraps_that_nobody_left_is_refused(project: ProjectBuilder) -> None:
     project.pipeline(PIPELINE, "q")
     with pytest.raises(UsageError, match="train needs scraps of 'load', which never ran"):
-        accept(project.project, "q", ["train"], "so it is")
+        accept(
+            project.project.preparer,
+            project.project.launcher,
+            RunRequest(pipeline="q"),
+            ["train"],
+            "so it is",
+        )
 
 
 def test_a_pipeline_that_is_being_run_is_refused(project: ProjectBuilder) -> None:
@@ -227,13 +239,13 @@ def test_a_run_is_not_gone_on_with_when_what_it_finished_changed(project: Projec
     load(project, 2)
     failed = run(project)
     assert failed.status is Status.FAILED
-    record = project.project.find_run(failed.run)
+    record = project.project.history.find(failed.run)
     project.notebook("report", "open(out, 'w').close()", params="src = out = ''")
-    assert project.project.order_rest(record).plan.stage("report").decision is Decision.RUN
+    assert project.project.preparer.prepare_rest(record).plan.stage("report").decision is Decision.RUN
     load(project, 3)
     with pytest.raises(ResumeRefused, match="load \\(cell 3 changed\\)"):
-        project.project.order_rest(record)
-    kept = project.project.order_rest(record, keep=True)
+        project.project.preparer.prepare_rest(record)
+    kept = project.project.preparer.prepare_rest(record, keep=True)
     assert kept.plan.stage("load").reasons == (f"finished in the run {failed.run}",)
 
 

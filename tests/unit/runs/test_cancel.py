@@ -15,15 +15,15 @@ from stagebook.errors import RunNotFound, UsageError
 from stagebook.events import RunEnded, RunStarted, Status
 from stagebook.journal.journal import Life, Owner
 from stagebook.runs.cancel import cancel, going_on
-from stagebook.runs.history import Archive
+from stagebook.runs.history import History
 from stagebook.runs.lease import _look, this_process
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Iterator[Archive]:
-    made = Archive(tmp_path)
+def archive(tmp_path: Path) -> Iterator[History]:
+    made = History(tmp_path)
     (tmp_path / ".stagebook").mkdir()
     yield made
     made.journal.close()
@@ -42,12 +42,12 @@ def owner_of(process: subprocess.Popen[bytes], start: str = "") -> Owner:
     return dataclasses.replace(here, pid=process.pid, mark=mark)
 
 
-def begin(archive: Archive, owner: Owner, run: str = "one", pipeline: str = "p") -> None:
+def begin(archive: History, owner: Owner, run: str = "one", pipeline: str = "p") -> None:
     event = RunStarted(run=run, at=0.0, pipeline=pipeline, plan={})
     archive.journal.begin(event, owner, lambda _: Life.ALIVE)
 
 
-def test_the_process_of_the_run_is_asked_to_stop(archive: Archive, process: subprocess.Popen[bytes]) -> None:
+def test_the_process_of_the_run_is_asked_to_stop(archive: History, process: subprocess.Popen[bytes]) -> None:
     begin(archive, owner_of(process))
     run = going_on(archive)
     assert cancel(archive, run).pid == process.pid
@@ -57,7 +57,7 @@ def test_the_process_of_the_run_is_asked_to_stop(archive: Archive, process: subp
 
 
 def test_another_process_that_has_its_number_is_left_alone(
-    archive: Archive, process: subprocess.Popen[bytes]
+    archive: History, process: subprocess.Popen[bytes]
 ) -> None:
     begin(archive, owner_of(process, start="1"))
     run = archive.journal.runs()[0]
@@ -66,7 +66,7 @@ def test_another_process_that_has_its_number_is_left_alone(
     assert process.poll() is None
 
 
-def test_one_that_is_elsewhere_or_over_is_told(archive: Archive, process: subprocess.Popen[bytes]) -> None:
+def test_one_that_is_elsewhere_or_over_is_told(archive: History, process: subprocess.Popen[bytes]) -> None:
     begin(archive, dataclasses.replace(owner_of(process), host="far-away"))
     run = archive.journal.runs()[0]
     with pytest.raises(UsageError, match="on another machine, far-away") as elsewhere:
@@ -78,7 +78,7 @@ def test_one_that_is_elsewhere_or_over_is_told(archive: Archive, process: subpro
     assert process.poll() is None
 
 
-def test_which_run_is_meant(archive: Archive, process: subprocess.Popen[bytes]) -> None:
+def test_which_run_is_meant(archive: History, process: subprocess.Popen[bytes]) -> None:
     with pytest.raises(RunNotFound, match="no run goes on"):
         going_on(archive)
     begin(archive, owner_of(process), "one", "p")

@@ -12,9 +12,8 @@ from executing import ExecEngine
 from stagebook.errors import UsageError
 from stagebook.journal.database import checksum
 from stagebook.planning.plan import Decision
-from stagebook.project import Given
-from stagebook.runs.accept import why
-from stagebook.runs.why import Explanation
+from stagebook.runs.request import RunRequest
+from stagebook.runs.why import Explanation, why
 
 PIPELINE = """
 params: {depth: 4}
@@ -58,11 +57,11 @@ def train(builder: ProjectBuilder, *cells: str) -> None:
 
 
 def run(builder: ProjectBuilder, *pairs: str) -> None:
-    builder.project.run("p", Given(pairs=pairs), engine=ExecEngine())
+    builder.project.run("p", pairs=pairs, engine=ExecEngine())
 
 
 def of(builder: ProjectBuilder, stage: str = "train", *pairs: str) -> Explanation:
-    (found,) = why(builder.project, "p", [stage], Given(pairs=pairs))
+    (found,) = why(builder.project.preparer, RunRequest(pipeline="p", pairs=pairs), [stage])
     return found
 
 
@@ -75,12 +74,12 @@ def test_where_nothing_changed_there_is_nothing_to_say(project: ProjectBuilder) 
     assert (found.decision, found.reasons) == (Decision.REUSE, ("nothing changed",))
     assert (found.changes, found.diffs, found.before, found.unresolved) == ((), {}, {}, ())
     assert found.last is not None
-    assert found.last.run == project.project.runs()[0].id
+    assert found.last.run == project.project.history.runs()[0].id
 
 
 def test_what_never_ran_has_no_past(project: ProjectBuilder) -> None:
     project.pipeline(PIPELINE.replace("train:", "learn:"), "q")
-    (_, found) = why(project.project, "q")
+    (_, found) = why(project.project.preparer, RunRequest(pipeline="q"))
     assert (found.stage, found.last, found.changes) == ("learn", None, ())
 
 
@@ -194,7 +193,7 @@ def test_old_cells_of_another_form_are_passed_over(project: ProjectBuilder, text
     train(project, TRAIN[1], "size = 3")
     found = of(project)
     assert found.last is not None
-    blobs = project.project.blobs
+    blobs = project.project.store
     blobs.path(found.last.sources).unlink()
     journal = project.project.journal
     digest = blobs.keep_bytes(text)
@@ -228,8 +227,13 @@ def test_an_explanation_is_plain_data(project: ProjectBuilder) -> None:
 
 
 def test_stages_are_named_by_globs_and_unknown_ones_are_refused(project: ProjectBuilder) -> None:
-    assert [found.stage for found in why(project.project, "p")] == ["load", "train"]
-    assert [found.stage for found in why(project.project, "p", ["tr*"])] == ["train"]
+    assert [found.stage for found in why(project.project.preparer, RunRequest(pipeline="p"))] == [
+        "load",
+        "train",
+    ]
+    assert [found.stage for found in why(project.project.preparer, RunRequest(pipeline="p"), ["tr*"])] == [
+        "train"
+    ]
     with pytest.raises(UsageError) as caught:
-        why(project.project, "p", ["trian"])
+        why(project.project.preparer, RunRequest(pipeline="p"), ["trian"])
     assert str(caught.value) == "no stage 'trian'\n    did you mean 'train'?"

@@ -1,0 +1,206 @@
+"""Running what was planned: the engine, its fork server, and the delivery to MLflow."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from stagebook.errors import PipelineBusy, UsageError
+from stagebook.execution.engine.local import LocalEngine
+from stagebook.execution.engine.protocol import Engine
+from stagebook.execution.fork import client
+from stagebook.execution.runner.context import RunOptions
+from stagebook.journal.journal import MLFLOW, Journal
+from stagebook.planning.plan import Plan, PlannedStage
+from stagebook.planning.preload import modules_to_import
+from stagebook.runs.prepare import PreparedRun
+from stagebook.runs.recorder import Listener
+from stagebook.runs.request import RunRequest
+from stagebook.runs.run import RunParts, RunReport, run_plan
+from stagebook.system.blobs import Blobs
+from stagebook.tracking.delivery import Delivery
+from stagebook.workspace.inputs import Facts
+from stagebook.workspace.paths import STATE_FOLDER
+from stagebook.workspace.settings import Settings
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchHooks:
+    """What takes part in a run besides what was asked for.
+
+    Args:
+        listeners: are given the events, once the journal has them.
+        engine: `None`: the local one.
+        waiting: is told which run this one waits for.
+        parent: the sweep that the run is a point of, and `delivery` what tells MLflow of it.
+        keep_server: whether the fork server stays for a further run.
+    """
+
+    listeners: Sequence[Listener] = ()
+    engine: Engine | None = None
+    waiting: Callable[[PipelineBusy], None] = lambda _busy: None
+    parent: str = ""
+    delivery: Delivery | None = None
+    keep_server: bool = False
+
+
+class Launcher:
+    """Starts runs of one project."""
+
+    def __init__(  # noqa: PLR0913 - the parts of a project that a run works with
+        self,
+        root: Path,
+        *,
+        settings: Settings,
+        journal: Callable[[], Journal],
+        facts: Facts,
+        blobs: Blobs,
+        tracking_uri: str | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self.root = root
+        self.facts = facts
+        self.blobs = blobs
+        self.tracking_uri = tracking_uri
+        self.now = clock
+        self._settings = settings
+        self._journal = journal
+        self._server: client.ForkServer | None = None
+
+    @property
+    def journal(self) -> Journal:
+        """The journal, opened on first use."""
+        return self._journal()
+
+    def warm_up(self) -> None:
+        """Start what a run needs, so that it comes up while the run is planned: the fork server."""
+        if self._server is not None or not self._settings.run.fork or not client.is_possible():
+            return
+        with contextlib.suppress(OSError):  # stages start the ordinary way then
+            self._server = client.ForkServer()
+
+    def cool_down(self) -> None:
+        """End what `warm_up` started and no run took over."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    def run(
+        self, planned: PreparedRun | Plan, request: RunRequest, hooks: LaunchHooks | None = None
+    ) -> RunReport:
+        """Run what was planned; of a plan alone, all of its stages. Of `request`, how to run counts.
+
+        Raises:
+            PipelineBusy: another process runs this pipeline.
+            RunTakenOver: this process was stopped so long that another one took over.
+            UsageError: the number of jobs is none.
+        """
+        if request.jobs is not None and request.jobs < 1:
+            msg = f"--jobs has to be 1 or more, not {request.jobs}"
+            raise UsageError(msg)
+        hooks = hooks or LaunchHooks()
+        prepared = planned if isinstance(planned, PreparedRun) else None
+        plan = planned.plan if isinstance(planned, PreparedRun) else planned
+        rest = prepared.rest if prepared is not None else None
+        options = self._options(request, prepared)
+        engine = hooks.engine or self._engine(plan, options, keep_server=hooks.keep_server)
+        parts = RunParts(
+            root=self.root,
+            journal=self.journal,
+            tracking_uri=self.tracking_uri,
+            facts=self.facts,
+            planner=prepared.planner if prepared is not None else None,
+            blobs=self.blobs if self._settings.store.enabled else None,
+            clock=self.now,
+            wait=request.wait,
+            waiting=hooks.waiting,
+            parent=hooks.parent,
+            delivery=hooks.delivery,
+            resumes=rest.started.run if rest else "",
+            request=_asked(prepared) if prepared is not None else {},
+        )
+        try:
+            return run_plan(plan, options=options, engine=engine, parts=parts, listeners=hooks.listeners)
+        finally:
+            self.facts.memo.save()
+
+    def _options(self, request: RunRequest, prepared: PreparedRun | None) -> RunOptions:
+        started = prepared.rest.started if prepared is not None and prepared.rest is not None else None
+        before = started.jobs if started is not None else None
+        return RunOptions(
+            run_id=self.new_run_id(),
+            jobs=request.jobs or before or self._settings.run.jobs or os.cpu_count() or 1,
+            keep_going=request.keep_going or (started is not None and started.keep_going),
+            grace=self._settings.run.grace,
+            keep_dump=request.keep_dump,
+            keep_kernel=request.keep_kernel,
+            store_most=self._settings.store.max_output_mb * 1_000_000,
+        )
+
+    def _engine(self, plan: Plan, options: RunOptions, *, keep_server: bool) -> Engine:
+        self.warm_up()
+        server = self._server
+        if not keep_server:
+            self._server = None
+        if server is not None:
+            server.keep_log = self.root / STATE_FOLDER / "forkserver.log"
+        return LocalEngine(
+            server=server,
+            modules=self._modules_ahead(plan),
+            to_come=Counter(stage.executor for stage in plan.stages if stage.runs),
+            jobs=options.jobs,
+            keep_server=keep_server,
+        )
+
+    def _modules_ahead(self, plan: Plan) -> list[str]:
+        """What the fork server imports: as the settings say, or what is safe of the notebooks' imports."""
+        if self._settings.run.preload is not None:
+            return self._settings.run.preload
+        folders = {self.root, *((self.root / stage.notebook).parent for stage in plan.stages if stage.runs)}
+        local = {path.stem for folder in folders if folder.is_dir() for path in folder.iterdir()}
+        return list(modules_to_import(plan.imports, local))
+
+    def new_run_id(self) -> str:
+        """An id for a run: its start in UTC, and four letters that make it unique."""
+        at = time.strftime("%Y%m%d-%H%M%S", time.gmtime(self.now()))
+        return f"{at}-{secrets.token_hex(2)}"
+
+    def keep_sources(self, stage: PlannedStage) -> str:
+        """Keep the texts of a stage's code, to compare them later; the digest of that."""
+        texts = json.dumps(self.facts.sources(stage.notebook, stage.runs_in)).encode()
+        return self.blobs.keep_bytes(texts) or ""
+
+    def tell_mlflow(self) -> None:
+        """Tell MLflow of what is pending, in a process that goes on by itself."""
+        if self.tracking_uri is not None and self.journal.count_pending(MLFLOW):
+            Delivery(self.journal, self.root, self.tracking_uri).leave_behind()
+
+    def sync(self) -> int:
+        """Deliver to MLflow what is pending; the number of records that are left.
+
+        Raises:
+            UsageError: tracking is switched off.
+        """
+        if self.tracking_uri is None:
+            msg = "tracking is switched off in the settings"
+            raise UsageError(msg, hint="set tracking.enabled to true")
+        delivery = Delivery(self.journal, self.root, self.tracking_uri)
+        delivery.start()
+        return delivery.finish(patience=120.0)
+
+
+def _asked(prepared: PreparedRun) -> dict[str, Any]:
+    """What was asked for, as `RunStarted.request` has it."""
+    chosen = dataclasses.asdict(prepared.selection)
+    return {
+        "selection": {name: list(texts) for name, texts in chosen.items()},
+        "forced": None if prepared.forced is None else list(prepared.forced),
+    }

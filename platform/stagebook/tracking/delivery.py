@@ -1,0 +1,123 @@
+"""The process that delivers a project's events to MLflow, as a run sees it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from stagebook.journal.journal import MLFLOW, Journal, attempt_key
+from stagebook.planning.plan import PlannedStage
+from stagebook.system.processes import end_group
+from stagebook.workspace.paths import STATE_FOLDER
+
+PATIENCE_LOCAL = 60.0  # seconds without progress; a new database takes a while to be made
+PATIENCE_REMOTE = 5.0
+WAIT_FOR_ID = 20.0  # seconds that a stage which uses mlflow waits for the id of its run
+MAX_LOG = 1_000_000  # bytes of what the delivery says; then it begins anew
+_LEFT_BEHIND: list[subprocess.Popen[bytes]] = []  # nobody waits for them; kept, or Python complains
+
+
+class Delivery:
+    """The child process that tells MLflow what happens, while a run goes on."""
+
+    def __init__(self, journal: Journal, root: Path, uri: str, run: str | None = None) -> None:
+        """Delivers until the end of `run`, or what is pending now."""
+        self._journal = journal
+        self._root = root
+        self._run = run
+        self.uri = uri
+        self._process: subprocess.Popen[bytes] | None = None
+        self._give_up = False
+
+    @property
+    def started(self) -> bool:
+        """Whether it was started."""
+        return self._process is not None
+
+    def start(self) -> None:
+        """Start to deliver, if that has not begun yet."""
+        if self._process is None:
+            self._process = self._begin(["--until", self._run] if self._run else [])
+
+    def leave_behind(self) -> None:
+        """Deliver what is pending in a process that goes on by itself."""
+        _LEFT_BEHIND.append(self._begin([]))
+
+    def _begin(self, until: list[str]) -> subprocess.Popen[bytes]:
+        log = self._root / STATE_FOLDER / "mlflow.log"
+        too_long = log.exists() and log.stat().st_size > MAX_LOG
+        with log.open("wb" if too_long else "ab") as stream:
+            return subprocess.Popen(  # this very program
+                [sys.executable, "-m", "stagebook.tracking.deliver", str(self._root), self.uri, *until],
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                cwd=self._root,
+                env={**os.environ, "STAGEBOOK_PARENT": str(os.getpid())},
+                start_new_session=True,
+            )
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is at work."""
+        return self._process is not None and self._process.poll() is None
+
+    def give_up(self) -> None:
+        """Do not wait any longer."""
+        self._give_up = True
+
+    def finish(self, patience: float | None = None) -> int:
+        """Wait as long as it gets on; the number of records that are left."""
+        if patience is None:
+            remote = self.uri.startswith(("http:", "https:"))
+            patience = PATIENCE_REMOTE if remote else PATIENCE_LOCAL
+        left = self._journal.count_pending(MLFLOW)
+        moved = time.monotonic()
+        while self.runs and not self._give_up:
+            time.sleep(0.05)
+            now = self._journal.count_pending(MLFLOW)
+            if now != left:
+                left, moved = now, time.monotonic()
+            elif time.monotonic() - moved > patience:
+                break
+        self.stop()
+        return self._journal.count_pending(MLFLOW)
+
+    def stop(self) -> None:
+        """End the process, with all that it started."""
+        if self._process is not None:
+            end_group(self._process)
+
+
+class MlflowEnvironment:
+    """The environment of attempts: where MLflow is and, if the notebook imports mlflow, its own run."""
+
+    def __init__(self, pipeline: str, run: str, journal: Journal, delivery: Delivery | None) -> None:
+        self._pipeline = pipeline
+        self._run = run
+        self._journal = journal
+        self._delivery = delivery
+        self._since: dict[str, float] = {}
+
+    def __call__(self, stage: PlannedStage, attempt: int) -> Mapping[str, str] | None:
+        """The variables for an attempt at a stage; `None` while its run in MLflow is not known yet."""
+        if self._delivery is None:
+            return {}
+        self._delivery.start()
+        env = {
+            "MLFLOW_TRACKING_URI": self._delivery.uri,
+            "MLFLOW_EXPERIMENT_NAME": self._pipeline,
+        }
+        if not stage.uses_mlflow:
+            return env
+        key = attempt_key(self._run, stage.id, attempt)
+        found = self._journal.tracked(key)
+        if found is not None:
+            return {**env, "MLFLOW_EXPERIMENT_ID": found[0], "MLFLOW_RUN_ID": found[1]}
+        since = self._since.setdefault(key, time.monotonic())
+        waiting = self._delivery.runs and time.monotonic() - since < WAIT_FOR_ID
+        return None if waiting else env
