@@ -148,7 +148,7 @@ def test_status_and_runs_say_how_each_ended_and_when(
         selection=Selection(only=("load",)),
         jobs=1,
         engine=FakeEngine(clock, script, writes=True),
-        forced=[],
+        force=True,
     )
     clock.now += 120
     planned = {stage.id: stage for stage in project.plan("p").stages}
