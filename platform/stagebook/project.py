@@ -22,7 +22,7 @@ from stagebook.pipeline.types import Value
 from stagebook.planning.plan import Plan
 from stagebook.runs.history import History
 from stagebook.runs.prepare import Preparer
-from stagebook.runs.request import RunRequest
+from stagebook.runs.request import RunRequest, run_id
 from stagebook.system.blobs import Blobs
 from stagebook.system.file_cache import Memo
 from stagebook.workspace.catalog import PIPELINES, Catalog
@@ -48,9 +48,16 @@ class Project:
     - `preparer`, `launcher`: planning and running
     """
 
-    def __init__(self, root: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        make_id: Callable[[float], str] = run_id,
+    ) -> None:
         self.root = root
         self._clock = clock
+        self._make_id = make_id
         self.catalog = Catalog(root)
         self.history = History(root, clock=clock, interrupted=self._tell_of_interrupted)
         self.store = Blobs(root / STATE_FOLDER / "store")
@@ -135,6 +142,7 @@ class Project:
             blobs=self.store,
             tracking_uri=self.tracking_uri,
             clock=self._clock,
+            make_id=self._make_id,
         )
 
     def plan(

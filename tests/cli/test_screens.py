@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,16 +44,6 @@ def script(attempt: Attempt) -> tuple[float, AttemptResult]:
     return 75.0, AttemptResult(seconds=75.0, cells=4, scraps=scraps)
 
 
-class Fixed(Project):
-    """A project whose runs have ids in sequence."""
-
-    count = 0
-
-    def new_run_id(self) -> str:
-        self.count += 1
-        return f"run-{self.count}"
-
-
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock(NOW)
@@ -78,7 +69,8 @@ def project(builder: ProjectBuilder, clock: FakeClock) -> Project:
             outputs: {model: data/model.bin}
           report: {notebook: notebooks/load.ipynb, after: [train]}
     """)
-    return Fixed(builder.root, clock=clock)
+    numbers = itertools.count(1)
+    return Project(builder.root, clock=clock, make_id=lambda _at: f"run-{next(numbers)}")
 
 
 def run(

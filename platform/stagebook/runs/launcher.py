@@ -6,8 +6,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import secrets
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -65,12 +63,14 @@ class Launcher:
         blobs: Blobs,
         tracking_uri: str | None,
         clock: Callable[[], float],
+        make_id: Callable[[float], str],
     ) -> None:
         self.root = root
         self.facts = facts
         self.blobs = blobs
         self.tracking_uri = tracking_uri
         self.now = clock
+        self._make_id = make_id
         self._settings = settings
         self._journal = journal
         self._server: client.ForkServer | None = None
@@ -169,9 +169,8 @@ class Launcher:
         return list(modules_to_import(plan.imports, local))
 
     def new_run_id(self) -> str:
-        """An id for a run: its start in UTC, and four letters that make it unique."""
-        at = time.strftime("%Y%m%d-%H%M%S", time.gmtime(self.now()))
-        return f"{at}-{secrets.token_hex(2)}"
+        """An id for a run that begins now."""
+        return self._make_id(self.now())
 
     def keep_sources(self, stage: PlannedStage) -> str:
         """Keep the texts of a stage's code, to compare them later; the digest of that."""

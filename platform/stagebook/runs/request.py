@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import secrets
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -92,3 +94,9 @@ class RunRequest:
 def text_of(value: Value) -> str:
     """The text that `-p` reads as this value."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def run_id(at: float) -> str:
+    """An id for a run: its start, given in seconds since the epoch, in UTC, and four letters that make it
+    unique."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(at))}-{secrets.token_hex(2)}"
