@@ -92,7 +92,7 @@ class ProjectBuilder:
 
     def events(self, run: str) -> list[Event]:
         """The events of a run, from the journal."""
-        return [event for _, event in self.project.journal.events(run)]
+        return [event for _, event in self.project.journal.events.of(run)]
 
     def executed(self, run: str, stage: str, attempt: int = 1) -> dict[str, Any]:
         """The executed notebook of an attempt."""

@@ -89,7 +89,7 @@ def check_rest(project: Project, run: RunRecord, request: ResumeRequest) -> None
 
 def _check_idle(project: Project, pipeline: str) -> None:
     if project.history.has_journal:
-        project.history.close_ghosts()
+        project.history.close_abandoned()
     for run in project.history.runs(pipeline, limit=1):
         if run.ended is None:
             msg = f"'{pipeline}' is being run already: {run.id}"

@@ -102,7 +102,7 @@ def mlflow_reply(
         keys = [attempt_key(runs[0].id, request.stage, attempt)]
     else:
         keys = [run.id for run in runs]
-    found = [place for key in keys if (place := project.journal.tracked(key)) is not None]
+    found = [place for key in keys if (place := project.journal.outbox.tracked(key)) is not None]
     if len(found) == 1:
         where = f"/experiments/{found[0][0]}/runs/{found[0][1]}"
     elif found:

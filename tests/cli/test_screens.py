@@ -124,7 +124,7 @@ def test_a_run_is_told_line_by_line_where_there_is_no_terminal(
     report = run(project, clock)
     history = RunHistory()
     shown = []
-    for _, event in project.journal.events(report.run):
+    for _, event in project.journal.events.of(report.run):
         history.take(event)
         shown += log_lines.lines_of(event, history)
     golden("\n".join(shown))
@@ -155,7 +155,7 @@ def test_status_and_runs_say_how_each_ended_and_when(
 def test_the_journal_and_what_a_listener_saw_agree(project: Project, clock: FakeClock) -> None:
     seen: list[Event] = []
     report = run(project, clock, listeners=[seen.extend])
-    assert [event for _, event in project.journal.events(report.run)] == seen
+    assert [event for _, event in project.journal.events.of(report.run)] == seen
 
 
 def test_plan_and_run_agree(project: Project, clock: FakeClock) -> None:

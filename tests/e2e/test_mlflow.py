@@ -205,17 +205,17 @@ def test_a_delivery_that_is_killed_anywhere_delivers_each_record_once(builder: P
     client(builder.root).search_experiments()  # the database is made once
     command = [sys.executable, "-m", "stagebook.tracking.deliver", str(builder.root), uri]
     journal = builder.project.journal
-    left = before = journal.count_pending("mlflow")
+    left = before = journal.outbox.count_pending("mlflow")
     assert before > 8
     for _ in range(3):
         with subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL) as process:
 
             def moved(before: int = left, process: subprocess.Popen[bytes] = process) -> bool:
-                return journal.count_pending("mlflow") != before or process.poll() is not None
+                return journal.outbox.count_pending("mlflow") != before or process.poll() is not None
 
             until(moved, 60, "a record is delivered", every=0.001)
             process.kill()
-        left = journal.count_pending("mlflow")
+        left = journal.outbox.count_pending("mlflow")
     assert 0 < left < before, "it was killed in the middle"
     assert builder.project.sync() == 0
     parent, children = runs_of(builder, report)

@@ -156,7 +156,7 @@ class Recovery:
     def events(self, run: str) -> list[Event]:
         """The events of a run, from the journal."""
         with self.place.builder.project as project:
-            return [event for _, event in project.journal.events(run)]
+            return [event for _, event in project.journal.events.of(run)]
 
     def history(self, run: str) -> RunHistory:
         """What became of a run."""

@@ -28,7 +28,7 @@ from faults.worlds import World
 from stagebook.errors import PipelineInvalid, RunTakenOver
 from stagebook.events import AttemptEnded, RunStarted, Status
 from stagebook.execution.attempt import Attempt
-from stagebook.journal.leases import Life, Owner
+from stagebook.journal.leases import Liveness, Owner
 from stagebook.planning.select import Selection
 from stagebook.project import Project
 from stagebook.runs.run import RunReport
@@ -209,7 +209,7 @@ def content(path: Path) -> Any:
 
 
 def compare(case: Case, kept: RunReport | str, forced: RunReport | str, count: Count) -> bool:
-    """Hold a run against the one by force; whether all was well in it."""
+    """Lease a run against the one by force; whether all was well in it."""
     if isinstance(kept, str) or isinstance(forced, str):
         assert kept == forced, case.story("only one of them can be planned")
         count.refused += 1
@@ -441,7 +441,7 @@ def test_a_run_that_was_taken_over_publishes_nothing(reading: ProjectBuilder) ->
         if attempt.stage == "second" and cell == 5:
             started = RunStarted(run="other", at=0.0, pipeline="p", plan={})
             owner = Owner(pid=1, started=0.0, host="elsewhere")
-            project.journal.begin(started, owner, lambda _: Life.DEAD)
+            project.journal.begin(started, owner, lambda _: Liveness.DEAD)
 
     with pytest.raises(RunTakenOver):
         project.run("p", engine=ExecEngine(meanwhile))

@@ -353,7 +353,7 @@ def test_a_run_whose_process_vanished_is_closed_in_mlflow_by_the_next_command(pl
 
     run = running.run
     journal = place.builder.project.journal
-    until(lambda: journal.tracked(run) or running.process.poll() is not None, 90, "MLflow knows it")
+    until(lambda: journal.outbox.tracked(run) or running.process.poll() is not None, 90, "MLflow knows it")
     running.process.kill()
     running.wait(10)
     assert "interrupted" in place.command("runs")

@@ -84,7 +84,9 @@ def sight(page: Page, lab: conftest.Lab) -> None:
     with contextlib.closing(lab.project.project) as project:
         run = project.history.runs()[0].id
         times = {
-            event.cell: event.at for _, event in project.journal.events(run) if isinstance(event, CellStarted)
+            event.cell: event.at
+            for _, event in project.journal.events.of(run)
+            if isinstance(event, CellStarted)
         }
     waits = sorted((seen[cell] - at) * 1000 for cell, at in times.items() if cell in seen)
     late = waits[int(len(waits) * 0.95)]

@@ -12,7 +12,7 @@ from building import ProjectBuilder
 from stagebook.errors import RunNotFound, StagebookError
 from stagebook.events import AttemptStarted, RunStarted
 from stagebook.journal.journal import RunRecord
-from stagebook.journal.leases import Life, Owner
+from stagebook.journal.leases import Liveness, Owner
 from stagebook.project import Project
 from stagebook_lab.queries.runs import log_reply, notebook_reply
 
@@ -23,7 +23,7 @@ def project_with(builder: ProjectBuilder, folder: str) -> tuple[Project, RunReco
     project = builder.project
     plan = {"stages": [{"id": "a", "notebook": "n.ipynb"}, {"id": "b", "notebook": "n.ipynb"}]}
     begun = RunStarted(run="r", at=1.0, pipeline="p", plan=plan)
-    project.journal.begin(begun, Owner(pid=1, started=0.0, host="elsewhere"), lambda _: Life.DEAD)
+    project.journal.begin(begun, Owner(pid=1, started=0.0, host="elsewhere"), lambda _: Liveness.DEAD)
     project.journal.append([AttemptStarted(run="r", at=2.0, stage="a", attempt=1, folder=folder)])
     return project, project.history.find("r")
 

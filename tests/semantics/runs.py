@@ -233,7 +233,7 @@ def run(case: Case, root: Path, workspace: Workspace | None = None) -> Seen:
 
 
 def check_end(case: Case, seen: Seen) -> None:
-    """Hold what a run came to against the model."""
+    """Lease what a run came to against the model."""
     watcher, final = seen.watcher, seen.watcher.final
     assert watcher.ended is seen.status
     assert not watcher.running

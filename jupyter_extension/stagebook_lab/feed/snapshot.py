@@ -106,7 +106,7 @@ class SnapshotReader:
     def _run(self, record: RunRecord) -> _FollowedRun:
         run = self._runs.setdefault(record.id, _FollowedRun(record))
         if run.history.ended is None:
-            run.take(self._project.journal.events(record.id, after=run.seq))
+            run.take(self._project.journal.events.of(record.id, after=run.seq))
         return run
 
     def _current(self, group: Sequence[RunRecord]) -> dict[str, tuple[_FollowedRun, int]]:

@@ -110,7 +110,7 @@ class Feed:
                 if snapshot != self.snapshot:
                     self._tell(snapshot, None)
             if reader.is_live and time.monotonic() - looked > VANISHED:
-                project.history.close_ghosts()
+                project.history.close_abandoned()
                 looked = time.monotonic()
             self._end.wait(POLL)
 

@@ -27,10 +27,10 @@ MAX_NOTEBOOK = 200 << 20  # bytes
 
 def run_reply(project: Project, run: RunRecord) -> wire.RunReply:
     """A run with its stages."""
-    events = project.journal.events(run.id)
+    events = project.journal.events.of(run.id)
     history = RunHistory(event for _, event in events)
     stages = tuple(stage_info(run, stage) for stage in history.stages.values())
-    points = project.journal.runs_of_parent(run.id) if run.kind == "sweep" else []
+    points = project.journal.runs.points_of(run.id) if run.kind == "sweep" else []
     return wire.RunReply(
         run=run_info(run),
         stages=stages,
@@ -59,7 +59,7 @@ def _upstream(events: Iterable[Event]) -> dict[str, tuple[str, ...]]:
 
 def events_reply(project: Project, run: RunRecord, after: int) -> wire.EventsReply:
     """The events of a run after a number."""
-    found = project.journal.events(run.id, after=after)
+    found = project.journal.events.of(run.id, after=after)
     items = tuple(wire.EventItem(seq=seq, event=event.to_json()) for seq, event in found[:MAX_EVENTS])
     return wire.EventsReply(events=items, more=len(found) > MAX_EVENTS)
 

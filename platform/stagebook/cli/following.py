@@ -29,7 +29,7 @@ class _Watch:
 
     def look(self, *, show: bool) -> None:
         """Take what is new."""
-        for seq, event in self._project.journal.events(self._run.id, after=self._seq):
+        for seq, event in self._project.journal.events.of(self._run.id, after=self._seq):
             self._seq = seq
             self.history.take(event)
             if show:
@@ -41,7 +41,7 @@ class _Watch:
     def is_over(self) -> bool:
         """Whether nothing comes any more; a run whose process vanished is closed here."""
         if self.history.ended is None:
-            self._project.history.close_ghosts()
+            self._project.history.close_abandoned()
         return self.history.ended is not None
 
 

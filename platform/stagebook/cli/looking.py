@@ -54,7 +54,7 @@ def check(pipeline: str | None, params: Sequence[str], files: Sequence[Path], *,
 def _observed(project: Project, name: str, plan: Plan) -> list[Problem]:
     """What stages were seen to read, or name, and do not declare."""
     pipeline = project.catalog.load(name).pipeline
-    observed = project.journal.observations(pipeline.name) if project.history.has_journal else {}
+    observed = project.journal.events.observations(pipeline.name) if project.history.has_journal else {}
     return [
         pipeline.problem(("stages", stage), text, _hint(text))
         for stage, text in remarks(plan.stages, observed, project.facts)
@@ -157,7 +157,7 @@ def logs(run: str, stage: str | None, *, follow: bool, as_json: bool) -> None:
     if stage is not None:
         _stage_log(project, record, stage, as_json=as_json)
         return
-    events = [event for _, event in project.journal.events(record.id)]
+    events = [event for _, event in project.journal.events.of(record.id)]
     if as_json:
         write_json({"run": record.id, "events": [event.to_json() for event in events]})
         return

@@ -240,12 +240,4 @@ def rows_of_damaged(path: Path, query: str) -> list[Any]:
         return []
 
 
-class Part:
-    """A part of the journal: the tables of one subject. All parts share one connection."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._db = Database(path)
-
-
 _NO_ROOM = ("full", "No space", "readonly", "unable to open")

@@ -1,4 +1,4 @@
-"""The events of all runs, in the order in which they were acknowledged, and who has taken them."""
+"""The events of all runs, in the order in which they were acknowledged."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 
 from stagebook.errors import JournalUnreadable
 from stagebook.events import Event, from_json
-from stagebook.journal.database import Part, numbered_sum
-
-MLFLOW = "mlflow"  # the consumer that tells MLflow
-
-_NOT_TRACKED = "'CellStarted', 'CellEnded', 'AttemptProgress', 'AttemptFrozen'"
+from stagebook.journal.database import Database, numbered_sum
 
 
-class Entries(Part):
-    """The events. Consumers such as MLflow's keep a position: the events after it are their outbox."""
+class EventLog:
+    """The events of all runs."""
 
-    def events(self, run: str, *, after: int = 0) -> list[tuple[int, Event]]:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def of(self, run: str, *, after: int = 0) -> list[tuple[int, Event]]:
         """The events of a run with their numbers, in order, from the one after `after` on."""
         rows = self._db.read(
             "SELECT seq, run, data, sum FROM events WHERE run = ? AND seq > ? ORDER BY seq", (run, after)
         )
-        return [(row[0], self._event(*row)) for row in rows]
+        return [(row[0], self.read(*row)) for row in rows]
 
-    def _event(self, seq: int, run: Any, data: Any, kept: Any) -> Event:
+    def read(self, seq: int, run: Any, data: Any, kept: Any) -> Event:
+        """The event of a row. Raises `JournalUnreadable` where it is not as it was written."""
         try:
             if kept == numbered_sum(seq, data):
                 event = from_json(json.loads(data))
@@ -36,7 +36,7 @@ class Entries(Part):
             pass
         raise self._db.damaged(f"its event {seq}")
 
-    def _write(self, event: Event, number: int | None = None) -> int:
+    def write(self, event: Event, number: int | None = None) -> int:
         """Write an event, within a transaction; its number."""
         data = event.to_json()
         text = json.dumps(data)
@@ -47,13 +47,13 @@ class Entries(Part):
             "INSERT INTO events (seq, run, type, stage, at, data, sum) VALUES (?, ?, ?, ?, ?, ?, ?)", row
         )
 
-    def count_events(self) -> tuple[int, list[int]]:
+    def count(self) -> tuple[int, list[int]]:
         """How many events there are, and the numbers of those that are not as they were written."""
         count, damaged = 0, []
         for row in self._db.read("SELECT seq, run, data, sum FROM events"):
             count += 1
             try:
-                self._event(*row)
+                self.read(*row)
             except JournalUnreadable:
                 damaged.append(row[0])
         return count, damaged
@@ -92,51 +92,3 @@ class Entries(Part):
             if isinstance(seconds, float | int):
                 found.setdefault(str(stage), []).append(seconds)
         return {stage: statistics.median(times) for stage, times in found.items()}
-
-    # -- outbox ---------------------------------------------------------------------------------
-
-    def pending(self, consumer: str, limit: int = 200) -> list[tuple[int, Event]]:
-        """The next events that a consumer has not taken yet."""
-        rows = self._db.read(
-            f"SELECT seq, run, data, sum FROM events WHERE type NOT IN ({_NOT_TRACKED})"  # noqa: S608 - no text of others
-            " AND seq > coalesce((SELECT seq FROM positions WHERE consumer = ?), 0) ORDER BY seq LIMIT ?",
-            (consumer, limit),
-        )
-        return [(row[0], self._event(*row)) for row in rows]
-
-    def count_pending(self, consumer: str) -> int:
-        """How many events a consumer has still to take."""
-        rows = self._db.read(
-            f"SELECT count(*) FROM events WHERE type NOT IN ({_NOT_TRACKED})"  # noqa: S608 - no text of others
-            " AND seq > coalesce((SELECT seq FROM positions WHERE consumer = ?), 0)",
-            (consumer,),
-        )
-        return int(rows[0][0])
-
-    def taken(self, consumer: str, seq: int) -> None:
-        """Note that a consumer has taken all events up to `seq`."""
-        with self._db.write():
-            self._db.do("INSERT OR REPLACE INTO positions VALUES (?, ?)", (consumer, seq))
-
-    def tracked(self, key: str) -> tuple[str, str] | None:
-        """The ids of the MLflow experiment and run that stand for a run or an attempt."""
-        rows = self._db.read("SELECT experiment, mlflow_run FROM tracked WHERE key = ?", (key,))
-        return (rows[0][0], rows[0][1]) if rows else None
-
-    def track(self, key: str, experiment: str, mlflow_run: str) -> None:
-        """Note which MLflow run stands for a run or an attempt."""
-        with self._db.write():
-            self._db.do("INSERT OR REPLACE INTO tracked VALUES (?, ?, ?)", (key, experiment, mlflow_run))
-
-    def take_over(self, positions: Mapping[str, int], tracked: Mapping[str, tuple[str, str]]) -> None:
-        """Note what consumers had taken of another journal with the same events."""
-        with self._db.write():
-            for consumer, seq in positions.items():
-                self.taken(consumer, seq)
-            for key, (experiment, mlflow_run) in tracked.items():
-                self.track(key, experiment, mlflow_run)
-
-
-def attempt_key(run: str, stage: str, attempt: int) -> str:
-    """What an attempt is called in `tracked`; a run is called by its id."""
-    return f"{run}/{stage}/{attempt}"

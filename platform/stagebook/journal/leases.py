@@ -8,7 +8,7 @@ import enum
 from collections.abc import Callable, Iterator
 
 from stagebook.errors import PipelineBusy, RunTakenOver
-from stagebook.journal.database import Part
+from stagebook.journal.database import Database
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Owner:
     mark: str = ""
 
 
-class Life(enum.Enum):
+class Liveness(enum.Enum):
     """What is known of an owner. UNSURE: it is stopped, or out of sight; its beat tells."""
 
     ALIVE = "alive"
@@ -31,7 +31,7 @@ class Life(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Hold:
+class Lease:
     """A run that owns its pipeline, and its last sign of life. A row that makes no sense has no owner."""
 
     row: int
@@ -39,19 +39,22 @@ class Hold:
     owner: Owner | None
     beat: int
 
-    def life(self, life: Callable[[Owner], Life]) -> Life:
+    def liveness(self, look: Callable[[Owner], Liveness]) -> Liveness:
         """What is known of the owner."""
-        return life(self.owner) if self.owner is not None else Life.DEAD
+        return look(self.owner) if self.owner is not None else Liveness.DEAD
 
-    def is_over(self, life: Callable[[Owner], Life], presumed_dead: tuple[str, int] | None) -> bool:
+    def is_over(self, look: Callable[[Owner], Liveness], presumed_dead: tuple[str, int] | None) -> bool:
         """Whether the owner is gone. One of which nothing is known is if it is `presumed_dead`: its run,
         and the beat that it stopped at."""
-        known = self.life(life)
-        return known is Life.DEAD or (known is Life.UNSURE and (self.run, self.beat) == presumed_dead)
+        known = self.liveness(look)
+        return known is Liveness.DEAD or (known is Liveness.UNSURE and (self.run, self.beat) == presumed_dead)
 
 
-class Owners(Part):
+class Leases:
     """The owners of pipelines."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
 
     @contextlib.contextmanager
     def owned(self, run: str) -> Iterator[None]:
@@ -76,46 +79,49 @@ class Owners(Part):
         with self._db.write():
             self._db.do("UPDATE owners SET beat = beat + 1 WHERE run = ?", (run,))
 
-    def holds(self, pipeline: str | None = None) -> list[Hold]:
+    def all(self, pipeline: str | None = None) -> list[Lease]:
         """The runs that own a pipeline, or any."""
         where, values = ("WHERE pipeline = ?", [pipeline]) if pipeline is not None else ("", [])
         rows = self._db.read(
             f"SELECT rowid, run, pid, started, host, mark, beat FROM owners {where}",  # noqa: S608 - no text of others
             values,
         )
-        return [_hold(*row) for row in rows]
+        return [_lease(*row) for row in rows]
 
     def owners(self) -> list[tuple[str, Owner]]:
         """The runs that go on, with their processes."""
-        return [(hold.run, hold.owner) for hold in self.holds() if hold.owner is not None]
+        return [(lease.run, lease.owner) for lease in self.all() if lease.owner is not None]
 
-    def _take(self, pipeline: str, run: str, owner: Owner) -> None:
+    def take(self, pipeline: str, run: str, owner: Owner) -> None:
+        """Make a run the owner of its pipeline, within a transaction."""
         self._db.do(
             "INSERT OR REPLACE INTO owners VALUES (?, ?, ?, ?, ?, ?, 0)",
             (pipeline, run, owner.pid, owner.started, owner.host, owner.mark),
         )
 
-    def _release(self, run: str) -> None:
+    def release(self, run: str) -> None:
+        """A run that ended owns nothing, within a transaction."""
         self._db.do("DELETE FROM owners WHERE run = ?", (run,))
 
-    def _drop(self, hold: Hold) -> None:
-        self._db.do("DELETE FROM owners WHERE rowid = ?", (hold.row,))
+    def drop(self, lease: Lease) -> None:
+        """Remove one lease, within a transaction."""
+        self._db.do("DELETE FROM owners WHERE rowid = ?", (lease.row,))
 
 
-def _hold(  # noqa: PLR0913, PLR0917 - the columns
+def _lease(  # noqa: PLR0913, PLR0917 - the columns
     row: int, run: object, pid: object, started: object, host: object, mark: object, beat: object
-) -> Hold:
+) -> Lease:
     # SQLite keeps what it is given, and a damaged row holds anything.
     beats = beat if isinstance(beat, int) else 0
     if not (isinstance(pid, int) and isinstance(started, float | int) and 0 < pid < 2**31):
-        return Hold(row, str(run), None, beats)
-    return Hold(row, str(run), Owner(pid=pid, started=float(started), host=str(host), mark=str(mark)), beats)
+        return Lease(row, str(run), None, beats)
+    return Lease(row, str(run), Owner(pid=pid, started=float(started), host=str(host), mark=str(mark)), beats)
 
 
-def busy(pipeline: str, hold: Hold, life: Life) -> PipelineBusy:
+def busy(pipeline: str, lease: Lease, liveness: Liveness) -> PipelineBusy:
     """The error for a pipeline that another run owns."""
-    other = hold.owner
+    other = lease.owner
     assert other is not None
-    msg = f"'{pipeline}' is being run already: {hold.run} (process {other.pid} on {other.host})"
-    hint = f"wait for it with --wait, or stop it with: stagebook cancel {hold.run}"
-    return PipelineBusy(msg, hint=hint, run=hold.run, beat=hold.beat, unsure=life is Life.UNSURE)
+    msg = f"'{pipeline}' is being run already: {lease.run} (process {other.pid} on {other.host})"
+    hint = f"wait for it with --wait, or stop it with: stagebook cancel {lease.run}"
+    return PipelineBusy(msg, hint=hint, run=lease.run, beat=lease.beat, unsure=liveness is Liveness.UNSURE)

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from stagebook.journal.database import rows_of_damaged
-from stagebook.journal.event_log import MLFLOW
 from stagebook.journal.journal import Journal
+from stagebook.journal.outbox import MLFLOW
 from stagebook.journal.salvage import salvage
 
 _FILES = ("", "-wal", "-shm")
@@ -41,7 +41,7 @@ def mend(path: Path, at: float) -> Mended:
     journal = Journal(new)
     try:
         saved = journal.restore(found, at)
-        journal.take_over(_positions(path, last), _tracked(path))
+        journal.outbox.take_over(_positions(path, last), _tracked(path))
     finally:
         journal.close()
     aside = _copy_aside(path, at)

@@ -11,22 +11,25 @@ from typing import Any
 
 from stagebook.artifact import artifacts_from_json, artifacts_to_json
 from stagebook.events import AttemptEnded, StageAccepted
-from stagebook.journal.database import Part, checksum, sum_of
+from stagebook.journal.database import Database, checksum, sum_of
 from stagebook.planning.result import Result
 
 
-class ResultTable(Part):
+class ResultTable:
     """Results by fingerprint, and for each stage the one that it came to last."""
 
-    def results(self, where: str, values: Sequence[Any]) -> list[Result]:
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def where(self, condition: str, values: Sequence[Any]) -> list[Result]:
         """The results that a condition of SQL fits, the latest first; what is damaged is left out."""
         rows = self._db.read(
-            f"SELECT number, fingerprint, data, sum FROM results WHERE {where} ORDER BY number DESC",  # noqa: S608
+            f"SELECT number, fingerprint, data, sum FROM results WHERE {condition} ORDER BY number DESC",  # noqa: S608
             values,
         )
         return [result for row in rows if (result := _result(*row)) is not None]
 
-    def count_results(self) -> tuple[int, list[int]]:
+    def count(self) -> tuple[int, list[int]]:
         """How many results there are, and the numbers of those that are not as they were written."""
         rows = self._db.read("SELECT number, fingerprint, data, sum FROM results")
         return len(rows), [row[0] for row in rows if _result(*row) is None]
@@ -34,7 +37,7 @@ class ResultTable(Part):
     def latest(self, pipeline: str) -> dict[str, Result]:
         """For each stage of a pipeline the result that it came to last."""
         where = "number IN (SELECT number FROM latest WHERE pipeline = ?)"
-        by_number = {result.number: result for result in self.results(where, (pipeline,))}
+        by_number = {result.number: result for result in self.where(where, (pipeline,))}
         rows = self._db.read(
             "SELECT pipeline, stage, number, sum FROM latest WHERE pipeline = ?", (pipeline,)
         )
@@ -66,13 +69,13 @@ class ResultTable(Part):
         """The paths of all outputs of results."""
         paths = {
             output.path
-            for result in self.results("1", ())
+            for result in self.where("1", ())
             for output in result.outputs.values()
             if output.sha256
         }
         return sorted(paths)
 
-    def forget_results(self, before: float) -> int:
+    def forget(self, before: float) -> int:
         """Forget the results from before a time (seconds since the epoch) that are not the last of their
         stage; how many there were."""
         with self._db.write():
@@ -84,7 +87,7 @@ class ResultTable(Part):
                 self._db.do("DELETE FROM results WHERE number = ?", row)
         return len(gone)
 
-    def _keep_result(self, number: int, pipeline: str, event: AttemptEnded | StageAccepted) -> None:
+    def keep(self, number: int, pipeline: str, event: AttemptEnded | StageAccepted) -> None:
         """Write the result that an event tells of, within a transaction."""
         result = {
             "number": number,
@@ -106,9 +109,10 @@ class ResultTable(Part):
             "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (number, event.fingerprint, event.head, pipeline, event.stage, event.at, text, checksum(text)),
         )
-        self._keep_latest(pipeline, event.stage, number)
+        self.keep_latest(pipeline, event.stage, number)
 
-    def _keep_latest(self, pipeline: str, stage: str, number: int) -> None:
+    def keep_latest(self, pipeline: str, stage: str, number: int) -> None:
+        """Note the result that a stage came to last, within a transaction."""
         self._db.do(
             "INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?)",
             (pipeline, stage, number, sum_of(pipeline, stage, number)),
@@ -142,7 +146,7 @@ class KnownResults:
         known = self._by_fingerprint.get(fingerprint)
         if known is not None:
             yield known
-        for result in self._table.results("fingerprint = ?", (fingerprint,)):
+        for result in self._table.where("fingerprint = ?", (fingerprint,)):
             if result.fingerprint == fingerprint and (known is None or result.number != known.number):
                 yield result
 
@@ -162,8 +166,3 @@ class KnownResults:
     def is_overwritten(self, result: Result) -> bool:
         """Whether an attempt since may have written what a result left outside of the project."""
         return self._table.is_overwritten(result)
-
-
-def all_results(table: ResultTable) -> list[Result]:
-    """All results, the latest first."""
-    return table.results("1", ())

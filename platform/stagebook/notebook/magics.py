@@ -39,7 +39,9 @@ class Prepared:
     """A stage, ready to be run by hand."""
 
     def __init__(self, project: Project, plan: Plan, stage: PlannedStage) -> None:
-        results: Results = KnownResults(project.journal) if project.history.has_journal else NoResults()
+        results: Results = (
+            KnownResults(project.journal.results) if project.history.has_journal else NoResults()
+        )
         scraps = {}
         for other in plan.stages:
             latest = results.latest(plan.pipeline, other.id)

@@ -161,7 +161,7 @@ class NotebookChecks:
                 )
 
     def check_values(self, instance: Instance, facts: NotebookFacts) -> dict[str, Type]:
-        """Hold what an instance passes against what its notebook declares; the declared types."""
+        """Lease what an instance passes against what its notebook declares; the declared types."""
         if facts.parameters is None or not facts.is_python:
             return {}
         stage, declared = instance.stage.name, facts.parameters

@@ -69,7 +69,7 @@ class _Search:
                 self._others.setdefault(instance.stage.name, []).append(instance)
 
     def look_at_inputs(self, instance: Instance, outputs: Outputs) -> None:
-        """Hold an instance's inputs against what is on disk."""
+        """Lease an instance's inputs against what is on disk."""
         for name, item in instance.inputs.items():
             for path, source in zip(item.paths, item.sources, strict=False):
                 if not source or source in self._chosen:
@@ -86,7 +86,7 @@ class _Search:
                     self._note_unknown(instance, source, instance.input_places[(name, source)])
 
     def look_at_scraps(self, instance: Instance) -> None:
-        """Hold the scraps that an instance's expressions name against those that are known."""
+        """Lease the scraps that an instance's expressions name against those that are known."""
         for place, template in _open(instance):
             for reference in sorted(template.references):
                 for other in self._others.get(reference[1], ()) if reference[0] == "stages" else ():

@@ -7,9 +7,9 @@ import signal
 import socket
 
 from stagebook.errors import RunNotFound, UsageError
-from stagebook.journal.journal import Life, Owner, RunRecord
+from stagebook.journal.journal import Liveness, Owner, RunRecord
 from stagebook.runs.history import History
-from stagebook.runs.lease import life_of
+from stagebook.runs.lease import liveness_of
 
 
 def going_on(history: History, name: str | None = None) -> RunRecord:
@@ -20,7 +20,7 @@ def going_on(history: History, name: str | None = None) -> RunRecord:
         RunNotFound: none goes on.
         UsageError: more than one does, and none was named.
     """
-    holds = {run for run, _ in history.journal.owners()} if history.has_journal else set()
+    holds = {run for run, _ in history.journal.leases.owners()} if history.has_journal else set()
     runs = [history.find(run) for run in sorted(holds)]
     found = [run for run in runs if name is None or name in {run.id, run.pipeline}]
     if not found and name is not None:
@@ -49,7 +49,7 @@ def cancel(history: History, run: RunRecord) -> Owner:
     if run.ended is not None:
         msg = f"the run {run.id} is over: {run.status}"
         raise UsageError(msg)
-    owner = dict(history.journal.owners()).get(run.parent or run.id)
+    owner = dict(history.journal.leases.owners()).get(run.parent or run.id)
     gone = UsageError(f"the process of the run {run.id} is gone", hint="see: stagebook doctor")
     if owner is None:
         raise gone
@@ -62,11 +62,11 @@ def cancel(history: History, run: RunRecord) -> Owner:
     except OSError as error:
         raise gone from error
     try:
-        life = life_of(owner)
-        if life is Life.DEAD:
+        life = liveness_of(owner)
+        if life is Liveness.DEAD:
             raise gone
         _send(owner.pid, handle, signal.SIGTERM)
-        if life is Life.UNSURE:
+        if life is Liveness.UNSURE:
             _send(owner.pid, handle, signal.SIGCONT)  # a process that is stopped can not end
     except OSError as error:
         raise gone from error

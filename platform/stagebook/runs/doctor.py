@@ -14,10 +14,10 @@ from pathlib import Path
 import psutil
 
 from stagebook.errors import JournalUnreadable
-from stagebook.journal.journal import Journal, Life
+from stagebook.journal.journal import Journal, Liveness
 from stagebook.journal.repair import mend
 from stagebook.runs.gc import verify
-from stagebook.runs.lease import life_of
+from stagebook.runs.lease import liveness_of
 from stagebook.system.blobs import Blobs
 from stagebook.workspace.paths import STATE_FOLDER
 
@@ -206,15 +206,15 @@ def _opened(state: Path) -> Iterator[Journal | None]:
 
 def _owners(journal: Journal, *, at: float) -> Iterator[Finding]:
     try:
-        for run in journal.close_ghosts(life_of, at):
+        for run in journal.close_abandoned(liveness_of, at):
             yield Finding(
                 level="warning",
                 what=f"the run {run} was marked as interrupted: its process is gone",
                 hint=f"go on with it: stagebook resume {run}",
                 mended=True,
             )
-        for run, owner in journal.owners():
-            if life_of(owner) is Life.UNSURE:
+        for run, owner in journal.leases.owners():
+            if liveness_of(owner) is Liveness.UNSURE:
                 yield Finding(
                     level="warning",
                     what=f"the run {run} is held by process {owner.pid} on {owner.host}, which is stopped"
@@ -269,8 +269,8 @@ class _Leftovers:
         self._going_on: set[str] = set()
         with contextlib.suppress(JournalUnreadable):
             if journal is not None:
-                self._outputs = journal.output_paths()
-                self._going_on = {run.id for run in journal.runs(limit=1000) if run.ended is None}
+                self._outputs = journal.results.output_paths()
+                self._going_on = {run.id for run in journal.runs.latest(limit=1000) if run.ended is None}
         self._blobs = blobs
 
     def findings(self, *, repair: bool) -> Iterator[Finding]:

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from stagebook.errors import JournalUnreadable
 from stagebook.journal.journal import Journal
-from stagebook.journal.result_table import all_results
 from stagebook.planning.result import Result
 from stagebook.system.blobs import Blobs
 
@@ -43,19 +42,19 @@ def collect(journal: Journal, blobs: Blobs, *, now: float, days: float, dry: boo
     Raises:
         JournalUnreadable: results are damaged, so that nobody knows what they refer to.
     """
-    _, damaged = journal.count_results()
+    _, damaged = journal.results.count()
     if damaged:
         msg = f"{len(damaged)} results in the journal are damaged: nobody knows what they refer to"
         raise JournalUnreadable(msg, hint="stagebook doctor --repair, and then again")
     before = now - days * _DAY
     if dry:
-        latest = journal.latest_numbers()
-        known = all_results(journal)
+        latest = journal.results.latest_numbers()
+        known = journal.results.where("1", ())
         kept = [result for result in known if result.at >= before or result.number in latest]
         forgotten = len(known) - len(kept)
     else:
-        forgotten = journal.forget_results(before)
-        kept = all_results(journal)
+        forgotten = journal.results.forget(before)
+        kept = journal.results.where("1", ())
     # What is kept is read before anything goes, and a run that keeps a blob now has it newer than that.
     needed = _references(kept, blobs)
     removed, freed, left, size = 0, 0, 0, 0
@@ -81,7 +80,7 @@ def verify(journal: Journal | None, blobs: Blobs) -> Verified:
         if not blobs.is_intact(digest) and blobs.has(digest):
             damaged.append(digest)
             blobs.remove(digest)
-    known = all_results(journal) if journal is not None else []
+    known = journal.results.where("1", ()) if journal is not None else []
     missing = sorted(digest for digest in _references(known, blobs) if not blobs.has(digest))
     return Verified(blobs=count, size=size, damaged=tuple(damaged), missing=tuple(missing))
 

@@ -10,7 +10,7 @@ from typing import Any
 from stagebook.errors import RunNotFound, did_you_mean
 from stagebook.events import Status
 from stagebook.journal.history import RunHistory, StageRecord
-from stagebook.journal.journal import Journal, Life, Owner, RunRecord
+from stagebook.journal.journal import Journal, Liveness, Owner, RunRecord
 from stagebook.planning.result import Results, scrap_values
 from stagebook.workspace.paths import STATE_FOLDER
 
@@ -47,7 +47,7 @@ class History:
         """The journal, opened on first use; runs whose process vanished are closed then."""
         if self._journal is None:
             self._journal = Journal(self.root / STATE_FOLDER / "journal.db")
-            self.close_ghosts()
+            self.close_abandoned()
         return self._journal
 
     @property
@@ -57,11 +57,11 @@ class History:
 
     def runs(self, pipeline: str | None = None, limit: int = 20) -> list[RunRecord]:
         """The latest runs, the newest first."""
-        return self.journal.runs(pipeline=pipeline, limit=limit) if self.has_journal else []
+        return self.journal.runs.latest(pipeline=pipeline, limit=limit) if self.has_journal else []
 
-    def close_ghosts(self) -> list[str]:
+    def close_abandoned(self) -> list[str]:
         """Mark runs whose process vanished as interrupted; their ids."""
-        found = self.journal.close_ghosts(_life, self._clock())
+        found = self.journal.close_abandoned(_life, self._clock())
         if found:
             self._interrupted(found)
         return found
@@ -106,7 +106,7 @@ class History:
 
     def of(self, run: RunRecord) -> RunHistory:
         """What happened in a run, stage by stage."""
-        return RunHistory(event for _, event in self.journal.events(run.id))
+        return RunHistory(event for _, event in self.journal.events.of(run.id))
 
     def stage(self, run: RunRecord, stage: str) -> StageRecord:
         """One stage of a run. Raises `RunNotFound`."""
@@ -126,10 +126,10 @@ class History:
         return latest
 
 
-def _life(owner: Owner) -> Life:
-    from stagebook.runs.lease import life_of  # noqa: PLC0415 - asked only where a run has an owner
+def _life(owner: Owner) -> Liveness:
+    from stagebook.runs.lease import liveness_of  # noqa: PLC0415 - asked only where a run has an owner
 
-    return life_of(owner)
+    return liveness_of(owner)
 
 
 class EarlierScraps:

@@ -30,7 +30,7 @@ def kept_kernels(history: History) -> list[tuple[RunRecord, StageRecord]]:
     if not history.has_journal:
         return []
     found = []
-    for name in history.journal.runs_with_kernels():
+    for name in history.journal.events.runs_with_kernels():
         run = history.find(name)
         stages = history.of(run).stages.values()
         found += [(run, stage) for stage in stages if stage.kernel and _is_alive(stage.kernel)]

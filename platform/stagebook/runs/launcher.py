@@ -179,7 +179,7 @@ class Launcher:
 
     def tell_mlflow(self) -> None:
         """Tell MLflow of what is pending, in a process that goes on by itself."""
-        if self.tracking_uri is not None and self.journal.count_pending(MLFLOW):
+        if self.tracking_uri is not None and self.journal.outbox.count_pending(MLFLOW):
             Delivery(self.journal, self.root, self.tracking_uri).leave_behind()
 
     def sync(self) -> int:

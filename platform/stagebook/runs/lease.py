@@ -21,7 +21,7 @@ import psutil
 
 from stagebook.errors import JournalUnreadable, PipelineBusy
 from stagebook.events import RunStarted
-from stagebook.journal.journal import Journal, Life, Owner
+from stagebook.journal.journal import Journal, Liveness, Owner
 
 BEAT = 1.0  # seconds
 LEASE = 8.0  # seconds without a beat, after which an owner of which nothing else is known is replaced
@@ -42,24 +42,24 @@ def this_process() -> Owner:
     )
 
 
-def life_of(owner: Owner) -> Life:
+def liveness_of(owner: Owner) -> Liveness:
     """What is known of an owner without waiting."""
     here, there = _place(), owner.mark.split(" ")
     if not here or len(there) != 3:
         return _life_by_time(owner)
     if there[0] != here[0]:  # the machine was started anew, or it is another one
-        return Life.DEAD if owner.host == socket.gethostname() else Life.UNSURE
+        return Liveness.DEAD if owner.host == socket.gethostname() else Liveness.UNSURE
     if there[1] != here[1]:
-        return Life.UNSURE
+        return Liveness.UNSURE
     try:
         state, start = _look(owner.pid)
     except (FileNotFoundError, ProcessLookupError):
-        return Life.UNSURE if _is_hidden(owner.pid) else Life.DEAD
+        return Liveness.UNSURE if _is_hidden(owner.pid) else Liveness.DEAD
     except (OSError, IndexError):
-        return Life.UNSURE
+        return Liveness.UNSURE
     if start != there[2] or state in "ZX":
-        return Life.DEAD
-    return Life.UNSURE if state in "Tt" else Life.ALIVE
+        return Liveness.DEAD
+    return Liveness.UNSURE if state in "Tt" else Liveness.ALIVE
 
 
 def _place() -> tuple[str, ...]:
@@ -89,20 +89,20 @@ def _is_hidden(pid: int) -> bool:
     return False
 
 
-def _life_by_time(owner: Owner) -> Life:
+def _life_by_time(owner: Owner) -> Liveness:
     """What is known of an owner where there is no mark to compare."""
     if owner.host != socket.gethostname():
-        return Life.UNSURE
+        return Liveness.UNSURE
     try:
         process = psutil.Process(owner.pid)
         status = process.status()
         if abs(process.create_time() - owner.started) >= 1.0 or status == psutil.STATUS_ZOMBIE:
-            return Life.DEAD
+            return Liveness.DEAD
     except psutil.NoSuchProcess:
-        return Life.DEAD
+        return Liveness.DEAD
     except psutil.Error:
-        return Life.UNSURE
-    return Life.UNSURE if status == psutil.STATUS_STOPPED else Life.ALIVE
+        return Liveness.UNSURE
+    return Liveness.UNSURE if status == psutil.STATUS_STOPPED else Liveness.ALIVE
 
 
 # -- to become the owner, and to stay it --------------------------------------------------------
@@ -131,7 +131,7 @@ def take_ownership(
     while True:
         event = dataclasses.replace(event, at=clock())
         try:
-            journal.begin(event, this_process(), life_of, presumed_dead=presumed_dead)
+            journal.begin(event, this_process(), liveness_of, presumed_dead=presumed_dead)
         except PipelineBusy as busy:
             if busy.run not in told and (wait or busy.unsure):
                 told.add(busy.run)
@@ -153,9 +153,9 @@ def take_ownership(
 def _say_who_holds(journal: Journal, error: JournalUnreadable) -> JournalUnreadable:
     """The same error; where a process holds the journal that is stopped, with its name."""
     with contextlib.suppress(JournalUnreadable):
-        for hold in journal.holds() if error.locked else ():
-            if hold.owner is not None and hold.life(life_of) is Life.UNSURE:
-                pid, host = hold.owner.pid, hold.owner.host
+        for lease in journal.leases.all() if error.locked else ():
+            if lease.owner is not None and lease.liveness(liveness_of) is Liveness.UNSURE:
+                pid, host = lease.owner.pid, lease.owner.host
                 msg = f"the process {pid} on {host} holds the journal; it is stopped, or out of sight"
                 return JournalUnreadable(
                     msg, hint=f"let it go on: kill -CONT {pid}; or end it: kill -9 {pid}"
@@ -174,15 +174,15 @@ def outwait(
     `LEASE` seconds, the run is marked as interrupted. Raises `JournalUnreadable`, as `take_ownership`."""
     first: int | None = None
     began = time.monotonic()
-    while hold := next((hold for hold in journal.holds() if hold.run == run), None):
-        if hold.life(life_of) is not Life.UNSURE or first not in {None, hold.beat}:
+    while lease := next((lease for lease in journal.leases.all() if lease.run == run), None):
+        if lease.liveness(liveness_of) is not Liveness.UNSURE or first not in {None, lease.beat}:
             return
         if first is None:
-            first = hold.beat
+            first = lease.beat
             waiting()
         if time.monotonic() - began >= LEASE:
             try:
-                journal.close_ghosts(life_of, clock(), presumed_dead=(run, hold.beat))
+                journal.close_abandoned(liveness_of, clock(), presumed_dead=(run, lease.beat))
             except JournalUnreadable as error:
                 raise _say_who_holds(journal, error) from error
             return
@@ -199,7 +199,7 @@ def heartbeat(path: Path, run: str) -> Iterator[None]:
         while not done.wait(BEAT):
             with contextlib.suppress(JournalUnreadable):  # busy: the next beat tells
                 journal = journal or Journal(path)
-                journal.beat(run)
+                journal.leases.beat(run)
         if journal is not None:
             journal.close()
 

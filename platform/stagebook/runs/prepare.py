@@ -97,7 +97,7 @@ class Preparer:
 
     def results(self) -> Results:
         """The results that the journal knows."""
-        return KnownResults(self.history.journal) if self.history.has_journal else NoResults()
+        return KnownResults(self.history.journal.results) if self.history.has_journal else NoResults()
 
     def prepare_rest(self, run: RunRecord, *, failed_only: bool = False, keep: bool = False) -> PreparedRun:
         """Plan what is left of a run: what it finished is not run again. With `failed_only`, what failed
@@ -111,7 +111,7 @@ class Preparer:
             from stagebook.runs.lease import outwait  # noqa: PLC0415 - psutil, which `plan` does without
 
             outwait(self.history.journal, run.id, clock=self._clock)
-        rest = rest_of(run.id, self.history.journal.events, self._result)
+        rest = rest_of(run.id, self.history.journal.events.of, self._result)
         if failed_only and not rest.failed:
             msg = f"no stage of the run {run.id} failed"
             raise UsageError(msg, hint=f"go on with the rest of it: stagebook resume {run.id}")
@@ -128,7 +128,7 @@ class Preparer:
         return prepared
 
     def _result(self, number: int) -> Result | None:
-        return next(iter(self.history.journal.results("number = ?", (number,))), None)
+        return next(iter(self.history.journal.results.where("number = ?", (number,))), None)
 
     def check_params(self, request: RunRequest) -> None:
         """Raises `PipelineInvalid` for what is wrong with the parameters of a request."""

@@ -45,7 +45,7 @@ class Recorder:
         """While this is held nobody takes the pipeline over. Raises `RunTakenOver`."""
         self._held = []
         try:
-            with self._journal.owned(self._run):
+            with self._journal.leases.owned(self._run):
                 yield
         finally:
             held, self._held = self._held, None

@@ -89,7 +89,7 @@ def run_plan(
     """
     journal, run = parts.journal, options.run_id
     quiet = not parts.parent and _changes_nothing(plan)
-    expected = journal.durations(plan.pipeline)
+    expected = journal.events.durations(plan.pipeline)
     with contextlib.ExitStack() as otherwise:
         otherwise.callback(engine.close)
         started = take_ownership(

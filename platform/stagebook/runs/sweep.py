@@ -71,7 +71,7 @@ def resume_sweep(
 ) -> SweepReport:
     """Run the points that a sweep left, each from where it was. Of `request`, how to run counts. Raises as
     `sweep`."""
-    events = [event for _, event in preparer.history.journal.events(record.id)]
+    events = [event for _, event in preparer.history.journal.events.of(record.id)]
     started = events[0]
     assert isinstance(started, RunStarted)
     asked = started.request
@@ -119,7 +119,7 @@ class _Sweep:
     def _points_of(self, sweep_run: RunRecord) -> dict[str, RunRecord]:
         """The runs of an earlier sweep by their points."""
         found: dict[str, RunRecord] = {}
-        for run in self._preparer.history.journal.runs_of_parent(sweep_run.id):
+        for run in self._preparer.history.journal.runs.points_of(sweep_run.id):
             found[_key({name: run.params.get(name) for name in self._grid.axes})] = run
         return found
 

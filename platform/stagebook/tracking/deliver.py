@@ -38,7 +38,7 @@ def deliver(journal: Journal, tracker: Tracker, until: str | None) -> int:
     faults = 0
     while True:
         ended = until is None or _has_ended(journal, until)  # asked first: an end that comes later waits
-        pending = journal.pending(MLFLOW)
+        pending = journal.outbox.pending(MLFLOW)
         if not pending and ended:
             return 0
         for seq, event in pending:
@@ -49,13 +49,13 @@ def deliver(journal: Journal, tracker: Tracker, until: str | None) -> int:
                 time.sleep(faults)
                 break
             faults = 0
-            journal.taken(MLFLOW, seq)
+            journal.outbox.taken(MLFLOW, seq)
         if not pending:
             time.sleep(POLL)
 
 
 def _has_ended(journal: Journal, run: str) -> bool:
-    record = journal.run(run)
+    record = journal.runs.find(run)
     return record is None or record.ended is not None
 
 

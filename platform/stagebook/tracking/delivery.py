@@ -75,17 +75,17 @@ class Delivery:
         if patience is None:
             remote = self.uri.startswith(("http:", "https:"))
             patience = PATIENCE_REMOTE if remote else PATIENCE_LOCAL
-        left = self._journal.count_pending(MLFLOW)
+        left = self._journal.outbox.count_pending(MLFLOW)
         moved = time.monotonic()
         while self.runs and not self._give_up:
             time.sleep(0.05)
-            now = self._journal.count_pending(MLFLOW)
+            now = self._journal.outbox.count_pending(MLFLOW)
             if now != left:
                 left, moved = now, time.monotonic()
             elif time.monotonic() - moved > patience:
                 break
         self.stop()
-        return self._journal.count_pending(MLFLOW)
+        return self._journal.outbox.count_pending(MLFLOW)
 
     def stop(self) -> None:
         """End the process, with all that it started."""
@@ -115,7 +115,7 @@ class MlflowEnvironment:
         if not stage.uses_mlflow:
             return env
         key = attempt_key(self._run, stage.id, attempt)
-        found = self._journal.tracked(key)
+        found = self._journal.outbox.tracked(key)
         if found is not None:
             return {**env, "MLFLOW_EXPERIMENT_ID": found[0], "MLFLOW_RUN_ID": found[1]}
         since = self._since.setdefault(key, time.monotonic())

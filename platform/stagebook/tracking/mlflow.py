@@ -113,7 +113,7 @@ class Tracker:
             mlflow_tags.MLFLOW_USER: str(origin.get("user", "")),
             mlflow_tags.MLFLOW_RUN_NOTE: str(event.plan.get("description", "")),
         }
-        parent = self._journal.tracked(event.parent) if event.parent else None
+        parent = self._journal.outbox.tracked(event.parent) if event.parent else None
         if parent is not None:
             tags[mlflow_tags.MLFLOW_PARENT_RUN_ID] = parent[1]
             tags["stagebook.sweep"] = event.parent
@@ -127,7 +127,7 @@ class Tracker:
         self._client.log_dict(run, dict(event.plan), "plan.json")
 
     def _run_ended(self, event: RunEnded) -> None:
-        found = self._journal.tracked(event.run)
+        found = self._journal.outbox.tracked(event.run)
         if found is None:
             return
         experiment, run = found
@@ -146,10 +146,10 @@ class Tracker:
     # -- attempts -------------------------------------------------------------------------------
 
     def _attempt_started(self, event: AttemptStarted) -> None:
-        parent = self._journal.tracked(event.run)
+        parent = self._journal.outbox.tracked(event.run)
         if parent is None:
             self._catch_up(event.run)
-            parent = self._journal.tracked(event.run)
+            parent = self._journal.outbox.tracked(event.run)
         if parent is None:
             return
         name = event.stage if event.attempt == 1 else f"{event.stage} (attempt {event.attempt})"
@@ -160,7 +160,7 @@ class Tracker:
 
     def _catch_up(self, run: str) -> None:
         """Tell of a run that was to do nothing, and does something after all."""
-        for _, event in self._journal.events(run):
+        for _, event in self._journal.events.of(run):
             if isinstance(event, RunStarted):
                 self._run_started(event)
             elif isinstance(event, StageReused):
@@ -168,7 +168,7 @@ class Tracker:
 
     def _stage_taken(self, event: StageReused | StageAccepted) -> None:
         """A stage that did not run has figures all the same, so that runs can be compared."""
-        parent = self._journal.tracked(event.run)
+        parent = self._journal.outbox.tracked(event.run)
         if parent is None:
             return
         at = round(event.at * 1000)
@@ -194,8 +194,8 @@ class Tracker:
         }
 
     def _attempt_ended(self, event: AttemptEnded) -> None:
-        parent = self._journal.tracked(event.run)
-        child = self._journal.tracked(attempt_key(event.run, event.stage, event.attempt))
+        parent = self._journal.outbox.tracked(event.run)
+        child = self._journal.outbox.tracked(attempt_key(event.run, event.stage, event.attempt))
         if parent is None or child is None:
             return
         at = round(event.at * 1000)
@@ -220,10 +220,10 @@ class Tracker:
 
     def _stage_ended(self, event: StageEnded) -> None:
         """A stage without any attempt gets a run too, so that MLflow shows the same stages."""
-        parent = self._journal.tracked(event.run)
+        parent = self._journal.outbox.tracked(event.run)
         if parent is None or event.status not in {Status.BLOCKED, Status.CANCELLED}:
             return
-        if self._journal.tracked(attempt_key(event.run, event.stage, 1)) is not None:
+        if self._journal.outbox.tracked(attempt_key(event.run, event.stage, 1)) is not None:
             return
         tags = self._child_tags(event.run, parent[1], event.stage, 0)
         key = attempt_key(event.run, event.stage, 0)
@@ -251,7 +251,7 @@ class Tracker:
             self._client.log_inputs(run, datasets[start : start + BATCH])
 
     def _log_artifacts(self, run: str, event: AttemptEnded) -> None:
-        started = self._journal.tracked(event.run)
+        started = self._journal.outbox.tracked(event.run)
         assert started is not None
         folder = self._root / ".stagebook" / "runs" / event.run / event.stage / str(event.attempt)
         notebook = folder / "notebook.ipynb"
@@ -303,7 +303,7 @@ class Tracker:
 
     def _open(self, key: str, experiment: str, name: str, at: float, tags: Mapping[str, str]) -> str:
         """Create the MLflow run of a key, or find the one that a crash left without a note."""
-        known = self._journal.tracked(key)
+        known = self._journal.outbox.tracked(key)
         if known is not None:
             return known[1]
         query = f"tags.`stagebook.key` = '{key}'"
@@ -314,7 +314,7 @@ class Tracker:
             run = self._client.create_run(
                 experiment, start_time=round(at * 1000), tags=dict(tags), run_name=name
             ).info.run_id
-        self._journal.track(key, experiment, run)
+        self._journal.outbox.track(key, experiment, run)
         return run
 
     def _close(self, run: str, status: Status, at: float) -> None:

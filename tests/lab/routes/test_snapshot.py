@@ -18,7 +18,7 @@ from stagebook.events import (
     StageEnded,
     Status,
 )
-from stagebook.journal.leases import Life, Owner
+from stagebook.journal.leases import Liveness, Owner
 from stagebook.project import Project
 from stagebook_lab.feed.snapshot import SnapshotReader
 
@@ -93,7 +93,7 @@ def write(project: Project, events: list[Event]) -> None:
     first, rest = events[0], events[1:]
     if isinstance(first, RunStarted):
         owner = Owner(pid=1, started=0.0, host="elsewhere")
-        project.journal.begin(first, owner, lambda _: Life.DEAD)
+        project.journal.begin(first, owner, lambda _: Liveness.DEAD)
         project.journal.append(rest)
     else:
         project.journal.append(events)

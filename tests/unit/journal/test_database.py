@@ -20,9 +20,9 @@ from stagebook.errors import JournalUnreadable
 from stagebook.events import AttemptEnded, Event, RunEnded, RunStarted, StageEnded, StageReused, Status
 from stagebook.journal import database
 from stagebook.journal.database import Database
-from stagebook.journal.journal import MLFLOW, Journal, Life, Owner
+from stagebook.journal.journal import MLFLOW, Journal, Liveness, Owner
 from stagebook.journal.repair import mend
-from stagebook.journal.result_table import KnownResults, all_results
+from stagebook.journal.result_table import KnownResults
 from stagebook.journal.salvage import salvage
 from stagebook.planning.result import Result
 
@@ -32,8 +32,8 @@ RUNS = 12
 STAGES = 6
 
 
-def alive(_owner: Owner) -> Life:
-    return Life.ALIVE
+def alive(_owner: Owner) -> Liveness:
+    return Liveness.ALIVE
 
 
 def end_of(run: str, stage: str, fingerprint: str, size: int) -> AttemptEnded:
@@ -54,14 +54,14 @@ def fill(journal: Journal, dice: random.Random) -> None:
             size = dice.choice([1, 40, 700, 9_000, 70_000])
             done: list[Event] = [end_of(run, f"s{stage}", f"{dice.getrandbits(64):08x}", size)]
             if at % 4 == 3:
-                number = next(iter(journal.results("stage = ?", (f"s{stage}",)))).number
+                number = next(iter(journal.results.where("stage = ?", (f"s{stage}",)))).number
                 done = [StageReused(run=run, at=2.0, stage=f"s{stage}", number=number, scraps={"n": at})]
             ended = StageEnded(run=run, at=2.0, stage=f"s{stage}", status=Status.COMPLETED)
             journal.append([*done, ended], owner=run)
         if at < RUNS - 1:
             journal.append([RunEnded(run=run, at=3.0, status=Status.COMPLETED)], owner=run)
-    journal.track("run1", "7", "abc")
-    journal.taken(MLFLOW, 9)
+    journal.outbox.track("run1", "7", "abc")
+    journal.outbox.taken(MLFLOW, 9)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,8 +90,8 @@ def full(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     path = tmp_path_factory.mktemp("full") / "journal.db"
     journal = Journal(path)
     fill(journal, random.Random(5))
-    events = {record.id: journal.events(record.id) for record in journal.runs()}
-    results = {result.number: result for result in all_results(journal)}
+    events = {record.id: journal.events.of(record.id) for record in journal.runs.latest()}
+    results = {result.number: result for result in journal.results.where("1", ())}
     if request.param == "closed":
         journal.close()
     files = {suffix: Path(f"{path}{suffix}").read_bytes() for suffix in ("", "-wal") if _there(path, suffix)}
@@ -123,17 +123,17 @@ def look_at_everything(path: Path, full: Full) -> set[str]:
             met.add("told")
 
     def ask_events(journal: Journal) -> None:
-        for record in journal.runs():
-            found = journal.events(record.id)
+        for record in journal.runs.latest():
+            found = journal.events.of(record.id)
             assert all(pair in full.events[record.id] for pair in found)
 
     def ask_results(journal: Journal) -> None:
-        known = KnownResults(journal)
+        known = KnownResults(journal.results)
         for result in full.results.values():
             for found in known.find(result.fingerprint):
                 assert found == full.results[found.number]
                 assert found.fingerprint == result.fingerprint
-        seen = all_results(journal)
+        seen = journal.results.where("1", ())
         met.add("whole" if len(seen) == len(full.results) else "left out")
         for pipeline in ("p0", "p1", "p2"):
             for stage in range(STAGES):
@@ -142,7 +142,7 @@ def look_at_everything(path: Path, full: Full) -> set[str]:
 
     def ask_outbox(journal: Journal) -> None:
         numbered = full.numbered
-        assert all(numbered[number] == event for number, event in journal.pending("somebody", 1000))
+        assert all(numbered[number] == event for number, event in journal.outbox.pending("somebody", 1000))
 
     try:
         journal = Journal(path)
@@ -222,15 +222,15 @@ def test_what_can_be_read_is_saved_and_nothing_else(full: Full, tmp_path: Path) 
         assert sorted(tmp_path.iterdir()) == sorted([path, *(tmp_path / name for name in aside)])
         journal = Journal(path)
         numbered = full.numbered
-        told = journal.pending("somebody", 10_000)
+        told = journal.outbox.pending("somebody", 10_000)
         saved = {number: event for number, event in told if event.at < 99.0}  # and not marked since
         assert len(saved) == done.saved
         assert all(numbered[number] == event for number, event in saved.items())
         assert journal.problems() == []
         assert sum(bad for _, bad in journal.count_damaged().values()) == 0
-        assert all(record.ended is not None for record in journal.runs())
-        assert journal.owners() == []
-        for result in all_results(journal):
+        assert all(record.ended is not None for record in journal.runs.latest())
+        assert journal.leases.owners() == []
+        for result in journal.results.where("1", ()):
             assert result == full.results[result.number]
         journal.close()
 
@@ -239,20 +239,24 @@ def test_a_mended_journal_has_what_the_damaged_one_had(full: Full, tmp_path: Pat
     path = tmp_path / "journal.db"
     full.write(path)
     journal = Journal(path)
-    before = journal.runs(), KnownResults(journal).latest("p0", "s1"), all_results(journal)
+    before = (
+        journal.runs.latest(),
+        KnownResults(journal.results).latest("p0", "s1"),
+        journal.results.where("1", ()),
+    )
     journal.close()
     full.write(path)
     done = mend(path, at=99.0)
     assert (done.saved, done.lost) == (len(full.numbered), 0)
     journal = Journal(path)
-    latest = KnownResults(journal).latest("p0", "s1")
-    runs = journal.runs()
+    latest = KnownResults(journal.results).latest("p0", "s1")
+    runs = journal.runs.latest()
     assert runs[0] == dataclasses.replace(
         before[0][0], status=Status.INTERRUPTED, ended=99.0, reason="its process vanished"
     )
-    assert (runs[1:], latest, all_results(journal)) == (before[0][1:], before[1], before[2])
-    assert journal.tracked("run1") == ("7", "abc")
-    assert journal.pending(MLFLOW)[0][0] == 10, "what MLflow took is known"
+    assert (runs[1:], latest, journal.results.where("1", ())) == (before[0][1:], before[1], before[2])
+    assert journal.outbox.tracked("run1") == ("7", "abc")
+    assert journal.outbox.pending(MLFLOW)[0][0] == 10, "what MLflow took is known"
     journal.close()
 
 
@@ -261,7 +265,7 @@ def test_without_what_mlflow_took_nothing_is_told_it_twice(full: Full, tmp_path:
     full.write(path, **{"": b"\0" * 4096 + full.files[""][4096:], "-wal": b""})
     done = mend(path, at=99.0)
     journal = Journal(path)
-    fresh = [event for _, event in journal.pending(MLFLOW)]
+    fresh = [event for _, event in journal.outbox.pending(MLFLOW)]
     assert all(isinstance(event, RunEnded) and event.at == 99.0 for event in fresh)
     assert done.saved > 0 or "-wal" in full.files
     journal.close()
@@ -296,7 +300,7 @@ print("done")
 def test_a_death_while_mending_loses_nothing(tmp_path: Path) -> None:
     source = Journal(tmp_path / "source" / "journal.db")
     fill(source, random.Random(6))
-    last = source.pending("somebody", 10_000)
+    last = source.outbox.pending("somebody", 10_000)
     source.close()
     path = tmp_path / "state" / "journal.db"
     environment = {**os.environ, "PYTHONPATH": PLATFORM}
@@ -314,7 +318,7 @@ def test_a_death_while_mending_loses_nothing(tmp_path: Path) -> None:
         except JournalUnreadable:
             mend(path, at=100.0)  # as before: once more
             journal = Journal(path)
-        found = journal.pending("somebody", 10_000)[: len(last)]
+        found = journal.outbox.pending("somebody", 10_000)[: len(last)]
         journal.close()
         assert found == last, at
         if done.stdout == "done\n":

@@ -20,8 +20,8 @@ from stagebook.artifact import Artifact
 from stagebook.errors import JournalUnreadable, PipelineBusy, RunTakenOver
 from stagebook.events import Event, RunEnded, RunStarted, StageEnded, Status, from_json
 from stagebook.journal.history import RunHistory
-from stagebook.journal.journal import Journal, Life, Owner, RunRecord
-from stagebook.journal.result_table import KnownResults, all_results
+from stagebook.journal.journal import Journal, Liveness, Owner, RunRecord
+from stagebook.journal.result_table import KnownResults
 
 PLATFORM = str(Path(__file__).parents[3] / "platform")
 HERE = Owner(pid=1, started=1.0, host="here")
@@ -187,16 +187,16 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
 any_event = st.one_of(*EVENTS.values())
 
 
-def alive(_owner: Owner) -> Life:
-    return Life.ALIVE
+def alive(_owner: Owner) -> Liveness:
+    return Liveness.ALIVE
 
 
-def dead(_owner: Owner) -> Life:
-    return Life.DEAD
+def dead(_owner: Owner) -> Liveness:
+    return Liveness.DEAD
 
 
-def unsure(_owner: Owner) -> Life:
-    return Life.UNSURE
+def unsure(_owner: Owner) -> Liveness:
+    return Liveness.UNSURE
 
 
 def started(name: str = "r", pipeline: str = "p", at: float = 10.0) -> RunStarted:
@@ -242,7 +242,7 @@ def test_what_is_appended_is_read_back_in_order(tmp_path: Path, told: list[Event
     try:
         journal.append([event for event in told if not isinstance(event, RunStarted)])
         kept = [event for event in told if not (isinstance(event, RunStarted) or event.transient)]
-        assert [event for _, event in journal.events("r")] == kept
+        assert [event for _, event in journal.events.of("r")] == kept
     finally:
         journal.close()
         for suffix in ("-wal", "-shm"):
@@ -263,12 +263,12 @@ def test_any_prefix_of_events_makes_a_history(told: list[Event]) -> None:
 
 def test_a_run_is_summed_up(journal: Journal) -> None:
     journal.begin(started(), HERE, alive)
-    record = journal.run("r")
+    record = journal.runs.find("r")
     assert record is not None
     assert (record.status, record.params, record.ended) == (Status.RUNNING, {"x": 1}, None)
     journal.append([RunEnded(run="r", at=20.0, status=Status.FAILED, reason="no")])
     journal.append([RunEnded(run="r", at=30.0, status=Status.COMPLETED)])
-    record = journal.run("r")
+    record = journal.runs.find("r")
     assert record is not None
     assert (record.status, record.ended) == (Status.FAILED, 20.0), "a final status stays"
 
@@ -277,46 +277,48 @@ def test_a_second_owner_is_refused_and_nothing_is_written(journal: Journal) -> N
     journal.begin(started("one"), HERE, alive)
     with pytest.raises(PipelineBusy, match=r"'p' is being run already: one \(process 1 on here\)"):
         journal.begin(started("two"), OTHER, alive)
-    assert journal.run("two") is None
+    assert journal.runs.find("two") is None
     journal.begin(started("three", pipeline="q"), OTHER, alive)
 
 
 def test_a_dead_owner_is_replaced_and_its_run_is_interrupted(journal: Journal) -> None:
     journal.begin(started("one"), HERE, alive)
-    journal.begin(started("two", at=99.0), OTHER, lambda owner: Life.DEAD if owner == HERE else Life.ALIVE)
-    record = journal.run("one")
+    journal.begin(
+        started("two", at=99.0), OTHER, lambda owner: Liveness.DEAD if owner == HERE else Liveness.ALIVE
+    )
+    record = journal.runs.find("one")
     assert record is not None
     assert (record.status, record.ended) == (Status.INTERRUPTED, 99.0)
 
 
 def test_ghosts_are_closed_once(journal: Journal) -> None:
     journal.begin(started("one"), HERE, alive)
-    assert journal.close_ghosts(alive, 50.0) == []
-    assert journal.close_ghosts(dead, 50.0) == ["one"]
-    assert journal.close_ghosts(dead, 60.0) == []
-    assert [type(event) for _, event in journal.events("one")] == [RunStarted, RunEnded]
+    assert journal.close_abandoned(alive, 50.0) == []
+    assert journal.close_abandoned(dead, 50.0) == ["one"]
+    assert journal.close_abandoned(dead, 60.0) == []
+    assert [type(event) for _, event in journal.events.of("one")] == [RunStarted, RunEnded]
 
 
 def test_a_run_without_an_owner_is_a_ghost(journal: Journal) -> None:
     journal.append([started("one"), started("two", pipeline="q")])
-    assert journal.close_ghosts(alive, 50.0) == ["one", "two"]
-    assert [record.status for record in journal.runs()] == [Status.INTERRUPTED] * 2
+    assert journal.close_abandoned(alive, 50.0) == ["one", "two"]
+    assert [record.status for record in journal.runs.latest()] == [Status.INTERRUPTED] * 2
 
 
 def test_an_owner_of_which_nothing_is_known_keeps_its_pipeline(journal: Journal) -> None:
     journal.begin(started("one"), HERE, alive)
-    assert journal.close_ghosts(unsure, 50.0) == []
+    assert journal.close_abandoned(unsure, 50.0) == []
     with pytest.raises(PipelineBusy) as caught:
         journal.begin(started("two"), OTHER, unsure)
     assert (caught.value.unsure, caught.value.run, caught.value.beat) == (True, "one", 0)
-    journal.beat("one")
+    journal.leases.beat("one")
     with pytest.raises(PipelineBusy) as caught:  # it gave a sign of life since
         journal.begin(started("two"), OTHER, unsure, presumed_dead=("one", 0))
     assert caught.value.beat == 1
     with pytest.raises(PipelineBusy):  # presumed dead, and seen alive
         journal.begin(started("two"), OTHER, alive, presumed_dead=("one", 1))
     journal.begin(started("two"), OTHER, unsure, presumed_dead=("one", 1))
-    assert [(record.id, record.status) for record in journal.runs()] == [
+    assert [(record.id, record.status) for record in journal.runs.latest()] == [
         ("two", Status.RUNNING),
         ("one", Status.INTERRUPTED),
     ]
@@ -327,13 +329,13 @@ def test_an_owner_that_was_replaced_writes_nothing(journal: Journal) -> None:
     done = StageEnded(run="one", at=11.0, stage="a", status=Status.COMPLETED)
     journal.append([done], owner="one")
     journal.begin(started("two"), OTHER, dead)
-    before = journal.events("one")
+    before = journal.events.of("one")
     with pytest.raises(RunTakenOver, match="the run one was taken over"):
         journal.append([done], owner="one")
-    with pytest.raises(RunTakenOver), journal.owned("one"):
+    with pytest.raises(RunTakenOver), journal.leases.owned("one"):
         pytest.fail("nothing is done in its name")
-    journal.beat("one")
-    assert journal.events("one") == before
+    journal.leases.beat("one")
+    assert journal.events.of("one") == before
     journal.append([RunEnded(run="two", at=20.0, status=Status.COMPLETED)], owner="two")
     with pytest.raises(RunTakenOver):  # its own end is the last that a run writes
         journal.append([StageEnded(run="two", at=21.0, stage="a", status=Status.FAILED)], owner="two")
@@ -344,16 +346,16 @@ def test_what_is_done_while_the_pipeline_is_owned_is_one_transaction(journal: Jo
     done = StageEnded(run="one", at=11.0, stage="a", status=Status.COMPLETED)
 
     def fail_on_the_way() -> None:
-        with journal.owned("one"):
+        with journal.leases.owned("one"):
             journal.append([done], owner="one")
             raise KeyError
 
     with pytest.raises(KeyError):
         fail_on_the_way()
-    assert [type(event) for _, event in journal.events("one")] == [RunStarted]
-    with journal.owned("one"):
+    assert [type(event) for _, event in journal.events.of("one")] == [RunStarted]
+    with journal.leases.owned("one"):
         journal.append([done], owner="one")
-    assert [event for _, event in journal.events("one")][1:] == [done]
+    assert [event for _, event in journal.events.of("one")][1:] == [done]
 
 
 def point(name: str, parent: str) -> RunStarted:
@@ -365,11 +367,11 @@ def test_the_points_of_a_sweep_run_under_its_ownership(journal: Journal) -> None
     journal.begin(point("p1", "sweep"), HERE, alive)
     journal.append([RunEnded(run="p1", at=12.0, status=Status.COMPLETED)], owner="p1")
     journal.begin(point("p2", "sweep"), HERE, alive)
-    assert journal.close_ghosts(alive, 50.0) == []
+    assert journal.close_abandoned(alive, 50.0) == []
     with pytest.raises(PipelineBusy):
         journal.begin(started("other"), OTHER, alive)
     journal.begin(started("other", at=99.0), OTHER, dead)
-    found = {record.id: record.status for record in journal.runs()}
+    found = {record.id: record.status for record in journal.runs.latest()}
     assert found == {
         "sweep": Status.INTERRUPTED,
         "p1": Status.COMPLETED,
@@ -380,7 +382,7 @@ def test_the_points_of_a_sweep_run_under_its_ownership(journal: Journal) -> None
         journal.append([StageEnded(run="p2", at=12.0, stage="a", status=Status.FAILED)], owner="p2")
     with pytest.raises(RunTakenOver):
         journal.begin(point("p3", "sweep"), HERE, alive)
-    assert [record.id for record in journal.runs_of_parent("sweep")] == ["p1", "p2"]
+    assert [record.id for record in journal.runs.points_of("sweep")] == ["p1", "p2"]
 
 
 @pytest.mark.parametrize(
@@ -393,8 +395,8 @@ def test_an_owner_that_makes_no_sense_is_none(journal: Journal, column: str, val
     db.execute(f"UPDATE owners SET {column} = {value}, host = x'00ff', beat = 'y'")
     db.commit()
     db.close()
-    assert journal.owners() == []
-    assert journal.close_ghosts(alive, 50.0) == ["one"]
+    assert journal.leases.owners() == []
+    assert journal.close_abandoned(alive, 50.0) == ["one"]
     journal.begin(started("two"), OTHER, alive)
 
 
@@ -412,7 +414,7 @@ def ended(stage_name: str, fingerprint: str, run_name: str = "r", at: float = 11
 def test_results_are_found_by_fingerprint_and_by_stage(journal: Journal) -> None:
     journal.begin(started(), HERE, alive)
     journal.append([ended("a", "one"), ended("a", "two"), ended("b", "one"), ended("c", "")], owner="r")
-    known = KnownResults(journal)
+    known = KnownResults(journal.results)
     assert [(result.stage, result.number) for result in known.find("one")] == [("b", 4), ("a", 2)]
     latest = known.latest("p", "a")
     assert latest is not None
@@ -420,9 +422,9 @@ def test_results_are_found_by_fingerprint_and_by_stage(journal: Journal) -> None
     assert known.latest("p", "c") is None
     assert known.latest("q", "a") is None
     assert (known.has_head("head of one"), known.has_head("one")) == (True, False)
-    assert journal.output_paths() == ["a.txt", "b.txt"]
+    assert journal.results.output_paths() == ["a.txt", "b.txt"]
     journal.append([events.StageReused(run="r", at=12.0, stage="a", number=2)], owner="r")
-    again = KnownResults(journal).latest("p", "a")
+    again = KnownResults(journal.results).latest("p", "a")
     assert again is not None
     assert again.fingerprint == "one"
 
@@ -431,9 +433,9 @@ def test_old_results_are_forgotten_unless_a_stage_came_to_them_last(journal: Jou
     journal.begin(started(), HERE, alive)
     told = [ended("a", "old", at=1.0), ended("a", "new", at=9.0), ended("b", "last", at=1.0)]
     journal.append(told, owner="r")
-    assert journal.forget_results(5.0) == 1
-    assert sorted(result.fingerprint for result in all_results(journal)) == ["last", "new"]
-    assert journal.forget_results(50.0) == 0
+    assert journal.results.forget(5.0) == 1
+    assert sorted(result.fingerprint for result in journal.results.where("1", ())) == ["last", "new"]
+    assert journal.results.forget(50.0) == 0
 
 
 # -- damage, and other versions -----------------------------------------------------------------
@@ -493,27 +495,27 @@ def of_version_1(tmp_path: Path) -> Path:
 def test_a_journal_of_version_1_stays_readable(of_version_1: Path) -> None:
     for _ in range(2):  # it is carried over once
         journal = Journal(of_version_1)
-        assert [event for _, event in journal.events("old")] == [from_json(event) for event in OLD_EVENTS]
-        assert [(run.id, run.status, run.ended) for run in journal.runs()] == [
+        assert [event for _, event in journal.events.of("old")] == [from_json(event) for event in OLD_EVENTS]
+        assert [(run.id, run.status, run.ended) for run in journal.runs.latest()] == [
             ("live", Status.RUNNING, None),
             ("old", Status.FAILED, 9.5),
         ]
-        assert journal.run("old") == RunRecord(
+        assert journal.runs.find("old") == RunRecord(
             id="old", pipeline="p", status=Status.FAILED, reason="why", started=5.0, ended=9.5,
             params={"x": 1}, origin={},
         )  # fmt: skip
-        assert journal.owners() == [("live", HERE)]
-        assert [number for number, _ in journal.pending("mlflow")] == [4]
-        assert journal.tracked("old") == ("7", "abc")
+        assert journal.leases.owners() == [("live", HERE)]
+        assert [number for number, _ in journal.outbox.pending("mlflow")] == [4]
+        assert journal.outbox.tracked("old") == ("7", "abc")
         assert {what: damaged for what, (_, damaged) in journal.count_damaged().items() if damaged} == {}
         assert journal.problems() == []
-        assert all_results(journal) == []
+        assert journal.results.where("1", ()) == []
         journal.close()
     journal = Journal(of_version_1)
-    assert journal.close_ghosts(dead, 10.0) == ["live"]
+    assert journal.close_abandoned(dead, 10.0) == ["live"]
     journal.begin(started("new"), HERE, alive)
     journal.append([ended("a", "one", "new"), RunEnded(run="new", at=1.0, status=Status.COMPLETED)])
-    assert [result.fingerprint for result in all_results(journal)] == ["one"]
+    assert [result.fingerprint for result in journal.results.where("1", ())] == ["one"]
     journal.close()
 
 
@@ -523,7 +525,7 @@ from pathlib import Path
 from stagebook.journal.journal import Journal
 sys.stdin.readline()
 journal = Journal(Path(sys.argv[1]))
-assert len(journal.events("old")) == 4
+assert len(journal.events.of("old")) == 4
 """
 
 
@@ -559,10 +561,10 @@ def test_what_is_not_as_it_was_written_is_told(journal: Journal, change: str, to
     db.commit()
     db.close()
     with pytest.raises(JournalUnreadable, match=f"is damaged: {told} is not as it was written") as caught:
-        _ = [journal.events(record.id) for record in journal.runs()]
+        _ = [journal.events.of(record.id) for record in journal.runs.latest()]
     assert "doctor --repair" in caught.value.hint
     assert sum(damaged for _, damaged in journal.count_damaged().values()) == 1
-    assert journal.durations("p").keys() <= {"a", "b"}
+    assert journal.events.durations("p").keys() <= {"a", "b"}
 
 
 @pytest.mark.parametrize(
@@ -582,7 +584,7 @@ def test_a_damaged_result_is_as_good_as_none(journal: Journal, change: str) -> N
     db.execute(change)
     db.commit()
     db.close()
-    known = KnownResults(journal)
+    known = KnownResults(journal.results)
     assert list(known.find("one")) == []
     assert [result.stage for result in known.find("two")] == ["b"]
     assert known.latest("p", "a") is None
@@ -596,7 +598,7 @@ def test_the_last_result_of_a_stage_is_not_that_of_another(journal: Journal) -> 
     db.execute("UPDATE latest SET number = 2")
     db.commit()
     db.close()
-    assert KnownResults(journal).latest("p", "a") is None
+    assert KnownResults(journal.results).latest("p", "a") is None
     assert journal.count_damaged()["latest results"] == (1, 1)
 
 
@@ -608,12 +610,12 @@ def test_a_consumer_gets_each_event_once_and_no_cells(journal: Journal) -> None:
             StageEnded(run="r", at=2.0, stage="a", status=Status.COMPLETED),
         ]
     )
-    pending = journal.pending("mlflow")
+    pending = journal.outbox.pending("mlflow")
     assert [type(event) for _, event in pending] == [RunStarted, StageEnded]
-    journal.taken("mlflow", pending[0][0])
-    assert [type(event) for _, event in journal.pending("mlflow")] == [StageEnded]
-    assert journal.count_pending("mlflow") == 1
-    assert journal.count_pending("another") == 2
+    journal.outbox.taken("mlflow", pending[0][0])
+    assert [type(event) for _, event in journal.outbox.pending("mlflow")] == [StageEnded]
+    assert journal.outbox.count_pending("mlflow") == 1
+    assert journal.outbox.count_pending("another") == 2
 
 
 @pytest.mark.parametrize("content", [b"not a database at all" * 100, b"SQLite format 3\0" + b"\xff" * 5000])
@@ -668,7 +670,7 @@ def test_a_killed_writer_loses_nothing_that_was_acknowledged(tmp_path: Path) -> 
             rest = process.stdout.read().split()
             acknowledged = int(rest[-1]) if rest else acknowledged
         journal = Journal(path)
-        times = [event.at for _, event in journal.events("r")]
+        times = [event.at for _, event in journal.events.of("r")]
         journal.close()
         assert len(times) % 3 == 0, "a transaction was torn"
         assert len(times) >= 3 * (acknowledged + 1)
@@ -684,5 +686,5 @@ def test_two_processes_write_side_by_side(tmp_path: Path) -> None:
     started_ = [subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) for _ in range(3)]
     assert [process.wait(timeout=60) for process in started_] == [0, 0, 0]
     journal = Journal(path)
-    assert len(journal.events("r")) == 3 * 50 * 3
+    assert len(journal.events.of("r")) == 3 * 50 * 3
     journal.close()

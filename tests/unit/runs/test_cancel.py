@@ -13,7 +13,7 @@ import pytest
 
 from stagebook.errors import RunNotFound, UsageError
 from stagebook.events import RunEnded, RunStarted, Status
-from stagebook.journal.journal import Life, Owner
+from stagebook.journal.journal import Liveness, Owner
 from stagebook.runs.cancel import cancel, going_on
 from stagebook.runs.history import History
 from stagebook.runs.lease import _look, this_process
@@ -44,7 +44,7 @@ def owner_of(process: subprocess.Popen[bytes], start: str = "") -> Owner:
 
 def begin(archive: History, owner: Owner, run: str = "one", pipeline: str = "p") -> None:
     event = RunStarted(run=run, at=0.0, pipeline=pipeline, plan={})
-    archive.journal.begin(event, owner, lambda _: Life.ALIVE)
+    archive.journal.begin(event, owner, lambda _: Liveness.ALIVE)
 
 
 def test_the_process_of_the_run_is_asked_to_stop(archive: History, process: subprocess.Popen[bytes]) -> None:
@@ -60,7 +60,7 @@ def test_another_process_that_has_its_number_is_left_alone(
     archive: History, process: subprocess.Popen[bytes]
 ) -> None:
     begin(archive, owner_of(process, start="1"))
-    run = archive.journal.runs()[0]
+    run = archive.journal.runs.latest()[0]
     with pytest.raises(UsageError, match="is gone"):
         cancel(archive, run)
     assert process.poll() is None
@@ -68,13 +68,13 @@ def test_another_process_that_has_its_number_is_left_alone(
 
 def test_one_that_is_elsewhere_or_over_is_told(archive: History, process: subprocess.Popen[bytes]) -> None:
     begin(archive, dataclasses.replace(owner_of(process), host="far-away"))
-    run = archive.journal.runs()[0]
+    run = archive.journal.runs.latest()[0]
     with pytest.raises(UsageError, match="on another machine, far-away") as elsewhere:
         cancel(archive, run)
     assert elsewhere.value.hint == f"there: kill {process.pid}"
     archive.journal.append([RunEnded(run="one", at=1.0, status=Status.FAILED)])
     with pytest.raises(UsageError, match="the run one is over: failed"):
-        cancel(archive, archive.journal.runs()[0])
+        cancel(archive, archive.journal.runs.latest()[0])
     assert process.poll() is None
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from stagebook.events import AttemptEnded, RunEnded, RunStarted, Status
 from stagebook.journal import database
-from stagebook.journal.journal import Journal, Life, Owner
+from stagebook.journal.journal import Journal, Liveness, Owner
 from stagebook.runs.doctor import Finding, examine
 from stagebook.runs.lease import this_process
 from stagebook.system.blobs import Blobs
@@ -55,7 +55,7 @@ class State:
     @staticmethod
     def begin(journal: Journal, run: str, owner: Owner) -> None:
         started = RunStarted(run=run, at=1.0, pipeline="p", plan={"params": {}, "stages": []})
-        journal.begin(started, owner, lambda _: Life.DEAD)
+        journal.begin(started, owner, lambda _: Liveness.DEAD)
 
     def examine(self, *, repair: bool = False, store: bool = False, later: float = 0.0) -> list[Finding]:
         return list(examine(self.root, repair=repair, check_store=store, clock=lambda: time.time() + later))
@@ -292,7 +292,7 @@ def test_an_owner_that_makes_no_sense_is_none(full: State, values: str) -> None:
     db.close()
     full.examine()
     journal = Journal(full.path)
-    assert journal.holds() == []
+    assert journal.leases.all() == []
     journal.close()
 
 

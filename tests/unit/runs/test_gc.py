@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 from stagebook.errors import JournalUnreadable
 from stagebook.events import AttemptEnded, RunStarted, StageReused
-from stagebook.journal.journal import Journal, Life, Owner
-from stagebook.journal.result_table import all_results
+from stagebook.journal.journal import Journal, Liveness, Owner
 from stagebook.runs.gc import collect, verify
 from stagebook.system.blobs import Blobs
 
@@ -37,7 +36,7 @@ class Keeping:
 
     def begin(self, run: str = "r") -> None:
         started = RunStarted(run=run, at=NOW, pipeline="p", plan={})
-        self.journal.begin(started, Owner(pid=1, started=1.0, host="h"), lambda _: Life.DEAD)
+        self.journal.begin(started, Owner(pid=1, started=1.0, host="h"), lambda _: Liveness.DEAD)
 
     def file(self, content: bytes) -> Path:
         self._count += 1
@@ -91,7 +90,7 @@ def test_what_no_result_needs_goes(keeping: Keeping, tmp_path: Path) -> None:
     before = keeping.count
     dry = collect(keeping.journal, keeping.blobs, now=NOW, days=30, dry=True)
     assert keeping.count == before
-    assert len(all_results(keeping.journal)) == 3
+    assert len(keeping.journal.results.where("1", ())) == 3
     done = collect(keeping.journal, keeping.blobs, now=NOW, days=30)
     assert done == dry
     assert (done.results, done.blobs, done.freed) == (1, 2, len(b"old") + len(b"of nobody"))
@@ -101,7 +100,7 @@ def test_what_no_result_needs_goes(keeping: Keeping, tmp_path: Path) -> None:
         assert keeping.blobs.holds(item)
         keeping.blobs.fetch(item, tmp_path / "back" / name)
     assert (tmp_path / "back" / "folder" / "odd \udcff").read_bytes() == b"odd"
-    assert [result.fingerprint for result in all_results(keeping.journal) if result.stage == "b"]
+    assert [result.fingerprint for result in keeping.journal.results.where("1", ()) if result.stage == "b"]
     again = collect(keeping.journal, keeping.blobs, now=NOW, days=30)
     assert (again.results, again.blobs, again.freed) == (0, 0, 0)
 
@@ -206,7 +205,7 @@ def test_whatever_goes_each_result_that_stays_can_be_had(
     keeping = Keeping(tmp_path / "all")
     keeping.begin()
     for at, (what, number, days) in enumerate(steps):
-        known = all_results(keeping.journal)
+        known = keeping.journal.results.where("1", ())
         if what == "result":
             folder = tmp_path / "all" / f"folder{at}"
             folder.mkdir()
@@ -220,10 +219,10 @@ def test_whatever_goes_each_result_that_stays_can_be_had(
             keeping.journal.append([reused], owner="r")
         elif what == "collect":
             collect(keeping.journal, keeping.blobs, now=NOW, days=days)
-        for result in all_results(keeping.journal):
+        for result in keeping.journal.results.where("1", ()):
             assert keeping.blobs.read_text(result.sources) is not None
             assert all(keeping.blobs.holds(output) for output in result.outputs.values())
-    for result in all_results(keeping.journal):
+    for result in keeping.journal.results.where("1", ()):
         for name, output in result.outputs.items():
             keeping.blobs.fetch(output, tmp_path / "all" / "back" / str(result.number) / name)
     assert verify(keeping.journal, keeping.blobs).missing == ()

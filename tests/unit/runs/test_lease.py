@@ -23,9 +23,9 @@ from faults.faults_tools import SEED, amount, figure, until
 from stagebook.errors import JournalUnreadable, PipelineBusy, RunTakenOver
 from stagebook.events import RunEnded, RunStarted, StageEnded, Status
 from stagebook.journal import database
-from stagebook.journal.journal import Journal, Life, Owner
+from stagebook.journal.journal import Journal, Liveness, Owner
 from stagebook.runs import lease
-from stagebook.runs.lease import heartbeat, life_of, outwait, take_ownership, this_process
+from stagebook.runs.lease import heartbeat, liveness_of, outwait, take_ownership, this_process
 
 PLATFORM = str(Path(__file__).parents[3] / "platform")
 ABSENT = 2**22 + 5  # above any process id
@@ -77,63 +77,67 @@ def marked(owner: Owner, at: int, text: str) -> Owner:
 
 
 def test_a_process_is_alive_until_it_ends(sleeper: subprocess.Popen[bytes]) -> None:
-    assert life_of(this_process()) is Life.ALIVE
+    assert liveness_of(this_process()) is Liveness.ALIVE
     owner = owner_of(sleeper.pid)
-    assert life_of(owner) is Life.ALIVE
+    assert liveness_of(owner) is Liveness.ALIVE
     sleeper.send_signal(signal.SIGSTOP)
-    until(lambda: life_of(owner) is Life.UNSURE, 5, "it is stopped")
+    until(lambda: liveness_of(owner) is Liveness.UNSURE, 5, "it is stopped")
     sleeper.send_signal(signal.SIGCONT)
-    until(lambda: life_of(owner) is Life.ALIVE, 5, "it goes on")
+    until(lambda: liveness_of(owner) is Liveness.ALIVE, 5, "it goes on")
     sleeper.kill()
     until(lambda: psutil.Process(sleeper.pid).status() == psutil.STATUS_ZOMBIE, 5, "nobody waited for it")
-    assert life_of(owner) is Life.DEAD
+    assert liveness_of(owner) is Liveness.DEAD
     sleeper.wait()
-    assert life_of(owner) is Life.DEAD
+    assert liveness_of(owner) is Liveness.DEAD
 
 
 def test_another_process_with_its_id_is_another() -> None:
     here = this_process()
-    assert life_of(marked(here, 2, "1")) is Life.DEAD
-    assert life_of(dataclasses.replace(here, pid=ABSENT)) is Life.DEAD
+    assert liveness_of(marked(here, 2, "1")) is Liveness.DEAD
+    assert liveness_of(dataclasses.replace(here, pid=ABSENT)) is Liveness.DEAD
 
 
 def test_a_clock_that_is_set_kills_nobody() -> None:
     """The time at which a process was started is computed from the clock, and jumps with it."""
     here = this_process()
     for jump in (-1e9, -3600.0, 5.0, 1e9):
-        assert life_of(dataclasses.replace(here, started=here.started + jump)) is Life.ALIVE
+        assert liveness_of(dataclasses.replace(here, started=here.started + jump)) is Liveness.ALIVE
 
 
 def test_what_is_out_of_sight_is_not_known() -> None:
     here = this_process()
-    assert life_of(marked(here, 1, "pid:[1]")) is Life.UNSURE, "a container's processes have their own ids"
+    assert liveness_of(marked(here, 1, "pid:[1]")) is Liveness.UNSURE, (
+        "a container's processes have their own ids"
+    )
     elsewhere = dataclasses.replace(marked(here, 0, "another-boot"), host="elsewhere")
-    assert life_of(elsewhere) is Life.UNSURE
-    assert life_of(dataclasses.replace(here, host="elsewhere")) is Life.ALIVE, "the machine was renamed"
+    assert liveness_of(elsewhere) is Liveness.UNSURE
+    assert liveness_of(dataclasses.replace(here, host="elsewhere")) is Liveness.ALIVE, (
+        "the machine was renamed"
+    )
 
 
 def test_a_machine_that_was_started_anew_has_none_of_its_processes() -> None:
-    assert life_of(marked(this_process(), 0, "another-boot")) is Life.DEAD
+    assert liveness_of(marked(this_process(), 0, "another-boot")) is Liveness.DEAD
 
 
 def test_without_a_mark_the_time_decides(sleeper: subprocess.Popen[bytes]) -> None:
     """As of version 1, and where there is no /proc."""
     owner = dataclasses.replace(owner_of(sleeper.pid), mark="")
-    assert life_of(owner) is Life.ALIVE
-    assert life_of(dataclasses.replace(owner, started=owner.started - 5)) is Life.DEAD
-    assert life_of(dataclasses.replace(owner, pid=ABSENT)) is Life.DEAD
-    assert life_of(dataclasses.replace(owner, host="elsewhere")) is Life.UNSURE
+    assert liveness_of(owner) is Liveness.ALIVE
+    assert liveness_of(dataclasses.replace(owner, started=owner.started - 5)) is Liveness.DEAD
+    assert liveness_of(dataclasses.replace(owner, pid=ABSENT)) is Liveness.DEAD
+    assert liveness_of(dataclasses.replace(owner, host="elsewhere")) is Liveness.UNSURE
     sleeper.send_signal(signal.SIGSTOP)
-    until(lambda: life_of(owner) is Life.UNSURE, 5, "it is stopped")
+    until(lambda: liveness_of(owner) is Liveness.UNSURE, 5, "it is stopped")
     for nonsense in ("x", "a b", "a b c d", "\0 \0 \0"):
-        assert life_of(dataclasses.replace(owner, mark=nonsense)) in Life
+        assert liveness_of(dataclasses.replace(owner, mark=nonsense)) in Liveness
 
 
 def test_a_machine_without_proc_has_no_marks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "_place", tuple)
     here = this_process()
     assert here.mark == ""
-    assert life_of(here) is Life.ALIVE
+    assert liveness_of(here) is Liveness.ALIVE
 
 
 def test_a_process_that_proc_hides_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,22 +149,22 @@ def test_a_process_that_proc_hides_is_not_known(monkeypatch: pytest.MonkeyPatch)
 
     here = this_process()
     monkeypatch.setattr(lease, "_look", hidden)
-    assert life_of(here) is Life.DEAD
+    assert liveness_of(here) is Liveness.DEAD
     monkeypatch.setattr(os, "kill", refused)
-    assert life_of(here) is Life.UNSURE
+    assert liveness_of(here) is Liveness.UNSURE
 
 
 # -- to become the owner ------------------------------------------------------------------------
 
 
 def hold(journal: Journal, owner: Owner, name: str = "held") -> None:
-    journal.begin(started(name), owner, lambda _: Life.ALIVE)
+    journal.begin(started(name), owner, lambda _: Liveness.ALIVE)
 
 
 def test_a_free_pipeline_is_taken(journal: Journal) -> None:
     event = take_ownership(journal, started(), clock=lambda: 7.0)
     assert event == dataclasses.replace(started(), at=7.0)
-    assert journal.owners() == [("one", this_process())]
+    assert journal.leases.owners() == [("one", this_process())]
 
 
 def test_a_pipeline_that_is_being_run_is_refused_at_once(journal: Journal) -> None:
@@ -176,7 +180,7 @@ def test_an_owner_that_is_gone_is_replaced_at_once(journal: Journal) -> None:
     began = time.monotonic()
     take_ownership(journal, started(), clock=time.time)
     assert time.monotonic() - began < 0.2
-    assert journal.run("held").status is Status.INTERRUPTED  # type: ignore[union-attr]
+    assert journal.runs.find("held").status is Status.INTERRUPTED  # type: ignore[union-attr]
 
 
 @pytest.mark.usefixtures("quick")
@@ -187,7 +191,7 @@ def test_an_owner_out_of_sight_is_replaced_after_its_lease(journal: Journal) -> 
     take_ownership(journal, started(), clock=time.time, waiting=lambda busy: waited.append(busy.run))
     assert 1.0 <= time.monotonic() - began < 4
     assert waited == ["held"]
-    assert journal.run("held").status is Status.INTERRUPTED  # type: ignore[union-attr]
+    assert journal.runs.find("held").status is Status.INTERRUPTED  # type: ignore[union-attr]
 
 
 @pytest.mark.usefixtures("quick")
@@ -198,7 +202,7 @@ def test_an_owner_out_of_sight_that_gives_signs_of_life_keeps_its_pipeline(journ
         with pytest.raises(PipelineBusy):
             take_ownership(journal, started(), clock=time.time)
         assert time.monotonic() - began < 1.0
-    assert journal.run("one") is None
+    assert journal.runs.find("one") is None
 
 
 @pytest.mark.usefixtures("quick")
@@ -223,7 +227,7 @@ def test_who_waits_gets_the_pipeline_once_it_is_free(journal: Journal, in_sight:
         assert time.monotonic() - began >= 1.2
         thread.join()
     assert waited == ["held"]
-    assert journal.run("held").status is Status.COMPLETED  # type: ignore[union-attr]
+    assert journal.runs.find("held").status is Status.COMPLETED  # type: ignore[union-attr]
 
 
 @pytest.mark.usefixtures("quick")
@@ -232,7 +236,7 @@ def test_a_stopped_owner_that_holds_the_journal_is_named(
 ) -> None:
     hold(journal, owner_of(sleeper.pid))
     sleeper.send_signal(signal.SIGSTOP)
-    until(lambda: life_of(owner_of(sleeper.pid)) is Life.UNSURE, 5, "it is stopped")
+    until(lambda: liveness_of(owner_of(sleeper.pid)) is Liveness.UNSURE, 5, "it is stopped")
     monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.1)
     other = Journal(journal.path)
     with journal._db.write():
@@ -242,7 +246,7 @@ def test_a_stopped_owner_that_holds_the_journal_is_named(
             caught.value.hint == f"let it go on: kill -CONT {sleeper.pid}; or end it: kill -9 {sleeper.pid}"
         )
         sleeper.send_signal(signal.SIGCONT)
-        until(lambda: life_of(owner_of(sleeper.pid)) is Life.ALIVE, 5, "it goes on")
+        until(lambda: liveness_of(owner_of(sleeper.pid)) is Liveness.ALIVE, 5, "it goes on")
         with pytest.raises(JournalUnreadable, match="database is locked"):
             take_ownership(other, started(), clock=time.time)
     other.close()
@@ -254,9 +258,9 @@ def test_what_is_left_of_a_run_out_of_sight_can_be_had_after_its_lease(journal: 
     waited: list[bool] = []
     with heartbeat(journal.path, "held"):
         outwait(journal, "held", clock=time.time, waiting=lambda: waited.append(True))
-    assert journal.run("held").ended is None  # type: ignore[union-attr]
+    assert journal.runs.find("held").ended is None  # type: ignore[union-attr]
     outwait(journal, "held", clock=lambda: 5.0)
-    assert journal.run("held").ended == 5.0  # type: ignore[union-attr]
+    assert journal.runs.find("held").ended == 5.0  # type: ignore[union-attr]
     outwait(journal, "held", clock=time.time)
     assert waited == [True]
 
@@ -277,15 +281,15 @@ def test_nobody_waits_for_a_run_that_is_alive_or_over(journal: Journal) -> None:
 def test_the_heart_beats_as_long_as_a_run_goes_on(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     hold(journal, this_process())
     with heartbeat(journal.path, "held"):
-        until(lambda: journal.holds()[0].beat > 3, 10, "it beats")
+        until(lambda: journal.leases.all()[0].beat > 3, 10, "it beats")
         monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.01)
         with journal._db.write():  # nobody else can write for a while
             time.sleep(0.3)
-        now = journal.holds()[0].beat
-        until(lambda: journal.holds()[0].beat > now + 2, 10, "it goes on to beat")
-    now = journal.holds()[0].beat
+        now = journal.leases.all()[0].beat
+        until(lambda: journal.leases.all()[0].beat > now + 2, 10, "it goes on to beat")
+    now = journal.leases.all()[0].beat
     time.sleep(0.2)
-    assert journal.holds()[0].beat == now
+    assert journal.leases.all()[0].beat == now
 
 
 @pytest.mark.usefixtures("quick")
@@ -372,7 +376,7 @@ def test_of_several_exactly_one_becomes_the_owner(tmp_path: Path) -> None:
         what = dice.choice(list(before))
         previous = before[what]
         if previous is not None:
-            journal.begin(started(f"{race}-old", pipeline), previous, lambda _: Life.ALIVE)
+            journal.begin(started(f"{race}-old", pipeline), previous, lambda _: Liveness.ALIVE)
         taking = racers[: 2 + race % 2]
         at = time.monotonic() + 0.02
         for number, racer in enumerate(taking):
@@ -380,17 +384,17 @@ def test_of_several_exactly_one_becomes_the_owner(tmp_path: Path) -> None:
         told = [racer.hear() for racer in taking]
         assert sorted(told) == ["busy"] * (len(taking) - 1) + ["won"], (race, what, told, SEED)
         winner = told.index("won")
-        assert [hold.run for hold in journal.holds(pipeline)] == [f"{race}-{winner}"]
-        known = [record.id for record in journal.runs(pipeline=pipeline)]
+        assert [hold.run for hold in journal.leases.all(pipeline)] == [f"{race}-{winner}"]
+        known = [record.id for record in journal.runs.latest(pipeline=pipeline)]
         assert known == [f"{race}-{winner}", *([f"{race}-old"] if previous is not None else [])]
         if previous is not None:
-            assert journal.run(f"{race}-old").status is Status.INTERRUPTED  # type: ignore[union-attr]
+            assert journal.runs.find(f"{race}-old").status is Status.INTERRUPTED  # type: ignore[union-attr]
             done = StageEnded(run=f"{race}-old", at=2.0, stage="s", status=Status.COMPLETED)
             with pytest.raises(RunTakenOver):
                 journal.append([done], owner=f"{race}-old")
         taking[winner].tell(run=f"{race}-{winner}")
         assert taking[winner].hear() == "ended"
-        assert journal.holds(pipeline) == []
+        assert journal.leases.all(pipeline) == []
     for racer in racers:
         racer.close()
     journal.close()

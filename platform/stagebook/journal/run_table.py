@@ -1,0 +1,120 @@
+"""Runs, each summed up in a row of the journal."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stagebook.events import RunEnded, RunStarted, Status
+from stagebook.journal.database import Database, sum_of
+
+_COLUMNS = "id, pipeline, status, reason, started, ended, params, origin, first_seq, kind, parent"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """A run, summed up. Times are seconds since the epoch; `ended` is None while it goes on. `kind` is
+    `run`, `sweep` or `accept`; `parent` is the sweep that it is a point of."""
+
+    id: str
+    pipeline: str
+    status: Status
+    reason: str
+    started: float
+    ended: float | None
+    params: Mapping[str, Any]
+    origin: Mapping[str, Any]
+    kind: str = "run"
+    parent: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as plain data."""
+        return {**dataclasses.asdict(self), "status": str(self.status)}
+
+
+class RunTable:
+    """The runs."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def latest(self, *, pipeline: str | None = None, limit: int = 50) -> list[RunRecord]:
+        """The latest runs, the newest first."""
+        where, values = ("WHERE pipeline = ?", [pipeline]) if pipeline else ("", [])
+        return self._records(f"{where} ORDER BY first_seq DESC LIMIT ?", [*values, limit])
+
+    def points_of(self, parent: str) -> list[RunRecord]:
+        """The runs of the points of a sweep, in their order."""
+        return self._records("WHERE parent = ? ORDER BY first_seq", [parent])
+
+    def find(self, run_id: str) -> RunRecord | None:
+        """The run with this id."""
+        return next(iter(self._records("WHERE id = ?", [run_id])), None)
+
+    def _records(self, which: str, values: Sequence[Any]) -> list[RunRecord]:
+        rows = self._db.read(f"SELECT {_COLUMNS}, sum FROM runs {which}", values)  # noqa: S608
+        return [self._record(row) for row in rows]
+
+    def _record(self, row: Sequence[Any]) -> RunRecord:
+        if row[-1] != sum_of(*row[:-1]):
+            raise self._db.damaged(f"the run {row[0]}")
+        return RunRecord(
+            id=row[0],
+            pipeline=row[1],
+            status=Status(row[2]),
+            reason=row[3],
+            started=row[4],
+            ended=row[5],
+            params=json.loads(row[6]),
+            origin=json.loads(row[7]),
+            kind=row[9],
+            parent=row[10],
+        )
+
+    def unfinished(self) -> list[tuple[str, str]]:
+        """The runs that go on by the journal, in their order: id and parent."""
+        return self._db.read("SELECT id, parent FROM runs WHERE ended IS NULL ORDER BY first_seq")
+
+    def pipeline_of(self, run: str) -> str | None:
+        """The pipeline of a run; `None` where the run is not known."""
+        rows = self._db.read("SELECT pipeline FROM runs WHERE id = ?", (run,))
+        return rows[0][0] if rows else None
+
+    def count(self) -> tuple[int, int]:
+        """How many runs there are, and how many of them are not as they were written."""
+        rows = self._db.read(f"SELECT {_COLUMNS}, sum FROM runs")  # noqa: S608 - no text of others
+        return len(rows), sum(row[-1] != sum_of(*row[:-1]) for row in rows)
+
+    def begin(self, seq: int, event: RunStarted) -> None:
+        """Write a run that begins, within a transaction."""
+        params = json.dumps(dict(event.plan.get("params", {})))
+        origin = json.dumps(dict(event.origin))
+        row = (
+            event.run,
+            event.pipeline,
+            str(Status.RUNNING),
+            "",
+            float(event.at),
+            None,
+            params,
+            origin,
+            seq,
+            event.kind,
+            event.parent,
+        )
+        self._db.do(f"INSERT INTO runs VALUES ({', '.join('?' * 12)})", (*row, sum_of(*row)))  # noqa: S608
+
+    def end(self, event: RunEnded) -> None:
+        """Write the end of a run, within a transaction."""
+        rows = self._db.read(
+            f"SELECT {_COLUMNS} FROM runs WHERE id = ? AND ended IS NULL",  # noqa: S608 - no text of others
+            (event.run,),
+        )
+        for row in rows:
+            ended = (*row[:2], str(event.status), event.reason, row[4], float(event.at), *row[6:])
+            self._db.do(
+                "UPDATE runs SET status = ?, reason = ?, ended = ?, sum = ? WHERE id = ?",
+                (*ended[2:4], ended[5], sum_of(*ended), event.run),
+            )
