@@ -9,8 +9,8 @@ import sys
 import typer
 
 # Imported for the commands that they add, in the order of `--help`.
-from stagebook.cli import commands_run, commands_see  # noqa: F401
-from stagebook.cli.base import app
+from stagebook.cli import commands_see, run  # noqa: F401
+from stagebook.cli.options import app
 from stagebook.errors import ExitCode, PipelineInvalid, StagebookError
 
 

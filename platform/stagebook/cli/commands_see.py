@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from stagebook.cli.base import (
+from stagebook.cli.options import (
     Json,
     Params,
     ParamsFile,
@@ -29,7 +29,7 @@ def why(
     as_json: Json = False,
 ) -> None:
     """Name everything that changed for a stage since the result that it came to last."""
-    from stagebook.cli.judging import why as command
+    from stagebook.cli.store import why as command
 
     command(pipeline, stages or [], params or [], params_file or [], as_json=as_json)
 
@@ -46,7 +46,7 @@ def accept(
     as_json: Json = False,
 ) -> None:
     """Declare the outputs of stages good for the code as it is now, so that they do not run again."""
-    from stagebook.cli.judging import accept as command
+    from stagebook.cli.store import accept as command
 
     command(pipeline, stages, because, params or [], params_file or [], as_json=as_json)
 
@@ -67,7 +67,7 @@ def store_gc(
     as_json: Json = False,
 ) -> None:
     """Remove outputs that no result refers to any more."""
-    from stagebook.cli.judging import store_gc as command
+    from stagebook.cli.store import store_gc as command
 
     command(days, dry_run=dry_run, as_json=as_json)
 
@@ -75,7 +75,7 @@ def store_gc(
 @store_app.command("verify")
 def store_verify(as_json: Json = False) -> None:
     """Read everything in the store, and remove what is damaged."""
-    from stagebook.cli.judging import store_verify as command
+    from stagebook.cli.store import store_verify as command
 
     raise typer.Exit(command(as_json=as_json))
 
@@ -87,7 +87,7 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Look for damage in the project's state, and say or do what helps."""
-    from stagebook.cli.judging import doctor as command
+    from stagebook.cli.store import doctor as command
 
     raise typer.Exit(command(repair=repair, check_store=check_store, as_json=as_json))
 
@@ -101,7 +101,7 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show each stage with what last became of it, and whether it is up to date."""
-    from stagebook.cli.looking import status as command
+    from stagebook.cli.status import status as command
 
     raise typer.Exit(command(pipeline, check=check, as_json=as_json))
 
@@ -113,7 +113,7 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """List the latest runs."""
-    from stagebook.cli.looking import runs as command
+    from stagebook.cli.status import runs as command
 
     command(pipeline, limit, as_json=as_json)
 
@@ -130,7 +130,7 @@ def logs(
     as_json: Json = False,
 ) -> None:
     """Show what a stage printed, or the course of a run."""
-    from stagebook.cli.looking import logs as command
+    from stagebook.cli.status import logs as command
 
     command(run, stage, follow=follow, as_json=as_json)
 
@@ -141,7 +141,7 @@ def debug(
     stage: Annotated[str, typer.Argument(help="A stage that failed with --debug-on-failure.")],
 ) -> None:
     """Open a debugger where a stage failed, with the variables that it had."""
-    from stagebook.cli.afterwards import debug as command
+    from stagebook.cli.kernels import debug as command
 
     command(run, stage)
 
@@ -154,7 +154,7 @@ def kernels(
     as_json: Json = False,
 ) -> None:
     """List the kernels that failed stages left alive, and how to get at them; or end one."""
-    from stagebook.cli.afterwards import end_kernel, list_kernels
+    from stagebook.cli.kernels import end_kernel, list_kernels
 
     if end:
         end_kernel(run, stage, as_json=as_json)
@@ -165,7 +165,7 @@ def kernels(
 @app.command()
 def sync(as_json: Json = False) -> None:
     """Deliver to MLflow what could not be delivered before."""
-    from stagebook.cli.serving import sync as command
+    from stagebook.cli.mlflow import sync as command
 
     raise typer.Exit(command(as_json=as_json))
 
@@ -180,7 +180,7 @@ def ui(
     as_json: Json = False,
 ) -> None:
     """Show the runs in MLflow, on this machine alone, until Ctrl-C."""
-    from stagebook.cli.serving import ui as command
+    from stagebook.cli.mlflow import ui as command
 
     raise typer.Exit(command(port, open_browser=open_browser, as_json=as_json))
 
@@ -221,6 +221,6 @@ def infer(
     as_json: Json = False,
 ) -> None:
     """Run loose notebooks once, and propose a pipeline of them from what they read and write."""
-    from stagebook.cli.inferring import infer as command
+    from stagebook.cli.infer import infer as command
 
     raise typer.Exit(command(notebooks, output, force=force, as_json=as_json))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from stagebook.cli.base import (
+from stagebook.cli.options import (
     From,
     Jobs,
     Json,
@@ -36,7 +36,7 @@ def init(
     as_json: Json = False,
 ) -> None:
     """Make a small working project: a pipeline of three notebooks, ready to run."""
-    from stagebook.cli.starting import init as command
+    from stagebook.cli.init import init as command
 
     command(folder, as_json=as_json)
 
@@ -46,7 +46,7 @@ def check(
     pipeline: Pipeline = None, params: Params = None, params_file: ParamsFile = None, as_json: Json = False
 ) -> None:
     """Report every mistake of a pipeline (all pipelines if none is named), and run nothing."""
-    from stagebook.cli.looking import check as command
+    from stagebook.cli.status import check as command
 
     command(pipeline, params or [], params_file or [], as_json=as_json)
 
@@ -66,7 +66,7 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Show what a run would do, stage by stage and why, and run nothing."""
-    from stagebook.cli.looking import plan as command
+    from stagebook.cli.status import plan as command
     from stagebook.cli.request import Request
 
     request = Request.of(pipeline, stages, params, params_file, from_, only, skip, force=force)
@@ -106,13 +106,13 @@ def run(
 ) -> None:
     """Run a pipeline, or some of its stages: what nothing changed for is reused."""
     from stagebook.cli.request import Request
-    from stagebook.cli.running import RunFlags
-    from stagebook.cli.running import run as command
+    from stagebook.cli.progress import RunFlags
+    from stagebook.cli.progress import run as command
 
     request = Request.of(pipeline, stages, params, params_file, from_, only, skip, force=force)
     flags = RunFlags(jobs=jobs, keep_going=keep_going, keep_dump=debug, keep_kernel=keep_kernel, wait=wait)
     if sweep:
-        from stagebook.cli.sweeping import sweep as sweep_command
+        from stagebook.cli.sweep import sweep as sweep_command
 
         raise typer.Exit(sweep_command(request, flags, most=most, stop_when=stop_when, as_json=as_json))
     if most is not None or stop_when is not None:
@@ -135,8 +135,8 @@ def sweep(
 ) -> None:
     """Run a pipeline once for each point of a grid of parameters: -p 'depth=[2,4,8]'."""
     from stagebook.cli.request import Request
-    from stagebook.cli.running import RunFlags
-    from stagebook.cli.sweeping import sweep as command
+    from stagebook.cli.progress import RunFlags
+    from stagebook.cli.sweep import sweep as command
 
     request = Request.of(pipeline, stages, params, params_file, None, None, None)
     flags = RunFlags(jobs=jobs, wait=wait)
@@ -152,8 +152,8 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Do what is left of a run that failed, was cancelled or broke off, with the same parameters."""
-    from stagebook.cli.running import RunFlags
-    from stagebook.cli.running import resume as command
+    from stagebook.cli.progress import RunFlags
+    from stagebook.cli.progress import resume as command
 
     raise typer.Exit(command(run, RunFlags(jobs=jobs, wait=wait), keep=keep, as_json=as_json))
 
@@ -170,8 +170,8 @@ def retry(
     as_json: Json = False,
 ) -> None:
     """Run again what failed in a run, and what depends on that."""
-    from stagebook.cli.running import RunFlags
-    from stagebook.cli.running import resume as command
+    from stagebook.cli.progress import RunFlags
+    from stagebook.cli.progress import resume as command
 
     flags = RunFlags(jobs=jobs, wait=wait)
     raise typer.Exit(command(run, flags, keep=keep, failed_only=failed, as_json=as_json))
@@ -189,6 +189,6 @@ def cancel(
     as_json: Json = False,
 ) -> None:
     """Stop a run, whoever started it, and wait for its end."""
-    from stagebook.cli.stopping import cancel as command
+    from stagebook.cli.cancel import cancel as command
 
     raise typer.Exit(command(run, now=now, as_json=as_json))

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from stagebook.cli.output import console
 from stagebook.cli.request import Request
-from stagebook.cli.running import EXIT_CODES, RunFlags, tell_waiting, write_events
+from stagebook.cli.progress import EXIT_CODES, RunFlags, tell_waiting, write_events
 from stagebook.errors import ExitCode
 from stagebook.events import Status
 from stagebook.journal.journal import RunRecord

@@ -144,7 +144,7 @@ def logs(run: str, stage: str | None, *, follow: bool, as_json: bool) -> None:
     project = Project.open()
     record = project.find_run(run)
     if follow:
-        from stagebook.cli.following import follow_run, follow_stage  # noqa: PLC0415 - only then
+        from stagebook.cli.logs import follow_run, follow_stage  # noqa: PLC0415 - only then
 
         if as_json:
             msg = "--follow and --json do not go together"

@@ -61,7 +61,7 @@ def resume(
     try:
         record = project.find_run_to_resume() if run_id == "latest" else project.find_run(run_id)
         if record.kind == "sweep":
-            from stagebook.cli.sweeping import resume as resume_sweep  # noqa: PLC0415 - only then
+            from stagebook.cli.sweep import resume as resume_sweep  # noqa: PLC0415 - only then
 
             return resume_sweep(project, record, flags, as_json=as_json)
         ordered = project.order_rest(record, failed_only=failed_only, keep=keep)
