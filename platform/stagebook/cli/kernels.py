@@ -1,54 +1,52 @@
-"""What is looked at after a failure: `debug` and `kernels`."""
+"""`stagebook kernels`."""
 
 from __future__ import annotations
 
-import sys
 import time
+from typing import Annotated
 
+import typer
+
+from stagebook.cli.options import Json
 from stagebook.cli.output import console, write_json
 from stagebook.errors import RunNotFound, UsageError
 from stagebook.project import Project
 from stagebook.views import tables
 
-
-def debug(run: str, stage: str) -> None:
-    """Open a debugger on the dump of a failed stage."""
-    project = Project.open()
-    record = project.find_run(run)
-    path = project.dump_of(record, stage)
-    from stagebook.execution.kernels.postmortem import open_dump  # noqa: PLC0415 - only here
-
-    if sys.stdin.isatty():
-        console().print(
-            "the frame where it failed; 'p NAME' shows a variable, 'u' goes up, 'q' ends", style="dim"
-        )
-    open_dump(path)
+_HINT = "stagebook kernels lists them"
 
 
-def list_kernels(*, as_json: bool) -> None:
-    """List kept kernels that are there."""
+def kernels(
+    run: Annotated[str | None, typer.Argument(help="With --end: a run.", show_default=False)] = None,
+    stage: Annotated[str | None, typer.Argument(help="With --end: a stage.", show_default=False)] = None,
+    end: Annotated[bool, typer.Option("--end", help="End the kept kernel of a stage.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the kernels that failed stages left alive, and how to attach to them; or end one."""
+    if end:
+        if run is None or stage is None:
+            msg = "--end needs a run and a stage"
+            raise UsageError(msg, hint=_HINT)
+        _end(run, stage, as_json=as_json)
+        return
     kept = Project.open().kept_kernels()
     if as_json:
-        kernels = [{"run": run.id, "stage": stage.id, **(stage.kernel or {})} for run, stage in kept]
-        write_json({"kernels": kernels})
+        found = [{"run": record.id, "stage": known.id, **(known.kernel or {})} for record, known in kept]
+        write_json({"kernels": found})
         return
     out = console()
     if not kept:
-        out.print("no kernel is kept; 'stagebook run --keep-kernel' leaves that of a failed stage alive")
-    for run, stage in kept:
-        out.print(tables.kept_kernel(run.id, stage, time.time()), soft_wrap=True)
+        out.print("no kernel is kept; 'stagebook run --keep-kernel' keeps those of failed stages")
+    for record, known in kept:
+        out.print(tables.kept_kernel(record.id, known, time.time()), soft_wrap=True)
 
 
-def end_kernel(run: str | None, stage: str | None, *, as_json: bool) -> None:
-    """End one kept kernel."""
-    if run is None or stage is None:
-        msg = "--end needs a run and a stage"
-        raise UsageError(msg, hint="stagebook kernels lists them")
+def _end(run: str, stage: str, *, as_json: bool) -> None:
     project = Project.open()
     record = project.find_run(run)
     if not project.end_kernel(record, stage):
         msg = f"the stage '{stage}' of the run {record.id} has no kernel that is kept"
-        raise RunNotFound(msg, hint="stagebook kernels lists them")
+        raise RunNotFound(msg, hint=_HINT)
     if as_json:
         write_json({"ended": {"run": record.id, "stage": stage}})
     else:

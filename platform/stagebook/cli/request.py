@@ -1,4 +1,4 @@
-"""What the options of `plan` and `run` ask for."""
+"""The options of `plan` and `run` as values."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from stagebook.project import Given
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A pipeline, its parameters, and which stages of it. `forced` ones run whatever is known: all, if it
-    is empty; none, if it is None."""
+    """A pipeline, its parameters, and which stages of it. `forced` stages run though nothing changed: `()`
+    means all stages, `None` means none."""
 
     pipeline: str | None
     given: Given
@@ -45,3 +45,14 @@ class Request:
             ),
             forced=tuple(stages or only or ()) if force else None,
         )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RunFlags:
+    """The options of a run that are not about what to run."""
+
+    jobs: int | None = None
+    keep_going: bool = False
+    keep_dump: bool = False
+    keep_kernel: bool = False
+    wait: bool = False

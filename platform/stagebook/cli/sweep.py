@@ -1,18 +1,15 @@
-"""`stagebook sweep`: the points as they come, and a table of them at the end."""
+"""`stagebook sweep`, which `stagebook run --sweep` and `stagebook resume` share."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import sys
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
-
-from stagebook.cli.output import console
-from stagebook.cli.request import Request
-from stagebook.cli.progress import EXIT_CODES, RunFlags, tell_waiting, write_events
+from stagebook.cli.options import Jobs, Json, MaxPoints, Params, ParamsFile, Pipeline, Stages, StopWhen, Wait
+from stagebook.cli.output import console, write_json_lines
+from stagebook.cli.progress import EXIT_CODES, tell_waiting, write_events
+from stagebook.cli.request import Request, RunFlags
 from stagebook.errors import ExitCode
 from stagebook.events import Status
 from stagebook.journal.journal import RunRecord
@@ -25,67 +22,76 @@ from stagebook.views.formatting import pairs
 
 
 def sweep(
+    pipeline: Pipeline = None,
+    stages: Stages = None,
+    params: Params = None,
+    params_file: ParamsFile = None,
+    jobs: Jobs = None,
+    wait: Wait = False,
+    most: MaxPoints = None,
+    stop_when: StopWhen = None,
+    as_json: Json = False,
+) -> int:
+    """Run a pipeline once for each point of a grid of parameters: -p 'depth=[2,4,8]'."""
+    request = Request.of(pipeline, stages, params, params_file, None, None, None)
+    flags = RunFlags(jobs=jobs, wait=wait)
+    return sweep_and_show(request, flags, most=most, stop_when=stop_when, as_json=as_json)
+
+
+def sweep_and_show(
     request: Request, flags: RunFlags, *, most: int | None, stop_when: str | None, as_json: bool
 ) -> int:
-    """Sweep and show it; the exit code."""
+    """Sweep and show the points; the exit code."""
+    with Project.open() as project:
+        options = _options(SweepOptions(most=most, stop_when=stop_when), as_json=as_json)
+        report = run_sweep(
+            project,
+            request.pipeline,
+            request.given,
+            request.selection,
+            options,
+            **_run_options(flags, as_json=as_json),
+        )
+        return _show(project, report, as_json=as_json)
+
+
+def resume_and_show(project: Project, record: RunRecord, flags: RunFlags, *, as_json: bool) -> int:
+    """Run the points that a sweep did not run, and show them; the exit code."""
+    options = _options(SweepOptions(), as_json=as_json)
+    report = resume_sweep(project, record, options, **_run_options(flags, as_json=as_json))
+    return _show(project, report, as_json=as_json)
+
+
+def _run_options(flags: RunFlags, *, as_json: bool) -> dict[str, Any]:
+    listeners = [write_events] if as_json else []
+    return {"listeners": listeners, "waiting": tell_waiting, **dataclasses.asdict(flags)}
+
+
+def _options(options: SweepOptions, *, as_json: bool) -> SweepOptions:
+    if as_json:
+        return options
     out = console()
-    project = Project.open()
-    report = run_sweep(
-        project,
-        request.pipeline,
-        request.given,
-        request.selection,
-        _options(out, most, stop_when, as_json=as_json),
-        listeners=[write_events] if as_json else [],
-        waiting=tell_waiting,
-        **dataclasses.asdict(flags),
-    )
-    return _say(out, project, report, as_json=as_json)
 
-
-def resume(project: Project, record: RunRecord, flags: RunFlags, *, as_json: bool) -> int:
-    """Run the points that a sweep left, and show it; the exit code."""
-    out = console()
-    report = resume_sweep(
-        project,
-        record,
-        _options(out, None, None, as_json=as_json),
-        listeners=[write_events] if as_json else [],
-        waiting=tell_waiting,
-        **dataclasses.asdict(flags),
-    )
-    return _say(out, project, report, as_json=as_json)
-
-
-def _options(out: Console, most: int | None, stop_when: str | None, *, as_json: bool) -> SweepOptions:
     def told(at: int, of: int, params: Mapping[str, Any]) -> None:
-        if not as_json:
-            out.print(f"[{at}/{of}] {pairs(params, 100)}", markup=False)
+        out.print(f"[{at}/{of}] {pairs(params, 100)}", markup=False)
 
     def ended(point: Point) -> None:
-        if not as_json:
-            out.print(reports.sweep_point(point), soft_wrap=True)
+        out.print(reports.sweep_point(point), soft_wrap=True)
 
-    return SweepOptions(most=most, stop_when=stop_when, told=told, ended=ended)
+    return dataclasses.replace(options, told=told, ended=ended)
 
 
-def _say(out: Console, project: Project, report: SweepReport, *, as_json: bool) -> int:
+def _show(project: Project, report: SweepReport, *, as_json: bool) -> int:
     if as_json:
         points = [
             {"params": dict(p.params), "run": p.run, "status": p.status, "metrics": dict(p.metrics)}
             for p in report.points
         ]
-        summary = {
-            "type": "SweepReport",
-            "run": report.run,
-            "status": report.status,
-            "points": points,
-            "left": report.left,
-            "why": report.why,
-            "undelivered": report.undelivered,
-        }
-        sys.stdout.write(json.dumps(summary) + "\n")
+        rest = {"left": report.left, "why": report.why, "undelivered": report.undelivered}
+        head = {"type": "SweepReport", "run": report.run, "status": report.status}
+        write_json_lines([{**head, "points": points, **rest}])
     else:
+        out = console()
         out.print()
         out.print(reports.sweep_table(report))
         if report.status is not Status.COMPLETED:
@@ -94,5 +100,4 @@ def _say(out: Console, project: Project, report: SweepReport, *, as_json: bool) 
         if project.tracking_uri:
             out.print()
             out.print("compare in MLflow   stagebook ui")
-    project.close()
     return EXIT_CODES.get(report.status, ExitCode.STAGE_FAILED)

@@ -19,8 +19,8 @@ from stagebook.events import (
     Status,
 )
 from stagebook.journal.history import RunHistory
-from stagebook.views.formatting import duration, plural, value
-from stagebook.views.tables import SIGNS, plain
+from stagebook.views.formatting import duration, plain, plural, value
+from stagebook.views.tables import SIGNS
 
 _MANY = 30  # stages
 

@@ -12,7 +12,8 @@ from stagebook.runs.doctor import Finding
 from stagebook.runs.grid import Point, SweepReport
 from stagebook.runs.why import Explanation
 from stagebook.views import formatting
-from stagebook.views.tables import DECISIONS, SIGNS, plain, status_text, table_of
+from stagebook.views.formatting import plain
+from stagebook.views.tables import DECISIONS, SIGNS, status_text, table_of
 
 
 def explanation(item: Explanation, now: float) -> RenderableType:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,12 +9,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from stagebook.errors import Problem
 from stagebook.events import Status
 from stagebook.journal.history import RunHistory, StageRecord
 from stagebook.journal.journal import RunRecord
 from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.views import formatting
+from stagebook.views.formatting import plain
 
 # A sign for each status, so that colour is never the only one.
 SIGNS: Mapping[Status, tuple[str, str]] = {
@@ -31,16 +30,6 @@ SIGNS: Mapping[Status, tuple[str, str]] = {
     Status.INTERRUPTED: ("!", "bold red"),
 }
 DECISIONS = {Decision.RUN: "cyan", Decision.WAIT: "yellow", Decision.SKIP: "dim", Decision.REUSE: "green"}
-# Control sequences of a terminal (ECMA-48): CSI, OSC with its text, and single ones.
-_ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-def plain(untrusted: str) -> str:
-    """What a notebook printed, without the codes by which it could steer a terminal."""
-    return _CONTROL.sub("", _ANSI.sub("", untrusted))
-
-
 _CUT = {"", "parameters"}  # columns that are cut where the screen ends
 
 
@@ -66,16 +55,6 @@ def status_text(status: Status) -> Text:
     """A status with its sign."""
     sign, style = SIGNS[status]
     return Text(f"{sign} {status}", style=style)
-
-
-def problems(found: Sequence[Problem]) -> RenderableType:
-    """Every mistake with its place, and what to do about it."""
-    lines: list[Text] = []
-    for problem in found:
-        lines.append(Text.assemble((f"{problem.place}: ", "bold"), plain(problem.message)))
-        if problem.hint:
-            lines.append(Text(f"    {plain(problem.hint)}", style="dim"))
-    return Group(*lines)
 
 
 MANY = 300  # rows; laying out a table of thousands takes longer than planning them
