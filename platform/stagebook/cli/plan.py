@@ -34,7 +34,7 @@ def plan(
     )
     if as_json:
         write_json(made.to_json())
-    elif len(made.stages) > tables.MANY:
+    elif len(made.stages) > tables.MAX_ROWS:
         sys.stdout.writelines(f"{line}\n" for line in tables.plan_lines(made))
     else:
         console().print(tables.plan_table(made))
