@@ -19,7 +19,7 @@ from typing import Any
 import typer.main
 
 from stagebook import errors, events
-from stagebook.cli.app import app
+from stagebook.cli.app import COMMANDS, app, load
 from stagebook.pipeline import evaluator, expressions, notebook, yaml
 from stagebook.pipeline.schema import json_schema
 from stagebook.planning import instances
@@ -91,9 +91,7 @@ def _replace(path: str, text: str, name: str, made: str) -> str:
 
 def commands() -> Mapping[str, Any]:
     """The commands of the command line by name, as typer has them."""
-    group: Any = typer.main.get_command(app)
-    found: Mapping[str, Any] = group.commands
-    return found
+    return {name: load(name) for name in COMMANDS}
 
 
 def common_options() -> Sequence[Any]:

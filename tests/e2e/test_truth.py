@@ -22,7 +22,7 @@ from stagebook.execution.attempt import MARKER
 from stagebook.planning.select import Selection
 from stagebook.runs.run import RunReport
 from stagebook.system import processes
-from stagebook.views.tables import plain
+from stagebook.views.formatting import plain
 
 pytestmark = pytest.mark.kernel
 

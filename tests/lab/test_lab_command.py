@@ -68,5 +68,5 @@ def test_without_jupyterlab_it_says_what_to_install(
     builder.pipeline("stages: {a: {notebook: notebooks/a.ipynb}}\n")
     monkeypatch.setattr(lab.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(UsageError) as caught:
-        lab.lab(None, open_browser=False, more=())
+        lab.lab()
     assert caught.value.hint == 'pip install "stagebook[lab]"'

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagebook.cli.app import app
+from stagebook.cli.app import load
 from stagebook_lab.launch import arguments
 from stagebook_lab.wire import RunRequest
 
@@ -32,8 +31,7 @@ names = st.lists(words, max_size=3).map(tuple)
     )
 )
 def test_nothing_in_a_request_is_taken_for_an_option(request: RunRequest) -> None:
-    command = typer.main.get_command(app).commands["run"]  # type: ignore[attr-defined]
-    context = command.make_context("run", arguments(request)[1:])
+    context = load("run").make_context("run", arguments(request)[1:])
     found: dict[str, Any] = context.params
     assert found["pipeline"] == request.pipeline
     assert tuple(found["stages"] or ()) == request.stages

@@ -1,24 +1,122 @@
-"""The application with all its commands, and its errors as text and exit codes."""
+"""The application: the table of its commands, and errors as text and exit codes."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
+from pathlib import Path
+from typing import Annotated, Any, cast
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-# Imported for the commands that they add, in the order of `--help`.
-from stagebook.cli import commands_run, commands_see  # noqa: F401
-from stagebook.cli.base import app
+from stagebook import __version__
+from stagebook.cli.output import console
 from stagebook.errors import ExitCode, PipelineInvalid, StagebookError
+from stagebook.views.problems import problem_list
+
+# Name → (module of this package, help), in the order of `--help`. The module's function of that name is the command.
+COMMANDS = {
+    "init": ("init", "Make a small working project: a pipeline of three notebooks, ready to run."),
+    "check": ("check", "Report every mistake of a pipeline (of all, if none is named), and run nothing."),
+    "plan": ("plan", "Show which stages would run, and why, and run nothing."),
+    "run": ("run", "Run a pipeline, or some of its stages; stages that are up to date are reused."),
+    "sweep": ("sweep", "Run a pipeline once for each point of a grid of parameters: -p 'depth=[2,4,8]'."),
+    "resume": ("resume", "Run what is left of a run that failed, was cancelled or was interrupted, with its parameters."),
+    "retry": ("resume", "Run the failed stages of a run again, and the stages that depend on them."),
+    "cancel": ("cancel", "Stop a run, whoever started it, and wait for its end."),
+    "why": ("why", "Show everything that changed for a stage since its last result."),
+    "accept": ("accept", "Declare the outputs of stages good for the code as it is now, so that they do not run again."),
+    "doctor": ("doctor", "Look for damage in the project's state; repair it with --repair."),
+    "status": ("status", "Show the last outcome of each stage, and whether it is up to date."),
+    "runs": ("runs", "List the latest runs."),
+    "logs": ("logs", "Show what a stage printed, or what happened in a run."),
+    "debug": ("debug", "Open a debugger where a stage failed, with the stage's variables."),
+    "kernels": ("kernels", "List the kernels that failed stages left alive, and how to attach to them; or end one."),
+    "sync": ("mlflow", "Deliver to MLflow the records that it did not take before."),
+    "ui": ("mlflow", "Show the runs in MLflow, on this machine alone, until Ctrl-C."),
+    "lab": ("lab", "Open JupyterLab on this project, on this machine alone, until Ctrl-C."),
+    "infer": ("infer", "Run loose notebooks once, and propose a pipeline of them from what they read and write."),
+    "store": ("store", "Verify the store of outputs, or remove what is no longer needed."),
+}  # fmt: skip
+# An error in the arguments. Newer typer has its own copy of click, so that `click.UsageError` need not be its base.
+_ArgumentsInvalid = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
+
+
+def load(name: str) -> Any:
+    """The command of that name as typer makes it. Imports its module."""
+    made = getattr(importlib.import_module(f"stagebook.cli.{COMMANDS[name][0]}"), name)
+    if not isinstance(made, typer.Typer):
+        command, made = made, typer.Typer(add_completion=False)
+        made.command(name)(command)
+    return typer.main.get_command(made)
+
+
+class _LazyGroup(TyperGroup):
+    """All commands. `--help` lists stand-ins, which have nothing but a help; the command that is invoked is
+    imported."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        for name, (_, text) in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=text))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name in COMMANDS else command, rest
+
+
+app = typer.Typer(
+    name="stagebook",
+    cls=_LazyGroup,
+    help="Pipelines of Jupyter notebooks that run truthfully and fast.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"stagebook {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    directory: Annotated[
+        Path | None,
+        typer.Option(
+            "-C",
+            "--directory",
+            metavar="FOLDER",
+            help="Work in the project of this folder.",
+            show_default=False,
+        ),
+    ] = None,
+    _show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, metavar="", help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    if directory is not None:
+        try:
+            os.chdir(directory)
+        except OSError as error:
+            msg = f"cannot go to '{directory}': {error.strerror}"
+            raise StagebookError(msg) from error
 
 
 def run_app() -> int:
     """Run the command that the arguments name; the exit code."""
     wants_json = "--json" in sys.argv[1:]
     try:
-        code = app(standalone_mode=False)  # a command that raised typer.Exit returns its code here
+        code = app(standalone_mode=False)  # what the command returns
     except StagebookError as error:
         return _report(error, wants_json=wants_json)
     except (typer.Abort, KeyboardInterrupt):
@@ -30,11 +128,8 @@ def run_app() -> int:
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         return _report(StagebookError(f"{error.strerror or error}{where}"), wants_json=wants_json)
-    except Exception as error:
-        show = getattr(error, "show", None)  # click's errors of usage
-        if show is None:
-            raise
-        show()
+    except _ArgumentsInvalid as error:
+        error.show()
         return ExitCode.USAGE
     return code if isinstance(code, int) else ExitCode.OK
 
@@ -46,12 +141,9 @@ def _report(error: StagebookError, *, wants_json: bool) -> int:
             data["problems"] = [problem.to_json() for problem in error.problems]
         sys.stdout.write(json.dumps(data) + "\n")
         return error.exit_code
-    from stagebook.cli.output import console
-    from stagebook.views.tables import problems
-
     out = console(stderr=True)
     if isinstance(error, PipelineInvalid):
-        out.print(problems(error.problems), soft_wrap=True)  # a terminal wraps; a pipe keeps a line
+        out.print(problem_list(error.problems), soft_wrap=True)  # a terminal wraps; a pipe keeps a line
     out.print(f"✗ {error.message}", style="bold red", soft_wrap=True)
     if error.hint:
         out.print(f"  {error.hint}", soft_wrap=True)

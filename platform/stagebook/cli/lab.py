@@ -1,44 +1,58 @@
-"""`stagebook lab`: JupyterLab on this project, on this machine alone."""
+"""`stagebook lab`."""
 
 from __future__ import annotations
 
 import importlib.util
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from typing import Annotated
+
+import typer
 
 from stagebook.errors import ExitCode, UsageError
 from stagebook.project import Project
+from stagebook.system.processes import end_group
 from stagebook.workspace.paths import STATE_FOLDER
 
-END = 10.0  # seconds that JupyterLab has to end
+_GRACE = 10.0  # seconds that JupyterLab has to end
 
 
-def lab(port: int | None, *, open_browser: bool, more: Sequence[str]) -> int:
-    """Run JupyterLab until it, or this process, ends; the exit code. `more` are options of JupyterLab."""
+def lab(
+    port: Annotated[
+        int | None, typer.Option("--port", metavar="N", help="A port of this machine.", show_default=False)
+    ] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the browser.")] = False,
+    more: Annotated[
+        list[str] | None, typer.Argument(help="After --: options of JupyterLab.", show_default=False)
+    ] = None,
+) -> int:
+    """Open JupyterLab on this project, on this machine alone, until Ctrl-C."""
     project = Project.open()
     for module in ("jupyterlab", "stagebook_lab"):
         if importlib.util.find_spec(module) is None:
             msg = "JupyterLab is not installed here"
             raise UsageError(msg, hint='pip install "stagebook[lab]"')
-    # Its processes are in a group of their own, so that a Ctrl-C here reaches them once, and from here.
+    # In a session of its own, so that Ctrl-C reaches this process alone, which then ends JupyterLab and its
+    # kernels. Runs have sessions of their own, and go on.
     server = subprocess.Popen(
-        [*command(project, port, open_browser=open_browser), *more], cwd=project.root, start_new_session=True
+        [*command(project, port, open_browser=not no_browser), *(more or ())],
+        cwd=project.root,
+        start_new_session=True,
     )
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        signal.signal(number, signal.default_int_handler)
     try:
         return server.wait()
     except KeyboardInterrupt:
         return ExitCode.OK
     finally:
-        _end(server)
+        end_group(server, grace=_GRACE)
 
 
 def command(project: Project, port: int | None, *, open_browser: bool) -> list[str]:
-    """What starts JupyterLab for a project: loopback, its root as root, kernels that were kept."""
+    """The command that starts JupyterLab on a project: on loopback, in the project's folder, with kept kernels
+    among its kernels."""
     kernels = project.root / STATE_FOLDER / "kernels"
     return [
         sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1",
@@ -48,19 +62,3 @@ def command(project: Project, port: int | None, *, open_browser: bool) -> list[s
         *([] if port is None else [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]),
         *([] if open_browser else ["--no-browser"]),
     ]  # fmt: skip
-
-
-def _interrupt(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _end(server: subprocess.Popen[bytes]) -> None:
-    """End JupyterLab and its kernels; runs are in sessions of their own, and go on."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if server.poll() is not None:
-            return
-        os.killpg(server.pid, number)
-        try:
-            server.wait(timeout=END)
-        except subprocess.TimeoutExpired:
-            continue

@@ -1,1 +1,1 @@
-"""Showing it: functions from values to text and tables. They return, they never print."""
+"""What commands show, as text and rich tables. The functions return, and never print."""

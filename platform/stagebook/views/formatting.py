@@ -1,10 +1,21 @@
-"""Small things in words: durations, sizes, times, values."""
+"""Short texts: durations, sizes, times, values."""
 
 from __future__ import annotations
 
 import datetime
 import json
+import re
+from collections.abc import Mapping
 from typing import Any
+
+# Control sequences of a terminal (ECMA-48): CSI, OSC with its text, and single ones.
+_ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def plain(untrusted: str) -> str:
+    """A text of a notebook or a file without the codes that would steer a terminal."""
+    return _CONTROL.sub("", _ANSI.sub("", untrusted))
 
 
 def duration(seconds: float | None) -> str:
@@ -35,7 +46,7 @@ def size(count: int | None) -> str:
 
 
 def when(at: float | None, now: float) -> str:
-    """`just now`, `5 min ago`, `3 h ago`, then the date, in UTC."""
+    """`just now`, `5 min ago`, `3 h ago`, and after a day the date, in UTC. Both times are Unix times in seconds."""
     if at is None:
         return ""
     ago = now - at
@@ -49,8 +60,9 @@ def when(at: float | None, now: float) -> str:
 
 
 def value(item: Any, limit: int = 60) -> str:
-    """A value in short: text as it is, numbers with four digits, the rest as JSON."""
-    if isinstance(item, float) and not isinstance(item, bool):
+    """A value on one line, cut to `limit` characters: text as it is, floats with four digits, whole numbers with
+    thousands separators, the rest as JSON."""
+    if isinstance(item, float):
         text = f"{item:.4g}"
     elif isinstance(item, int) and not isinstance(item, bool):
         text = f"{item:,}"
@@ -60,9 +72,9 @@ def value(item: Any, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def pairs(items: dict[str, Any] | Any, limit: int = 60) -> str:
-    """`a=1  b=2`, cut to `limit`."""
-    text = "  ".join(f"{name}={value(item, 30)}" for name, item in dict(items).items())
+def pairs(items: Mapping[str, Any], limit: int = 60) -> str:
+    """`a=1  b=2`, cut to `limit` characters."""
+    text = "  ".join(f"{name}={value(item, 30)}" for name, item in items.items())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

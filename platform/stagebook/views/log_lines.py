@@ -1,4 +1,4 @@
-"""The course of a run as plain lines, for a pipe or a log file."""
+"""The events of a run as lines of text, for a pipe or a log file."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from stagebook.events import (
     Status,
 )
 from stagebook.journal.history import RunHistory
-from stagebook.views.formatting import duration, plural, value
-from stagebook.views.tables import SIGNS, plain
+from stagebook.views.formatting import duration, plain, plural, value
+from stagebook.views.tables import SIGNS
 
-_MANY = 30  # stages
+_MANY_STAGES = 30  # above this, stages that were reused get no line
 
 
 def lines_of(event: Event, history: RunHistory) -> Iterator[str]:
-    """The lines that an event is worth; `history` has taken it already."""
+    """The lines for an event, often none. `history` has the event already."""
     at = datetime.datetime.fromtimestamp(event.at, datetime.UTC).strftime("%H:%M:%S")
     match event:
         case RunStarted():
@@ -55,11 +55,10 @@ def lines_of(event: Event, history: RunHistory) -> Iterator[str]:
 
 
 def _is_worth_a_line(event: StageEnded, history: RunHistory) -> bool:
-    """Not what was left out from the beginning; and of many stages, not those that nothing changed for."""
     stage = history.stages[event.stage]
     if stage.decision == "SKIP":
-        return False
-    return not (event.status is Status.REUSED and not stage.restored and len(history.stages) > _MANY)
+        return False  # not part of the run from the beginning
+    return not (event.status is Status.REUSED and not stage.restored and len(history.stages) > _MANY_STAGES)
 
 
 def _stage_line(event: StageEnded, history: RunHistory) -> str:

@@ -1,4 +1,4 @@
-"""What is known of results, and what became of sweeps, for a terminal. Values in, rich out."""
+"""Explanations, sweeps and the findings of the doctor, for a terminal. The functions return what rich prints."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from stagebook.events import Status
+from stagebook.planning.plan import Decision
 from stagebook.runs.doctor import Finding
 from stagebook.runs.grid import Point, SweepReport
 from stagebook.runs.why import Explanation
 from stagebook.views import formatting
-from stagebook.views.tables import DECISIONS, SIGNS, plain, status_text, table_of
+from stagebook.views.formatting import plain
+from stagebook.views.tables import DECISIONS, SIGNS, status_text, table_of
 
 
 def explanation(item: Explanation, now: float) -> RenderableType:
-    """Everything that is known of a decision."""
-    head = Text.assemble((item.stage, "bold"), "  ", (str(item.decision), DECISIONS[item.decision]))
+    """What a stage would do, and why: the changes since its last result, with their differences."""
+    head = Text.assemble((item.stage, "bold"), "  ", DECISIONS[item.decision])
     head += Text(f"  {plain('; '.join(item.reasons[:1]))}")
     lines: list[RenderableType] = [head]
     if item.last is not None:
@@ -33,7 +35,8 @@ def explanation(item: Explanation, now: float) -> RenderableType:
         elif change.part != "code":
             lines += _diff_lines(item.diffs.get(change.name, ()))
     for name, (decision, why) in item.before.items():
-        lines.append(Text(f"  • before it, {name}: {decision}, {plain(why)}", style="dim"))
+        word, _ = DECISIONS[Decision(decision)]
+        lines.append(Text(f"  • before it, {name} {word}: {plain(why)}", style="dim"))
     for what in item.unresolved:
         lines.append(Text(f"  ! not followed: {plain(what)}", style="yellow"))
     return Group(*lines)
@@ -45,7 +48,7 @@ def _diff_lines(lines: Sequence[str]) -> list[Text]:
 
 
 def sweep_point(point: Point) -> Text:
-    """What became of one point."""
+    """The last outcome of one point, and its failed stages."""
     line = Text("  ") + status_text(point.status)
     reused = point.history.count(Status.REUSED)
     if reused:
@@ -81,7 +84,7 @@ def sweep_table(report: SweepReport) -> RenderableType:
 
 
 def findings(found: Sequence[Finding]) -> RenderableType:
-    """What the doctor found."""
+    """What `stagebook doctor` found."""
     signs = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "bold red")}
     lines = []
     for item in found:

@@ -1,8 +1,7 @@
-"""Tables and texts for a terminal. Functions from values to what rich can show; nothing is printed."""
+"""Tables and texts of runs and plans for a terminal. The functions return what rich prints."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,14 +9,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from stagebook.errors import Problem
 from stagebook.events import Status
 from stagebook.journal.history import RunHistory, StageRecord
 from stagebook.journal.journal import RunRecord
 from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.views import formatting
+from stagebook.views.formatting import plain
 
-# A sign for each status, so that colour is never the only one.
+# A sign and a style for each status; the sign serves where there is no colour.
 SIGNS: Mapping[Status, tuple[str, str]] = {
     Status.PENDING: ("·", "dim"),
     Status.RUNNING: ("▶", "cyan"),
@@ -30,33 +29,29 @@ SIGNS: Mapping[Status, tuple[str, str]] = {
     Status.CANCELLED: ("■", "yellow"),
     Status.INTERRUPTED: ("!", "bold red"),
 }
-DECISIONS = {Decision.RUN: "cyan", Decision.WAIT: "yellow", Decision.SKIP: "dim", Decision.REUSE: "green"}
-# Control sequences of a terminal (ECMA-48): CSI, OSC with its text, and single ones.
-_ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-def plain(untrusted: str) -> str:
-    """What a notebook printed, without the codes by which it could steer a terminal."""
-    return _CONTROL.sub("", _ANSI.sub("", untrusted))
-
-
-_CUT = {"", "parameters"}  # columns that are cut where the screen ends
+# The words for a decision, with a style. In the narrow column of a plan "would run" is "run".
+DECISIONS: Mapping[Decision, tuple[str, str]] = {
+    Decision.RUN: ("would run", "cyan"),
+    Decision.REUSE: ("up to date", "green"),
+    Decision.WAIT: ("waits", "yellow"),
+    Decision.SKIP: ("skipped", "dim"),
+}
+_CUT = {"", "parameters"}  # columns that are cut where the terminal ends
 
 
 def table_of(*columns: str) -> Table:
-    """An empty table with these columns; those of a kind look alike in all tables."""
+    """An empty table; a column of the same name looks the same in all tables."""
     cut_any = any(column in _CUT for column in columns)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=cut_any)
     for column in columns:
-        kept = column in {"stage", "time", "run"}
+        kept = column in {"stage", "time", "run", "decision", "now"}
         cut = column in _CUT
         table.add_column(
             column,
             justify="right" if column == "time" else "left",
             no_wrap=kept or cut,
             overflow="ellipsis" if cut else "fold",
-            ratio=1 if cut else None,  # it gets what the others leave
+            ratio=1 if cut else None,  # takes the space that the other columns leave
             min_width=12 if cut else None,
         )
     return table
@@ -68,26 +63,16 @@ def status_text(status: Status) -> Text:
     return Text(f"{sign} {status}", style=style)
 
 
-def problems(found: Sequence[Problem]) -> RenderableType:
-    """Every mistake with its place, and what to do about it."""
-    lines: list[Text] = []
-    for problem in found:
-        lines.append(Text.assemble((f"{problem.place}: ", "bold"), plain(problem.message)))
-        if problem.hint:
-            lines.append(Text(f"    {plain(problem.hint)}", style="dim"))
-    return Group(*lines)
-
-
-MANY = 300  # rows; laying out a table of thousands takes longer than planning them
+MAX_ROWS = 300  # of a table of a plan; laying out thousands takes longer than planning them
 
 
 def plan_table(plan: Plan) -> RenderableType:
-    """What a run would do, a line a stage instance."""
-    table = table_of("stage", "does", "because", "notebook", "parameters")
+    """What a run would do, a row for each stage instance."""
+    table = table_of("stage", "decision", "because", "notebook", "parameters")
     for stage in plan.stages:
         table.add_row(
             stage.id,
-            Text(stage.decision, style=DECISIONS[stage.decision]),
+            Text(_decision(stage), style=DECISIONS[stage.decision][1]),
             Text(plain("; ".join(stage.reasons[:2]))),
             Text(stage.notebook),
             Text(formatting.pairs(_shown_params(stage)), style="dim"),
@@ -96,20 +81,26 @@ def plan_table(plan: Plan) -> RenderableType:
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
-    """The same as plain lines, for plans of thousands of stages."""
+    """What a run would do as lines of text, for plans of more than `MAX_ROWS` stages."""
     yield _plan_head(plan).plain
     yield formatting.pairs(plan.params, 100)
     width = max((len(stage.id) for stage in plan.stages), default=0)
     for stage in plan.stages:
         because = plain("; ".join(stage.reasons[:2]))
-        yield f"{stage.id:<{width}}  {stage.decision:<5}  {because}"
+        yield f"{stage.id:<{width}}  {_decision(stage):<10}  {because}"
 
 
 def _plan_head(plan: Plan) -> Text:
-    counts = ", ".join(f"{plan.count(decision)} {decision}" for decision in Decision if plan.count(decision))
-    return Text.assemble(
-        (plan.pipeline, "bold"), f"  {formatting.plural(len(plan.stages), 'stage')}: {counts}"
-    )
+    counts = []
+    for decision, (word, _) in DECISIONS.items():
+        if count := plan.count(decision):
+            counts.append(f"{count} {word if count == 1 else word.removesuffix('s')}")  # 1 waits, 2 wait
+    stages = formatting.plural(len(plan.stages), "stage")
+    return Text.assemble((plan.pipeline, "bold"), f"  {stages}: {', '.join(counts)}")
+
+
+def _decision(stage: PlannedStage) -> str:
+    return DECISIONS[stage.decision][0].removeprefix("would ")
 
 
 def _shown_params(stage: PlannedStage) -> dict[str, Any]:
@@ -117,8 +108,13 @@ def _shown_params(stage: PlannedStage) -> dict[str, Any]:
 
 
 def progress_table(history: RunHistory, now: float, *, limit: int | None = None) -> RenderableType:
-    """The stages of a run as they are. With `limit` lines, stages that are done or have not begun
-    are counted instead of shown."""
+    """The stages of a run at this moment.
+
+    Args:
+        history: the events of the run so far.
+        now: the time, as Unix time in seconds.
+        limit: the most rows. Stages that run, or failed, come first; those without a row are counted.
+    """
     table = table_of("stage", "status", "cells", "time", "memory", "")
     stages = list(history.stages.values())
     shown = stages
@@ -143,7 +139,7 @@ def progress_table(history: RunHistory, now: float, *, limit: int | None = None)
 
 
 def _time(stage: StageRecord, now: float) -> Text:
-    """How long it takes, and usually takes."""
+    """How long the stage has run, and how long it usually takes."""
     shown = Text(formatting.duration(stage.seconds(now)))
     if stage.status is Status.RUNNING and stage.expected:
         shown += Text(f" of ~{formatting.duration(stage.expected)}", style="dim")
@@ -204,7 +200,7 @@ def failure(run: str, stage: StageRecord) -> RenderableType:
 
 
 def attaching(run: str, stage: StageRecord) -> list[tuple[str, str]]:
-    """How to get at a kernel that was kept, and how to end it: pairs of a word and a command."""
+    """The commands to attach to a kept kernel and to end it, each after a word for it."""
     assert stage.kernel is not None
     file = stage.kernel["connection_file"]
     where = f"--ServerApp.external_connection_dir={file.rpartition('/')[0]}"
@@ -216,7 +212,7 @@ def attaching(run: str, stage: StageRecord) -> list[tuple[str, str]]:
 
 
 def kept_kernel(run: str, stage: StageRecord, now: float) -> RenderableType:
-    """A kernel that was kept, and the commands for it."""
+    """A kept kernel, and the commands for it."""
     assert stage.kernel is not None
     head = Text.assemble(
         (stage.id, "bold"),
@@ -232,7 +228,7 @@ def _in_cell(stage: StageRecord) -> str:
 
 
 def run_summary(history: RunHistory, now: float) -> Text:
-    """One line: how the run ended, how many stages did what, how long it took."""
+    """One line: how the run ended, how long it took, and the number of stages of each status."""
     started = history.started
     assert started is not None
     ended = history.ended
@@ -248,7 +244,7 @@ def run_summary(history: RunHistory, now: float) -> Text:
 
 
 def produced(history: RunHistory) -> RenderableType | None:
-    """The outputs that a run made or restored, a line each; None if there are none."""
+    """The outputs that a run made or restored, a row each; `None` if there are none."""
     table = table_of("output", "size", "stage")
     for stage in history.stages.values():
         for output in stage.outputs.values():
@@ -289,14 +285,19 @@ def status_table(
     planned: Mapping[str, PlannedStage],
     now: float,
 ) -> RenderableType:
-    """Each stage with what last became of it, None for one that never ran; and what the next run would
-    do about it."""
+    """Each stage with its last outcome, and whether it is up to date.
+
+    Args:
+        stages: the record of each stage's last execution or reuse; `None`: it never ran.
+        planned: what the next run would do with each stage; empty where the pipeline has mistakes.
+        now: the time, as Unix time in seconds.
+    """
     table = table_of("stage", "status", "when", "time", "now", "")
     for name, known in stages.items():
         plan = planned.get(name)
-        fresh = _freshness(plan)
+        state = _state(plan)
         if known is None:
-            table.add_row(Text(name), Text("· never ran", style="dim"), "", "", fresh, "")
+            table.add_row(Text(name), Text("· never ran", style="dim"), "", "", state, "")
             continue
         run, stage = known
         stale = plan is not None and plan.runs and stage.status.is_good
@@ -306,18 +307,16 @@ def status_table(
             status_text(stage.status),
             formatting.when(stage.ended or stage.started or run.started, now),
             formatting.duration(stage.seconds(now)),
-            fresh,
+            state,
             Text(plain(because), style="cyan") if because else _remark(stage),
         )
     return table
 
 
-def _freshness(stage: PlannedStage | None) -> Text:
-    """Whether the next run would run a stage."""
+def _state(stage: PlannedStage | None) -> Text:
     if stage is None:
         return Text("")
     if stage.decision is Decision.RUN:
         return Text("stale", style="yellow")
-    if stage.decision is Decision.WAIT:
-        return Text("depends", style="yellow")
-    return Text("up to date" if stage.decision is Decision.REUSE else "skipped", style="dim")
+    word, style = DECISIONS[stage.decision]
+    return Text(word, style=style if stage.decision is Decision.WAIT else "dim")

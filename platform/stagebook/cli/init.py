@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from stagebook.cli.options import Json
 from stagebook.cli.output import console, write_json
 from stagebook.workspace.init import scaffold
 
 
-def init(folder: Path, *, as_json: bool) -> None:
-    """Make a project and say what comes next."""
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder of the project; made if it is not there.")] = Path(),
+    as_json: Json = False,
+) -> None:
+    """Make a small working project: a pipeline of three notebooks, ready to run."""
     written = scaffold(folder)
     if as_json:
         write_json({"folder": str(folder), "files": written})

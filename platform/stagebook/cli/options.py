@@ -1,24 +1,11 @@
-"""What all commands share: the application, and the options that several of them have."""
+"""The arguments and options that several commands have."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from stagebook import __version__
-from stagebook.errors import StagebookError
-
-app = typer.Typer(
-    name="stagebook",
-    help="Pipelines of Jupyter notebooks that run truthfully and fast.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
 Pipeline = Annotated[
     str | None,
@@ -33,8 +20,8 @@ Stages = Annotated[
     ),
 ]
 PastRun = Annotated[str, typer.Argument(help="A run, the beginning of its id, or 'latest'.")]
-Keep = Annotated[
-    bool, typer.Option("--keep", help="Keep what was finished although it depends on what changed since.")
+KeepCompleted = Annotated[
+    bool, typer.Option("--keep", help="Keep what completed, although something that it depends on changed.")
 ]
 Params = Annotated[
     list[str] | None,
@@ -58,7 +45,10 @@ ParamsFile = Annotated[
 From = Annotated[
     list[str] | None,
     typer.Option(
-        "--from", metavar="STAGE", help="Only this stage and all that depends on it.", show_default=False
+        "--from",
+        metavar="STAGE",
+        help="Only this stage and the stages that depend on it.",
+        show_default=False,
     ),
 ]
 Only = Annotated[
@@ -76,7 +66,7 @@ Jobs = Annotated[
     ),
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait while another run of the pipeline goes on.")]
-Most = Annotated[
+MaxPoints = Annotated[
     int | None,
     typer.Option("--max", metavar="N", help="Run at most N points of a sweep.", min=1, show_default=False),
 ]
@@ -90,34 +80,3 @@ StopWhen = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"stagebook {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _main(
-    directory: Annotated[
-        Path | None,
-        typer.Option(
-            "-C",
-            "--directory",
-            metavar="FOLDER",
-            help="Work in the project of this folder.",
-            show_default=False,
-        ),
-    ] = None,
-    _show_version: Annotated[
-        bool,
-        typer.Option("--version", callback=_version, is_eager=True, metavar="", help="Print the version."),
-    ] = False,
-) -> None:
-    if directory is not None:
-        try:
-            os.chdir(directory)
-        except OSError as error:
-            msg = f"cannot go to '{directory}': {error.strerror}"
-            raise StagebookError(msg) from error

@@ -1,4 +1,4 @@
-"""`stagebook infer`: run loose notebooks once, and propose a pipeline of them."""
+"""`stagebook infer`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import os
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Annotated, NoReturn
 
+import typer
+
+from stagebook.cli.event_lines import EventLines
+from stagebook.cli.options import Json
 from stagebook.cli.output import console, write_json
 from stagebook.errors import ExitCode, PipelineInvalid, StageFailure, UsageError
-from stagebook.events import Event, Status
-from stagebook.journal.history import RunHistory
+from stagebook.events import Status
 from stagebook.pipeline.notebook import DeclaredParam, NotebookFacts, NotebookUnreadable
 from stagebook.planning.infer.draft import Trial
 from stagebook.planning.infer.propose import propose, stage_names, texts_of
@@ -21,43 +25,62 @@ from stagebook.runs.launcher import LaunchHooks
 from stagebook.runs.request import RunRequest
 from stagebook.runs.run import RunReport
 from stagebook.system.files import write_whole
-from stagebook.views import log_lines, tables
+from stagebook.views import tables
 from stagebook.workspace.paths import STATE_FOLDER, PathRefused
 from stagebook.workspace.workspace import Workspace
 
-PIPELINE = "infer"  # the name of the run in the records
-_FEW = 100_000  # files of a folder that are looked at
-_SLACK = 0.01  # seconds; a file's time may be a little behind the clock
+PIPELINE = "infer"  # the name of the pipeline in the journal
+_MAX_FILES = 100_000  # files of a folder that are looked at
+_CLOCK_SLACK = 0.01  # seconds; the time of a file may be a little behind the clock
 
 
-def infer(notebooks: Sequence[str], target: Path | None, *, force: bool, as_json: bool) -> int:
-    """Run, propose, and print or write it; the exit code."""
-    project = Project.open()
-    workspace = Workspace(project.root)
-    paths = [_inside(workspace, text) for text in notebooks]
-    if len(set(paths)) < len(paths):
-        msg = "a notebook is named twice"
-        raise UsageError(msg)
-    if target is not None:
-        _check_target(target, force=force)
-    facts = [_facts(workspace, path) for path in paths]
-    plan = _plan(paths, facts)
-    try:
-        report = project.launcher.run(plan, RunRequest(jobs=1), LaunchHooks(listeners=[_Lines().take]))
+def infer(
+    notebooks: Annotated[
+        list[str],
+        typer.Argument(help="Notebooks, in the order in which they are to run.", show_default=False),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Write pipelines/NAME.yaml, not to the terminal.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Run loose notebooks once, and propose a pipeline of them from what they read and write."""
+    with Project.open() as project:
+        workspace = Workspace(project.root)
+        paths = [_inside(workspace, text) for text in notebooks]
+        if len(set(paths)) < len(paths):
+            msg = "a notebook is named twice"
+            raise UsageError(msg)
+        if output is not None:
+            _check_target(output, force=force)
+        facts = [_facts(workspace, path) for path in paths]
+        plan = _plan(paths, facts)
+        # The lines go to standard error: standard output is for the proposal.
+        report = project.launcher.run(
+            plan, RunRequest(jobs=1), LaunchHooks(listeners=[EventLines(stderr=True).take])
+        )
+        if report.status is Status.CANCELLED:
+            return ExitCode.INTERRUPTED
         if report.status is not Status.COMPLETED:
-            return _failed(report, plan, as_json=as_json)
-        text = _propose(project, workspace, _trials(workspace, plan, facts, report))
-    finally:
-        project.close()
-    if target is not None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(target, text.encode())
+            _raise_failure(report, plan, as_json=as_json)
+        text = _propose(project, workspace, list(_trials(workspace, plan, facts, report)))
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(output, text.encode())
     if as_json:
-        write_json({"run": report.run, "file": str(target) if target else None, "pipeline": text})
-    elif target is None:
+        write_json({"run": report.run, "file": str(output) if output else None, "pipeline": text})
+    elif output is None:
         sys.stdout.write(text)
     else:
-        console().print(f"✓ {target}; read it, then: stagebook check", soft_wrap=True)
+        console().print(f"✓ {output}; read it, then: stagebook check", soft_wrap=True)
     return ExitCode.OK
 
 
@@ -93,7 +116,7 @@ def _facts(workspace: Workspace, path: str) -> NotebookFacts:
 
 
 def _plan(paths: Sequence[str], facts: Sequence[NotebookFacts]) -> Plan:
-    """The notebooks one after the other, as they are."""
+    """A plan that runs the notebooks as they are, one after the other."""
     names = stage_names(paths)
     stages = [
         PlannedStage(
@@ -110,24 +133,8 @@ def _plan(paths: Sequence[str], facts: Sequence[NotebookFacts]) -> Plan:
     return Plan(pipeline=PIPELINE, path="", stages=tuple(stages), imports=imports)
 
 
-class _Lines:
-    """What happens, on standard error: standard output is for the proposal."""
-
-    def __init__(self) -> None:
-        self._history = RunHistory()
-
-    def take(self, events: Sequence[Event]) -> None:
-        for event in events:
-            self._history.take(event)
-            for line in log_lines.lines_of(event, self._history):
-                sys.stderr.write(line + "\n")
-        sys.stderr.flush()
-
-
-def _failed(report: RunReport, plan: Plan, *, as_json: bool) -> int:
-    """Nothing is proposed from a part: what the rest reads and writes is not known."""
-    if report.status is Status.CANCELLED:
-        return ExitCode.INTERRUPTED
+def _raise_failure(report: RunReport, plan: Plan, *, as_json: bool) -> NoReturn:
+    """Tell what failed. Nothing is proposed, since what the notebooks after it read and write is not known."""
     stage = next(item for item in report.history.stages.values() if item.status is Status.FAILED)
     notebook = plan.stage(stage.id).notebook
     hint = "make it run, then infer again; nothing was written"
@@ -151,8 +158,9 @@ def _trials(
         writes: tuple[str, ...] | None = None
         if record.observed is not None:
             named = _files_named(workspace, parameters or {})
-            # Nothing else ran at the time, so its times tell what became of a file that was not seen.
-            began = (record.started or 0.0) - _SLACK
+            # Reads and writes of a subprocess are not observed. Only this notebook ran at the time, so a file
+            # that it names and that is newer than its start was written by it.
+            began = (record.started or 0.0) - _CLOCK_SLACK
             made = {path for path in named if (workspace.root / path).stat().st_mtime >= began}
             writes = tuple(sorted({*record.observed["writes"], *made}))
             reads = tuple(sorted({*record.observed["reads"], *named.difference(writes)}))
@@ -176,7 +184,7 @@ def _files_named(workspace: Workspace, parameters: Mapping[str, DeclaredParam]) 
 
 
 def _normal(workspace: Workspace, text: str) -> str | None:
-    """A path as a pipeline file has it; None for what is no path of the project."""
+    """A path relative to the project's root; `None` if it is outside of the project."""
     if os.path.isabs(text):
         text = os.path.relpath(text, workspace.root)
     try:
@@ -185,9 +193,8 @@ def _normal(workspace: Workspace, text: str) -> str | None:
         return None
 
 
-def _propose(project: Project, workspace: Workspace, found: Iterator[Trial]) -> str:
-    """A proposal that `check` has nothing to say against."""
-    trials = list(found)
+def _propose(project: Project, workspace: Workspace, trials: Sequence[Trial]) -> str:
+    """A proposal in which `check` finds no mistake."""
 
     def normal(text: str) -> str | None:
         return _normal(workspace, text)
@@ -197,7 +204,7 @@ def _propose(project: Project, workspace: Workspace, found: Iterator[Trial]) -> 
         found = (
             os.path.relpath(os.path.join(at, name), workspace.root) for at, _, names in walk for name in names
         )
-        return [path for path, _ in zip(found, range(_FEW), strict=False)]
+        return [path for path, _ in zip(found, range(_MAX_FILES), strict=False)]
 
     text = propose(trials, normal=normal, files_in=files_in)
     if not _is_valid(project, text):

@@ -1,4 +1,4 @@
-"""`stagebook ui` and `stagebook sync`: MLflow, on this machine."""
+"""`stagebook ui` and `stagebook sync`."""
 
 from __future__ import annotations
 
@@ -9,37 +9,49 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 import webbrowser
+from typing import Annotated
 
+import typer
+
+from stagebook.cli.options import Json
 from stagebook.cli.output import console, write_json
 from stagebook.errors import ExitCode, UsageError
 from stagebook.project import Project
+from stagebook.system.processes import end_group
 from stagebook.workspace.paths import STATE_FOLDER
 
-# Its job runner is eight more processes, for evaluations that nothing here asks for.
+# MLflow's job runner is eight more processes, for evaluations that nothing here asks for.
 _SERVER_ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 START_LIMIT = 120.0  # seconds until MLflow has to answer
+_GRACE = 5.0  # seconds that MLflow has to end
 
 
-def sync(*, as_json: bool) -> int:
-    """Deliver what is pending; the exit code."""
+def sync(as_json: Json = False) -> int:
+    """Deliver to MLflow the records that it did not take before."""
     project = Project.open()
-    left = project.sync()
+    undelivered = project.sync()
     if as_json:
-        write_json({"undelivered": left})
-    elif left:
+        write_json({"undelivered": undelivered})
+    elif undelivered:
         console().print(
-            f"! MLflow at {project.tracking_uri} did not take {left} records; see .stagebook/mlflow.log"
+            f"! MLflow at {project.tracking_uri} did not take {undelivered} records; see .stagebook/mlflow.log"
         )
     else:
         console().print("✓ MLflow has every record")
-    return ExitCode.STAGE_FAILED if left else ExitCode.OK
+    return ExitCode.STAGE_FAILED if undelivered else ExitCode.OK
 
 
-def ui(port: int, *, open_browser: bool, as_json: bool) -> int:
-    """Serve MLflow's pages until interrupted; the exit code."""
+def ui(
+    port: Annotated[
+        int,
+        typer.Option("--port", metavar="N", help="A port of this machine (0: a free one).", min=0, max=65535),
+    ] = 0,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the runs in MLflow, on this machine alone, until Ctrl-C."""
     project = Project.open()
     uri = project.tracking_uri
     if uri is None:
@@ -47,11 +59,8 @@ def ui(port: int, *, open_browser: bool, as_json: bool) -> int:
         raise UsageError(msg, hint="set tracking.enabled to true")
     if uri.startswith(("http:", "https:")):
         _announce(uri, open_browser=open_browser, as_json=as_json)
-        return ExitCode.OK
-    if port and _is_taken(port):
-        msg = f"the port {port} is in use"
-        raise UsageError(msg, hint="leave --port out for a free one")
-    port = port or _free_port()
+        return
+    port = _free_port(port)
     url = f"http://127.0.0.1:{port}"
     log = project.root / STATE_FOLDER / "mlflow-ui.log"
     log.parent.mkdir(mode=0o700, exist_ok=True)
@@ -66,7 +75,7 @@ def ui(port: int, *, open_browser: bool, as_json: bool) -> int:
             env={**os.environ, **_SERVER_ENVIRONMENT},
             start_new_session=True,
         )  # fmt: skip
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if not as_json:
             console().print("starting MLflow …")
@@ -76,10 +85,9 @@ def ui(port: int, *, open_browser: bool, as_json: bool) -> int:
         _announce(url, open_browser=open_browser, as_json=as_json)
         server.wait()
     except KeyboardInterrupt:
-        return ExitCode.OK
+        return
     finally:
-        _end_group(server)
-    return ExitCode.OK
+        end_group(server, grace=_GRACE)
 
 
 def _announce(url: str, *, open_browser: bool, as_json: bool) -> None:
@@ -91,44 +99,25 @@ def _announce(url: str, *, open_browser: bool, as_json: bool) -> None:
         webbrowser.open(url)
 
 
-def _interrupt(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _is_taken(port: int) -> bool:
+def _free_port(port: int) -> int:
+    """The port, if it is free; any free one for 0."""
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError:
-            return True
-    return False
+        except OSError as error:
+            msg = f"the port {port} is in use"
+            raise UsageError(msg, hint="leave --port out for a free one") from error
+        return int(probe.getsockname()[1])
 
 
 def _answers(url: str, server: subprocess.Popen[bytes]) -> bool:
     limit = time.monotonic() + START_LIMIT
     while server.poll() is None and time.monotonic() < limit:
         with (
-            contextlib.suppress(urllib.error.URLError, OSError),
+            contextlib.suppress(OSError),
             urllib.request.urlopen(f"{url}/health", timeout=5) as answer,  # noqa: S310 - our own loopback
         ):
             if answer.status == 200:
                 return True
         time.sleep(0.1)
     return False
-
-
-def _end_group(server: subprocess.Popen[bytes]) -> None:
-    """End the server with all of its workers: some of them outlive a SIGTERM to the first."""
-    for number, limit in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(server.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(timeout=limit)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(server.pid, signal.SIGKILL)

@@ -1,0 +1,61 @@
+"""`stagebook check`."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from stagebook.cli.options import Json, Params, ParamsFile, Pipeline
+from stagebook.cli.output import console, write_json
+from stagebook.cli.request import request_of
+from stagebook.errors import PipelineInvalid, Problem
+from stagebook.planning.plan import Plan
+from stagebook.project import Project
+from stagebook.runs.undeclared import remarks
+from stagebook.views.formatting import plural
+from stagebook.views.problems import problem_list
+
+
+def check(
+    pipeline: Pipeline = None, params: Params = None, params_file: ParamsFile = None, as_json: Json = False
+) -> None:
+    """Report every mistake of a pipeline (of all, if none is named), and run nothing."""
+    project = Project.open()
+    _ = project.settings  # raises where they have mistakes
+    found: list[Problem] = []
+    checked = []
+    for name in [pipeline] if pipeline else project.catalog.names() or [project.catalog.find()]:
+        try:
+            plan = project.plan(request_of(name, params=params, params_file=params_file))
+        except PipelineInvalid as error:
+            found += error.problems
+        else:
+            warnings = (*plan.warnings, *_undeclared(project, name, plan))
+            checked.append(dataclasses.replace(plan, warnings=warnings))
+    if found:
+        raise PipelineInvalid(found)
+    if as_json:
+        told = [warning.to_json() for plan in checked for warning in plan.warnings]
+        names = [plan.pipeline for plan in checked]
+        write_json({"ok": True, "pipelines": names, "problems": [], "warnings": told})
+        return
+    for plan in checked:
+        what = plural(len(plan.warnings), "warning") if plan.warnings else "no problems"
+        console().print(f"✓ {plan.path}: {plural(len(plan.stages), 'stage')}, {what}")
+        if plan.warnings:
+            console().print(problem_list(plan.warnings), soft_wrap=True)
+
+
+def _undeclared(project: Project, name: str, plan: Plan) -> list[Problem]:
+    """What stages read or wrote when they last ran, or name in their code, and do not declare."""
+    pipeline = project.catalog.load(name).pipeline
+    observed = project.journal.events.observations(pipeline.name) if project.history.has_journal else {}
+    return [
+        pipeline.problem(("stages", stage), text, _hint(text))
+        for stage, text in remarks(plan.stages, observed, project.facts)
+    ]
+
+
+def _hint(text: str) -> str:
+    if "does not use" in text:
+        return "remove it from the inputs"
+    return "" if " writes " in text else "make it an input; with 'strict: true' the stage fails instead"

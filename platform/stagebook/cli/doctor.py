@@ -1,0 +1,29 @@
+"""`stagebook doctor`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from stagebook.cli.options import Json
+from stagebook.cli.output import console, write_json
+from stagebook.errors import ExitCode
+from stagebook.project import Project
+from stagebook.runs.doctor import examine
+from stagebook.views import reports
+
+
+def doctor(
+    repair: Annotated[bool, typer.Option("--repair", help="Repair what can be repaired.")] = False,
+    check_store: Annotated[bool, typer.Option("--store", help="Read the whole store, too.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Look for damage in the project's state; repair it with --repair."""
+    found = list(examine(Project.open().root, repair=repair, check_store=check_store))
+    damaged = any(item.level == "error" and not item.mended for item in found)
+    if as_json:
+        write_json({"ok": not damaged, "findings": [item.to_json() for item in found]})
+    else:
+        console().print(reports.findings(found), soft_wrap=True)
+    return ExitCode.STAGE_FAILED if damaged else ExitCode.OK

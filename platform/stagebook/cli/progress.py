@@ -1,0 +1,136 @@
+"""A run while it goes on, and what is told of it at its end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from stagebook.cli.event_lines import EventLines
+from stagebook.cli.output import console, write_json_lines
+from stagebook.errors import ExitCode, PipelineBusy
+from stagebook.events import Event, Status
+from stagebook.journal.history import RunHistory
+from stagebook.project import Project
+from stagebook.runs.launcher import LaunchHooks
+from stagebook.runs.prepare import PreparedRun
+from stagebook.runs.recorder import Listener
+from stagebook.runs.request import RunRequest
+from stagebook.runs.run import RunReport
+from stagebook.runs.undeclared import remarks
+from stagebook.views import tables
+
+EXIT_CODES = {
+    Status.COMPLETED: ExitCode.OK,
+    Status.FAILED: ExitCode.STAGE_FAILED,
+    Status.CANCELLED: ExitCode.INTERRUPTED,
+}
+
+
+def run_and_show(project: Project, prepared: PreparedRun, request: RunRequest, *, as_json: bool) -> int:
+    """Run what was prepared and show it: as a live table, as lines where there is no terminal, or as JSON; the
+    exit code."""
+    out = console()
+    live = LiveTable(out) if out.is_terminal and not as_json else None
+    listener: Listener = live.take if live else write_events if as_json else EventLines().take
+    try:
+        hooks = LaunchHooks(listeners=[listener], waiting=tell_waiting)
+        report = project.launcher.run(prepared, request, hooks)
+    finally:
+        if live is not None:
+            live.stop()
+    if as_json:
+        names = ("run", "status", "undelivered")
+        write_json_lines([{"type": "RunReport", **{name: getattr(report, name) for name in names}}])
+    else:
+        _show_end(out, project, report)
+    return EXIT_CODES.get(report.status, ExitCode.STAGE_FAILED)
+
+
+def tell_waiting(busy: PipelineBusy) -> None:
+    """Print which run a new run waits for."""
+    what = "to see whether it is still there" if busy.unsure else "until it has ended"
+    sys.stderr.write(f"{busy.message}; waiting {what}\n")
+    sys.stderr.flush()
+
+
+def write_events(events: Sequence[Event]) -> None:
+    """Write events as lines of JSON."""
+    write_json_lines(event.to_json() for event in events)
+
+
+class LiveTable:
+    """A table of the stages that changes in place; rich redraws it, so that times go on between events."""
+
+    def __init__(self, out: Console) -> None:
+        self._history = RunHistory()
+        self._out = out
+        self._live = Live(
+            get_renderable=self._draw, console=out, refresh_per_second=5, vertical_overflow="crop"
+        )
+        self._live.start()
+
+    def take(self, events: Sequence[Event]) -> None:
+        """Take the next events."""
+        for event in events:
+            self._history.take(event)
+
+    def stop(self) -> None:
+        """Draw it once more, and leave it on the screen."""
+        self._live.stop()
+
+    def _draw(self) -> RenderableType:
+        started = self._history.started
+        if started is None:
+            return Text("…")
+        head = Text.assemble((started.pipeline, "bold"), f"  run {started.run}, {started.jobs} at a time")
+        limit = max(5, self._out.height - 4)
+        return Group(head, tables.progress_table(self._history, time.time(), limit=limit))
+
+
+def _show_end(out: Console, project: Project, report: RunReport) -> None:
+    history = report.history
+    assert history.started is not None
+    out.print()
+    out.print(tables.run_summary(history, time.time()))
+    for stage in history.stages.values():
+        if stage.status is Status.FAILED:
+            out.print()
+            out.print(tables.failure(report.run, stage), soft_wrap=True)
+    outputs = tables.produced(history)
+    if report.status is not Status.COMPLETED:
+        out.print()
+        out.print(f"go on with   stagebook resume {report.run}", soft_wrap=True)
+    elif outputs is not None:
+        out.print()
+        out.print(outputs)
+    for text in _remarks(project, report):
+        out.print(f"! {text}", style="yellow", soft_wrap=True)
+    out.print()
+    if report.undelivered:
+        out.print(
+            f"! MLflow at {project.tracking_uri} did not take {report.undelivered} records; they are kept,"
+            " and 'stagebook sync' delivers them.",
+            style="yellow",
+            soft_wrap=True,
+        )
+    out.print(f"each stage   stagebook status {history.started.pipeline}")
+    if project.tracking_uri:
+        out.print("in MLflow    stagebook ui")
+
+
+def _remarks(project: Project, report: RunReport) -> list[str]:
+    """Why results cannot be reused, and what stages that ran read or wrote and do not declare."""
+    stages = report.history.stages.values()
+    ran = {
+        stage.id: stage.observed
+        for stage in stages
+        if stage.observed is not None and stage.status is Status.COMPLETED
+    }
+    undeclared = remarks((stage for stage in report.plan.stages if stage.id in ran), ran, project.facts)
+    own = [f"{stage.id}: {stage.remark}" for stage in stages if stage.remark]
+    return own + [text for _, text in undeclared]

@@ -1,0 +1,89 @@
+"""`stagebook run`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from stagebook.cli.options import (
+    From,
+    Jobs,
+    Json,
+    MaxPoints,
+    Only,
+    Params,
+    ParamsFile,
+    Pipeline,
+    Skip,
+    Stages,
+    StopWhen,
+    Wait,
+)
+from stagebook.cli.progress import run_and_show
+from stagebook.cli.request import request_of
+from stagebook.cli.sweep import sweep_and_show
+from stagebook.errors import UsageError
+from stagebook.project import Project
+
+
+def run(
+    pipeline: Pipeline = None,
+    stages: Stages = None,
+    params: Params = None,
+    params_file: ParamsFile = None,
+    from_: From = None,
+    only: Only = None,
+    skip: Skip = None,
+    jobs: Jobs = None,
+    keep_going: Annotated[
+        bool, typer.Option("-k", "--keep-going", help="After a failure, go on with what does not need it.")
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug-on-failure", help="Keep a dump of each stage that fails, for 'stagebook debug'."
+        ),
+    ] = False,
+    keep_kernel: Annotated[
+        bool, typer.Option("--keep-kernel", help="Leave the kernel of a stage that fails alive.")
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Run the named stages (all, if none is named) though nothing changed."),
+    ] = False,
+    wait: Wait = False,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="A run for each of the values: -p 'depth=[2,4,8]'.")
+    ] = False,
+    most: MaxPoints = None,
+    stop_when: StopWhen = None,
+    as_json: Json = False,
+) -> int:
+    """Run a pipeline, or some of its stages; stages that are up to date are reused."""
+    request = request_of(
+        pipeline,
+        stages,
+        params,
+        params_file,
+        from_,
+        only,
+        skip,
+        force=force,
+        jobs=jobs,
+        keep_going=keep_going,
+        keep_dump=debug,
+        keep_kernel=keep_kernel,
+        wait=wait,
+        sweep=sweep,
+        most=most,
+        stop_when=stop_when,
+    )
+    if sweep:
+        return sweep_and_show(request, as_json=as_json)
+    if most is not None or stop_when is not None:
+        msg = "--max and --stop-when are for a sweep"
+        raise UsageError(msg, hint="add --sweep")
+    with Project.open() as project:
+        project.launcher.warm_up()
+        return run_and_show(project, project.preparer.prepare(request), request, as_json=as_json)

@@ -1,0 +1,58 @@
+"""`stagebook status`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from stagebook.cli.options import Json, Pipeline
+from stagebook.cli.output import console, write_json
+from stagebook.errors import ExitCode, PipelineInvalid
+from stagebook.project import Project
+from stagebook.views import tables
+
+
+def status(
+    pipeline: Pipeline = None,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 3 if any stage is stale.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Show the last outcome of each stage, and whether it is up to date."""
+    project = Project.open()
+    files = [pipeline] if pipeline else project.catalog.names()
+    out = console()
+    data = {}
+    stale = False
+    for file in files:
+        loaded = project.catalog.load(file)
+        name = loaded.pipeline.name
+        latest = project.history.latest_stages(name)
+        try:
+            planned = {stage.id: stage for stage in project.plan(file).stages}
+            known = {stage: latest.get(stage) for stage in planned}
+            stale = stale or any(stage.runs for stage in planned.values())
+            mistakes = False
+        except PipelineInvalid:
+            # Not up to date, since nobody can say so; its stages are those of earlier runs.
+            planned, known, stale, mistakes = {}, dict(latest), True, True
+        data[name] = {
+            stage: {
+                **({} if item is None else {"run": item[0].id, **item[1].to_json()}),
+                "now": str(planned[stage].decision) if stage in planned else None,
+                "because": list(planned[stage].reasons) if stage in planned else [],
+            }
+            for stage, item in known.items()
+        }
+        if not as_json:
+            out.print(name, style="bold")
+            out.print(tables.status_table(known, planned, time.time()) if known else "it never ran")
+            if mistakes:
+                out.print(f"! {loaded.pipeline.path} has mistakes; see: stagebook check", style="yellow")
+    if as_json:
+        write_json({"pipelines": data, "stale": stale})
+    elif not files:
+        out.print("no pipelines yet; make a project with one: stagebook init NAME")
+    project.close()
+    return ExitCode.STALE if check and stale else ExitCode.OK

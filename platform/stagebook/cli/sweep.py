@@ -1,0 +1,97 @@
+"""`stagebook sweep`, which `stagebook run --sweep` and `stagebook resume` share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stagebook.cli.options import Jobs, Json, MaxPoints, Params, ParamsFile, Pipeline, Stages, StopWhen, Wait
+from stagebook.cli.output import console, write_json_lines
+from stagebook.cli.progress import EXIT_CODES, tell_waiting, write_events
+from stagebook.cli.request import request_of
+from stagebook.errors import ExitCode
+from stagebook.events import Status
+from stagebook.journal.journal import RunRecord
+from stagebook.project import Project
+from stagebook.runs.grid import Point, SweepReport
+from stagebook.runs.launcher import LaunchHooks
+from stagebook.runs.request import RunRequest
+from stagebook.runs.sweep import SweepHooks, resume_sweep
+from stagebook.runs.sweep import sweep as run_sweep
+from stagebook.views import reports
+from stagebook.views.formatting import pairs
+
+
+def sweep(
+    pipeline: Pipeline = None,
+    stages: Stages = None,
+    params: Params = None,
+    params_file: ParamsFile = None,
+    jobs: Jobs = None,
+    wait: Wait = False,
+    most: MaxPoints = None,
+    stop_when: StopWhen = None,
+    as_json: Json = False,
+) -> int:
+    """Run a pipeline once for each point of a grid of parameters: -p 'depth=[2,4,8]'."""
+    request = request_of(
+        pipeline,
+        stages,
+        params,
+        params_file,
+        jobs=jobs,
+        wait=wait,
+        sweep=True,
+        most=most,
+        stop_when=stop_when,
+    )
+    return sweep_and_show(request, as_json=as_json)
+
+
+def sweep_and_show(request: RunRequest, *, as_json: bool) -> int:
+    """Sweep and show the points; the exit code."""
+    with Project.open() as project:
+        report = run_sweep(project.preparer, project.launcher, request, _hooks(as_json=as_json))
+        return _show(project, report, as_json=as_json)
+
+
+def resume_and_show(project: Project, record: RunRecord, how: RunRequest, *, as_json: bool) -> int:
+    """Run the points that a sweep did not run, and show them; the exit code."""
+    report = resume_sweep(project.preparer, project.launcher, record, how, _hooks(as_json=as_json))
+    return _show(project, report, as_json=as_json)
+
+
+def _hooks(*, as_json: bool) -> SweepHooks:
+    if as_json:
+        return SweepHooks(run=LaunchHooks(listeners=[write_events], waiting=tell_waiting))
+    out = console()
+
+    def told(at: int, of: int, params: Mapping[str, Any]) -> None:
+        out.print(f"[{at}/{of}] {pairs(params, 100)}", markup=False)
+
+    def ended(point: Point) -> None:
+        out.print(reports.sweep_point(point), soft_wrap=True)
+
+    return SweepHooks(told=told, ended=ended, run=LaunchHooks(waiting=tell_waiting))
+
+
+def _show(project: Project, report: SweepReport, *, as_json: bool) -> int:
+    if as_json:
+        points = [
+            {"params": dict(p.params), "run": p.run, "status": p.status, "metrics": dict(p.metrics)}
+            for p in report.points
+        ]
+        rest = {"left": report.left, "why": report.why, "undelivered": report.undelivered}
+        head = {"type": "SweepReport", "run": report.run, "status": report.status}
+        write_json_lines([{**head, "points": points, **rest}])
+    else:
+        out = console()
+        out.print()
+        out.print(reports.sweep_table(report))
+        if report.status is not Status.COMPLETED:
+            out.print()
+            out.print(f"go on with   stagebook resume {report.run}", soft_wrap=True)
+        if project.tracking_uri:
+            out.print()
+            out.print("compare in MLflow   stagebook ui")
+    return EXIT_CODES.get(report.status, ExitCode.STAGE_FAILED)

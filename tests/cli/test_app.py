@@ -1,0 +1,49 @@
+"""The table of commands: what `--help` says is what each command says, and only the invoked one is imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import commands
+from stagebook.cli.app import COMMANDS, load
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_table_has_the_help_of_each_command(name: str) -> None:
+    assert load(name).help == COMMANDS[name][1]
+
+
+def test_help_and_version_import_no_command(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['stagebook', {!r}]\n"
+        "from stagebook.cli import main\n"
+        "main()\n"
+        "rooms = {{'.'.join(name.split('.')[:2]) for name in sys.modules if name.startswith('stagebook.')}}\n"
+        "files = {{name for name in sys.modules if name.startswith('stagebook.cli.')}}\n"
+        "sys.stderr.write(repr([sorted(rooms), sorted(files)]))"
+    )
+    rooms = ["stagebook.cli", "stagebook.errors", "stagebook.views"]
+    files = ["stagebook.cli.app", "stagebook.cli.output"]
+    for option in ("--help", "--version"):
+        done = commands.python(tmp_path, "-c", code.format(option))
+        assert (done.returncode, done.stderr) == (0, repr([rooms, files])), option
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nope"], "No such command 'nope'"),
+        (["stauts"], "Did you mean 'status'?"),
+        (["run", "--jobs"], "requires an argument"),
+        (["store", "nope"], "No such command 'nope'"),
+    ],
+)
+def test_a_mistake_in_the_arguments_is_told_with_its_exit_code(
+    tmp_path: Path, words: list[str], said: str
+) -> None:
+    done = commands.stagebook(tmp_path, *words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
