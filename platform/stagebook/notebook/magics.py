@@ -24,8 +24,8 @@ from stagebook.journal.result_table import KnownResults
 from stagebook.pipeline.notebook import NotebookUnreadable, read_parameters
 from stagebook.pipeline.types import ANY, Value, shorten, typed
 from stagebook.planning.plan import Plan, PlannedStage
-from stagebook.planning.resolving import Scopes, params_of
 from stagebook.planning.result import NoResults, Results
+from stagebook.planning.scopes import Scopes, params_of
 from stagebook.project import Given, Project
 from stagebook.workspace.paths import STATE_FOLDER
 

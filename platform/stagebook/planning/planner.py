@@ -17,16 +17,16 @@ from stagebook.planning.expansion import Expansion, Files
 from stagebook.planning.instances import Instance
 from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.planning.prior_outputs import Earlier, Left, left_by_others
-from stagebook.planning.resolving import (
+from stagebook.planning.result import Made
+from stagebook.planning.reuse import Judge, made_by
+from stagebook.planning.scopes import (
     Scopes,
     condition_of,
     depends_on_run,
     needed_stages,
     params_of,
+    stages_named,
 )
-from stagebook.planning.result import Made
-from stagebook.planning.reuse import Judge, made_by
-from stagebook.planning.scope import stages_named
 from stagebook.planning.select import Selection, select
 
 

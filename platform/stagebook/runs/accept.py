@@ -14,8 +14,8 @@ from stagebook.events import Event, RunEnded, RunStarted, StageAccepted, StageEn
 from stagebook.journal.result_table import KnownResults
 from stagebook.planning.fingerprint import Fingerprint
 from stagebook.planning.plan import Plan, PlannedStage
-from stagebook.planning.resolving import Scopes, depends_on_run, needed_stages, params_of
 from stagebook.planning.result import Made, Result, made_of, mark_of
+from stagebook.planning.scopes import Scopes, depends_on_run, needed_stages, params_of
 from stagebook.planning.select import Matching
 from stagebook.project import Given, Project
 from stagebook.runs.why import Explanation, explain

@@ -19,9 +19,9 @@ from stagebook.pipeline.types import Value
 from stagebook.planning.fingerprint import Fingerprint
 from stagebook.planning.plan import Decision, Judgement, Plan, PlannedStage
 from stagebook.planning.planner import Planner
-from stagebook.planning.resolving import Scopes, condition_of, needed_stages, params_of, reads_run
 from stagebook.planning.result import Made, Result, made_of, mark_of
 from stagebook.planning.reuse import made_by
+from stagebook.planning.scopes import Scopes, condition_of, needed_stages, params_of, reads_run
 
 _LOOK_AGAIN = 1.0  # seconds after which the files on disk are looked at again
 
