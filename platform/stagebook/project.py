@@ -196,7 +196,7 @@ class Project(Orders):
             tracking_uri=self.tracking_uri,
             facts=self.facts,
             planner=ordered.planner if ordered is not None else None,
-            blobs=self.blobs if settings.store.enabled else None,
+            store=self.store if settings.store.enabled else None,
             clock=self._clock,
             wait=wait,
             waiting=waiting,
@@ -225,7 +225,7 @@ class Project(Orders):
     def keep_sources(self, stage: PlannedStage) -> str:
         """Keep the texts of a stage's code, to compare them later; the digest of that."""
         texts = json.dumps(self.facts.sources(stage.notebook, stage.runs_in)).encode()
-        return self.blobs.keep_bytes(texts) or ""
+        return self.store.blobs.keep_bytes(texts) or ""
 
     def tell_mlflow(self) -> None:
         """Tell MLflow of what is pending, in a process that goes on by itself."""

@@ -63,7 +63,7 @@ def store_gc(days: int | None, *, dry_run: bool, as_json: bool) -> None:
     """Remove what nothing refers to."""
     project = Project.open()
     keep = project.settings.store.keep_days if days is None else days
-    done = collect(project.journal, project.blobs, now=time.time(), days=keep, dry=dry_run)
+    done = collect(project.journal, project.store, now=time.time(), days=keep, dry=dry_run)
     if as_json:
         names = ("results", "blobs", "freed", "kept", "size")
         write_json({"dry_run": dry_run, **{name: getattr(done, name) for name in names}})
@@ -78,7 +78,7 @@ def store_gc(days: int | None, *, dry_run: bool, as_json: bool) -> None:
 def store_verify(*, as_json: bool) -> int:
     """Read everything in the store; the exit code is 1 if something was damaged."""
     project = Project.open()
-    found = verify(project.journal, project.blobs)
+    found = verify(project.journal, project.store)
     if as_json:
         write_json(
             {

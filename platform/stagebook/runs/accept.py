@@ -125,7 +125,7 @@ class _Said:
     ) -> StageAccepted:
         """The event about one stage, whose outputs are kept."""
         outputs = {
-            key: project.blobs.keep(project.root / output.path, output.path)
+            key: project.store.keep(project.root / output.path, output.path)
             if output.kind == "file"
             else Artifact(path=output.path, external=True)
             for key, output in stage.outputs.items()

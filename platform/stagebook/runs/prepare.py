@@ -23,8 +23,8 @@ from stagebook.planning.reuse import Judge, Rules
 from stagebook.planning.select import Matching, Selection
 from stagebook.runs.history import Archive, Earlier
 from stagebook.runs.resume import Rest, changed_since, refuse_changed, rest_of
-from stagebook.system.blobs import Blobs
 from stagebook.system.file_cache import Memo
+from stagebook.system.store import Store
 from stagebook.workspace.inputs import Facts
 from stagebook.workspace.paths import STATE_FOLDER
 from stagebook.workspace.settings import Settings, read_settings
@@ -62,7 +62,7 @@ class Orders(Archive):
         super().__init__(root, clock=clock)
         self._settings: Settings | None = None
         self._facts: Facts | None = None
-        self._blobs: Blobs | None = None
+        self._store: Store | None = None
 
     @property
     def settings(self) -> Settings:
@@ -219,11 +219,11 @@ class Orders(Archive):
         return next(iter(self.journal.results("number = ?", (number,))), None)
 
     @property
-    def blobs(self) -> Blobs:
+    def store(self) -> Store:
         """The store."""
-        if self._blobs is None:
-            self._blobs = Blobs(self.root / STATE_FOLDER / "store")
-        return self._blobs
+        if self._store is None:
+            self._store = Store(self.root / STATE_FOLDER / "store")
+        return self._store
 
     @property
     def facts(self) -> Facts:
@@ -233,7 +233,7 @@ class Orders(Archive):
             self._facts = Facts(
                 Workspace(self.root, memo),
                 memo,
-                self.blobs,
+                self.store,
                 os.environ,
                 restores=self.settings.store.enabled,
             )

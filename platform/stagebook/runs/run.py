@@ -27,8 +27,8 @@ from stagebook.journal.journal import MLFLOW, Journal, attempt_key
 from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.planning.planner import Planner
 from stagebook.runs.lease import heartbeat, take_ownership
-from stagebook.system.blobs import Blobs
 from stagebook.system.processes import signal_name
+from stagebook.system.store import Store
 from stagebook.workspace.inputs import Facts
 
 PATIENCE_LOCAL = 60.0  # seconds without progress; a new database takes a while to be made
@@ -142,7 +142,7 @@ class Around:
     tracking_uri: str | None
     facts: Facts
     planner: Planner | None = None
-    blobs: Blobs | None = None
+    store: Store | None = None
     clock: Callable[[], float] = time.time
     wait: bool = False
     waiting: Callable[[PipelineBusy], None] = lambda _busy: None
@@ -240,7 +240,7 @@ def run_plan(
         prepare=_Preparation(plan, options.run_id, journal, delivery),
         expected=expected,
         planner=around.planner,
-        blobs=around.blobs,
+        store=around.store,
         guard=recorder.guard,
         sources=lambda stage: around.facts.sources(stage.notebook, stage.runs_in),
         code_paths=lambda stage: around.facts.code_paths(stage.notebook, stage.runs_in),

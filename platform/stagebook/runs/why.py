@@ -95,7 +95,7 @@ def _is_unknown(change: Change, fingerprint: Fingerprint) -> bool:
 def _diffs(
     found: Sequence[Change], last: Result, facts: Facts, stage: PlannedStage
 ) -> dict[str, Sequence[str]]:
-    text = facts.blobs.read_text(last.sources) if last.sources else None
+    text = facts.store.blobs.read(last.sources) if last.sources else None
     if text is None:
         return {}
     try:

@@ -12,10 +12,10 @@ from typing import Any
 
 from stagebook.artifact import Artifact
 from stagebook.code.closure import Closure, Code, sources
-from stagebook.system.blobs import Blobs
 from stagebook.system.file_cache import RACY, Memo, stat_of
 from stagebook.system.files import make_private, walk, write_whole
 from stagebook.system.installed import source_folders, versions
+from stagebook.system.store import Store
 from stagebook.workspace.kernels import Kernel, find_kernel, this_python
 from stagebook.workspace.paths import STATE_FOLDER, PathRefused
 from stagebook.workspace.workspace import Workspace
@@ -30,7 +30,7 @@ class Facts:
         self,
         workspace: Workspace,
         memo: Memo,
-        blobs: Blobs,
+        store: Store,
         env: Mapping[str, str],
         *,
         restores: bool = True,
@@ -38,7 +38,7 @@ class Facts:
         """`restores`: whether outputs are taken out of the store; else it counts as empty."""
         self.workspace = workspace
         self.memo = memo
-        self.blobs = blobs
+        self.store = store
         self._restores = restores
         self._root = workspace.root
         self._cache = self._root / STATE_FOLDER / "cache"
@@ -129,7 +129,7 @@ class Facts:
 
     def holds(self, output: Artifact) -> bool:
         """Whether an output can be had from the store."""
-        return self._restores and self.blobs.holds(output)
+        return self._restores and self.store.holds(output)
 
     def versions(self, imports: Iterable[str], kernel: str) -> Mapping[str, str]:
         """The distributions that imported modules belong to, with their versions, as a kernel has them; an

@@ -17,9 +17,9 @@ import pytest
 
 from building import ProjectBuilder, notebook_data
 from stagebook.pipeline.notebook import NotebookUnreadable
-from stagebook.system.blobs import Blobs
 from stagebook.system.file_cache import Memo
 from stagebook.system.files import describe_path
+from stagebook.system.store import Store
 from stagebook.workspace.inputs import Facts
 from stagebook.workspace.kernels import find_kernel
 from stagebook.workspace.workspace import Workspace
@@ -36,11 +36,11 @@ class Place:
     def facts(self, **more: Any) -> Facts:
         """As a new process has them."""
         memo = Memo(self.root / ".stagebook/cache/files.json")
-        return Facts(Workspace(self.root, memo), memo, self.blobs, self.env, **more)
+        return Facts(Workspace(self.root, memo), memo, self.store, self.env, **more)
 
     @property
-    def blobs(self) -> Blobs:
-        return Blobs(self.root / ".stagebook/store")
+    def store(self) -> Store:
+        return Store(self.root / ".stagebook/store")
 
     @property
     def key(self) -> Path:
@@ -106,17 +106,17 @@ def test_a_digest_is_that_of_the_content(place: Place) -> None:
     assert facts.digest("data/a.csv") == describe_path(file, "").sha256
     assert facts.digest("data/none.csv") is None
     file.write_text("two")
-    assert facts.digest("data/a.csv") == place.blobs.keep_bytes(b"one"), "what was seen is kept"
+    assert facts.digest("data/a.csv") == place.store.blobs.keep_bytes(b"one"), "what was seen is kept"
     facts.forget()
-    assert facts.digest("data/a.csv") == place.blobs.keep_bytes(b"two")
+    assert facts.digest("data/a.csv") == place.store.blobs.keep_bytes(b"two")
 
 
 def test_a_folder_is_told_from_a_file_that_holds_its_list(place: Place) -> None:
     folder = place.root / "data/folder"
     place.builder.file("data/folder/a.csv", "one")
     place.builder.file("data/folder/sub/b.csv", "")
-    kept = place.blobs.keep(folder, "data/folder")
-    listing = place.blobs.path(kept.sha256).read_bytes()
+    kept = place.store.keep(folder, "data/folder")
+    listing = place.store.blobs.path(kept.sha256).read_bytes()
     place.builder.file("data/list", listing)
     facts = place.facts()
     assert facts.digest("data/list") == kept.sha256
@@ -358,6 +358,6 @@ def test_compiled_code_that_is_newer_stays(place: Place) -> None:
 
 
 def test_the_store_counts_as_empty_where_it_is_switched_off(place: Place) -> None:
-    kept = place.blobs.keep(place.builder.file("a.txt", "one"), "a.txt")
+    kept = place.store.keep(place.builder.file("a.txt", "one"), "a.txt")
     assert place.facts().holds(kept)
     assert not place.facts(restores=False).holds(kept)
