@@ -52,7 +52,7 @@ class Project(Orders):
         """Close the journal. A project may also be used in a `with` statement."""
         self.cool_down()
         if self._facts is not None:
-            self._facts.memo.save()
+            self._facts.file_cache.save()
             self._facts = None
         if self._journal is not None:
             self._journal.close()
@@ -208,7 +208,7 @@ class Project(Orders):
         try:
             return run_plan(plan, options=options, engine=engine, around=around, listeners=listeners)
         finally:
-            self.facts.memo.save()
+            self.facts.file_cache.save()
 
     def _modules_ahead(self, plan: Plan) -> list[str]:
         """What the fork server imports: as the settings say, or what is safe of the notebooks' imports."""

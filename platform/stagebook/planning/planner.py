@@ -267,11 +267,6 @@ class _Shape:
     warnings: tuple[Problem, ...]
 
 
-def build_plan(pipeline: Pipeline, params: Mapping[str, Value], project: Project, **more: Any) -> Plan:
-    """The plan of a run, as `Planner` makes it."""
-    return Planner(pipeline, params, project, **more).plan()
-
-
 def _with_what_follows(stages: Sequence[PlannedStage]) -> list[PlannedStage]:
     """What needs a stage that a condition leaves out is left out with it, as it is in the run; what is
     there for failures waits for them."""

@@ -23,7 +23,7 @@ from stagebook.planning.reuse import Judge, Rules
 from stagebook.planning.select import Matching, Selection
 from stagebook.runs.history import Archive, Earlier
 from stagebook.runs.resume import Rest, changed_since, refuse_changed, rest_of
-from stagebook.system.file_cache import Memo
+from stagebook.system.file_cache import FileCache
 from stagebook.system.store import Store
 from stagebook.workspace.inputs import Facts
 from stagebook.workspace.paths import STATE_FOLDER
@@ -178,7 +178,7 @@ class Orders(Archive):
         try:
             plan = planner.plan()
         finally:
-            facts.memo.save()
+            facts.file_cache.save()
         return Ordered(
             plan=plan,
             planner=planner,
@@ -229,10 +229,10 @@ class Orders(Archive):
     def facts(self) -> Facts:
         """What results depend on, as it is on disk and on this machine."""
         if self._facts is None:
-            memo = Memo(self.root / STATE_FOLDER / "cache" / "files.json")
+            file_cache = FileCache(self.root / STATE_FOLDER / "cache" / "files.json")
             self._facts = Facts(
-                Workspace(self.root, memo),
-                memo,
+                Workspace(self.root, file_cache),
+                file_cache,
                 self.store,
                 os.environ,
                 restores=self.settings.store.enabled,

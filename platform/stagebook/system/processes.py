@@ -12,7 +12,6 @@ import ctypes
 import os
 import select
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Container, Iterable
@@ -87,20 +86,6 @@ def signal_group(pid: int, number: int) -> None:
     """Send a signal to the process group that `pid` leads, if it is there and may be signalled."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
-
-
-def end_group(process: subprocess.Popen[bytes], *, grace: float = 2.0) -> int:
-    """End the process group that a child of ours leads; the child's exit code.
-
-    SIGTERM asks. SIGKILL follows at once when the child has ended, since others of its group may outlive
-    it, and else after `grace` seconds.
-    """
-    if process.poll() is None:
-        signal_group(process.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=grace)
-    signal_group(process.pid, signal.SIGKILL)
-    return process.wait()
 
 
 def signal_name(number: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from stagebook.artifact import Artifact
 from stagebook.code.closure import Closure, Code, sources
-from stagebook.system.file_cache import RACY, Memo, stat_of
+from stagebook.system.file_cache import RACY, FileCache, stat_of
 from stagebook.system.files import make_private, walk, write_whole
 from stagebook.system.installed import source_folders, versions
 from stagebook.system.store import Store
@@ -29,7 +29,7 @@ class Facts:
     def __init__(
         self,
         workspace: Workspace,
-        memo: Memo,
+        file_cache: FileCache,
         store: Store,
         env: Mapping[str, str],
         *,
@@ -37,7 +37,7 @@ class Facts:
     ) -> None:
         """`restores`: whether outputs are taken out of the store; else it counts as empty."""
         self.workspace = workspace
-        self.memo = memo
+        self.file_cache = file_cache
         self.store = store
         self._restores = restores
         self._root = workspace.root
@@ -66,7 +66,7 @@ class Facts:
         prefix = self._kernel_of(notebook, kernel).prefix
         if prefix not in self._closures:
             behind = [Path(folder) for folder in source_folders(prefix)]
-            self._closures[prefix] = Closure(self._root, self.memo, extra=self._extra, behind=behind)
+            self._closures[prefix] = Closure(self._root, self.file_cache, extra=self._extra, behind=behind)
         return self._closures[prefix].code(notebook, self.workspace.executable(notebook))
 
     def code_paths(self, notebook: str, kernel: str | None) -> list[str]:
@@ -92,7 +92,7 @@ class Facts:
         if path not in self._digests:
             try:
                 full = self._root / path
-                self._digests[path] = self.memo.describe(full, path).content
+                self._digests[path] = self.file_cache.describe(full, path).content
             except OSError:
                 self._digests[path] = None
         return self._digests[path]
@@ -124,7 +124,7 @@ class Facts:
 
     def note(self, path: str, digest: str) -> None:
         """What is known of a file that was just written."""
-        self.memo.note(self._root / path, "sha256", digest)
+        self.file_cache.note(self._root / path, "sha256", digest)
         self._digests.pop(path, None)
 
     def holds(self, output: Artifact) -> bool:

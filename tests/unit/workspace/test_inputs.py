@@ -17,7 +17,7 @@ import pytest
 
 from building import ProjectBuilder, notebook_data
 from stagebook.pipeline.notebook import NotebookUnreadable
-from stagebook.system.file_cache import Memo
+from stagebook.system.file_cache import FileCache
 from stagebook.system.files import describe_path
 from stagebook.system.store import Store
 from stagebook.workspace.inputs import Facts
@@ -35,8 +35,8 @@ class Place:
 
     def facts(self, **more: Any) -> Facts:
         """As a new process has them."""
-        memo = Memo(self.root / ".stagebook/cache/files.json")
-        return Facts(Workspace(self.root, memo), memo, self.store, self.env, **more)
+        file_cache = FileCache(self.root / ".stagebook/cache/files.json")
+        return Facts(Workspace(self.root, file_cache), file_cache, self.store, self.env, **more)
 
     @property
     def store(self) -> Store:
