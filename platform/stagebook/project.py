@@ -51,9 +51,9 @@ class Project(Orders):
     def close(self) -> None:
         """Close the journal. A project may also be used in a `with` statement."""
         self.cool_down()
-        if self._facts is not None:
-            self._facts.file_cache.save()
-            self._facts = None
+        if self._dependencies is not None:
+            self._dependencies.file_cache.save()
+            self._dependencies = None
         if self._journal is not None:
             self._journal.close()
             self._journal = None
@@ -194,7 +194,7 @@ class Project(Orders):
             root=self.root,
             journal=self.journal,
             tracking_uri=self.tracking_uri,
-            facts=self.facts,
+            dependencies=self.dependencies,
             planner=ordered.planner if ordered is not None else None,
             store=self.store if settings.store.enabled else None,
             clock=self._clock,
@@ -208,7 +208,7 @@ class Project(Orders):
         try:
             return run_plan(plan, options=options, engine=engine, around=around, listeners=listeners)
         finally:
-            self.facts.file_cache.save()
+            self.dependencies.file_cache.save()
 
     def _modules_ahead(self, plan: Plan) -> list[str]:
         """What the fork server imports: as the settings say, or what is safe of the notebooks' imports."""
@@ -224,7 +224,7 @@ class Project(Orders):
 
     def keep_sources(self, stage: PlannedStage) -> str:
         """Keep the texts of a stage's code, to compare them later; the digest of that."""
-        texts = json.dumps(self.facts.sources(stage.notebook, stage.runs_in)).encode()
+        texts = json.dumps(self.dependencies.sources(stage.notebook, stage.runs_in)).encode()
         return self.store.blobs.keep_bytes(texts) or ""
 
     def tell_mlflow(self) -> None:

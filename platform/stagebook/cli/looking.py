@@ -57,7 +57,7 @@ def _observed(project: Project, name: str, plan: Plan) -> list[Problem]:
     observed = project.journal.observations(pipeline.name) if project.has_journal else {}
     return [
         pipeline.problem(("stages", stage), text, _hint(text))
-        for stage, text in remarks(plan.stages, observed, project.facts)
+        for stage, text in remarks(plan.stages, observed, project.dependencies)
     ]
 
 

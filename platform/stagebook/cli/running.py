@@ -192,7 +192,9 @@ def _say(out: Console, project: Project, report: RunReport) -> None:
         for stage in history.stages.values()
         if stage.observed is not None and stage.status is Status.COMPLETED
     }
-    for _, text in remarks((stage for stage in report.plan.stages if stage.id in ran), ran, project.facts):
+    for _, text in remarks(
+        (stage for stage in report.plan.stages if stage.id in ran), ran, project.dependencies
+    ):
         out.print(f"! {text}", style="yellow", soft_wrap=True)
     out.print()
     if report.undelivered:

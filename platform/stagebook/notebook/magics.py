@@ -70,7 +70,7 @@ class Prepared:
         self.missing = [
             path for item in stage.inputs.values() for path in item.paths if not (self.root / path).exists()
         ]
-        declared = project.facts.workspace.facts(stage.notebook).parameters
+        declared = project.dependencies.workspace.facts(stage.notebook).parameters
         self._declared = frozenset(declared or ())
 
     def is_parameters_cell(self, source: str) -> bool:

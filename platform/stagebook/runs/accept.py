@@ -32,7 +32,7 @@ def why(
     plan = project.plan(name, given)
     chosen = _chosen(plan, stages)
     results = KnownResults(project.journal)
-    return [explain(plan, stage, project.facts, results) for stage in chosen]
+    return [explain(plan, stage, project.dependencies, results) for stage in chosen]
 
 
 def _chosen(plan: Plan, texts: Sequence[str]) -> list[PlannedStage]:
@@ -71,8 +71,8 @@ def accept(
         msg = "say why the outputs are good all the same"
         raise UsageError(msg, hint='--because "only the plot changed"')
     ordered = project.order(name, given)
-    plan, judge = ordered.plan, ordered.planner.judge
-    assert judge is not None
+    plan, policy = ordered.plan, ordered.planner.policy
+    assert policy is not None
     chosen = _chosen(plan, stages)
     run = project.new_run_id()
     said = _Said(run=run, at=project.now(), because=because.strip(), by=_user())
@@ -81,13 +81,13 @@ def accept(
     scraps: dict[str, Mapping[str, Any]] = {}
     scopes = Scopes.of_plan(plan)
     for stage in plan.stages:
-        latest = judge.results.latest(plan.pipeline, stage.id)
-        made[stage.id] = judge.from_disk(stage, latest.values if latest else {})
+        latest = policy.results.latest(plan.pipeline, stage.id)
+        made[stage.id] = policy.from_disk(stage, latest.values if latest else {})
         scraps[stage.id] = latest.values if latest else {}
         if stage not in chosen:
             continue
         _check(project, plan, stage, scraps)
-        fingerprint = judge.fingerprint(stage, params_of(stage, scopes.of(stage, scraps)), made)
+        fingerprint = policy.fingerprints.of(stage, params_of(stage, scopes.of(stage, scraps)), made)
         event = said.of(project, stage, latest, fingerprint)
         made[stage.id] = made_of(event.outputs, event.scraps, mark_of(run, stage.id, event.attempt))
         reason = f"accepted by {said.by}: {said.because}"

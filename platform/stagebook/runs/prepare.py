@@ -19,13 +19,13 @@ from stagebook.planning.expansion import Expansion
 from stagebook.planning.plan import Plan
 from stagebook.planning.planner import Planner
 from stagebook.planning.result import NoResults, Result
-from stagebook.planning.reuse import Judge, Rules
+from stagebook.planning.reuse import ReusePolicy
 from stagebook.planning.select import Matching, Selection
 from stagebook.runs.history import Archive, Earlier
 from stagebook.runs.resume import Rest, changed_since, refuse_changed, rest_of
 from stagebook.system.file_cache import FileCache
 from stagebook.system.store import Store
-from stagebook.workspace.inputs import Facts
+from stagebook.workspace.dependencies import ProjectDependencies
 from stagebook.workspace.paths import STATE_FOLDER
 from stagebook.workspace.settings import Settings, read_settings
 from stagebook.workspace.workspace import Workspace
@@ -61,7 +61,7 @@ class Orders(Archive):
     def __init__(self, root: Path, *, clock: Callable[[], float] = time.time) -> None:
         super().__init__(root, clock=clock)
         self._settings: Settings | None = None
-        self._facts: Facts | None = None
+        self._dependencies: ProjectDependencies | None = None
         self._store: Store | None = None
 
     @property
@@ -158,27 +158,29 @@ class Orders(Archive):
         if missing and problems:
             raise PipelineInvalid([*loaded.problems, *problems])
         pipeline = loaded.pipeline.name
-        facts = self.facts
-        facts.forget()
-        rules = Rules(
-            forced=() if forced is None else Matching(forced or ("*",)),
-            finished=rest.finished if rest is not None else {},
-        )
+        dependencies = self.dependencies
+        dependencies.forget()
         results = KnownResults(self.journal) if self.has_journal else NoResults()
         planner = Planner(
             loaded.pipeline,
             params,
-            facts.workspace,
+            dependencies.workspace,
             selection=selection,
             env=os.environ,
             earlier=Earlier(self, results, pipeline),
             problems=[*loaded.problems, *problems],
-            judge=Judge(pipeline, facts, results, rules),
+            policy=ReusePolicy(
+                pipeline,
+                dependencies,
+                results,
+                forced=() if forced is None else Matching(forced or ("*",)),
+                finished=rest.finished if rest is not None else {},
+            ),
         )
         try:
             plan = planner.plan()
         finally:
-            facts.file_cache.save()
+            dependencies.file_cache.save()
         return Ordered(
             plan=plan,
             planner=planner,
@@ -207,10 +209,10 @@ class Orders(Archive):
         given = Given(values=dict(rest.started.plan.get("params", {})))
         path = str(rest.started.plan.get("path", run.pipeline))
         ordered = self.order(path, given, selection, forced=rest.forced, rest=rest)
-        judge = ordered.planner.judge
-        assert judge is not None
+        policy = ordered.planner.policy
+        assert policy is not None
         if not keep:
-            changed = changed_since(ordered.plan, judge, rest.finished)
+            changed = changed_since(ordered.plan, policy, rest.finished)
             if changed:
                 raise refuse_changed(run.id, run.pipeline, changed)
         return ordered
@@ -226,18 +228,18 @@ class Orders(Archive):
         return self._store
 
     @property
-    def facts(self) -> Facts:
+    def dependencies(self) -> ProjectDependencies:
         """What results depend on, as it is on disk and on this machine."""
-        if self._facts is None:
+        if self._dependencies is None:
             file_cache = FileCache(self.root / STATE_FOLDER / "cache" / "files.json")
-            self._facts = Facts(
+            self._dependencies = ProjectDependencies(
                 Workspace(self.root, file_cache),
                 file_cache,
                 self.store,
                 os.environ,
                 restores=self.settings.store.enabled,
             )
-        return self._facts
+        return self._dependencies
 
     def check_params(self, name: str | None, given: Given) -> None:
         """Raises `PipelineInvalid` for what is wrong with parameters."""
@@ -251,7 +253,7 @@ class Orders(Archive):
         Notebooks are not read, and mistakes are not told."""
         loaded = self.load(name)
         params, _ = self._params(loaded.pipeline, Given())
-        return list(Expansion(loaded.pipeline, params, self.facts.workspace, os.environ).expand())
+        return list(Expansion(loaded.pipeline, params, self.dependencies.workspace, os.environ).expand())
 
     def _params(self, pipeline: Pipeline, given: Given) -> tuple[dict[str, Value], list[Problem]]:
         values: dict[str, Value] = {}

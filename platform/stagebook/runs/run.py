@@ -29,7 +29,7 @@ from stagebook.planning.planner import Planner
 from stagebook.runs.lease import heartbeat, take_ownership
 from stagebook.system.processes import signal_name
 from stagebook.system.store import Store
-from stagebook.workspace.inputs import Facts
+from stagebook.workspace.dependencies import ProjectDependencies
 
 PATIENCE_LOCAL = 60.0  # seconds without progress; a new database takes a while to be made
 PATIENCE_REMOTE = 5.0
@@ -140,7 +140,7 @@ class Around:
     root: Path
     journal: Journal
     tracking_uri: str | None
-    facts: Facts
+    dependencies: ProjectDependencies
     planner: Planner | None = None
     store: Store | None = None
     clock: Callable[[], float] = time.time
@@ -236,14 +236,14 @@ def run_plan(
         folder=root / ".stagebook" / "runs" / options.run_id,
         clock=clock,
         emit=recorder.emit,
-        executable=around.facts.workspace.executable,
+        executable=around.dependencies.workspace.executable,
         prepare=_Preparation(plan, options.run_id, journal, delivery),
         expected=expected,
         planner=around.planner,
         store=around.store,
         guard=recorder.guard,
-        sources=lambda stage: around.facts.sources(stage.notebook, stage.runs_in),
-        code_paths=lambda stage: around.facts.code_paths(stage.notebook, stage.runs_in),
+        sources=lambda stage: around.dependencies.sources(stage.notebook, stage.runs_in),
+        code_paths=lambda stage: around.dependencies.code_paths(stage.notebook, stage.runs_in),
     )
     runner = Runner(plan, engine, options, context)
     undelivered = 0
@@ -255,7 +255,7 @@ def run_plan(
                 undelivered = delivery.finish()
     if delivery is not None and not delivery.started and not quiet:
         delivery.leave_behind()  # nothing ran: MLflow is told while nobody waits
-    _remember(around.facts, runner.published)
+    _remember(around.dependencies, runner.published)
     return RunReport(
         run=options.run_id,
         status=status,
@@ -275,11 +275,11 @@ def _changes_nothing(plan: Plan) -> bool:
     )
 
 
-def _remember(facts: Facts, published: Mapping[str, tuple[object, str]]) -> None:
+def _remember(dependencies: ProjectDependencies, published: Mapping[str, tuple[object, str]]) -> None:
     """Outputs that are as they were published need not be read again to know what they are."""
     for path, (stamp, digest) in published.items():
-        if facts.stamp(path) == stamp:
-            facts.note(path, digest)
+        if dependencies.stamp(path) == stamp:
+            dependencies.note(path, digest)
 
 
 class _Preparation:
