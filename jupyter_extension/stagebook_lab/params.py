@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 
 from stagebook.errors import Problem
 from stagebook.pipeline.model import Param, Pipeline
 from stagebook.pipeline.params import bind_params, parse_pairs
 from stagebook.pipeline.types import Type, Value, is_sequence
+from stagebook.runs.request import text_of
 from stagebook_lab import wire
 
 _KINDS: Mapping[str, wire.ParamKind] = {
@@ -43,11 +43,6 @@ def param_info(param: Param) -> wire.ParamInfo:
 
 def _parts(kind: Type) -> Sequence[Type]:
     return kind.args if kind.kind == "union" else (kind,)
-
-
-def text_of(value: Value) -> str:
-    """The text that `-p` reads as this value."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def pairs_of(texts: Mapping[str, str]) -> tuple[str, ...]:

@@ -23,10 +23,10 @@ from stagebook.planning.plan import Plan
 from stagebook.runs.history import History
 from stagebook.runs.prepare import Preparer
 from stagebook.runs.request import RunRequest, run_id
-from stagebook.system.blobs import Blobs
-from stagebook.system.file_cache import Memo
+from stagebook.system.file_cache import FileCache
+from stagebook.system.store import Store
 from stagebook.workspace.catalog import PIPELINES, Catalog
-from stagebook.workspace.inputs import Facts
+from stagebook.workspace.dependencies import ProjectDependencies
 from stagebook.workspace.paths import STATE_FOLDER
 from stagebook.workspace.settings import FILE, Settings, read_settings
 from stagebook.workspace.workspace import Workspace
@@ -44,7 +44,7 @@ class Project:
     - `catalog`: the pipelines
     - `history`: the runs of before, and the `journal` that they are in
     - `store`: outputs by their content
-    - `facts`: what results depend on, as it is on disk and on this machine
+    - `dependencies`: what results depend on, as it is on disk and on this machine
     - `preparer`, `launcher`: planning and running
     """
 
@@ -60,7 +60,7 @@ class Project:
         self._make_id = make_id
         self.catalog = Catalog(root)
         self.history = History(root, clock=clock, interrupted=self._tell_of_interrupted)
-        self.store = Blobs(root / STATE_FOLDER / "store")
+        self.store = Store(root / STATE_FOLDER / "store")
 
     @classmethod
     def open(cls, start: Path | str | None = None) -> Project:
@@ -87,9 +87,9 @@ class Project:
         """Close the journal. A project may also be used in a `with` statement, and again afterwards."""
         if "launcher" in self.__dict__:
             self.launcher.cool_down()
-        if "facts" in self.__dict__:
-            self.facts.memo.save()
-        for name in ("launcher", "preparer", "facts"):
+        if "dependencies" in self.__dict__:
+            self.dependencies.file_cache.save()
+        for name in ("launcher", "preparer", "dependencies"):
             self.__dict__.pop(name, None)
         self.history.close()
 
@@ -116,17 +116,21 @@ class Project:
         return self.history.journal
 
     @functools.cached_property
-    def facts(self) -> Facts:
+    def dependencies(self) -> ProjectDependencies:
         """What results depend on, as it is on disk and on this machine."""
-        memo = Memo(self.root / STATE_FOLDER / "cache" / "files.json")
-        return Facts(
-            Workspace(self.root, memo), memo, self.store, os.environ, restores=self.settings.store.enabled
+        file_cache = FileCache(self.root / STATE_FOLDER / "cache" / "files.json")
+        return ProjectDependencies(
+            Workspace(self.root, file_cache),
+            file_cache,
+            self.store,
+            os.environ,
+            restores=self.settings.store.enabled,
         )
 
     @functools.cached_property
     def preparer(self) -> Preparer:
         """What plans runs."""
-        return Preparer(self.catalog, self.history, self.facts, self._clock)
+        return Preparer(self.catalog, self.history, self.dependencies, self._clock)
 
     @functools.cached_property
     def launcher(self) -> Launcher:
@@ -138,8 +142,8 @@ class Project:
             self.root,
             settings=self.settings,
             journal=lambda: self.history.journal,
-            facts=self.facts,
-            blobs=self.store,
+            dependencies=self.dependencies,
+            store=self.store,
             tracking_uri=self.tracking_uri,
             clock=self._clock,
             make_id=self._make_id,

@@ -17,13 +17,14 @@ from stagebook.planning.select import Selection
 from stagebook.workspace.workspace import Workspace
 
 
-class HandJudge:
-    """Stands for the judge: what is reused is reused."""
+class HandPolicy:
+    """In place of the reuse policy: reuses the stages that the case says, and is its own fingerprints."""
 
     def __init__(self, fates: Fates) -> None:
         self._fates = fates
+        self.fingerprints = self
 
-    def judge(self, stage: PlannedStage, *_: Any) -> Judgement:
+    def decide(self, stage: PlannedStage, *_: Any) -> Judgement:
         """What becomes of a stage."""
         if not self._fates.specs[stage.stage].reused or stage.foreach is not None:
             return Judgement(decision=Decision.RUN, reasons=("so",))
@@ -47,7 +48,7 @@ class HandPlanner:
     def __init__(self, case: Case, fates: Fates) -> None:
         self.case = case
         self.fates = fates
-        self.judge = HandJudge(fates)
+        self.policy = HandPolicy(fates)
         self.made: list[Plan] = []
 
     def plan(self) -> Plan:
@@ -60,7 +61,7 @@ class HandPlanner:
                 break
             scraps = {name: self.fates.scraps(name) for name in more}
         stages = tuple(
-            dataclasses.replace(one, judgement=self.judge.judge(one)) if one.selected else one
+            dataclasses.replace(one, judgement=self.policy.decide(one)) if one.selected else one
             for one in plan.stages
         )
         kept = {one.id: scraps[one.id] for one in stages if not one.selected and one.id in scraps}

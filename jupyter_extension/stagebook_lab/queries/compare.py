@@ -58,7 +58,7 @@ def changes_reply(
     executed = notebook_reply(project, run, stage, attempt)
     record = project.history.stage(run, stage)
     try:
-        now = json.loads(project.facts.workspace.executable(record.notebook).read_bytes())
+        now = json.loads(project.dependencies.workspace.executable(record.notebook).read_bytes())
     except (OSError, ValueError) as error:  # what cannot be read as a notebook is a ValueError
         msg = f"the notebook '{record.notebook}' cannot be read: {error}"
         raise RunNotFound(msg) from error

@@ -51,7 +51,7 @@ def _undeclared(project: Project, name: str, plan: Plan) -> list[Problem]:
     observed = project.journal.events.observations(pipeline.name) if project.history.has_journal else {}
     return [
         pipeline.problem(("stages", stage), text, _hint(text))
-        for stage, text in remarks(plan.stages, observed, project.facts)
+        for stage, text in remarks(plan.stages, observed, project.dependencies)
     ]
 
 

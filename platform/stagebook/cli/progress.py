@@ -131,6 +131,8 @@ def _remarks(project: Project, report: RunReport) -> list[str]:
         for stage in stages
         if stage.observed is not None and stage.status is Status.COMPLETED
     }
-    undeclared = remarks((stage for stage in report.plan.stages if stage.id in ran), ran, project.facts)
+    undeclared = remarks(
+        (stage for stage in report.plan.stages if stage.id in ran), ran, project.dependencies
+    )
     own = [f"{stage.id}: {stage.remark}" for stage in stages if stage.remark]
     return own + [text for _, text in undeclared]

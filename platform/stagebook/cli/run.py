@@ -25,6 +25,7 @@ from stagebook.cli.request import request_of
 from stagebook.cli.sweep import sweep_and_show
 from stagebook.errors import UsageError
 from stagebook.project import Project
+from stagebook.runs.request import RunRequest
 
 
 def run(
@@ -79,9 +80,14 @@ def run(
         most=most,
         stop_when=stop_when,
     )
-    if sweep:
+    return perform(request, as_json=as_json)
+
+
+def perform(request: RunRequest, *, as_json: bool) -> int:
+    """Run what is asked for, or sweep, and show it; the exit code."""
+    if request.sweep:
         return sweep_and_show(request, as_json=as_json)
-    if most is not None or stop_when is not None:
+    if request.most is not None or request.stop_when is not None:
         msg = "--max and --stop-when are for a sweep"
         raise UsageError(msg, hint="add --sweep")
     with Project.open() as project:

@@ -26,7 +26,7 @@ from stagebook.code.digests import KIND, CellCode, ModuleCode, cells_of, read_ce
 from stagebook.code.references import CodeReferences, absolute_name
 from stagebook.code.resolver import FoundModule, ModuleResolver, SearchPath, Unit, is_local, is_outside
 from stagebook.pipeline.notebook import NotebookUnreadable, read_notebook
-from stagebook.system.file_cache import Memo
+from stagebook.system.file_cache import FileCache
 
 _MAX_ROUNDS = 20  # of folders that hold code that adds folders to `sys.path`
 
@@ -80,19 +80,19 @@ class Closure:
     use from several threads."""
 
     def __init__(
-        self, root: Path, memo: Memo, *, extra: Sequence[Path] = (), behind: Sequence[Path] = ()
+        self, root: Path, file_cache: FileCache, *, extra: Sequence[Path] = (), behind: Sequence[Path] = ()
     ) -> None:
         """`extra`: folders of the project in which modules are looked for, as in PYTHONPATH; `behind`: folders
         in which they are looked for after what is installed."""
         self._root = os.path.abspath(root)
-        self._memo = memo
+        self._file_cache = file_cache
         self._extra = [os.fspath(path) for path in extra]
         self._behind = [os.fspath(path) for path in behind]
         self.forget()
 
     def forget(self) -> None:
         """Look at the disk anew."""
-        self._modules = ModuleResolver(self._root, self._memo)
+        self._modules = ModuleResolver(self._root, self._file_cache)
         self._codes: dict[tuple[str, str], Code | NotebookUnreadable] = {}
         self._scripts: dict[tuple[SearchPath, str, bool], Unit] = {}
         self._last = [path for path in map(self._modules.resolve, self._behind) if path is not None]
@@ -141,7 +141,7 @@ class Closure:
 
     def _notebook(self, executable: str) -> list[CellCode]:
         try:
-            return list(self._memo.derive(executable, f"cells-{KIND}", read_cells))
+            return list(self._file_cache.derive(executable, f"cells-{KIND}", read_cells))
         except NotebookUnreadable:
             raise
         except (OSError, ValueError, RecursionError):

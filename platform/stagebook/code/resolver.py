@@ -12,7 +12,7 @@ from typing import Any, cast
 from stagebook.code.constants import HERE
 from stagebook.code.digests import KIND, ModuleCode, read_module
 from stagebook.code.references import CodeReferences
-from stagebook.system.file_cache import Memo
+from stagebook.system.file_cache import FileCache
 
 # Folders of environments and of state: not code of the project.
 NOT_LOCAL = frozenset(
@@ -78,10 +78,10 @@ def is_local(path: str) -> bool:
 class ModuleResolver:
     """Finds the modules and files of a project. What was looked up on the disk is kept."""
 
-    def __init__(self, root: str, memo: Memo) -> None:
+    def __init__(self, root: str, file_cache: FileCache) -> None:
         self._root = root
         self._roots = (root, os.path.realpath(root))
-        self._memo = memo
+        self._file_cache = file_cache
         self._listings: dict[str, tuple[dict[str, list[str]], set[str]]] = {}
         self._is_file: dict[str, bool] = {}
         self._derived: dict[tuple[str, str], Any] = {}
@@ -169,7 +169,7 @@ class ModuleResolver:
     def module(self, path: str) -> ModuleCode:
         """The code of a module's file."""
         code = self._derive(
-            path, "module", lambda full: self._memo.derive(full, f"module-{KIND}", read_module)
+            path, "module", lambda full: self._file_cache.derive(full, f"module-{KIND}", read_module)
         )
         return (
             cast("ModuleCode", code)
@@ -179,7 +179,7 @@ class ModuleResolver:
 
     def digest(self, path: str) -> str:
         """The SHA-256 of a file's content, in hex; `""` where it cannot be read."""
-        return self._derive(path, "sha256", self._memo.digest) or ""
+        return self._derive(path, "sha256", self._file_cache.digest) or ""
 
     def _derive(self, path: str, kind: str, derive: Callable[[str], Any]) -> Any:
         if (path, kind) not in self._derived:

@@ -54,11 +54,11 @@ def add_stage(project: Project, pipeline: str, name: str, notebook: str = "") ->
         raise UsageError(msg, hint="give it another name")
     is_new = not notebook
     try:
-        place = project.facts.workspace.inside(notebook or f"notebooks/{name}.ipynb")
+        place = project.dependencies.workspace.inside(notebook or f"notebooks/{name}.ipynb")
         if is_new and (project.root / place).exists():
             msg = f"'{place}' is there already"
             raise UsageError(msg, hint="add that notebook, or give the stage another name")
-        names = () if is_new else tuple(project.facts.workspace.facts(place).parameters or ())
+        names = () if is_new else tuple(project.dependencies.workspace.facts(place).parameters or ())
     except (PathRefused, NotebookUnreadable) as error:
         msg = f"'{notebook}': {error}"
         raise UsageError(msg, hint=error.hint) from error

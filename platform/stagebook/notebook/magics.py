@@ -24,8 +24,8 @@ from stagebook.journal.result_table import KnownResults
 from stagebook.pipeline.notebook import NotebookUnreadable, read_parameters
 from stagebook.pipeline.types import ANY, Value, shorten, typed
 from stagebook.planning.plan import Plan, PlannedStage
-from stagebook.planning.resolving import Scopes, params_of
 from stagebook.planning.result import NoResults, Results
+from stagebook.planning.scopes import Scopes, params_of
 from stagebook.project import Project
 from stagebook.workspace.paths import STATE_FOLDER
 
@@ -72,7 +72,7 @@ class Prepared:
         self.missing = [
             path for item in stage.inputs.values() for path in item.paths if not (self.root / path).exists()
         ]
-        declared = project.facts.workspace.facts(stage.notebook).parameters
+        declared = project.dependencies.workspace.facts(stage.notebook).parameters
         self._declared = frozenset(declared or ())
 
     def is_parameters_cell(self, source: str) -> bool:

@@ -11,7 +11,7 @@ from stagebook.planning import graph
 from stagebook.planning.expansion import Expansion, Files
 from stagebook.planning.instances import Instance
 from stagebook.planning.plan import Decision, PlannedStage
-from stagebook.planning.scope import stages_named
+from stagebook.planning.scopes import stages_named
 from stagebook.workspace.paths import PathRefused
 
 _ELSEWHERE = "choose another path, such as data/name.parquet"

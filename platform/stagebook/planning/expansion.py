@@ -12,7 +12,7 @@ from stagebook.pipeline.types import Value, describe
 from stagebook.planning.inputs import InputFiles, References
 from stagebook.planning.instances import Instance, Points
 from stagebook.planning.plan import PlannedInput, PlannedOutput
-from stagebook.planning.scope import UNKNOWN, Evaluator, stages_named
+from stagebook.planning.scopes import UNKNOWN, Evaluator, stages_named
 from stagebook.workspace.paths import PathRefused
 
 

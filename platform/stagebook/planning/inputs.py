@@ -12,7 +12,7 @@ from stagebook.pipeline.expressions import Reference, Template
 from stagebook.pipeline.model import InputRef, Location, Stage
 from stagebook.pipeline.types import describe
 from stagebook.planning.instances import Instance, Points, slug_of
-from stagebook.planning.scope import UNKNOWN, Evaluator
+from stagebook.planning.scopes import UNKNOWN, Evaluator
 from stagebook.workspace.paths import PathRefused
 
 _REFERENCE = re.compile(r"([A-Za-z][\w-]*)(?:@(.+))?\.([A-Za-z_]\w*)")

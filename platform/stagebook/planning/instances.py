@@ -13,7 +13,7 @@ from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.model import Location, Stage
 from stagebook.pipeline.types import Value, describe, is_sequence
 from stagebook.planning.plan import PlannedInput, PlannedOutput
-from stagebook.planning.scope import UNKNOWN, Evaluator, scrap_scope, stages_named
+from stagebook.planning.scopes import UNKNOWN, Evaluator, scraps_scope, stages_named
 
 MAX_INSTANCES = 20_000
 MAX_SLUG = 100  # characters
@@ -88,7 +88,7 @@ class Points:
     def scraps_of(self, stages: Collection[str]) -> dict[str, Any]:
         """What an expression sees of these stages."""
         found = {stage: [(made.id, bool(made.point)) for made in self.of(stage)] for stage in stages}
-        return scrap_scope(found, self._scraps, stages)
+        return scraps_scope(found, self._scraps, stages)
 
     # -- inside ---------------------------------------------------------------------------------
 

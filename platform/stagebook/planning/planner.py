@@ -17,16 +17,16 @@ from stagebook.planning.expansion import Expansion, Files
 from stagebook.planning.instances import Instance
 from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.planning.prior_outputs import Earlier, Left, left_by_others
-from stagebook.planning.resolving import (
+from stagebook.planning.result import Made
+from stagebook.planning.reuse import ReusePolicy, made_by
+from stagebook.planning.scopes import (
     Scopes,
     condition_of,
     depends_on_run,
     needed_stages,
     params_of,
+    stages_named,
 )
-from stagebook.planning.result import Made
-from stagebook.planning.reuse import Judge, made_by
-from stagebook.planning.scope import stages_named
 from stagebook.planning.select import Selection, select
 
 
@@ -47,7 +47,7 @@ class Planner:
         env: Mapping[str, str] | None = None,
         earlier: Earlier = lambda _stage: None,
         problems: Sequence[Problem] = (),
-        judge: Judge | None = None,
+        policy: ReusePolicy | None = None,
     ) -> None:
         """Args:
         pipeline: what the file defines.
@@ -57,7 +57,7 @@ class Planner:
         env: the environment variables that expressions may read.
         earlier: the scraps of a stage instance as an earlier run left them.
         problems: mistakes found before, to be reported with those found here.
-        judge: who decides what can be reused; without one, everything runs.
+        policy: decides what is reused; without one, everything runs.
         """
         self._pipeline = pipeline
         self._params = params
@@ -66,7 +66,7 @@ class Planner:
         self._env = env or {}
         self._earlier = earlier
         self._problems = problems
-        self.judge = judge
+        self.policy = policy
 
     def plan(self) -> Plan:
         """The plan of a run.
@@ -153,8 +153,8 @@ class Planner:
             stage = self._planned(shape, name, decision=Decision.RUN, reasons=("selected",))
             if not stage.selected:
                 stage = dataclasses.replace(stage, decision=Decision.SKIP, reasons=("not selected",))
-                if self.judge is not None:
-                    made[name] = self.judge.from_disk(stage, shape.left.scraps.get(name, {}))
+                if self.policy is not None:
+                    made[name] = self.policy.from_disk(stage, shape.left.scraps.get(name, {}))
                 if name in shape.left.scraps:
                     scraps[name] = shape.left.scraps[name]
             elif shape.instances[name].skip:
@@ -181,7 +181,7 @@ class Planner:
         scraps: Mapping[str, Mapping[str, Any]],
     ) -> PlannedStage:
         needs = [name for other in sorted(needed_stages(stage)) for name in by_stage.get(other, ())]
-        if self.judge is None:
+        if self.policy is None:
             return _decide_simply(stage)
         params: Mapping[str, Value] | None = None
         if all(name in scraps for name in needs) and not depends_on_run(stage):
@@ -189,7 +189,7 @@ class Planner:
                 params = params_of(stage, scopes.of(stage, scraps))
             except StageFailure as error:
                 return dataclasses.replace(stage, reasons=(error.message,))  # the attempt tells
-        found = self.judge.judge(stage, params, made, needs=needs)
+        found = self.policy.decide(stage, params, made, needs=needs)
         if params is not None and stage.when is not None:
             with contextlib.suppress(StageFailure):  # the attempt tells
                 if not condition_of(stage, scopes.of(stage, scraps)):
@@ -265,11 +265,6 @@ class _Shape:
     types: Mapping[str, Mapping[str, Type]]
     left: Left
     warnings: tuple[Problem, ...]
-
-
-def build_plan(pipeline: Pipeline, params: Mapping[str, Value], project: Project, **more: Any) -> Plan:
-    """The plan of a run, as `Planner` makes it."""
-    return Planner(pipeline, params, project, **more).plan()
 
 
 def _with_what_follows(stages: Sequence[PlannedStage]) -> list[PlannedStage]:

@@ -23,11 +23,6 @@ class Selection:
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
 
-    @property
-    def is_everything(self) -> bool:
-        """Whether nothing was narrowed."""
-        return not (self.targets or self.start or self.only or self.skip)
-
 
 def select(selection: Selection, graph: Graph, foreach: Container[str] = ()) -> set[str]:
     """The ids of the selected stage instances. `foreach` names the stages whose instances only the run

@@ -13,9 +13,9 @@ from stagebook.errors import UsageError
 from stagebook.events import Event, RunEnded, RunStarted, StageAccepted, StageEnded, Status
 from stagebook.planning.fingerprint import Fingerprint
 from stagebook.planning.plan import Plan, PlannedStage
-from stagebook.planning.resolving import Scopes, depends_on_run, needed_stages, params_of
 from stagebook.planning.result import Made, Result, made_of, mark_of
-from stagebook.planning.reuse import Judge
+from stagebook.planning.reuse import ReusePolicy
+from stagebook.planning.scopes import Scopes, depends_on_run, needed_stages, params_of
 from stagebook.runs.launcher import Launcher
 from stagebook.runs.lease import take_ownership
 from stagebook.runs.origin import describe_origin, user_name
@@ -45,11 +45,11 @@ def accept(
         msg = "say why the outputs are good all the same"
         raise UsageError(msg, hint='--because "only the plot changed"')
     prepared = preparer.prepare(request)
-    plan, judge = prepared.plan, prepared.planner.judge
-    assert judge is not None
+    plan, policy = prepared.plan, prepared.planner.policy
+    assert policy is not None
     chosen = stages_named(plan, stages)
     said = _Statement(run=launcher.new_run_id(), at=launcher.now(), because=because.strip(), by=_user())
-    events = _events(launcher, plan, judge, chosen, said)
+    events = _events(launcher, plan, policy, chosen, said)
     started = RunStarted(
         run=said.run,
         at=said.at,
@@ -66,7 +66,7 @@ def accept(
 
 
 def _events(
-    launcher: Launcher, plan: Plan, judge: Judge, chosen: Sequence[PlannedStage], said: _Statement
+    launcher: Launcher, plan: Plan, policy: ReusePolicy, chosen: Sequence[PlannedStage], said: _Statement
 ) -> list[Event]:
     """The events about the stages. One that builds on another is accepted on what that one's outputs are."""
     events: list[Event] = []
@@ -74,13 +74,13 @@ def _events(
     scraps: dict[str, Mapping[str, Any]] = {}
     scopes = Scopes.of_plan(plan)
     for stage in plan.stages:
-        latest = judge.results.latest(plan.pipeline, stage.id)
+        latest = policy.results.latest(plan.pipeline, stage.id)
         scraps[stage.id] = latest.values if latest else {}
-        made[stage.id] = judge.from_disk(stage, scraps[stage.id])
+        made[stage.id] = policy.from_disk(stage, scraps[stage.id])
         if stage not in chosen:
             continue
         _check(launcher.root, plan, stage, scraps)
-        fingerprint = judge.fingerprint(stage, params_of(stage, scopes.of(stage, scraps)), made)
+        fingerprint = policy.fingerprints.of(stage, params_of(stage, scopes.of(stage, scraps)), made)
         event = said.of(launcher, stage, latest, fingerprint)
         made[stage.id] = made_of(event.outputs, event.scraps, mark_of(said.run, stage.id, event.attempt))
         reason = f"accepted by {said.by}: {said.because}"
@@ -105,7 +105,7 @@ class _Statement:
     ) -> StageAccepted:
         """The event about one stage, whose outputs are kept."""
         outputs = {
-            key: launcher.blobs.keep(launcher.root / output.path, output.path)
+            key: launcher.store.keep(launcher.root / output.path, output.path)
             if output.kind == "file"
             else Artifact(path=output.path, external=True)
             for key, output in stage.outputs.items()

@@ -18,7 +18,7 @@ from stagebook.journal.journal import Journal, Liveness
 from stagebook.journal.repair import mend
 from stagebook.runs.gc import verify
 from stagebook.runs.lease import liveness_of
-from stagebook.system.blobs import Blobs
+from stagebook.system.store import Store
 from stagebook.workspace.paths import STATE_FOLDER
 
 _ROOM = 1_000_000_000  # bytes
@@ -62,12 +62,12 @@ def examine(
     if any(item.level == "error" for item in closed):
         return
     yield from _journal(state, repair=repair, at=clock())
-    blobs = Blobs(state / "store")
+    store = Store(state / "store")
     with _opened(state) as journal:
         if journal is not None:
             yield from _owners(journal, at=clock())
-        yield from _store(journal, blobs, check=check_store)
-        left = _Leftovers(root, journal, blobs, now=clock())
+        yield from _store(journal, store, check=check_store)
+        left = _Leftovers(root, journal, store, now=clock())
         yield from left.findings(repair=repair)
 
 
@@ -229,18 +229,18 @@ def _owners(journal: Journal, *, at: float) -> Iterator[Finding]:
 # -- the store, and what was left half-done -----------------------------------------------------
 
 
-def _store(journal: Journal | None, blobs: Blobs, *, check: bool) -> Iterator[Finding]:
-    if not blobs.folder.is_dir():
+def _store(journal: Journal | None, store: Store, *, check: bool) -> Iterator[Finding]:
+    if not store.folder.is_dir():
         return
     if not check:
-        count = sum(1 for _ in blobs.digests())
+        count = sum(1 for _ in store.blobs.digests())
         hint = "stagebook doctor --store reads them all"
         yield Finding(level="ok", what=f"the store: {count} blobs", hint=hint)
         return
     try:
-        found = verify(journal, blobs)
+        found = verify(journal, store)
     except JournalUnreadable:
-        found = verify(None, blobs)
+        found = verify(None, store)
     if found.damaged:
         yield Finding(
             level="warning",
@@ -261,7 +261,7 @@ def _store(journal: Journal | None, blobs: Blobs, *, check: bool) -> Iterator[Fi
 class _Leftovers:
     """What processes that were killed left half-done."""
 
-    def __init__(self, root: Path, journal: Journal | None, blobs: Blobs, *, now: float) -> None:
+    def __init__(self, root: Path, journal: Journal | None, store: Store, *, now: float) -> None:
         self._root = root
         self._state = root / STATE_FOLDER
         self._before = now - _OLD
@@ -271,7 +271,7 @@ class _Leftovers:
             if journal is not None:
                 self._outputs = journal.results.output_paths()
                 self._going_on = {run.id for run in journal.runs.latest(limit=1000) if run.ended is None}
-        self._blobs = blobs
+        self._blobs = store.blobs
 
     def findings(self, *, repair: bool) -> Iterator[Finding]:
         """What there is; with `repair` it is put back, or removed."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from stagebook.errors import JournalUnreadable
 from stagebook.journal.journal import Journal
 from stagebook.planning.result import Result
-from stagebook.system.blobs import Blobs
+from stagebook.system.store import Store
 
 _DAY = 86_400.0  # seconds
 _HOUR = 3_600.0
@@ -35,7 +35,7 @@ class Verified:
     missing: tuple[str, ...]
 
 
-def collect(journal: Journal, blobs: Blobs, *, now: float, days: float, dry: bool = False) -> Collected:
+def collect(journal: Journal, store: Store, *, now: float, days: float, dry: bool = False) -> Collected:
     """Forget results that are older than `days` and not the last of their stage, and remove what no
     result refers to.
 
@@ -56,36 +56,36 @@ def collect(journal: Journal, blobs: Blobs, *, now: float, days: float, dry: boo
         forgotten = journal.results.forget(before)
         kept = journal.results.where("1", ())
     # What is kept is read before anything goes, and a run that keeps a blob now has it newer than that.
-    needed = _references(kept, blobs)
+    needed = _references(kept, store)
     removed, freed, left, size = 0, 0, 0, 0
-    for digest, length in list(blobs.digests()):
-        if digest in needed or blobs.is_newer(digest, now - _HOUR):
+    for digest, length in list(store.blobs.digests()):
+        if digest in needed or store.blobs.is_newer(digest, now - _HOUR):
             left, size = left + 1, size + length
             continue
-        gone = length if dry else blobs.discard(digest, unless_newer=now - _HOUR)
+        gone = length if dry else store.blobs.discard(digest, unless_newer=now - _HOUR)
         if gone is not None:
             removed, freed = removed + 1, freed + gone
     if not dry:
-        for path in blobs.leftovers(before=now - _HOUR):
+        for path in store.blobs.leftovers(before=now - _HOUR):
             path.unlink(missing_ok=True)
     return Collected(results=forgotten, blobs=removed, freed=freed, kept=left, size=size)
 
 
-def verify(journal: Journal | None, blobs: Blobs) -> Verified:
+def verify(journal: Journal | None, store: Store) -> Verified:
     """Read every blob; remove those that are not what their names say. Without a journal nobody knows
     what is missing."""
     damaged, count, size = [], 0, 0
-    for digest, length in list(blobs.digests()):
+    for digest, length in list(store.blobs.digests()):
         count, size = count + 1, size + length
-        if not blobs.is_intact(digest) and blobs.has(digest):
+        if not store.blobs.is_intact(digest) and store.blobs.has(digest):
             damaged.append(digest)
-            blobs.remove(digest)
+            store.blobs.remove(digest)
     known = journal.results.where("1", ()) if journal is not None else []
-    missing = sorted(digest for digest in _references(known, blobs) if not blobs.has(digest))
+    missing = sorted(digest for digest in _references(known, store) if not store.blobs.has(digest))
     return Verified(blobs=count, size=size, damaged=tuple(damaged), missing=tuple(missing))
 
 
-def _references(results: Iterable[Result], blobs: Blobs) -> set[str]:
+def _references(results: Iterable[Result], store: Store) -> set[str]:
     """The blobs that results refer to, with those of the files in folders."""
     found: set[str] = set()
     for result in results:
@@ -95,5 +95,5 @@ def _references(results: Iterable[Result], blobs: Blobs) -> set[str]:
             if output.kept:
                 found.add(output.sha256)
                 if output.folder:
-                    found.update(blobs.members(output.sha256))
+                    found.update(store.members(output.sha256))
     return found

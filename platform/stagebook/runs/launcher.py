@@ -23,9 +23,9 @@ from stagebook.runs.prepare import PreparedRun
 from stagebook.runs.recorder import Listener
 from stagebook.runs.request import RunRequest
 from stagebook.runs.run import RunParts, RunReport, run_plan
-from stagebook.system.blobs import Blobs
+from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery
-from stagebook.workspace.inputs import Facts
+from stagebook.workspace.dependencies import ProjectDependencies
 from stagebook.workspace.paths import STATE_FOLDER
 from stagebook.workspace.settings import Settings
 
@@ -59,15 +59,15 @@ class Launcher:
         *,
         settings: Settings,
         journal: Callable[[], Journal],
-        facts: Facts,
-        blobs: Blobs,
+        dependencies: ProjectDependencies,
+        store: Store,
         tracking_uri: str | None,
         clock: Callable[[], float],
         make_id: Callable[[float], str],
     ) -> None:
         self.root = root
-        self.facts = facts
-        self.blobs = blobs
+        self.dependencies = dependencies
+        self.store = store
         self.tracking_uri = tracking_uri
         self.now = clock
         self._make_id = make_id
@@ -116,9 +116,9 @@ class Launcher:
             root=self.root,
             journal=self.journal,
             tracking_uri=self.tracking_uri,
-            facts=self.facts,
+            dependencies=self.dependencies,
             planner=prepared.planner if prepared is not None else None,
-            blobs=self.blobs if self._settings.store.enabled else None,
+            store=self.store if self._settings.store.enabled else None,
             clock=self.now,
             wait=request.wait,
             waiting=hooks.waiting,
@@ -130,7 +130,7 @@ class Launcher:
         try:
             return run_plan(plan, options=options, engine=engine, parts=parts, listeners=hooks.listeners)
         finally:
-            self.facts.memo.save()
+            self.dependencies.file_cache.save()
 
     def _options(self, request: RunRequest, prepared: PreparedRun | None) -> RunOptions:
         started = prepared.rest.started if prepared is not None and prepared.rest is not None else None
@@ -174,8 +174,8 @@ class Launcher:
 
     def keep_sources(self, stage: PlannedStage) -> str:
         """Keep the texts of a stage's code, to compare them later; the digest of that."""
-        texts = json.dumps(self.facts.sources(stage.notebook, stage.runs_in)).encode()
-        return self.blobs.keep_bytes(texts) or ""
+        texts = json.dumps(self.dependencies.sources(stage.notebook, stage.runs_in)).encode()
+        return self.store.blobs.keep_bytes(texts) or ""
 
     def tell_mlflow(self) -> None:
         """Tell MLflow of what is pending, in a process that goes on by itself."""

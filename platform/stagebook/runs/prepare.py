@@ -13,13 +13,13 @@ from stagebook.planning.expansion import Expansion
 from stagebook.planning.plan import Plan
 from stagebook.planning.planner import Planner
 from stagebook.planning.result import NoResults, Result, Results
-from stagebook.planning.reuse import Judge, Rules
+from stagebook.planning.reuse import ReusePolicy
 from stagebook.planning.select import Matching, Selection
 from stagebook.runs.history import EarlierScraps, History
 from stagebook.runs.request import RunRequest
 from stagebook.runs.resume import Rest, changed_since, refuse_changed, rest_of
 from stagebook.workspace.catalog import Catalog, bind
-from stagebook.workspace.inputs import Facts
+from stagebook.workspace.dependencies import ProjectDependencies
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +37,16 @@ class PreparedRun:
 class Preparer:
     """Plans runs of one project."""
 
-    def __init__(self, catalog: Catalog, history: History, facts: Facts, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        history: History,
+        dependencies: ProjectDependencies,
+        clock: Callable[[], float],
+    ) -> None:
         self.catalog = catalog
         self.history = history
-        self.facts = facts
+        self.dependencies = dependencies
         self._clock = clock
 
     def prepare(self, request: RunRequest) -> PreparedRun:
@@ -66,27 +72,29 @@ class Preparer:
         missing = [p for p in loaded.pipeline.params.values() if p.required and params[p.name] is None]
         if missing and problems:
             raise PipelineInvalid([*loaded.problems, *problems])
-        pipeline, facts = loaded.pipeline.name, self.facts
-        facts.forget()
-        rules = Rules(
-            forced=() if forced is None else Matching(forced or ("*",)),
-            finished=rest.finished if rest is not None else {},
-        )
+        pipeline, dependencies = loaded.pipeline.name, self.dependencies
+        dependencies.forget()
         results = self.results()
         planner = Planner(
             loaded.pipeline,
             params,
-            facts.workspace,
+            dependencies.workspace,
             selection=selection,
             env=os.environ,
             earlier=EarlierScraps(self.history, results, pipeline),
             problems=[*loaded.problems, *problems],
-            judge=Judge(pipeline, facts, results, rules),
+            policy=ReusePolicy(
+                pipeline,
+                dependencies,
+                results,
+                forced=() if forced is None else Matching(forced or ("*",)),
+                finished=rest.finished if rest is not None else {},
+            ),
         )
         try:
             plan = planner.plan()
         finally:
-            facts.memo.save()
+            dependencies.file_cache.save()
         return PreparedRun(
             plan=plan,
             planner=planner,
@@ -121,9 +129,9 @@ class Preparer:
             values=dict(rest.started.plan.get("params", {})),
         )
         prepared = self._prepare(request, selection, rest.forced, rest)
-        judge = prepared.planner.judge
-        assert judge is not None
-        if not keep and (changed := changed_since(prepared.plan, judge, rest.finished)):
+        policy = prepared.planner.policy
+        assert policy is not None
+        if not keep and (changed := changed_since(prepared.plan, policy, rest.finished)):
             raise refuse_changed(run.id, run.pipeline, changed)
         return prepared
 
@@ -142,4 +150,4 @@ class Preparer:
         Notebooks are not read, and mistakes are not told."""
         loaded = self.catalog.load(name)
         params, _ = bind(loaded.pipeline, values={})
-        return list(Expansion(loaded.pipeline, params, self.facts.workspace, os.environ).expand())
+        return list(Expansion(loaded.pipeline, params, self.dependencies.workspace, os.environ).expand())

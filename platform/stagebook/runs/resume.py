@@ -22,7 +22,7 @@ from stagebook.planning import graph
 from stagebook.planning.fingerprint import Change, changes
 from stagebook.planning.plan import Plan
 from stagebook.planning.result import Made, Result
-from stagebook.planning.reuse import Judge, made_by
+from stagebook.planning.reuse import ReusePolicy, made_by
 from stagebook.planning.select import Selection
 
 
@@ -198,7 +198,7 @@ def _reused(pipeline: str, number: int, event: StageReused, known: Result | None
     )
 
 
-def changed_since(plan: Plan, judge: Judge, finished: Mapping[str, Result]) -> dict[str, list[Change]]:
+def changed_since(plan: Plan, policy: ReusePolicy, finished: Mapping[str, Result]) -> dict[str, list[Change]]:
     """Of the stages that were finished, those whose result depends on what changed since."""
     made: dict[str, Made] = {}
     found: dict[str, list[Change]] = {}
@@ -212,7 +212,7 @@ def changed_since(plan: Plan, judge: Judge, finished: Mapping[str, Result]) -> d
         try:
             # A parameter that comes from scraps, or from the run itself, is as it was.
             params: dict[str, Any] = {**result.parts.get("params", {}), **stage.params}
-            now = judge.fingerprint(stage, params, made)
+            now = policy.fingerprints.of(stage, params, made)
         except NotebookUnreadable:
             continue  # the plan tells
         different = [change for change in changes(result.parts, now.parts) if not _unknown(change)]

@@ -23,10 +23,10 @@ from stagebook.planning.planner import Planner
 from stagebook.runs.lease import heartbeat, take_ownership
 from stagebook.runs.origin import describe_origin
 from stagebook.runs.recorder import Listener, Recorder
-from stagebook.system.blobs import Blobs
 from stagebook.system.processes import signal_name
+from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery, MlflowEnvironment
-from stagebook.workspace.inputs import Facts
+from stagebook.workspace.dependencies import ProjectDependencies
 from stagebook.workspace.paths import STATE_FOLDER
 
 
@@ -55,7 +55,7 @@ class RunParts:
     Args:
         tracking_uri: `None` where tracking is switched off.
         planner: decides about reuse, and expands stages; without it all stages of the plan run.
-        blobs: the store; `None` where it is switched off.
+        store: `None` where it is switched off.
         waiting: is told which run this one waits for, where `wait` was asked for.
         parent: the sweep that this run is a point of, and `delivery` what tells MLflow of it.
         resumes: the run that this one goes on with.
@@ -65,9 +65,9 @@ class RunParts:
     root: Path
     journal: Journal
     tracking_uri: str | None
-    facts: Facts
+    dependencies: ProjectDependencies
     planner: Planner | None = None
-    blobs: Blobs | None = None
+    store: Store | None = None
     clock: Callable[[], float] = time.time
     wait: bool = False
     waiting: Callable[[PipelineBusy], None] = lambda _busy: None
@@ -118,7 +118,7 @@ def run_plan(
                 undelivered = delivery.finish()
     if delivery is not None and not delivery.started and not quiet:
         delivery.leave_behind()  # nothing ran: MLflow is told while nobody waits
-    _remember(parts.facts, runner.published)
+    _remember(parts.dependencies, runner.published)
     return RunReport(
         run=run,
         status=status,
@@ -153,20 +153,20 @@ def _context(
     delivery: Delivery | None,
     expected: Mapping[str, float],
 ) -> RunContext:
-    facts = parts.facts
+    dependencies = parts.dependencies
     return RunContext(
         root=parts.root,
         folder=parts.root / STATE_FOLDER / "runs" / run,
         clock=parts.clock,
         emit=recorder.emit,
-        executable=facts.workspace.executable,
+        executable=dependencies.workspace.executable,
         prepare=MlflowEnvironment(plan.pipeline, run, parts.journal, delivery),
         expected=expected,
         planner=parts.planner,
-        blobs=parts.blobs,
+        store=parts.store,
         guard=recorder.guard,
-        sources=lambda stage: facts.sources(stage.notebook, stage.runs_in),
-        code_paths=lambda stage: facts.code_paths(stage.notebook, stage.runs_in),
+        sources=lambda stage: dependencies.sources(stage.notebook, stage.runs_in),
+        code_paths=lambda stage: dependencies.code_paths(stage.notebook, stage.runs_in),
     )
 
 
@@ -179,11 +179,11 @@ def _changes_nothing(plan: Plan) -> bool:
     )
 
 
-def _remember(facts: Facts, published: Mapping[str, tuple[object, str]]) -> None:
+def _remember(dependencies: ProjectDependencies, published: Mapping[str, tuple[object, str]]) -> None:
     """Outputs that are as they were published need not be read again to know what they are."""
     for path, (stamp, digest) in published.items():
-        if facts.stamp(path) == stamp:
-            facts.note(path, digest)
+        if dependencies.stamp(path) == stamp:
+            dependencies.note(path, digest)
 
 
 @contextlib.contextmanager

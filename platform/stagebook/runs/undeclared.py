@@ -8,17 +8,19 @@ from typing import Any
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.plan import PlannedStage
 from stagebook.planning.undeclared import compare, messages
-from stagebook.workspace.inputs import Facts
+from stagebook.workspace.dependencies import ProjectDependencies
 
 
 def remarks(
-    stages: Iterable[PlannedStage], observed: Mapping[str, Mapping[str, Any] | None], facts: Facts
+    stages: Iterable[PlannedStage],
+    observed: Mapping[str, Mapping[str, Any] | None],
+    dependencies: ProjectDependencies,
 ) -> list[tuple[str, str]]:
     """Pairs of a stage's name and what is to be said of it. Instances of one stage of which the same is
     to be said count once; `observed` is by stage instance."""
     found: dict[tuple[str, str], list[str]] = {}
     for stage in stages:
-        for text in _of(stage, observed.get(stage.id), facts):
+        for text in _of(stage, observed.get(stage.id), dependencies):
             rest = text.removeprefix(stage.id)
             found.setdefault((stage.stage, rest), []).append(stage.id)
     told = []
@@ -28,12 +30,14 @@ def remarks(
     return told
 
 
-def _of(stage: PlannedStage, observed: Mapping[str, Any] | None, facts: Facts) -> list[str]:
+def _of(
+    stage: PlannedStage, observed: Mapping[str, Any] | None, dependencies: ProjectDependencies
+) -> list[str]:
     try:
-        code = facts.code(stage.notebook, stage.runs_in)
+        code = dependencies.code(stage.notebook, stage.runs_in)
     except NotebookUnreadable:
         return []
-    paths = facts.code_paths(stage.notebook, stage.runs_in)
+    paths = dependencies.code_paths(stage.notebook, stage.runs_in)
     if observed is not None:
         return messages(compare(stage, observed, code=paths, names=code.names), stage)
     declared = {path for item in stage.inputs.values() for path in item.paths}
@@ -43,5 +47,5 @@ def _of(stage: PlannedStage, observed: Mapping[str, Any] | None, facts: Facts) -
         for path in sorted(code.path_literals)
         if path not in declared
         and not any(path.startswith(f"{folder}/") for folder in declared)
-        and facts.is_file(path)
+        and dependencies.is_file(path)
     ]

@@ -18,7 +18,7 @@ from stagebook.planning.reuse import changes_of, is_open
 from stagebook.planning.select import Matching
 from stagebook.runs.prepare import Preparer
 from stagebook.runs.request import RunRequest
-from stagebook.workspace.inputs import Facts
+from stagebook.workspace.dependencies import ProjectDependencies
 
 _MOST_LINES = 60  # of one difference
 
@@ -65,7 +65,7 @@ def why(preparer: Preparer, request: RunRequest, stages: Sequence[str] = ()) -> 
     """
     plan = preparer.prepare(request).plan
     results = preparer.results()
-    return [explain(plan, stage, preparer.facts, results) for stage in stages_named(plan, stages)]
+    return [explain(plan, stage, preparer.dependencies, results) for stage in stages_named(plan, stages)]
 
 
 def stages_named(plan: Plan, texts: Sequence[str]) -> list[PlannedStage]:
@@ -79,7 +79,9 @@ def stages_named(plan: Plan, texts: Sequence[str]) -> list[PlannedStage]:
     return [stage for stage in plan.stages if not texts or stage.id in Matching(texts)]
 
 
-def explain(plan: Plan, stage: PlannedStage, facts: Facts, results: Results) -> Explanation:
+def explain(
+    plan: Plan, stage: PlannedStage, dependencies: ProjectDependencies, results: Results
+) -> Explanation:
     """Explain the decision about one stage of a plan."""
     last = results.latest(plan.pipeline, stage.id)
     fingerprint = stage.judgement.fingerprint if stage.judgement else None
@@ -87,13 +89,13 @@ def explain(plan: Plan, stage: PlannedStage, facts: Facts, results: Results) -> 
     diffs: dict[str, Sequence[str]] = {}
     unresolved: tuple[str, ...] = ()
     with contextlib.suppress(NotebookUnreadable):  # the reasons tell
-        code = facts.code(stage.notebook, stage.runs_in)
+        code = dependencies.code(stage.notebook, stage.runs_in)
         unresolved = code.unresolved
         if last is not None and fingerprint is not None:
             found = changes_of(last, fingerprint, code)
             if any(other.runs for other in plan.stages if other.id in stage.upstream):
                 found = [change for change in found if not _is_unknown(change, fingerprint)]
-            diffs = _diffs(found, last, facts, stage)
+            diffs = _diffs(found, last, dependencies, stage)
     before = {
         other.id: (str(other.decision), other.reasons[0] if other.reasons else "")
         for other in plan.stages
@@ -120,9 +122,9 @@ def _is_unknown(change: Change, fingerprint: Fingerprint) -> bool:
 
 
 def _diffs(
-    found: Sequence[Change], last: Result, facts: Facts, stage: PlannedStage
+    found: Sequence[Change], last: Result, dependencies: ProjectDependencies, stage: PlannedStage
 ) -> dict[str, Sequence[str]]:
-    text = facts.blobs.read_text(last.sources) if last.sources else None
+    text = dependencies.store.blobs.read(last.sources) if last.sources else None
     if text is None:
         return {}
     try:
@@ -130,7 +132,7 @@ def _diffs(
         cells, modules = list(old["cells"]), dict(old["modules"])
     except (ValueError, KeyError, TypeError):
         return {}
-    now = facts.sources(stage.notebook, stage.runs_in)
+    now = dependencies.sources(stage.notebook, stage.runs_in)
     diffs: dict[str, Sequence[str]] = {}
     of_cells = [change for change in found if change.part == "code"]
     if of_cells:

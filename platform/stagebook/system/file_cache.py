@@ -1,24 +1,22 @@
-"""What was found out about files, remembered by their stat, so that nothing is read twice.
+"""A cache of what files hold, such as their hashes, so that no file is read twice.
 
-A file counts as the same while its size, mtime, ctime, inode and device are. The change time
-(ctime) is among them because any program can set the mtime back, and none the ctime. What was
-changed within the last moments is not remembered: a second change in the same tick of the clock
-would leave the same stat (git calls such an entry racy).
+A file counts as unchanged while its size, mtime, ctime, inode and device are. The change time (ctime) is
+among them because any program can set the mtime back, and none the ctime. A file that changed within the last
+moments is not cached: a second change in the same tick of the clock would leave the same stat (git calls such
+an entry racy).
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from stagebook.artifact import Artifact
-from stagebook.system.files import list_folder, make_private, sha256_of, write_whole
+from stagebook.system.files import describe_path, load_cache, save_cache, sha256_of
 
 VERSION = 1
 RACY = 100_000_000  # nanoseconds; a tick of the clock of a file system takes up to 20 ms
@@ -28,16 +26,17 @@ Stat = tuple[int, int, int, int, int]
 
 
 def stat_of(path: str | Path) -> Stat:
-    """What a file is recognised by. Raises `OSError`."""
+    """The values that tell a file from what it was before a change. Raises `OSError`."""
     found = os.stat(path)
     return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
 
 
-class Memo:
-    """Facts about files by kind, such as `sha256`. With a `path` they outlive the process; a file
-    there that is damaged is as good as none. Not for use from several threads."""
+class FileCache:
+    """Values of files by kind, such as `sha256`. Not for use from several threads."""
 
     def __init__(self, path: Path | None = None, *, clock: Callable[[], int] = time.time_ns) -> None:
+        """`path` is the file that `save` writes and that is read at first use; a damaged one counts as empty.
+        Without it nothing outlives the process. `clock` returns nanoseconds since the epoch."""
         self._path = path
         self._clock = clock
         self._entries: dict[str, tuple[Stat, dict[str, Any]]] = {}
@@ -50,37 +49,27 @@ class Memo:
         return str(self._derive(file, "sha256", sha256_of))
 
     def derive(self, file: str | Path, kind: str, compute: Callable[[bytes], Any]) -> Any:
-        """What `compute` makes of a file's content: plain data (JSON). Raises `OSError`, and what
-        `compute` raises."""
+        """What `compute` makes of a file's content: plain data (JSON), kept as this `kind`. Raises `OSError`,
+        and what `compute` raises."""
         return self._derive(file, kind, lambda path: compute(Path(path).read_bytes()))
 
     def note(self, file: str | Path, kind: str, value: Any) -> None:
-        """Remember what is known of a file as it is now."""
+        """Keep a value that is known of a file as it is now."""
         with contextlib.suppress(OSError):
             self._remember(str(file), stat_of(file), kind, value, self._clock())
 
     def describe(self, path: Path, shown: str) -> Artifact:
-        """As `files.describe_path`, remembered. Raises `OSError`."""
-        if not path.is_dir():
-            digest = self.digest(path)
-            return Artifact(path=shown, size=path.stat().st_size, sha256=digest)
-        size, text = list_folder(path, self.digest)
-        digest = hashlib.sha256(text).hexdigest()
-        return Artifact(path=shown, size=size, sha256=digest, folder=True)
+        """As `files.describe_path`, with hashes from the cache. Raises `OSError`."""
+        return describe_path(path, shown, self.digest)
 
     def save(self) -> None:
-        """Write it down, as far as it can be: it is worth time, and nothing else."""
+        """Write the cache to its file, if anything changed."""
         if self._path is None or not self._changed:
             return
         kept = self._entries
         if len(kept) > MAX_ENTRIES:
             kept = {name: entry for name, entry in kept.items() if name in self._used}
-        body = json.dumps({"v": VERSION, "files": kept}, separators=(",", ":")).encode()
-        head = hashlib.sha256(body).hexdigest().encode() + b"\n"
-        with contextlib.suppress(OSError):
-            make_private(self._path.parent)
-            write_whole(self._path, head + body)
-            self._changed = False
+        self._changed = not save_cache(self._path, {"v": VERSION, "files": kept})
 
     # -- inside ---------------------------------------------------------------------------------
 
@@ -103,7 +92,7 @@ class Memo:
         return value
 
     def _remember(self, name: str, stat: Stat, kind: str, value: Any, looked: int) -> None:
-        """`looked`: when, before the content was read. That takes time, too, in which the tick goes by."""
+        """`looked`: the time before the content was read, since the tick may go by while it is read."""
         if not self._loaded:
             self._load()
         latest = max(stat[1], stat[2])
@@ -120,20 +109,7 @@ class Memo:
     def _load(self) -> None:
         self._loaded = True
         assert self._path is not None
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            head, _, body = self._path.read_bytes().partition(b"\n")
-            if head.decode() != hashlib.sha256(body).hexdigest():
-                return
-            data = json.loads(body)
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+            data = load_cache(self._path)
             if data["v"] == VERSION:
                 self._entries = {name: (tuple(stat), facts) for name, (stat, facts) in data["files"].items()}
-
-
-@contextlib.contextmanager
-def remembered(path: Path) -> Iterator[Memo]:
-    """A memo that is written down at the end."""
-    memo = Memo(path)
-    try:
-        yield memo
-    finally:
-        memo.save()

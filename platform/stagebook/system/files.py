@@ -1,15 +1,17 @@
-"""Files that appear whole or not at all."""
+"""Files and folders: written whole or not at all, walked, hashed, described."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import secrets
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from stagebook.artifact import Artifact
 
@@ -17,7 +19,7 @@ from stagebook.artifact import Artifact
 def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
     """Write a file by a temporary one and a rename, so that no reader sees a part of it.
 
-    With `durable` it is on the disk before the rename. Raises `OSError`; then nothing changed.
+    `durable`: the data is on the disk before the rename. Raises `OSError`; then nothing changed.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -34,19 +36,39 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder for this user alone (mode 0700), with those above it: what `mkdir` is told holds for
-    the last one. Raises `OSError`."""
+    """Make a folder, and those above it, for this user alone (mode 0700). Raises `OSError`."""
     if not folder.is_dir():
-        make_private(folder.parent)
+        make_private(folder.parent)  # `mkdir` applies its mode to the last folder only
         folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def save_cache(path: Path, data: Mapping[str, Any]) -> bool:
+    """Write plain data (JSON) with a checksum; whether that was possible. A cache saves time and nothing else,
+    so that failing to write it is no error."""
+    body = json.dumps(data, separators=(",", ":")).encode()
+    try:
+        make_private(path.parent)
+        write_whole(path, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    except OSError:
+        return False
+    return True
+
+
+def load_cache(path: Path) -> Any:
+    """What `save_cache` wrote; an empty mapping where there is no such file, or a damaged one."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        head, _, body = path.read_bytes().partition(b"\n")
+        if head.decode() == hashlib.sha256(body).hexdigest():
+            return json.loads(body)
+    return {}
 
 
 MAX_SOCKET_FOLDER = 80  # characters: a socket's whole path has to fit into 107 (unix(7))
 
 
 def private_name() -> str:
-    """A name for a temporary folder for sockets, with a short path. Nobody else knows it, and nothing is
-    made: what is never needed need not be removed."""
+    """A short path for a temporary folder for sockets, which nobody can guess. The folder is not made: one that
+    is never needed need not be removed."""
     base = tempfile.gettempdir()
     if len(base) + 20 > MAX_SOCKET_FOLDER and os.name == "posix":
         base = "/tmp"  # noqa: S108 - the name cannot be guessed, and the folder is of this user alone
@@ -54,37 +76,42 @@ def private_name() -> str:
 
 
 def private_folder(name: str = "") -> str:
-    """A new temporary folder for sockets, of this user alone (mode 0700), with a short path. A `name` is
-    one that `private_name` gave."""
+    """Make a temporary folder for sockets, for this user alone (mode 0700). `name` is a path from
+    `private_name`; without it, a new one. Raises `OSError`."""
     folder = name or private_name()
     try:
         os.mkdir(folder, 0o700)
     except FileExistsError:
-        found = os.lstat(folder)  # made by a worker that this one was started in place of
+        found = os.lstat(folder)  # made by the worker that this one replaces
         if not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o077 or found.st_uid != os.getuid():
             raise
     return folder
 
 
-def describe_path(path: Path, shown: str) -> Artifact:
-    """A file, or all that is in a folder taken together, as an artifact with the path `shown`.
+def sha256_of(path: str | Path) -> str:
+    """The SHA-256 of a file's content, in hex. Raises `OSError`."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
-    The hash of a folder is that of its list (`list_folder`). Raises `OSError`.
+
+def describe_path(path: Path, shown: str, digest: Callable[[str], str] = sha256_of) -> Artifact:
+    """A file or folder as an artifact with the path `shown`.
+
+    The hash of a folder is the one of its list (`list_folder`). `digest` returns the hash of a file. Raises
+    `OSError`.
     """
     if path.is_dir():
-        size, text = list_folder(path, sha256_of)
-        digest = hashlib.sha256(text).hexdigest()
-        return Artifact(path=shown, size=size, sha256=digest, folder=True)
-    return Artifact(path=shown, size=path.stat().st_size, sha256=sha256_of(path))
+        size, text = list_folder(path, digest)
+        return Artifact(path=shown, size=size, sha256=hashlib.sha256(text).hexdigest(), folder=True)
+    return Artifact(path=shown, size=path.stat().st_size, sha256=digest(str(path)))
 
 
-EMPTY = "-" * 64  # in the list of a folder, in place of a hash: a folder without anything in it
+EMPTY = "-" * 64  # in the list of a folder: in place of the hash of an empty folder
 
 
 def list_folder(path: Path, digest: Callable[[str], str]) -> tuple[int, bytes]:
-    """The size of all files of a folder, and the list of them: a line `sha256  relative/path` for each,
-    sorted, and one for each empty folder, with `EMPTY` and a slash at its end. Links are followed.
-    Raises `OSError`."""
+    """The size of all files of a folder in bytes, and their list: sorted lines `sha256  relative/path`, and
+    for an empty folder `EMPTY  relative/path/`. Links are followed. Raises `OSError`."""
     size, lines = 0, []
     for name, file, length in walk(path):
         size += length
@@ -93,8 +120,8 @@ def list_folder(path: Path, digest: Callable[[str], str]) -> tuple[int, bytes]:
 
 
 def walk(path: str | Path) -> Iterator[tuple[str, str, int]]:
-    """The files below a folder, sorted: relative path, path, size in bytes. An empty folder comes with a
-    slash at the end of its relative path. Raises `OSError`."""
+    """The files below a folder, sorted: relative path, path, size in bytes. The relative path of an empty folder
+    ends in a slash. Raises `OSError`."""
     yield from _walk(str(path), "", frozenset())
 
 
@@ -102,7 +129,7 @@ def _walk(folder: str, shown: str, above: frozenset[tuple[int, int]]) -> Iterato
     here = os.stat(folder)
     mark = (here.st_dev, here.st_ino)
     if mark in above:
-        return  # a link to a folder that it is in
+        return  # a link to a folder above it
     with os.scandir(folder) as found:
         entries = sorted(found, key=lambda entry: entry.name)
     if shown and not entries:
@@ -112,9 +139,3 @@ def _walk(folder: str, shown: str, above: frozenset[tuple[int, int]]) -> Iterato
             yield from _walk(entry.path, f"{shown}{entry.name}/", above | {mark})
         elif entry.is_file():
             yield shown + entry.name, entry.path, entry.stat().st_size
-
-
-def sha256_of(path: str | Path) -> str:
-    """The SHA-256 of a file's content, in hex. Raises `OSError`."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

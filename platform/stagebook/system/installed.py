@@ -8,8 +8,6 @@ distribution's folder has its version.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import re
 import sys
@@ -18,10 +16,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stagebook.system.files import make_private, write_whole
+from stagebook.system.file_cache import RACY
+from stagebook.system.files import load_cache, save_cache
 
 VERSION = 1
-_RACY = 100_000_000  # nanoseconds; a tick of the clock of a file system takes up to 20 ms
 _KEPT = 8  # environments in a cache file
 _MODULE = re.compile(r"(?:[^\W\d]\w*/)*[^\W\d]\w*(?:\.py|(?:\.[\w-]+)?\.(?:so|pyd))")
 _KEY = re.compile(r"['\"](\w[\w.]*)['\"]\s*:")
@@ -104,30 +102,22 @@ def _names(folders: list[str], cache: Path | None) -> _Names:
     entry = entries.get(key)
     if entry is None or _marks(path for path, _ in entry[0]) != entry[0]:
         entry = entries[key] = _look(folders)
-        if any(mark > time.time_ns() - _RACY for _, mark in entry[0]):
+        if any(mark > time.time_ns() - RACY for _, mark in entry[0]):
             return entry[1]  # a second change in the same tick of the clock would not be seen
         if cache is not None:
             kept = {name: entries[name] for name in [*[it for it in entries if it != key][1 - _KEPT :], key]}
-            with contextlib.suppress(OSError):
-                make_private(cache.parent)
-                body = json.dumps({"v": VERSION, "maps": kept}, separators=(",", ":")).encode()
-                write_whole(cache, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+            save_cache(cache, {"v": VERSION, "maps": kept})
     _latest = (entry[0], key, entry[1])
     return entry[1]
 
 
 def _read(cache: Path | None) -> dict[str, tuple[list[list[Any]], _Names]]:
-    """What is in the cache file; nothing where it is damaged."""
-    if cache is None:
-        return {}
-    try:
-        head, _, body = cache.read_bytes().partition(b"\n")
-        data = json.loads(body)
-        if data["v"] != VERSION or head.decode() != hashlib.sha256(body).hexdigest():
-            return {}
-        return {str(key): _checked(*entry) for key, entry in data["maps"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return {}
+    """The entries of the cache file; none where it is damaged."""
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+        data = load_cache(cache) if cache is not None else {}
+        if data["v"] == VERSION:
+            return {str(key): _checked(*entry) for key, entry in data["maps"].items()}
+    return {}
 
 
 def _checked(marks: Any, names: Any) -> tuple[list[list[Any]], _Names]:

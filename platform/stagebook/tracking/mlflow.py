@@ -41,8 +41,9 @@ from stagebook.events import (
     Status,
 )
 from stagebook.journal.journal import Journal, attempt_key
-from stagebook.system.blobs import BlobDamaged, Blobs
+from stagebook.system.blobs import BlobDamaged
 from stagebook.system.files import describe_path
+from stagebook.system.store import Store
 from stagebook.tracking.chart import profiles
 from stagebook.tracking.html import write_html
 
@@ -72,7 +73,7 @@ class Tracker:
         self._journal = journal
         self._root = root
         self._client = MlflowClient(tracking_uri=uri)
-        self._blobs = Blobs(root / ".stagebook" / "store")
+        self._store = Store(root / ".stagebook" / "store")
         self._experiments: dict[str, str] = {}
 
     def take(self, event: Event) -> None:
@@ -283,7 +284,7 @@ class Tracker:
             if not path.is_file() or describe_path(path, "").sha256 != item.sha256:
                 path = Path(folder) / path.name
                 try:
-                    self._blobs.fetch(item, path)
+                    self._store.fetch(item, path)
                 except BlobDamaged:
                     return
             self._client.log_artifact(run, str(path), "outputs")

@@ -13,16 +13,16 @@ from stagebook.pipeline.notebook import (
     read_notebook,
 )
 from stagebook.pipeline.scripts import convert, is_intact
-from stagebook.system.file_cache import Memo
+from stagebook.system.file_cache import FileCache
 from stagebook.workspace import paths
 
 
 class Workspace:
     """Files of one project, read once each. Nothing is executed and nothing outside is touched."""
 
-    def __init__(self, root: Path, memo: Memo | None = None) -> None:
+    def __init__(self, root: Path, file_cache: FileCache | None = None) -> None:
         self.root = root
-        self.memo = memo or Memo()
+        self.file_cache = file_cache or FileCache()
         self._folders: set[str] = set()
         self._facts: dict[str, NotebookFacts | NotebookUnreadable] = {}
 
@@ -77,7 +77,7 @@ class Workspace:
 
     def _is_whole(self, converted: Path) -> bool:
         try:
-            return bool(self.memo.derive(converted, "whole", is_intact))
+            return bool(self.file_cache.derive(converted, "whole", is_intact))
         except OSError:
             return False
 

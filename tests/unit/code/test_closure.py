@@ -21,7 +21,7 @@ from building import notebook_data
 from effort import at_most
 from stagebook.code.closure import Closure, Code, sources
 from stagebook.pipeline.notebook import NotebookUnreadable
-from stagebook.system.file_cache import Memo
+from stagebook.system.file_cache import FileCache
 
 EXAMPLES = int(os.environ.get("STAGEBOOK_EXAMPLES", "1"))
 
@@ -52,7 +52,7 @@ class Tree:
     def code(self, *cells: str, path: str = "notebooks/n.ipynb", **given: Any) -> Code:
         if cells:
             self.notebook(*cells, path=path, **given)
-        return Closure(self.root, Memo(), extra=self.extra).code(path, self.root / path)
+        return Closure(self.root, FileCache(), extra=self.extra).code(path, self.root / path)
 
     def modules(self, *cells: str, **given: Any) -> list[str]:
         return [item.path for item in self.code(*cells, **given).modules]
@@ -351,8 +351,8 @@ def test_a_module_that_cannot_be_read(tree: Tree) -> None:
 def test_a_new_file_that_takes_the_place_of_another_is_noticed(tree: Tree) -> None:
     tree.write(helpers="x = 1")
     tree.notebook("import helpers")
-    memo = Memo()
-    closure = Closure(tree.root, memo)
+    file_cache = FileCache()
+    closure = Closure(tree.root, file_cache)
 
     def code() -> Code:
         return closure.code("notebooks/n.ipynb", tree.root / "notebooks/n.ipynb")
@@ -530,7 +530,7 @@ def test_another_language_has_cells_only(tree: Tree) -> None:
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"nbformat": 3, "cells": []}', "[" * 100_000, b"\xff"])
 def test_what_is_no_notebook_is_unreadable(tree: Tree, content: str | bytes) -> None:
     path = tree.file("notebooks/n.ipynb", content)
-    closure = Closure(tree.root, Memo())
+    closure = Closure(tree.root, FileCache())
     for _ in range(2):
         with pytest.raises(NotebookUnreadable):
             closure.code("notebooks/n.ipynb", path)
@@ -547,12 +547,12 @@ def test_what_is_remembered_is_what_is_found(tree: Tree) -> None:
         "import sys\nsys.path.insert(0, 'x')\nimport helpers\n%run helpers.py\n__import__(x)", params="x = 1"
     )
     path = tree.root / "notebooks/n.ipynb"
-    place = tree.root / "memo.json"
+    place = tree.root / "files.json"
     later = time.time_ns() + 10**9
-    memo = Memo(place, clock=lambda: later)
-    found = Closure(tree.root, memo).code("notebooks/n.ipynb", path)
-    memo.save()
-    again = Memo(place)
+    file_cache = FileCache(place, clock=lambda: later)
+    found = Closure(tree.root, file_cache).code("notebooks/n.ipynb", path)
+    file_cache.save()
+    again = FileCache(place)
     assert Closure(tree.root, again).code("notebooks/n.ipynb", path) == found
     assert not again._changed
 
@@ -713,11 +713,11 @@ def test_a_thousand_notebooks(tree: Tree) -> None:
             params=f"x = {at}",
         )
     later = time.time_ns() + 10**9
-    memo = Memo(tree.root / "memo.json", clock=lambda: later)
+    file_cache = FileCache(tree.root / "files.json", clock=lambda: later)
     notebooks = [(f"notebooks/n{at}.ipynb", tree.root / f"notebooks/n{at}.ipynb") for at in range(1000)]
 
     def ask() -> Closure:
-        closure = Closure(tree.root, memo)
+        closure = Closure(tree.root, file_cache)
         assert {len(closure.code(*notebook).modules) for notebook in notebooks} == {9}
         return closure
 

@@ -16,7 +16,7 @@ from stagebook.errors import PipelineInvalid
 from stagebook.pipeline.loader import load_pipeline
 from stagebook.planning.graph import closure
 from stagebook.planning.plan import Decision, Plan
-from stagebook.planning.planner import build_plan
+from stagebook.planning.planner import Planner
 from stagebook.planning.select import Selection
 from stagebook.workspace.workspace import Workspace
 from strategies import Drawn, pipelines
@@ -36,7 +36,7 @@ def plan_of(text: str, workspace: Workspace, selection: Selection | None = None)
     loaded = load_pipeline(text, "pipelines/p.yaml")
     assert loaded.problems == ()
     params = {name: param.default for name, param in loaded.pipeline.params.items()}
-    return build_plan(loaded.pipeline, params, workspace, selection=selection)
+    return Planner(loaded.pipeline, params, workspace, selection=selection).plan()
 
 
 @settings(max_examples=80, deadline=None)

@@ -1,4 +1,4 @@
-"""What becomes of a stage, and why: every decision, against facts and results that are made up."""
+"""What becomes of a stage, and why: every decision, with dependencies and results that are made up."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.fingerprint import Fingerprint
 from stagebook.planning.plan import Decision, Judgement, PlannedInput, PlannedOutput, PlannedStage
 from stagebook.planning.result import Made, Result, made_of, mark_of
-from stagebook.planning.reuse import Judge, Rules, made_by
+from stagebook.planning.reuse import ReusePolicy, made_by
 
 
-class Facts:
+class MadeUpDependencies:
     """A project that is made up. What is in `files` is there, with its content; `kept` is in the store."""
 
     def __init__(self) -> None:
@@ -87,25 +87,25 @@ class Known:
 
 
 class World:
-    """A judge, and what it judges by."""
+    """A policy, and what it decides by."""
 
     def __init__(self) -> None:
-        self.facts = Facts()
+        self.dependencies = MadeUpDependencies()
         self.known = Known()
 
-    def judge(self, **rules: Any) -> Judge:
-        return Judge("p", self.facts, self.known, Rules(**rules))
+    def policy(self, **rules: Any) -> ReusePolicy:
+        return ReusePolicy("p", self.dependencies, self.known, **rules)
 
     def of(self, stage: PlannedStage, made: Mapping[str, Made] | None = None, **more: Any) -> Judgement:
         """What becomes of a stage."""
         rules = {name: more.pop(name) for name in ("forced", "finished") if name in more}
         params = more.pop("params", stage.params)
-        return self.judge(**rules).judge(stage, params, made or {}, **more)
+        return self.policy(**rules).decide(stage, params, made or {}, **more)
 
     def ran(self, stage: PlannedStage, made: Mapping[str, Made] | None = None, **more: Any) -> Result:
         """The stage came to a result, whose outputs are now in their places and in the store."""
         params = more.pop("params", stage.params)
-        fingerprint = self.judge().fingerprint(stage, params, made or {})
+        fingerprint = self.policy().fingerprints.of(stage, params, made or {})
         number = len(self.known.all) + 1
         outputs: dict[str, Any] = {}
         for name, item in stage.outputs.items():
@@ -114,8 +114,8 @@ class World:
             if item.kind == "external":
                 outputs[name] = Artifact(path=item.path, external=True)
             else:
-                self.facts.files[item.path] = digest
-                self.facts.kept.add(digest)
+                self.dependencies.files[item.path] = digest
+                self.dependencies.kept.add(digest)
         result = Result(
             number=number,
             pipeline=more.pop("pipeline", "p"),
@@ -199,19 +199,19 @@ def test_a_result_of_another_stage_will_do(world: World) -> None:
 @pytest.mark.parametrize("there", [None, "by hand"])
 def test_an_output_that_is_not_as_it_was_comes_out_of_the_store(world: World, there: str | None) -> None:
     world.ran(stage())
-    world.facts.files |= {"out/a.csv": there} if there else {}
+    world.dependencies.files |= {"out/a.csv": there} if there else {}
     if not there:
-        del world.facts.files["out/a.csv"]
+        del world.dependencies.files["out/a.csv"]
     assert is_reuse(world.of(stage()), "nothing changed", "restores out/a.csv")
-    world.facts.kept.clear()
+    world.dependencies.kept.clear()
     assert is_run(world.of(stage()), "its output 'out/a.csv' is not there any more, and not in the store")
 
 
 def test_of_results_that_are_equal_one_that_can_be_had_is_taken(world: World) -> None:
     first = world.ran(stage())
     world.ran(stage())
-    world.facts.files["out/a.csv"] = "by hand"
-    world.facts.kept.remove("2-out")
+    world.dependencies.files["out/a.csv"] = "by hand"
+    world.dependencies.kept.remove("2-out")
     found = world.of(stage())
     assert found.result == first
     assert found.reasons[0] == "as in the run run-1"
@@ -225,7 +225,7 @@ def test_an_output_that_the_result_does_not_have_is_not_there(world: World) -> N
 
 def test_a_file_is_not_a_folder_with_the_same_hash(world: World) -> None:
     result = world.ran(stage())
-    world.facts.files["out/a.csv"] = "1-out/"  # a folder whose list has the hash of the file
+    world.dependencies.files["out/a.csv"] = "1-out/"  # a folder whose list has the hash of the file
     assert is_reuse(world.of(stage()), "nothing changed", "restores out/a.csv")
     folder = dataclasses.replace(
         result, outputs={"out": Artifact(path="out/a.csv", sha256="1-out", folder=True)}
@@ -242,23 +242,23 @@ def test_a_file_is_not_a_folder_with_the_same_hash(world: World) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda w: w.facts.codes.update({"n.ipynb": Code(cells=("c1", "c9"), numbers=(1, 3))}), "cell 3 changed"),
-        (lambda w: w.facts.files.update({"data/a.csv": "new"}), "data/a.csv changed (input data)"),
-        (lambda w: w.facts.files.pop("data/a.csv"), "data/a.csv changed (input data)"),
-        (lambda w: w.facts.env.update({"REGION": "x"}), "the environment variable REGION is set now"),
-        (lambda w: w.facts.libraries.update({"pandas": "3.1"}), "pandas 3.0 → 3.1"),
+        (lambda w: w.dependencies.codes.update({"n.ipynb": Code(cells=("c1", "c9"), numbers=(1, 3))}), "cell 3 changed"),
+        (lambda w: w.dependencies.files.update({"data/a.csv": "new"}), "data/a.csv changed (input data)"),
+        (lambda w: w.dependencies.files.pop("data/a.csv"), "data/a.csv changed (input data)"),
+        (lambda w: w.dependencies.env.update({"REGION": "x"}), "the environment variable REGION is set now"),
+        (lambda w: w.dependencies.libraries.update({"pandas": "3.1"}), "pandas 3.0 → 3.1"),
     ],
 )  # fmt: skip
 def test_the_reason_names_what_changed(world: World, change: Any, reason: str) -> None:
-    world.facts.files["data/a.csv"] = "old"
+    world.dependencies.files["data/a.csv"] = "old"
     code = Code(cells=("c1", "c2"), numbers=(1, 3), imports=frozenset({"pandas"}))
-    world.facts.codes["n.ipynb"] = code
+    world.dependencies.codes["n.ipynb"] = code
     one = stage(inputs={"data": plain("data/a.csv")}, env=("REGION",))
     world.ran(one)
     assert is_reuse(world.of(one), "nothing changed")
     change(world)
-    world.facts.codes["n.ipynb"] = dataclasses.replace(
-        world.facts.code("n.ipynb", None), imports=code.imports
+    world.dependencies.codes["n.ipynb"] = dataclasses.replace(
+        world.dependencies.code("n.ipynb", None), imports=code.imports
     )
     found = world.of(one)
     assert is_run(found, reason)
@@ -272,9 +272,9 @@ def test_modules_and_files_are_named_with_the_way_to_them(world: World) -> None:
         script = LocalFile(path="setup.py", digest=digest, chain=("cell 1", "setup.py"))
         return Code(cells=("c1",), modules=(module,), files=(script,))
 
-    world.facts.codes["n.ipynb"] = code("1")
+    world.dependencies.codes["n.ipynb"] = code("1")
     world.ran(stage())
-    world.facts.codes["n.ipynb"] = code("2")
+    world.dependencies.codes["n.ipynb"] = code("2")
     assert world.of(stage()).reasons == (
         "helpers/base.py changed (cell 3 → helpers → helpers.base)",
         "setup.py changed (cell 1 → setup.py)",
@@ -287,7 +287,7 @@ def test_a_parameter_is_named_with_its_values(world: World) -> None:
 
 
 def test_a_list_of_one_path_is_not_the_path(world: World) -> None:
-    world.facts.files["data/a.csv"] = "old"
+    world.dependencies.files["data/a.csv"] = "old"
     world.ran(stage(inputs={"data": plain("data/a.csv")}))
     found = world.of(stage(inputs={"data": plain("data/a.csv", many=True)}))
     assert is_run(found, "the input data is a list of paths now")
@@ -299,9 +299,9 @@ def test_a_file_that_is_the_stages_own_output_does_not_count(world: World) -> No
         return Code(cells=(), files=tuple(LocalFile(path=path, digest=digest, chain=()) for path in paths))
 
     own = {"out": PlannedOutput(path="out/a.csv"), "folder": PlannedOutput(path="out/folder")}
-    world.facts.codes["n.ipynb"] = code("1")
+    world.dependencies.codes["n.ipynb"] = code("1")
     world.ran(stage(outputs=own))
-    world.facts.codes["n.ipynb"] = code("2")
+    world.dependencies.codes["n.ipynb"] = code("2")
     assert world.of(stage(outputs=own)).reasons == ("out/folders.csv changed",)
 
 
@@ -309,12 +309,12 @@ def test_a_reason_is_given_where_nothing_can_be_named(world: World) -> None:
     result = world.ran(stage())
     head, _ = world.known.all[0]
     world.known.all[0] = (head, dataclasses.replace(result, fingerprint="of another version"))
-    assert is_run(world.of(stage()), "what it came to last cannot be reused")
+    assert is_run(world.of(stage()), "its last result cannot be reused")
 
 
 def test_a_notebook_that_cannot_be_read_runs_and_tells(world: World) -> None:
     world.ran(stage())
-    world.facts.codes["n.ipynb"] = NotebookUnreadable("is not JSON")
+    world.dependencies.codes["n.ipynb"] = NotebookUnreadable("is not JSON")
     found = world.of(stage())
     assert is_run(found, "'n.ipynb' is not JSON")
     assert found.fingerprint is None
@@ -323,7 +323,7 @@ def test_a_notebook_that_cannot_be_read_runs_and_tells(world: World) -> None:
 def test_in_process_the_kernel_is_this_python(world: World) -> None:
     world.of(stage(kernel="other"))
     world.of(stage(kernel="other", executor="inprocess"))
-    assert world.facts.kernels == [("n.ipynb", "other"), ("n.ipynb", "")]
+    assert world.dependencies.kernels == [("n.ipynb", "other"), ("n.ipynb", "")]
 
 
 # -- what a person says ---------------------------------------------------------------------------
@@ -349,22 +349,22 @@ def test_what_is_not_to_be_reused_runs_every_time(world: World, values: dict[str
 
 def test_what_was_accepted_says_why(world: World) -> None:
     world.ran(stage())
-    world.facts.codes["n.ipynb"] = Code(cells=("c9",))
+    world.dependencies.codes["n.ipynb"] = Code(cells=("c9",))
     accepted = world.ran(stage(), because="only the plot changed")
     found = world.of(stage())
     assert is_reuse(found, "accepted: only the plot changed")
     assert found.result == accepted
-    world.facts.codes["n.ipynb"] = Code(cells=("c1", "c2"))
+    world.dependencies.codes["n.ipynb"] = Code(cells=("c1", "c2"))
     assert is_reuse(world.of(stage()), "as in the run run-1", "restores out/a.csv")
-    world.facts.codes["n.ipynb"] = Code(cells=("c3",))
+    world.dependencies.codes["n.ipynb"] = Code(cells=("c3",))
     assert world.of(stage()).decision is Decision.RUN
 
 
 def test_what_is_frozen_stays_as_it_is(world: World) -> None:
     one = stage(frozen=True)
     result = world.ran(one, scraps={"rows": {"kind": "json", "value": 3}})
-    world.facts.files["out/a.csv"] = "by hand"
-    world.facts.codes["n.ipynb"] = NotebookUnreadable("is not JSON")
+    world.dependencies.files["out/a.csv"] = "by hand"
+    world.dependencies.codes["n.ipynb"] = NotebookUnreadable("is not JSON")
     found = world.of(one)
     assert is_reuse(found, "frozen")
     assert found.result is not None
@@ -375,7 +375,7 @@ def test_what_is_frozen_stays_as_it_is(world: World) -> None:
 
 
 def test_what_is_frozen_and_was_never_run_is_taken_as_it_is(world: World) -> None:
-    world.facts.files["out/a.csv"] = "by hand/"
+    world.dependencies.files["out/a.csv"] = "by hand/"
     found = world.of(stage(frozen=True))
     assert is_reuse(found, "frozen")
     assert found.result is not None
@@ -385,11 +385,11 @@ def test_what_is_frozen_and_was_never_run_is_taken_as_it_is(world: World) -> Non
 
 def test_what_is_frozen_and_not_there_comes_out_of_the_store(world: World) -> None:
     result = world.ran(stage())
-    del world.facts.files["out/a.csv"]
+    del world.dependencies.files["out/a.csv"]
     found = world.of(stage(frozen=True))
     assert is_reuse(found, "frozen", "restores out/a.csv")
     assert found.result == result
-    world.facts.kept.clear()
+    world.dependencies.kept.clear()
     found = world.of(stage(frozen=True))
     assert (found.decision, found.reasons) == (Decision.SKIP, ("frozen, and 'out/a.csv' is not there",))
 
@@ -406,7 +406,7 @@ def test_a_list_that_is_not_known_is_waited_for_also_if_frozen(world: World) -> 
 
 def test_what_a_run_finished_is_not_run_again_whatever_changed(world: World) -> None:
     result = world.ran(stage())
-    world.facts.codes["n.ipynb"] = Code(cells=("c9",))
+    world.dependencies.codes["n.ipynb"] = Code(cells=("c9",))
     found = world.of(stage(), finished={"s": result}, forced={"s"})
     assert is_reuse(found, "finished in the run run-1")
     assert found.result == result
@@ -414,10 +414,10 @@ def test_what_a_run_finished_is_not_run_again_whatever_changed(world: World) -> 
 
 def test_what_a_run_finished_and_is_gone_is_run_again(world: World) -> None:
     result = world.ran(stage())
-    del world.facts.files["out/a.csv"]
+    del world.dependencies.files["out/a.csv"]
     found = world.of(stage(), finished={"s": result})
     assert is_reuse(found, "finished in the run run-1", "restores out/a.csv")
-    world.facts.kept.clear()
+    world.dependencies.kept.clear()
     found = world.of(stage(), finished={"s": result})
     assert is_run(found, "its output 'out/a.csv' is not there any more, and not in the store")
     assert found.fingerprint is not None, "what it comes to can be reused"
@@ -446,11 +446,11 @@ def test_what_runs_in_any_case_does_not_wait(world: World) -> None:
 
 def test_another_input_is_known_before(world: World) -> None:
     """A plain file that changed makes it run, whatever the stages before it come to."""
-    world.facts.files["data/a.csv"] = "old"
+    world.dependencies.files["data/a.csv"] = "old"
     one = dataclasses.replace(AFTER, inputs={**AFTER.inputs, "data": plain("data/a.csv")})
     world.ran(one, BEFORE)
     assert world.of(one).decision is Decision.WAIT
-    world.facts.files["data/a.csv"] = "new"
+    world.dependencies.files["data/a.csv"] = "new"
     assert is_run(world.of(one), "data/a.csv changed (input data)")
 
 
@@ -472,7 +472,7 @@ def test_scraps_are_waited_for(world: World) -> None:
     rows = compile_value("${stages.up.scraps.rows}")
     one = stage(params={"a": 1}, deferred={"rows": rows})
     world.ran(one, BEFORE, params={"a": 1, "rows": 3})
-    found = world.judge().judge(one, None, {}, needs=["up"])
+    found = world.policy().decide(one, None, {}, needs=["up"])
     assert (found.decision, found.reasons) == (Decision.WAIT, ("if up comes to something new",))
     assert is_reuse(world.of(one, BEFORE, params={"a": 1, "rows": 3}, needs=["up"]), "nothing changed")
     assert is_run(world.of(one, BEFORE, params={"a": 1, "rows": 4}, needs=["up"]), "rows: 3 → 4")
@@ -481,7 +481,7 @@ def test_scraps_are_waited_for(world: World) -> None:
 def test_what_depends_on_the_run_waits_for_it(world: World) -> None:
     one = stage(deferred={"run": compile_value("${run.id}")})
     world.ran(one, params={"run": "r1"})
-    found = world.judge().judge(one, None, {})
+    found = world.policy().decide(one, None, {})
     assert (found.decision, found.reasons) == (Decision.WAIT, ("depends on the run",))
 
 
@@ -528,7 +528,7 @@ def test_a_table_is_known_by_the_attempt_that_wrote_it(world: World) -> None:
     written = made_of(outputs, {}, mark_of(result.run, "load", 1))
     world.ran(USER, {"load": written})
     later = {"load": made_by(TABLE, result)}
-    aside = {"load": world.judge().from_disk(TABLE, {})}
+    aside = {"load": world.policy().from_disk(TABLE, {})}
     for made in ({"load": written}, later, aside):
         assert is_reuse(world.of(USER, made), "nothing changed")
     again = {"load": made_of(outputs, {}, mark_of("run-9", "load", 1))}
@@ -539,7 +539,7 @@ def test_a_table_is_known_by_the_attempt_that_wrote_it(world: World) -> None:
 def test_of_a_table_that_anybody_may_have_written_nothing_is_known(world: World, known: bool) -> None:
     if known:
         world.known.overwritten.add(world.ran(TABLE).number)
-    made = {"load": world.judge().from_disk(TABLE, {})}
+    made = {"load": world.policy().from_disk(TABLE, {})}
     world.ran(USER, made)
     found = world.of(USER, made)
     assert is_run(found, "nobody knows what 'db://t' holds")
@@ -563,9 +563,9 @@ def test_what_left_scraps_may_be_older(world: World) -> None:
 
 
 def test_what_takes_no_part_leaves_its_outputs_as_they_are(world: World) -> None:
-    world.facts.files["out/a.csv"] = "by hand"
+    world.dependencies.files["out/a.csv"] = "by hand"
     outputs = {"out": PlannedOutput(path="out/a.csv"), "more": PlannedOutput(path="out/b.csv")}
-    made = world.judge().from_disk(stage(outputs=outputs), {"rows": 3})
+    made = world.policy().from_disk(stage(outputs=outputs), {"rows": 3})
     assert made == Made(outputs={"out/a.csv": "by hand", "out/b.csv": "absent"}, scraps={"rows": 3})
 
 
@@ -575,9 +575,9 @@ def test_what_takes_no_part_leaves_its_outputs_as_they_are(world: World) -> None
 def fingerprint(
     world: World, one: PlannedStage, made: Mapping[str, Made]
 ) -> tuple[Fingerprint, dict[str, object]]:
-    judge = world.judge()
-    found = judge.fingerprint(one, one.params, made)
-    return found, judge.stamps(one, found)
+    fingerprints = world.policy().fingerprints
+    found = fingerprints.of(one, one.params, made)
+    return found, fingerprints.stamps(one, found)
 
 
 MIXED = stage(inputs={"x": of(("up", "x.csv")), "data": plain("data/a.csv")})
@@ -587,28 +587,31 @@ MIXED = stage(inputs={"x": of(("up", "x.csv")), "data": plain("data/a.csv")})
     ("change", "remark"),
     [
         (lambda w: None, ""),
-        (lambda w: w.facts.files.update({"data/a.csv": "new"}), "data/a.csv changed (input data)"),
-        (lambda w: w.facts.files.update({"x.csv": "by hand"}), "x.csv changed"),
-        (lambda w: w.facts.files.pop("x.csv"), "x.csv changed"),
-        (lambda w: w.facts.stamps.update({"data/a.csv": 1}), "data/a.csv was written"),
-        (lambda w: w.facts.stamps.update({"x.csv": 1}), "x.csv was written"),
-        (lambda w: w.facts.stamps.update({"m.py": 1}), "m.py was written"),
-        (lambda w: w.facts.stamps.update({"n.ipynb": 1}), ""),  # saved with other outputs
-        (lambda w: w.facts.codes.update({"n.ipynb": Code(cells=("c9",))}), "cell 1 changed"),
-        (lambda w: w.facts.codes.update({"n.ipynb": NotebookUnreadable("is gone")}), "'n.ipynb' is gone"),
+        (lambda w: w.dependencies.files.update({"data/a.csv": "new"}), "data/a.csv changed (input data)"),
+        (lambda w: w.dependencies.files.update({"x.csv": "by hand"}), "x.csv changed"),
+        (lambda w: w.dependencies.files.pop("x.csv"), "x.csv changed"),
+        (lambda w: w.dependencies.stamps.update({"data/a.csv": 1}), "data/a.csv was written"),
+        (lambda w: w.dependencies.stamps.update({"x.csv": 1}), "x.csv was written"),
+        (lambda w: w.dependencies.stamps.update({"m.py": 1}), "m.py was written"),
+        (lambda w: w.dependencies.stamps.update({"n.ipynb": 1}), ""),  # saved with other outputs
+        (lambda w: w.dependencies.codes.update({"n.ipynb": Code(cells=("c9",))}), "cell 1 changed"),
+        (
+            lambda w: w.dependencies.codes.update({"n.ipynb": NotebookUnreadable("is gone")}),
+            "'n.ipynb' is gone",
+        ),
     ],
 )
 def test_what_changes_while_it_runs_is_noticed(world: World, change: Any, remark: str) -> None:
     module = LocalFile(path="m.py", digest="m", chain=())
-    world.facts.codes["n.ipynb"] = Code(cells=("c1",), modules=(module,))
-    world.facts.files |= {"data/a.csv": "old", "x.csv": "d1"}
+    world.dependencies.codes["n.ipynb"] = Code(cells=("c1",), modules=(module,))
+    world.dependencies.files |= {"data/a.csv": "old", "x.csv": "d1"}
     before, stamps = fingerprint(world, MIXED, BEFORE)
     change(world)
-    assert world.judge().what_changed(MIXED, {}, BEFORE, before, stamps) == remark
-    assert world.facts.forgotten
+    assert world.policy().fingerprints.what_changed(MIXED, {}, BEFORE, before, stamps) == remark
+    assert world.dependencies.forgotten
 
 
 def test_a_table_does_not_change_by_not_being_a_file(world: World) -> None:
     made = {"load": Made(mark="r load 1")}
     before, stamps = fingerprint(world, USER, made)
-    assert world.judge().what_changed(USER, {}, made, before, stamps) == ""
+    assert world.policy().fingerprints.what_changed(USER, {}, made, before, stamps) == ""

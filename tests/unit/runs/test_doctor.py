@@ -20,7 +20,7 @@ from stagebook.journal import database
 from stagebook.journal.journal import Journal, Liveness, Owner
 from stagebook.runs.doctor import Finding, examine
 from stagebook.runs.lease import this_process
-from stagebook.system.blobs import Blobs
+from stagebook.system.store import Store
 
 NOW = time.time
 HOUR = 3700.0  # seconds: a little more than what counts as old
@@ -33,7 +33,7 @@ class State:
         self.root = root
         self.state = root / ".stagebook"
         self.path = self.state / "journal.db"
-        self.blobs = Blobs(self.state / "store")
+        self.store = Store(self.state / "store")
 
     def fill(self) -> None:
         journal = Journal(self.path)
@@ -41,8 +41,8 @@ class State:
         (self.root / "data" / "a.txt").write_text("content")
         (self.root / "data" / "folder").mkdir()
         outputs = {
-            "file": self.blobs.keep(self.root / "data/a.txt", "data/a.txt"),
-            "folder": self.blobs.keep(self.root / "data/folder", "data/folder"),
+            "file": self.store.keep(self.root / "data/a.txt", "data/a.txt"),
+            "folder": self.store.keep(self.root / "data/folder", "data/folder"),
         }
         self.begin(journal, "one", dataclasses.replace(this_process(), pid=2**22 + 5))
         end = AttemptEnded(
@@ -312,8 +312,8 @@ def test_a_journal_that_somebody_holds_is_told(full: State, monkeypatch: pytest.
 
 
 def test_damaged_and_missing_blobs(full: State) -> None:
-    digests = [digest for digest, _ in full.blobs.digests()]
-    blob = full.blobs.path(digests[0])
+    digests = [digest for digest, _ in full.store.blobs.digests()]
+    blob = full.store.blobs.path(digests[0])
     blob.chmod(0o600)
     blob.write_bytes(b"x")
     assert full.worst() == [], "the store is read only if that is asked for"

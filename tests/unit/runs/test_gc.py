@@ -19,7 +19,7 @@ from stagebook.errors import JournalUnreadable
 from stagebook.events import AttemptEnded, RunStarted, StageReused
 from stagebook.journal.journal import Journal, Liveness, Owner
 from stagebook.runs.gc import collect, verify
-from stagebook.system.blobs import Blobs
+from stagebook.system.store import Store
 
 DAY = 86_400.0
 NOW = 1_000_000_000.0  # far back: every blob of a test is newer than that, unless it is made older
@@ -31,7 +31,7 @@ class Keeping:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.journal = Journal(folder / "journal.db")
-        self.blobs = Blobs(folder / "store")
+        self.store = Store(folder / "store")
         self._count = 0
 
     def begin(self, run: str = "r") -> None:
@@ -47,23 +47,23 @@ class Keeping:
     def result(self, stage: str, *, days_ago: float, sources: bytes = b"", **outputs: Path) -> dict[str, Any]:
         """A stage came to a result some days ago; what was kept of it."""
         self._count += 1
-        kept = {name: self.blobs.keep(path, name) for name, path in outputs.items()}
+        kept = {name: self.store.keep(path, name) for name, path in outputs.items()}
         event = AttemptEnded(
             run="r", at=NOW - days_ago * DAY, stage=stage, attempt=1, seconds=1.0, outputs=kept,
             fingerprint=f"fingerprint {self._count}", head="h",
-            sources=(self.blobs.keep_bytes(sources) or "") if sources else "",
+            sources=(self.store.blobs.keep_bytes(sources) or "") if sources else "",
         )  # fmt: skip
         self.journal.append([event], owner="r")
         return kept
 
     def make_old(self) -> None:
         """Every blob was kept long ago."""
-        for digest, _ in self.blobs.digests():
-            os.utime(self.blobs.path(digest), (NOW - 100 * DAY, NOW - 100 * DAY))
+        for digest, _ in self.store.blobs.digests():
+            os.utime(self.store.blobs.path(digest), (NOW - 100 * DAY, NOW - 100 * DAY))
 
     @property
     def count(self) -> int:
-        return sum(1 for _ in self.blobs.digests())
+        return sum(1 for _ in self.store.blobs.digests())
 
     def close(self) -> None:
         self.journal.close()
@@ -85,32 +85,32 @@ def test_what_no_result_needs_goes(keeping: Keeping, tmp_path: Path) -> None:
     keeping.result("a", days_ago=40, out=keeping.file(b"old"), both=keeping.file(b"shared"))
     kept = keeping.result("a", days_ago=1, sources=b"cells", out=keeping.file(b"shared"), folder=folder)
     keeping.result("b", days_ago=90, out=keeping.file(b"the last of b"))
-    keeping.blobs.keep_bytes(b"of nobody")
+    keeping.store.blobs.keep_bytes(b"of nobody")
     keeping.make_old()
     before = keeping.count
-    dry = collect(keeping.journal, keeping.blobs, now=NOW, days=30, dry=True)
+    dry = collect(keeping.journal, keeping.store, now=NOW, days=30, dry=True)
     assert keeping.count == before
     assert len(keeping.journal.results.where("1", ())) == 3
-    done = collect(keeping.journal, keeping.blobs, now=NOW, days=30)
+    done = collect(keeping.journal, keeping.store, now=NOW, days=30)
     assert done == dry
     assert (done.results, done.blobs, done.freed) == (1, 2, len(b"old") + len(b"of nobody"))
-    assert (done.kept, done.size) == (keeping.count, sum(size for _, size in keeping.blobs.digests()))
+    assert (done.kept, done.size) == (keeping.count, sum(size for _, size in keeping.store.blobs.digests()))
     assert keeping.count == before - 2
     for name, item in kept.items():
-        assert keeping.blobs.holds(item)
-        keeping.blobs.fetch(item, tmp_path / "back" / name)
+        assert keeping.store.holds(item)
+        keeping.store.fetch(item, tmp_path / "back" / name)
     assert (tmp_path / "back" / "folder" / "odd \udcff").read_bytes() == b"odd"
     assert [result.fingerprint for result in keeping.journal.results.where("1", ()) if result.stage == "b"]
-    again = collect(keeping.journal, keeping.blobs, now=NOW, days=30)
+    again = collect(keeping.journal, keeping.store, now=NOW, days=30)
     assert (again.results, again.blobs, again.freed) == (0, 0, 0)
 
 
 def test_what_was_kept_within_the_hour_stays(keeping: Keeping) -> None:
     """A run that goes on keeps an output before it tells of it."""
-    keeping.blobs.keep_bytes(b"being written")
+    keeping.store.blobs.keep_bytes(b"being written")
     now = time.time()
-    assert collect(keeping.journal, keeping.blobs, now=now, days=0).blobs == 0
-    assert collect(keeping.journal, keeping.blobs, now=now + 7200, days=0).blobs == 1
+    assert collect(keeping.journal, keeping.store, now=now, days=0).blobs == 0
+    assert collect(keeping.journal, keeping.store, now=now + 7200, days=0).blobs == 1
 
 
 def test_an_old_blob_that_a_run_keeps_again_stays(keeping: Keeping, tmp_path: Path) -> None:
@@ -120,9 +120,9 @@ def test_an_old_blob_that_a_run_keeps_again_stays(keeping: Keeping, tmp_path: Pa
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "x").write_bytes(b"content")
-    for keep in (lambda: keeping.blobs.keep(folder, ""), lambda: keeping.blobs.keep_bytes(b"cells")):
+    for keep in (lambda: keeping.store.keep(folder, ""), lambda: keeping.store.blobs.keep_bytes(b"cells")):
         keep()  # and is not told of yet
-    done = collect(keeping.journal, keeping.blobs, now=NOW, days=30)
+    done = collect(keeping.journal, keeping.store, now=NOW, days=30)
     assert done.results == 1
     assert done.blobs == 0
 
@@ -132,20 +132,20 @@ def test_an_old_result_that_a_stage_came_to_again_stays(keeping: Keeping) -> Non
     keeping.result("a", days_ago=1, out=keeping.file(b"two"))
     keeping.make_old()
     keeping.journal.append([StageReused(run="r", at=NOW, stage="a", number=2)], owner="r")
-    done = collect(keeping.journal, keeping.blobs, now=NOW, days=30)
+    done = collect(keeping.journal, keeping.store, now=NOW, days=30)
     assert (done.results, done.blobs) == (0, 0)
 
 
 def test_what_was_left_half_written_goes(keeping: Keeping) -> None:
-    keeping.blobs.keep_bytes(b"x")
-    left = keeping.blobs.folder / "incoming" / "left"
+    keeping.store.blobs.keep_bytes(b"x")
+    left = keeping.store.folder / "incoming" / "left"
     left.write_text("half")
     now = time.time()
-    collect(keeping.journal, keeping.blobs, now=now, days=30)
+    collect(keeping.journal, keeping.store, now=now, days=30)
     assert left.exists()
-    collect(keeping.journal, keeping.blobs, now=now + 7200, days=30, dry=True)
+    collect(keeping.journal, keeping.store, now=now + 7200, days=30, dry=True)
     assert left.exists()
-    collect(keeping.journal, keeping.blobs, now=now + 7200, days=30)
+    collect(keeping.journal, keeping.store, now=now + 7200, days=30)
     assert not left.exists()
 
 
@@ -157,14 +157,14 @@ def test_nothing_goes_while_results_cannot_be_read(keeping: Keeping) -> None:
     db.commit()
     db.close()
     with pytest.raises(JournalUnreadable, match="1 results in the journal are damaged") as caught:
-        collect(keeping.journal, keeping.blobs, now=NOW, days=30)
+        collect(keeping.journal, keeping.store, now=NOW, days=30)
     assert "stagebook doctor --repair" in caught.value.hint
     assert keeping.count == 1
 
 
 def test_an_empty_store_is_looked_after(keeping: Keeping) -> None:
-    assert collect(keeping.journal, keeping.blobs, now=NOW, days=30).kept == 0
-    assert verify(keeping.journal, keeping.blobs).blobs == 0
+    assert collect(keeping.journal, keeping.store, now=NOW, days=30).kept == 0
+    assert verify(keeping.journal, keeping.store).blobs == 0
 
 
 def test_what_is_damaged_or_missing_is_found(keeping: Keeping, tmp_path: Path) -> None:
@@ -173,19 +173,19 @@ def test_what_is_damaged_or_missing_is_found(keeping: Keeping, tmp_path: Path) -
     (folder / "x").write_bytes(b"one of a folder")
     kept = keeping.result("a", days_ago=1, out=keeping.file(b"a file"), folder=folder)
     gone = keeping.result("b", days_ago=1, out=keeping.file(b"another"))["out"].sha256
-    assert verify(keeping.journal, keeping.blobs).damaged == ()
-    blob = keeping.blobs.path(kept["out"].sha256)
+    assert verify(keeping.journal, keeping.store).damaged == ()
+    blob = keeping.store.blobs.path(kept["out"].sha256)
     blob.chmod(0o600)
     blob.write_bytes(b"A FILE")
-    keeping.blobs.path(gone).unlink()
-    found = verify(keeping.journal, keeping.blobs)
+    keeping.store.blobs.path(gone).unlink()
+    found = verify(keeping.journal, keeping.store)
     assert found.damaged == (kept["out"].sha256,)
     assert set(found.missing) == {kept["out"].sha256, gone}
     assert found.blobs == 3
     assert not blob.exists()
-    again = verify(keeping.journal, keeping.blobs)
+    again = verify(keeping.journal, keeping.store)
     assert (again.damaged, again.blobs) == ((), 2)
-    assert verify(None, keeping.blobs).missing == ()
+    assert verify(None, keeping.store).missing == ()
 
 
 STEPS = st.sampled_from(["result", "result", "reuse", "collect"])
@@ -218,12 +218,12 @@ def test_whatever_goes_each_result_that_stays_can_be_had(
             reused = StageReused(run="r", at=NOW, stage=f"s{number}", number=dice.choice(known).number)
             keeping.journal.append([reused], owner="r")
         elif what == "collect":
-            collect(keeping.journal, keeping.blobs, now=NOW, days=days)
+            collect(keeping.journal, keeping.store, now=NOW, days=days)
         for result in keeping.journal.results.where("1", ()):
-            assert keeping.blobs.read_text(result.sources) is not None
-            assert all(keeping.blobs.holds(output) for output in result.outputs.values())
+            assert keeping.store.blobs.read(result.sources) is not None
+            assert all(keeping.store.holds(output) for output in result.outputs.values())
     for result in keeping.journal.results.where("1", ()):
         for name, output in result.outputs.items():
-            keeping.blobs.fetch(output, tmp_path / "all" / "back" / str(result.number) / name)
-    assert verify(keeping.journal, keeping.blobs).missing == ()
+            keeping.store.fetch(output, tmp_path / "all" / "back" / str(result.number) / name)
+    assert verify(keeping.journal, keeping.store).missing == ()
     keeping.close()

@@ -193,7 +193,7 @@ def test_old_cells_of_another_form_are_passed_over(project: ProjectBuilder, text
     train(project, TRAIN[1], "size = 3")
     found = of(project)
     assert found.last is not None
-    blobs = project.project.store
+    blobs = project.project.store.blobs
     blobs.path(found.last.sources).unlink()
     journal = project.project.journal
     digest = blobs.keep_bytes(text)

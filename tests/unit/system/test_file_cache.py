@@ -1,4 +1,4 @@
-"""The memo of files: what is remembered is what a fresh look would find."""
+"""The cache of files: what is remembered is what a fresh look would find."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from effort import SEED, amount
 from stagebook.system import file_cache as memo_module
-from stagebook.system.file_cache import RACY, Memo, stat_of
+from stagebook.system.file_cache import RACY, FileCache, stat_of
 from stagebook.system.files import EMPTY, describe_path, list_folder, sha256_of
 
 LATER = 10 * RACY  # nanoseconds
@@ -56,20 +56,20 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counting:
 def test_a_file_is_read_once(tmp_path: Path, reads: Counting) -> None:
     file, kept = tmp_path / "f", tmp_path / "state" / "files.json"
     file.write_bytes(b"one")
-    memo = Memo(kept, clock=Clock())
-    assert [memo.digest(file) for _ in range(3)] == [sha(b"one")] * 3
-    memo.save()
-    assert Memo(kept, clock=Clock()).digest(file) == sha(b"one")
+    file_cache = FileCache(kept, clock=Clock())
+    assert [file_cache.digest(file) for _ in range(3)] == [sha(b"one")] * 3
+    file_cache.save()
+    assert FileCache(kept, clock=Clock()).digest(file) == sha(b"one")
     assert reads.count == 1
 
 
 def test_what_was_just_written_is_read_again(tmp_path: Path, reads: Counting) -> None:
     file = tmp_path / "f"
-    memo = Memo(clock=Clock(ahead=0))
+    file_cache = FileCache(clock=Clock(ahead=0))
     file.write_bytes(b"one")
-    assert memo.digest(file) == sha(b"one")
+    assert file_cache.digest(file) == sha(b"one")
     file.write_bytes(b"two")  # within the same tick, perhaps
-    assert memo.digest(file) == sha(b"two")
+    assert file_cache.digest(file) == sha(b"two")
     assert reads.count == 2
 
 
@@ -89,15 +89,15 @@ def test_that_reading_takes_long_does_not_make_a_file_older(
         return found
 
     monkeypatch.setattr(memo_module, "sha256_of", slowly)
-    memo = Memo(clock=lambda: now)
-    assert memo.digest(file) == sha(b"one")
+    file_cache = FileCache(clock=lambda: now)
+    assert file_cache.digest(file) == sha(b"one")
     same_tick(file, b"two", before, monkeypatch)
-    assert memo.digest(file) == sha(b"two")
+    assert file_cache.digest(file) == sha(b"two")
 
 
 def same_tick(file: Path, data: bytes, stat: tuple[int, ...], patch: pytest.MonkeyPatch) -> None:
     """Other content with the same stat as far as `os.utime` goes; the change time is set as it was in what
-    the memo sees, since no program can do that to a file."""
+    the cache sees, since no program can do that to a file."""
     file.write_bytes(data)
     os.utime(file, ns=(stat[1], stat[1]))
 
@@ -124,22 +124,22 @@ def test_what_changes_while_it_is_read_again_and_again_is_not_remembered(
 
     with monkeypatch.context() as patch:
         patch.setattr(memo_module, "sha256_of", changed)
-        memo = Memo(clock=Clock())
-        memo.digest(file)
+        file_cache = FileCache(clock=Clock())
+        file_cache.digest(file)
     assert count == 5
-    assert memo.digest(file) == sha(b"x" * 5)
+    assert file_cache.digest(file) == sha(b"x" * 5)
 
 
 def test_equal_size_and_time_of_change_do_not_hide_a_change(tmp_path: Path) -> None:
     file = tmp_path / "f"
     file.write_bytes(b"one")
-    memo = Memo(clock=Clock())
-    assert memo.digest(file) == sha(b"one")
+    file_cache = FileCache(clock=Clock())
+    assert file_cache.digest(file) == sha(b"one")
     before = file.stat()
     file.write_bytes(b"two")
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert (file.stat().st_size, file.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
-    assert memo.digest(file) == sha(b"two")
+    assert file_cache.digest(file) == sha(b"two")
 
 
 def test_another_file_in_its_place_is_noticed(tmp_path: Path) -> None:
@@ -148,47 +148,47 @@ def test_another_file_in_its_place_is_noticed(tmp_path: Path) -> None:
     other.write_bytes(b"two")
     for path in (file, other):
         os.utime(path, ns=(5, 5))
-    memo = Memo(clock=Clock())
-    assert memo.digest(file) == sha(b"one")
+    file_cache = FileCache(clock=Clock())
+    assert file_cache.digest(file) == sha(b"one")
     other.replace(file)
-    assert memo.digest(file) == sha(b"two")
+    assert file_cache.digest(file) == sha(b"two")
     link = tmp_path / "link"
     link.symlink_to(file)
-    assert memo.digest(link) == sha(b"two")
+    assert file_cache.digest(link) == sha(b"two")
     third = tmp_path / "third"
     third.write_bytes(b"333")
     link.unlink()
     link.symlink_to(third)
-    assert memo.digest(link) == sha(b"333")
+    assert file_cache.digest(link) == sha(b"333")
 
 
 def test_a_clock_that_was_set_back_costs_reads_and_nothing_else(tmp_path: Path, reads: Counting) -> None:
     file, clock = tmp_path / "f", Clock()
-    memo = Memo(tmp_path / "files.json", clock=clock)
+    file_cache = FileCache(tmp_path / "files.json", clock=clock)
     file.write_bytes(b"one")
-    assert memo.digest(file) == sha(b"one")
+    assert file_cache.digest(file) == sha(b"one")
     clock.ahead = -3600 * 10**9  # an hour back: the file is of the future
     file.write_bytes(b"two")
-    assert memo.digest(file) == sha(b"two")
-    assert memo.digest(file) == sha(b"two")
+    assert file_cache.digest(file) == sha(b"two")
+    assert file_cache.digest(file) == sha(b"two")
     assert reads.count == 3, "nothing was remembered meanwhile"
     file.write_bytes(b"333")
-    assert memo.digest(file) == sha(b"333")
+    assert file_cache.digest(file) == sha(b"333")
     clock.ahead = LATER
-    assert [memo.digest(file) for _ in range(2)] == [sha(b"333")] * 2
+    assert [file_cache.digest(file) for _ in range(2)] == [sha(b"333")] * 2
     assert reads.count == 5
 
 
 def test_what_is_known_of_a_file_need_not_be_read(tmp_path: Path, reads: Counting) -> None:
     file = tmp_path / "f"
     file.write_bytes(b"one")
-    memo = Memo(clock=Clock())
-    memo.note(file, "sha256", sha(b"one"))
-    assert memo.digest(file) == sha(b"one")
+    file_cache = FileCache(clock=Clock())
+    file_cache.note(file, "sha256", sha(b"one"))
+    assert file_cache.digest(file) == sha(b"one")
     assert reads.count == 0
-    memo.note(tmp_path / "absent", "sha256", "x")
+    file_cache.note(tmp_path / "absent", "sha256", "x")
     with pytest.raises(FileNotFoundError):
-        memo.digest(tmp_path / "absent")
+        file_cache.digest(tmp_path / "absent")
 
 
 def test_other_facts_are_remembered_by_their_kind(tmp_path: Path) -> None:
@@ -199,26 +199,26 @@ def test_other_facts_are_remembered_by_their_kind(tmp_path: Path) -> None:
         return data.decode().split()
 
     file.write_text("a b")
-    memo = Memo(kept, clock=Clock())
-    assert memo.derive(file, "words", words) == ["a", "b"]
-    assert memo.digest(file) == sha(b"a b")
-    memo.save()
-    memo = Memo(kept, clock=Clock())
-    assert memo.derive(file, "words", words) == ["a", "b"]
+    file_cache = FileCache(kept, clock=Clock())
+    assert file_cache.derive(file, "words", words) == ["a", "b"]
+    assert file_cache.digest(file) == sha(b"a b")
+    file_cache.save()
+    file_cache = FileCache(kept, clock=Clock())
+    assert file_cache.derive(file, "words", words) == ["a", "b"]
     assert len(calls) == 1
-    assert memo.derive(file, "other words", words) == ["a", "b"]
+    assert file_cache.derive(file, "other words", words) == ["a", "b"]
     file.write_text("c")
-    assert memo.derive(file, "words", words) == ["c"]
+    assert file_cache.derive(file, "words", words) == ["c"]
 
 
 # -- the file that it is kept in ----------------------------------------------------------------
 
 
 def poisoned(kept: Path, file: Path) -> bytes:
-    """A memo that is written well, and says something wrong of a file."""
-    memo = Memo(kept, clock=Clock())
-    memo.note(file, "sha256", "wrong")
-    memo.save()
+    """A cache that is written well, and says something wrong of a file."""
+    file_cache = FileCache(kept, clock=Clock())
+    file_cache.note(file, "sha256", "wrong")
+    file_cache.save()
     return kept.read_bytes()
 
 
@@ -226,21 +226,21 @@ def test_a_file_that_is_damaged_is_as_good_as_none(tmp_path: Path) -> None:
     file, kept = tmp_path / "f", tmp_path / "files.json"
     file.write_bytes(b"one")
     data = poisoned(kept, file)
-    assert Memo(kept, clock=Clock()).digest(file) == "wrong", "the test can tell"
+    assert FileCache(kept, clock=Clock()).digest(file) == "wrong", "the test can tell"
     dice = random.Random(SEED)
     for _ in range(amount(300, 10_000)):
         changed = bytearray(data)
         changed[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
         kept.write_bytes(bytes(changed)[: dice.choice([len(data), dice.randrange(len(data))])])
-        assert Memo(kept, clock=Clock()).digest(file) == sha(b"one")
+        assert FileCache(kept, clock=Clock()).digest(file) == sha(b"one")
     for text in (b"", b"\0" * 100, b"{}", b"\xff\xfe", data[:65], data + b"x"):
         kept.write_bytes(text)
-        assert Memo(kept, clock=Clock()).digest(file) == sha(b"one")
+        assert FileCache(kept, clock=Clock()).digest(file) == sha(b"one")
     kept.unlink()
     kept.mkdir()
-    memo = Memo(kept, clock=Clock())
-    assert memo.digest(file) == sha(b"one")
-    memo.save()  # it cannot be: nothing is lost but time
+    file_cache = FileCache(kept, clock=Clock())
+    assert file_cache.digest(file) == sha(b"one")
+    file_cache.save()  # it cannot be: nothing is lost but time
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_a_file_of_another_making_is_as_good_as_none(tmp_path: Path, body: bytes
     file, kept = tmp_path / "f", tmp_path / "files.json"
     file.write_bytes(b"one")
     kept.write_bytes(sha(body).encode() + b"\n" + body)
-    assert Memo(kept, clock=Clock()).digest(file) == sha(b"one")
+    assert FileCache(kept, clock=Clock()).digest(file) == sha(b"one")
 
 
 def test_only_what_is_of_use_is_kept_of_very_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,25 +263,25 @@ def test_only_what_is_of_use_is_kept_of_very_much(tmp_path: Path, monkeypatch: p
     files = [tmp_path / f"f{at}" for at in range(8)]
     for file in files:
         file.write_text("x")
-    memo = Memo(kept, clock=Clock())
+    file_cache = FileCache(kept, clock=Clock())
     for file in files:
-        memo.digest(file)
-    memo.save()
-    memo = Memo(kept, clock=Clock())
-    memo.digest(files[0])
+        file_cache.digest(file)
+    file_cache.save()
+    file_cache = FileCache(kept, clock=Clock())
+    file_cache.digest(files[0])
     files[1].write_text("y")
-    memo.digest(files[1])
-    memo.save()
+    file_cache.digest(files[1])
+    file_cache.save()
     assert sorted(json.loads(kept.read_bytes().split(b"\n")[1])["files"]) == sorted(map(str, files[:2]))
 
 
 def _write_at_once(kept: str, files: list[str], rounds: int) -> None:
     for _ in range(rounds):
-        memo = Memo(Path(kept), clock=Clock())
+        file_cache = FileCache(Path(kept), clock=Clock())
         for file in files:
-            assert memo.digest(file) == sha256_of(file)
-        memo._changed = True
-        memo.save()
+            assert file_cache.digest(file) == sha256_of(file)
+        file_cache._changed = True
+        file_cache.save()
 
 
 def test_several_processes_may_write_at_once(tmp_path: Path) -> None:
@@ -335,7 +335,7 @@ def test_whatever_is_done_the_memo_agrees_with_the_files(
     for file in files:
         file.write_bytes(b"aaa")
     clock = Clock(ahead=0)
-    memo = Memo(kept, clock=clock)
+    file_cache = FileCache(kept, clock=clock)
     for what, at, data in steps:
         file = files[at]
         before = file.stat()
@@ -357,12 +357,12 @@ def test_whatever_is_done_the_memo_agrees_with_the_files(
                 files[at - 1].replace(file)
                 files[at - 1].write_bytes(data)
             case "save":
-                memo.save()
-                memo = Memo(kept, clock=clock)
+                file_cache.save()
+                file_cache = FileCache(kept, clock=clock)
             case "back":
                 clock.ahead = -clock.ahead - 10**9
         for one in files:
-            assert memo.digest(one) == sha(one.read_bytes())
+            assert file_cache.digest(one) == sha(one.read_bytes())
 
 
 # -- folders ------------------------------------------------------------------------------------
@@ -379,9 +379,9 @@ def test_a_folder_is_described_as_it_is_without_a_memo(tmp_path: Path) -> None:
     odd = os.fsencode(folder) + b"/\xff\xfe"
     with open(odd, "wb") as file:
         file.write(b"no UTF-8")
-    memo = Memo(clock=Clock())
-    described = memo.describe(folder, "shown")
-    assert described == describe_path(folder, "shown") == memo.describe(folder, "shown")
+    file_cache = FileCache(clock=Clock())
+    described = file_cache.describe(folder, "shown")
+    assert described == describe_path(folder, "shown") == file_cache.describe(folder, "shown")
     size, text = list_folder(folder, sha256_of)
     assert described.sha256 == sha(text)
     assert (described.size, described.path) == (size, "shown")
@@ -395,24 +395,24 @@ def test_a_folder_is_described_as_it_is_without_a_memo(tmp_path: Path) -> None:
 def test_every_change_in_a_folder_changes_its_hash(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    memo = Memo(clock=Clock())
-    seen = [memo.describe(folder, "").sha256]
+    file_cache = FileCache(clock=Clock())
+    seen = [file_cache.describe(folder, "").sha256]
     (folder / "empty").mkdir()
-    seen.append(memo.describe(folder, "").sha256)
+    seen.append(file_cache.describe(folder, "").sha256)
     (folder / "empty" / "file").write_text("")
-    seen.append(memo.describe(folder, "").sha256)
+    seen.append(file_cache.describe(folder, "").sha256)
     (folder / "empty" / "file").write_text("x")
-    seen.append(memo.describe(folder, "").sha256)
+    seen.append(file_cache.describe(folder, "").sha256)
     (folder / "empty" / "file").rename(folder / "file")
-    seen.append(memo.describe(folder, "").sha256)
+    seen.append(file_cache.describe(folder, "").sha256)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (folder / "link").symlink_to(elsewhere)
-    seen.append(memo.describe(folder, "").sha256)
+    seen.append(file_cache.describe(folder, "").sha256)
     (elsewhere / "data").write_text("of a folder that is linked")
-    seen.append(memo.describe(folder, "").sha256)
+    seen.append(file_cache.describe(folder, "").sha256)
     (folder / "itself").symlink_to(folder)
-    seen.append(memo.describe(folder, "").sha256)
+    seen.append(file_cache.describe(folder, "").sha256)
     assert len(set(seen[:-1])) == len(seen) - 1
     assert seen[-1] == seen[-2], "a folder within itself ends"
 
@@ -424,7 +424,7 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         pytest.skip("root reads everything")
     (folder / "closed").chmod(0)
     with pytest.raises(PermissionError):
-        Memo(clock=Clock()).describe(folder, "")
+        FileCache(clock=Clock()).describe(folder, "")
 
 
 def test_what_is_of_no_disk_is_left_out(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def attempt_at(
         executor=stage.executor,
         timeout=stage.timeout,
         grace=options.grace,
-        store=str(context.blobs.folder) if context.blobs is not None else "",
+        store=str(context.store.folder) if context.store is not None else "",
         store_most=options.store_most,
         keep_dump=options.keep_dump,
         # Of several attempts the last one's kernel is kept: the stage failed with that one.

@@ -12,7 +12,7 @@ from typing import Any
 from stagebook.events import Event
 from stagebook.planning.plan import PlannedStage
 from stagebook.planning.planner import Planner
-from stagebook.system.blobs import Blobs
+from stagebook.system.store import Store
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class RunContext:
     prepare: Callable[[PlannedStage, int], Mapping[str, str] | None] = lambda _stage, _attempt: {}
     expected: Mapping[str, float] = dataclasses.field(default_factory=dict)
     planner: Planner | None = None
-    blobs: Blobs | None = None
+    store: Store | None = None
     guard: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
     sources: Callable[[PlannedStage], Mapping[str, Any]] = lambda _stage: {}
     code_paths: Callable[[PlannedStage], Collection[str]] = lambda _stage: ()

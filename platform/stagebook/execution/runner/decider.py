@@ -19,9 +19,9 @@ from stagebook.pipeline.types import Value
 from stagebook.planning.fingerprint import Fingerprint
 from stagebook.planning.plan import Decision, Judgement, Plan, PlannedStage
 from stagebook.planning.planner import Planner
-from stagebook.planning.resolving import Scopes, condition_of, needed_stages, params_of, reads_run
 from stagebook.planning.result import Made, Result, made_of, mark_of
 from stagebook.planning.reuse import made_by
+from stagebook.planning.scopes import Scopes, condition_of, needed_stages, params_of, reads_run
 
 _LOOK_AGAIN = 1.0  # seconds after which the files on disk are looked at again
 
@@ -75,7 +75,7 @@ class Decider:
     def __init__(self, plan: Plan, planner: Planner | None, *, run: str, clock: Callable[[], float]) -> None:
         self.plan = plan
         self._planner = planner
-        self._judge = planner.judge if planner else None
+        self._policy = planner.policy if planner else None
         self._run = run
         self._clock = clock
         self._looked = clock()
@@ -98,7 +98,7 @@ class Decider:
                 scraps = plan.scraps.get(stage.id, {})
                 if stage.id in plan.scraps:
                     self.scraps.setdefault(stage.id, scraps)
-                self.made[stage.id] = self._judge.from_disk(stage, scraps) if self._judge else Made()
+                self.made[stage.id] = self._policy.from_disk(stage, scraps) if self._policy else Made()
 
     def decide(self, stage: PlannedStage, statuses: Mapping[str, Status]) -> Answer:
         """Decide about a stage whose turn has come. `statuses` has all stages, in the order of the plan."""
@@ -115,7 +115,7 @@ class Decider:
             params = params_of(stage, scope)
         except StageFailure as error:
             return Fail(Cause(error.cause), error.message)
-        if self._judge is None:
+        if self._policy is None:
             if stage.decision is Decision.REUSE:
                 return Reuse(None, stage.reasons)
             return Execute(params)
@@ -127,15 +127,15 @@ class Decider:
         if found.fingerprint is None:
             return Execute(params)
         with contextlib.suppress(NotebookUnreadable):  # the attempt tells
-            self._judge.facts.freshen(stage.notebook, stage.runs_in)
-        return Execute(params, found.fingerprint, self._judge.stamps(stage, found.fingerprint))
+            self._policy.dependencies.freshen(stage.notebook, stage.runs_in)
+        return Execute(params, found.fingerprint, self._policy.fingerprints.stamps(stage, found.fingerprint))
 
     def _judged(self, stage: PlannedStage, params: Mapping[str, Value]) -> Judgement:
-        assert self._judge is not None
+        assert self._policy is not None
         if abs(self._clock() - self._looked) > _LOOK_AGAIN:
-            self._judge.forget()
+            self._policy.fingerprints.forget()
             self._looked = self._clock()
-        found = self._judge.judge(stage, params, self.made)
+        found = self._policy.decide(stage, params, self.made)
         planned = self._relied.get(stage.id)
         if planned is not None and (found.result is None or found.result.number != planned.number):
             why = "what stages there are was decided by its earlier result, which cannot be taken any more"
@@ -211,8 +211,10 @@ class Decider:
     def what_changed(self, stage: PlannedStage, asked: Execute, wrote: Container[str] = ()) -> str:
         """What changed while an attempt ran of what its result depends on, empty if nothing; then the result is
         not reused later. The paths that the notebook itself `wrote` are compared by content alone."""
-        assert self._judge is not None
+        assert self._policy is not None
         assert asked.fingerprint is not None
         stamps = {path: stamp for path, stamp in asked.stamps.items() if path not in wrote}
         self._looked = self._clock()
-        return self._judge.what_changed(stage, asked.params, self.made, asked.fingerprint, stamps)
+        return self._policy.fingerprints.what_changed(
+            stage, asked.params, self.made, asked.fingerprint, stamps
+        )

@@ -62,7 +62,7 @@ class Publisher:
         """
         context = self._context
         with (
-            restoring.fetched(context.root, context.blobs, stage, result, paths) as (slots, near),
+            restoring.fetched(context.root, context.store, stage, result, paths) as (slots, near),
             context.guard() if slots else contextlib.nullcontext(),
         ):
             self._publish(slots, near, result.outputs if result is not None else {})
@@ -83,11 +83,11 @@ class Publisher:
 
     def reusable(self, stage: PlannedStage, fingerprint: Fingerprint) -> dict[str, Any]:
         """The fields of `AttemptEnded` by which a later run can reuse a result."""
-        sources, blobs = "", self._context.blobs
-        if blobs is not None:
+        sources, store = "", self._context.store
+        if store is not None:
             with contextlib.suppress(NotebookUnreadable, OSError):  # they only serve to show what changed
                 texts = self._context.sources(stage)
-                sources = blobs.keep_bytes(json.dumps(texts).encode()) or "" if texts else ""
+                sources = store.blobs.keep_bytes(json.dumps(texts).encode()) or "" if texts else ""
         return {
             "fingerprint": fingerprint.digest,
             "head": fingerprint.head,

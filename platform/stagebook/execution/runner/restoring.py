@@ -13,12 +13,12 @@ from stagebook.execution.attempt import OutputSlot
 from stagebook.execution.runner import staging
 from stagebook.planning.plan import PlannedStage
 from stagebook.planning.result import Result
-from stagebook.system.blobs import Blobs
+from stagebook.system.store import Store
 
 
 @contextlib.contextmanager
 def fetched(
-    root: Path, blobs: Blobs | None, stage: PlannedStage, result: Result | None, paths: Collection[str]
+    root: Path, store: Store | None, stage: PlannedStage, result: Result | None, paths: Collection[str]
 ) -> Iterator[tuple[dict[str, OutputSlot], dict[str, Path]]]:
     """Fetch outputs of a result to files beside their places, as `staging.publish` takes them. Those that are
     not published are removed at the end.
@@ -30,13 +30,13 @@ def fetched(
     slots: dict[str, OutputSlot] = {}
     near: dict[str, Path] = {}
     try:
-        if blobs is not None and result is not None:
+        if store is not None and result is not None:
             for name, output in stage.outputs.items():
                 if output.path in paths:
                     final = root / output.path
                     near[name] = final.with_name(f".{final.name}.{os.getpid()}.incoming")
                     staging.remove(near[name])
-                    blobs.fetch(result.outputs[name], near[name])
+                    store.fetch(result.outputs[name], near[name])
                     slots[name] = OutputSlot(path=output.path, staged=output.path)
         yield slots, near
     except OSError as error:

@@ -9,7 +9,7 @@ from stagebook.events import Status
 from stagebook.execution.runner.triggers import SKIPPED_BECAUSE, Upstream
 from stagebook.planning import graph
 from stagebook.planning.plan import Plan, PlannedStage
-from stagebook.planning.resolving import needed_stages
+from stagebook.planning.scopes import needed_stages
 
 
 class StageTable:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from stagebook.artifact import Artifact
 from stagebook.execution.attempt import Attempt, OutputSlot
-from stagebook.system.blobs import Blobs
 from stagebook.system.files import describe_path
+from stagebook.system.store import Store
 
 
 def make_folders(root: Path, slots: Mapping[str, OutputSlot]) -> None:
@@ -26,15 +26,15 @@ def missing(root: Path, slots: Mapping[str, OutputSlot]) -> list[str]:
 def describe_outputs(attempt: Attempt) -> dict[str, Artifact]:
     """The outputs as `AttemptResult.outputs` has them, kept in the store on the way. Raises `OSError`."""
     root = Path(attempt.root)
-    blobs = Blobs(Path(attempt.store)) if attempt.store else None
+    store = Store(Path(attempt.store)) if attempt.store else None
     found: dict[str, Artifact] = {}
     for name, slot in attempt.outputs.items():
         if slot.kind != "file":
             found[name] = Artifact(path=slot.path, external=True)
-        elif blobs is None:
+        elif store is None:
             found[name] = describe_path(root / slot.staged, slot.path)
         else:
-            found[name] = blobs.keep(root / slot.staged, slot.path, most=attempt.store_most)
+            found[name] = store.keep(root / slot.staged, slot.path, most=attempt.store_most)
     return found
 
 

@@ -161,13 +161,14 @@ def test_inputs_of_what_is_not_selected_are_as_they_lie_there() -> None:
 # -- results that decided what stages there are ---------------------------------------------------
 
 
-class FixedJudge:
-    """A judge that says what it is told to."""
+class FixedPolicy:
+    """A reuse policy with one answer, and its own fingerprints."""
 
     def __init__(self, found: Judgement) -> None:
         self.found = found
+        self.fingerprints = self
 
-    def judge(self, *_: Any) -> Judgement:
+    def decide(self, *_: Any) -> Judgement:
         return self.found
 
     def forget(self) -> None:
@@ -179,7 +180,7 @@ class FixedJudge:
 
 class FixedPlanner:
     def __init__(self, found: Judgement) -> None:
-        self.judge = FixedJudge(found)
+        self.policy = FixedPolicy(found)
         self.scraps: Mapping[str, Any] = {}
 
     def grow(self, scraps: Mapping[str, Any], held: set[str]) -> Plan:
@@ -196,7 +197,7 @@ def reuse(number: int) -> Judgement:
 
 
 def relying(found: Judgement) -> tuple[Decider, PlannedStage, FixedPlanner]:
-    """A decider with a plan that relies on result 1 of `list`, and a judge that says otherwise."""
+    """A decider with a plan that relies on result 1 of `list`, and a policy that decides `found`."""
     stage = PlannedStage(id="list", stage="list", notebook="n.ipynb", judgement=reuse(1))
     planner = FixedPlanner(found)
     plan = Plan(pipeline="p", path="p.yaml", stages=(stage,), relied=frozenset({"list"}))

@@ -17,10 +17,10 @@ import pytest
 
 from building import ProjectBuilder, notebook_data
 from stagebook.pipeline.notebook import NotebookUnreadable
-from stagebook.system.blobs import Blobs
-from stagebook.system.file_cache import Memo
+from stagebook.system.file_cache import FileCache
 from stagebook.system.files import describe_path
-from stagebook.workspace.inputs import Facts
+from stagebook.system.store import Store
+from stagebook.workspace.dependencies import ProjectDependencies
 from stagebook.workspace.kernels import find_kernel
 from stagebook.workspace.workspace import Workspace
 
@@ -33,14 +33,14 @@ class Place:
         self.root = builder.root
         self.env: dict[str, str] = {"PATH": os.environ["PATH"]}
 
-    def facts(self, **more: Any) -> Facts:
+    def dependencies(self, **more: Any) -> ProjectDependencies:
         """As a new process has them."""
-        memo = Memo(self.root / ".stagebook/cache/files.json")
-        return Facts(Workspace(self.root, memo), memo, self.blobs, self.env, **more)
+        file_cache = FileCache(self.root / ".stagebook/cache/files.json")
+        return ProjectDependencies(Workspace(self.root, file_cache), file_cache, self.store, self.env, **more)
 
     @property
-    def blobs(self) -> Blobs:
-        return Blobs(self.root / ".stagebook/store")
+    def store(self) -> Store:
+        return Store(self.root / ".stagebook/store")
 
     @property
     def key(self) -> Path:
@@ -57,44 +57,44 @@ def place(builder: ProjectBuilder, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 
 def test_a_mark_tells_values_apart_and_hides_them(place: Place) -> None:
-    facts = place.facts()
+    dependencies = place.dependencies()
     place.env["TOKEN"] = "1234"
-    mark = facts.env_mark("TOKEN")
+    mark = dependencies.env_mark("TOKEN")
     assert mark is not None
-    assert mark == facts.env_mark("TOKEN") == place.facts().env_mark("TOKEN")
+    assert mark == dependencies.env_mark("TOKEN") == place.dependencies().env_mark("TOKEN")
     assert "1234" not in mark
     place.env |= {"TOKEN": "1235", "OTHER": "1234", "EMPTY": ""}
-    others = {facts.env_mark("TOKEN"), facts.env_mark("OTHER"), facts.env_mark("EMPTY")}
+    others = {dependencies.env_mark("TOKEN"), dependencies.env_mark("OTHER"), dependencies.env_mark("EMPTY")}
     assert len(others | {mark}) == 4, "the same value of another variable has another mark"
-    assert facts.env_mark("UNSET") is None
+    assert dependencies.env_mark("UNSET") is None
 
 
 def test_the_key_is_the_projects_own_and_nobody_elses_to_read(place: Place) -> None:
     place.env["TOKEN"] = "1234"
-    mark = place.facts().env_mark("TOKEN")
+    mark = place.dependencies().env_mark("TOKEN")
     assert stat.S_IMODE(place.key.stat().st_mode) == 0o600
     assert stat.S_IMODE(place.key.parent.stat().st_mode) == 0o700
     place.key.unlink()
-    assert place.facts().env_mark("TOKEN") != mark, "without the key nobody can try values"
+    assert place.dependencies().env_mark("TOKEN") != mark, "without the key nobody can try values"
 
 
 @pytest.mark.parametrize("damaged", [b"", b"zz", b"00" * 31, b"\xff\xfe"])
 def test_a_damaged_key_is_made_anew(place: Place, damaged: bytes) -> None:
     place.env["TOKEN"] = "1234"
     place.builder.file(".stagebook/key", damaged)
-    mark = place.facts().env_mark("TOKEN")
-    assert place.facts().env_mark("TOKEN") == mark is not None
+    mark = place.dependencies().env_mark("TOKEN")
+    assert place.dependencies().env_mark("TOKEN") == mark is not None
 
 
 def test_a_key_that_cannot_be_kept_costs_nothing_but_reuse(place: Place) -> None:
     place.env["TOKEN"] = "1234"
     place.key.mkdir(parents=True)
-    assert place.facts().env_mark("TOKEN") != place.facts().env_mark("TOKEN")
+    assert place.dependencies().env_mark("TOKEN") != place.dependencies().env_mark("TOKEN")
 
 
 def test_a_value_that_is_no_text_has_a_mark(place: Place) -> None:
     place.env["TOKEN"] = os.fsdecode(b"\xff")
-    assert place.facts().env_mark("TOKEN")
+    assert place.dependencies().env_mark("TOKEN")
 
 
 # -- digests --------------------------------------------------------------------------------------
@@ -102,36 +102,36 @@ def test_a_value_that_is_no_text_has_a_mark(place: Place) -> None:
 
 def test_a_digest_is_that_of_the_content(place: Place) -> None:
     file = place.builder.file("data/a.csv", "one")
-    facts = place.facts()
-    assert facts.digest("data/a.csv") == describe_path(file, "").sha256
-    assert facts.digest("data/none.csv") is None
+    dependencies = place.dependencies()
+    assert dependencies.digest("data/a.csv") == describe_path(file, "").sha256
+    assert dependencies.digest("data/none.csv") is None
     file.write_text("two")
-    assert facts.digest("data/a.csv") == place.blobs.keep_bytes(b"one"), "what was seen is kept"
-    facts.forget()
-    assert facts.digest("data/a.csv") == place.blobs.keep_bytes(b"two")
+    assert dependencies.digest("data/a.csv") == place.store.blobs.keep_bytes(b"one"), "what was seen is kept"
+    dependencies.forget()
+    assert dependencies.digest("data/a.csv") == place.store.blobs.keep_bytes(b"two")
 
 
 def test_a_folder_is_told_from_a_file_that_holds_its_list(place: Place) -> None:
     folder = place.root / "data/folder"
     place.builder.file("data/folder/a.csv", "one")
     place.builder.file("data/folder/sub/b.csv", "")
-    kept = place.blobs.keep(folder, "data/folder")
-    listing = place.blobs.path(kept.sha256).read_bytes()
+    kept = place.store.keep(folder, "data/folder")
+    listing = place.store.blobs.path(kept.sha256).read_bytes()
     place.builder.file("data/list", listing)
-    facts = place.facts()
-    assert facts.digest("data/list") == kept.sha256
-    assert facts.digest("data/folder") == f"{kept.sha256}/"
+    dependencies = place.dependencies()
+    assert dependencies.digest("data/list") == kept.sha256
+    assert dependencies.digest("data/folder") == f"{kept.sha256}/"
     place.builder.file("data/empty")
     (place.root / "data/nothing").mkdir()
-    assert facts.digest("data/empty") != facts.digest("data/nothing")
+    assert dependencies.digest("data/empty") != dependencies.digest("data/nothing")
 
 
 @pytest.mark.parametrize("what", ["content", "name", "new", "gone", "empty folder"])
 def test_all_in_a_folder_counts(place: Place, what: str) -> None:
     file = place.builder.file("data/a.csv", "one")
     place.builder.file("data/sub/b.csv", "two")
-    facts = place.facts()
-    before = facts.digest("data")
+    dependencies = place.dependencies()
+    before = dependencies.digest("data")
     match what:
         case "content":
             file.write_text("two")
@@ -143,24 +143,24 @@ def test_all_in_a_folder_counts(place: Place, what: str) -> None:
             file.unlink()
         case _:
             (place.root / "data/more").mkdir()
-    facts.forget()
-    assert facts.digest("data") != before
+    dependencies.forget()
+    assert dependencies.digest("data") != before
 
 
 def test_a_stamp_changes_with_each_writing(place: Place) -> None:
     file = place.builder.file("data/a.csv", "one")
-    facts = place.facts()
-    first, folder = facts.stamp("data/a.csv"), facts.stamp("data")
-    assert first == facts.stamp("data/a.csv")
-    assert folder == facts.stamp("data")
+    dependencies = place.dependencies()
+    first, folder = dependencies.stamp("data/a.csv"), dependencies.stamp("data")
+    assert first == dependencies.stamp("data/a.csv")
+    assert folder == dependencies.stamp("data")
     found = file.stat()
     time.sleep(0.05)  # more than a tick of the file system's clock
     file.write_text("one")
     os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns))
-    assert first != facts.stamp("data/a.csv")
-    assert folder != facts.stamp("data")
+    assert first != dependencies.stamp("data/a.csv")
+    assert folder != dependencies.stamp("data")
     file.unlink()
-    assert facts.stamp("data/a.csv") is None
+    assert dependencies.stamp("data/a.csv") is None
 
 
 # -- what is looked at again ----------------------------------------------------------------------
@@ -168,18 +168,18 @@ def test_a_stamp_changes_with_each_writing(place: Place) -> None:
 
 def test_what_a_notebook_says_is_looked_at_again(place: Place) -> None:
     place.builder.notebook("n", "1", kernel="python3")
-    facts = place.facts()
-    assert facts.kernel("notebooks/n.ipynb", None)["kernel"] == "python3"
-    before = facts.code("notebooks/n.ipynb", None)
+    dependencies = place.dependencies()
+    assert dependencies.kernel("notebooks/n.ipynb", None)["kernel"] == "python3"
+    before = dependencies.code("notebooks/n.ipynb", None)
     place.builder.notebook("n", "2", kernel="julia")
-    facts.forget()
-    assert facts.code("notebooks/n.ipynb", None) != before
-    assert facts.kernel("notebooks/n.ipynb", None) == {"kernel": "julia", "spec": "unknown"}
-    assert facts.kernel("notebooks/n.ipynb", "python3")["kernel"] == "python3"
+    dependencies.forget()
+    assert dependencies.code("notebooks/n.ipynb", None) != before
+    assert dependencies.kernel("notebooks/n.ipynb", None) == {"kernel": "julia", "spec": "unknown"}
+    assert dependencies.kernel("notebooks/n.ipynb", "python3")["kernel"] == "python3"
     (place.root / "notebooks/n.ipynb").unlink()
-    facts.forget()
+    dependencies.forget()
     with pytest.raises(NotebookUnreadable):
-        facts.code("notebooks/n.ipynb", None)
+        dependencies.code("notebooks/n.ipynb", None)
 
 
 def library(folder: Path, version: str) -> None:
@@ -199,11 +199,11 @@ def test_the_versions_of_libraries_are_looked_at_again(
     folder = tmp_path / "site-packages"
     library(folder, "1.0")
     monkeypatch.syspath_prepend(str(folder))
-    facts = place.facts()
-    assert facts.versions(["facts_library"], "python3") == {"facts-library": "1.0"}
+    dependencies = place.dependencies()
+    assert dependencies.versions(["facts_library"], "python3") == {"facts-library": "1.0"}
     library(folder, "1.1")
-    facts.forget()
-    assert facts.versions(["facts_library"], "python3") == {"facts-library": "1.1"}
+    dependencies.forget()
+    assert dependencies.versions(["facts_library"], "python3") == {"facts-library": "1.1"}
 
 
 @pytest.mark.parametrize("outside", [False, True])
@@ -221,11 +221,11 @@ def test_a_package_that_can_be_edited_counts_by_what_it_says(
     (site / "_facts_editable.pth").write_text(f"{source}\n")
     monkeypatch.syspath_prepend(str(site))
     place.builder.notebook("n", "from facts_editable import util\nutil.x")
-    before = place.facts().code("notebooks/n.ipynb", None)
+    before = place.dependencies().code("notebooks/n.ipynb", None)
     assert [Path(item.path).name for item in before.modules] == ["__init__.py", "util.py"]
-    assert place.facts().code("notebooks/n.ipynb", None) == before
+    assert place.dependencies().code("notebooks/n.ipynb", None) == before
     module.write_text("x = 22")
-    assert place.facts().code("notebooks/n.ipynb", None) != before
+    assert place.dependencies().code("notebooks/n.ipynb", None) != before
 
 
 def test_a_kernel_has_the_packages_of_its_own_environment(place: Place, tmp_path: Path) -> None:
@@ -239,9 +239,9 @@ def test_a_kernel_has_the_packages_of_its_own_environment(place: Place, tmp_path
     for name in ("python3", "other"):
         data["metadata"]["kernelspec"] = {"name": name, "display_name": name, "language": "python"}
         place.builder.file(f"notebooks/{name}.ipynb", json.dumps(data))
-    facts = place.facts()
+    dependencies = place.dependencies()
     found = {
-        (name, wanted): len(facts.code(f"notebooks/{name}.ipynb", wanted).modules)
+        (name, wanted): len(dependencies.code(f"notebooks/{name}.ipynb", wanted).modules)
         for name in ("python3", "other")
         for wanted in (None, "", "other")
     }
@@ -277,8 +277,8 @@ def test_another_program_is_told_by_its_file_and_imports_from_its_environment(pl
     first = find_kernel("other", place.env)
     assert first.prefix == place.root / "env"
     assert set(first.facts) == {"kernel", "spec"}
-    assert place.facts().versions(["facts_library"], "other") == {"facts-library": "2.0"}
-    assert place.facts().versions(["facts_library"], "python3") == {}
+    assert place.dependencies().versions(["facts_library"], "other") == {"facts-library": "2.0"}
+    assert place.dependencies().versions(["facts_library"], "python3") == {}
     program.write_text("another")
     assert find_kernel("other", place.env).facts != first.facts
 
@@ -288,12 +288,12 @@ def test_a_python3_that_is_another_one_is_told_so(place: Place) -> None:
     kernel(place, "python3", str(program), "-m", "ipykernel_launcher")
     assert "python" not in find_kernel("python3", place.env).facts
     place.builder.notebook("n", "1")
-    facts = place.facts()
-    assert "python" not in facts.kernel("notebooks/n.ipynb", None)
-    assert "python" in facts.kernel("notebooks/n.ipynb", ""), "without a kernel it is this one"
+    dependencies = place.dependencies()
+    assert "python" not in dependencies.kernel("notebooks/n.ipynb", None)
+    assert "python" in dependencies.kernel("notebooks/n.ipynb", ""), "without a kernel it is this one"
     library(place.root / "env/lib/python3.12/site-packages", "2.0")
-    assert facts.versions(["facts_library"], "python3") == {"facts-library": "2.0"}
-    assert facts.versions(["facts_library"], "") == {}
+    assert dependencies.versions(["facts_library"], "python3") == {"facts-library": "2.0"}
+    assert dependencies.versions(["facts_library"], "") == {}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"argv": []}', '{"argv": 3}', "\xff"])
@@ -305,7 +305,7 @@ def test_a_specification_that_cannot_be_read_is_none(place: Place, text: str) ->
 def test_a_program_that_is_not_there_is_no_mistake(place: Place) -> None:
     kernel(place, "r", "no-such-program", language="R")
     assert find_kernel("r", place.env).prefix is None
-    assert place.facts().versions(["anything"], "r") == {}
+    assert place.dependencies().versions(["anything"], "r") == {}
 
 
 # -- code -----------------------------------------------------------------------------------------
@@ -316,10 +316,10 @@ def test_sources_are_those_that_the_digests_are_of(place: Place) -> None:
     place.builder.file("large.py", "#" * 300_000)
     place.builder.file("setup.py", "import large\n")
     place.builder.notebook("n", "# nothing", "import helpers", "%run setup.py", params="n = 1")
-    facts = place.facts()
-    sources = facts.sources("notebooks/n.ipynb", None)
+    dependencies = place.dependencies()
+    sources = dependencies.sources("notebooks/n.ipynb", None)
     assert sources["cells"] == ["n = 1", "import helpers", "%run setup.py"]
-    assert len(sources["cells"]) == len(facts.code("notebooks/n.ipynb", None).cells)
+    assert len(sources["cells"]) == len(dependencies.code("notebooks/n.ipynb", None).cells)
     assert sources["modules"] == {"helpers.py": "VALUE = 1\n", "setup.py": "import large\n"}
 
 
@@ -341,7 +341,7 @@ def test_python_never_imports_what_a_module_was_before(place: Place) -> None:
     file.write_text("VALUE = 2\n")
     os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns))
     assert imported() == "1", "that is how Python is"
-    place.facts().freshen("notebooks/n.ipynb", None)
+    place.dependencies().freshen("notebooks/n.ipynb", None)
     assert imported() == "2"
 
 
@@ -352,12 +352,12 @@ def test_compiled_code_that_is_newer_stays(place: Place) -> None:
     compiled = Path(py_compile.compile(str(file)) or "")
     other = place.builder.file("__pycache__/module.cpython-311.pyc")
     os.utime(other, (0, 0))
-    place.facts().freshen("notebooks/n.ipynb", None)
+    place.dependencies().freshen("notebooks/n.ipynb", None)
     assert compiled.exists()
     assert other.exists(), "that of another module"
 
 
 def test_the_store_counts_as_empty_where_it_is_switched_off(place: Place) -> None:
-    kept = place.blobs.keep(place.builder.file("a.txt", "one"), "a.txt")
-    assert place.facts().holds(kept)
-    assert not place.facts(restores=False).holds(kept)
+    kept = place.store.keep(place.builder.file("a.txt", "one"), "a.txt")
+    assert place.dependencies().holds(kept)
+    assert not place.dependencies(restores=False).holds(kept)

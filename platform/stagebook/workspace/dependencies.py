@@ -12,10 +12,10 @@ from typing import Any
 
 from stagebook.artifact import Artifact
 from stagebook.code.closure import Closure, Code, sources
-from stagebook.system.blobs import Blobs
-from stagebook.system.file_cache import RACY, Memo, stat_of
+from stagebook.system.file_cache import RACY, FileCache, stat_of
 from stagebook.system.files import make_private, walk, write_whole
 from stagebook.system.installed import source_folders, versions
+from stagebook.system.store import Store
 from stagebook.workspace.kernels import Kernel, find_kernel, this_python
 from stagebook.workspace.paths import STATE_FOLDER, PathRefused
 from stagebook.workspace.workspace import Workspace
@@ -23,22 +23,23 @@ from stagebook.workspace.workspace import Workspace
 _MAX_TEXT = 200_000  # bytes of a module whose text is kept
 
 
-class Facts:
-    """Files are hashed once, and remembered; what was looked at is looked at again after `forget`."""
+class ProjectDependencies:
+    """The dependencies of one project's results; see `planning.dependencies` for the methods that planning
+    uses. Everything is read once, and again after `forget`."""
 
     def __init__(
         self,
         workspace: Workspace,
-        memo: Memo,
-        blobs: Blobs,
+        file_cache: FileCache,
+        store: Store,
         env: Mapping[str, str],
         *,
         restores: bool = True,
     ) -> None:
-        """`restores`: whether outputs are taken out of the store; else it counts as empty."""
+        """`restores`: whether outputs may come from the store; without it the store counts as empty."""
         self.workspace = workspace
-        self.memo = memo
-        self.blobs = blobs
+        self.file_cache = file_cache
+        self.store = store
         self._restores = restores
         self._root = workspace.root
         self._cache = self._root / STATE_FOLDER / "cache"
@@ -51,32 +52,29 @@ class Facts:
         self._kernels: dict[str, Kernel] = {}
 
     def forget(self) -> None:
-        """Look at the project and the machine anew."""
+        """Read the project and the machine anew when they are asked for next."""
         self._closures.clear()
         self._digests.clear()
         self._versions.clear()
         self._kernels.clear()
         self.workspace.forget()
 
-    # Of a notebook's code: `kernel` is that of the stage, which has the packages that it imports: None for
-    # that of the notebook, empty for none but this interpreter.
-
     def code(self, notebook: str, kernel: str | None) -> Code:
-        """What a notebook's code consists of. Raises `NotebookUnreadable`."""
-        prefix = self._kernel_of(notebook, kernel).prefix
+        """The code of a notebook, as that kernel imports it. Raises `NotebookUnreadable`."""
+        prefix = self._kernel(kernel, notebook).prefix
         if prefix not in self._closures:
             behind = [Path(folder) for folder in source_folders(prefix)]
-            self._closures[prefix] = Closure(self._root, self.memo, extra=self._extra, behind=behind)
+            self._closures[prefix] = Closure(self._root, self.file_cache, extra=self._extra, behind=behind)
         return self._closures[prefix].code(notebook, self.workspace.executable(notebook))
 
     def code_paths(self, notebook: str, kernel: str | None) -> list[str]:
-        """The local modules and files that a notebook's code consists of. Raises `NotebookUnreadable`."""
+        """The local modules and files that a notebook uses. Raises `NotebookUnreadable`."""
         code = self.code(notebook, kernel)
         return [item.path for item in (*code.modules, *code.files)]
 
     def sources(self, notebook: str, kernel: str | None) -> dict[str, Any]:
-        """The cells of a notebook, and the texts of the local modules and files that it uses by path, to
-        compare them later. Raises `NotebookUnreadable`."""
+        """The texts of a notebook's cells (`cells`) and, by path, of the local modules and files that it uses
+        (`modules`), to compare them later. Raises `NotebookUnreadable`."""
         code = self.code(notebook, kernel)
         modules = {}
         for item in (*code.modules, *code.files):
@@ -87,18 +85,18 @@ class Facts:
         return {"cells": list(sources(self.workspace.executable(notebook))), "modules": modules}
 
     def digest(self, path: str) -> str | None:
-        """The SHA-256 of a file of the project, or of a folder with a slash at the end: a file could hold
-        the list of a folder. None if it is not there."""
+        """The SHA-256 of a file of the project, or of a folder with a slash at the end, since a file could hold
+        the list of a folder; `None` where there is none."""
         if path not in self._digests:
             try:
                 full = self._root / path
-                self._digests[path] = self.memo.describe(full, path).content
+                self._digests[path] = self.file_cache.describe(full, path).content
             except OSError:
                 self._digests[path] = None
         return self._digests[path]
 
     def stamp(self, path: str) -> object:
-        """What changes whenever a file or folder of the project is written to, whatever it holds then."""
+        """A value that changes with every write to a file or folder of the project, whatever is written."""
         full = os.path.join(self._root, path)
         with contextlib.suppress(OSError):
             if os.path.isdir(full):
@@ -107,9 +105,11 @@ class Facts:
         return None
 
     def freshen(self, notebook: str, kernel: str | None) -> None:
-        """Remove what Python kept compiled of the notebook's modules from before they were last changed.
-        Python goes by size and mtime in seconds, and would import the old code of a module that was changed
-        twice within a second, or whose mtime was set back. Raises `NotebookUnreadable`."""
+        """Remove compiled modules that are older than the last change of their source.
+
+        Python compares size and mtime in seconds, and would import the old code of a module that changed twice
+        within a second, or whose mtime was set back. Raises `NotebookUnreadable`.
+        """
         for path in self.code_paths(notebook, kernel):
             if path.endswith(".py"):
                 folder, name = os.path.split(os.path.join(self._root, path))
@@ -123,17 +123,17 @@ class Facts:
             return False
 
     def note(self, path: str, digest: str) -> None:
-        """What is known of a file that was just written."""
-        self.memo.note(self._root / path, "sha256", digest)
+        """Keep the SHA-256 of a file that was just written."""
+        self.file_cache.note(self._root / path, "sha256", digest)
         self._digests.pop(path, None)
 
     def holds(self, output: Artifact) -> bool:
-        """Whether an output can be had from the store."""
-        return self._restores and self.blobs.holds(output)
+        """Whether an output can come from the store."""
+        return self._restores and self.store.holds(output)
 
     def versions(self, imports: Iterable[str], kernel: str) -> Mapping[str, str]:
-        """The distributions that imported modules belong to, with their versions, as a kernel has them; an
-        empty name stands for this interpreter."""
+        """The versions of the distributions that provide these modules to a kernel, by the distribution's name.
+        `""`: this interpreter."""
         key = (frozenset(imports), kernel)
         if key not in self._versions:
             prefix = self._kernel(kernel).prefix
@@ -142,21 +142,19 @@ class Facts:
         return self._versions[key]
 
     def kernel(self, notebook: str, name: str | None) -> Mapping[str, str]:
-        """The kernel that a notebook runs in, and what tells its version. `name` is that of the stage: None
-        for that of the notebook, empty for none but this interpreter. Raises `NotebookUnreadable`."""
-        return self._kernel_of(notebook, name).facts
+        """The name of the kernel that a notebook runs in, and values that tell its version. Raises
+        `NotebookUnreadable`."""
+        return self._kernel(name, notebook).facts
 
-    def _kernel_of(self, notebook: str, name: str | None) -> Kernel:
-        return self._kernel(self.workspace.facts(notebook).kernel if name is None else name)
-
-    def _kernel(self, name: str) -> Kernel:
+    def _kernel(self, name: str | None, notebook: str = "") -> Kernel:
+        name = self.workspace.facts(notebook).kernel if name is None else name
         if name not in self._kernels:
             self._kernels[name] = find_kernel(name, self._env) if name else this_python()
         return self._kernels[name]
 
     def env_mark(self, name: str) -> str | None:
-        """A keyed hash of an environment variable: its value may be a secret, and a plain hash of a
-        short one could be found by trying."""
+        """A keyed hash of an environment variable; `None` where it is not set. Its value may be a secret, and a
+        plain hash of a short one could be reversed by trying values."""
         value = self._env.get(name)
         if value is None:
             return None
@@ -166,7 +164,7 @@ class Facts:
 
 
 def _key(path: Path) -> bytes:
-    """The project's own key, made when it is first asked for."""
+    """The project's own key for hashes, made at first use."""
     with contextlib.suppress(OSError, ValueError):
         key = bytes.fromhex(path.read_text().strip())
         if len(key) == 32:

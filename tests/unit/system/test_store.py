@@ -24,18 +24,19 @@ from commands import environment, skip_without_mounts
 from effort import SEED, amount
 from stagebook.artifact import Artifact
 from stagebook.system import blobs as blobs_module
-from stagebook.system.blobs import BlobDamaged, Blobs
+from stagebook.system.blobs import BlobDamaged
 from stagebook.system.files import EMPTY, describe_path
+from stagebook.system.store import Store
 from waiting import until
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> Blobs:
-    return Blobs(tmp_path / "store")
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
 
 
 @pytest.fixture(params=["copies", "clones"])
-def either(request: pytest.FixtureRequest, blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> Blobs:
+def either(request: pytest.FixtureRequest, store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Also as on a file system with reflinks: there a clone is a copy that nobody hashed on the way."""
     if request.param == "clones":
 
@@ -44,7 +45,7 @@ def either(request: pytest.FixtureRequest, blobs: Blobs, monkeypatch: pytest.Mon
             return True
 
         monkeypatch.setattr(blobs_module, "_clone", clone)
-    return blobs
+    return store
 
 
 def sha(data: bytes) -> str:
@@ -71,7 +72,7 @@ def tree(path: Path) -> dict[bytes, tuple[bytes | None, bool]]:
 
 @pytest.mark.parametrize("content", [b"", b"x", b"abc\0\xff" * 1000, b"y" * 3_000_000])
 @pytest.mark.parametrize("executable", [False, True])
-def test_a_file_comes_back(either: Blobs, tmp_path: Path, content: bytes, executable: bool) -> None:
+def test_a_file_comes_back(either: Store, tmp_path: Path, content: bytes, executable: bool) -> None:
     file = tmp_path / "file"
     file.write_bytes(content)
     if executable:
@@ -127,56 +128,56 @@ def test_a_folder_comes_back_with_all_that_was_in_it(tmp_path: Path, content: di
     for name in ("folder", "back", "store"):
         shutil.rmtree(tmp_path / name, ignore_errors=True)
     make(os.fsencode(tmp_path / "folder"), content)
-    blobs = Blobs(tmp_path / "store")
-    kept = Artifact.from_json(json.loads(json.dumps(blobs.keep(tmp_path / "folder", "shown").to_json())))
+    store = Store(tmp_path / "store")
+    kept = Artifact.from_json(json.loads(json.dumps(store.keep(tmp_path / "folder", "shown").to_json())))
     assert kept.kept
     assert kept.sha256 == describe_path(tmp_path / "folder", "shown").sha256
-    assert blobs.holds(kept)
-    blobs.fetch(kept, tmp_path / "back")
+    assert store.holds(kept)
+    store.fetch(kept, tmp_path / "back")
     assert tree(tmp_path / "back") == tree(tmp_path / "folder")
     assert describe_path(tmp_path / "back", "shown").sha256 == kept.sha256
-    assert set(blobs.members(kept.sha256)) <= {digest for digest, _ in blobs.digests()}
+    assert set(store.members(kept.sha256)) <= {digest for digest, _ in store.blobs.digests()}
 
 
-def test_a_name_that_cannot_be_listed_is_not_kept(blobs: Blobs, tmp_path: Path) -> None:
+def test_a_name_that_cannot_be_listed_is_not_kept(store: Store, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "two\nlines").write_text("x")
-    kept = blobs.keep(tmp_path / "folder", "shown")
+    kept = store.keep(tmp_path / "folder", "shown")
     assert not kept.kept
-    assert not blobs.holds(kept)
+    assert not store.holds(kept)
     assert kept.sha256 == describe_path(tmp_path / "folder", "shown").sha256
 
 
-def test_links_are_followed(blobs: Blobs, tmp_path: Path) -> None:
+def test_links_are_followed(store: Store, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "data").write_text("x")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "a").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "folder" / "b").symlink_to(tmp_path / "elsewhere" / "data")
-    kept = blobs.keep(tmp_path / "folder", "shown")
+    kept = store.keep(tmp_path / "folder", "shown")
     shutil.rmtree(tmp_path / "elsewhere")
-    blobs.fetch(kept, tmp_path / "back")
+    store.fetch(kept, tmp_path / "back")
     assert tree(tmp_path / "back") == {b"a": (None, False), b"a/data": (b"x", False), b"b": (b"x", False)}
 
 
-def test_some_bytes_come_back(blobs: Blobs) -> None:
-    digest = blobs.keep_bytes(b"text \xff")
+def test_some_bytes_come_back(store: Store) -> None:
+    digest = store.blobs.keep_bytes(b"text \xff")
     assert digest == sha(b"text \xff")
-    assert blobs.read_text(digest) == "text \udcff"
-    assert blobs.keep_bytes(b"text \xff") == digest
-    assert blobs.read_text(sha(b"other")) is None
-    assert blobs.read_text("") is None
+    assert store.blobs.read(digest) == "text \udcff"
+    assert store.blobs.keep_bytes(b"text \xff") == digest
+    assert store.blobs.read(sha(b"other")) is None
+    assert store.blobs.read("") is None
 
 
 # -- nobody writes into the store ---------------------------------------------------------------
 
 
-def test_no_file_of_a_project_is_a_link_to_a_blob(either: Blobs, tmp_path: Path) -> None:
+def test_no_file_of_a_project_is_a_link_to_a_blob(either: Store, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"content")
     kept = either.keep(file, "shown")
     either.fetch(kept, tmp_path / "back")
-    blob = either.path(kept.sha256)
+    blob = either.blobs.path(kept.sha256)
     assert stat.S_IMODE(blob.stat().st_mode) == 0o400
     assert stat.S_IMODE(blob.parent.stat().st_mode) == 0o700
     assert {path.stat().st_nlink for path in (file, blob, tmp_path / "back")} == {1}
@@ -191,7 +192,7 @@ def test_no_file_of_a_project_is_a_link_to_a_blob(either: Blobs, tmp_path: Path)
 # -- damage -------------------------------------------------------------------------------------
 
 
-def test_no_flipped_bit_comes_out(either: Blobs, tmp_path: Path) -> None:
+def test_no_flipped_bit_comes_out(either: Store, tmp_path: Path) -> None:
     dice = random.Random(SEED)
     folder = tmp_path / "folder"
     (folder / "sub").mkdir(parents=True)
@@ -203,15 +204,15 @@ def test_no_flipped_bit_comes_out(either: Blobs, tmp_path: Path) -> None:
     whole = tree(folder)
     met = {"right": 0, "damaged": 0}
     for _ in range(amount(400, 10_000)):
-        digest, size = dice.choice(list(either.digests()))
-        blob = either.path(digest)
+        digest, size = dice.choice(list(either.blobs.digests()))
+        blob = either.blobs.path(digest)
         data = bytearray(blob.read_bytes())
         data[dice.randrange(size)] ^= 1 << dice.randrange(8)
         how = dice.random()
         damaged = bytes(data) if how < 0.8 else bytes(data[: dice.randrange(size)]) if how < 0.95 else b""
         blob.chmod(0o600)
         blob.write_bytes(damaged)
-        fresh = Blobs(either.folder)
+        fresh = Store(either.folder)
         fresh.holds(kept)
         fresh.members(kept.sha256)
         try:
@@ -232,34 +233,34 @@ def test_no_flipped_bit_comes_out(either: Blobs, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("listing", [b"no list\n", b"0" * 64 + b"  ../../x\n", b"0" * 64 + b"  /etc/x\n",
                                      b"0" * 64 + b"  \n", b"0" * 64 + b"  a//b\n", b"\xff\n"])  # fmt: skip
-def test_what_is_no_list_of_a_folder_is_none(blobs: Blobs, tmp_path: Path, listing: bytes) -> None:
-    digest = blobs.keep_bytes(listing)
+def test_what_is_no_list_of_a_folder_is_none(store: Store, tmp_path: Path, listing: bytes) -> None:
+    digest = store.blobs.keep_bytes(listing)
     output = Artifact(path="x", sha256=digest, kept=True, folder=True)
-    assert not blobs.holds(output)
-    assert blobs.members(str(digest)) == []
+    assert not store.holds(output)
+    assert store.members(str(digest)) == []
     with pytest.raises(BlobDamaged):
-        blobs.fetch(output, tmp_path / "back")
+        store.fetch(output, tmp_path / "back")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
 
 
 @pytest.mark.parametrize("digest", ["", "x", "../../../file", "A" * 64, "../" + "0" * 61, EMPTY])
-def test_what_is_no_digest_names_no_blob(blobs: Blobs, tmp_path: Path, digest: str) -> None:
+def test_what_is_no_digest_names_no_blob(store: Store, tmp_path: Path, digest: str) -> None:
     (tmp_path / "file").write_text("mine")
     output = Artifact(path="x", sha256=digest, kept=True)
-    assert not blobs.has(digest)
-    assert not blobs.holds(output)
+    assert not store.blobs.has(digest)
+    assert not store.holds(output)
     with pytest.raises(BlobDamaged):
-        blobs.fetch(output, tmp_path / "back")
-    blobs.remove(digest)
+        store.fetch(output, tmp_path / "back")
+    store.blobs.remove(digest)
     assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_a_damaged_blob_that_cannot_be_removed_is_none_all_the_same(
-    blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("content")
-    kept = blobs.keep(tmp_path / "file", "shown")
-    blob = blobs.path(kept.sha256)
+    kept = store.keep(tmp_path / "file", "shown")
+    blob = store.blobs.path(kept.sha256)
     blob.chmod(0o600)
     blob.write_text("contend")
 
@@ -270,58 +271,59 @@ def test_a_damaged_blob_that_cannot_be_removed_is_none_all_the_same(
         patch.setattr(Path, "unlink", refuse)
         patch.setattr(blobs_module.Path, "unlink", refuse)
         with pytest.raises(BlobDamaged):
-            blobs._fetch_file(kept.sha256, tmp_path / "back")
+            store.blobs.fetch(kept.sha256, tmp_path / "back")
     assert blob.exists()
-    assert not blobs.holds(kept), "else whoever tries again tries for ever"
-    assert blobs.keep(tmp_path / "file", "shown") == kept
-    assert blobs.holds(kept), "it is another file now"
+    assert not store.holds(kept), "else whoever tries again tries for ever"
+    assert store.keep(tmp_path / "file", "shown") == kept
+    assert store.holds(kept), "it is another file now"
 
 
-def test_a_target_that_cannot_be_written_is_not_the_fault_of_the_store(blobs: Blobs, tmp_path: Path) -> None:
+def test_a_target_that_cannot_be_written_is_not_the_fault_of_the_store(store: Store, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("content")
-    kept = blobs.keep(tmp_path / "file", "shown")
+    kept = store.keep(tmp_path / "file", "shown")
     (tmp_path / "folder").mkdir()
     with pytest.raises(IsADirectoryError):
-        blobs._fetch_file(kept.sha256, tmp_path / "folder")
-    assert blobs.holds(kept)
+        store.blobs.fetch(kept.sha256, tmp_path / "folder")
+    assert store.holds(kept)
 
 
 # -- no room ------------------------------------------------------------------------------------
 
 
-def test_what_is_too_large_is_described_and_not_kept(blobs: Blobs, tmp_path: Path) -> None:
+def test_what_is_too_large_is_described_and_not_kept(store: Store, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "file").write_bytes(b"x" * 100)
     for path in (tmp_path / "folder", tmp_path / "folder" / "file"):
-        described = blobs.keep(path, "shown", most=99)
+        described = store.keep(path, "shown", most=99)
         assert (described.kept, described.sha256) == (False, describe_path(path, "").sha256)
-        assert list(blobs.digests()) == []
-        assert blobs.keep(path, "shown", most=100).kept
-        shutil.rmtree(blobs.folder)
+        assert list(store.blobs.digests()) == []
+        assert store.keep(path, "shown", most=100).kept
+        shutil.rmtree(store.folder)
 
 
 def test_a_disk_that_is_nearly_full_is_left_alone(
-    blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_bytes(b"x" * 100)
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(10**9, 10**9, 50_000))  # type: ignore[attr-defined]
-    described = blobs.keep(tmp_path / "file", "shown")
+    described = store.keep(tmp_path / "file", "shown")
     assert (described.kept, described.sha256) == (False, sha(b"x" * 100))
 
 
 FILLER = """
 import json, os, shutil, sys
 from pathlib import Path
-from stagebook.system.blobs import BlobDamaged, Blobs
+from stagebook.system.blobs import BlobDamaged
+from stagebook.system.store import Store
 shutil.disk_usage = lambda _path: shutil._ntuple_diskusage(10**12, 0, 10**12)  # it lies: another one was faster
-blobs = Blobs(Path("small/store"))
-told = [blobs.keep(Path(name), name) for name in ("one", "big", "folder")]
-told.append(blobs.keep_bytes(b"x" * 5_000_000))
+store = Store(Path("small/store"))
+told = [store.keep(Path(name), name) for name in ("one", "big", "folder")]
+told.append(store.blobs.keep_bytes(b"x" * 5_000_000))
 try:
-    blobs.fetch(told[0], Path("small/one"))
+    store.fetch(told[0], Path("small/one"))
     target = Path("small/back")
     Path("small/filler").write_bytes(b"y" * 600_000)
-    blobs.fetch(told[0], target)
+    store.fetch(told[0], target)
 except OSError as error:
     told.append([error.errno, target.exists()])
 told[:3] = [item.to_json() for item in told[:3]]
@@ -353,21 +355,21 @@ def test_a_disk_that_fills_up_on_the_way_is_the_trouble_of_the_store_alone(tmp_p
     assert incoming == []
 
 
-def test_a_file_that_cannot_be_read_is_told(blobs: Blobs, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_told(store: Store, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        blobs.keep(tmp_path / "absent", "shown")
+        store.keep(tmp_path / "absent", "shown")
 
 
 # -- several processes --------------------------------------------------------------------------
 
 
-def _keep_and_fetch(store: str, source: str, mine: str, rounds: int) -> None:
-    blobs = Blobs(Path(store))
+def _keep_and_fetch(folder: str, source: str, mine: str, rounds: int) -> None:
+    store = Store(Path(folder))
     for at in range(rounds):
-        kept = blobs.keep(Path(source), "shown")
+        kept = store.keep(Path(source), "shown")
         assert kept.kept
         target = Path(mine) / str(at)
-        blobs.fetch(kept, target)
+        store.fetch(kept, target)
         assert tree(target) == tree(Path(source))
         shutil.rmtree(target)
 
@@ -390,21 +392,22 @@ def test_several_processes_keep_the_same_at_once(tmp_path: Path) -> None:
     assert [process.exitcode for process in processes] == [0] * 3
     assert list((tmp_path / "store" / "incoming").iterdir()) == []
     assert all(
-        Blobs(tmp_path / "store").is_intact(digest) for digest, _ in Blobs(tmp_path / "store").digests()
+        Store(tmp_path / "store").blobs.is_intact(digest)
+        for digest, _ in Store(tmp_path / "store").blobs.digests()
     )
 
 
-def _discard_old(store: str, stop: str) -> None:
-    blobs = Blobs(Path(store))
+def _discard_old(folder: str, stop: str) -> None:
+    store = Store(Path(folder))
     Path(f"{stop}.begun").touch()
     while not os.path.exists(stop):
-        for digest, _ in blobs.digests():
-            blobs.discard(digest, unless_newer=time.time() - 3600)
+        for digest, _ in store.blobs.digests():
+            store.blobs.discard(digest, unless_newer=time.time() - 3600)
 
 
 def test_what_is_kept_anew_is_not_discarded(tmp_path: Path) -> None:
     """What somebody kept a moment ago is there, though it was old, and was just being removed."""
-    store, stop, dice = Blobs(tmp_path / "store"), tmp_path / "stop", random.Random(SEED)
+    store, stop, dice = Store(tmp_path / "store"), tmp_path / "stop", random.Random(SEED)
     process = multiprocessing.get_context("spawn").Process(
         target=_discard_old, args=(str(store.folder), str(stop))
     )
@@ -414,14 +417,14 @@ def test_what_is_kept_anew_is_not_discarded(tmp_path: Path) -> None:
     try:
         until(lambda: Path(f"{stop}.begun").exists(), 60, "the other process is at it")
         for at in range(amount(300, 10_000)):
-            digest = store.keep_bytes(b"a list") if at % 2 else store.keep(tmp_path / "file", "").sha256
+            digest = store.blobs.keep_bytes(b"a list") if at % 2 else store.keep(tmp_path / "file", "").sha256
             assert digest is not None
             for _ in range(3):
-                until(lambda: store.has(digest), 5, "it is there, or put back")  # noqa: B023
+                until(lambda: store.blobs.has(digest), 5, "it is there, or put back")  # noqa: B023
             with contextlib.suppress(FileNotFoundError):  # it is looked at aside
-                os.utime(store.path(digest), (5, 5))
+                os.utime(store.blobs.path(digest), (5, 5))
             time.sleep(dice.choice([0, 0, 0.001, 0.01]))
-            gone += not store.has(digest)
+            gone += not store.blobs.has(digest)
     finally:
         stop.touch()
         process.join()
@@ -432,54 +435,54 @@ def test_what_is_kept_anew_is_not_discarded(tmp_path: Path) -> None:
 # -- looking after it ---------------------------------------------------------------------------
 
 
-def test_only_what_is_old_is_discarded(blobs: Blobs, tmp_path: Path) -> None:
-    digest = blobs.keep_bytes(b"content")
+def test_only_what_is_old_is_discarded(store: Store, tmp_path: Path) -> None:
+    digest = store.blobs.keep_bytes(b"content")
     assert digest is not None
-    assert blobs.is_newer(digest, time.time() - 60)
-    assert blobs.discard(digest, unless_newer=time.time() - 60) is None
-    assert blobs.has(digest)
-    assert not blobs.is_newer(digest, time.time() + 60)
-    assert blobs.discard(digest, unless_newer=time.time() + 60) == 7
-    assert not blobs.has(digest)
-    assert blobs.discard(digest, unless_newer=time.time() + 60) is None
-    assert list((blobs.folder / "incoming").iterdir()) == []
+    assert store.blobs.is_newer(digest, time.time() - 60)
+    assert store.blobs.discard(digest, unless_newer=time.time() - 60) is None
+    assert store.blobs.has(digest)
+    assert not store.blobs.is_newer(digest, time.time() + 60)
+    assert store.blobs.discard(digest, unless_newer=time.time() + 60) == 7
+    assert not store.blobs.has(digest)
+    assert store.blobs.discard(digest, unless_newer=time.time() + 60) is None
+    assert list((store.folder / "incoming").iterdir()) == []
 
 
-def test_what_is_kept_again_counts_as_new(blobs: Blobs, tmp_path: Path) -> None:
+def test_what_is_kept_again_counts_as_new(store: Store, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("content")
-    for keep in (lambda: blobs.keep_bytes(b"content"), lambda: blobs.keep(tmp_path / "file", "")):
+    for keep in (lambda: store.blobs.keep_bytes(b"content"), lambda: store.keep(tmp_path / "file", "")):
         keep()
-        os.utime(blobs.path(sha(b"content")), (5, 5))
-        assert not blobs.is_newer(sha(b"content"), 1000.0)
+        os.utime(store.blobs.path(sha(b"content")), (5, 5))
+        assert not store.blobs.is_newer(sha(b"content"), 1000.0)
         keep()
-        assert blobs.is_newer(sha(b"content"), 1000.0)
+        assert store.blobs.is_newer(sha(b"content"), 1000.0)
 
 
-def test_a_damaged_text_is_mended_by_keeping_it_again(blobs: Blobs) -> None:
-    digest = blobs.keep_bytes(b"content")
+def test_a_damaged_text_is_mended_by_keeping_it_again(store: Store) -> None:
+    digest = store.blobs.keep_bytes(b"content")
     assert digest is not None
-    blobs.path(digest).chmod(0o600)
-    blobs.path(digest).write_bytes(b"contend")
-    assert not blobs.is_intact(digest)
-    assert blobs.keep_bytes(b"content") == digest
-    assert blobs.read_text(digest) == "content"
+    store.blobs.path(digest).chmod(0o600)
+    store.blobs.path(digest).write_bytes(b"contend")
+    assert not store.blobs.is_intact(digest)
+    assert store.blobs.keep_bytes(b"content") == digest
+    assert store.blobs.read(digest) == "content"
 
 
-def test_other_files_in_the_store_are_no_blobs(blobs: Blobs) -> None:
-    assert list(blobs.digests()) == []
-    digest = blobs.keep_bytes(b"content")
+def test_other_files_in_the_store_are_no_blobs(store: Store) -> None:
+    assert list(store.blobs.digests()) == []
+    digest = store.blobs.keep_bytes(b"content")
     assert digest is not None
     for path in (".DS_Store", "ab", "zz", digest[:2] + "/.DS_Store", digest[:2] + "/" + "z" * 62, "ff"):
-        if not (blobs.folder / path).exists():
-            (blobs.folder / path).write_text("x")
-    (blobs.folder / digest[:2] / ("a" * 62)).mkdir()
-    assert list(blobs.digests()) == [(digest, 7)]
+        if not (store.folder / path).exists():
+            (store.folder / path).write_text("x")
+    (store.folder / digest[:2] / ("a" * 62)).mkdir()
+    assert list(store.blobs.digests()) == [(digest, 7)]
 
 
-def test_what_was_left_half_written_is_found_once_it_is_old(blobs: Blobs) -> None:
-    assert blobs.leftovers(before=time.time() + 60) == []
-    blobs.keep_bytes(b"content")
-    left = blobs.folder / "incoming" / "left"
+def test_what_was_left_half_written_is_found_once_it_is_old(store: Store) -> None:
+    assert store.blobs.leftovers(before=time.time() + 60) == []
+    store.blobs.keep_bytes(b"content")
+    left = store.folder / "incoming" / "left"
     left.write_text("half")
-    assert blobs.leftovers(before=time.time() - 60) == []
-    assert blobs.leftovers(before=time.time() + 60) == [left]
+    assert store.blobs.leftovers(before=time.time() - 60) == []
+    assert store.blobs.leftovers(before=time.time() + 60) == [left]

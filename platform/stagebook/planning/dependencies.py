@@ -1,0 +1,167 @@
+"""What the results of stages depend on: asked of the project and the machine, and put into fingerprints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+from stagebook.artifact import Artifact
+from stagebook.code.closure import Code
+from stagebook.pipeline.notebook import NotebookUnreadable
+from stagebook.pipeline.types import Value
+from stagebook.planning.fingerprint import Fingerprint, changes
+from stagebook.planning.plan import PlannedStage
+from stagebook.planning.result import Made
+
+ABSENT = "absent"  # in place of the hash of a file that is not there
+
+
+class Dependencies(Protocol):
+    """The state of the project on disk, and of the machine.
+
+    `kernel` is a stage's (`PlannedStage.runs_in`). `None`: the notebook's own kernel. `""`: this interpreter,
+    no kernel.
+    """
+
+    def code(self, notebook: str, kernel: str | None) -> Code:
+        """The code of a notebook, as that kernel imports it. Raises `NotebookUnreadable`."""
+        ...
+
+    def digest(self, path: str) -> str | None:
+        """The SHA-256 of a file of the project, or of a folder with a slash at the end; `None` where there is
+        none."""
+        ...
+
+    def stamp(self, path: str) -> object:
+        """A value that changes with every write to a file or folder of the project, whatever is written."""
+        ...
+
+    def freshen(self, notebook: str, kernel: str | None) -> None:
+        """Ensure that the notebook imports its modules as they are now. Raises `NotebookUnreadable`."""
+        ...
+
+    def holds(self, output: Artifact) -> bool:
+        """Whether an output can come from the store."""
+        ...
+
+    def versions(self, imports: Iterable[str], kernel: str) -> Mapping[str, str]:
+        """The versions of the distributions that provide these modules to a kernel, by the distribution's name.
+        `""`: this interpreter."""
+        ...
+
+    def kernel(self, notebook: str, name: str | None) -> Mapping[str, str]:
+        """The name of the kernel that a notebook runs in, and values that tell its version."""
+        ...
+
+    def env_mark(self, name: str) -> str | None:
+        """A keyed hash of the value of an environment variable; `None` where it is not set."""
+        ...
+
+    def forget(self) -> None:
+        """Read everything anew when it is asked for next."""
+        ...
+
+
+class Fingerprints:
+    """The fingerprints of stages, from their dependencies as they are now."""
+
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._dependencies = dependencies
+        self._code: dict[tuple[str, str, str | None], dict[str, Any]] = {}
+
+    def forget(self) -> None:
+        """Read everything anew when it is asked for next."""
+        self._code.clear()
+        self._dependencies.forget()
+
+    def of(self, stage: PlannedStage, params: Mapping[str, Value], made: Mapping[str, Made]) -> Fingerprint:
+        """The fingerprint of a stage with these parameters, as far as its inputs are known. `made` is what the
+        stages before it made, by instance. Raises `NotebookUnreadable`."""
+        known = self._code_parts(stage)
+        # A command of the notebook may name its own outputs, which are no reason to run it again.
+        own = tuple(f"{item.path}/" for item in stage.outputs.values())
+        parts = {
+            **known,
+            "files": {
+                path: digest for path, digest in known["files"].items() if not f"{path}/".startswith(own)
+            },
+            "params": dict(params),
+            "inputs": {name: self._input(stage, name, made) for name in stage.inputs},
+            "shapes": {name: "list" for name, item in stage.inputs.items() if item.many},
+            "outputs": {
+                name: [item.kind, item.path if item.kind == "external" else item.path.rsplit("/", 1)[-1]]
+                for name, item in stage.outputs.items()
+            },
+            "env": {name: self._dependencies.env_mark(name) for name in stage.env},
+        }
+        of_stages = tuple(name for name, item in stage.inputs.items() if any(item.sources))
+        return Fingerprint(parts=parts, open=tuple(stage.deferred), made=of_stages)
+
+    def _input(self, stage: PlannedStage, name: str, made: Mapping[str, Made]) -> list[list[str]]:
+        item = stage.inputs[name]
+        found = []
+        for path, source in zip(item.paths, item.sources, strict=False):
+            if source:
+                known = made.get(source)
+                digest = (known.outputs.get(path) or known.mark) if known else ""
+            else:
+                digest = self._dependencies.digest(path) or ABSENT
+            found.append([path, digest])
+        return found
+
+    def _code_parts(self, stage: PlannedStage) -> dict[str, Any]:
+        key = (stage.notebook, stage.executor, stage.kernel)
+        if key not in self._code:
+            code = self._dependencies.code(stage.notebook, stage.runs_in)
+            kernel = dict(self._dependencies.kernel(stage.notebook, stage.runs_in))
+            name = "" if stage.runs_in == "" else kernel["kernel"]
+            self._code[key] = {
+                "code": list(code.cells),
+                "modules": {item.path: item.digest for item in code.modules},
+                "files": {item.path: item.digest for item in code.files},
+                "libraries": dict(self._dependencies.versions(code.imports, name)),
+                "kernel": kernel,
+            }
+        return self._code[key]
+
+    def stamps(self, stage: PlannedStage, fingerprint: Fingerprint) -> dict[str, object]:
+        """The stamps of all files that a result depends on, for `what_changed`. Without the notebook: it is read
+        at the start, and often saved without a change."""
+        paths = [*fingerprint.parts["modules"], *fingerprint.parts["files"]]
+        paths += [path for item in stage.inputs.values() for path in item.paths]
+        return {path: self._dependencies.stamp(path) for path in paths}
+
+    def what_changed(
+        self,
+        stage: PlannedStage,
+        params: Mapping[str, Value],
+        made: Mapping[str, Made],
+        before: Fingerprint,
+        stamps: Mapping[str, object],
+    ) -> str:
+        """The first dependency that changed while a result was made, as a text; empty if none did.
+
+        With a change nobody can say what the result depends on. `before` and `stamps` are from the start of the
+        attempt, the other arguments as in `of`.
+        """
+        self.forget()
+        try:
+            found = changes(before.parts, self.of(stage, params, made).parts)
+        except NotebookUnreadable as error:
+            return f"'{stage.notebook}' {error}"
+        if found:
+            return found[0].text
+        for _, path, content in made_inputs(stage, made):
+            if content != (self._dependencies.digest(path) or ABSENT):
+                return f"{path} changed"
+        # A file that was changed and changed back looks the same, and may have been read in between.
+        written = (path for path in stamps if self._dependencies.stamp(path) != stamps[path])
+        return next((f"{path} was written" for path in written), "")
+
+
+def made_inputs(stage: PlannedStage, made: Mapping[str, Made]) -> Iterator[tuple[str, str, str]]:
+    """The inputs that other stages made, as far as their contents are known: name, path, content."""
+    for name, item in stage.inputs.items():
+        for path, source in zip(item.paths, item.sources, strict=False):
+            if source in made and (content := made[source].outputs.get(path)):
+                yield name, path, content

@@ -1,0 +1,186 @@
+"""What the expressions of a pipeline see, and their values: before a run, and once the stages that they name
+have run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from stagebook.errors import Problem, StageFailure
+from stagebook.events import Cause
+from stagebook.pipeline.expressions import ExpressionError, Template, evaluate
+from stagebook.pipeline.model import Location, Pipeline
+from stagebook.pipeline.types import Type, Value, ValueMismatch, accept
+from stagebook.planning.plan import Plan, PlannedStage
+
+UNKNOWN: Final = object()
+"""In place of a value that could not be computed; the problem is reported already."""
+
+
+def stages_named(*templates: Template | None) -> set[str]:
+    """The names of the stages whose scraps these expressions refer to."""
+    return {
+        reference[1]
+        for template in templates
+        if template is not None
+        for reference in template.references
+        if reference[0] == "stages"
+    }
+
+
+def scraps_scope(
+    instances: Mapping[str, Sequence[tuple[str, bool]]],
+    scraps: Mapping[str, Mapping[str, Any]],
+    names: Iterable[str],
+) -> dict[str, Any]:
+    """`{stage: {"scraps": {name: value}}}` of the stages called `names`.
+
+    A stage with a matrix or foreach has a list of values in the order of its instances, for each name that
+    all of them have: a list with gaps would be taken for a shorter one.
+
+    Args:
+        instances: of each stage, the pairs of an instance's id and whether it is one of several.
+        scraps: the known values, by instance.
+        names: the stages that the expressions name.
+    """
+    scope: dict[str, Any] = {}
+    for stage in names:
+        found = instances.get(stage, ())
+        if any(many for _, many in found):
+            known = [scraps.get(name, {}) for name, _ in found]
+            shared = set(known[0]).intersection(*known[1:])
+            lists = {key: [one[key] for one in known] for key in known[0] if key in shared}
+            scope[stage] = {"scraps": lists}
+        elif found and found[0][0] in scraps:
+            scope[stage] = {"scraps": scraps[found[0][0]]}
+    return scope
+
+
+def _point_scope(point: Mapping[str, Value]) -> dict[str, Any]:
+    """`matrix`, and `item` in an instance of a foreach."""
+    return {"matrix": point, **({"item": point["item"]} if "item" in point else {})}
+
+
+class Evaluator:
+    """Evaluates the expressions of one pipeline before a run, and collects its `problems`."""
+
+    def __init__(self, pipeline: Pipeline, params: Mapping[str, Value], env: Mapping[str, str]) -> None:
+        self.pipeline = pipeline
+        self.problems: list[Problem] = []
+        self._reported: set[Location] = set()
+        self._params = dict(params)
+        self._env = dict(env)
+
+    def report(self, location: Location, message: str, hint: str = "") -> None:
+        """Add a problem at a place of the pipeline file."""
+        self.problems.append(self.pipeline.problem(location, message, hint))
+
+    def report_once(self, location: Location, message: str, hint: str = "") -> None:
+        """As `report`, unless the place has a problem already: every point of a matrix may meet the same."""
+        if location not in self._reported:
+            self._reported.add(location)
+            self.report(location, message, hint)
+
+    def value(
+        self,
+        template: Template,
+        location: Location,
+        point: Mapping[str, Value] | None = None,
+        stages: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The value of a template, or `UNKNOWN`. `stages` is a scope as `scraps_scope` makes it."""
+        for reference in template.references:
+            if reference[0] == "params" and reference[1] not in self._params:
+                return UNKNOWN  # the parameter itself is wrong, which is reported
+        scope = {"params": self._params, "env": self._env, **_point_scope(point or {})}
+        try:
+            return evaluate(template, scope if stages is None else {**scope, "stages": stages})
+        except ExpressionError as error:
+            self.report_once(location, str(error), error.hint)
+            return UNKNOWN
+
+
+class Scopes:
+    """The scopes of the stages of one plan. `instances` are triples: stage, id, whether it is one of
+    several."""
+
+    def __init__(
+        self,
+        pipeline: str,
+        params: Mapping[str, Value],
+        env: Mapping[str, str],
+        instances: Iterable[tuple[str, str, bool]],
+    ) -> None:
+        self._pipeline = pipeline
+        self._params = params
+        self._env = env
+        self._instances: dict[str, list[tuple[str, bool]]] = {}
+        for stage, name, many in instances:
+            self._instances.setdefault(stage, []).append((name, many))
+
+    @classmethod
+    def of_plan(cls, plan: Plan) -> Scopes:
+        """The scopes of a whole plan."""
+        return cls(
+            plan.pipeline, plan.params, plan.env, ((s.stage, s.id, bool(s.point)) for s in plan.stages)
+        )
+
+    def of(
+        self,
+        stage: PlannedStage,
+        scraps: Mapping[str, Mapping[str, Any]],
+        *,
+        run: str | None = None,
+        failed: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        """The scope of a stage. `scraps` are the known ones by instance, `run` is the run's id (without it the
+        scope has no `run`), and `failed` are the stage instances that failed in it."""
+        scope: dict[str, Any] = {
+            "params": self._params,
+            "env": self._env,
+            "stages": scraps_scope(self._instances, scraps, needed_stages(stage)),
+            **_point_scope(stage.point),
+        }
+        if run is not None:
+            names = {"id": run, "pipeline": self._pipeline, "started": run[:15], "failed": list(failed)}
+            scope["run"] = names
+        return scope
+
+
+def needed_stages(stage: PlannedStage) -> set[str]:
+    """The names of the stages whose scraps the parameters and conditions of a stage depend on."""
+    return stages_named(*stage.deferred.values(), stage.when, stage.foreach)
+
+
+def depends_on_run(stage: PlannedStage) -> bool:
+    """Whether a parameter depends on the run itself, such as its id."""
+    return any(template.mentions("run") for template in stage.deferred.values())
+
+
+def reads_run(stage: PlannedStage) -> bool:
+    """Whether a parameter or the condition of a stage refers to the run."""
+    return depends_on_run(stage) or (stage.when is not None and stage.when.mentions("run"))
+
+
+def params_of(stage: PlannedStage, scope: Mapping[str, Any]) -> dict[str, Value]:
+    """The parameters of a stage, the deferred ones evaluated. Raises `StageFailure`."""
+    params = dict(stage.params)
+    for name, template in stage.deferred.items():
+        try:
+            value = evaluate(template, scope)
+            params[name] = accept(stage.types.get(name, Type("Any")), value)
+        except (ExpressionError, ValueMismatch) as error:
+            msg = f"the parameter '{name}': {error}"
+            raise StageFailure(msg, cause=Cause.PARAMS) from error
+    return params
+
+
+def condition_of(stage: PlannedStage, scope: Mapping[str, Any]) -> bool:
+    """Whether the condition of a stage holds; true where it has none. Raises `StageFailure`."""
+    if stage.when is None:
+        return True
+    try:
+        return bool(evaluate(stage.when, scope))
+    except ExpressionError as error:
+        msg = f"when: {error}"
+        raise StageFailure(msg, cause=Cause.PARAMS) from error

@@ -1,0 +1,139 @@
+"""The store: outputs of stages, kept by their content, so that they can come back.
+
+A file is a blob. A folder is the list that its hash is made of (`files.list_folder`), a blob of lines
+`sha256  relative/path`, and a blob for each of its files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from stagebook.artifact import Artifact
+from stagebook.system.blobs import BlobDamaged, Blobs, is_digest
+from stagebook.system.files import EMPTY, list_folder, make_private, sha256_of, walk
+
+_SPARE = 1 << 28  # bytes that stay free on the disk
+
+
+class Store:
+    """The store in one folder. Several processes may use it at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.blobs = Blobs(folder)
+
+    def holds(self, output: Artifact) -> bool:
+        """Whether all of an output is there, as `keep` returned it."""
+        if not output.kept or not self.blobs.has(output.sha256):
+            return False
+        if not output.folder:
+            return True
+        try:
+            return all(self.blobs.has(digest) for digest, _ in self._listed(output.sha256) if digest != EMPTY)
+        except BlobDamaged:
+            return False
+
+    def members(self, digest: str) -> list[str]:
+        """The blobs of the files of a folder; none where its list is damaged."""
+        try:
+            return [item for item, _ in self._listed(digest) if item != EMPTY]
+        except BlobDamaged:
+            return []
+
+    # -- in -------------------------------------------------------------------------------------
+
+    def keep(self, path: Path, shown: str, *, most: int | None = None) -> Artifact:
+        """Keep a file or folder; the artifact, with the path `shown`.
+
+        More than `most` bytes, or than the disk has room for, are described and not kept. Raises `OSError`
+        where the file cannot be read.
+        """
+        if path.is_dir():
+            return self._keep_folder(path, shown, most)
+        found = path.stat()
+        digest, kept = self._keep_file(path, wanted=self._has_room(found.st_size, most))
+        executable = bool(found.st_mode & 0o111)
+        return Artifact(path=shown, size=found.st_size, sha256=digest, kept=kept, executable=executable)
+
+    def _keep_folder(self, path: Path, shown: str, most: int | None) -> Artifact:
+        found = list(walk(path))
+        # A name with the end of a line in it could not be read out of the list again.
+        readable = not any("\n" in name for name, _, _ in found)
+        kept = readable and self._has_room(sum(size for _, _, size in found), most)
+
+        def keep(file: str) -> str:
+            nonlocal kept
+            digest, kept = self._keep_file(Path(file), wanted=kept)
+            return digest
+
+        size, text = list_folder(path, keep)
+        kept = kept and self.blobs.keep_bytes(text) is not None
+        digest = hashlib.sha256(text).hexdigest()
+        executable = tuple(name for name, file, _ in found if name[-1] != "/" and os.access(file, os.X_OK))
+        return Artifact(
+            path=shown, size=size, sha256=digest, kept=kept, folder=True, executable=executable or False
+        )
+
+    def _keep_file(self, path: Path, *, wanted: bool) -> tuple[str, bool]:
+        """The digest of a file, and whether it is kept."""
+        if wanted:
+            with contextlib.suppress(OSError):  # the store's trouble is not the stage's
+                return self.blobs.keep_file(path), True
+        return sha256_of(path), False
+
+    def _has_room(self, size: int, most: int | None) -> bool:
+        if most is not None and size > most:
+            return False
+        with contextlib.suppress(OSError):
+            make_private(self.folder)
+            return shutil.disk_usage(self.folder).free > size + min(_SPARE, 4 * size + (1 << 20))
+        return False
+
+    # -- out ------------------------------------------------------------------------------------
+
+    def fetch(self, output: Artifact, target: Path) -> None:
+        """Write a kept output to `target`, which does not exist yet.
+
+        Raises:
+            BlobDamaged: a blob is missing or damaged; nothing is left at `target`.
+            OSError: `target` cannot be written.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
+        executable = output.executable
+        try:
+            if output.folder:
+                names = executable if isinstance(executable, tuple) else ()
+                self._fetch_folder(output.sha256, target, frozenset(names))
+            else:
+                self.blobs.fetch(output.sha256, target, executable=bool(executable))
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True) if target.is_dir() else target.unlink(missing_ok=True)
+            raise
+
+    def _fetch_folder(self, digest: str, target: Path, executable: frozenset[str]) -> None:
+        target.mkdir()
+        for item, name in self._listed(digest):
+            file = target / name
+            if item == EMPTY:
+                file.mkdir(parents=True)
+            else:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                self.blobs.fetch(item, file, executable=name in executable)
+
+    def _listed(self, digest: str) -> list[tuple[str, str]]:
+        """The list of a folder: digests and relative paths. Raises `BlobDamaged`."""
+        found = []
+        text = self.blobs.read(digest)
+        if text is None:
+            raise self.blobs.damaged(digest, "in the store is missing or damaged")
+        for line in text.split("\n")[:-1]:
+            item, _, name = line.partition("  ")
+            parts = name.removesuffix("/").split("/") if item == EMPTY else name.split("/")
+            if not (item == EMPTY or is_digest(item)) or not {"", ".", ".."}.isdisjoint(parts):
+                raise self.blobs.damaged(digest, "in the store is not the list of a folder")
+            found.append((item, name))
+        return found
