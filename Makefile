@@ -6,7 +6,7 @@ export PLOOMBER_STATS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
 # Unit tests with full numbers of their own.
-FAULTS_UNIT := planning/test_semantics.py runs/test_lease.py system/test_file_cache.py system/test_blobs.py \
+FAULTS_UNIT := planning/test_semantics.py runs/test_lease.py system/test_file_cache.py system/test_store.py \
 	journal/test_database.py
 
 .PHONY: run test check faults lint layers types front docs bench lock clean setup-run setup-test format
@@ -32,6 +32,7 @@ lint: setup-test
 	test ! -e platform/__init__.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python tools/figures.py
 
 format: setup-test
 	$(BIN)/ruff check --fix .
