@@ -491,7 +491,7 @@ def test_stages_that_write_the_same_at_once_share_it_in_the_store(builder: Proje
     first = builder.project.run("p", jobs=4)
     assert first.status is Status.COMPLETED
     wanted = content(builder.root / "out")
-    blobs = builder.project.store
+    blobs = builder.project.store.blobs
     assert len(list(blobs.digests())) == 4, "the content, the list of the folder, its file, the cells"
     assert all(blobs.is_intact(digest) for digest, _ in blobs.digests())
     shutil.rmtree(builder.root / "out")
