@@ -1,5 +1,5 @@
 """The supervisor of the process that runs a notebook's cells, a kernel or not: its parent, which ends it
-together with its owner and clears away after it. `ps` shows it as `sb-keeper`.
+together with its owner and clears away after it. `ps` shows it as `sb-supervisor`.
 
 A supervisor is forked from the fork server, forks that process, and holds it ready until an owner (a
 stage's worker) is assigned. It adopts what the process leaves behind, so that nothing started by
@@ -33,7 +33,7 @@ def supervise(server: socket.socket, kind: str) -> int:
     """Be the supervisor of a new `kernel`, or of the process of `cells`; the exit code. `server` brings the
     owner's request, once there is one."""
     os.setsid()
-    processes.set_name("sb-keeper")
+    processes.set_name("sb-supervisor")
     processes.adopt_orphans()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     folder = ""
