@@ -167,19 +167,20 @@ def test_a_free_pipeline_is_taken(journal: Journal) -> None:
     assert journal.leases.owners() == [("one", this_process())]
 
 
+def refuse_to_wait(*_busy: PipelineBusy) -> None:
+    """Called where somebody waits."""
+    pytest.fail("nobody has to wait here")
+
+
 def test_a_pipeline_that_is_being_run_is_refused_at_once(journal: Journal) -> None:
     hold(journal, this_process())
-    began = time.monotonic()
     with pytest.raises(PipelineBusy, match=f"held \\(process {os.getpid()} on {socket.gethostname()}\\)"):
-        take_ownership(journal, started(), clock=time.time)
-    assert time.monotonic() - began < 0.2
+        take_ownership(journal, started(), clock=time.time, waiting=refuse_to_wait)
 
 
 def test_an_owner_that_is_gone_is_replaced_at_once(journal: Journal) -> None:
     hold(journal, dataclasses.replace(this_process(), pid=ABSENT))
-    began = time.monotonic()
-    take_ownership(journal, started(), clock=time.time)
-    assert time.monotonic() - began < 0.2
+    take_ownership(journal, started(), clock=time.time, waiting=refuse_to_wait)
     assert journal.runs.find("held").status is Status.INTERRUPTED  # type: ignore[union-attr]
 
 
@@ -189,7 +190,7 @@ def test_an_owner_out_of_sight_is_replaced_after_its_lease(journal: Journal) -> 
     waited: list[str] = []
     began = time.monotonic()
     take_ownership(journal, started(), clock=time.time, waiting=lambda busy: waited.append(busy.run))
-    assert 1.0 <= time.monotonic() - began < 4
+    assert time.monotonic() - began >= 1.0, "the lease"
     assert waited == ["held"]
     assert journal.runs.find("held").status is Status.INTERRUPTED  # type: ignore[union-attr]
 
@@ -197,11 +198,8 @@ def test_an_owner_out_of_sight_is_replaced_after_its_lease(journal: Journal) -> 
 @pytest.mark.usefixtures("quick")
 def test_an_owner_out_of_sight_that_gives_signs_of_life_keeps_its_pipeline(journal: Journal) -> None:
     hold(journal, marked(this_process(), 1, "pid:[1]"))
-    with heartbeat(journal.path, "held"):
-        began = time.monotonic()
-        with pytest.raises(PipelineBusy):
-            take_ownership(journal, started(), clock=time.time)
-        assert time.monotonic() - began < 1.0
+    with heartbeat(journal.path, "held"), pytest.raises(PipelineBusy):
+        take_ownership(journal, started(), clock=time.time)
     assert journal.runs.find("one") is None
 
 
@@ -268,10 +266,8 @@ def test_what_is_left_of_a_run_out_of_sight_can_be_had_after_its_lease(journal: 
 @pytest.mark.usefixtures("quick")
 def test_nobody_waits_for_a_run_that_is_alive_or_over(journal: Journal) -> None:
     hold(journal, this_process())
-    began = time.monotonic()
-    outwait(journal, "held", clock=time.time)
-    outwait(journal, "unknown", clock=time.time)
-    assert time.monotonic() - began < 0.3
+    outwait(journal, "held", clock=time.time, waiting=refuse_to_wait)
+    outwait(journal, "unknown", clock=time.time, waiting=refuse_to_wait)
 
 
 # -- signs of life ------------------------------------------------------------------------------
