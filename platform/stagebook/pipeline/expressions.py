@@ -154,13 +154,11 @@ def _take(text: str, start: int) -> tuple[Expression, int]:
 
 def _read(source: str) -> Expression:
     if not source:
-        msg = "the expression '${}' is empty"
-        raise ExpressionError(msg, "write a name in it, such as ${params.NAME}")
+        raise ExpressionError("the expression '${}' is empty", "write a name in it, such as ${params.NAME}")
     try:
         tree = parse_python(source, expression=True)
     except SyntaxError as error:
-        msg = f"cannot read the expression '${{{shorten(source)}}}': {error.msg}"
-        raise ExpressionError(msg) from None
+        raise ExpressionError(f"cannot read the expression '${{{shorten(source)}}}': {error.msg}") from None
     assert isinstance(tree, ast.expr)
     return Expression(source, tree, frozenset(_check(tree, source)))
 
@@ -182,8 +180,7 @@ def _check(tree: ast.expr, source: str) -> set[Reference]:
     inner: set[int] = set()  # names that are part of a longer dotted path, and names of functions
     for node in ast.walk(tree):
         if unknown := _unknown_syntax(node):
-            msg = f"'${{{shorten(source)}}}' uses {unknown}, which expressions do not have"
-            raise ExpressionError(msg)
+            raise ExpressionError(f"'${{{shorten(source)}}}' uses {unknown}, which expressions do not have")
         if isinstance(node, ast.Call):
             _check_call(node, source)
             inner.add(id(node.func))
@@ -219,8 +216,7 @@ def _check_call(node: ast.Call, source: str) -> None:
         msg = f"unknown function '{name}' in '${{{shorten(source)}}}'"
         raise ExpressionError(msg, did_you_mean(name, FUNCTIONS))
     if node.keywords:
-        msg = f"'{name}' takes no names of arguments in '${{{shorten(source)}}}'"
-        raise ExpressionError(msg)
+        raise ExpressionError(f"'{name}' takes no names of arguments in '${{{shorten(source)}}}'")
 
 
 def _dotted(node: ast.expr, inner: set[int]) -> Reference | None:
@@ -278,14 +274,11 @@ class _Filling:
         try:
             value = evaluate_tree(expression.tree, self.scope)
         except ExpressionError as error:
-            msg = f"{error} {where}"
-            raise ExpressionError(msg, error.hint) from None
+            raise ExpressionError(f"{error} {where}", error.hint) from None
         except RecursionError:
-            msg = f"too many levels {where}"
-            raise ExpressionError(msg) from None
+            raise ExpressionError(f"too many levels {where}") from None
         except (ArithmeticError, TypeError, ValueError, LookupError) as error:
-            msg = f"{shorten(str(error), 120)} {where}"
-            raise ExpressionError(msg) from None
+            raise ExpressionError(f"{shorten(str(error), 120)} {where}") from None
         self.left -= size_of(value)
         if self.left < 0:
             msg = f"the expressions make too large a value (limit {10 * MAX_SIZE:,} items) {where}"

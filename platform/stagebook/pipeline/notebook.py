@@ -85,8 +85,7 @@ def read_notebook(path: Path) -> NotebookFacts:
             raise NotebookUnreadable(msg, "clear its outputs")
         data = json.loads(path.read_bytes())
     except OSError as error:
-        msg = f"cannot be read: {error.strerror}"
-        raise NotebookUnreadable(msg) from error
+        raise NotebookUnreadable(f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         msg = "is not UTF-8 text"
         raise NotebookUnreadable(msg, "open and save it in JupyterLab, or name another file") from error

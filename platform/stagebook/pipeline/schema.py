@@ -30,16 +30,14 @@ def parse_duration(value: object) -> float:
     elif isinstance(value, str) and _DURATION.fullmatch(text := value.replace(" ", "")):
         seconds = sum(float(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(text))
     if not 0 <= seconds < _LONGEST:
-        msg = f"expected a duration such as 90, 45s, 30m or 1h30m, got {describe(value)}"
-        raise ValueError(msg)
+        raise ValueError(f"expected a duration such as 90, 45s, 30m or 1h30m, got {describe(value)}")
     return float(seconds)
 
 
 def _parse_timeout(value: object) -> float | None:
     seconds = None if value is None else parse_duration(value)
     if seconds == 0:
-        msg = "expected a time above 0; leave it out for no limit"
-        raise ValueError(msg)
+        raise ValueError("expected a time above 0; leave it out for no limit")
     return seconds
 
 
@@ -61,8 +59,7 @@ def _only(expected: str, *kinds: type) -> Callable[[object], object]:
 
     def check(value: object) -> object:
         if value is not None and not isinstance(value, kinds):
-            msg = f"expected {expected}, got {describe(value)}"
-            raise ValueError(msg)
+            raise ValueError(f"expected {expected}, got {describe(value)}")
         return value
 
     return check

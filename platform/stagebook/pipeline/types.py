@@ -84,8 +84,7 @@ def parse_type(text: str) -> Type:
     try:
         node = parse_python(text.strip(), expression=True)
     except SyntaxError:
-        msg = f"'{shorten(text)}' is not a type"
-        raise TypeNotUnderstood(msg) from None
+        raise TypeNotUnderstood(f"'{shorten(text)}' is not a type") from None
     assert isinstance(node, ast.expr)
     return parse_annotation(node)
 
@@ -95,8 +94,7 @@ def parse_annotation(node: ast.expr) -> Type:
     try:
         return _annotation(node)
     except RecursionError:
-        msg = "the type is nested too deeply"
-        raise TypeNotUnderstood(msg) from None
+        raise TypeNotUnderstood("the type is nested too deeply") from None
 
 
 def _annotation(node: ast.expr) -> Type:
@@ -112,8 +110,7 @@ def _annotation(node: ast.expr) -> Type:
         case ast.Subscript(value=ast.Name(id=name) | ast.Attribute(attr=name), slice=inner):
             items = list(inner.elts) if isinstance(inner, ast.Tuple) else [inner]
             return _generic(_ALIASES.get(name, name), items)
-    msg = f"'{shorten(ast.unparse(node))}' is not a type"
-    raise TypeNotUnderstood(msg)
+    raise TypeNotUnderstood(f"'{shorten(ast.unparse(node))}' is not a type")
 
 
 def shorten(text: str, limit: int = 60) -> str:
@@ -138,16 +135,14 @@ def _named(name: str) -> Type:
         return Type("tuple", (ANY,))
     if name == "dict":
         return Type("dict", (STR, ANY))
-    msg = f"unknown type '{name}'"
-    raise TypeNotUnderstood(msg)
+    raise TypeNotUnderstood(f"unknown type '{name}'")
 
 
 def _generic(name: str, items: list[ast.expr]) -> Type:
     if name == "Literal":
         choices = tuple(_literal(item) for item in items)
         if not choices:
-            msg = "Literal[…] needs a value"
-            raise TypeNotUnderstood(msg)
+            raise TypeNotUnderstood("Literal[…] needs a value")
         return Type("Literal", choices=choices)
     args = [
         _annotation(item) for item in items if not (isinstance(item, ast.Constant) and item.value is Ellipsis)
@@ -163,14 +158,12 @@ def _generic(name: str, items: list[ast.expr]) -> Type:
         case "dict", [key, value] if key == STR:
             return Type("dict", (key, value))
         case "dict", [_, _]:
-            msg = "the keys of a dict are text: dict[str, …]"
-            raise TypeNotUnderstood(msg)
+            raise TypeNotUnderstood("the keys of a dict are text: dict[str, …]")
         case "Optional", [arg]:
             return union(arg, Type("None"))
         case "Union", [_, *_]:
             return union(*args)
-    msg = f"unknown type '{name}[…]'"
-    raise TypeNotUnderstood(msg)
+    raise TypeNotUnderstood(f"unknown type '{name}[…]'")
 
 
 def _literal(node: ast.expr) -> Value:
@@ -181,8 +174,7 @@ def _literal(node: ast.expr) -> Value:
     if not isinstance(value, str | int | float | bool | None) or (
         isinstance(value, float) and not math.isfinite(value)
     ):
-        msg = "Literal[…] takes plain text, numbers, True, False or None"
-        raise TypeNotUnderstood(msg)
+        raise TypeNotUnderstood("Literal[…] takes plain text, numbers, True, False or None")
     return value
 
 
@@ -247,8 +239,7 @@ def accept(wanted: Type, value: Value) -> Value:
             fits = type(value) is _SIMPLE.get(kind)
     if fits:
         return value
-    msg = f"expected {wanted}, got {describe(value)}"
-    raise ValueMismatch(msg)
+    raise ValueMismatch(f"expected {wanted}, got {describe(value)}")
 
 
 _FROM_TEXT: Mapping[str, Callable[[str], Any]] = {
@@ -293,8 +284,7 @@ def _as_float(value: int) -> float:
     try:
         return float(value)
     except OverflowError:
-        msg = "expected a float, got a number that is too large for one"
-        raise ValueMismatch(msg) from None
+        raise ValueMismatch("expected a float, got a number that is too large for one") from None
 
 
 def _accept_time(kind: str, value: str) -> str:
@@ -302,8 +292,7 @@ def _accept_time(kind: str, value: str) -> str:
     try:
         parse.fromisoformat(value)
     except ValueError:
-        msg = f"expected a {kind} as in 2013-01-31, got {describe(value)}"
-        raise ValueMismatch(msg) from None
+        raise ValueMismatch(f"expected a {kind} as in 2013-01-31, got {describe(value)}") from None
     return value
 
 
@@ -311,8 +300,7 @@ def _accept_union(wanted: Type, value: Value) -> Value:
     part = _part_of_union(wanted, value)
     if part is not None:
         return accept(part, value)
-    msg = f"expected {wanted}, got {describe(value)}"
-    raise ValueMismatch(msg)
+    raise ValueMismatch(f"expected {wanted}, got {describe(value)}")
 
 
 def _part_of_union(wanted: Type, value: Value) -> Type | None:

@@ -141,8 +141,7 @@ def parse_scalar(text: str) -> Value:
 
 def _decode(text: str | bytes) -> str:
     if len(text) > MAX_BYTES:
-        msg = f"the file is too large: {len(text):,} bytes, the limit is {MAX_BYTES:,}"
-        raise _Refused(msg, None)
+        raise _Refused(f"the file is too large: {len(text):,} bytes, the limit is {MAX_BYTES:,}", None)
     try:
         decoded = text if isinstance(text, str) else text.decode()
     except UnicodeDecodeError as error:
@@ -212,13 +211,11 @@ def _compose(text: str) -> Any:
             elif isinstance(event, yaml.NodeEvent):
                 count += 1
                 if count > MAX_NODES:
-                    msg = f"the file holds more than {MAX_NODES:,} values"
-                    raise _Refused(msg, event.start_mark)
+                    raise _Refused(f"the file holds more than {MAX_NODES:,} values", event.start_mark)
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > MAX_DEPTH:
-                    msg = f"nested more than {MAX_DEPTH} levels deep"
-                    raise _Refused(msg, event.start_mark)
+                    raise _Refused(f"nested more than {MAX_DEPTH} levels deep", event.start_mark)
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
     with _loader(text) as loader:
@@ -261,8 +258,7 @@ class _Builder:
     @contextlib.contextmanager
     def _opened(self, node: Any) -> Iterator[None]:
         if id(node) in self.open:
-            msg = "an alias refers to the value that it stands in"
-            raise _Refused(msg, node.start_mark)
+            raise _Refused("an alias refers to the value that it stands in", node.start_mark)
         self.open.add(id(node))
         try:
             yield
@@ -296,16 +292,14 @@ class _Builder:
                     made[key] = self.build(value_node, (*location, key))
         for source in merged:
             if not isinstance(source, nodes.MappingNode):
-                msg = "'<<' merges mappings only"
-                raise _Refused(msg, source.start_mark)
+                raise _Refused("'<<' merges mappings only", source.start_mark)
             self._count(source)
             with self._opened(source):
                 self._mapping(source, location, made)
 
     def _key(self, node: Any) -> str:
         if not isinstance(node, nodes.ScalarNode):
-            msg = "a key has to be plain text"
-            raise _Refused(msg, node.start_mark)
+            raise _Refused("a key has to be plain text", node.start_mark)
         self._scalar(node)  # for its tag
         return str(node.value)
 
@@ -323,16 +317,14 @@ class _Builder:
             case "float":
                 return _real(text, node)
             case "null" | "bool" as kind:
-                msg = f"'{text[:40]}' is not a {kind}"
-                raise _Refused(msg, node.start_mark)
+                raise _Refused(f"'{text[:40]}' is not a {kind}", node.start_mark)
         self._check_tag(node, "str")
         return self._text(node)
 
     def _text(self, node: Any) -> str:
         # An escape such as "\ud800" can make half of a surrogate pair, which no file can hold.
         if not node.value.isascii() and _SURROGATES.search(node.value):
-            msg = "an escape stands for no character"
-            raise _Refused(msg, node.start_mark)
+            raise _Refused("an escape stands for no character", node.start_mark)
         return str(node.value)
 
     def _check_tag(self, node: Any, kind: str) -> None:
@@ -345,11 +337,9 @@ def _integer(text: str, node: Any) -> int:
     try:
         number = int(text, 0) if text.startswith(("0o", "0x")) else int(text)
     except ValueError:
-        msg = f"'{text[:40]}' is not a whole number that fits"
-        raise _Refused(msg, node.start_mark) from None
+        raise _Refused(f"'{text[:40]}' is not a whole number that fits", node.start_mark) from None
     if abs(number) >= 10**MAX_DIGITS:
-        msg = f"a number of more than {MAX_DIGITS} digits"
-        raise _Refused(msg, node.start_mark)
+        raise _Refused(f"a number of more than {MAX_DIGITS} digits", node.start_mark)
     return number
 
 
@@ -362,5 +352,4 @@ def _real(text: str, node: Any) -> float:
     try:
         return float(text)
     except ValueError:
-        msg = f"'{text[:40]}' is not a number"
-        raise _Refused(msg, node.start_mark) from None
+        raise _Refused(f"'{text[:40]}' is not a number", node.start_mark) from None

@@ -67,8 +67,7 @@ class References:
         if text is UNKNOWN:
             return None
         if not isinstance(text, str):
-            message = f"input '{name}' has to be text, not {describe(text)}"
-            self._evaluator.report_once(ref.location, message)
+            self._evaluator.report_once(ref.location, f"input '{name}' has to be text, not {describe(text)}")
             return None
         match = _REFERENCE.fullmatch(text)
         if match and match[1] in self._pipeline.stages:

@@ -170,8 +170,7 @@ def params_of(stage: PlannedStage, scope: Mapping[str, Any]) -> dict[str, Value]
             value = evaluate(template, scope)
             params[name] = accept(stage.types.get(name, Type("Any")), value)
         except (ExpressionError, ValueMismatch) as error:
-            msg = f"the parameter '{name}': {error}"
-            raise StageFailure(msg, cause=Cause.PARAMS) from error
+            raise StageFailure(f"the parameter '{name}': {error}", cause=Cause.PARAMS) from error
     return params
 
 
@@ -182,5 +181,4 @@ def condition_of(stage: PlannedStage, scope: Mapping[str, Any]) -> bool:
     try:
         return bool(evaluate(stage.when, scope))
     except ExpressionError as error:
-        msg = f"when: {error}"
-        raise StageFailure(msg, cause=Cause.PARAMS) from error
+        raise StageFailure(f"when: {error}", cause=Cause.PARAMS) from error

@@ -56,11 +56,9 @@ class Catalog:
                 path = (base / name).resolve()
                 if path.is_file():
                     if not path.is_relative_to(self.root):
-                        msg = f"'{name}' is outside of the project {self.root}"
-                        raise PipelineNotFound(msg)
+                        raise PipelineNotFound(f"'{name}' is outside of the project {self.root}")
                     return path.relative_to(self.root).as_posix()
-        msg = f"there is no pipeline '{name}'"
-        raise PipelineNotFound(msg, hint=did_you_mean(name, known))
+        raise PipelineNotFound(f"there is no pipeline '{name}'", hint=did_you_mean(name, known))
 
     def load(self, name: str | None = None) -> LoadedPipeline:
         """Read a pipeline file; its mistakes come along."""
