@@ -1,9 +1,8 @@
 """The types of parameters, and the values that fit them.
 
-A type is written as in a Python annotation: `int`, `float`, `bool`, `str`, `date`, `datetime`,
-`Path`, `None`, `Any`, `list[T]`, `dict[str, T]`, `tuple[T, ...]`, `Literal[…]`, `T | U`,
-`Optional[T]`. Values are plain data, as in JSON; a `date` or a `Path` is kept as text and becomes an
-object in the notebook.
+A type is written as in a Python annotation: `int`, `float`, `bool`, `str`, `date`, `datetime`, `Path`,
+`None`, `Any`, `list[T]`, `dict[str, T]`, `tuple[T, ...]`, `Literal[…]`, `T | U`, `Optional[T]`. Values are
+plain data, as in JSON; a `date` or a `Path` is kept as text and becomes an object in the notebook.
 """
 
 from __future__ import annotations

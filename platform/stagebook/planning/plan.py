@@ -67,11 +67,10 @@ class PlannedOutput:
 class PlannedStage:
     """One stage instance. `upstream` are the ids of the instances that have to end before it.
 
-    `params` are known values; `deferred` are those that depend on the run or on scraps.
-    `types` are the types that the notebook declares for its parameters. With `foreach` it stands for
-    instances that are known only once that list is; `when` is a condition that is still open. Of
-    `upstream`, those that are waited for `loosely` pass on no data. `absent`: a condition leaves it
-    out, whatever happens in the run.
+    `params` are known values; `deferred` are those that depend on the run or on scraps. `types` are the types
+    that the notebook declares for its parameters. With `foreach` it stands for instances that are known only
+    once that list is; `when` is a condition that is still open. Of `upstream`, those that are waited for
+    `loosely` pass on no data. `absent`: a condition leaves it out, whatever happens in the run.
     """
 
     id: str
