@@ -3,51 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
 
 from stagebook.errors import Problem, did_you_mean
 from stagebook.pipeline.model import Location, Pipeline, Stage
-from stagebook.pipeline.notebook import (
-    SCRIPT_SUFFIXES,
-    DeclaredParam,
-    NotebookFacts,
-    NotebookUnreadable,
-)
+from stagebook.pipeline.notebook import SCRIPT_SUFFIXES, DeclaredParam, NotebookFacts, NotebookUnreadable
 from stagebook.pipeline.types import Type, Value, ValueMismatch, accept
 from stagebook.planning.instances import Instance
 from stagebook.workspace.paths import PathRefused
+from stagebook.workspace.workspace import Workspace
 
 _SUFFIXES = (".ipynb", *SCRIPT_SUFFIXES)
 _COMMS = {"ipywidgets", "comm", "bqplot", "ipyleaflet", "ipympl", "anywidget", "pythreejs", "ipyvolume"}
 _NUMBERS = {"int", "float"}
 
 
-class Notebooks(Protocol):
-    """What the checks ask of the project on disk."""
-
-    def inside(self, text: str) -> str:
-        """A path of the project, normalised. Raises `PathRefused`."""
-        ...
-
-    def is_file(self, path: str) -> bool:
-        """Whether a file is there."""
-        ...
-
-    def facts(self, notebook: str) -> NotebookFacts:
-        """What a notebook says of itself. Raises `NotebookUnreadable`."""
-        ...
-
-    def kernels(self) -> frozenset[str]:
-        """The names of the kernels that are installed."""
-        ...
-
-
 class NotebookChecks:
     """Checks the notebooks of one pipeline. `problems` collects what is wrong, `warnings` what may be."""
 
-    def __init__(self, pipeline: Pipeline, notebooks: Notebooks) -> None:
+    def __init__(self, pipeline: Pipeline, project: Workspace) -> None:
         self.pipeline = pipeline
-        self.notebooks = notebooks
+        self.project = project
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
         self._reported: set[Location] = set()
@@ -72,21 +47,21 @@ class NotebookChecks:
         if not stage.notebook:
             return None  # it could not be read, which is reported
         try:
-            path = self.notebooks.inside(stage.notebook)
+            path = self.project.inside(stage.notebook)
         except PathRefused as error:
             self.report(location, f"notebook: {error}", error.hint)
             return None
         if not path.endswith(_SUFFIXES):
             self.report(location, f"'{path}' is not a notebook", f"a notebook ends in {', '.join(_SUFFIXES)}")
             return None
-        if not self.notebooks.is_file(path):
+        if not self.project.is_file(path):
             hint = "paths are relative to the project root"
             if "${" in path:
                 hint = "a notebook's path takes no expressions; pass them to it as params"
             self.report(location, f"there is no notebook '{path}'", hint)
             return None
         try:
-            facts = self.notebooks.facts(path)
+            facts = self.project.facts(path)
         except NotebookUnreadable as error:
             self.report(location, f"'{path}' {error}", error.hint)
             return None
@@ -126,7 +101,7 @@ class NotebookChecks:
         kernel = stage.kernel or facts.kernel
         if kernel == "python3":
             return
-        known = self.notebooks.kernels()
+        known = self.project.kernels()
         if kernel.lower() not in known:
             place: Location = ("stages", stage.name, "kernel")
             hint = did_you_mean(kernel, sorted(known))
@@ -161,7 +136,7 @@ class NotebookChecks:
                 )
 
     def check_values(self, instance: Instance, facts: NotebookFacts) -> dict[str, Type]:
-        """Lease what an instance passes against what its notebook declares; the declared types."""
+        """Check what an instance passes against what its notebook declares; the declared types."""
         if facts.parameters is None or not facts.is_python:
             return {}
         stage, declared = instance.stage.name, facts.parameters

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Protocol
 
 from stagebook.errors import Problem
 from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.model import Location, Pipeline
 from stagebook.pipeline.types import Value, describe
-from stagebook.planning.inputs import InputFiles, References
+from stagebook.planning.inputs import References
 from stagebook.planning.instances import Instance, Points
 from stagebook.planning.plan import PlannedInput, PlannedOutput
 from stagebook.planning.scopes import UNKNOWN, Evaluator, stages_named
 from stagebook.workspace.paths import PathRefused
-
-
-class Files(InputFiles, Protocol):
-    """What expansion asks of the project on disk."""
-
-    def inside_for_output(self, text: str) -> str:
-        """A path that may be written. Raises `PathRefused`."""
-        ...
+from stagebook.workspace.workspace import Workspace
 
 
 class Expansion:
@@ -33,13 +25,13 @@ class Expansion:
         self,
         pipeline: Pipeline,
         params: Mapping[str, Value],
-        files: Files,
+        project: Workspace,
         env: Mapping[str, str],
         scraps: Mapping[str, Mapping[str, Value]] | None = None,
         held: Collection[str] = (),
     ) -> None:
         self.pipeline = pipeline
-        self.files = files
+        self._project = project
         self.instances: Mapping[str, Instance] = {}
         self.writers: dict[str, str] = {}  # path → id of the instance that writes it
         self._evaluator = Evaluator(pipeline, params, env)
@@ -59,7 +51,7 @@ class Expansion:
             if not instance.stands_in:  # the outputs are those of the items
                 self._bind_outputs(instance)
         self._check_nesting()
-        references = References(self._points, self._evaluator, self.files, self.writers)
+        references = References(self._points, self._evaluator, self._project, self.writers)
         for instance in self.instances.values():
             self._bind_params(instance)
             self._bind_inputs(instance, references)
@@ -117,7 +109,7 @@ class Expansion:
             report(location, f"output '{name}': the path is empty")
             return None
         try:
-            return self.files.inside_for_output(text)
+            return self._project.inside_for_output(text)
         except PathRefused as error:
             report(location, f"output '{name}': {error}", error.hint)
             return None

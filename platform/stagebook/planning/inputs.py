@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from stagebook.errors import did_you_mean
 from stagebook.pipeline.expressions import Reference, Template
@@ -14,21 +14,10 @@ from stagebook.pipeline.types import describe
 from stagebook.planning.instances import Instance, Points, slug_of
 from stagebook.planning.scopes import UNKNOWN, Evaluator
 from stagebook.workspace.paths import PathRefused
+from stagebook.workspace.workspace import Workspace
 
 _REFERENCE = re.compile(r"([A-Za-z][\w-]*)(?:@(.+))?\.([A-Za-z_]\w*)")
 _SAME_ITEM = re.compile(r"([A-Za-z][\w-]*@)\$\{\s*item\s*\}(\.[A-Za-z_]\w*)")
-
-
-class InputFiles(Protocol):
-    """What is asked of the project on disk."""
-
-    def inside(self, text: str) -> str:
-        """A path of the project, normalised. Raises `PathRefused`."""
-        ...
-
-    def exists(self, path: str) -> bool:
-        """Whether a file or folder is there."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +40,12 @@ class References:
     """Resolves the references of one pipeline. `writers`: path → the instance that writes it."""
 
     def __init__(
-        self, points: Points, evaluator: Evaluator, files: InputFiles, writers: Mapping[str, str]
+        self, points: Points, evaluator: Evaluator, project: Workspace, writers: Mapping[str, str]
     ) -> None:
         self._points = points
         self._evaluator = evaluator
         self._pipeline = evaluator.pipeline
-        self._files = files
+        self._project = project
         self._writers = writers
 
     def resolve(self, instance: Instance, name: str, ref: InputRef) -> Sources | None:
@@ -135,7 +124,7 @@ class References:
     ) -> Sources | None:
         report = self._evaluator.report_once
         try:
-            path = self._files.inside(text)
+            path = self._project.inside(text)
         except PathRefused as error:
             report(location, f"input '{name}': {error}", error.hint)
             return None
@@ -145,7 +134,7 @@ class References:
             hint = f"refer to it as {writer.id}.{output}, so that the order is known"
             report(location, f"'{path}' is written by {writer.id}", hint)
             return None
-        if self._files.exists(path):
+        if self._project.exists(path):
             return Sources(paths=(path,), sources=("",))
         if looks_like_reference:
             self._report_unknown(text, location)

@@ -106,8 +106,7 @@ class PlannedStage:
 
     @property
     def runs_in(self) -> str | None:
-        """The kernel of its code, as `Facts` asks for it: None for that of the notebook, empty for none but
-        this interpreter."""
+        """The kernel of its code. `None`: the notebook's own kernel. `""`: this interpreter, no kernel."""
         return "" if self.executor == "inprocess" else self.kernel
 
     @property

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from stagebook.errors import PipelineInvalid, Problem, StageFailure
 from stagebook.pipeline.model import Pipeline
 from stagebook.pipeline.notebook import NotebookFacts
 from stagebook.pipeline.types import Type, Value
 from stagebook.planning import conflicts, graph
-from stagebook.planning.checks import NotebookChecks, Notebooks
-from stagebook.planning.expansion import Expansion, Files
+from stagebook.planning.checks import NotebookChecks
+from stagebook.planning.expansion import Expansion
 from stagebook.planning.instances import Instance
 from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.planning.prior_outputs import Earlier, Left, left_by_others
@@ -28,10 +28,7 @@ from stagebook.planning.scopes import (
     stages_named,
 )
 from stagebook.planning.select import Selection, select
-
-
-class Project(Files, Notebooks, Protocol):
-    """What planning asks of the project on disk."""
+from stagebook.workspace.workspace import Workspace
 
 
 class Planner:
@@ -41,7 +38,7 @@ class Planner:
         self,
         pipeline: Pipeline,
         params: Mapping[str, Value],
-        project: Project,
+        project: Workspace,
         *,
         selection: Selection | None = None,
         env: Mapping[str, str] | None = None,
