@@ -42,7 +42,7 @@ def load_pipeline(text: str | bytes, path: str) -> LoadedPipeline:
         return LoadedPipeline(empty, document.problems or (nothing,))
     problems = ProblemCollector(path, document.positions, document.problems)
     pipeline = _load(document.data, stem, problems)
-    return LoadedPipeline(pipeline, tuple(problems.problems))
+    return LoadedPipeline(pipeline, tuple(problems.found))
 
 
 def _load(data: Any, stem: str, problems: ProblemCollector) -> Pipeline:
@@ -65,11 +65,11 @@ def _load(data: Any, stem: str, problems: ProblemCollector) -> Pipeline:
     stages: dict[str, Stage] = {}
     broken: set[str] = set()
     for stage_name, raw in head.stages.items():
-        before = len(problems.problems)
+        before = len(problems.found)
         stage = reader.read(stage_name, raw)
         if stage is not None:
             stages[stage_name] = stage
-        if stage is None or len(problems.problems) > before:
+        if stage is None or len(problems.found) > before:
             broken.add(stage_name)
     return Pipeline(
         name=name,

@@ -14,6 +14,7 @@ import pydantic
 
 from stagebook.errors import did_you_mean
 from stagebook.pipeline.model import Location, Trigger
+from stagebook.pipeline.problems import Mistake
 from stagebook.pipeline.types import describe
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -169,7 +170,6 @@ class PipelineFile(_Model):
     stages: dict[str, Any]
 
 
-Mistake = tuple[Location, str, str]  # where, what, what to do
 ModelT = TypeVar("ModelT", bound=pydantic.BaseModel)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from stagebook.errors import Problem
 from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.model import Location, Pipeline
 from stagebook.pipeline.types import Value, describe
@@ -35,13 +34,9 @@ class Expansion:
         self.instances: Mapping[str, Instance] = {}
         self.writers: dict[str, str] = {}  # path → id of the instance that writes it
         self._evaluator = Evaluator(pipeline, params, env)
+        self.problems = self._evaluator.problems
         self._scraps = scraps or {}
         self._held = held
-
-    @property
-    def problems(self) -> list[Problem]:
-        """What was found wrong so far."""
-        return self._evaluator.problems
 
     def expand(self) -> Mapping[str, Instance]:
         """All stage instances by id, in the order of the file."""
@@ -96,7 +91,7 @@ class Expansion:
 
     def _path_of(self, instance: Instance, name: str, template: Template, *, is_external: bool) -> str | None:
         location: Location = ("stages", instance.stage.name, "outputs", name)
-        report = self._evaluator.report_once
+        report = self.problems.report_once
         text = self._evaluator.value(template, location, instance.point)
         if text is UNKNOWN:
             return None
@@ -122,7 +117,7 @@ class Expansion:
         elif instance.point and self.instances[other].stage is instance.stage:
             axis = "item" if instance.stage.foreach is not None else f"matrix.{next(iter(instance.point))}"
             hint = f"put the point into the path, such as ${{{axis}}}"
-        self._evaluator.report_once(location, message, hint)
+        self.problems.report_once(location, message, hint)
 
     def _check_nesting(self) -> None:
         for path in self.writers:
@@ -131,7 +126,7 @@ class Expansion:
                 around = "/".join(parts[:length])
                 other = self.writers.get(around)
                 if other is not None:
-                    self._evaluator.report_once(
+                    self.problems.report_once(
                         self.output_place(path),
                         f"'{path}' lies inside '{around}', which {other} writes as a whole",
                         "give each output a path of its own",
@@ -192,7 +187,7 @@ class Expansion:
             return  # what it should wait for is wrong, which is reported
         hint = "name the stages before it, such as after: [NAME], or leave the trigger out"
         message = f"'{stage.trigger}' is about the stages before '{stage.name}', and there are none"
-        self._evaluator.report_once(("stages", stage.name, "trigger"), message, hint)
+        self.problems.report_once(("stages", stage.name, "trigger"), message, hint)
 
 
 def why_not(condition: Template) -> str:

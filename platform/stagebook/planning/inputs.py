@@ -44,6 +44,7 @@ class References:
     ) -> None:
         self._points = points
         self._evaluator = evaluator
+        self._problems = evaluator.problems
         self._pipeline = evaluator.pipeline
         self._project = project
         self._writers = writers
@@ -56,7 +57,7 @@ class References:
         if text is UNKNOWN:
             return None
         if not isinstance(text, str):
-            self._evaluator.report_once(ref.location, f"input '{name}' has to be text, not {describe(text)}")
+            self._problems.report_once(ref.location, f"input '{name}' has to be text, not {describe(text)}")
             return None
         match = _REFERENCE.fullmatch(text)
         if match and match[1] in self._pipeline.stages:
@@ -87,12 +88,12 @@ class References:
         if output not in stage.outputs:
             if stage.name not in self._pipeline.broken:
                 hint = did_you_mean(output, stage.outputs) or f"{stage.name} declares no outputs"
-                self._evaluator.report_once(ref.location, f"'{stage.name}' has no output '{output}'", hint)
+                self._problems.report_once(ref.location, f"'{stage.name}' has no output '{output}'", hint)
             return None
         if name is not None and self._is_guess(instance.stage, stage, ref):
             hint = f"refer to all of them: {stage.name}.{output}; or give both stages one foreach, and write {stage.name}@${{item}}.{output}"
             message = f"which instances '{stage.name}' has is known only in the run"
-            self._evaluator.report_once(ref.location, message, hint)
+            self._problems.report_once(ref.location, message, hint)
             return None
         instances = self._points.of(stage.name)
         # What stands in for instances is alone.
@@ -102,7 +103,7 @@ class References:
             found = self._points.find(stage.name, name)
             if found is None:
                 hint = did_you_mean(f"{stage.name}@{name}", [one.id for one in instances])
-                self._evaluator.report_once(ref.location, f"no stage instance '{stage.name}@{name}'", hint)
+                self._problems.report_once(ref.location, f"no stage instance '{stage.name}@{name}'", hint)
                 return None
             instances = [found]
         if not instances or not all(output in one.outputs for one in instances):
@@ -122,7 +123,7 @@ class References:
     def _file(
         self, name: str, text: str, location: Location, *, looks_like_reference: bool
     ) -> Sources | None:
-        report = self._evaluator.report_once
+        report = self._problems.report_once
         try:
             path = self._project.inside(text)
         except PathRefused as error:
@@ -146,7 +147,7 @@ class References:
     def _report_unknown(self, text: str, location: Location) -> None:
         stage = text.split(".", maxsplit=1)[0].split("@", maxsplit=1)[0]
         message = f"unknown reference '{text}': there is no stage '{stage}'"
-        self._evaluator.report_once(location, message, did_you_mean(stage, self._pipeline.stages))
+        self._problems.report_once(location, message, did_you_mean(stage, self._pipeline.stages))
 
 
 def _scraps_of(foreach: Template | None) -> set[Reference]:
