@@ -90,9 +90,7 @@ def parse_file(text: bytes, path: str) -> tuple[dict[str, Value], Origins, list[
 
 
 def bind_params(
-    pipeline: Pipeline,
-    given: Mapping[str, Value],
-    origins: Mapping[str, tuple[str, int, int]] | None = None,
+    pipeline: Pipeline, given: Mapping[str, Value], origins: Mapping[str, tuple[str, int, int]] | None = None
 ) -> tuple[dict[str, Value], list[Problem]]:
     """The values of all parameters of a run, each of its type, and the problems with them. Values without an
     origin were given with `-p`."""

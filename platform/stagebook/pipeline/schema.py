@@ -89,8 +89,7 @@ Condition = Annotated[
 ]
 TextList = Annotated[list[str], pydantic.BeforeValidator(_listed, json_schema_input_type=list[str] | str)]
 Table = Annotated[
-    dict[str, Any],
-    pydantic.BeforeValidator(_as_empty, json_schema_input_type=dict[str, Any] | None),
+    dict[str, Any], pydantic.BeforeValidator(_as_empty, json_schema_input_type=dict[str, Any] | None)
 ]
 
 
@@ -140,8 +139,7 @@ class StageFile(_Model):
         dict[
             str,
             Annotated[
-                OutputFile,
-                pydantic.BeforeValidator(_as_output, json_schema_input_type=OutputFile | str),
+                OutputFile, pydantic.BeforeValidator(_as_output, json_schema_input_type=OutputFile | str)
             ],
         ],
         pydantic.BeforeValidator(_as_empty),

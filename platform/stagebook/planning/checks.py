@@ -120,9 +120,7 @@ class NotebookChecks:
             if name not in facts.parameters:
                 hint = did_you_mean(name, facts.parameters) or "the parameters cell is empty"
                 self.problems.report(
-                    ("stages", stage.name, group, name),
-                    f"'{path}' declares no parameter '{name}'",
-                    hint,
+                    ("stages", stage.name, group, name), f"'{path}' declares no parameter '{name}'", hint
                 )
 
     def check_values(self, instance: Instance, facts: NotebookFacts) -> dict[str, Type]:

@@ -54,10 +54,7 @@ class Points:
     over others stays `pending`, and so do the stages that are `held`."""
 
     def __init__(
-        self,
-        evaluator: Evaluator,
-        scraps: Mapping[str, Mapping[str, Value]],
-        held: Collection[str] = (),
+        self, evaluator: Evaluator, scraps: Mapping[str, Mapping[str, Value]], held: Collection[str] = ()
     ) -> None:
         self.instances: dict[str, Instance] = {}
         self.by_stage: dict[str, list[Instance]] = {}

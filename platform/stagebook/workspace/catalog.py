@@ -73,11 +73,7 @@ class Catalog:
 
 
 def bind(
-    pipeline: Pipeline,
-    *,
-    files: Sequence[Path] = (),
-    pairs: Sequence[str] = (),
-    values: Mapping[str, Value],
+    pipeline: Pipeline, *, files: Sequence[Path] = (), pairs: Sequence[str] = (), values: Mapping[str, Value]
 ) -> tuple[dict[str, Value], list[Problem]]:
     """The parameters of a run, and the problems with what was given for them. `values` win over `pairs`,
     and these over `files`."""

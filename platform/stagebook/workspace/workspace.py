@@ -6,12 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from stagebook.pipeline.notebook import (
-    SCRIPT_SUFFIXES,
-    NotebookFacts,
-    NotebookUnreadable,
-    read_notebook,
-)
+from stagebook.pipeline.notebook import SCRIPT_SUFFIXES, NotebookFacts, NotebookUnreadable, read_notebook
 from stagebook.pipeline.scripts import convert, is_intact
 from stagebook.system.file_cache import FileCache
 from stagebook.workspace import paths
