@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
-import yaml.cyaml
 from yaml import nodes
 
 from stagebook.errors import Problem
@@ -33,11 +32,11 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _BOOLS = {"true": True, "false": False}
 
 # PyYAML's stubs do not name the fast parser, which not every build has.
-_Parser: Any = getattr(yaml.cyaml, "CParser", None)
+_Base: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
-class _CoreSchema(yaml.resolver.BaseResolver):
-    """The implicit types of YAML 1.2, in place of PyYAML's 1.1."""
+class _Loader(_Base):  # type: ignore[misc]
+    """Resolves the implicit types of YAML 1.2, in place of PyYAML's 1.1."""
 
 
 for _tag, _pattern, _first in (
@@ -50,27 +49,7 @@ for _tag, _pattern, _first in (
         list("-+.0123456789"),
     ),
 ):
-    _CoreSchema.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
-
-
-if _Parser is not None:
-
-    class _Loader(_Parser, _CoreSchema):  # type: ignore[misc]
-        def __init__(self, stream: str) -> None:
-            _Parser.__init__(self, stream)
-            _CoreSchema.__init__(self)
-
-else:  # pragma: no cover - PyYAML built without libyaml
-
-    class _Loader(  # type: ignore[no-redef]
-        yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser, yaml.composer.Composer, _CoreSchema
-    ):
-        def __init__(self, stream: str) -> None:
-            yaml.reader.Reader.__init__(self, stream)
-            yaml.scanner.Scanner.__init__(self)
-            yaml.parser.Parser.__init__(self)
-            yaml.composer.Composer.__init__(self)
-            _CoreSchema.__init__(self)
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -180,42 +159,26 @@ def _explain(error: yaml.MarkedYAMLError, text: str) -> tuple[str, Any, str]:
     return f"YAML syntax: {problem}", mark, hint
 
 
-@contextlib.contextmanager
-def _loader(text: str) -> Iterator[Any]:
-    loader = _Loader(text)
-    try:
-        yield loader
-    finally:
-        dispose = getattr(loader, "dispose", None)
-        if dispose:
-            dispose()
-
-
 def _compose(text: str) -> Any:
     """The node tree of the one document. Depth is checked first, since composing recurses in C."""
-    depth = 0
-    documents = 0
-    count = 0
-    with _loader(text) as loader:
-        while loader.check_event():
-            event = loader.get_event()
-            if isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                if documents > 1:
-                    msg = "more than one YAML document in the file"
-                    raise _Refused(msg, event.start_mark, "keep one document; remove the '---'")
-            elif isinstance(event, yaml.NodeEvent):
-                count += 1
-                if count > MAX_NODES:
-                    raise _Refused(f"the file holds more than {MAX_NODES:,} values", event.start_mark)
-            if isinstance(event, yaml.CollectionStartEvent):
-                depth += 1
-                if depth > MAX_DEPTH:
-                    raise _Refused(f"nested more than {MAX_DEPTH} levels deep", event.start_mark)
-            elif isinstance(event, yaml.CollectionEndEvent):
-                depth -= 1
-    with _loader(text) as loader:
-        return loader.get_single_node()
+    depth = documents = count = 0
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                msg = "more than one YAML document in the file"
+                raise _Refused(msg, event.start_mark, "keep one document; remove the '---'")
+        elif isinstance(event, yaml.NodeEvent):
+            count += 1
+            if count > MAX_NODES:
+                raise _Refused(f"the file holds more than {MAX_NODES:,} values", event.start_mark)
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise _Refused(f"nested more than {MAX_DEPTH} levels deep", event.start_mark)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return yaml.compose(text, _Loader)
 
 
 class _Builder:
