@@ -24,7 +24,7 @@ from stagebook.pipeline.evaluator import (
     size_of,
     source_of,
 )
-from stagebook.pipeline.types import Value, describe, parse_python, shorten
+from stagebook.pipeline.types import Value, describe, parse_expression, shorten
 
 __all__ = ["Expression", "ExpressionError", "Reference", "Template", "compile_value", "evaluate"]
 
@@ -55,18 +55,12 @@ class Template:
     references: frozenset[Reference]
 
     @property
-    def is_constant(self) -> bool:
-        """Whether it holds no expression."""
-        return not self.references and not _has_text(self.value)
-
-    @property
     def is_expression(self) -> bool:
         """Whether it is one expression and nothing else, so that it keeps the type of its value."""
-        return (
-            isinstance(self.value, Text)
-            and len(self.value.parts) == 1
-            and isinstance(self.value.parts[0], Expression)
-        )
+        match self.value:
+            case Text(parts=(Expression(),)):
+                return True
+        return False
 
     def mentions(self, root: str) -> bool:
         """Whether any expression refers to a name under `root`."""
@@ -78,17 +72,6 @@ class Text:
     """A text of plain parts and expressions."""
 
     parts: tuple[str | Expression, ...]
-
-
-def _has_text(value: Any) -> bool:
-    match value:
-        case Text():
-            return True
-        case list():
-            return any(_has_text(item) for item in value)
-        case dict():
-            return any(_has_text(item) for item in value.values())
-    return False
 
 
 def compile_value(value: Value) -> Template:
@@ -156,10 +139,9 @@ def _read(source: str) -> Expression:
     if not source:
         raise ExpressionError("the expression '${}' is empty", "write a name in it, such as ${params.NAME}")
     try:
-        tree = parse_python(source, expression=True)
+        tree = parse_expression(source)
     except SyntaxError as error:
         raise ExpressionError(f"cannot read the expression '${{{shorten(source)}}}': {error.msg}") from None
-    assert isinstance(tree, ast.expr)
     return Expression(source, tree, frozenset(_check(tree, source)))
 
 

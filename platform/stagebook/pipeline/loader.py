@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -57,7 +56,8 @@ def _load(data: Any, stem: str, problems: ProblemCollector) -> Pipeline:
     if "defaults" in wrong and isinstance(data.get("defaults"), dict):
         defaults = read_what_can_be(DefaultsFile, data["defaults"], {})[0] or defaults
     problems.check_env(defaults.env, ("defaults", "env"))
-    params = _read_params(head.params, problems)
+    found = {name: _read_param(name, value, problems) for name, value in head.params.items()}
+    params = {name: param for name, param in found.items() if param is not None}
     names = DefinedNames(params=None if "params" in wrong else tuple(head.params), stages=tuple(head.stages))
     if isinstance(data, dict) and data.get("stages") == {}:
         problems.report(("stages",), "the pipeline has no stage", "add one: name: {notebook: path}")
@@ -83,18 +83,10 @@ def _load(data: Any, stem: str, problems: ProblemCollector) -> Pipeline:
     )
 
 
-def _read_params(raw: Mapping[str, Any], problems: ProblemCollector) -> dict[str, Param]:
-    params: dict[str, Param] = {}
-    for name, value in raw.items():
-        if problems.is_identifier(name, ("params", name)):
-            param = _read_param(name, value, problems)
-            if param is not None:
-                params[name] = param
-    return params
-
-
 def _read_param(name: str, value: Any, problems: ProblemCollector) -> Param | None:
     location: Location = ("params", name)
+    if not problems.is_identifier(name, location):
+        return None
     is_long_form = isinstance(value, dict) and ("type" in value or "default" in value)
     if not is_long_form:
         return Param(name=name, type=type_of(value), default=value)

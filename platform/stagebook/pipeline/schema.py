@@ -196,12 +196,12 @@ def read_what_can_be(
         return read, mistakes
     kept = {key: value for key, value in data.items() if key in model.model_fields}
     for where, _, _ in mistakes:
-        if len(where) > 2 and isinstance(kept.get(str(where[0])), dict):
-            kept[str(where[0])] = {k: v for k, v in kept[str(where[0])].items() if k != where[1]}
-        elif len(where) == 2 and where[0] == "outputs" and isinstance(kept.get("outputs"), dict):
-            kept["outputs"] = {k: v for k, v in kept["outputs"].items() if k != where[1]}
-        elif where:
-            kept.pop(str(where[0]), None)
+        key = str(where[0]) if where else ""
+        is_item = len(where) > 2 or (len(where) == 2 and key == "outputs")
+        if is_item and isinstance(kept.get(key), dict):
+            kept[key] = {name: item for name, item in kept[key].items() if name != where[1]}
+        else:
+            kept.pop(key, None)
     return read_model(model, {**stand_in, **kept})[0], mistakes
 
 
@@ -221,12 +221,10 @@ def _mistake(model: type[pydantic.BaseModel], item: Any) -> Mistake:
             expected = item["ctx"]["expected"].replace("'", "")
             return location, f"'{key}' is {expected}, not {describe(item['input'])}", ""
         case "model_type" | "model_attributes_type" | "dict_type":
-            what = f"'{key}'" if key else _NAMES.get(model, "the file")
-            return (
-                location,
-                f"{what} has to be a mapping, not {describe(item['input'])}",
-                "" if key else _HINTS.get(model, ""),
-            )
+            what, hint = f"'{key}'" if key else "the file", ""
+            if model is StageFile and not key:
+                what, hint = "a stage", "name its notebook: notebook: notebooks/name.ipynb"
+            return location, f"{what} has to be a mapping, not {describe(item['input'])}", hint
         case "greater_than_equal" | "less_than_equal":
             bounds = f"at least {item['ctx'].get('ge'):g}" if key != "retries" else "from 0 to 100"
             return location, f"'{key}' has to be {bounds}, not {item['input']}", ""
@@ -251,10 +249,6 @@ def _keys(model: type[pydantic.BaseModel], location: Location) -> Iterable[str]:
     return model.model_fields
 
 
-_NAMES: Mapping[type[pydantic.BaseModel], str] = {StageFile: "a stage"}
-_HINTS: Mapping[type[pydantic.BaseModel], str] = {
-    StageFile: "name its notebook: notebook: notebooks/name.ipynb"
-}
 _WANTED = {
     "stages": "a pipeline has at least one stage: stages: {name: {notebook: path}}",
     "notebook": "name the notebook that this stage runs: notebook: notebooks/name.ipynb",

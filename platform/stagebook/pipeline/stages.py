@@ -182,26 +182,21 @@ class StageReader:
         return isinstance(value, list | str) and value != []
 
     def _read_outputs(self, spec: StageFile, base: Location, scope: StageScope) -> dict[str, Output]:
-        outputs: dict[str, Output] = {}
-        for name, output in spec.outputs.items():
-            location = (*base, name)
-            if not self._problems.is_identifier(name, location):
-                continue
-            template = self._template(output.path, location, _IN_PATH, scope)
-            if template is not None:
-                outputs[name] = Output(name=name, path=template, kind=output.kind)
-        return outputs
+        raw = {name: output.path for name, output in spec.outputs.items()}
+        paths = self._templates(raw, base, _IN_PATH, scope)
+        return {
+            name: Output(name=name, path=path, kind=spec.outputs[name].kind) for name, path in paths.items()
+        }
 
     def _templates(
         self, raw: Mapping[str, Any], base: Location, allowed: frozenset[str], scope: StageScope
     ) -> dict[str, Template]:
-        made: dict[str, Template] = {}
-        for name, value in raw.items():
-            if self._problems.is_identifier(name, (*base, name)):
-                template = self._template(value, (*base, name), allowed, scope)
-                if template is not None:
-                    made[name] = template
-        return made
+        read = {
+            name: self._template(value, (*base, name), allowed, scope)
+            for name, value in raw.items()
+            if self._problems.is_identifier(name, (*base, name))
+        }
+        return {name: template for name, template in read.items() if template is not None}
 
     def _template(
         self, value: Value, location: Location, allowed: frozenset[str], scope: StageScope
