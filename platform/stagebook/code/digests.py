@@ -5,7 +5,6 @@ The values are plain data, which `file_cache` remembers with the file.
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import hashlib
 import importlib.util
@@ -18,7 +17,7 @@ from stagebook.code.analysis import analyse_cells, analyse_module, analyse_text
 from stagebook.code.canonical import canonical, dump
 from stagebook.code.references import CodeReferences
 from stagebook.pipeline.cells import ParsedCell, parse_cell
-from stagebook.pipeline.notebook import MAX_BYTES, PARAMETERS_TAG, facts_of, source_of
+from stagebook.pipeline.notebook import MAX_BYTES, PARAMETERS_TAG, facts_of, source_of, tags_of
 from stagebook.pipeline.types import parse_python
 
 # Python's syntax, and with it the tree of a text, differs between versions.
@@ -60,9 +59,7 @@ def cells_of(data: dict[str, Any], *, is_python: bool) -> Iterator[Cell]:
         source = source_of(cell)
         number += bool(source.strip())
         parsed = parse_cell(source) if is_python else ParsedCell(text=source.strip())
-        metadata = cell.get("metadata")
-        tags = metadata.get("tags") if isinstance(metadata, dict) else None
-        known = tuple(tag for tag in _TAGS_THAT_COUNT if isinstance(tags, list) and tag in tags)
+        known = tuple(tag for tag in _TAGS_THAT_COUNT if tag in tags_of(cell))
         if not parsed.is_empty or PARAMETERS_TAG in known:
             yield Cell(number=max(number, 1), source=source, parsed=parsed, tags=known)
 
@@ -100,7 +97,6 @@ def read_module(content: bytes) -> ModuleCode:
         tree = parse_python(text)
     except (SyntaxError, ValueError):
         return {"digest": hashlib.sha256(content).hexdigest(), "references": analyse_text(text)}
-    assert isinstance(tree, ast.Module)
     return {"digest": sha256(dump(tree)), "references": analyse_module(tree)}
 
 

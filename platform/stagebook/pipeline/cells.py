@@ -78,11 +78,11 @@ def parse_cell(source: str) -> ParsedCell:
     python = "\n" * skipped + text
     magics: list[str] = []
     try:
-        tree = _module(python)
+        tree = parse_python(python)
     except SyntaxError:
         python, magics = _replace_magics(_dedent(python))
         try:
-            tree = _module(python)
+            tree = parse_python(python)
         except SyntaxError as error:
             return ParsedCell(heads=tuple(heads), text=_plain(text), error=error.with_traceback(None))
     return ParsedCell(heads=tuple(heads), python=python, tree=tree, magics=tuple(magics))
@@ -91,12 +91,6 @@ def parse_cell(source: str) -> ParsedCell:
 def magic_name(text: str) -> str:
     """The name in `%name …` and `%%name …`."""
     return (text.lstrip("% \t").split(maxsplit=1) or [""])[0]
-
-
-def _module(text: str) -> ast.Module:
-    tree = parse_python(text)
-    assert isinstance(tree, ast.Module)
-    return tree
 
 
 def _plain(text: str) -> str:

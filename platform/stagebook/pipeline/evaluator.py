@@ -44,14 +44,11 @@ def source_of(node: ast.AST) -> str:
 def _bounded(value: Any) -> Any:
     """The value, if it is plain data and not too large."""
     if size_of(value) > MAX_SIZE:
-        msg = f"a value is too large (limit {MAX_SIZE:,} items or characters)"
-        raise ExpressionError(msg)
+        raise ExpressionError(f"a value is too large (limit {MAX_SIZE:,} items or characters)")
     if isinstance(value, complex):
-        msg = "a result is not a real number"
-        raise ExpressionError(msg)
+        raise ExpressionError("a result is not a real number")
     if isinstance(value, int) and abs(value) > MAX_NUMBER:
-        msg = "a number is too large"
-        raise ExpressionError(msg)
+        raise ExpressionError("a number is too large")
     return value
 
 
@@ -112,14 +109,12 @@ def _eval(node: ast.expr, scope: Mapping[str, Any]) -> Any:  # noqa: C901, PLR09
             return _eval(body if _eval(test, scope) else orelse, scope)
         case ast.Call(func=ast.Name(id=name), args=args):
             return _bounded(FUNCTIONS[name](*[_eval(arg, scope) for arg in args]))
-    msg = f"'{source_of(node)}' cannot be evaluated"
-    raise ExpressionError(msg)
+    raise ExpressionError(f"'{source_of(node)}' cannot be evaluated")
 
 
 def _member(owner: Any, name: Any, owner_text: str) -> Any:
     if not isinstance(owner, Mapping):
-        msg = f"'{owner_text}' is {describe(owner)} and has no '{name}'"
-        raise ExpressionError(msg)
+        raise ExpressionError(f"'{owner_text}' is {describe(owner)} and has no '{name}'")
     if name not in owner and owner_text == "env":
         msg = f"the environment variable '{name}' is not set"
         raise ExpressionError(msg, "set it, or make it a parameter of the pipeline")
@@ -132,16 +127,13 @@ def _member(owner: Any, name: Any, owner_text: str) -> Any:
 
 def _binary(op: ast.operator, left: Any, right: Any) -> Any:
     if isinstance(op, ast.Pow) and (abs(right) > 100 or abs(left) > 10**6):
-        msg = "a power is too large"
-        raise ExpressionError(msg)
+        raise ExpressionError("a power is too large")
     if isinstance(op, ast.Mult):
         for one, other in ((left, right), (right, left)):
             if isinstance(one, str | list) and isinstance(other, int) and len(one) * other > MAX_SIZE:
-                msg = "a repetition is too large"
-                raise ExpressionError(msg)
+                raise ExpressionError("a repetition is too large")
     if isinstance(op, ast.Mod) and isinstance(left, str):
-        msg = "'%' does not format text here; write the expression inside the text"
-        raise ExpressionError(msg)
+        raise ExpressionError("'%' does not format text here; write the expression inside the text")
     return _bounded(BINARY[type(op)](left, right))
 
 
@@ -171,8 +163,7 @@ def _size(value: Any) -> int:
 def _range(*args: int) -> list[int]:
     made = range(*args)
     if len(made) > MAX_SIZE:
-        msg = f"a range of {len(made)} is too large (limit {MAX_SIZE})"
-        raise ExpressionError(msg)
+        raise ExpressionError(f"a range of {len(made)} is too large (limit {MAX_SIZE})")
     return list(made)
 
 

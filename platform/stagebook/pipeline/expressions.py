@@ -24,7 +24,7 @@ from stagebook.pipeline.evaluator import (
     size_of,
     source_of,
 )
-from stagebook.pipeline.types import Value, describe, parse_python, shorten
+from stagebook.pipeline.types import Value, describe, parse_expression, shorten
 
 __all__ = ["Expression", "ExpressionError", "Reference", "Template", "compile_value", "evaluate"]
 
@@ -55,18 +55,12 @@ class Template:
     references: frozenset[Reference]
 
     @property
-    def is_constant(self) -> bool:
-        """Whether it holds no expression."""
-        return not self.references and not _has_text(self.value)
-
-    @property
     def is_expression(self) -> bool:
         """Whether it is one expression and nothing else, so that it keeps the type of its value."""
-        return (
-            isinstance(self.value, Text)
-            and len(self.value.parts) == 1
-            and isinstance(self.value.parts[0], Expression)
-        )
+        match self.value:
+            case Text(parts=(Expression(),)):
+                return True
+        return False
 
     def mentions(self, root: str) -> bool:
         """Whether any expression refers to a name under `root`."""
@@ -78,17 +72,6 @@ class Text:
     """A text of plain parts and expressions."""
 
     parts: tuple[str | Expression, ...]
-
-
-def _has_text(value: Any) -> bool:
-    match value:
-        case Text():
-            return True
-        case list():
-            return any(_has_text(item) for item in value)
-        case dict():
-            return any(_has_text(item) for item in value.values())
-    return False
 
 
 def compile_value(value: Value) -> Template:
@@ -154,14 +137,11 @@ def _take(text: str, start: int) -> tuple[Expression, int]:
 
 def _read(source: str) -> Expression:
     if not source:
-        msg = "the expression '${}' is empty"
-        raise ExpressionError(msg, "write a name in it, such as ${params.NAME}")
+        raise ExpressionError("the expression '${}' is empty", "write a name in it, such as ${params.NAME}")
     try:
-        tree = parse_python(source, expression=True)
+        tree = parse_expression(source)
     except SyntaxError as error:
-        msg = f"cannot read the expression '${{{shorten(source)}}}': {error.msg}"
-        raise ExpressionError(msg) from None
-    assert isinstance(tree, ast.expr)
+        raise ExpressionError(f"cannot read the expression '${{{shorten(source)}}}': {error.msg}") from None
     return Expression(source, tree, frozenset(_check(tree, source)))
 
 
@@ -182,8 +162,7 @@ def _check(tree: ast.expr, source: str) -> set[Reference]:
     inner: set[int] = set()  # names that are part of a longer dotted path, and names of functions
     for node in ast.walk(tree):
         if unknown := _unknown_syntax(node):
-            msg = f"'${{{shorten(source)}}}' uses {unknown}, which expressions do not have"
-            raise ExpressionError(msg)
+            raise ExpressionError(f"'${{{shorten(source)}}}' uses {unknown}, which expressions do not have")
         if isinstance(node, ast.Call):
             _check_call(node, source)
             inner.add(id(node.func))
@@ -219,8 +198,7 @@ def _check_call(node: ast.Call, source: str) -> None:
         msg = f"unknown function '{name}' in '${{{shorten(source)}}}'"
         raise ExpressionError(msg, did_you_mean(name, FUNCTIONS))
     if node.keywords:
-        msg = f"'{name}' takes no names of arguments in '${{{shorten(source)}}}'"
-        raise ExpressionError(msg)
+        raise ExpressionError(f"'{name}' takes no names of arguments in '${{{shorten(source)}}}'")
 
 
 def _dotted(node: ast.expr, inner: set[int]) -> Reference | None:
@@ -278,14 +256,11 @@ class _Filling:
         try:
             value = evaluate_tree(expression.tree, self.scope)
         except ExpressionError as error:
-            msg = f"{error} {where}"
-            raise ExpressionError(msg, error.hint) from None
+            raise ExpressionError(f"{error} {where}", error.hint) from None
         except RecursionError:
-            msg = f"too many levels {where}"
-            raise ExpressionError(msg) from None
+            raise ExpressionError(f"too many levels {where}") from None
         except (ArithmeticError, TypeError, ValueError, LookupError) as error:
-            msg = f"{shorten(str(error), 120)} {where}"
-            raise ExpressionError(msg) from None
+            raise ExpressionError(f"{shorten(str(error), 120)} {where}") from None
         self.left -= size_of(value)
         if self.left < 0:
             msg = f"the expressions make too large a value (limit {10 * MAX_SIZE:,} items) {where}"

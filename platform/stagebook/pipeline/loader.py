@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -42,7 +41,7 @@ def load_pipeline(text: str | bytes, path: str) -> LoadedPipeline:
         return LoadedPipeline(empty, document.problems or (nothing,))
     problems = ProblemCollector(path, document.positions, document.problems)
     pipeline = _load(document.data, stem, problems)
-    return LoadedPipeline(pipeline, tuple(problems.problems))
+    return LoadedPipeline(pipeline, tuple(problems.found))
 
 
 def _load(data: Any, stem: str, problems: ProblemCollector) -> Pipeline:
@@ -57,7 +56,8 @@ def _load(data: Any, stem: str, problems: ProblemCollector) -> Pipeline:
     if "defaults" in wrong and isinstance(data.get("defaults"), dict):
         defaults = read_what_can_be(DefaultsFile, data["defaults"], {})[0] or defaults
     problems.check_env(defaults.env, ("defaults", "env"))
-    params = _read_params(head.params, problems)
+    found = {name: _read_param(name, value, problems) for name, value in head.params.items()}
+    params = {name: param for name, param in found.items() if param is not None}
     names = DefinedNames(params=None if "params" in wrong else tuple(head.params), stages=tuple(head.stages))
     if isinstance(data, dict) and data.get("stages") == {}:
         problems.report(("stages",), "the pipeline has no stage", "add one: name: {notebook: path}")
@@ -65,11 +65,11 @@ def _load(data: Any, stem: str, problems: ProblemCollector) -> Pipeline:
     stages: dict[str, Stage] = {}
     broken: set[str] = set()
     for stage_name, raw in head.stages.items():
-        before = len(problems.problems)
+        before = len(problems.found)
         stage = reader.read(stage_name, raw)
         if stage is not None:
             stages[stage_name] = stage
-        if stage is None or len(problems.problems) > before:
+        if stage is None or len(problems.found) > before:
             broken.add(stage_name)
     return Pipeline(
         name=name,
@@ -83,18 +83,10 @@ def _load(data: Any, stem: str, problems: ProblemCollector) -> Pipeline:
     )
 
 
-def _read_params(raw: Mapping[str, Any], problems: ProblemCollector) -> dict[str, Param]:
-    params: dict[str, Param] = {}
-    for name, value in raw.items():
-        if problems.is_identifier(name, ("params", name)):
-            param = _read_param(name, value, problems)
-            if param is not None:
-                params[name] = param
-    return params
-
-
 def _read_param(name: str, value: Any, problems: ProblemCollector) -> Param | None:
     location: Location = ("params", name)
+    if not problems.is_identifier(name, location):
+        return None
     is_long_form = isinstance(value, dict) and ("type" in value or "default" in value)
     if not is_long_form:
         return Param(name=name, type=type_of(value), default=value)

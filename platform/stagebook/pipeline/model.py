@@ -56,14 +56,10 @@ class Output:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """One notebook with its parameters, inputs and outputs. Times are in seconds.
+class StageOptions:
+    """The options that a stage and its instances have in common. Times are in seconds.
 
     Attributes:
-        notebook: its path in the project; `""` where the file has a mistake there.
-        expandable: False where the file has a mistake in `matrix` or `foreach`.
-        foreach: a list, which may be known only during a run.
-        when: whether the stage runs.
         trigger: which outcomes of the stages before it let it start.
         env: the environment variables that its result depends on.
         cache: whether earlier results are reused.
@@ -71,18 +67,8 @@ class Stage:
         strict: it fails if it reads files that are not declared.
     """
 
-    name: str
-    notebook: str
     description: str = ""
-    matrix: Mapping[str, Template] = dataclasses.field(default_factory=dict)
-    expandable: bool = True
-    foreach: Template | None = None
-    when: Template | None = None
     trigger: Trigger = "all_success"
-    params: Mapping[str, Template] = dataclasses.field(default_factory=dict)
-    inputs: Mapping[str, Input] = dataclasses.field(default_factory=dict)
-    outputs: Mapping[str, Output] = dataclasses.field(default_factory=dict)
-    after: tuple[str, ...] = ()
     retries: int = 0
     retry_delay: float = 1.0
     timeout: float | None = None
@@ -92,6 +78,29 @@ class Stage:
     cache: bool = True
     frozen: bool = False
     strict: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Stage(StageOptions):
+    """One notebook with its parameters, inputs and outputs.
+
+    Attributes:
+        notebook: its path in the project; `""` where the file has a mistake there.
+        expandable: False where the file has a mistake in `matrix` or `foreach`.
+        foreach: a list, which may be known only during a run.
+        when: whether the stage runs.
+    """
+
+    name: str
+    notebook: str
+    matrix: Mapping[str, Template] = dataclasses.field(default_factory=dict)
+    expandable: bool = True
+    foreach: Template | None = None
+    when: Template | None = None
+    params: Mapping[str, Template] = dataclasses.field(default_factory=dict)
+    inputs: Mapping[str, Input] = dataclasses.field(default_factory=dict)
+    outputs: Mapping[str, Output] = dataclasses.field(default_factory=dict)
+    after: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,8 +45,7 @@ class DefinedNames:
                 raise ExpressionError(msg, f"the stage '{scope.stage}' has no foreach")
             return
         if not names:
-            msg = f"'{root}' needs a name: {root}.NAME"
-            raise ExpressionError(msg)
+            raise ExpressionError(f"'{root}' needs a name: {root}.NAME")
         known, none = {
             "params": (self.params, "the pipeline has no parameters"),
             "matrix": (scope.axes, f"the stage '{scope.stage}' has no matrix"),
@@ -55,8 +54,7 @@ class DefinedNames:
             "env": (None, ""),
         }[root]
         if known is not None and names[0] not in known:
-            msg = f"unknown name '{text}'"
-            raise ExpressionError(msg, did_you_mean(names[0], known) or none)
+            raise ExpressionError(f"unknown name '{text}'", did_you_mean(names[0], known) or none)
         if root == "env" and _SECRET.search(names[0]):
             msg = f"'{text}' looks like a secret, and values of a pipeline are kept in its records"
             hint = f"read os.environ['{names[0]}'] in the notebook: stages see the environment"
@@ -67,8 +65,7 @@ class DefinedNames:
 
 def _check_scrap(text: str, names: list[str], stage: str) -> None:
     if len(names) < 3 or names[1] != "scraps":
-        msg = f"'{text}' names no scrap"
-        raise ExpressionError(msg, f"write stages.{names[0]}.scraps.NAME")
+        raise ExpressionError(f"'{text}' names no scrap", f"write stages.{names[0]}.scraps.NAME")
     if names[0] == stage:
         msg = f"'{text}' is a scrap of the stage itself"
         raise ExpressionError(msg, "a stage can use scraps of the stages before it")

@@ -85,8 +85,7 @@ def read_notebook(path: Path) -> NotebookFacts:
             raise NotebookUnreadable(msg, "clear its outputs")
         data = json.loads(path.read_bytes())
     except OSError as error:
-        msg = f"cannot be read: {error.strerror}"
-        raise NotebookUnreadable(msg) from error
+        raise NotebookUnreadable(f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         msg = "is not UTF-8 text"
         raise NotebookUnreadable(msg, "open and save it in JupyterLab, or name another file") from error
@@ -109,7 +108,7 @@ def facts_of(data: Any) -> NotebookFacts:
     metadata = metadata if isinstance(metadata, dict) else {}
     cells = [cell for cell in data["cells"] if isinstance(cell, dict) and cell.get("cell_type") == "code"]
     language = _language(metadata)
-    tagged = [cell for cell in cells if PARAMETERS_TAG in _tags(cell)]
+    tagged = [cell for cell in cells if PARAMETERS_TAG in tags_of(cell)]
     parameters: Mapping[str, DeclaredParam] | None = None
     imports: frozenset[str] = frozenset()
     asks: frozenset[str] = frozenset()
@@ -141,7 +140,8 @@ def _language(metadata: dict[str, Any]) -> str:
     return str(spec.get("language") or info.get("name") or "python").lower()
 
 
-def _tags(cell: dict[str, Any]) -> Sequence[Any]:
+def tags_of(cell: dict[str, Any]) -> Sequence[Any]:
+    """The tags of a cell; none where they are not a list."""
     tags = _mapping(cell, "metadata").get("tags")
     return tags if isinstance(tags, list) else []
 

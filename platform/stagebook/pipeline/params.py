@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 
 from stagebook.errors import Problem, did_you_mean
-from stagebook.pipeline.model import Param, Pipeline, find_position, problem_at
-from stagebook.pipeline.types import Type, Value, ValueMismatch, accept
+from stagebook.pipeline.model import Pipeline, find_position, problem_at
+from stagebook.pipeline.types import Type, Value, ValueMismatch, accept, accepts
 from stagebook.pipeline.yaml import parse_scalar, read_document
 
 COMMAND_LINE = "-p"
@@ -33,39 +34,24 @@ def parse_pairs(
             continue
         param = pipeline.params.get(name)
         try:
-            swept = _read_list(text, param.type) if param and lists else None
-            values[name] = (
-                swept if swept is not None else _read(text, param.type) if param else parse_scalar(text)
-            )
+            values[name] = _read(text, param.type, lists=lists) if param else parse_scalar(text)
         except ValueError as error:
             problems.append(_problem(f"'{pair}' cannot be read: {error}"))
     return values, problems
 
 
-def _read_list(text: str, wanted: Type) -> list[Value] | None:
-    """The list that a text is in YAML; None if it is not one, or is one value of the type."""
-    try:
-        value = parse_scalar(text)
-    except ValueError:
-        return None
-    return value if isinstance(value, list) and not _accepts(wanted, value) else None
-
-
-def _read(text: str, wanted: Type) -> Value:
+def _read(text: str, wanted: Type, *, lists: bool) -> Value:
+    if lists:
+        with contextlib.suppress(ValueError):
+            value = parse_scalar(text)
+            if isinstance(value, list) and not accepts(wanted, value):
+                return value
     if _is_text(wanted):
         return text
     value = parse_scalar(text)
-    if not _accepts(wanted, value) and _accepts(wanted, text):
+    if not accepts(wanted, value) and accepts(wanted, text):
         return text  # such as 12 for `str | None`
     return value
-
-
-def _accepts(wanted: Type, value: Value) -> bool:
-    try:
-        accept(wanted, value)
-    except ValueMismatch:
-        return False
-    return True
 
 
 def _is_text(kind: Type) -> bool:
@@ -90,9 +76,7 @@ def parse_file(text: bytes, path: str) -> tuple[dict[str, Value], Origins, list[
 
 
 def bind_params(
-    pipeline: Pipeline,
-    given: Mapping[str, Value],
-    origins: Mapping[str, tuple[str, int, int]] | None = None,
+    pipeline: Pipeline, given: Mapping[str, Value], origins: Mapping[str, tuple[str, int, int]] | None = None
 ) -> tuple[dict[str, Value], list[Problem]]:
     """The values of all parameters of a run, each of its type, and the problems with them. Values without an
     origin were given with `-p`."""
@@ -109,17 +93,14 @@ def bind_params(
                 values[name] = accept(param.type, given[name])
             except ValueMismatch as error:
                 values[name] = param.default
-                problems.append(_problem(f"'{name}' does not fit: {error}", _help(param), origins.get(name)))
+                hint = f"{name}: {param.help}" if param.help else ""
+                problems.append(_problem(f"'{name}' does not fit: {error}", hint, origins.get(name)))
         else:
             values[name] = param.default
             if param.required:
                 hint = f"-p {name}=…" + (f" ({param.help})" if param.help else "")
                 problems.append(_problem(f"'{name}' has no default and was not given", hint))
     return values, problems
-
-
-def _help(param: Param) -> str:
-    return f"{param.name}: {param.help}" if param.help else ""
 
 
 def _problem(message: str, hint: str = "", origin: tuple[str, int, int] | None = None) -> Problem:

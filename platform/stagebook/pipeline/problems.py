@@ -8,24 +8,32 @@ from collections.abc import Iterable
 
 from stagebook.errors import Problem
 from stagebook.pipeline.model import Location, Positions, problem_at
-from stagebook.pipeline.schema import Mistake
 
 STAGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 NAME_HINT = "use letters, digits, '_' and '-', and start with a letter"
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
+Mistake = tuple[Location, str, str]  # where, what, what to do
+
 
 class ProblemCollector:
-    """The problems of one file, and the checks of names that several parts of it have in common."""
+    """The problems of one pipeline file (`found`), and the checks of names that parts of it have in common."""
 
-    def __init__(self, path: str, positions: Positions, problems: Iterable[Problem]) -> None:
+    def __init__(self, path: str, positions: Positions, problems: Iterable[Problem] = ()) -> None:
         self.path = path
         self.positions = positions
-        self.problems = list(problems)
+        self.found = list(problems)
+        self._reported: set[Location] = set()
 
     def report(self, location: Location, message: str, hint: str = "") -> None:
         """Add a problem."""
-        self.problems.append(problem_at(self.path, self.positions, location, message, hint))
+        self.found.append(problem_at(self.path, self.positions, location, message, hint))
+
+    def report_once(self, location: Location, message: str, hint: str = "") -> None:
+        """As `report`, but once for a place: every point of a matrix may meet the same problem."""
+        if location not in self._reported:
+            self._reported.add(location)
+            self.report(location, message, hint)
 
     def report_all(self, mistakes: Iterable[Mistake], base: Location = ()) -> None:
         """Add the mistakes that a model found below `base`."""

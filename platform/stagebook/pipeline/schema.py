@@ -14,6 +14,7 @@ import pydantic
 
 from stagebook.errors import did_you_mean
 from stagebook.pipeline.model import Location, Trigger
+from stagebook.pipeline.problems import Mistake
 from stagebook.pipeline.types import describe
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -30,16 +31,14 @@ def parse_duration(value: object) -> float:
     elif isinstance(value, str) and _DURATION.fullmatch(text := value.replace(" ", "")):
         seconds = sum(float(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(text))
     if not 0 <= seconds < _LONGEST:
-        msg = f"expected a duration such as 90, 45s, 30m or 1h30m, got {describe(value)}"
-        raise ValueError(msg)
+        raise ValueError(f"expected a duration such as 90, 45s, 30m or 1h30m, got {describe(value)}")
     return float(seconds)
 
 
 def _parse_timeout(value: object) -> float | None:
     seconds = None if value is None else parse_duration(value)
     if seconds == 0:
-        msg = "expected a time above 0; leave it out for no limit"
-        raise ValueError(msg)
+        raise ValueError("expected a time above 0; leave it out for no limit")
     return seconds
 
 
@@ -61,8 +60,7 @@ def _only(expected: str, *kinds: type) -> Callable[[object], object]:
 
     def check(value: object) -> object:
         if value is not None and not isinstance(value, kinds):
-            msg = f"expected {expected}, got {describe(value)}"
-            raise ValueError(msg)
+            raise ValueError(f"expected {expected}, got {describe(value)}")
         return value
 
     return check
@@ -91,8 +89,7 @@ Condition = Annotated[
 ]
 TextList = Annotated[list[str], pydantic.BeforeValidator(_listed, json_schema_input_type=list[str] | str)]
 Table = Annotated[
-    dict[str, Any],
-    pydantic.BeforeValidator(_as_empty, json_schema_input_type=dict[str, Any] | None),
+    dict[str, Any], pydantic.BeforeValidator(_as_empty, json_schema_input_type=dict[str, Any] | None)
 ]
 
 
@@ -142,8 +139,7 @@ class StageFile(_Model):
         dict[
             str,
             Annotated[
-                OutputFile,
-                pydantic.BeforeValidator(_as_output, json_schema_input_type=OutputFile | str),
+                OutputFile, pydantic.BeforeValidator(_as_output, json_schema_input_type=OutputFile | str)
             ],
         ],
         pydantic.BeforeValidator(_as_empty),
@@ -172,7 +168,6 @@ class PipelineFile(_Model):
     stages: dict[str, Any]
 
 
-Mistake = tuple[Location, str, str]  # where, what, what to do
 ModelT = TypeVar("ModelT", bound=pydantic.BaseModel)
 
 
@@ -201,12 +196,12 @@ def read_what_can_be(
         return read, mistakes
     kept = {key: value for key, value in data.items() if key in model.model_fields}
     for where, _, _ in mistakes:
-        if len(where) > 2 and isinstance(kept.get(str(where[0])), dict):
-            kept[str(where[0])] = {k: v for k, v in kept[str(where[0])].items() if k != where[1]}
-        elif len(where) == 2 and where[0] == "outputs" and isinstance(kept.get("outputs"), dict):
-            kept["outputs"] = {k: v for k, v in kept["outputs"].items() if k != where[1]}
-        elif where:
-            kept.pop(str(where[0]), None)
+        key = str(where[0]) if where else ""
+        is_item = len(where) > 2 or (len(where) == 2 and key == "outputs")
+        if is_item and isinstance(kept.get(key), dict):
+            kept[key] = {name: item for name, item in kept[key].items() if name != where[1]}
+        else:
+            kept.pop(key, None)
     return read_model(model, {**stand_in, **kept})[0], mistakes
 
 
@@ -226,12 +221,10 @@ def _mistake(model: type[pydantic.BaseModel], item: Any) -> Mistake:
             expected = item["ctx"]["expected"].replace("'", "")
             return location, f"'{key}' is {expected}, not {describe(item['input'])}", ""
         case "model_type" | "model_attributes_type" | "dict_type":
-            what = f"'{key}'" if key else _NAMES.get(model, "the file")
-            return (
-                location,
-                f"{what} has to be a mapping, not {describe(item['input'])}",
-                "" if key else _HINTS.get(model, ""),
-            )
+            what, hint = f"'{key}'" if key else "the file", ""
+            if model is StageFile and not key:
+                what, hint = "a stage", "name its notebook: notebook: notebooks/name.ipynb"
+            return location, f"{what} has to be a mapping, not {describe(item['input'])}", hint
         case "greater_than_equal" | "less_than_equal":
             bounds = f"at least {item['ctx'].get('ge'):g}" if key != "retries" else "from 0 to 100"
             return location, f"'{key}' has to be {bounds}, not {item['input']}", ""
@@ -256,10 +249,6 @@ def _keys(model: type[pydantic.BaseModel], location: Location) -> Iterable[str]:
     return model.model_fields
 
 
-_NAMES: Mapping[type[pydantic.BaseModel], str] = {StageFile: "a stage"}
-_HINTS: Mapping[type[pydantic.BaseModel], str] = {
-    StageFile: "name its notebook: notebook: notebooks/name.ipynb"
-}
 _WANTED = {
     "stages": "a pipeline has at least one stage: stages: {name: {notebook: path}}",
     "notebook": "name the notebook that this stage runs: notebook: notebooks/name.ipynb",

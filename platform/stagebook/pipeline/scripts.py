@@ -64,8 +64,7 @@ def _read(content: bytes, suffix: str) -> Any:
         text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8").read()
         return jupytext.reads(text, fmt=f"{suffix[1:]}:{'percent' if suffix == '.py' else 'markdown'}")
     except UnicodeDecodeError as error:
-        msg = "is not UTF-8 text"
-        raise NotebookUnreadable(msg, "save the file as UTF-8") from error
+        raise NotebookUnreadable("is not UTF-8 text", "save the file as UTF-8") from error
     except Exception as error:  # jupytext lets through whatever its YAML reader and nbformat raise
         msg = f"is not a notebook script: {error}"
         raise NotebookUnreadable(msg, "start its cells with '# %%'") from error

@@ -25,6 +25,7 @@ class StageReader:
 
     def __init__(self, problems: ProblemCollector, names: DefinedNames, defaults: DefaultsFile) -> None:
         self._problems = problems
+        self._report = problems.report
         self._names = names
         self._defaults = defaults
 
@@ -32,7 +33,7 @@ class StageReader:
         """One entry of `stages`; None where nothing can be made of it."""
         base: Location = ("stages", name)
         if not STAGE_NAME.fullmatch(name):
-            self._problems.report(base, f"'{name[:60]}' is not a name for a stage", NAME_HINT)
+            self._report(base, f"'{name[:60]}' is not a name for a stage", NAME_HINT)
             return None
         spec, mistakes = read_what_can_be(StageFile, raw, {"notebook": ""})
         self._problems.report_all(mistakes, base)
@@ -41,17 +42,16 @@ class StageReader:
         wrong = {where[0] for where, _, _ in mistakes if where}
         if raw.get("notebook") == "":
             hint = "name a notebook: notebooks/name.ipynb"
-            self._problems.report((*base, "notebook"), "'notebook' is empty", hint)
+            self._report((*base, "notebook"), "'notebook' is empty", hint)
         self._check_clashes(spec, base)
         if not spec.matrix and "matrix" in raw and "matrix" not in wrong:
             hint = "name a list: matrix: {month: [1, 2]}"
-            self._problems.report((*base, "matrix"), "the matrix has no points", hint)
+            self._report((*base, "matrix"), "the matrix has no points", hint)
         self._problems.check_env(spec.env, (*base, "env"))
         return self._stage(name, spec, wrong)
 
     def _stage(self, name: str, spec: StageFile, wrong: set[str | int]) -> Stage:
         base: Location = ("stages", name)
-        defaults = self._defaults
         after = [
             other for at, other in enumerate(spec.after) if self._is_after(name, other, (*base, "after", at))
         ]
@@ -63,6 +63,11 @@ class StageReader:
             has_item=spec.foreach is not None or "foreach" in wrong,
         )
         trigger = spec.trigger or "all_success"
+        options = {
+            key: getattr(self._defaults if getattr(spec, key) in (None, "") else spec, key)
+            for key in DefaultsFile.model_fields
+            if key != "env"  # which is added to that of `defaults`
+        }
         outputs = self._read_outputs(spec, (*base, "outputs"), scope)
         if foreach is not None:
             self._check_items(outputs, base)
@@ -78,19 +83,14 @@ class StageReader:
             inputs=self._read_inputs(spec.inputs, (*base, "inputs"), scope),
             outputs=outputs,
             after=tuple(after),
-            retries=defaults.retries if spec.retries is None else spec.retries,
-            retry_delay=defaults.retry_delay if spec.retry_delay is None else spec.retry_delay,
-            timeout=defaults.timeout if spec.timeout is None else spec.timeout,
-            executor=spec.executor or defaults.executor,
-            kernel=spec.kernel or defaults.kernel,
             foreach=foreach,
             when=self._read_when(spec, base, scope),
             trigger=trigger,
-            env=tuple(dict.fromkeys([*defaults.env, *spec.env])),
+            env=tuple(dict.fromkeys([*self._defaults.env, *spec.env])),
             # A stage that waits for other ends than success, such as an alert, does not depend on its inputs.
             cache=trigger == "all_success" if spec.cache is None else spec.cache,
             frozen=spec.frozen,
-            strict=defaults.strict if spec.strict is None else spec.strict,
+            **options,
         )
 
     def _read_foreach(self, spec: StageFile, base: Location, name: str) -> Template | None:
@@ -98,21 +98,19 @@ class StageReader:
             return None
         location = (*base, "foreach")
         if spec.matrix:
-            self._problems.report(
-                location, "a stage has a matrix or a foreach, not both", "remove one of them"
-            )
+            self._report(location, "a stage has a matrix or a foreach, not both", "remove one of them")
             return None
         template = self._template(spec.foreach, location, _IN_FOREACH, StageScope(stage=name))
         if template is not None and isinstance(spec.foreach, str) and not template.is_expression:
             hint = "it is a list, or one expression that gives one, such as ${stages.NAME.scraps.KEY}"
-            self._problems.report(location, f"'foreach' has to be a list, not {describe(spec.foreach)}", hint)
+            self._report(location, f"'foreach' has to be a list, not {describe(spec.foreach)}", hint)
             return None
         return template
 
     def _check_items(self, outputs: Mapping[str, Output], base: Location) -> None:
         for name, output in outputs.items():
             if not output.path.mentions("item"):
-                self._problems.report(
+                self._report(
                     (*base, "outputs", name),
                     f"every item would write the output '{name}' to one path",
                     "put the item into the path, such as data/name-${item}.parquet",
@@ -127,7 +125,7 @@ class StageReader:
         hint = "write all of it within one pair of braces: when: ${…}"
         if "${" not in spec.when:
             hint = f"when: ${{{spec.when.strip() or 'params.NAME'}}}"
-        self._problems.report((*base, "when"), "'when' has to be one expression, or true or false", hint)
+        self._report((*base, "when"), "'when' has to be one expression, or true or false", hint)
         return None
 
     def _check_clashes(self, spec: StageFile, base: Location) -> None:
@@ -135,7 +133,7 @@ class StageReader:
         for group, names in (("params", spec.params), ("inputs", spec.inputs), ("outputs", spec.outputs)):
             for name in names:
                 if name in seen:
-                    self._problems.report(
+                    self._report(
                         (*base, group, name),
                         f"'{name}' is given twice, under {seen[name]} and {group}",
                         "each is one variable of the notebook; rename one of them",
@@ -144,14 +142,12 @@ class StageReader:
 
     def _is_after(self, stage: str, other: str, location: Location) -> bool:
         if other == stage:
-            self._problems.report(location, f"'{stage}' cannot come after itself", "remove it")
+            self._report(location, f"'{stage}' cannot come after itself", "remove it")
         elif other.partition("@")[0] in self._names.stages and "@" in other:
             hint = f"write {other.partition('@')[0]}: a stage comes after all instances of another"
-            self._problems.report(location, f"'after' names whole stages, not '{other}'", hint)
+            self._report(location, f"'after' names whole stages, not '{other}'", hint)
         elif other not in self._names.stages:
-            self._problems.report(
-                location, f"unknown stage '{other}'", did_you_mean(other, self._names.stages)
-            )
+            self._report(location, f"unknown stage '{other}'", did_you_mean(other, self._names.stages))
         else:
             return True
         return False
@@ -175,39 +171,32 @@ class StageReader:
     def _are_texts(self, name: str, value: Any, location: Location) -> bool:
         hint = "name an output as stage.output, or a file of the project"
         if value == []:
-            self._problems.report(location, f"the input '{name}' is an empty list", hint)
+            self._report(location, f"the input '{name}' is an empty list", hint)
         elif not isinstance(value, list | str):
-            self._problems.report(
-                location, f"the input '{name}' has to be a reference or a list of them", hint
-            )
+            self._report(location, f"the input '{name}' has to be a reference or a list of them", hint)
         for at, text in enumerate(value if isinstance(value, list) else []):
             if not isinstance(text, str):
                 msg = f"an item of the input '{name}' has to be a reference, not {describe(text)}"
-                self._problems.report((*location, at), msg, hint)
+                self._report((*location, at), msg, hint)
                 return False
         return isinstance(value, list | str) and value != []
 
     def _read_outputs(self, spec: StageFile, base: Location, scope: StageScope) -> dict[str, Output]:
-        outputs: dict[str, Output] = {}
-        for name, output in spec.outputs.items():
-            location = (*base, name)
-            if not self._problems.is_identifier(name, location):
-                continue
-            template = self._template(output.path, location, _IN_PATH, scope)
-            if template is not None:
-                outputs[name] = Output(name=name, path=template, kind=output.kind)
-        return outputs
+        raw = {name: output.path for name, output in spec.outputs.items()}
+        paths = self._templates(raw, base, _IN_PATH, scope)
+        return {
+            name: Output(name=name, path=path, kind=spec.outputs[name].kind) for name, path in paths.items()
+        }
 
     def _templates(
         self, raw: Mapping[str, Any], base: Location, allowed: frozenset[str], scope: StageScope
     ) -> dict[str, Template]:
-        made: dict[str, Template] = {}
-        for name, value in raw.items():
-            if self._problems.is_identifier(name, (*base, name)):
-                template = self._template(value, (*base, name), allowed, scope)
-                if template is not None:
-                    made[name] = template
-        return made
+        read = {
+            name: self._template(value, (*base, name), allowed, scope)
+            for name, value in raw.items()
+            if self._problems.is_identifier(name, (*base, name))
+        }
+        return {name: template for name, template in read.items() if template is not None}
 
     def _template(
         self, value: Value, location: Location, allowed: frozenset[str], scope: StageScope
@@ -217,6 +206,6 @@ class StageReader:
             for reference in sorted(template.references):
                 self._names.check(reference, allowed, scope)
         except ExpressionError as error:
-            self._problems.report(location, str(error), error.hint)
+            self._report(location, str(error), error.hint)
             return None
         return template

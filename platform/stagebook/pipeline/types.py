@@ -1,20 +1,20 @@
 """The types of parameters, and the values that fit them.
 
-A type is written as in a Python annotation: `int`, `float`, `bool`, `str`, `date`, `datetime`,
-`Path`, `None`, `Any`, `list[T]`, `dict[str, T]`, `tuple[T, ...]`, `Literal[…]`, `T | U`,
-`Optional[T]`. Values are plain data, as in JSON; a `date` or a `Path` is kept as text and becomes an
-object in the notebook.
+A type is written as in a Python annotation: `int`, `float`, `bool`, `str`, `date`, `datetime`, `Path`,
+`None`, `Any`, `list[T]`, `dict[str, T]`, `tuple[T, ...]`, `Literal[…]`, `T | U`, `Optional[T]`. Values are
+plain data, as in JSON; a `date` or a `Path` is kept as text and becomes an object in the notebook.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import datetime
 import math
 import pathlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 Value = Any  # plain data: None, bool, int, float, str, list, dict with text keys
@@ -40,13 +40,13 @@ class Type:
             case "tuple" if len(self.args) == 1:
                 return f"tuple[{self.args[0]}, ...]"
             case _ if self.args:
-                return f"{self.kind}[{', '.join(str(arg) for arg in self.args)}]"
-            case kind:
-                return kind
+                return f"{self.kind}[{', '.join(map(str, self.args))}]"
+        return self.kind
 
 
 ANY = Type("Any")
 STR = Type("str")
+_BARE = {"list": (ANY,), "tuple": (ANY,), "dict": (STR, ANY)}  # without their types in brackets
 
 
 class TypeNotUnderstood(ValueError):
@@ -57,22 +57,31 @@ class ValueMismatch(ValueError):
     """The value does not fit the type."""
 
 
-def parse_python(source: str, *, expression: bool = False) -> ast.AST:
-    """The syntax tree of Python text. Raises `SyntaxError`, whatever is wrong with the text.
+def parse_python(source: str) -> ast.Module:
+    """The syntax tree of Python text. Raises `SyntaxError`, whatever is wrong with the text."""
+    with _reading_python():
+        return ast.parse(source)
 
-    Python's warnings about doubtful literals are not shown: the text is not ours.
-    """
+
+def parse_expression(source: str) -> ast.expr:
+    """As `parse_python`, for the text of one expression."""
+    with _reading_python():
+        return ast.parse(source, mode="eval").body
+
+
+@contextlib.contextmanager
+def _reading_python() -> Iterator[None]:
+    """Without Python's warnings about doubtful literals: the text is not ours."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(source, mode="eval").body if expression else ast.parse(source)
+            yield
     except SyntaxError:
         raise
     except (RecursionError, MemoryError):
-        msg = "it is nested too deeply"
+        raise SyntaxError("it is nested too deeply") from None
     except ValueError:
-        msg = "it holds a character that no source may hold"
-    raise SyntaxError(msg)
+        raise SyntaxError("it holds a character that no source may hold") from None
 
 
 def parse_type(text: str) -> Type:
@@ -82,11 +91,9 @@ def parse_type(text: str) -> Type:
         TypeNotUnderstood: the text is no Python expression, or names an unknown type.
     """
     try:
-        node = parse_python(text.strip(), expression=True)
+        node = parse_expression(text.strip())
     except SyntaxError:
-        msg = f"'{shorten(text)}' is not a type"
-        raise TypeNotUnderstood(msg) from None
-    assert isinstance(node, ast.expr)
+        raise TypeNotUnderstood(f"'{shorten(text)}' is not a type") from None
     return parse_annotation(node)
 
 
@@ -95,8 +102,7 @@ def parse_annotation(node: ast.expr) -> Type:
     try:
         return _annotation(node)
     except RecursionError:
-        msg = "the type is nested too deeply"
-        raise TypeNotUnderstood(msg) from None
+        raise TypeNotUnderstood("the type is nested too deeply") from None
 
 
 def _annotation(node: ast.expr) -> Type:
@@ -112,8 +118,7 @@ def _annotation(node: ast.expr) -> Type:
         case ast.Subscript(value=ast.Name(id=name) | ast.Attribute(attr=name), slice=inner):
             items = list(inner.elts) if isinstance(inner, ast.Tuple) else [inner]
             return _generic(_ALIASES.get(name, name), items)
-    msg = f"'{shorten(ast.unparse(node))}' is not a type"
-    raise TypeNotUnderstood(msg)
+    raise TypeNotUnderstood(f"'{shorten(ast.unparse(node))}' is not a type")
 
 
 def shorten(text: str, limit: int = 60) -> str:
@@ -130,24 +135,16 @@ def printable(text: str) -> str:
 
 def _named(name: str) -> Type:
     name = _ALIASES.get(name, name)
-    if name in _SCALARS:
-        return Type(name)
-    if name == "list":
-        return Type("list", (ANY,))
-    if name == "tuple":
-        return Type("tuple", (ANY,))
-    if name == "dict":
-        return Type("dict", (STR, ANY))
-    msg = f"unknown type '{name}'"
-    raise TypeNotUnderstood(msg)
+    if name in _SCALARS or name in _BARE:
+        return Type(name, _BARE.get(name, ()))
+    raise TypeNotUnderstood(f"unknown type '{name}'")
 
 
 def _generic(name: str, items: list[ast.expr]) -> Type:
     if name == "Literal":
         choices = tuple(_literal(item) for item in items)
         if not choices:
-            msg = "Literal[…] needs a value"
-            raise TypeNotUnderstood(msg)
+            raise TypeNotUnderstood("Literal[…] needs a value")
         return Type("Literal", choices=choices)
     args = [
         _annotation(item) for item in items if not (isinstance(item, ast.Constant) and item.value is Ellipsis)
@@ -163,14 +160,12 @@ def _generic(name: str, items: list[ast.expr]) -> Type:
         case "dict", [key, value] if key == STR:
             return Type("dict", (key, value))
         case "dict", [_, _]:
-            msg = "the keys of a dict are text: dict[str, …]"
-            raise TypeNotUnderstood(msg)
+            raise TypeNotUnderstood("the keys of a dict are text: dict[str, …]")
         case "Optional", [arg]:
             return union(arg, Type("None"))
         case "Union", [_, *_]:
             return union(*args)
-    msg = f"unknown type '{name}[…]'"
-    raise TypeNotUnderstood(msg)
+    raise TypeNotUnderstood(f"unknown type '{name}[…]'")
 
 
 def _literal(node: ast.expr) -> Value:
@@ -178,21 +173,16 @@ def _literal(node: ast.expr) -> Value:
         value = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError):
         value = node
-    if not isinstance(value, str | int | float | bool | None) or (
-        isinstance(value, float) and not math.isfinite(value)
-    ):
-        msg = "Literal[…] takes plain text, numbers, True, False or None"
-        raise TypeNotUnderstood(msg)
+    is_plain = isinstance(value, str | int | float | bool | None)
+    if not is_plain or (isinstance(value, float) and not math.isfinite(value)):
+        raise TypeNotUnderstood("Literal[…] takes plain text, numbers, True, False or None")
     return value
 
 
 def union(*types: Type) -> Type:
     """The union of types, flat and without repetition."""
-    flat: dict[Type, None] = {}
-    for item in types:
-        for part in item.args if item.kind == "union" else (item,):
-            flat[part] = None
-    parts = tuple(flat)
+    flat = (part for item in types for part in (item.args if item.kind == "union" else (item,)))
+    parts = tuple(dict.fromkeys(flat))
     return parts[0] if len(parts) == 1 else Type("union", parts)
 
 
@@ -232,7 +222,10 @@ def accept(wanted: Type, value: Value) -> Value:
         case "Any":
             return value
         case "union":
-            return _accept_union(wanted, value)
+            part = _part_of_union(wanted, value)
+            if part is not None:
+                return accept(part, value)
+            fits = False
         case "list" | "tuple" if isinstance(value, list | tuple):
             return [accept(wanted.args[0], item) for item in value]
         case "dict" if isinstance(value, Mapping):
@@ -247,8 +240,16 @@ def accept(wanted: Type, value: Value) -> Value:
             fits = type(value) is _SIMPLE.get(kind)
     if fits:
         return value
-    msg = f"expected {wanted}, got {describe(value)}"
-    raise ValueMismatch(msg)
+    raise ValueMismatch(f"expected {wanted}, got {describe(value)}")
+
+
+def accepts(wanted: Type, value: Value) -> bool:
+    """Whether a value fits a type."""
+    try:
+        accept(wanted, value)
+    except ValueMismatch:
+        return False
+    return True
 
 
 _FROM_TEXT: Mapping[str, Callable[[str], Any]] = {
@@ -279,53 +280,30 @@ def typed(wanted: Type, value: Value, make: Callable[[str, str], Any] = as_objec
     return value
 
 
-_SIMPLE: Mapping[str, type] = {
-    "None": type(None),
-    "bool": bool,
-    "int": int,
-    "float": float,
-    "str": str,
-    "Path": str,
-}
+_SIMPLE = {"None": type(None), "bool": bool, "int": int, "float": float, "str": str, "Path": str}
 
 
 def _as_float(value: int) -> float:
     try:
         return float(value)
     except OverflowError:
-        msg = "expected a float, got a number that is too large for one"
-        raise ValueMismatch(msg) from None
+        raise ValueMismatch("expected a float, got a number that is too large for one") from None
 
 
 def _accept_time(kind: str, value: str) -> str:
-    parse = datetime.date if kind == "date" else datetime.datetime
     try:
-        parse.fromisoformat(value)
+        as_object(kind, value)
     except ValueError:
-        msg = f"expected a {kind} as in 2013-01-31, got {describe(value)}"
-        raise ValueMismatch(msg) from None
+        raise ValueMismatch(f"expected a {kind} as in 2013-01-31, got {describe(value)}") from None
     return value
-
-
-def _accept_union(wanted: Type, value: Value) -> Value:
-    part = _part_of_union(wanted, value)
-    if part is not None:
-        return accept(part, value)
-    msg = f"expected {wanted}, got {describe(value)}"
-    raise ValueMismatch(msg)
 
 
 def _part_of_union(wanted: Type, value: Value) -> Type | None:
     """The first type of a union that accepts the value, or `None`."""
     # An exact type is preferred, so that 1 stays an int in `float | int`.
     exact = type_of(value)
-    for part in sorted(wanted.args, key=lambda arg: arg != exact):
-        try:
-            accept(part, value)
-        except ValueMismatch:
-            continue
-        return part
-    return None
+    parts = sorted(wanted.args, key=lambda arg: arg != exact)
+    return next((part for part in parts if accepts(part, value)), None)
 
 
 def describe(value: Value) -> str:

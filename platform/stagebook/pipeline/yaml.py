@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
-import yaml.cyaml
 from yaml import nodes
 
 from stagebook.errors import Problem
@@ -33,11 +32,11 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _BOOLS = {"true": True, "false": False}
 
 # PyYAML's stubs do not name the fast parser, which not every build has.
-_Parser: Any = getattr(yaml.cyaml, "CParser", None)
+_Base: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
-class _CoreSchema(yaml.resolver.BaseResolver):
-    """The implicit types of YAML 1.2, in place of PyYAML's 1.1."""
+class _Loader(_Base):  # type: ignore[misc]
+    """Resolves the implicit types of YAML 1.2, in place of PyYAML's 1.1."""
 
 
 for _tag, _pattern, _first in (
@@ -50,31 +49,7 @@ for _tag, _pattern, _first in (
         list("-+.0123456789"),
     ),
 ):
-    _CoreSchema.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
-
-
-if _Parser is not None:
-
-    class _Loader(_Parser, _CoreSchema):  # type: ignore[misc]
-        def __init__(self, stream: str) -> None:
-            _Parser.__init__(self, stream)
-            _CoreSchema.__init__(self)
-
-else:  # pragma: no cover - PyYAML built without libyaml
-
-    class _Loader(  # type: ignore[no-redef]
-        yaml.reader.Reader,
-        yaml.scanner.Scanner,
-        yaml.parser.Parser,
-        yaml.composer.Composer,
-        _CoreSchema,
-    ):
-        def __init__(self, stream: str) -> None:
-            yaml.reader.Reader.__init__(self, stream)
-            yaml.scanner.Scanner.__init__(self)
-            yaml.parser.Parser.__init__(self)
-            yaml.composer.Composer.__init__(self)
-            _CoreSchema.__init__(self)
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -141,8 +116,7 @@ def parse_scalar(text: str) -> Value:
 
 def _decode(text: str | bytes) -> str:
     if len(text) > MAX_BYTES:
-        msg = f"the file is too large: {len(text):,} bytes, the limit is {MAX_BYTES:,}"
-        raise _Refused(msg, None)
+        raise _Refused(f"the file is too large: {len(text):,} bytes, the limit is {MAX_BYTES:,}", None)
     try:
         decoded = text if isinstance(text, str) else text.decode()
     except UnicodeDecodeError as error:
@@ -185,44 +159,26 @@ def _explain(error: yaml.MarkedYAMLError, text: str) -> tuple[str, Any, str]:
     return f"YAML syntax: {problem}", mark, hint
 
 
-@contextlib.contextmanager
-def _loader(text: str) -> Iterator[Any]:
-    loader = _Loader(text)
-    try:
-        yield loader
-    finally:
-        dispose = getattr(loader, "dispose", None)
-        if dispose:
-            dispose()
-
-
 def _compose(text: str) -> Any:
     """The node tree of the one document. Depth is checked first, since composing recurses in C."""
-    depth = 0
-    documents = 0
-    count = 0
-    with _loader(text) as loader:
-        while loader.check_event():
-            event = loader.get_event()
-            if isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                if documents > 1:
-                    msg = "more than one YAML document in the file"
-                    raise _Refused(msg, event.start_mark, "keep one document; remove the '---'")
-            elif isinstance(event, yaml.NodeEvent):
-                count += 1
-                if count > MAX_NODES:
-                    msg = f"the file holds more than {MAX_NODES:,} values"
-                    raise _Refused(msg, event.start_mark)
-            if isinstance(event, yaml.CollectionStartEvent):
-                depth += 1
-                if depth > MAX_DEPTH:
-                    msg = f"nested more than {MAX_DEPTH} levels deep"
-                    raise _Refused(msg, event.start_mark)
-            elif isinstance(event, yaml.CollectionEndEvent):
-                depth -= 1
-    with _loader(text) as loader:
-        return loader.get_single_node()
+    depth = documents = count = 0
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                msg = "more than one YAML document in the file"
+                raise _Refused(msg, event.start_mark, "keep one document; remove the '---'")
+        elif isinstance(event, yaml.NodeEvent):
+            count += 1
+            if count > MAX_NODES:
+                raise _Refused(f"the file holds more than {MAX_NODES:,} values", event.start_mark)
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise _Refused(f"nested more than {MAX_DEPTH} levels deep", event.start_mark)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return yaml.compose(text, _Loader)
 
 
 class _Builder:
@@ -261,8 +217,7 @@ class _Builder:
     @contextlib.contextmanager
     def _opened(self, node: Any) -> Iterator[None]:
         if id(node) in self.open:
-            msg = "an alias refers to the value that it stands in"
-            raise _Refused(msg, node.start_mark)
+            raise _Refused("an alias refers to the value that it stands in", node.start_mark)
         self.open.add(id(node))
         try:
             yield
@@ -296,16 +251,14 @@ class _Builder:
                     made[key] = self.build(value_node, (*location, key))
         for source in merged:
             if not isinstance(source, nodes.MappingNode):
-                msg = "'<<' merges mappings only"
-                raise _Refused(msg, source.start_mark)
+                raise _Refused("'<<' merges mappings only", source.start_mark)
             self._count(source)
             with self._opened(source):
                 self._mapping(source, location, made)
 
     def _key(self, node: Any) -> str:
         if not isinstance(node, nodes.ScalarNode):
-            msg = "a key has to be plain text"
-            raise _Refused(msg, node.start_mark)
+            raise _Refused("a key has to be plain text", node.start_mark)
         self._scalar(node)  # for its tag
         return str(node.value)
 
@@ -323,16 +276,14 @@ class _Builder:
             case "float":
                 return _real(text, node)
             case "null" | "bool" as kind:
-                msg = f"'{text[:40]}' is not a {kind}"
-                raise _Refused(msg, node.start_mark)
+                raise _Refused(f"'{text[:40]}' is not a {kind}", node.start_mark)
         self._check_tag(node, "str")
         return self._text(node)
 
     def _text(self, node: Any) -> str:
         # An escape such as "\ud800" can make half of a surrogate pair, which no file can hold.
         if not node.value.isascii() and _SURROGATES.search(node.value):
-            msg = "an escape stands for no character"
-            raise _Refused(msg, node.start_mark)
+            raise _Refused("an escape stands for no character", node.start_mark)
         return str(node.value)
 
     def _check_tag(self, node: Any, kind: str) -> None:
@@ -345,11 +296,9 @@ def _integer(text: str, node: Any) -> int:
     try:
         number = int(text, 0) if text.startswith(("0o", "0x")) else int(text)
     except ValueError:
-        msg = f"'{text[:40]}' is not a whole number that fits"
-        raise _Refused(msg, node.start_mark) from None
+        raise _Refused(f"'{text[:40]}' is not a whole number that fits", node.start_mark) from None
     if abs(number) >= 10**MAX_DIGITS:
-        msg = f"a number of more than {MAX_DIGITS} digits"
-        raise _Refused(msg, node.start_mark)
+        raise _Refused(f"a number of more than {MAX_DIGITS} digits", node.start_mark)
     return number
 
 
@@ -362,5 +311,4 @@ def _real(text: str, node: Any) -> float:
     try:
         return float(text)
     except ValueError:
-        msg = f"'{text[:40]}' is not a number"
-        raise _Refused(msg, node.start_mark) from None
+        raise _Refused(f"'{text[:40]}' is not a number", node.start_mark) from None

@@ -3,68 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
 
-from stagebook.errors import Problem, did_you_mean
+from stagebook.errors import did_you_mean
 from stagebook.pipeline.model import Location, Pipeline, Stage
-from stagebook.pipeline.notebook import (
-    SCRIPT_SUFFIXES,
-    DeclaredParam,
-    NotebookFacts,
-    NotebookUnreadable,
-)
+from stagebook.pipeline.notebook import SCRIPT_SUFFIXES, DeclaredParam, NotebookFacts, NotebookUnreadable
+from stagebook.pipeline.problems import ProblemCollector
 from stagebook.pipeline.types import Type, Value, ValueMismatch, accept
 from stagebook.planning.instances import Instance
 from stagebook.workspace.paths import PathRefused
+from stagebook.workspace.workspace import Workspace
 
 _SUFFIXES = (".ipynb", *SCRIPT_SUFFIXES)
 _COMMS = {"ipywidgets", "comm", "bqplot", "ipyleaflet", "ipympl", "anywidget", "pythreejs", "ipyvolume"}
 _NUMBERS = {"int", "float"}
 
 
-class Notebooks(Protocol):
-    """What the checks ask of the project on disk."""
-
-    def inside(self, text: str) -> str:
-        """A path of the project, normalised. Raises `PathRefused`."""
-        ...
-
-    def is_file(self, path: str) -> bool:
-        """Whether a file is there."""
-        ...
-
-    def facts(self, notebook: str) -> NotebookFacts:
-        """What a notebook says of itself. Raises `NotebookUnreadable`."""
-        ...
-
-    def kernels(self) -> frozenset[str]:
-        """The names of the kernels that are installed."""
-        ...
-
-
 class NotebookChecks:
     """Checks the notebooks of one pipeline. `problems` collects what is wrong, `warnings` what may be."""
 
-    def __init__(self, pipeline: Pipeline, notebooks: Notebooks) -> None:
+    def __init__(self, pipeline: Pipeline, project: Workspace) -> None:
         self.pipeline = pipeline
-        self.notebooks = notebooks
-        self.problems: list[Problem] = []
-        self.warnings: list[Problem] = []
-        self._reported: set[Location] = set()
-
-    def report(self, location: Location, message: str, hint: str = "") -> None:
-        """Note a problem at a place of the pipeline file."""
-        self.problems.append(self.pipeline.problem(location, message, hint))
-
-    def warn(self, location: Location, message: str, hint: str = "") -> None:
-        """Note what may be meant so, but probably is not."""
-        self.warnings.append(self.pipeline.problem(location, message, hint))
-
-    def report_once(self, location: Location, message: str, hint: str = "") -> None:
-        """As `report`, for what every point of a matrix may meet: the first one tells of it."""
-        if location not in self._reported:
-            self._reported.add(location)
-            self.report(location, message, hint)
+        self.project = project
+        self.problems = ProblemCollector(pipeline.path, pipeline.positions)
+        self.warnings = ProblemCollector(pipeline.path, pipeline.positions)
 
     def facts(self, stage: Stage) -> NotebookFacts | None:
         """The facts of a stage's notebook, checked; None if it cannot be read."""
@@ -72,29 +33,33 @@ class NotebookChecks:
         if not stage.notebook:
             return None  # it could not be read, which is reported
         try:
-            path = self.notebooks.inside(stage.notebook)
+            path = self.project.inside(stage.notebook)
         except PathRefused as error:
-            self.report(location, f"notebook: {error}", error.hint)
+            self.problems.report(location, f"notebook: {error}", error.hint)
             return None
         if not path.endswith(_SUFFIXES):
-            self.report(location, f"'{path}' is not a notebook", f"a notebook ends in {', '.join(_SUFFIXES)}")
+            self.problems.report(
+                location, f"'{path}' is not a notebook", f"a notebook ends in {', '.join(_SUFFIXES)}"
+            )
             return None
-        if not self.notebooks.is_file(path):
+        if not self.project.is_file(path):
             hint = "paths are relative to the project root"
             if "${" in path:
                 hint = "a notebook's path takes no expressions; pass them to it as params"
-            self.report(location, f"there is no notebook '{path}'", hint)
+            self.problems.report(location, f"there is no notebook '{path}'", hint)
             return None
         try:
-            facts = self.notebooks.facts(path)
+            facts = self.project.facts(path)
         except NotebookUnreadable as error:
-            self.report(location, f"'{path}' {error}", error.hint)
+            self.problems.report(location, f"'{path}' {error}", error.hint)
             return None
         self._check_kernel(stage, facts)
         self._check_names(stage, facts, path)
         if facts.asks:
             called = " and ".join(f"{name}()" for name in sorted(facts.asks))
-            self.warn(location, f"'{path}' calls {called}, and nobody can answer", "pass it as a parameter")
+            self.warnings.report(
+                location, f"'{path}' calls {called}, and nobody can answer", "pass it as a parameter"
+            )
         if stage.executor == "inprocess":
             self._check_inprocess(stage, facts, path)
         return facts
@@ -106,13 +71,13 @@ class NotebookChecks:
             place = ("defaults", "executor")
         need = "'executor: kernel' runs it"
         if not facts.is_python:
-            self.report(
+            self.problems.report(
                 place, f"'{path}' is {facts.language}, and 'executor: inprocess' runs Python only", need
             )
             return
         kernel = stage.kernel or facts.kernel
         if kernel != "python3":
-            self.warn(
+            self.warnings.report(
                 place, f"'executor: inprocess' runs no kernel, so '{kernel}' of '{path}' is not used", need
             )
         widgets = sorted({name.partition(".")[0] for name in facts.imports} & _COMMS)
@@ -120,13 +85,13 @@ class NotebookChecks:
             what = (
                 f"'{path}' imports {', '.join(widgets)}: widgets need a kernel, and show as text without one"
             )
-            self.warn(place, what, need)
+            self.warnings.report(place, what, need)
 
     def _check_kernel(self, stage: Stage, facts: NotebookFacts) -> None:
         kernel = stage.kernel or facts.kernel
         if kernel == "python3":
             return
-        known = self.notebooks.kernels()
+        known = self.project.kernels()
         if kernel.lower() not in known:
             place: Location = ("stages", stage.name, "kernel")
             hint = did_you_mean(kernel, sorted(known))
@@ -135,7 +100,7 @@ class NotebookChecks:
                 hint = f"{hint}; 'kernel: python3' in the stage overrides the notebook"
             elif place not in self.pipeline.positions:
                 place = ("defaults", "kernel")
-            self.report(place, f"the kernel '{kernel}' is not installed here", hint)
+            self.problems.report(place, f"the kernel '{kernel}' is not installed here", hint)
 
     def _check_names(self, stage: Stage, facts: NotebookFacts, path: str) -> None:
         passed = [("params", n) for n in stage.params] + [("inputs", n) for n in stage.inputs]
@@ -143,7 +108,7 @@ class NotebookChecks:
         if facts.parameters is None:
             if passed:
                 group = passed[0][0]
-                self.report(
+                self.problems.report(
                     ("stages", stage.name, group),
                     f"'{path}' has no parameters cell, so nothing can be passed to it",
                     "give the cell that sets its defaults the tag 'parameters'",
@@ -154,14 +119,12 @@ class NotebookChecks:
         for group, name in passed:
             if name not in facts.parameters:
                 hint = did_you_mean(name, facts.parameters) or "the parameters cell is empty"
-                self.report(
-                    ("stages", stage.name, group, name),
-                    f"'{path}' declares no parameter '{name}'",
-                    hint,
+                self.problems.report(
+                    ("stages", stage.name, group, name), f"'{path}' declares no parameter '{name}'", hint
                 )
 
     def check_values(self, instance: Instance, facts: NotebookFacts) -> dict[str, Type]:
-        """Lease what an instance passes against what its notebook declares; the declared types."""
+        """Check what an instance passes against what its notebook declares; the declared types."""
         if facts.parameters is None or not facts.is_python:
             return {}
         stage, declared = instance.stage.name, facts.parameters
@@ -194,7 +157,9 @@ class NotebookChecks:
             except ValueMismatch as error:
                 how = "is declared as" if param.annotated else "has a default of the type"
                 hint = f"in the notebook '{name}' {how} {param.type}"
-                self.report_once(("stages", stage, group, name), f"'{name}' does not fit: {error}", hint)
+                self.problems.report_once(
+                    ("stages", stage, group, name), f"'{name}' does not fit: {error}", hint
+                )
 
 
 def accept_loosely(param: DeclaredParam, value: Value) -> Value:

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from stagebook.errors import Problem
 from stagebook.pipeline.model import Location, Pipeline
 from stagebook.planning import graph
-from stagebook.planning.expansion import Expansion, Files
+from stagebook.planning.expansion import Expansion
 from stagebook.planning.instances import Instance
 from stagebook.planning.plan import Decision, PlannedStage
 from stagebook.planning.scopes import stages_named
 from stagebook.workspace.paths import PathRefused
+from stagebook.workspace.workspace import Workspace
 
 _ELSEWHERE = "choose another path, such as data/name.parquet"
 
@@ -51,7 +52,7 @@ def _place_of_need(pipeline: Pipeline, instances: Mapping[str, Instance], name: 
     return ("stages", name, "after")
 
 
-def overwritten(pipeline: Pipeline, expansion: Expansion, project: Files) -> list[Problem]:
+def overwritten(pipeline: Pipeline, expansion: Expansion, project: Workspace) -> list[Problem]:
     """Outputs that would take the place of what the pipeline itself is made of, or of what it reads."""
     sources = {pipeline.path: "the pipeline file itself"}
     for stage in pipeline.stages.values():

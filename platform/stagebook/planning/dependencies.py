@@ -1,71 +1,24 @@
-"""What the results of stages depend on: asked of the project and the machine, and put into fingerprints."""
+"""What the results of stages depend on, put into fingerprints."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from stagebook.artifact import Artifact
-from stagebook.code.closure import Code
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.pipeline.types import Value
 from stagebook.planning.fingerprint import Fingerprint, changes
 from stagebook.planning.plan import PlannedStage
 from stagebook.planning.result import Made
+from stagebook.workspace.dependencies import ProjectDependencies
 
 ABSENT = "absent"  # in place of the hash of a file that is not there
-
-
-class Dependencies(Protocol):
-    """The state of the project on disk, and of the machine.
-
-    `kernel` is a stage's (`PlannedStage.runs_in`). `None`: the notebook's own kernel. `""`: this interpreter,
-    no kernel.
-    """
-
-    def code(self, notebook: str, kernel: str | None) -> Code:
-        """The code of a notebook, as that kernel imports it. Raises `NotebookUnreadable`."""
-        ...
-
-    def digest(self, path: str) -> str | None:
-        """The SHA-256 of a file of the project, or of a folder with a slash at the end; `None` where there is
-        none."""
-        ...
-
-    def stamp(self, path: str) -> object:
-        """A value that changes with every write to a file or folder of the project, whatever is written."""
-        ...
-
-    def freshen(self, notebook: str, kernel: str | None) -> None:
-        """Ensure that the notebook imports its modules as they are now. Raises `NotebookUnreadable`."""
-        ...
-
-    def holds(self, output: Artifact) -> bool:
-        """Whether an output can come from the store."""
-        ...
-
-    def versions(self, imports: Iterable[str], kernel: str) -> Mapping[str, str]:
-        """The versions of the distributions that provide these modules to a kernel, by the distribution's name.
-        `""`: this interpreter."""
-        ...
-
-    def kernel(self, notebook: str, name: str | None) -> Mapping[str, str]:
-        """The name of the kernel that a notebook runs in, and values that tell its version."""
-        ...
-
-    def env_mark(self, name: str) -> str | None:
-        """A keyed hash of the value of an environment variable; `None` where it is not set."""
-        ...
-
-    def forget(self) -> None:
-        """Read everything anew when it is asked for next."""
-        ...
 
 
 class Fingerprints:
     """The fingerprints of stages, from their dependencies as they are now."""
 
-    def __init__(self, dependencies: Dependencies) -> None:
+    def __init__(self, dependencies: ProjectDependencies) -> None:
         self._dependencies = dependencies
         self._code: dict[tuple[str, str, str | None], dict[str, Any]] = {}
 

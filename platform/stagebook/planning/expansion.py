@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Protocol
 
-from stagebook.errors import Problem
 from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.model import Location, Pipeline
 from stagebook.pipeline.types import Value, describe
-from stagebook.planning.inputs import InputFiles, References
+from stagebook.planning.inputs import References
 from stagebook.planning.instances import Instance, Points
 from stagebook.planning.plan import PlannedInput, PlannedOutput
 from stagebook.planning.scopes import UNKNOWN, Evaluator, stages_named
 from stagebook.workspace.paths import PathRefused
-
-
-class Files(InputFiles, Protocol):
-    """What expansion asks of the project on disk."""
-
-    def inside_for_output(self, text: str) -> str:
-        """A path that may be written. Raises `PathRefused`."""
-        ...
+from stagebook.workspace.workspace import Workspace
 
 
 class Expansion:
@@ -33,23 +24,19 @@ class Expansion:
         self,
         pipeline: Pipeline,
         params: Mapping[str, Value],
-        files: Files,
+        project: Workspace,
         env: Mapping[str, str],
         scraps: Mapping[str, Mapping[str, Value]] | None = None,
         held: Collection[str] = (),
     ) -> None:
         self.pipeline = pipeline
-        self.files = files
+        self._project = project
         self.instances: Mapping[str, Instance] = {}
         self.writers: dict[str, str] = {}  # path → id of the instance that writes it
         self._evaluator = Evaluator(pipeline, params, env)
+        self.problems = self._evaluator.problems
         self._scraps = scraps or {}
         self._held = held
-
-    @property
-    def problems(self) -> list[Problem]:
-        """What was found wrong so far."""
-        return self._evaluator.problems
 
     def expand(self) -> Mapping[str, Instance]:
         """All stage instances by id, in the order of the file."""
@@ -59,7 +46,7 @@ class Expansion:
             if not instance.stands_in:  # the outputs are those of the items
                 self._bind_outputs(instance)
         self._check_nesting()
-        references = References(self._points, self._evaluator, self.files, self.writers)
+        references = References(self._points, self._evaluator, self._project, self.writers)
         for instance in self.instances.values():
             self._bind_params(instance)
             self._bind_inputs(instance, references)
@@ -104,7 +91,7 @@ class Expansion:
 
     def _path_of(self, instance: Instance, name: str, template: Template, *, is_external: bool) -> str | None:
         location: Location = ("stages", instance.stage.name, "outputs", name)
-        report = self._evaluator.report_once
+        report = self.problems.report_once
         text = self._evaluator.value(template, location, instance.point)
         if text is UNKNOWN:
             return None
@@ -117,7 +104,7 @@ class Expansion:
             report(location, f"output '{name}': the path is empty")
             return None
         try:
-            return self.files.inside_for_output(text)
+            return self._project.inside_for_output(text)
         except PathRefused as error:
             report(location, f"output '{name}': {error}", error.hint)
             return None
@@ -130,7 +117,7 @@ class Expansion:
         elif instance.point and self.instances[other].stage is instance.stage:
             axis = "item" if instance.stage.foreach is not None else f"matrix.{next(iter(instance.point))}"
             hint = f"put the point into the path, such as ${{{axis}}}"
-        self._evaluator.report_once(location, message, hint)
+        self.problems.report_once(location, message, hint)
 
     def _check_nesting(self) -> None:
         for path in self.writers:
@@ -139,7 +126,7 @@ class Expansion:
                 around = "/".join(parts[:length])
                 other = self.writers.get(around)
                 if other is not None:
-                    self._evaluator.report_once(
+                    self.problems.report_once(
                         self.output_place(path),
                         f"'{path}' lies inside '{around}', which {other} writes as a whole",
                         "give each output a path of its own",
@@ -200,7 +187,7 @@ class Expansion:
             return  # what it should wait for is wrong, which is reported
         hint = "name the stages before it, such as after: [NAME], or leave the trigger out"
         message = f"'{stage.trigger}' is about the stages before '{stage.name}', and there are none"
-        self._evaluator.report_once(("stages", stage.name, "trigger"), message, hint)
+        self.problems.report_once(("stages", stage.name, "trigger"), message, hint)
 
 
 def why_not(condition: Template) -> str:

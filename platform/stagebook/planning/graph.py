@@ -30,8 +30,7 @@ def order(graph: Graph) -> list[str]:
             if missing[follower] == 0:
                 heapq.heappush(ready, rank[follower])
     if len(ordered) != len(nodes):
-        msg = "the graph has a cycle"
-        raise ValueError(msg)
+        raise ValueError("the graph has a cycle")
     return ordered
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from stagebook.errors import did_you_mean
 from stagebook.pipeline.expressions import Reference, Template
@@ -14,21 +14,10 @@ from stagebook.pipeline.types import describe
 from stagebook.planning.instances import Instance, Points, slug_of
 from stagebook.planning.scopes import UNKNOWN, Evaluator
 from stagebook.workspace.paths import PathRefused
+from stagebook.workspace.workspace import Workspace
 
 _REFERENCE = re.compile(r"([A-Za-z][\w-]*)(?:@(.+))?\.([A-Za-z_]\w*)")
 _SAME_ITEM = re.compile(r"([A-Za-z][\w-]*@)\$\{\s*item\s*\}(\.[A-Za-z_]\w*)")
-
-
-class InputFiles(Protocol):
-    """What is asked of the project on disk."""
-
-    def inside(self, text: str) -> str:
-        """A path of the project, normalised. Raises `PathRefused`."""
-        ...
-
-    def exists(self, path: str) -> bool:
-        """Whether a file or folder is there."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +40,13 @@ class References:
     """Resolves the references of one pipeline. `writers`: path → the instance that writes it."""
 
     def __init__(
-        self, points: Points, evaluator: Evaluator, files: InputFiles, writers: Mapping[str, str]
+        self, points: Points, evaluator: Evaluator, project: Workspace, writers: Mapping[str, str]
     ) -> None:
         self._points = points
         self._evaluator = evaluator
+        self._problems = evaluator.problems
         self._pipeline = evaluator.pipeline
-        self._files = files
+        self._project = project
         self._writers = writers
 
     def resolve(self, instance: Instance, name: str, ref: InputRef) -> Sources | None:
@@ -67,8 +57,7 @@ class References:
         if text is UNKNOWN:
             return None
         if not isinstance(text, str):
-            message = f"input '{name}' has to be text, not {describe(text)}"
-            self._evaluator.report_once(ref.location, message)
+            self._problems.report_once(ref.location, f"input '{name}' has to be text, not {describe(text)}")
             return None
         match = _REFERENCE.fullmatch(text)
         if match and match[1] in self._pipeline.stages:
@@ -99,12 +88,12 @@ class References:
         if output not in stage.outputs:
             if stage.name not in self._pipeline.broken:
                 hint = did_you_mean(output, stage.outputs) or f"{stage.name} declares no outputs"
-                self._evaluator.report_once(ref.location, f"'{stage.name}' has no output '{output}'", hint)
+                self._problems.report_once(ref.location, f"'{stage.name}' has no output '{output}'", hint)
             return None
         if name is not None and self._is_guess(instance.stage, stage, ref):
             hint = f"refer to all of them: {stage.name}.{output}; or give both stages one foreach, and write {stage.name}@${{item}}.{output}"
             message = f"which instances '{stage.name}' has is known only in the run"
-            self._evaluator.report_once(ref.location, message, hint)
+            self._problems.report_once(ref.location, message, hint)
             return None
         instances = self._points.of(stage.name)
         # What stands in for instances is alone.
@@ -114,7 +103,7 @@ class References:
             found = self._points.find(stage.name, name)
             if found is None:
                 hint = did_you_mean(f"{stage.name}@{name}", [one.id for one in instances])
-                self._evaluator.report_once(ref.location, f"no stage instance '{stage.name}@{name}'", hint)
+                self._problems.report_once(ref.location, f"no stage instance '{stage.name}@{name}'", hint)
                 return None
             instances = [found]
         if not instances or not all(output in one.outputs for one in instances):
@@ -134,9 +123,9 @@ class References:
     def _file(
         self, name: str, text: str, location: Location, *, looks_like_reference: bool
     ) -> Sources | None:
-        report = self._evaluator.report_once
+        report = self._problems.report_once
         try:
-            path = self._files.inside(text)
+            path = self._project.inside(text)
         except PathRefused as error:
             report(location, f"input '{name}': {error}", error.hint)
             return None
@@ -146,7 +135,7 @@ class References:
             hint = f"refer to it as {writer.id}.{output}, so that the order is known"
             report(location, f"'{path}' is written by {writer.id}", hint)
             return None
-        if self._files.exists(path):
+        if self._project.exists(path):
             return Sources(paths=(path,), sources=("",))
         if looks_like_reference:
             self._report_unknown(text, location)
@@ -158,7 +147,7 @@ class References:
     def _report_unknown(self, text: str, location: Location) -> None:
         stage = text.split(".", maxsplit=1)[0].split("@", maxsplit=1)[0]
         message = f"unknown reference '{text}': there is no stage '{stage}'"
-        self._evaluator.report_once(location, message, did_you_mean(stage, self._pipeline.stages))
+        self._problems.report_once(location, message, did_you_mean(stage, self._pipeline.stages))
 
 
 def _scraps_of(foreach: Template | None) -> set[Reference]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from stagebook.errors import Problem
 from stagebook.pipeline.expressions import Template
-from stagebook.pipeline.model import Executor, OutputKind, Trigger
+from stagebook.pipeline.model import OutputKind, StageOptions
 from stagebook.pipeline.types import Type, Value
 from stagebook.planning.fingerprint import Change, Fingerprint
 from stagebook.planning.result import Result
@@ -64,20 +64,18 @@ class PlannedOutput:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedStage:
+class PlannedStage(StageOptions):
     """One stage instance. `upstream` are the ids of the instances that have to end before it.
 
-    `params` are known values; `deferred` are those that depend on the run or on scraps.
-    `types` are the types that the notebook declares for its parameters. With `foreach` it stands for
-    instances that are known only once that list is; `when` is a condition that is still open. Of
-    `upstream`, those that are waited for `loosely` pass on no data. `absent`: a condition leaves it
-    out, whatever happens in the run.
+    `params` are known values; `deferred` are those that depend on the run or on scraps. `types` are the types
+    that the notebook declares for its parameters. With `foreach` it stands for instances that are known only
+    once that list is; `when` is a condition that is still open. Of `upstream`, those that are waited for
+    `loosely` pass on no data. `absent`: a condition leaves it out, whatever happens in the run.
     """
 
     id: str
     stage: str
     notebook: str
-    description: str = ""
     point: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     params: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     deferred: Mapping[str, Template] = dataclasses.field(default_factory=dict)
@@ -87,19 +85,9 @@ class PlannedStage:
     upstream: tuple[str, ...] = ()
     decision: Decision = Decision.RUN
     reasons: tuple[str, ...] = ()
-    retries: int = 0
-    retry_delay: float = 1.0
-    timeout: float | None = None
-    executor: Executor = "kernel"
-    kernel: str | None = None
     uses_mlflow: bool = False
     foreach: Template | None = None
     when: Template | None = None
-    trigger: Trigger = "all_success"
-    env: tuple[str, ...] = ()
-    cache: bool = True
-    frozen: bool = False
-    strict: bool = False
     loosely: tuple[str, ...] = ()
     selected: bool = True
     absent: bool = False
@@ -107,8 +95,7 @@ class PlannedStage:
 
     @property
     def runs_in(self) -> str | None:
-        """The kernel of its code, as `Facts` asks for it: None for that of the notebook, empty for none but
-        this interpreter."""
+        """The kernel of its code. `None`: the notebook's own kernel. `""`: this interpreter, no kernel."""
         return "" if self.executor == "inprocess" else self.kernel
 
     @property

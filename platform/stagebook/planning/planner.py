@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from stagebook.errors import PipelineInvalid, Problem, StageFailure
-from stagebook.pipeline.model import Pipeline
+from stagebook.pipeline.model import Pipeline, StageOptions
 from stagebook.pipeline.notebook import NotebookFacts
 from stagebook.pipeline.types import Type, Value
 from stagebook.planning import conflicts, graph
-from stagebook.planning.checks import NotebookChecks, Notebooks
-from stagebook.planning.expansion import Expansion, Files
+from stagebook.planning.checks import NotebookChecks
+from stagebook.planning.expansion import Expansion
 from stagebook.planning.instances import Instance
 from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.planning.prior_outputs import Earlier, Left, left_by_others
@@ -28,10 +28,7 @@ from stagebook.planning.scopes import (
     stages_named,
 )
 from stagebook.planning.select import Selection, select
-
-
-class Project(Files, Notebooks, Protocol):
-    """What planning asks of the project on disk."""
+from stagebook.workspace.workspace import Workspace
 
 
 class Planner:
@@ -41,7 +38,7 @@ class Planner:
         self,
         pipeline: Pipeline,
         params: Mapping[str, Value],
-        project: Project,
+        project: Workspace,
         *,
         selection: Selection | None = None,
         env: Mapping[str, str] | None = None,
@@ -110,14 +107,14 @@ class Planner:
         """All stage instances, checked. Raises `PipelineInvalid`."""
         expansion = Expansion(self._pipeline, self._params, self._project, self._env, scraps, held)
         instances = expansion.expand()
-        found = [*self._problems, *expansion.problems, *conflicts.cycles(self._pipeline, instances)]
+        found = [*self._problems, *expansion.problems.found, *conflicts.cycles(self._pipeline, instances)]
         checks = NotebookChecks(self._pipeline, self._project)
         facts = {stage.name: checks.facts(stage) for stage in self._pipeline.stages.values()}
         types: dict[str, dict[str, Type]] = {}
         for instance in instances.values():
             known = facts[instance.stage.name]
             types[instance.id] = checks.check_values(instance, known) if known else {}
-        found += checks.problems
+        found += checks.problems.found
         found += conflicts.overwritten(self._pipeline, expansion, self._project)
         if found:
             raise PipelineInvalid(found)
@@ -136,7 +133,7 @@ class Planner:
             notebooks={s.name: self._project.inside(s.notebook) for s in self._pipeline.stages.values()},
             types=types,
             left=left,
-            warnings=tuple(checks.warnings),
+            warnings=tuple(checks.warnings.found),
         )
 
     def _judge(self, shape: _Shape) -> tuple[Plan, dict[str, Mapping[str, Any]]]:
@@ -209,7 +206,6 @@ class Planner:
             id=name,
             stage=stage.name,
             notebook=shape.notebooks[stage.name],
-            description=stage.description,
             point=instance.point,
             params=instance.params,
             deferred=instance.deferred,
@@ -219,23 +215,14 @@ class Planner:
             upstream=shape.edges[name],
             decision=decision,
             reasons=(instance.skip,) if instance.skip else reasons,
-            retries=stage.retries,
-            retry_delay=stage.retry_delay,
-            timeout=stage.timeout,
-            executor=stage.executor,
-            kernel=stage.kernel,
             foreach=None if instance.point else stage.foreach,
             when=instance.when,
-            trigger=stage.trigger,
-            env=stage.env,
-            cache=stage.cache,
-            frozen=stage.frozen,
-            strict=stage.strict,
             loosely=tuple(sorted(instance.loosely)),
             selected=name in shape.chosen,
             absent=instance.absent,
             uses_mlflow=known is not None
             and any(module.split(".")[0] == "mlflow" for module in known.imports),
+            **{field.name: getattr(stage, field.name) for field in dataclasses.fields(StageOptions)},
         )
 
     def _plan_of(self, shape: _Shape, stages: Sequence[PlannedStage]) -> Plan:

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
 
 from stagebook.errors import Problem
 from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.model import Location, Pipeline
 from stagebook.pipeline.types import Value
 from stagebook.planning.instances import Instance
+from stagebook.workspace.workspace import Workspace
 
 Earlier = Callable[[str], Mapping[str, Value] | None]
 """The scraps of a stage instance as an earlier run left them."""
-
-
-class Outputs(Protocol):
-    """What is asked of the project on disk."""
-
-    def exists(self, path: str) -> bool:
-        """Whether a file or folder is there."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +30,14 @@ def left_by_others(
     pipeline: Pipeline,
     instances: Mapping[str, Instance],
     chosen: set[str],
-    outputs: Outputs,
+    project: Workspace,
     earlier: Earlier,
 ) -> Left:
     """What the `chosen` instances need of the others."""
     search = _Search(pipeline, instances, chosen, earlier)
     for name, instance in instances.items():
         if name in chosen:
-            search.look_at_inputs(instance, outputs)
+            search.look_at_inputs(instance, project)
             search.look_at_scraps(instance)
     return Left(scraps=search.scraps, missing=tuple(search.missing), unknown=tuple(search.unknown))
 
@@ -68,14 +60,14 @@ class _Search:
             if name not in chosen:
                 self._others.setdefault(instance.stage.name, []).append(instance)
 
-    def look_at_inputs(self, instance: Instance, outputs: Outputs) -> None:
-        """Lease an instance's inputs against what is on disk."""
+    def look_at_inputs(self, instance: Instance, project: Workspace) -> None:
+        """Check an instance's inputs against what is on disk."""
         for name, item in instance.inputs.items():
             for path, source in zip(item.paths, item.sources, strict=False):
                 if not source or source in self._chosen:
                     continue
                 made = self._instances[source].outputs.values()
-                if any(one.path == path and one.kind == "external" for one in made) or outputs.exists(path):
+                if any(one.path == path and one.kind == "external" for one in made) or project.exists(path):
                     continue
                 place = instance.input_places.get((name, source), ("stages", instance.stage.name))
                 message = f"{instance.id} needs '{path}', which is not there"
@@ -86,7 +78,7 @@ class _Search:
                     self._note_unknown(instance, source, instance.input_places[(name, source)])
 
     def look_at_scraps(self, instance: Instance) -> None:
-        """Lease the scraps that an instance's expressions name against those that are known."""
+        """Check the scraps that an instance's expressions name against those that are known."""
         for place, template in _open(instance):
             for reference in sorted(template.references):
                 for other in self._others.get(reference[1], ()) if reference[0] == "stages" else ():

@@ -11,10 +11,9 @@ from stagebook.artifact import Artifacts
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A result that a stage came to: in an attempt, or as it was accepted. `number` is that of its event
-    in the journal; `outputs` and `scraps` are as in `events.AttemptEnded`; `at` is seconds since the
-    epoch; `folder` is the attempt's, relative to the project; `sources` the digest of its cells in the
-    store."""
+    """A result that a stage came to: in an attempt, or as it was accepted. `number` is that of its event in
+    the journal; `outputs` and `scraps` are as in `events.AttemptEnded`; `at` is seconds since the epoch;
+    `folder` is the attempt's, relative to the project; `sources` the digest of its cells in the store."""
 
     number: int
     pipeline: str

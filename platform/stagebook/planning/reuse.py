@@ -10,10 +10,11 @@ from stagebook.artifact import Artifact
 from stagebook.code.closure import Code
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.pipeline.types import Value
-from stagebook.planning.dependencies import ABSENT, Dependencies, Fingerprints, made_inputs
+from stagebook.planning.dependencies import ABSENT, Fingerprints, made_inputs
 from stagebook.planning.fingerprint import Change, Fingerprint, changes
 from stagebook.planning.plan import Decision, Judgement, PlannedStage
 from stagebook.planning.result import Made, NoResults, Result, Results, made_of, mark_of
+from stagebook.workspace.dependencies import ProjectDependencies
 
 
 class ReusePolicy:
@@ -22,7 +23,7 @@ class ReusePolicy:
     def __init__(
         self,
         pipeline: str,
-        dependencies: Dependencies,
+        dependencies: ProjectDependencies,
         results: Results | None = None,
         *,
         forced: Container[str] = (),

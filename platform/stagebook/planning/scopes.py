@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from stagebook.errors import Problem, StageFailure
+from stagebook.errors import StageFailure
 from stagebook.events import Cause
 from stagebook.pipeline.expressions import ExpressionError, Template, evaluate
 from stagebook.pipeline.model import Location, Pipeline
+from stagebook.pipeline.problems import ProblemCollector
 from stagebook.pipeline.types import Type, Value, ValueMismatch, accept
 from stagebook.planning.plan import Plan, PlannedStage
 
@@ -66,20 +67,9 @@ class Evaluator:
 
     def __init__(self, pipeline: Pipeline, params: Mapping[str, Value], env: Mapping[str, str]) -> None:
         self.pipeline = pipeline
-        self.problems: list[Problem] = []
-        self._reported: set[Location] = set()
+        self.problems = ProblemCollector(pipeline.path, pipeline.positions)
         self._params = dict(params)
         self._env = dict(env)
-
-    def report(self, location: Location, message: str, hint: str = "") -> None:
-        """Add a problem at a place of the pipeline file."""
-        self.problems.append(self.pipeline.problem(location, message, hint))
-
-    def report_once(self, location: Location, message: str, hint: str = "") -> None:
-        """As `report`, unless the place has a problem already: every point of a matrix may meet the same."""
-        if location not in self._reported:
-            self._reported.add(location)
-            self.report(location, message, hint)
 
     def value(
         self,
@@ -96,7 +86,7 @@ class Evaluator:
         try:
             return evaluate(template, scope if stages is None else {**scope, "stages": stages})
         except ExpressionError as error:
-            self.report_once(location, str(error), error.hint)
+            self.problems.report_once(location, str(error), error.hint)
             return UNKNOWN
 
 
@@ -170,8 +160,7 @@ def params_of(stage: PlannedStage, scope: Mapping[str, Any]) -> dict[str, Value]
             value = evaluate(template, scope)
             params[name] = accept(stage.types.get(name, Type("Any")), value)
         except (ExpressionError, ValueMismatch) as error:
-            msg = f"the parameter '{name}': {error}"
-            raise StageFailure(msg, cause=Cause.PARAMS) from error
+            raise StageFailure(f"the parameter '{name}': {error}", cause=Cause.PARAMS) from error
     return params
 
 
@@ -182,5 +171,4 @@ def condition_of(stage: PlannedStage, scope: Mapping[str, Any]) -> bool:
     try:
         return bool(evaluate(stage.when, scope))
     except ExpressionError as error:
-        msg = f"when: {error}"
-        raise StageFailure(msg, cause=Cause.PARAMS) from error
+        raise StageFailure(f"when: {error}", cause=Cause.PARAMS) from error

@@ -62,8 +62,7 @@ def _match(texts: Sequence[str], graph: Graph, foreach: Container[str], *, to_sk
             matched = stands_in
         if not matched:
             names = dict.fromkeys(node.split("@")[0] for node in graph)
-            msg = f"no stage '{text}'"
-            raise UsageError(msg, hint=did_you_mean(text, names))
+            raise UsageError(f"no stage '{text}'", hint=did_you_mean(text, names))
         found |= matched
     return found
 

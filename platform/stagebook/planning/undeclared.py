@@ -34,7 +34,7 @@ def compare(
     code: Collection[str] = (),
     names: Collection[str] | None = None,
 ) -> Findings:
-    """Lease `observed`, as in `events.AttemptEnded`, against the declared inputs and outputs.
+    """Compare `observed`, as in `events.AttemptEnded`, with the declared inputs and outputs.
 
     Args:
         stage: what is declared. A folder covers all that is in it.

@@ -56,11 +56,9 @@ class Catalog:
                 path = (base / name).resolve()
                 if path.is_file():
                     if not path.is_relative_to(self.root):
-                        msg = f"'{name}' is outside of the project {self.root}"
-                        raise PipelineNotFound(msg)
+                        raise PipelineNotFound(f"'{name}' is outside of the project {self.root}")
                     return path.relative_to(self.root).as_posix()
-        msg = f"there is no pipeline '{name}'"
-        raise PipelineNotFound(msg, hint=did_you_mean(name, known))
+        raise PipelineNotFound(f"there is no pipeline '{name}'", hint=did_you_mean(name, known))
 
     def load(self, name: str | None = None) -> LoadedPipeline:
         """Read a pipeline file; its mistakes come along."""
@@ -75,11 +73,7 @@ class Catalog:
 
 
 def bind(
-    pipeline: Pipeline,
-    *,
-    files: Sequence[Path] = (),
-    pairs: Sequence[str] = (),
-    values: Mapping[str, Value],
+    pipeline: Pipeline, *, files: Sequence[Path] = (), pairs: Sequence[str] = (), values: Mapping[str, Value]
 ) -> tuple[dict[str, Value], list[Problem]]:
     """The parameters of a run, and the problems with what was given for them. `values` win over `pairs`,
     and these over `files`."""

@@ -24,8 +24,11 @@ _MAX_TEXT = 200_000  # bytes of a module whose text is kept
 
 
 class ProjectDependencies:
-    """The dependencies of one project's results; see `planning.dependencies` for the methods that planning
-    uses. Everything is read once, and again after `forget`."""
+    """The dependencies of one project's results. Everything is read once, and again after `forget`.
+
+    A `kernel` is that of a stage (`PlannedStage.runs_in`). `None`: the notebook's own kernel. `""`: this
+    interpreter, no kernel.
+    """
 
     def __init__(
         self,
@@ -132,8 +135,7 @@ class ProjectDependencies:
         return self._restores and self.store.holds(output)
 
     def versions(self, imports: Iterable[str], kernel: str) -> Mapping[str, str]:
-        """The versions of the distributions that provide these modules to a kernel, by the distribution's name.
-        `""`: this interpreter."""
+        """The versions of the distributions that provide these modules to a kernel, by the distribution's name."""
         key = (frozenset(imports), kernel)
         if key not in self._versions:
             prefix = self._kernel(kernel).prefix

@@ -30,8 +30,7 @@ def scaffold(folder: Path) -> list[str]:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
     except OSError as error:
-        msg = f"cannot write to '{folder}': {error.strerror}"
-        raise UsageError(msg) from error
+        raise UsageError(f"cannot write to '{folder}': {error.strerror}") from error
     return list(files)
 
 

@@ -31,8 +31,7 @@ def inside(root: Path, text: str, plain_folders: set[str] | None = None) -> str:
     normal = os.path.normpath(text)
     _check_text(normal)  # `./~` names what `~` does
     if normal == ".." or normal.startswith(".." + os.sep):
-        msg = f"'{text}' leaves the project"
-        raise PathRefused(msg, "files of a pipeline live inside its project")
+        raise PathRefused(f"'{text}' leaves the project", "files of a pipeline live inside its project")
     folder = os.path.dirname(normal)
     if (
         plain_folders is not None
@@ -60,11 +59,9 @@ def inside(root: Path, text: str, plain_folders: set[str] | None = None) -> str:
 
 def _check_text(text: str) -> None:
     if not text.strip():
-        msg = "the path is empty"
-        raise PathRefused(msg)
+        raise PathRefused("the path is empty")
     if not text.isprintable():
-        msg = f"'{text}' holds a character that cannot be seen"
-        raise PathRefused(msg, "remove it")
+        raise PathRefused(f"'{text}' holds a character that cannot be seen", "remove it")
     if "://" in text:
         msg = f"'{text}' is a URL, not a path of the project"
         hint = f"an output that the notebook writes there itself is {{path: '{text}', kind: external}}"
@@ -73,8 +70,7 @@ def _check_text(text: str) -> None:
         msg = f"'{text}' is not relative to the project"
         raise PathRefused(msg, "write it relative to the project root, such as data/name.parquet")
     if len(text) > MAX_LENGTH or any(len(part.encode()) > MAX_NAME for part in text.split("/")):
-        msg = f"'{text[:40]}…' is longer than a path may be"
-        raise PathRefused(msg)
+        raise PathRefused(f"'{text[:40]}…' is longer than a path may be")
 
 
 def inside_for_output(root: Path, text: str, plain_folders: set[str] | None = None) -> str:
@@ -84,6 +80,5 @@ def inside_for_output(root: Path, text: str, plain_folders: set[str] | None = No
     if path == "." or parts[0] == STATE_FOLDER or ".git" in parts:
         what = "the project root" if path == "." else f"{path.split('/')[0]}/"
         what = ".git/" if ".git" in parts else what
-        msg = f"an output cannot be written to {what}"
-        raise PathRefused(msg, "choose a path such as data/name.parquet")
+        raise PathRefused(f"an output cannot be written to {what}", "choose a path such as data/name.parquet")
     return path

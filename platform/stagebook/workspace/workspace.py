@@ -6,12 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from stagebook.pipeline.notebook import (
-    SCRIPT_SUFFIXES,
-    NotebookFacts,
-    NotebookUnreadable,
-    read_notebook,
-)
+from stagebook.pipeline.notebook import SCRIPT_SUFFIXES, NotebookFacts, NotebookUnreadable, read_notebook
 from stagebook.pipeline.scripts import convert, is_intact
 from stagebook.system.file_cache import FileCache
 from stagebook.workspace import paths
@@ -67,8 +62,7 @@ class Workspace:
         try:
             content = path.read_bytes()
         except OSError as error:
-            msg = f"cannot be read: {error.strerror}"
-            raise NotebookUnreadable(msg) from error
+            raise NotebookUnreadable(f"cannot be read: {error.strerror}") from error
         digest = hashlib.sha256(path.suffix.encode() + b"\0" + content).hexdigest()
         target = self.root / paths.STATE_FOLDER / "cache" / "scripts" / f"{digest}.ipynb"
         if not self._is_whole(target):

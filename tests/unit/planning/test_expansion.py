@@ -122,7 +122,7 @@ def expanded(project: ProjectBuilder, text: str, **scraps: dict[str, Value]) -> 
     known = {name.replace("__", "@"): found for name, found in scraps.items()}
     expansion = Expansion(loaded.pipeline, {}, Workspace(project.root), {}, known)
     instances = dict(expansion.expand())
-    assert expansion.problems == []
+    assert expansion.problems.found == []
     return instances
 
 

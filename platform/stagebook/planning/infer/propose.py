@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from stagebook.pipeline.cells import parse_cell
-from stagebook.pipeline.notebook import PARAMETERS_TAG, DeclaredParam, source_of
+from stagebook.pipeline.notebook import PARAMETERS_TAG, DeclaredParam, source_of, tags_of
 from stagebook.planning.infer.draft import Draft, Trial, can_be_given, param_text, stage_lines, yaml
 
 _HEAD = """\
@@ -49,7 +49,7 @@ def texts_of(notebook: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
         if not source.strip():
             continue
         number += 1
-        if PARAMETERS_TAG not in (cell.get("metadata", {}).get("tags") or ()):
+        if PARAMETERS_TAG not in tags_of(cell):
             found += [(number, text) for text in _texts(source)]
     return tuple(found)
 
