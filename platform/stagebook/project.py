@@ -49,11 +49,7 @@ class Project:
     """
 
     def __init__(
-        self,
-        root: Path,
-        *,
-        clock: Callable[[], float] = time.time,
-        make_id: Callable[[float], str] = run_id,
+        self, root: Path, *, clock: Callable[[], float] = time.time, make_id: Callable[[float], str] = run_id
     ) -> None:
         self.root = root
         self._clock = clock
@@ -72,8 +68,7 @@ class Project:
         """
         here = Path(start) if start is not None else Path.cwd()
         if not here.is_dir():
-            msg = f"there is no folder '{here}'"
-            raise ProjectNotFound(msg)
+            raise ProjectNotFound(f"there is no folder '{here}'")
         here = here.resolve()
         for folder in (here, *here.parents):
             if (folder / FILE).is_file() or (folder / PIPELINES).is_dir() or _has_section(folder):

@@ -104,8 +104,7 @@ class Launcher:
             UsageError: the number of jobs is none.
         """
         if request.jobs is not None and request.jobs < 1:
-            msg = f"--jobs has to be 1 or more, not {request.jobs}"
-            raise UsageError(msg)
+            raise UsageError(f"--jobs has to be 1 or more, not {request.jobs}")
         hooks = hooks or LaunchHooks()
         prepared = planned if isinstance(planned, PreparedRun) else None
         plan = planned.plan if isinstance(planned, PreparedRun) else planned
@@ -189,8 +188,7 @@ class Launcher:
             UsageError: tracking is switched off.
         """
         if self.tracking_uri is None:
-            msg = "tracking is switched off in the settings"
-            raise UsageError(msg, hint="set tracking.enabled to true")
+            raise UsageError("tracking is switched off in the settings", hint="set tracking.enabled to true")
         delivery = Delivery(self.journal, self.root, self.tracking_uri)
         delivery.start()
         return delivery.finish(patience=120.0)

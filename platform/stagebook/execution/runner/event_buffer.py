@@ -6,13 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from stagebook.events import (
-    AttemptEnded,
-    AttemptEvent,
-    AttemptProgress,
-    Event,
-    StageReused,
-)
+from stagebook.events import AttemptEnded, AttemptEvent, AttemptProgress, Event, StageReused
 from stagebook.execution.attempt import AttemptResult
 from stagebook.planning import result as results
 from stagebook.planning.plan import PlannedStage

@@ -68,12 +68,7 @@ class Publisher:
             self._publish(slots, near, result.outputs if result is not None else {})
             yield
 
-    def _publish(
-        self,
-        slots: Mapping[str, OutputSlot],
-        near: Mapping[str, Path],
-        outputs: Artifacts,
-    ) -> None:
+    def _publish(self, slots: Mapping[str, OutputSlot], near: Mapping[str, Path], outputs: Artifacts) -> None:
         staging.publish(self._context.root, slots, near)
         for name, slot in slots.items():
             path = self._context.root / slot.path

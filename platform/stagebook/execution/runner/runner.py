@@ -255,10 +255,7 @@ class Runner:
             # The outputs of a failed attempt are of no use, and it may have failed because the disk is full.
             shutil.rmtree(folder / OUTPUTS_FOLDER, ignore_errors=True)
         self._queue += self._state.attempt_ended(
-            stage.id,
-            ok=result.cause is None,
-            reason=result.message,
-            retryable=result.cause not in _HOPELESS,
+            stage.id, ok=result.cause is None, reason=result.message, retryable=result.cause not in _HOPELESS
         )
 
     # -- time and stops -------------------------------------------------------------------------

@@ -52,11 +52,7 @@ def reset(
     notebook.metadata.kernelspec["name"] = kernel
     for cell in notebook.cells:
         cell.metadata["papermill"] = new_node(
-            exception=None,
-            start_time=None,
-            end_time=None,
-            duration=None,
-            status=str(CellStatus.PENDING),
+            exception=None, start_time=None, end_time=None, duration=None, status=str(CellStatus.PENDING)
         )
         if cell.cell_type == "code":
             cell.outputs = []

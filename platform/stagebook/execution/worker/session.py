@@ -292,10 +292,8 @@ class Session:
     def _raise_stopped(self) -> None:
         cause = self.stop.cause or Cause.CANCELLED
         if cause is Cause.TIMEOUT:
-            msg = f"not done after {self.task.timeout:g} s"
-            raise StageFailure(msg, cause=cause)
-        msg = "cancelled"
-        raise StageFailure(msg, cause=cause)
+            raise StageFailure(f"not done after {self.task.timeout:g} s", cause=cause)
+        raise StageFailure("cancelled", cause=cause)
 
     # -- the notebook ---------------------------------------------------------------------------
 
