@@ -170,7 +170,7 @@ class Project:
     ) -> RunReport:
         """Plan and run a pipeline; `request`, `values` and `fields` as for `plan`. `listeners` are given the
         events as they come. Raises as `plan`, and as `Launcher.run`."""
-        from stagebook.runs.launcher import LaunchHooks  # noqa: PLC0415 - as `launcher`
+        from stagebook.runs.run import LaunchHooks  # noqa: PLC0415 - as `launcher`
 
         asked = RunRequest.of(request, values, **fields)
         if engine is None:
