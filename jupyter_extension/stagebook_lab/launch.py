@@ -71,8 +71,7 @@ def check(project: Project, request: RunRequest) -> None:
         StagebookError: as `plan`, `UsageError` for the number of jobs, and `PipelineBusy`.
     """
     if request.jobs is not None and request.jobs < 1:
-        msg = f"--jobs has to be 1 or more, not {request.jobs}"
-        raise UsageError(msg)
+        raise UsageError(f"--jobs has to be 1 or more, not {request.jobs}")
     _check_idle(project, plan(project, request).pipeline)
 
 
@@ -131,8 +130,7 @@ class Processes:
         """What became of a process. Raises `RunNotFound`."""
         started = self._started.get(pid)
         if started is None:
-            msg = f"this server did not start a process {pid}"
-            raise RunNotFound(msg)
+            raise RunNotFound(f"this server did not start a process {pid}")
         code, message = started.ended or (None, "")
         run = started.run or _run_of(project, pid, started.at)
         started.run = run

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +12,7 @@ from pathlib import Path
 from stagebook.errors import UsageError
 from stagebook.journal.journal import RunRecord, attempt_key
 from stagebook.project import Project
+from stagebook.system.processes import end_group
 from stagebook_lab import wire
 
 END = 8.0  # seconds that MLflow has to end; `stagebook ui` itself waits for 5 s
@@ -79,12 +77,7 @@ def _start(project: Project) -> tuple[subprocess.Popen[bytes], str]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=END)
-            break
+    end_group(process, grace=END)
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             stream.close()

@@ -46,11 +46,9 @@ def add_note(project: Project, run: str, request: NoteRequest, by: str) -> Note:
     """
     kind, text = _KINDS.get(request.kind), request.text.strip()
     if kind is None:
-        msg = f"a note is a 'note' or 'acknowledged', not '{request.kind}'"
-        raise UsageError(msg)
+        raise UsageError(f"a note is a 'note' or 'acknowledged', not '{request.kind}'")
     if len(text) > MAX_TEXT or (kind == "note" and not text):
-        msg = f"a note has 1 to {MAX_TEXT} characters"
-        raise UsageError(msg)
+        raise UsageError(f"a note has 1 to {MAX_TEXT} characters")
     note = Note(kind=kind, text=text, by=by, at=time.time())
     line = json.dumps({"run": run, **dataclasses.asdict(note)}).encode() + b"\n"
     # O_APPEND and a single write: lines of other processes do not mix with this one.

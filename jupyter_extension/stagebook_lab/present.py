@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar
 
 from stagebook import errors
 from stagebook.journal.history import StageRecord
@@ -16,6 +16,15 @@ from stagebook.planning.plan import Plan
 from stagebook.project import Project
 from stagebook_lab import wire
 from stagebook_lab.params import param_info
+
+T = TypeVar("T")
+
+
+def wire_value(kind: type[T], source: Any, **own: Any) -> T:
+    """A value of the wire. A field that is not among its `own` ones is that of the same name of `source`."""
+    fields: Any = kind.__dict__["__dataclass_fields__"]
+    names = fields.keys() & source.__dataclass_fields__.keys() - own.keys()
+    return kind(**{name: getattr(source, name) for name in names}, **own)
 
 
 class Paths:
@@ -55,12 +64,10 @@ def error_reply(
 def problems_of(paths: Paths, found: Sequence[errors.Problem]) -> tuple[wire.Problem, ...]:
     """Mistakes with the browser's paths. `-p`, the path of mistakes in parameters, stays."""
     return tuple(
-        wire.Problem(
+        wire_value(
+            wire.Problem,
+            problem,
             path=problem.path if problem.path.startswith("-") else paths.of(problem.path),
-            message=problem.message,
-            hint=problem.hint,
-            line=problem.line,
-            column=problem.column,
         )
         for problem in found
     )
@@ -97,14 +104,11 @@ def _stage_ref(paths: Paths, pipeline: Pipeline, stage: Stage) -> wire.StageRef:
 def plan_reply(paths: Paths, plan: Plan) -> wire.PlanReply:
     """A plan."""
     stages = tuple(
-        wire.PlanStage(
-            id=stage.id,
-            stage=stage.stage,
+        wire_value(
+            wire.PlanStage,
+            stage,
             notebook=paths.of(stage.notebook),
-            description=stage.description,
-            decision=cast("wire.Decision", str(stage.decision)),
-            reasons=tuple(stage.reasons),
-            upstream=tuple(stage.upstream),
+            decision=str(stage.decision),
             point=dict(stage.point),
             params=data["params"],
             inputs=data["inputs"],
@@ -112,7 +116,6 @@ def plan_reply(paths: Paths, plan: Plan) -> wire.PlanReply:
             restores=tuple(data["restores"]),
             when=data["when"] or "",
             foreach=data["foreach"] or "",
-            trigger=data["trigger"],
         )
         for stage, data in ((stage, stage.to_json()) for stage in plan.stages)
     )
@@ -123,53 +126,29 @@ def plan_reply(paths: Paths, plan: Plan) -> wire.PlanReply:
 def run_info(run: RunRecord) -> wire.RunInfo:
     """A run, without its stages."""
     origin = run.origin
-    return wire.RunInfo(
-        id=run.id,
-        pipeline=run.pipeline,
-        status=_status(run.status),
-        reason=run.reason,
-        started=run.started,
-        ended=run.ended,
+    texts = {name: str(origin.get(name, "")) for name in ("user", "host", "command", "commit")}
+    return wire_value(
+        wire.RunInfo,
+        run,
+        status=str(run.status),
         params=dict(run.params),
-        user=str(origin.get("user", "")),
-        host=str(origin.get("host", "")),
         pid=int(origin.get("pid", 0)),
-        command=str(origin.get("command", "")),
-        commit=str(origin.get("commit", "")),
-        kind=run.kind,
-        parent=run.parent,
+        **texts,
     )
 
 
 def stage_info(run: RunRecord, stage: StageRecord) -> wire.StageInfo:
     """A stage of a run."""
-    return wire.StageInfo(
-        id=stage.id,
+    return wire_value(
+        wire.StageInfo,
+        stage,
         run=run.id,
         pipeline=run.pipeline,
-        status=_status(stage.status),
-        decision=stage.decision,
-        reason=stage.reason,
-        attempt=stage.attempt,
-        started=stage.started,
-        ended=stage.ended,
-        cell=stage.cell,
-        cells=stage.cells,
-        expected=stage.expected,
+        status=str(stage.status),
         cause=stage.cause or "",
-        message=stage.message,
-        traceback=stage.traceback,
-        cpu=stage.cpu,
-        memory=stage.memory,
-        frozen=stage.frozen,
         has_notebook=bool(stage.folder),
         kept_kernel=stage.kernel is not None,
-        of_run=stage.of_run,
     )
-
-
-def _status(status: object) -> wire.StageStatus:
-    return cast("wire.StageStatus", str(status))
 
 
 def to_json(value: Any) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from stagebook.errors import ProjectNotFound
 from stagebook.project import Project
-from stagebook.workspace.catalog import PIPELINES
 from stagebook.workspace.paths import PathRefused, inside
 from stagebook_lab.wire import ProjectInfo
 
@@ -71,8 +70,3 @@ def inside_root(root: Path, path: str) -> str:
         return inside(root, path)
     except PathRefused as error:
         raise ProjectNotFound(str(error), hint="name a folder below the one of JupyterLab") from error
-
-
-def pipelines_folder(project: Project) -> Path:
-    """Where the pipeline files of a project are."""
-    return project.root / PIPELINES

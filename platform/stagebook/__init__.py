@@ -1,10 +1,10 @@
 """Stagebook: pipelines of Jupyter notebooks that run truthfully and fast.
 
-from stagebook import Given, Project
+from stagebook import Project
 
 with Project.open("path/of/a/project") as project:
-plan = project.plan("flights", {"months": [1, 2]})
-report = project.run_planned(plan)
+    plan = project.plan("flights", {"months": [1, 2]})
+    report = project.run("flights", {"months": [1, 2]})
 """
 
 from __future__ import annotations

@@ -336,8 +336,7 @@ def from_json(data: Mapping[str, Any]) -> Event:
     name = data.get("type")
     kind = KINDS.get(str(name))
     if kind is None:
-        msg = f"unknown event type {name!r}"
-        raise ValueError(msg)
+        raise ValueError(f"unknown event type {name!r}")
     fields = {field.name for field in dataclasses.fields(kind)}
     values = {key: value for key, value in data.items() if key in fields}
     for key, value in values.items():
@@ -353,5 +352,4 @@ def from_json(data: Mapping[str, Any]) -> Event:
     try:
         return kind(**values)
     except TypeError as error:
-        msg = f"event {name}: {error}"
-        raise ValueError(msg) from error
+        raise ValueError(f"event {name}: {error}") from error

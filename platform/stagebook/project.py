@@ -49,11 +49,7 @@ class Project:
     """
 
     def __init__(
-        self,
-        root: Path,
-        *,
-        clock: Callable[[], float] = time.time,
-        make_id: Callable[[float], str] = run_id,
+        self, root: Path, *, clock: Callable[[], float] = time.time, make_id: Callable[[float], str] = run_id
     ) -> None:
         self.root = root
         self._clock = clock
@@ -72,8 +68,7 @@ class Project:
         """
         here = Path(start) if start is not None else Path.cwd()
         if not here.is_dir():
-            msg = f"there is no folder '{here}'"
-            raise ProjectNotFound(msg)
+            raise ProjectNotFound(f"there is no folder '{here}'")
         here = here.resolve()
         for folder in (here, *here.parents):
             if (folder / FILE).is_file() or (folder / PIPELINES).is_dir() or _has_section(folder):
@@ -175,7 +170,7 @@ class Project:
     ) -> RunReport:
         """Plan and run a pipeline; `request`, `values` and `fields` as for `plan`. `listeners` are given the
         events as they come. Raises as `plan`, and as `Launcher.run`."""
-        from stagebook.runs.launcher import LaunchHooks  # noqa: PLC0415 - as `launcher`
+        from stagebook.runs.run import LaunchHooks  # noqa: PLC0415 - as `launcher`
 
         asked = RunRequest.of(request, values, **fields)
         if engine is None:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from stagebook.errors import StagebookError
 from stagebook.project import Project
+from stagebook.workspace.catalog import PIPELINES
 from stagebook.workspace.settings import FILE
 from stagebook_lab.feed.snapshot import Snapshot, SnapshotReader
 from stagebook_lab.present import error_reply
-from stagebook_lab.projects import pipelines_folder
 from stagebook_lab.wire import ErrorReply
 
 POLL = 0.05  # seconds between two looks at the time and size of the journal's files
@@ -185,10 +185,9 @@ def _mark(path: Path) -> tuple[int, int] | None:
 
 def _definitions(project: Project) -> str:
     """A digest of the times and sizes of the settings and the pipeline files."""
-    folder = pipelines_folder(project)
     found = hashlib.sha256(repr(_mark(project.root / FILE)).encode())
     with contextlib.suppress(OSError):
-        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        for entry in sorted(os.scandir(project.root / PIPELINES), key=lambda entry: entry.name):
             found.update(f"{entry.name}\0{_mark(Path(entry.path))}\0".encode())
     return found.hexdigest()[:16]
 

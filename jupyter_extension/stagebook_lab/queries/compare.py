@@ -28,8 +28,7 @@ def why_reply(project: Project, request: RunRequest, stage: str) -> wire.WhyRepl
     """The decision about a stage, and everything that it rests on. Raises as `why`."""
     item = next((one for one in why(project.preparer, request, [stage]) if one.stage == stage), None)
     if item is None:
-        msg = f"no stage '{stage}'"
-        raise UsageError(msg)
+        raise UsageError(f"no stage '{stage}'")
     return wire.WhyReply(
         stage=item.stage,
         decision=str(item.decision),  # type: ignore[arg-type]
@@ -60,8 +59,7 @@ def changes_reply(
     try:
         now = json.loads(project.dependencies.workspace.executable(record.notebook).read_bytes())
     except (OSError, ValueError) as error:  # what cannot be read as a notebook is a ValueError
-        msg = f"the notebook '{record.notebook}' cannot be read: {error}"
-        raise RunNotFound(msg) from error
+        raise RunNotFound(f"the notebook '{record.notebook}' cannot be read: {error}") from error
     folder = project.root / record.folder
     return wire.ChangesReply(
         run=run.id,
@@ -128,8 +126,7 @@ def _cell_diff(
 def compare_reply(project: Project, names: Sequence[str]) -> wire.CompareReply:
     """Runs side by side. Raises `UsageError` for fewer than two or too many, and `RunNotFound`."""
     if not 2 <= len(names) <= MAX_RUNS:
-        msg = f"compare 2 to {MAX_RUNS} runs, not {len(names)}"
-        raise UsageError(msg)
+        raise UsageError(f"compare 2 to {MAX_RUNS} runs, not {len(names)}")
     runs = [project.history.find(name) for name in names]
     histories = [project.history.of(run) for run in runs]
     seconds = [

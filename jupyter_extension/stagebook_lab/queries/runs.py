@@ -99,15 +99,13 @@ def notebook_reply(project: Project, run: RunRecord, stage: str, attempt: int | 
     try:
         found = path.stat()
         if found.st_size > MAX_NOTEBOOK:
-            msg = f"the executed notebook is larger than {MAX_NOTEBOOK >> 20} MB: {path}"
-            raise StagebookError(msg)
+            raise StagebookError(f"the executed notebook is larger than {MAX_NOTEBOOK >> 20} MB: {path}")
         content = json.loads(path.read_bytes())
     except FileNotFoundError as error:
         msg = f"there is no executed notebook of attempt {number} of '{stage}' in the run {run.id}"
         raise RunNotFound(msg) from error
     except (ValueError, RecursionError) as error:
-        msg = f"the executed notebook cannot be read: {path}"
-        raise StagebookError(msg) from error
+        raise StagebookError(f"the executed notebook cannot be read: {path}") from error
     return wire.NotebookReply(attempt=number, content=_untrusted(content), modified=found.st_mtime)
 
 
@@ -132,8 +130,7 @@ def _file_of(project: Project, record: StageRecord, attempt: int, name: str) -> 
 def _untrusted(content: Any) -> Any:
     """A notebook with every cell marked as untrusted, which JupyterLab goes by."""
     if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
-        msg = "the executed notebook is no notebook"
-        raise StagebookError(msg)
+        raise StagebookError("the executed notebook is no notebook")
     for cell in content["cells"]:
         if isinstance(cell, dict):
             metadata = cell.get("metadata")

@@ -92,8 +92,7 @@ class Handler(APIHandler):
         """
         text = self.text(name) or str(default)
         if not (text.isascii() and text.isdigit() and len(text) < 16):
-            msg = f"'{name}' has to be a number, not '{text}'"
-            raise UsageError(msg)
+            raise UsageError(f"'{name}' has to be a number, not '{text}'")
         return int(text)
 
     @property
@@ -171,8 +170,7 @@ def parse_request(kind: type[R], body: bytes) -> R:
             or of the wrong type.
     """
     if len(body) > MAX_BODY:
-        msg = f"the request is larger than {MAX_BODY >> 20} MB"
-        raise UsageError(msg)
+        raise UsageError(f"the request is larger than {MAX_BODY >> 20} MB")
     try:
         return cast("R", _adapter(kind).validate_json(body or b"{}"))
     except ValidationError as error:

@@ -153,8 +153,7 @@ class KernelHandler(Handler):
             manager.list_kernel_ids()  # looks for new connection files
             ids = {str(path): name for name, path in manager.kernel_id_to_connection_file.items()}
             if reply.id not in ids:
-                msg = "Jupyter Server does not take the kernel"
-                raise RunNotFound(msg)
+                raise RunNotFound("Jupyter Server does not take the kernel")
             return wire.KernelReply(id=ids[reply.id], notebook=reply.notebook)
 
         await self.post_about(wire.KernelRequest, work, then=with_id)

@@ -83,7 +83,4 @@ class StreamHandler(Handler):
                 await self.flush()
 
 
-ROUTES: tuple[tuple[str, type[Handler]], ...] = (
-    ("status", StatusHandler),
-    ("stream", StreamHandler),
-)
+ROUTES: tuple[tuple[str, type[Handler]], ...] = (("status", StatusHandler), ("stream", StreamHandler))

@@ -6,17 +6,9 @@ import dataclasses
 from typing import Any, Literal
 
 StageStatus = Literal[
-    "pending",
-    "running",
-    "retrying",
-    "completed",
-    "reused",
-    "failed",
-    "blocked",
-    "skipped",
-    "cancelled",
-    "interrupted",
-]
+    "pending", "running", "retrying", "completed", "reused",
+    "failed", "blocked", "skipped", "cancelled", "interrupted",
+]  # fmt: skip
 CellChange = Literal["same", "changed", "added", "removed"]
 NoteKind = Literal["note", "acknowledged"]
 

@@ -108,8 +108,7 @@ def _main(
         try:
             os.chdir(directory)
         except OSError as error:
-            msg = f"cannot go to '{directory}': {error.strerror}"
-            raise StagebookError(msg) from error
+            raise StagebookError(f"cannot go to '{directory}': {error.strerror}") from error
 
 
 def run_app() -> int:

@@ -15,8 +15,7 @@ from stagebook.runs.kept import dump_of
 
 
 def debug(
-    run: PastRun,
-    stage: Annotated[str, typer.Argument(help="A stage that failed with --debug-on-failure.")],
+    run: PastRun, stage: Annotated[str, typer.Argument(help="A stage that failed with --debug-on-failure.")]
 ) -> None:
     """Open a debugger where a stage failed, with the stage's variables."""
     project = Project.open()

@@ -21,9 +21,8 @@ from stagebook.planning.infer.draft import Trial
 from stagebook.planning.infer.propose import propose, stage_names, texts_of
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.project import Project
-from stagebook.runs.launcher import LaunchHooks
 from stagebook.runs.request import RunRequest
-from stagebook.runs.run import RunReport
+from stagebook.runs.run import LaunchHooks, RunReport
 from stagebook.system.files import write_whole
 from stagebook.views import tables
 from stagebook.workspace.paths import STATE_FOLDER, PathRefused
@@ -57,8 +56,7 @@ def infer(
         workspace = Workspace(project.root)
         paths = [_inside(workspace, text) for text in notebooks]
         if len(set(paths)) < len(paths):
-            msg = "a notebook is named twice"
-            raise UsageError(msg)
+            raise UsageError("a notebook is named twice")
         if output is not None:
             _check_target(output, force=force)
         facts = [_facts(workspace, path) for path in paths]
@@ -90,18 +88,15 @@ def _inside(workspace: Workspace, text: str) -> str:
         if not place.is_file() and workspace.is_file(workspace.inside(text)):
             return workspace.inside(text)
         if not place.is_file():
-            msg = f"there is no notebook '{text}'"
-            raise UsageError(msg)
+            raise UsageError(f"there is no notebook '{text}'")
         return workspace.inside(os.path.relpath(os.path.abspath(place), workspace.root))
     except PathRefused as error:
-        msg = f"{error}"
-        raise UsageError(msg, hint=error.hint) from error
+        raise UsageError(str(error), hint=error.hint) from error
 
 
 def _check_target(target: Path, *, force: bool) -> None:
     if target.suffix not in {".yaml", ".yml"}:
-        msg = f"'{target}' is not a pipeline file"
-        raise UsageError(msg, hint="write to pipelines/NAME.yaml")
+        raise UsageError(f"'{target}' is not a pipeline file", hint="write to pipelines/NAME.yaml")
     if target.exists() and not force:
         msg = f"'{target}' is there already"
         raise UsageError(msg, hint="choose another name, or replace it with --force")
@@ -111,8 +106,7 @@ def _facts(workspace: Workspace, path: str) -> NotebookFacts:
     try:
         return workspace.facts(path)
     except NotebookUnreadable as error:
-        msg = f"'{path}' {error}"
-        raise UsageError(msg, hint=error.hint) from error
+        raise UsageError(f"'{path}' {error}", hint=error.hint) from error
 
 
 def _plan(paths: Sequence[str], facts: Sequence[NotebookFacts]) -> Plan:

@@ -26,8 +26,7 @@ def kernels(
     """List the kernels that failed stages left alive, and how to attach to them; or end one."""
     if end:
         if run is None or stage is None:
-            msg = "--end needs a run and a stage"
-            raise UsageError(msg, hint=_HINT)
+            raise UsageError("--end needs a run and a stage", hint=_HINT)
         _end(run, stage, as_json=as_json)
         return
     kept = kept_kernels(Project.open().history)

@@ -31,8 +31,7 @@ def lab(
     project = Project.open()
     for module in ("jupyterlab", "stagebook_lab"):
         if importlib.util.find_spec(module) is None:
-            msg = "JupyterLab is not installed here"
-            raise UsageError(msg, hint='pip install "stagebook[lab]"')
+            raise UsageError("JupyterLab is not installed here", hint='pip install "stagebook[lab]"')
     # In a session of its own, so that Ctrl-C reaches this process alone, which then ends JupyterLab and its
     # kernels. Runs have sessions of their own, and go on.
     server = subprocess.Popen(

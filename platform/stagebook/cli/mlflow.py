@@ -55,8 +55,7 @@ def ui(
     project = Project.open()
     uri = project.tracking_uri
     if uri is None:
-        msg = "tracking is switched off in the settings"
-        raise UsageError(msg, hint="set tracking.enabled to true")
+        raise UsageError("tracking is switched off in the settings", hint="set tracking.enabled to true")
     if uri.startswith(("http:", "https:")):
         _announce(uri, open_browser=open_browser, as_json=as_json)
         return
@@ -80,8 +79,7 @@ def ui(
         if not as_json:
             console().print("starting MLflow …")
         if not _answers(url, server):
-            msg = "MLflow did not start"
-            raise UsageError(msg, hint=f"see {log.relative_to(project.root)}")
+            raise UsageError("MLflow did not start", hint=f"see {log.relative_to(project.root)}")
         _announce(url, open_browser=open_browser, as_json=as_json)
         server.wait()
     except KeyboardInterrupt:
@@ -105,8 +103,7 @@ def _free_port(port: int) -> int:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            msg = f"the port {port} is in use"
-            raise UsageError(msg, hint="leave --port out for a free one") from error
+            raise UsageError(f"the port {port} is in use", hint="leave --port out for a free one") from error
         return int(probe.getsockname()[1])
 
 

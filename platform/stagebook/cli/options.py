@@ -52,12 +52,10 @@ From = Annotated[
     ),
 ]
 Only = Annotated[
-    list[str] | None,
-    typer.Option("--only", metavar="STAGE", help="Only this stage.", show_default=False),
+    list[str] | None, typer.Option("--only", metavar="STAGE", help="Only this stage.", show_default=False)
 ]
 Skip = Annotated[
-    list[str] | None,
-    typer.Option("--skip", metavar="STAGE", help="Not this stage.", show_default=False),
+    list[str] | None, typer.Option("--skip", metavar="STAGE", help="Not this stage.", show_default=False)
 ]
 Jobs = Annotated[
     int | None,

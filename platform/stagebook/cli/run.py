@@ -88,8 +88,7 @@ def perform(request: RunRequest, *, as_json: bool) -> int:
     if request.sweep:
         return sweep_and_show(request, as_json=as_json)
     if request.most is not None or request.stop_when is not None:
-        msg = "--max and --stop-when are for a sweep"
-        raise UsageError(msg, hint="add --sweep")
+        raise UsageError("--max and --stop-when are for a sweep", hint="add --sweep")
     with Project.open() as project:
         project.launcher.warm_up()
         return run_and_show(project, project.preparer.prepare(request), request, as_json=as_json)

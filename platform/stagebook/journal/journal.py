@@ -105,11 +105,7 @@ class Journal:
                 self.leases.take(event.pipeline, event.run, owner)
 
     def close_abandoned(
-        self,
-        look: Callable[[Owner], Liveness],
-        at: float,
-        *,
-        presumed_dead: tuple[str, int] | None = None,
+        self, look: Callable[[Owner], Liveness], at: float, *, presumed_dead: tuple[str, int] | None = None
     ) -> list[str]:
         """Mark runs whose owner is gone, or is `presumed_dead` (as in `begin`), as interrupted; their ids."""
         if not any(self._abandoned(look, presumed_dead)):

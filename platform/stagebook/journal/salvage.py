@@ -144,8 +144,7 @@ def _values(record: bytes) -> list[bytes | int | None]:
     for kind in kinds:
         size = _SIZES.get(kind, (kind - 12) // 2)
         if size < 0:
-            msg = "no kind of value"
-            raise ValueError(msg)
+            raise ValueError("no kind of value")
         piece = record[at : at + size]
         at += size
         if kind >= 12:

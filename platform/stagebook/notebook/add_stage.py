@@ -50,8 +50,7 @@ def add_stage(project: Project, pipeline: str, name: str, notebook: str = "") ->
         msg = f"'{name[:60]}' is not a name of a stage"
         raise UsageError(msg, hint="use letters, digits, '_' and '-', and start with a letter")
     if name in loaded.pipeline.stages or name in loaded.pipeline.broken:
-        msg = f"the pipeline has a stage '{name}' already"
-        raise UsageError(msg, hint="give it another name")
+        raise UsageError(f"the pipeline has a stage '{name}' already", hint="give it another name")
     is_new = not notebook
     try:
         place = project.dependencies.workspace.inside(notebook or f"notebooks/{name}.ipynb")
@@ -60,8 +59,7 @@ def add_stage(project: Project, pipeline: str, name: str, notebook: str = "") ->
             raise UsageError(msg, hint="add that notebook, or give the stage another name")
         names = () if is_new else tuple(project.dependencies.workspace.facts(place).parameters or ())
     except (PathRefused, NotebookUnreadable) as error:
-        msg = f"'{notebook}': {error}"
-        raise UsageError(msg, hint=error.hint) from error
+        raise UsageError(f"'{notebook}': {error}", hint=error.hint) from error
     stage = stage_of(loaded.pipeline, place, names)
     edited, line = with_stage(text, path, name, stage)
     before = {str(problem.message) for problem in loaded.problems}

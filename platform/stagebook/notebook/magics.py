@@ -112,8 +112,7 @@ def prepare(start: Path, asked: str, pairs: tuple[str, ...] = (), notebook: Path
             raise StagebookError(msg, hint="name one: %stage NAME, or %stage PIPELINE/STAGE")
         if len(found) > 1:
             names = ", ".join(f"{plan.pipeline}/{item.id}" for plan, item in found[:8])
-            msg = f"there is more than one stage {what}"
-            raise StagebookError(msg, hint=f"name one of: {names}")
+            raise StagebookError(f"there is more than one stage {what}", hint=f"name one of: {names}")
         return Prepared(project, *found[0])
 
 

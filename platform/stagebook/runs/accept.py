@@ -145,8 +145,7 @@ def _known(plan: Plan, stage: str, scraps: Mapping[str, Mapping[str, Any]]) -> b
 
 def _check_outputs(root: Path, stage: PlannedStage) -> None:
     if stage.foreach is not None:
-        msg = f"the list of {stage.id} is not known yet"
-        raise UsageError(msg, hint="run the stage that makes it first")
+        raise UsageError(f"the list of {stage.id} is not known yet", hint="run the stage that makes it first")
     for output in stage.outputs.values():
         if output.kind == "file" and not (root / output.path).exists():
             msg = f"{stage.id} cannot be accepted: its output '{output.path}' is not there"

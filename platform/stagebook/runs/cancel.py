@@ -31,8 +31,7 @@ def going_on(history: History, name: str | None = None) -> RunRecord:
             raise RunNotFound(msg, hint="see: stagebook runs") from error
         return history.find(run.parent) if run.parent and run.ended is None else run
     if not found:
-        msg = "no run goes on"
-        raise RunNotFound(msg, hint="see: stagebook runs")
+        raise RunNotFound("no run goes on", hint="see: stagebook runs")
     if len(found) > 1:
         msg = f"{len(found)} runs go on: {', '.join(run.id for run in found)}"
         raise UsageError(msg, hint="name one of them")
@@ -47,8 +46,7 @@ def cancel(history: History, run: RunRecord) -> Owner:
         UsageError: the run is over, its process is gone, or it is on another machine.
     """
     if run.ended is not None:
-        msg = f"the run {run.id} is over: {run.status}"
-        raise UsageError(msg)
+        raise UsageError(f"the run {run.id} is over: {run.status}")
     owner = dict(history.journal.leases.owners()).get(run.parent or run.id)
     gone = UsageError(f"the process of the run {run.id} is gone", hint="see: stagebook doctor")
     if owner is None:

@@ -58,8 +58,7 @@ def grid_of(pipeline: Pipeline, values: Mapping[str, Value]) -> Grid:
             fixed[name] = value  # what is wrong with it, the plan tells
             continue
         if not value:
-            msg = f"'{name}' is swept over no values"
-            raise UsageError(msg, hint=f"-p '{name}=[1, 2, 3]'")
+            raise UsageError(f"'{name}' is swept over no values", hint=f"-p '{name}=[1, 2, 3]'")
         axes[name] = tuple(value)
     if not axes:
         names = [name for name, param in pipeline.params.items() if param.type.kind != "list"]

@@ -75,8 +75,7 @@ class History:
         known = self.runs(pipeline, limit=10_000)
         if run in {None, "latest"}:
             if not known:
-                msg = "nothing was run yet"
-                raise RunNotFound(msg, hint="start with: stagebook run")
+                raise RunNotFound("nothing was run yet", hint="start with: stagebook run")
             return known[0]
         found = [record for record in known if record.id == run] or [
             record for record in known if record.id.startswith(str(run)) or record.id.endswith(str(run))
@@ -86,8 +85,7 @@ class History:
         if found:
             msg = f"'{run}' fits {len(found)} runs"
             raise RunNotFound(msg, hint=f"such as {found[0].id} and {found[1].id}")
-        msg = f"there is no run '{run}'"
-        raise RunNotFound(msg, hint="stagebook runs lists them")
+        raise RunNotFound(f"there is no run '{run}'", hint="stagebook runs lists them")
 
     def find_unfinished(self) -> RunRecord:
         """The latest run, if it did not come to a good end.
@@ -112,8 +110,7 @@ class History:
         """One stage of a run. Raises `RunNotFound`."""
         stages = self.of(run).stages
         if stage not in stages:
-            msg = f"the run {run.id} has no stage '{stage}'"
-            raise RunNotFound(msg, hint=did_you_mean(stage, stages))
+            raise RunNotFound(f"the run {run.id} has no stage '{stage}'", hint=did_you_mean(stage, stages))
         return stages[stage]
 
     def latest_stages(self, pipeline: str) -> dict[str, tuple[RunRecord, StageRecord]]:

@@ -7,11 +7,11 @@ import dataclasses
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stagebook.errors import PipelineBusy, UsageError
+from stagebook.errors import UsageError
 from stagebook.execution.engine.local import LocalEngine
 from stagebook.execution.engine.protocol import Engine
 from stagebook.execution.fork import client
@@ -20,34 +20,13 @@ from stagebook.journal.journal import MLFLOW, Journal
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.preload import modules_to_import
 from stagebook.runs.prepare import PreparedRun
-from stagebook.runs.recorder import Listener
 from stagebook.runs.request import RunRequest
-from stagebook.runs.run import RunParts, RunReport, run_plan
+from stagebook.runs.run import LaunchHooks, RunParts, RunReport, run_plan
 from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery
 from stagebook.workspace.dependencies import ProjectDependencies
 from stagebook.workspace.paths import STATE_FOLDER
 from stagebook.workspace.settings import Settings
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class LaunchHooks:
-    """What takes part in a run besides what was asked for.
-
-    Args:
-        listeners: are given the events, once the journal has them.
-        engine: `None`: the local one.
-        waiting: is told which run this one waits for.
-        parent: the sweep that the run is a point of, and `delivery` what tells MLflow of it.
-        keep_server: whether the fork server stays for a further run.
-    """
-
-    listeners: Sequence[Listener] = ()
-    engine: Engine | None = None
-    waiting: Callable[[PipelineBusy], None] = lambda _busy: None
-    parent: str = ""
-    delivery: Delivery | None = None
-    keep_server: bool = False
 
 
 class Launcher:
@@ -104,12 +83,14 @@ class Launcher:
             UsageError: the number of jobs is none.
         """
         if request.jobs is not None and request.jobs < 1:
-            msg = f"--jobs has to be 1 or more, not {request.jobs}"
-            raise UsageError(msg)
+            raise UsageError(f"--jobs has to be 1 or more, not {request.jobs}")
         hooks = hooks or LaunchHooks()
         prepared = planned if isinstance(planned, PreparedRun) else None
         plan = planned.plan if isinstance(planned, PreparedRun) else planned
         rest = prepared.rest if prepared is not None else None
+        asked: dict[str, Any] = {}
+        if prepared is not None:
+            asked = {"selection": dataclasses.asdict(prepared.selection), "forced": prepared.forced}
         options = self._options(request, prepared)
         engine = hooks.engine or self._engine(plan, options, keep_server=hooks.keep_server)
         parts = RunParts(
@@ -121,14 +102,12 @@ class Launcher:
             store=self.store if self._settings.store.enabled else None,
             clock=self.now,
             wait=request.wait,
-            waiting=hooks.waiting,
-            parent=hooks.parent,
-            delivery=hooks.delivery,
+            hooks=hooks,
             resumes=rest.started.run if rest else "",
-            request=_asked(prepared) if prepared is not None else {},
+            request=asked,
         )
         try:
-            return run_plan(plan, options=options, engine=engine, parts=parts, listeners=hooks.listeners)
+            return run_plan(plan, options=options, engine=engine, parts=parts)
         finally:
             self.dependencies.file_cache.save()
 
@@ -189,17 +168,7 @@ class Launcher:
             UsageError: tracking is switched off.
         """
         if self.tracking_uri is None:
-            msg = "tracking is switched off in the settings"
-            raise UsageError(msg, hint="set tracking.enabled to true")
+            raise UsageError("tracking is switched off in the settings", hint="set tracking.enabled to true")
         delivery = Delivery(self.journal, self.root, self.tracking_uri)
         delivery.start()
         return delivery.finish(patience=120.0)
-
-
-def _asked(prepared: PreparedRun) -> dict[str, Any]:
-    """What was asked for, as `RunStarted.request` has it."""
-    chosen = dataclasses.asdict(prepared.selection)
-    return {
-        "selection": {name: list(texts) for name, texts in chosen.items()},
-        "forced": None if prepared.forced is None else list(prepared.forced),
-    }

@@ -164,11 +164,7 @@ def _say_who_holds(journal: Journal, error: JournalUnreadable) -> JournalUnreada
 
 
 def outwait(
-    journal: Journal,
-    run: str,
-    *,
-    clock: Callable[[], float],
-    waiting: Callable[[], None] = lambda: None,
+    journal: Journal, run: str, *, clock: Callable[[], float], waiting: Callable[[], None] = lambda: None
 ) -> None:
     """Where the owner of a run is stopped or out of sight, wait for a sign of life. If there is none for
     `LEASE` seconds, the run is marked as interrupted. Raises `JournalUnreadable`, as `take_ownership`."""

@@ -52,10 +52,7 @@ class RunRequest:
 
     @classmethod
     def of(
-        cls,
-        request: RunRequest | str | None = None,
-        values: Mapping[str, Value] | None = None,
-        **fields: Any,
+        cls, request: RunRequest | str | None = None, values: Mapping[str, Value] | None = None, **fields: Any
     ) -> RunRequest:
         """A request as it is; or one for the pipeline of that name, with `values` and other fields."""
         if isinstance(request, RunRequest):

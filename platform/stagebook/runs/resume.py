@@ -74,11 +74,9 @@ def rest_of(
     course = _Course(run, events_of, known)
     started, history = course.started, course.history
     if started is None or started.kind == "accept":
-        msg = f"the run {run} cannot be gone on with"
-        raise UsageError(msg, hint="stagebook runs lists the runs")
+        raise UsageError(f"the run {run} cannot be gone on with", hint="stagebook runs lists the runs")
     if history.ended is None:
-        msg = f"the run {run} is going on"
-        raise UsageError(msg, hint=f"watch it: stagebook logs -f {run}")
+        raise UsageError(f"the run {run} is going on", hint=f"watch it: stagebook logs -f {run}")
     finished = course.finished()
     unfinished = course.unfinished(finished)
     # A process that ended after its last stage and before its own end left a run that only has to be closed.

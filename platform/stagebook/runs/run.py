@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,6 +48,26 @@ class RunReport:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchHooks:
+    """What takes part in a run besides what was asked for.
+
+    Args:
+        listeners: are given the events, once the journal has them.
+        engine: `None`: the local one.
+        waiting: is told which run this one waits for.
+        parent: the sweep that the run is a point of, and `delivery` what tells MLflow of it.
+        keep_server: whether the fork server stays for a further run.
+    """
+
+    listeners: Sequence[Listener] = ()
+    engine: Engine | None = None
+    waiting: Callable[[PipelineBusy], None] = lambda _busy: None
+    parent: str = ""
+    delivery: Delivery | None = None
+    keep_server: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunParts:
     """What a run works with.
 
@@ -56,8 +75,7 @@ class RunParts:
         tracking_uri: `None` where tracking is switched off.
         planner: decides about reuse, and expands stages; without it all stages of the plan run.
         store: `None` where it is switched off.
-        waiting: is told which run this one waits for, where `wait` was asked for.
-        parent: the sweep that this run is a point of, and `delivery` what tells MLflow of it.
+        wait: whether to wait while another process runs the pipeline.
         resumes: the run that this one goes on with.
         request: what was asked for, as `RunStarted` has it.
     """
@@ -66,20 +84,16 @@ class RunParts:
     journal: Journal
     tracking_uri: str | None
     dependencies: ProjectDependencies
-    planner: Planner | None = None
-    store: Store | None = None
-    clock: Callable[[], float] = time.time
-    wait: bool = False
-    waiting: Callable[[PipelineBusy], None] = lambda _busy: None
-    parent: str = ""
-    delivery: Delivery | None = None
-    resumes: str = ""
-    request: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    planner: Planner | None
+    store: Store | None
+    clock: Callable[[], float]
+    wait: bool
+    hooks: LaunchHooks
+    resumes: str
+    request: Mapping[str, Any]
 
 
-def run_plan(
-    plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts, listeners: Sequence[Listener] = ()
-) -> RunReport:
+def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts) -> RunReport:
     """Run a plan to its end, recorded. SIGINT and SIGTERM cancel it; a second one forces the end.
 
     Raises:
@@ -87,25 +101,21 @@ def run_plan(
         RunTakenOver: another process took the pipeline over, since this one had been stopped.
         JournalUnreadable: the journal cannot be written; the run is stopped.
     """
-    journal, run = parts.journal, options.run_id
-    quiet = not parts.parent and _changes_nothing(plan)
+    journal, hooks, run = parts.journal, parts.hooks, options.run_id
+    quiet = not hooks.parent and _changes_nothing(plan)
     expected = journal.events.durations(plan.pipeline)
-    with contextlib.ExitStack() as otherwise:
-        otherwise.callback(engine.close)
-        started = take_ownership(
-            journal,
-            _started(plan, options, parts, quiet=quiet),
-            clock=parts.clock,
-            wait=parts.wait,
-            waiting=parts.waiting,
-        )
-        otherwise.pop_all()
-    recorder = Recorder(journal, run, listeners)
+    try:
+        begin = _started(plan, options, parts, quiet=quiet)
+        started = take_ownership(journal, begin, clock=parts.clock, wait=parts.wait, waiting=hooks.waiting)
+    except BaseException:
+        engine.close()
+        raise
+    recorder = Recorder(journal, run, hooks.listeners)
     recorder.tell([started])
-    delivery = parts.delivery
-    if delivery is None and parts.tracking_uri:
-        delivery = Delivery(journal, parts.root, parts.tracking_uri, run)
-    own = delivery is not None and parts.delivery is None
+    own = None
+    if hooks.delivery is None and parts.tracking_uri:
+        own = Delivery(journal, parts.root, parts.tracking_uri, run)
+    delivery = hooks.delivery or own
     if delivery is not None and any(stage.runs for stage in plan.stages):
         delivery.start()
     runner = Runner(plan, engine, options, _context(plan, run, parts, recorder, delivery, expected))
@@ -114,18 +124,19 @@ def run_plan(
         try:
             status = runner.run()
         finally:
-            if own and delivery is not None and delivery.started:
-                undelivered = delivery.finish()
+            if own is not None and own.started:
+                undelivered = own.finish()
     if delivery is not None and not delivery.started and not quiet:
         delivery.leave_behind()  # nothing ran: MLflow is told while nobody waits
     _remember(parts.dependencies, runner.published)
+    quiet = quiet and not (delivery and delivery.started)
     return RunReport(
         run=run,
         status=status,
         history=recorder.history,
         undelivered=undelivered,
         plan=runner.plan,
-        quiet=quiet and not (delivery and delivery.started),
+        quiet=quiet,
     )
 
 
@@ -138,7 +149,7 @@ def _started(plan: Plan, options: RunOptions, parts: RunParts, *, quiet: bool) -
         jobs=options.jobs,
         keep_going=options.keep_going,
         origin=describe_origin(parts.root),
-        parent=parts.parent,
+        parent=parts.hooks.parent,
         resumes=parts.resumes,
         request=parts.request,
         quiet=quiet,

@@ -14,11 +14,12 @@ from stagebook.pipeline.params import parse_pairs
 from stagebook.pipeline.types import Value
 from stagebook.planning.select import Selection
 from stagebook.runs.grid import Grid, Point, StopRule, SweepReport, grid_of, metrics_of
-from stagebook.runs.launcher import Launcher, LaunchHooks
+from stagebook.runs.launcher import Launcher
 from stagebook.runs.lease import heartbeat, take_ownership
 from stagebook.runs.origin import describe_origin
 from stagebook.runs.prepare import PreparedRun, Preparer
 from stagebook.runs.request import RunRequest
+from stagebook.runs.run import LaunchHooks
 from stagebook.tracking.delivery import Delivery
 from stagebook.workspace.catalog import Catalog
 

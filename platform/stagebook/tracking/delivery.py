@@ -108,10 +108,7 @@ class MlflowEnvironment:
         if self._delivery is None:
             return {}
         self._delivery.start()
-        env = {
-            "MLFLOW_TRACKING_URI": self._delivery.uri,
-            "MLFLOW_EXPERIMENT_NAME": self._pipeline,
-        }
+        env = {"MLFLOW_TRACKING_URI": self._delivery.uri, "MLFLOW_EXPERIMENT_NAME": self._pipeline}
         if not stage.uses_mlflow:
             return env
         key = attempt_key(self._run, stage.id, attempt)

@@ -88,8 +88,7 @@ def receive(link: socket.socket) -> tuple[dict[str, Any], list[int]]:
             raise EOFError
         data += more
         if len(data) > _MAX_MESSAGE:
-            msg = "a message is too long"
-            raise OSError(msg)
+            raise OSError("a message is too long")
     message = json.loads(data)
     return message, descriptors
 
@@ -133,8 +132,7 @@ class Forked:
             if "error" in message:
                 raise ForkRefused(message["error"])
         if self.gone and self.pid is None:
-            msg = "the fork server is gone"
-            raise ForkRefused(msg)
+            raise ForkRefused("the fork server is gone")
         return messages
 
     async def told(self, key: str, seconds: float) -> dict[str, Any]:
@@ -151,8 +149,7 @@ class Forked:
                     if key in message:
                         return message
                 if self.gone or time.monotonic() > deadline:
-                    msg = "the fork server does not answer"
-                    raise ForkRefused(msg)
+                    raise ForkRefused("the fork server does not answer")
                 arrived.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(arrived.wait(), 1.0)
@@ -214,8 +211,7 @@ def ask(address: str, request: Mapping[str, Any], descriptors: Sequence[int] = (
         send(link, request, descriptors)
     except OSError as error:
         link.close()
-        msg = f"the fork server cannot be reached: {error.strerror or error}"
-        raise ForkRefused(msg) from error
+        raise ForkRefused(f"the fork server cannot be reached: {error.strerror or error}") from error
     return Forked(link)
 
 

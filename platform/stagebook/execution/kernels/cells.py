@@ -115,8 +115,7 @@ class Text(io.TextIOBase):
     def write(self, text: Any) -> int:
         """Take text; whole lines are sent at once."""
         if not isinstance(text, str):
-            msg = f"write() argument must be str, not {type(text).__name__}"
-            raise TypeError(msg)
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         if self.other is not None and self.other.holds:
             self.other.flush()  # the two keep their order
         with self._lock:
@@ -292,8 +291,7 @@ def _flush() -> None:
 
 
 def _no_input(*_: Any, **__: Any) -> str:
-    msg = "input was asked for, but nobody can answer in a pipeline."
-    raise StdinNotImplementedError(msg)
+    raise StdinNotImplementedError("input was asked for, but nobody can answer in a pipeline.")
 
 
 def serve(client: Client, channel: Channel, requests: int) -> None:

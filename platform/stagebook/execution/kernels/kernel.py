@@ -15,12 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import zmq.asyncio
-from nbclient.exceptions import (
-    CellControlSignal,
-    CellExecutionComplete,
-    CellExecutionError,
-    DeadKernelError,
-)
+from nbclient.exceptions import CellControlSignal, CellExecutionComplete, CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 from stagebook.errors import StageFailure
@@ -108,8 +103,7 @@ class KernelExecutor:
                         self._take_info(reply)
                         info = True
             if not info and not await self._manager.is_alive():
-                msg = f"it ended {await self._how_it_died()}"
-                raise DeadKernelError(msg)
+                raise DeadKernelError(f"it ended {await self._how_it_died()}")
 
     def _take_info(self, reply: Mapping[str, Any] | None) -> None:
         if reply is not None and "language_info" in reply["content"]:

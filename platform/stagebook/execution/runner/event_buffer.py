@@ -6,16 +6,10 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from stagebook.events import (
-    AttemptEnded,
-    AttemptEvent,
-    AttemptProgress,
-    Event,
-    StageReused,
-)
+from stagebook.events import AttemptEnded, AttemptEvent, AttemptProgress, Event, StageReused
 from stagebook.execution.attempt import AttemptResult
-from stagebook.planning import result as results
 from stagebook.planning.plan import PlannedStage
+from stagebook.planning.result import Result
 
 
 class EventBuffer:
@@ -51,8 +45,9 @@ class EventBuffer:
             event = dataclasses.replace(event, expected=self._expected.get(event.stage))
         self._events.append(event)
 
-    def reused(self, stage: PlannedStage, result: results.Result, restored: Sequence[str]) -> None:
+    def reused(self, stage: PlannedStage, result: Result, restored: Sequence[str]) -> None:
         """Add that a stage took an earlier result."""
+        known = {name: item for name, item in result.outputs.items() if name in stage.outputs}
         self.add(
             StageReused,
             stage=stage.id,
@@ -62,43 +57,10 @@ class EventBuffer:
             number=result.number,
             restored=list(restored),
             scraps=result.scraps,
-            outputs={
-                name: item.at(stage.outputs[name].path)
-                for name, item in result.outputs.items()
-                if name in stage.outputs
-            },
+            outputs={name: item.at(stage.outputs[name].path) for name, item in known.items()},
         )
 
-    def attempt_ended(
-        self,
-        stage: str,
-        number: int,
-        result: AttemptResult,
-        folder: str,
-        remark: str,
-        reusable: Mapping[str, Any],
-    ) -> None:
-        """Add how an attempt ended. `remark`: what changed while it ran, if anything. `reusable`: the fields of
-        `AttemptEnded` by which a later run can reuse the result, empty where none may."""
-        self.add(
-            AttemptEnded,
-            stage=stage,
-            attempt=number,
-            seconds=result.seconds,
-            cause=result.cause,
-            message=result.message,
-            cell=result.cell,
-            cells=result.cells,
-            traceback=result.traceback,
-            cpu=result.cpu,
-            memory=result.memory,
-            dump=result.dump,
-            kernel=result.kernel,
-            scraps=result.scraps,
-            inputs=result.inputs,
-            outputs=result.outputs,
-            folder=folder,
-            remark=f"not reused later, since {remark} while it ran" if remark else "",
-            observed=result.observed,
-            **reusable,
-        )
+    def attempt_ended(self, stage: str, number: int, result: AttemptResult, **more: Any) -> None:
+        """Add how an attempt ended. `more`: the fields of `AttemptEnded` that its result does not have."""
+        told = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
+        self.add(AttemptEnded, stage=stage, attempt=number, **told, **more)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from stagebook.artifact import Artifacts
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
 from stagebook.execution.attempt import AttemptResult, OutputSlot
-from stagebook.execution.runner import restoring, staging
+from stagebook.execution.runner import staging
 from stagebook.execution.runner.context import RunContext
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.fingerprint import Fingerprint
@@ -62,18 +63,13 @@ class Publisher:
         """
         context = self._context
         with (
-            restoring.fetched(context.root, context.store, stage, result, paths) as (slots, near),
+            _fetched(context, stage, result, paths) as (slots, near),
             context.guard() if slots else contextlib.nullcontext(),
         ):
             self._publish(slots, near, result.outputs if result is not None else {})
             yield
 
-    def _publish(
-        self,
-        slots: Mapping[str, OutputSlot],
-        near: Mapping[str, Path],
-        outputs: Artifacts,
-    ) -> None:
+    def _publish(self, slots: Mapping[str, OutputSlot], near: Mapping[str, Path], outputs: Artifacts) -> None:
         staging.publish(self._context.root, slots, near)
         for name, slot in slots.items():
             path = self._context.root / slot.path
@@ -94,6 +90,32 @@ class Publisher:
             "parts": fingerprint.parts,
             "sources": sources,
         }
+
+
+@contextlib.contextmanager
+def _fetched(
+    context: RunContext, stage: PlannedStage, result: Result | None, paths: Collection[str]
+) -> Iterator[tuple[dict[str, OutputSlot], dict[str, Path]]]:
+    """Fetch outputs of a result to files beside their places, as `staging.publish` takes them. Those that are
+    not published are removed at the end."""
+    slots: dict[str, OutputSlot] = {}
+    near: dict[str, Path] = {}
+    try:
+        if context.store is not None and result is not None:
+            for name, output in stage.outputs.items():
+                if output.path in paths:
+                    final = context.root / output.path
+                    near[name] = final.with_name(f".{final.name}.{os.getpid()}.incoming")
+                    staging.remove(near[name])
+                    context.store.fetch(result.outputs[name], near[name])
+                    slots[name] = OutputSlot(path=output.path, staged=output.path)
+        yield slots, near
+    except OSError as error:
+        msg = f"an output could not be restored: {error.strerror or error}"
+        raise StageFailure(msg, cause=Cause.PUBLICATION) from error
+    finally:
+        for path in near.values():
+            staging.remove(path)
 
 
 def _failed(result: AttemptResult, error: StageFailure) -> AttemptResult:

@@ -250,15 +250,14 @@ class Runner:
             self._decider.completed(stage, result.outputs, result.scraps, number)
             if fingerprint is not None:
                 reusable = self._publisher.reusable(stage, fingerprint)
-        self._events.attempt_ended(stage.id, number, result, self._context.shown(folder), remark, reusable)
+        remark = f"not reused later, since {remark} while it ran" if remark else ""
+        shown = self._context.shown(folder)
+        self._events.attempt_ended(stage.id, number, result, folder=shown, remark=remark, **reusable)
         if stage.outputs:
             # The outputs of a failed attempt are of no use, and it may have failed because the disk is full.
             shutil.rmtree(folder / OUTPUTS_FOLDER, ignore_errors=True)
         self._queue += self._state.attempt_ended(
-            stage.id,
-            ok=result.cause is None,
-            reason=result.message,
-            retryable=result.cause not in _HOPELESS,
+            stage.id, ok=result.cause is None, reason=result.message, retryable=result.cause not in _HOPELESS
         )
 
     # -- time and stops -------------------------------------------------------------------------

@@ -8,35 +8,27 @@ The process reads the attempt from a file, writes what happens as JSON lines to 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
 import signal
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from stagebook.events import AttemptEvent, Cause
-from stagebook.execution.attempt import (
-    FILES_FOLDER,
-    LOG_FILE,
-    MARKER,
-    NOTEBOOK_FILE,
-    OUTPUTS_FOLDER,
-    RESULT_FILE,
-    Attempt,
-    AttemptResult,
-)
+from stagebook.execution.attempt import MARKER, RESULT_FILE, Attempt, AttemptResult
 from stagebook.execution.file_access.hooks import VARIABLE as REPORT_TO
 from stagebook.execution.file_access.report import REPORT_FILE, read_report
 from stagebook.execution.fork.client import ADDRESS, LIFELINE, SOCKETS, tie_to_lifeline
-from stagebook.execution.kernels.postmortem import DUMP_FILE
 from stagebook.execution.messages import Message, to_line
 from stagebook.execution.worker import outputs
 from stagebook.execution.worker.papermill_engine import execute
 from stagebook.execution.worker.scraps import read_scraps
-from stagebook.execution.worker.session import Outcome, Stop, Task
+from stagebook.execution.worker.session import Stop
 from stagebook.system import processes
 from stagebook.system.files import write_whole
 
@@ -56,6 +48,8 @@ def main(attempt_file: str) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.request(Cause.CANCELLED))
     attempt = Attempt.from_json(json.loads(Path(attempt_file).read_bytes()))
+    if os.name != "posix":
+        attempt = dataclasses.replace(attempt, executor="kernel")
     parent = os.environ.get("STAGEBOOK_PARENT")
     if not tie_to_lifeline() and parent:
         processes.die_with_parent(int(parent))
@@ -91,42 +85,19 @@ def _send(channel: IO[str], message: Message) -> None:
 
 
 def _run(attempt: Attempt, events: IO[str], stop: Stop, began: float) -> AttemptResult:
-    root, folder = Path(attempt.root), Path(attempt.folder)
+    root = Path(attempt.root)
     os.chdir(root)
 
     def emit(kind: type[AttemptEvent], **values: Any) -> None:
-        own: dict[str, Any] = {
-            "run": attempt.run,
-            "stage": attempt.stage,
-            "attempt": attempt.number,
-            "at": time.time(),
-        }
-        _send(events, kind(**own, **values))
+        values.update(run=attempt.run, stage=attempt.stage, attempt=attempt.number, at=time.time())
+        _send(events, kind(**values))
 
     try:
         outputs.make_folders(root, attempt.outputs)
     except OSError as error:
         return AttemptResult(cause=Cause.DISK, message=f"no room for outputs: {error.strerror or error}")
-    task = Task(
-        source=root / attempt.executable,
-        shown_as=attempt.notebook,
-        target=folder / NOTEBOOK_FILE,
-        log=folder / LOG_FILE,
-        outputs=folder / OUTPUTS_FOLDER,
-        files=folder / FILES_FOLDER,
-        cwd=root,
-        executor=attempt.executor if os.name == "posix" else "kernel",
-        fork_address=os.environ.get(ADDRESS, ""),
-        dump=folder / DUMP_FILE if attempt.keep_dump else None,
-        keep_kernel=attempt.keep_kernel,
-        values=attempt.values,
-        types=attempt.types,
-        kernel=attempt.kernel,
-        timeout=attempt.timeout,
-        env=_environment(attempt, root),
-    )
-    outcome = execute(task, emit, stop)
-    return _result(attempt, outcome, began)
+    result, cells = execute(attempt, _environment(attempt, root), emit, stop)
+    return _finished(attempt, result, cells, began)
 
 
 def _environment(attempt: Attempt, root: Path) -> dict[str, str]:
@@ -145,37 +116,33 @@ def _environment(attempt: Attempt, root: Path) -> dict[str, str]:
     }
 
 
-def _result(attempt: Attempt, outcome: Outcome, began: float) -> AttemptResult:
+def _finished(
+    attempt: Attempt, result: AttemptResult, cells: Sequence[Mapping[str, Any]], began: float
+) -> AttemptResult:
+    """The result with what the executed notebook left: scraps, outputs, and the files that it accessed."""
     root, folder = Path(attempt.root), Path(attempt.folder)
-    cause, message = outcome.cause, outcome.message
+    cause, message = result.cause, result.message
     scraps: dict[str, Any] = {}
     described: dict[str, Any] = {}
     try:
-        scraps = read_scraps(outcome.cell_list, folder / "scraps")
+        scraps = read_scraps(cells, folder / "scraps")
         if cause is None and (absent := outputs.missing(root, attempt.outputs)):
             cause = Cause.OUTPUT_MISSING
             names = (f"'{name}' ({attempt.outputs[name].path})" for name in absent)
             message = f"the notebook ended without writing {', '.join(names)}"
         if cause is None:
-            described = {
-                "outputs": outputs.describe_outputs(attempt),
-                "inputs": outputs.describe_inputs(attempt),
-            }
+            described["outputs"] = outputs.describe_outputs(attempt)
+            described["inputs"] = outputs.describe_inputs(attempt)
     except OSError as error:
         cause, message = Cause.DISK, f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
-    since = time.time() - (time.monotonic() - began)
-    return AttemptResult(
+    seconds = time.monotonic() - began
+    observed = read_report(folder / REPORT_FILE, root, time.time() - seconds)
+    return dataclasses.replace(
+        result,
         cause=cause,
         message=message,
-        seconds=time.monotonic() - began,
-        cell=outcome.cell,
-        cells=outcome.cells,
-        traceback=outcome.traceback,
-        cpu=outcome.usage.cpu,
-        memory=outcome.usage.memory,
-        dump=outcome.dump,
-        kernel=outcome.kernel,
-        observed=read_report(folder / REPORT_FILE, root, since),
+        seconds=seconds,
+        observed=observed,
         scraps=scraps,
         **described,
     )

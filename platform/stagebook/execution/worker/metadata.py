@@ -9,9 +9,9 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from stagebook.events import Cause, CellStatus
+from stagebook.events import CellStatus
+from stagebook.execution.attempt import Attempt
 from stagebook.execution.worker.profile import Usage
-from stagebook.pipeline.types import Value
 
 
 def new_node(**values: Any) -> NotebookNode:
@@ -29,34 +29,22 @@ def executes(cell: NotebookNode) -> bool:
     return bool(cell.cell_type == "code" and cell.source.strip())
 
 
-def reset(
-    notebook: NotebookNode,
-    *,
-    kernel: str,
-    shown_as: str,
-    started: datetime.datetime,
-    values: Mapping[str, Value],
-) -> None:
-    """Before the first cell: all cells are pending and without outputs. `shown_as` is the path of the source,
-    `values` what is injected."""
+def reset(notebook: NotebookNode, attempt: Attempt, *, kernel: str, started: datetime.datetime) -> None:
+    """Before the first cell: all cells are pending and without outputs."""
     meta = notebook.metadata.setdefault("papermill", new_node())
     meta.update(
-        input_path=shown_as,
+        input_path=attempt.notebook,
         output_path=None,
         start_time=started.isoformat(),
         end_time=None,
         duration=None,
         exception=None,
     )
-    meta["parameters"] = json.loads(json.dumps(dict(values)))
+    meta["parameters"] = json.loads(json.dumps(attempt.values))
     notebook.metadata.kernelspec["name"] = kernel
     for cell in notebook.cells:
         cell.metadata["papermill"] = new_node(
-            exception=None,
-            start_time=None,
-            end_time=None,
-            duration=None,
-            status=str(CellStatus.PENDING),
+            exception=None, start_time=None, end_time=None, duration=None, status=str(CellStatus.PENDING)
         )
         if cell.cell_type == "code":
             cell.outputs = []
@@ -80,27 +68,15 @@ def end_cell(cell: NotebookNode, status: CellStatus, seconds: float, used: Usage
     cell.metadata.papermill["profile"] = used.to_json()
 
 
-def settle(
-    notebook: NotebookNode,
-    *,
-    started: datetime.datetime,
-    cause: Cause | None,
-    message: str,
-    executor: str,
-    used: Usage,
-) -> None:
+def settle(notebook: NotebookNode, about: Mapping[str, Any], *, started: datetime.datetime) -> None:
     """After the last cell: what became of the notebook as a whole."""
     ended = now()
-    meta = notebook.metadata.papermill
-    meta["end_time"] = ended.isoformat()
-    meta["duration"] = (ended - started).total_seconds()
-    meta["exception"] = cause is not None
-    notebook.metadata["stagebook"] = {
-        "cause": str(cause) if cause else None,
-        "message": message,
-        "executor": executor,
-        "profile": used.to_json(),
-    }
+    notebook.metadata.papermill.update(
+        end_time=ended.isoformat(),
+        duration=(ended - started).total_seconds(),
+        exception=about["cause"] is not None,
+    )
+    notebook.metadata["stagebook"] = about
 
 
 def traceback_of(cell: NotebookNode) -> str:

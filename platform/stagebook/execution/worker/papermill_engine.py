@@ -10,18 +10,22 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
+from stagebook.execution.attempt import Attempt, AttemptResult
+from stagebook.execution.fork.client import ADDRESS
 from stagebook.execution.kernels.executor import Executor, Surroundings
 from stagebook.execution.kernels.inprocess import InprocessExecutor
 from stagebook.execution.kernels.kernel import KernelExecutor
 from stagebook.execution.kernels.recording import Sink
 from stagebook.execution.worker.live import Emit
 from stagebook.execution.worker.metadata import new_node
-from stagebook.execution.worker.session import Outcome, Session, Stop, Task
+from stagebook.execution.worker.session import Session, Stop
 from stagebook.pipeline.types import ANY, typed
 
 
@@ -50,50 +54,61 @@ from nbformat import NotebookNode  # noqa: E402
 ENGINE = "stagebook"
 
 
-def execute(task: Task, emit: Emit, stop: Stop) -> Outcome:
-    """Execute a notebook. Never raises for what the notebook does.
+def execute(
+    attempt: Attempt, env: Mapping[str, str], emit: Emit, stop: Stop
+) -> tuple[AttemptResult, Sequence[NotebookNode]]:
+    """Execute the notebook of an attempt, with `env` as the environment of its cells: what became of it, and
+    its executed cells. Never raises for what the notebook does.
 
-    Events of cells go to `emit`; `stop` ends it early. The executed notebook is at `task.target`
+    Events of cells go to `emit`; `stop` ends it early. The executed notebook is in the attempt's folder
     whatever happened, with true statuses.
     """
-    session = Session(task, emit, stop, make_executor)
+    where = Surroundings(
+        cwd=attempt.root, env=env, fork_address=os.environ.get(ADDRESS, ""), may_outlive=attempt.keep_kernel
+    )
+
+    def make_executor(notebook: NotebookNode, kernel: str, sink: Sink) -> Executor:
+        if attempt.executor == "inprocess":
+            return InprocessExecutor(notebook, sink, where)
+        return KernelExecutor(notebook, kernel, sink, where)
+
+    session = Session(attempt, emit, stop, make_executor)
+    source = Path(attempt.root) / attempt.executable
     try:
-        notebook = nbformat.read(task.source, as_version=4)  # type: ignore[no-untyped-call]
+        notebook = nbformat.read(source, as_version=4)  # type: ignore[no-untyped-call]
     except Exception as error:  # noqa: BLE001 - nbformat raises what its parsers raise
-        return Outcome(cause=Cause.NOTEBOOK, message=f"'{task.shown_as}' cannot be read: {error}")
+        message = f"'{attempt.notebook}' cannot be read: {error}"
+        return AttemptResult(cause=Cause.NOTEBOOK, message=message), ()
     notebook.metadata.setdefault("kernelspec", {}).setdefault("name", "python3")
     if "language_info" not in notebook.metadata:
         language = notebook.metadata.kernelspec.get("language", "python")
         notebook.metadata["language_info"] = {"name": language}
     parameters = {
-        name: typed(task.types.get(name, ANY), value, _literal) for name, value in task.values.items()
+        name: typed(attempt.types.get(name, ANY), value, _literal) for name, value in attempt.values.items()
     }
+    cause, message = None, ""
     try:
-        papermill.execute.execute_notebook(
-            notebook,
-            None,
-            parameters=parameters,
-            engine_name=ENGINE,
-            kernel_name=task.kernel,
-            progress_bar=False,
-            session=session,
-        )
+        _execute_papermill(notebook, session, parameters, kernel_name=attempt.kernel)
     except StageFailure as error:
-        return session.outcome(Cause(error.cause), error.message)
+        cause, message = Cause(error.cause), error.message
     except Exception as error:
         logging.getLogger(__name__).exception("the notebook could not be executed")
-        return session.outcome(Cause.INTERNAL, f"{type(error).__name__}: {error}")
-    return session.outcome(None, "")
+        cause, message = Cause.INTERNAL, f"{type(error).__name__}: {error}"
+    return session.result(cause, message), session.notebook.cells if session.notebook else ()
 
 
-def make_executor(notebook: NotebookNode, kernel: str, task: Task, sink: Sink) -> Executor:
-    """The executor of a task."""
-    where = Surroundings(
-        cwd=str(task.cwd), env=task.env, fork_address=task.fork_address, may_outlive=task.keep_kernel
+def _execute_papermill(
+    notebook: NotebookNode, session: Any, parameters: dict[str, Any], **options: Any
+) -> None:
+    papermill.execute.execute_notebook(
+        notebook,
+        None,
+        parameters=parameters,
+        engine_name=ENGINE,
+        progress_bar=False,
+        session=session,
+        **options,
     )
-    if task.executor == "inprocess":
-        return InprocessExecutor(notebook, sink, where)
-    return KernelExecutor(notebook, kernel, sink, where)
 
 
 MINORS = (5, 4)  # versions of the notebook format that are in use
@@ -105,9 +120,7 @@ def warm_up(minor: int) -> None:
     metadata = {"kernelspec": {"name": "python3"}, "language_info": {"name": "python"}}
     empty = {"nbformat": 4, "nbformat_minor": minor, "metadata": metadata, "cells": []}
     notebook = nbformat.reads(json.dumps(empty), as_version=4)  # type: ignore[no-untyped-call]
-    papermill.execute.execute_notebook(
-        notebook, None, parameters={}, engine_name=ENGINE, progress_bar=False, session=_Nothing()
-    )
+    _execute_papermill(notebook, _Nothing(), {})
 
 
 class _Nothing:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -18,54 +17,23 @@ from nbformat import NotebookNode
 
 from stagebook.errors import StageFailure
 from stagebook.events import Cause, CellEnded, CellStarted, CellStatus
+from stagebook.execution.attempt import (
+    FILES_FOLDER,
+    LOG_FILE,
+    NOTEBOOK_FILE,
+    OUTPUTS_FOLDER,
+    Attempt,
+    AttemptResult,
+)  # fmt: skip
 from stagebook.execution.kernels.executor import CellEnd, Executor, Verdict
+from stagebook.execution.kernels.postmortem import DUMP_FILE
 from stagebook.execution.kernels.recording import Sink
 from stagebook.execution.worker import metadata
 from stagebook.execution.worker.live import Emit, Live
 from stagebook.execution.worker.profile import EVERY, Sampler, Usage
 from stagebook.execution.worker.saving import Saver
-from stagebook.pipeline.types import Type, Value
 
 LAST_WORDS = 3.0  # seconds that an interrupted cell has to show where it was
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """One notebook to execute. Paths are absolute; `timeout` is seconds. `files` is the folder for
-    outputs that are too large for the notebook; `dump` is where a failure is kept, if anywhere."""
-
-    source: Path
-    shown_as: str
-    target: Path
-    log: Path
-    outputs: Path
-    files: Path
-    cwd: Path
-    values: Mapping[str, Value]
-    types: Mapping[str, Type]
-    kernel: str | None
-    executor: str = "kernel"
-    timeout: float | None
-    env: Mapping[str, str]
-    fork_address: str = ""
-    dump: Path | None = None
-    keep_kernel: bool = False
-
-
-@dataclasses.dataclass(slots=True, kw_only=True)
-class Outcome:
-    """What became of a notebook. Without a cause it completed. `cell` counts code cells from 1. `kernel`
-    says how to reach a kernel that was kept."""
-
-    cause: Cause | None = None
-    message: str = ""
-    cell: int | None = None
-    cells: int = 0
-    traceback: str = ""
-    cell_list: list[Any] = dataclasses.field(default_factory=list)
-    usage: Usage = dataclasses.field(default_factory=Usage)
-    dump: str = ""
-    kernel: dict[str, Any] | None = None
 
 
 class Stop:
@@ -91,18 +59,19 @@ class Stop:
             await event.wait()
 
 
-MakeExecutor = Callable[[NotebookNode, str, Task, Sink], Executor]
+MakeExecutor = Callable[[NotebookNode, str, Sink], Executor]
 
 
 class Session:
-    """One execution."""
+    """One execution of the notebook of an attempt."""
 
-    def __init__(self, task: Task, emit: Emit, stop: Stop, make_executor: MakeExecutor) -> None:
-        self.task = task
+    def __init__(self, attempt: Attempt, emit: Emit, stop: Stop, make_executor: MakeExecutor) -> None:
+        self.attempt = attempt
+        self.folder = Path(attempt.folder)
         self.emit = emit
         self.stop = stop
         self.notebook: NotebookNode | None = None
-        self.saver = Saver(task.target)
+        self.saver = Saver(self.folder / NOTEBOOK_FILE)
         self.cell: int | None = None
         self.cells = 0
         self.traceback = ""
@@ -116,28 +85,23 @@ class Session:
         """Run all cells. Raises `StageFailure`."""
         self.notebook = notebook
         self.cells = sum(1 for cell in notebook.cells if metadata.executes(cell))
-        metadata.reset(
-            notebook,
-            kernel=kernel,
-            shown_as=self.task.shown_as,
-            started=self.started,
-            values=self.task.values,
-        )
+        metadata.reset(notebook, self.attempt, kernel=kernel, started=self.started)
         try:
-            with self.task.log.open("w", encoding="utf-8", errors="replace") as log:
+            with (self.folder / LOG_FILE).open("w", encoding="utf-8", errors="replace") as log:
                 live = Live(self.emit, self.cells)
-                sink = Sink(folder=self.task.files, log=log, heard=lambda text: self._heard(live, text))
-                executor = self._make_executor(notebook, kernel, self.task, sink)
-                asyncio.run(self._execute(executor, live))
+                sink = Sink(
+                    folder=self.folder / FILES_FOLDER, log=log, heard=lambda text: self._heard(live, text)
+                )
+                asyncio.run(self._execute(self._make_executor(notebook, kernel, sink), live))
         except OSError as error:
             msg = f"the log could not be written: {error.strerror or error}"
             raise StageFailure(msg, cause=Cause.DISK) from error
 
-    def outcome(self, cause: Cause | None, message: str) -> Outcome:
+    def result(self, cause: Cause | None, message: str) -> AttemptResult:
         """Settle the metadata, save for the last time, and return what became of the notebook."""
         notebook = self.notebook
         if notebook is None:
-            return Outcome(cause=cause or Cause.INTERNAL, message=message)
+            return AttemptResult(cause=cause or Cause.INTERNAL, message=message)
         self._settle(notebook, cause, message)
         try:
             self.saver.save(notebook)
@@ -147,30 +111,28 @@ class Session:
                 message = f"the executed notebook could not be saved: {error.strerror or error}"
                 self._settle(notebook, cause, message)
             # A failed stage publishes nothing: its outputs make room for the notebook.
-            shutil.rmtree(self.task.outputs, ignore_errors=True)
+            shutil.rmtree(self.folder / OUTPUTS_FOLDER, ignore_errors=True)
             with contextlib.suppress(OSError):
                 self.saver.save(notebook)
-        return Outcome(
+        return AttemptResult(
             cause=cause,
             message=message,
             cell=self.cell if cause else None,
             cells=self.cells,
             traceback=self.traceback,
-            cell_list=notebook.cells,
-            usage=self.usage,
+            cpu=self.usage.cpu,
+            memory=self.usage.memory,
             dump=self.dump,
             kernel=self.kernel,
         )
 
     def _settle(self, notebook: NotebookNode, cause: Cause | None, message: str) -> None:
-        metadata.settle(
-            notebook,
-            started=self.started,
-            cause=cause,
-            message=message,
-            executor=self.task.executor,
-            used=self.usage,
-        )
+        about = {
+            "cause": str(cause) if cause else None,
+            "message": message,
+            "executor": self.attempt.executor,
+        }
+        metadata.settle(notebook, {**about, "profile": self.usage.to_json()}, started=self.started)
 
     # -- the executor ---------------------------------------------------------------------------
 
@@ -179,7 +141,7 @@ class Session:
         stopping = asyncio.ensure_future(self.stop.requested())
         watching = asyncio.ensure_future(self._watch(sampler, live))
         timer = None
-        if (limit := self.task.timeout) is not None:
+        if (limit := self.attempt.timeout) is not None:
             timer = asyncio.get_running_loop().call_later(limit, self.stop.request, Cause.TIMEOUT)
         orderly = False
         try:
@@ -222,11 +184,11 @@ class Session:
 
     async def _after_failure(self, executor: Executor, failure: StageFailure) -> None:
         """Keep a dump of the failure, and the kernel, where that was asked for."""
-        if self.task.dump is not None and failure.cause == Cause.EXCEPTION:
+        if self.attempt.keep_dump and failure.cause == Cause.EXCEPTION:
             with contextlib.suppress(OSError):
-                if await executor.dump(str(self.task.dump)):
-                    self.dump = self.task.dump.name
-        if self.task.keep_kernel and failure.cause not in {Cause.CANCELLED, Cause.KERNEL_START}:
+                if await executor.dump(str(self.folder / DUMP_FILE)):
+                    self.dump = DUMP_FILE
+        if self.attempt.keep_kernel and failure.cause not in {Cause.CANCELLED, Cause.KERNEL_START}:
             self.kernel = executor.keep()
 
     # -- cells ----------------------------------------------------------------------------------
@@ -252,11 +214,7 @@ class Session:
         self.emit(CellStarted, cell=self.cell, cells=self.cells)
         self._save_sometimes()
         sampler.begin_cell()
-        running = asyncio.ensure_future(executor.run(cell, at))
-        await _first(running, stopping)
-        if not running.done():
-            await self._interrupt(executor, running)
-        end = CellEnd(verdict=Verdict.STOPPED) if running.cancelled() else running.result()
+        end = await _end_of(executor.run(cell, at), executor, stopping)
         live.flush()
         used, seconds = sampler.end_cell(), time.monotonic() - began
         exits = end.verdict is Verdict.RAISED and end.name == "SystemExit" and end.value in {"", "0", "None"}
@@ -281,21 +239,11 @@ class Session:
             self._raise_stopped()
         raise _failure(end)
 
-    async def _interrupt(self, executor: Executor, running: asyncio.Future[Any]) -> None:
-        """Interrupt the cell, so that its traceback shows where it was; abandon it if it does not end."""
-        await executor.interrupt()
-        await asyncio.wait({running}, timeout=LAST_WORDS)
-        if not running.done():
-            running.cancel()
-            await asyncio.wait({running}, timeout=LAST_WORDS)
-
     def _raise_stopped(self) -> None:
         cause = self.stop.cause or Cause.CANCELLED
         if cause is Cause.TIMEOUT:
-            msg = f"not done after {self.task.timeout:g} s"
-            raise StageFailure(msg, cause=cause)
-        msg = "cancelled"
-        raise StageFailure(msg, cause=cause)
+            raise StageFailure(f"not done after {self.attempt.timeout:g} s", cause=cause)
+        raise StageFailure("cancelled", cause=cause)
 
     # -- the notebook ---------------------------------------------------------------------------
 
@@ -310,6 +258,22 @@ class Session:
 
 async def _first(*futures: asyncio.Future[Any]) -> None:
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _end_of(
+    cell: Coroutine[Any, Any, CellEnd], executor: Executor, stopping: asyncio.Future[None]
+) -> CellEnd:
+    """The end of the cell that runs. One that is to stop is interrupted, so that its traceback shows where it
+    was, and abandoned if it does not end."""
+    running = asyncio.ensure_future(cell)
+    await _first(running, stopping)
+    if not running.done():
+        await executor.interrupt()
+        await asyncio.wait({running}, timeout=LAST_WORDS)
+    if not running.done():
+        running.cancel()
+        await asyncio.wait({running}, timeout=LAST_WORDS)
+    return CellEnd(verdict=Verdict.STOPPED) if running.cancelled() else running.result()
 
 
 _CAUSES = {Verdict.RAISED: Cause.EXCEPTION, Verdict.DIED: Cause.KERNEL_DIED, Verdict.DISK: Cause.DISK}
