@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> int:
     """The console script `stagebook`; the exit code."""
+    _open_standard_streams()
     if sys.argv[1:2] == ["run-stage"]:
         # An engine's child process. Start-up cost: it needs none of what the commands import.
         from stagebook.execution.worker.main import command  # noqa: PLC0415 - start-up cost
@@ -15,3 +17,19 @@ def main() -> int:
     from stagebook.cli.app import run_app  # noqa: PLC0415 - start-up cost, of `run-stage`
 
     return run_app()
+
+
+def _open_standard_streams() -> None:
+    """Standard streams that are closed, as under some daemons, become `/dev/null`: the next file that is opened would take
+    the place of one. What a stream's encoding lacks is written as an escape."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open to the end
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")

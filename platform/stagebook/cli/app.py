@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from stagebook import __version__
-from stagebook.cli.output import console
+from stagebook.cli.output import console, discard_output
 from stagebook.errors import ExitCode, PipelineInvalid, StagebookError
 from stagebook.views.problems import problem_list
 
@@ -66,6 +66,16 @@ class _LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
         return name, load(name) if name in COMMANDS else command, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The reader of a pipe went away, as `head` does: not an error, and nothing left to say.
+            discard_output()
+            return ExitCode.OK
+        return code
 
 
 app = typer.Typer(
@@ -120,10 +130,6 @@ def run_app() -> int:
         return _report(error, wants_json=wants_json)
     except (typer.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of a pipe went away, as `head` does: not an error, and nothing left to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         return _report(StagebookError(f"{error.strerror or error}{where}"), wants_json=wants_json)

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from stagebook.cli.event_lines import EventLines
-from stagebook.cli.output import console, write_json_lines
+from stagebook.cli.output import console, lenient, write_json_lines
 from stagebook.errors import ExitCode, PipelineBusy
 from stagebook.events import Event, Status
 from stagebook.journal.history import RunHistory
@@ -22,6 +22,7 @@ from stagebook.runs.request import RunRequest
 from stagebook.runs.run import LaunchHooks, RunReport
 from stagebook.runs.undeclared import remarks
 from stagebook.views import tables
+from stagebook.views.formatting import plain
 
 EXIT_CODES = {
     Status.COMPLETED: ExitCode.OK,
@@ -40,20 +41,22 @@ def run_and_show(project: Project, prepared: PreparedRun, request: RunRequest, *
         hooks = LaunchHooks(listeners=[listener], waiting=tell_waiting)
         report = project.launcher.run(prepared, request, hooks)
     finally:
-        if live is not None:
-            live.stop()
-    if as_json:
-        names = ("run", "status", "undelivered")
-        write_json_lines([{"type": "RunReport", **{name: getattr(report, name) for name in names}}])
-    else:
-        _show_end(out, project, report)
+        with lenient():
+            if live is not None:
+                live.stop()
+    with lenient():
+        if as_json:
+            names = ("run", "status", "undelivered")
+            write_json_lines([{"type": "RunReport", **{name: getattr(report, name) for name in names}}])
+        else:
+            _show_end(out, project, report)
     return EXIT_CODES.get(report.status, ExitCode.STAGE_FAILED)
 
 
 def tell_waiting(busy: PipelineBusy) -> None:
     """Print which run a new run waits for."""
     what = "to see whether it is still there" if busy.unsure else "until it has ended"
-    sys.stderr.write(f"{busy.message}; waiting {what}\n")
+    sys.stderr.write(plain(f"{busy.message}; waiting {what}") + "\n")
     sys.stderr.flush()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stagebook.cli.options import Jobs, Json, MaxPoints, Params, ParamsFile, Pipeline, Stages, StopWhen, Wait
-from stagebook.cli.output import console, write_json_lines
+from stagebook.cli.output import console, lenient, write_json_lines
 from stagebook.cli.progress import EXIT_CODES, tell_waiting, write_events
 from stagebook.cli.request import request_of
 from stagebook.errors import ExitCode
@@ -67,31 +67,38 @@ def _hooks(*, as_json: bool) -> SweepHooks:
     out = console()
 
     def told(at: int, of: int, params: Mapping[str, Any]) -> None:
-        out.print(f"[{at}/{of}] {pairs(params, 100)}", markup=False)
+        with lenient():
+            out.print(f"[{at}/{of}] {pairs(params, 100)}", markup=False)
 
     def ended(point: Point) -> None:
-        out.print(reports.sweep_point(point), soft_wrap=True)
+        with lenient():
+            out.print(reports.sweep_point(point), soft_wrap=True)
 
     return SweepHooks(told=told, ended=ended, run=LaunchHooks(waiting=tell_waiting))
 
 
 def _show(project: Project, report: SweepReport, *, as_json: bool) -> int:
-    if as_json:
-        points = [
-            {"params": dict(p.params), "run": p.run, "status": p.status, "metrics": dict(p.metrics)}
-            for p in report.points
-        ]
-        rest = {"left": report.left, "why": report.why, "undelivered": report.undelivered}
-        head = {"type": "SweepReport", "run": report.run, "status": report.status}
-        write_json_lines([{**head, "points": points, **rest}])
-    else:
-        out = console()
-        out.print()
-        out.print(reports.sweep_table(report))
-        if report.status is not Status.COMPLETED:
-            out.print()
-            out.print(f"go on with   stagebook resume {report.run}", soft_wrap=True)
-        if project.tracking_uri:
-            out.print()
-            out.print("compare in MLflow   stagebook ui")
+    with lenient():
+        if as_json:
+            points = [
+                {"params": dict(p.params), "run": p.run, "status": p.status, "metrics": dict(p.metrics)}
+                for p in report.points
+            ]
+            rest = {"left": report.left, "why": report.why, "undelivered": report.undelivered}
+            head = {"type": "SweepReport", "run": report.run, "status": report.status}
+            write_json_lines([{**head, "points": points, **rest}])
+        else:
+            _show_table(project, report)
     return EXIT_CODES.get(report.status, ExitCode.STAGE_FAILED)
+
+
+def _show_table(project: Project, report: SweepReport) -> None:
+    out = console()
+    out.print()
+    out.print(reports.sweep_table(report))
+    if report.status is not Status.COMPLETED:
+        out.print()
+        out.print(f"go on with   stagebook resume {report.run}", soft_wrap=True)
+    if project.tracking_uri:
+        out.print()
+        out.print("compare in MLflow   stagebook ui")

@@ -83,8 +83,10 @@ class Journal:
         look: Callable[[Owner], Liveness],
         *,
         presumed_dead: tuple[str, int] | None = None,
+        then: Sequence[Event] = (),
     ) -> None:
-        """Begin a run and make its process the owner of the pipeline, or neither.
+        """Begin a run and make its process the owner of the pipeline, or neither. `then`: events of the run that are
+        written with it; a run that is over by these owns nothing.
 
         An owner that is no longer there is replaced, and its run marked as interrupted; one of which
         nothing is known is if it is `presumed_dead`: its run, and the beat that it stopped at. A run
@@ -103,6 +105,8 @@ class Journal:
             self._append(event)
             if not event.parent:
                 self.leases.take(event.pipeline, event.run, owner)
+            for later in then:
+                self._append(later)
 
     def close_abandoned(
         self, look: Callable[[Owner], Liveness], at: float, *, presumed_dead: tuple[str, int] | None = None

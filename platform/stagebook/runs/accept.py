@@ -58,9 +58,8 @@ def accept(
         origin=describe_origin(launcher.root),
         kind="accept",
     )
-    take_ownership(launcher.journal, started, clock=launcher.now)
-    end = RunEnded(run=said.run, at=launcher.now(), status=Status.COMPLETED, reason=said.because)
-    launcher.journal.append([*events, end], owner=said.run)
+    end = RunEnded(run=said.run, at=said.at, status=Status.COMPLETED, reason=said.because)
+    take_ownership(launcher.journal, started, clock=launcher.now, then=[*events, end])
     launcher.tell_mlflow()
     return Accepted(run=said.run, stages=tuple(stage.id for stage in chosen))
 

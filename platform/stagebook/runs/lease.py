@@ -14,13 +14,13 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
 
 from stagebook.errors import JournalUnreadable, PipelineBusy
-from stagebook.events import RunStarted
+from stagebook.events import Event, RunStarted
 from stagebook.journal.journal import Journal, Liveness, Owner
 
 BEAT = 1.0  # seconds
@@ -115,8 +115,10 @@ def take_ownership(
     clock: Callable[[], float],
     wait: bool = False,
     waiting: Callable[[PipelineBusy], None] = lambda _busy: None,
+    then: Sequence[Event] = (),
 ) -> RunStarted:
-    """Begin a run as the owner of its pipeline; its event, with the time at which it began.
+    """Begin a run as the owner of its pipeline; its event, with the time at which it began. `then`: events of the run
+    that are written with it, all or none.
 
     With `wait` this goes on until the pipeline is free, and `waiting` is told once for each run that is
     waited for.
@@ -131,7 +133,7 @@ def take_ownership(
     while True:
         event = dataclasses.replace(event, at=clock())
         try:
-            journal.begin(event, this_process(), liveness_of, presumed_dead=presumed_dead)
+            journal.begin(event, this_process(), liveness_of, presumed_dead=presumed_dead, then=then)
         except PipelineBusy as busy:
             if busy.run not in told and (wait or busy.unsure):
                 told.add(busy.run)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator, Sequence
 
-from stagebook.events import Event
+from stagebook.errors import JournalUnreadable, RunTakenOver
+from stagebook.events import Event, RunEnded, Status
 from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import Journal
 
@@ -13,7 +15,7 @@ Listener = Callable[[Sequence[Event]], None]
 
 
 class Recorder:
-    """Takes the events of a run, which owns its pipeline. A listener whose reader is gone is left out."""
+    """Takes the events of a run, which owns its pipeline. A listener that fails is left out; the run goes on."""
 
     def __init__(self, journal: Journal, run: str, listeners: Sequence[Listener]) -> None:
         self.history = RunHistory()
@@ -38,7 +40,29 @@ class Recorder:
             try:
                 listener(events)
             except BrokenPipeError:
-                self._heard.remove(listener)  # nobody reads any more; the run goes on
+                self._heard.remove(listener)  # nobody reads any more
+            except Exception as error:
+                self._heard.remove(listener)
+                log = logging.getLogger(__name__)
+                log.warning(
+                    "the run goes on without one that was told of it, which failed: %s: %s",
+                    type(error).__name__,
+                    error,
+                    exc_info=None if isinstance(error, OSError) else error,
+                )
+
+    @contextlib.contextmanager
+    def closing(self, clock: Callable[[], float]) -> Iterator[None]:
+        """Whatever is raised in here, the run has ended afterwards and owns its pipeline no more."""
+        try:
+            yield
+        except BaseException as error:
+            if self.history.ended is None:
+                reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+                ended = RunEnded(run=self._run, at=clock(), status=Status.INTERRUPTED, reason=reason)
+                with contextlib.suppress(RunTakenOver, JournalUnreadable):  # then its end is found out later
+                    self.emit([ended])
+            raise
 
     @contextlib.contextmanager
     def guard(self) -> Iterator[None]:

@@ -111,21 +111,24 @@ def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts
         engine.close()
         raise
     recorder = Recorder(journal, run, hooks.listeners)
-    recorder.tell([started])
-    own = None
-    if hooks.delivery is None and parts.tracking_uri:
-        own = Delivery(journal, parts.root, parts.tracking_uri, run)
-    delivery = hooks.delivery or own
-    if delivery is not None and any(stage.runs for stage in plan.stages):
-        delivery.start()
-    runner = Runner(plan, engine, options, _context(plan, run, parts, recorder, delivery, expected))
-    undelivered = 0
-    with heartbeat(journal.path, run), _signals_cancel(runner, delivery):
-        try:
-            status = runner.run()
-        finally:
-            if own is not None and own.started:
-                undelivered = own.finish()
+    with contextlib.ExitStack() as closing:
+        closing.callback(engine.close)
+        closing.enter_context(recorder.closing(parts.clock))
+        recorder.tell([started])
+        own = None
+        if hooks.delivery is None and parts.tracking_uri:
+            own = Delivery(journal, parts.root, parts.tracking_uri, run)
+        delivery = hooks.delivery or own
+        if delivery is not None and any(stage.runs for stage in plan.stages):
+            delivery.start()
+        runner = Runner(plan, engine, options, _context(plan, run, parts, recorder, delivery, expected))
+        undelivered = 0
+        with heartbeat(journal.path, run), _signals_cancel(runner, delivery):
+            try:
+                status = runner.run()
+            finally:
+                if own is not None and own.started:
+                    undelivered = own.finish()
     if delivery is not None and not delivery.started and not quiet:
         delivery.leave_behind()  # nothing ran: MLflow is told while nobody waits
     _remember(parts.dependencies, runner.published)
