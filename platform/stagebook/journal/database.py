@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import sqlite3
 import tempfile
@@ -102,10 +101,11 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._depth = 0
-        old = os.umask(0o077)
         try:
             self._refuse_what_is_none()
             make_private(path.parent)
+            if not path.exists():
+                path.touch(mode=0o600)  # SQLite gives its other files the mode of this one
             self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
             try:
                 self._open()
@@ -114,8 +114,6 @@ class Database:
                 raise
         except (*_ERRORS, OSError) as error:
             raise self.unreadable(error) from error
-        finally:
-            os.umask(old)
 
     def _refuse_what_is_none(self) -> None:
         """A journal is empty for the moment in which it is made, and never once anything was run."""

@@ -23,7 +23,7 @@ from stagebook.workspace.paths import STATE_FOLDER
 
 _ROOM = 1_000_000_000  # bytes
 _OLD = 3600.0  # seconds after which a temporary file is nobody's any more
-_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")  # as `files.write_whole` names them
+_TEMPORARY = re.compile(r"\..+\.\d+(\.[0-9a-f]+)?\.tmp")  # as `files.write_whole` names them
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stagebook.system.files import make_private, sha256_of
+from stagebook.system.processes import umask
 
 with contextlib.suppress(ImportError):  # Windows has none
     import fcntl
@@ -112,9 +113,7 @@ class Blobs:
             raise self.damaged(digest, "in the store cannot be read") from None
         if found != digest:
             raise self.damaged(digest, "in the store is damaged")
-        umask = os.umask(0o077)
-        os.umask(umask)
-        target.chmod((0o777 if executable else 0o666) & ~umask)
+        target.chmod((0o777 if executable else 0o666) & ~umask())
 
     def read(self, digest: str) -> str | None:
         """The content of a blob as text, what is not UTF-8 as lone surrogates; `None` if it is missing or

@@ -9,6 +9,7 @@ import os
 import secrets
 import stat
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,16 @@ from typing import Any
 from stagebook.artifact import Artifact
 
 
-def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
+def write_whole(path: Path, data: bytes, *, durable: bool = False, mode: int = 0o666) -> None:
     """Write a file by a temporary one and a rename, so that no reader sees a part of it.
 
-    `durable`: the data is on the disk before the rename. Raises `OSError`; then nothing changed.
+    `durable`: the data is on the disk before the rename. `mode`: less what the umask takes away. Raises `OSError`; then
+    nothing changed.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Several threads of a process may write the same file.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident():x}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
             file.write(data)
             if durable:
                 file.flush()

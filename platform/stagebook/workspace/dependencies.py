@@ -174,11 +174,7 @@ def _key(path: Path) -> bytes:
     key = secrets.token_bytes(32)
     with contextlib.suppress(OSError):
         make_private(path.parent)
-        old = os.umask(0o077)
-        try:
-            write_whole(path, key.hex().encode())
-        finally:
-            os.umask(old)
+        write_whole(path, key.hex().encode(), mode=0o600)
     return key
 
 

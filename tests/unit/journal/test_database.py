@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from stagebook.journal.repair import mend
 from stagebook.journal.result_table import KnownResults
 from stagebook.journal.salvage import salvage
 from stagebook.planning.result import Result
+from stagebook.system.processes import umask
 
 PLATFORM = str(Path(__file__).parents[3] / "platform")
 OWNER = Owner(pid=1, started=1.0, host="here", mark="boot 1 2")
@@ -399,3 +401,27 @@ def test_the_format_of_the_file_is_what_salvage_expects(tmp_path: Path) -> None:
     db.execute("VACUUM")
     db.close()
     assert len(salvage(path)) == len(told) + 1
+
+
+def test_a_journal_is_private_and_the_umask_of_the_process_stays(tmp_path: Path) -> None:
+    changed: list[int] = []
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            changed.append(umask())
+
+    before = umask()
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        for number in range(20):
+            journal = Journal(tmp_path / str(number) / "journal.db")
+            journal.append([RunStarted(run="r", at=1.0, pipeline="p", plan={}, jobs=1, keep_going=False)])
+            modes = {path.name: path.stat().st_mode & 0o777 for path in journal.path.parent.iterdir()}
+            journal.close()
+            assert set(modes.values()) == {0o600}
+    finally:
+        done.set()
+        watcher.join()
+    assert set(changed) == {before}

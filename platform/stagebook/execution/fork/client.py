@@ -25,6 +25,7 @@ from typing import Any
 
 from stagebook.system import processes
 from stagebook.system.files import private_folder, private_name
+from stagebook.system.processes import umask
 
 ADDRESS = "STAGEBOOK_FORKSERVER"  # in a worker's environment: the path of the server's socket
 LIFELINE = "STAGEBOOK_LIFELINE"  # a descriptor that ends with the process which runs the pipeline
@@ -197,9 +198,7 @@ class Forked:
 def request_of(kind: str, *, cwd: str, env: Mapping[str, str], **more: Any) -> dict[str, Any]:
     """A request for a process of a `kind` (`worker`, `kernel` or `cells`) with this folder and environment,
     and with the umask of this process."""
-    umask = os.umask(0o077)
-    os.umask(umask)
-    return {"kind": kind, "cwd": cwd, "env": dict(env), "umask": umask, **more}
+    return {"kind": kind, "cwd": cwd, "env": dict(env), "umask": umask(), **more}
 
 
 def ask(address: str, request: Mapping[str, Any], descriptors: Sequence[int] = ()) -> Forked:
