@@ -66,6 +66,16 @@ class EventLog:
         )
         return [row[0] for row in rows]
 
+    def last_runs(self, pipeline: str) -> dict[str, str]:
+        """For each stage that ever ran in a pipeline, or was reused, the last run in which it did."""
+        rows = self._db.read(
+            "SELECT stage, run, max(seq) FROM events WHERE (type = 'AttemptStarted' OR type = 'StageEnded'"
+            " AND json_extract(data, '$.status') != 'skipped') AND run IN"
+            " (SELECT id FROM runs WHERE pipeline = ?) GROUP BY stage",
+            (pipeline,),
+        )
+        return {stage: run for stage, run, _ in rows}
+
     def observations(self, pipeline: str, runs: int = 50) -> dict[str, Mapping[str, Any] | None]:
         """For each stage what its last attempt that completed was seen to read and write."""
         rows = self._db.read(

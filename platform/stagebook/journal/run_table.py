@@ -53,6 +53,23 @@ class RunTable:
         """The run with this id."""
         return next(iter(self._records("WHERE id = ?", [run_id])), None)
 
+    def like(self, text: str, pipeline: str | None = None) -> list[RunRecord]:
+        """The runs whose id begins or ends with a text, at most three, the newest first."""
+        return self._records(
+            "WHERE (substr(id, 1, ?1) = ?2 OR substr(id, -?1) = ?2) AND coalesce(?3, pipeline) = pipeline"
+            " ORDER BY first_seq DESC LIMIT 3",
+            [len(text), text, pipeline],
+        )
+
+    def latest_begun(self) -> RunRecord | None:
+        """The latest run or sweep: no point of one, and nothing that was accepted."""
+        where = "WHERE parent = '' AND kind != 'accept' ORDER BY first_seq DESC LIMIT 1"
+        return next(iter(self._records(where, [])), None)
+
+    def going_on(self, pipeline: str) -> list[RunRecord]:
+        """The runs of a pipeline that go on."""
+        return self._records("WHERE pipeline = ? AND ended IS NULL", [pipeline])
+
     def _records(self, which: str, values: Sequence[Any]) -> list[RunRecord]:
         rows = self._db.read(f"SELECT {_COLUMNS}, sum FROM runs {which}", values)  # noqa: S608
         return [self._record(row) for row in rows]

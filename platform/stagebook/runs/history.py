@@ -72,18 +72,19 @@ class History:
         Raises:
             RunNotFound: there is none, or the beginning fits several.
         """
-        known = self.runs(pipeline, limit=10_000)
         if run in {None, "latest"}:
+            known = self.runs(pipeline, limit=1)
             if not known:
                 raise RunNotFound("nothing was run yet", hint="start with: stagebook run")
             return known[0]
-        found = [record for record in known if record.id == run] or [
-            record for record in known if record.id.startswith(str(run)) or record.id.endswith(str(run))
-        ]
+        found: list[RunRecord] = []
+        if self.has_journal:
+            exact = self.journal.runs.find(str(run))
+            found = [exact] if exact is not None else self.journal.runs.like(str(run), pipeline)
         if len(found) == 1:
             return found[0]
         if found:
-            msg = f"'{run}' fits {len(found)} runs"
+            msg = f"'{run}' fits several runs"
             raise RunNotFound(msg, hint=f"such as {found[0].id} and {found[1].id}")
         raise RunNotFound(f"there is no run '{run}'", hint="stagebook runs lists them")
 
@@ -93,14 +94,13 @@ class History:
         Raises:
             RunNotFound: nothing was run yet, or the latest run completed.
         """
-        for run in self.runs(limit=100):
-            if run.kind == "accept" or run.parent:
-                continue
-            if run.status is Status.COMPLETED:
-                msg = f"the latest run, {run.id} of {run.pipeline}, completed: nothing is left of it"
-                raise RunNotFound(msg, hint="name another one; stagebook runs lists them")
-            return run
-        return self.find()
+        run = self.journal.runs.latest_begun() if self.has_journal else None
+        if run is None:
+            raise RunNotFound("nothing was run yet", hint="start with: stagebook run")
+        if run.status is Status.COMPLETED:
+            msg = f"the latest run, {run.id} of {run.pipeline}, completed: nothing is left of it"
+            raise RunNotFound(msg, hint="name another one; stagebook runs lists them")
+        return run
 
     def of(self, run: RunRecord) -> RunHistory:
         """What happened in a run, stage by stage."""
@@ -116,10 +116,18 @@ class History:
     def latest_stages(self, pipeline: str) -> dict[str, tuple[RunRecord, StageRecord]]:
         """For each stage of a pipeline, the last run that did anything about it."""
         latest: dict[str, tuple[RunRecord, StageRecord]] = {}
-        for run in self.runs(pipeline, limit=20):
-            for name, stage in self.of(run).stages.items():
-                if name not in latest and stage.status is not Status.SKIPPED:
-                    latest[name] = (run, stage)
+        if not self.has_journal:
+            return latest
+        by_run: dict[str, list[str]] = {}
+        for stage, run_id in self.journal.events.last_runs(pipeline).items():
+            by_run.setdefault(run_id, []).append(stage)
+        for run_id, names in by_run.items():
+            if (run := self.journal.runs.find(run_id)) is not None:
+                stages = self.of(run).stages
+                latest |= {name: (run, stages[name]) for name in names if name in stages}
+        for run in self.journal.runs.going_on(pipeline):
+            stages = self.of(run).stages
+            latest |= {name: (run, it) for name, it in stages.items() if it.status is not Status.SKIPPED}
         return latest
 
 
