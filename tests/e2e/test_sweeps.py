@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 
 from building import ProjectBuilder, ran
 from commands import stagebook
+from stagebook.errors import UsageError
 from stagebook.events import AttemptStarted, Status
+from stagebook.runs.grid import SweepReport
 from stagebook.runs.request import RunRequest
-from stagebook.runs.sweep import resume_sweep, sweep
+from stagebook.runs.sweep import SweepRest, resume_sweep, sweep
 from tracked import client, tracked_runs
 
 pytestmark = [pytest.mark.kernel, pytest.mark.e2e, pytest.mark.filterwarnings("default")]
@@ -96,14 +99,48 @@ def test_a_sweep_ends_early_and_goes_on(builder: ProjectBuilder) -> None:
     assert [point.status for point in report.points] == [Status.COMPLETED, Status.FAILED]
     assert (report.status, report.left, report.why) == (Status.FAILED, 1, "--max 2")
     builder.edit("train", "depth != 99", "depth != 98")
-    again = resume_sweep(
-        builder.project.preparer,
-        builder.project.launcher,
-        builder.project.history.find(report.run),
-        RunRequest(),
-    )
+    again = go_on(builder, report.run)
     assert [dict(point.params) for point in again.points] == [{"depth": 99}]
     assert again.status is Status.COMPLETED
+
+
+def go_on(builder: ProjectBuilder, run: str, **rest: bool) -> SweepReport:
+    project = builder.project
+    found = SweepRest(of=project.history.find(run), **rest)
+    return resume_sweep(project.preparer, project.launcher, found, RunRequest())
+
+
+def test_a_sweep_that_was_resumed_twice_knows_its_first_points(builder: ProjectBuilder) -> None:
+    grid(builder, tracking=False)
+    project = builder.project
+    request = RunRequest(pipeline="p", pairs=["depth=[2,99,3,98]"])
+    builder.edit("train", "depth != 99", "depth < 90")
+    first = sweep(project.preparer, project.launcher, request)
+    assert [point.status for point in first.points] == [
+        Status.COMPLETED, Status.FAILED, Status.COMPLETED, Status.FAILED,
+    ]  # fmt: skip
+    builder.edit("train", "depth < 90", "depth != 98")
+    second = go_on(builder, first.run)
+    assert [(dict(p.params)["depth"], p.status) for p in second.points] == [
+        (99, Status.COMPLETED), (98, Status.FAILED),
+    ]  # fmt: skip
+    builder.edit("train", "depth != 98", "depth > 0")
+    third = go_on(builder, second.run, failed_only=True)
+    assert [(dict(p.params)["depth"], p.status) for p in third.points] == [(98, Status.COMPLETED)]
+    with pytest.raises(UsageError, match="finished all of its points"):
+        go_on(builder, third.run)
+    with pytest.raises(UsageError, match="has no point that failed"):
+        go_on(builder, third.run, failed_only=True)
+
+
+def test_a_sweep_that_is_forced_runs_everything_at_each_point(builder: ProjectBuilder) -> None:
+    grid(builder, tracking=False)
+    project = builder.project
+    request = RunRequest(pipeline="p", pairs=["depth=[2,3]"])
+    sweep(project.preparer, project.launcher, request)
+    again = sweep(project.preparer, project.launcher, dataclasses.replace(request, force=True))
+    statuses = {stage.status for point in again.points for stage in point.history.stages.values()}
+    assert statuses == {Status.COMPLETED}
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from stagebook.cli.options import Jobs, Json, KeepCompleted, PastRun, Wait
 from stagebook.cli.progress import run_and_show
 from stagebook.cli.sweep import resume_and_show
 from stagebook.project import Project
 from stagebook.runs.request import RunRequest
+from stagebook.runs.sweep import SweepRest
 
 
 def resume(
@@ -26,16 +23,13 @@ def resume(
 
 def retry(
     run: PastRun = "latest",
-    failed: Annotated[
-        bool, typer.Option("--failed", help="What failed and what depends on it (the default).")
-    ] = True,
     keep: KeepCompleted = False,
     jobs: Jobs = None,
     wait: Wait = False,
     as_json: Json = False,
 ) -> int:
     """Run the failed stages of a run again, and the stages that depend on them."""
-    return _run_rest(run, RunRequest(jobs=jobs, wait=wait), keep=keep, failed_only=failed, as_json=as_json)
+    return _run_rest(run, RunRequest(jobs=jobs, wait=wait), keep=keep, failed_only=True, as_json=as_json)
 
 
 def _run_rest(run: str, how: RunRequest, *, keep: bool, failed_only: bool, as_json: bool) -> int:
@@ -44,6 +38,7 @@ def _run_rest(run: str, how: RunRequest, *, keep: bool, failed_only: bool, as_js
         history = project.history
         record = history.find_unfinished() if run == "latest" else history.find(run)
         if record.kind == "sweep":
-            return resume_and_show(project, record, how, as_json=as_json)
+            rest = SweepRest(of=record, failed_only=failed_only, keep=keep)
+            return resume_and_show(project, rest, how, as_json=as_json)
         prepared = project.preparer.prepare_rest(record, failed_only=failed_only, keep=keep)
         return run_and_show(project, prepared, how, as_json=as_json)

@@ -11,12 +11,11 @@ from stagebook.cli.progress import EXIT_CODES, tell_waiting, write_events
 from stagebook.cli.request import request_of
 from stagebook.errors import ExitCode
 from stagebook.events import Status
-from stagebook.journal.journal import RunRecord
 from stagebook.project import Project
 from stagebook.runs.grid import Point, SweepReport
 from stagebook.runs.request import RunRequest
 from stagebook.runs.run import LaunchHooks
-from stagebook.runs.sweep import SweepHooks, resume_sweep
+from stagebook.runs.sweep import SweepHooks, SweepRest, resume_sweep
 from stagebook.runs.sweep import sweep as run_sweep
 from stagebook.views import reports
 from stagebook.views.formatting import pairs
@@ -55,9 +54,9 @@ def sweep_and_show(request: RunRequest, *, as_json: bool) -> int:
         return _show(project, report, as_json=as_json)
 
 
-def resume_and_show(project: Project, record: RunRecord, how: RunRequest, *, as_json: bool) -> int:
-    """Run the points that a sweep did not run, and show them; the exit code."""
-    report = resume_sweep(project.preparer, project.launcher, record, how, _hooks(as_json=as_json))
+def resume_and_show(project: Project, rest: SweepRest, how: RunRequest, *, as_json: bool) -> int:
+    """Run what is left of a sweep, and show it; the exit code."""
+    report = resume_sweep(project.preparer, project.launcher, rest, how, _hooks(as_json=as_json))
     return _show(project, report, as_json=as_json)
 
 

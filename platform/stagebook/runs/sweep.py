@@ -33,6 +33,16 @@ class SweepHooks:
     run: LaunchHooks = dataclasses.field(default_factory=LaunchHooks)
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRest:
+    """What is left of the sweep `of`: the points that did not complete; with `failed_only`, those that failed. `keep` is as
+    in `Preparer.prepare_rest`."""
+
+    of: RunRecord
+    failed_only: bool = False
+    keep: bool = False
+
+
 def grid_for(catalog: Catalog, request: RunRequest) -> tuple[Grid, RunRequest]:
     """The points of a sweep, and the request without what is swept.
 
@@ -66,12 +76,12 @@ def sweep(
 def resume_sweep(
     preparer: Preparer,
     launcher: Launcher,
-    record: RunRecord,
+    rest: SweepRest,
     request: RunRequest,
     hooks: SweepHooks | None = None,
 ) -> SweepReport:
-    """Run the points that a sweep left, each from where it was. Of `request`, how to run counts. Raises as
-    `sweep`."""
+    """Run what is left of a sweep, each point from where it was. Of `request`, how to run counts. Raises as `sweep`."""
+    record = rest.of
     events = [event for _, event in preparer.history.journal.events.of(record.id)]
     started = events[0]
     assert isinstance(started, RunStarted)
@@ -85,9 +95,9 @@ def resume_sweep(
         selection=Selection(**{name: tuple(texts) for name, texts in asked.get("selection", {}).items()}),
         most=asked.get("most"),
         stop_when=asked.get("stop_when"),
+        force=bool(asked.get("force")),
     )
-    grid = Grid(axes=axes, fixed=fixed)
-    return _Sweep(preparer, launcher, again, grid, hooks or SweepHooks(), resumes=record).run()
+    return _Sweep(preparer, launcher, again, Grid(axes=axes, fixed=fixed), hooks or SweepHooks(), rest).run()
 
 
 class _Sweep:
@@ -100,27 +110,31 @@ class _Sweep:
         request: RunRequest,
         grid: Grid,
         hooks: SweepHooks,
-        *,
-        resumes: RunRecord | None = None,
+        rest: SweepRest | None = None,
     ) -> None:
         self._preparer = preparer
         self._launcher = launcher
         self._request = request
         self._grid = grid
         self._hooks = hooks
-        self._resumes = resumes
+        self._rest = rest
         stages = list(preparer.catalog.load(request.pipeline).pipeline.stages)
         self._rule = StopRule.parse(request.stop_when, stages) if request.stop_when else None
-        self._earlier = self._points_of(resumes) if resumes is not None else {}
+        self._earlier = self._points_of(rest.of) if rest is not None else {}
         points = grid.points()[: request.most or None]
-        self._points = [point for point in points if not self._is_done(point)]
+        self._points = [point for point in points if self._is_left(point)]
         self._done: list[Point] = []
         self._because = ""
 
     def _points_of(self, sweep_run: RunRecord) -> dict[str, RunRecord]:
-        """The runs of an earlier sweep by their points."""
+        """The latest runs of the points of a sweep, and of those that it went on with."""
+        journal = self._preparer.history.journal
         found: dict[str, RunRecord] = {}
-        for run in self._preparer.history.journal.runs.points_of(sweep_run.id):
+        started = next((event for _, event in journal.events.of(sweep_run.id)), None)
+        if isinstance(started, RunStarted) and started.resumes:
+            before = journal.runs.find(started.resumes)
+            found |= self._points_of(before) if before is not None else {}
+        for run in journal.runs.points_of(sweep_run.id):
             found[_key({name: run.params.get(name) for name in self._grid.axes})] = run
         return found
 
@@ -128,11 +142,19 @@ class _Sweep:
         run = self._earlier.get(_key(point))
         return run is not None and run.status is Status.COMPLETED
 
+    def _is_left(self, point: Mapping[str, Value]) -> bool:
+        if self._rest is not None and self._rest.failed_only:
+            run = self._earlier.get(_key(point))
+            return run is not None and run.status is Status.FAILED
+        return not self._is_done(point)
+
     def run(self) -> SweepReport:
         """Run all points."""
         launcher, journal = self._launcher, self._launcher.journal
         if not self._points:
-            msg = f"the sweep {self._resumes.id if self._resumes else ''} finished all of its points"
+            assert self._rest is not None
+            what = "has no point that failed" if self._rest.failed_only else "finished all of its points"
+            msg = f"the sweep {self._rest.of.id} {what}"
             raise UsageError(msg, hint="stagebook runs lists them")
         # Mistakes are told before anything is run.
         first = self._prepare(self._points[0])
@@ -200,7 +222,9 @@ class _Sweep:
         """Plan a point: what is left of it, if it was begun."""
         earlier = self._earlier.get(_key(point))
         if earlier is not None:
-            return self._preparer.prepare_rest(earlier)
+            assert self._rest is not None
+            failed_only, keep = self._rest.failed_only, self._rest.keep
+            return self._preparer.prepare_rest(earlier, failed_only=failed_only, keep=keep)
         return self._preparer.prepare(self._at(point))
 
     def _at(self, point: Mapping[str, Value]) -> RunRequest:
@@ -222,12 +246,13 @@ class _Sweep:
             },
             origin=describe_origin(self._launcher.root),
             kind="sweep",
-            resumes=self._resumes.id if self._resumes else "",
+            resumes=self._rest.of.id if self._rest else "",
             request={
                 "axes": axes,
                 "points": len(self._points),
                 "most": self._request.most,
                 "stop_when": self._request.stop_when,
+                "force": self._request.force,
                 "selection": dataclasses.asdict(self._request.selection),
             },
         )
