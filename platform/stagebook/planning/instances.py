@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -66,11 +67,10 @@ class Points:
 
     def find(self, stage: str, name: str) -> Instance | None:
         """The instance of a stage with this name, or with values that read like it."""
-        made = self.instances.get(f"{stage}@{name}")
-        if made is None:
-            texts = ((item, "-".join(str(value) for value in item.point.values())) for item in self.of(stage))
-            made = next((item for item, text in texts if item.point and text == name), None)
-        return made
+        if made := self.instances.get(f"{stage}@{name}"):
+            return made
+        points = (item for item in self.of(stage) if item.point)
+        return next((item for item in points if "-".join(map(str, item.point.values())) == name), None)
 
     def of(self, stage: str) -> Sequence[Instance]:
         """The instances of a stage; none if it could not be read."""
@@ -125,12 +125,8 @@ class Points:
 
     def _report_twins(self, stage: Stage, first: Instance, point: Mapping[str, Value]) -> None:
         axes: Location = ("stages", stage.name, "matrix" if stage.foreach is None else "foreach")
-        message, hint = (
-            f"two points of the matrix are called '{first.id}'",
-            "give every point a value of its own",
-        )
-        if stage.foreach is not None:
-            message, hint = f"two items are called '{first.id}'", "give every item a value of its own"
+        what, one = ("points of the matrix", "point") if stage.foreach is None else ("items", "item")
+        message, hint = f"two {what} are called '{first.id}'", f"give every {one} a value of its own"
         if first.point != point:
             hint = "in a name, all but ASCII letters, digits and '_.+-' becomes '-'; use values that stay different"
         if stage.foreach is None and len(point) == 1:
@@ -172,9 +168,7 @@ class Points:
                 self._problems.report(location, message, "give it at least one value")
                 return []
             axes[name] = list(value)
-        count = 1
-        for values in axes.values():
-            count *= len(values)
+        count = math.prod(map(len, axes.values()))
         if count + len(self.instances) > MAX_INSTANCES:
             self._report_many(("stages", stage.name, "matrix"), f"the matrix makes {count:,} points")
             return []

@@ -13,7 +13,7 @@ from stagebook.pipeline.types import Value
 from stagebook.planning.dependencies import ABSENT, Fingerprints, made_inputs
 from stagebook.planning.fingerprint import Change, Fingerprint, changes
 from stagebook.planning.plan import Decision, Judgement, PlannedStage
-from stagebook.planning.result import Made, NoResults, Result, Results, made_of, mark_of
+from stagebook.planning.result import Made, Result, Results, made_of, mark_of
 from stagebook.workspace.dependencies import ProjectDependencies
 
 
@@ -39,7 +39,7 @@ class ReusePolicy:
         self.pipeline = pipeline
         self.dependencies = dependencies
         self.fingerprints = Fingerprints(dependencies)
-        self.results = results or NoResults()
+        self.results = results or Results()
         self._forced = forced
         self._finished = finished or {}
 
