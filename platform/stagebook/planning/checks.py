@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 
 from stagebook.errors import did_you_mean
 from stagebook.pipeline.model import Location, Pipeline, Stage
 from stagebook.pipeline.notebook import SCRIPT_SUFFIXES, DeclaredParam, NotebookFacts, NotebookUnreadable
 from stagebook.pipeline.problems import ProblemCollector
-from stagebook.pipeline.types import Type, Value, ValueMismatch, accept
+from stagebook.pipeline.types import Type, Value, ValueMismatch, accept, accepts
 from stagebook.planning.instances import Instance
 from stagebook.workspace.paths import PathRefused
 from stagebook.workspace.workspace import Workspace
@@ -135,10 +136,10 @@ class NotebookChecks:
         self._check_group(stage, "inputs", inputs, declared)
         outputs = ((name, item.path) for name, item in instance.outputs.items())
         self._check_group(stage, "outputs", outputs, declared)
-        for name, value in instance.params.items():
-            param = declared.get(name)
-            if param is not None and param.type is not None and fits(param, value):
-                instance.params[name] = accept_loosely(param, value)
+        for name, param in declared.items():
+            if name in instance.params and param.annotated and param.type is not None:
+                with contextlib.suppress(ValueMismatch):  # which is reported
+                    instance.params[name] = accept(param.type, instance.params[name])
         return {name: param.type for name, param in declared.items() if param.annotated and param.type}
 
     def _check_group(
@@ -162,28 +163,13 @@ class NotebookChecks:
                 )
 
 
-def accept_loosely(param: DeclaredParam, value: Value) -> Value:
-    """The value as the parameter's type wants it. A type that only a default tells is a hint."""
-    if param.type is None or not param.annotated:
-        return value
-    return accept(param.type, value)
-
-
 def fits(param: DeclaredParam, value: Value) -> bool:
     """Whether a value fits a declared parameter. Without an annotation, numbers may be swapped,
     anything may be None, and the items of a list are not looked at."""
-    if param.type is None:
+    if param.type is None or accepts(param.type, value):
         return True
-    try:
-        accept(param.type, value)
-    except ValueMismatch:
-        pass
-    else:
-        return True
-    if param.annotated:
-        return False
-    if value is None:
-        return True
+    if param.annotated or value is None:
+        return not param.annotated
     if param.type.kind in _NUMBERS:
         return isinstance(value, int | float) and not isinstance(value, bool)
     return param.type.kind == "list" and isinstance(value, list)

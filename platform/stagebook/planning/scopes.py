@@ -115,6 +115,10 @@ class Scopes:
             plan.pipeline, plan.params, plan.env, ((s.stage, s.id, bool(s.point)) for s in plan.stages)
         )
 
+    def needs(self, stage: PlannedStage) -> list[str]:
+        """The instances whose scraps the parameters and conditions of a stage depend on."""
+        return [name for other in sorted(needed_stages(stage)) for name, _ in self._instances.get(other, ())]
+
     def of(
         self,
         stage: PlannedStage,
@@ -139,7 +143,7 @@ class Scopes:
 
 def needed_stages(stage: PlannedStage) -> set[str]:
     """The names of the stages whose scraps the parameters and conditions of a stage depend on."""
-    return stages_named(*stage.deferred.values(), stage.when, stage.foreach)
+    return stages_named(*stage.open)
 
 
 def depends_on_run(stage: PlannedStage) -> bool:
