@@ -132,12 +132,9 @@ def descendants(pid: int) -> list[int]:
     open_ = [pid]
     try:
         while open_:
-            one = open_.pop()
-            for task in os.listdir(f"/proc/{one}/task"):
-                with open(f"/proc/{one}/task/{task}/children", "rb") as file:
-                    children = [int(word) for word in file.read().split()]
-                found += children
-                open_ += children
+            children = _children(open_.pop())
+            found += children
+            open_ += children
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         # No such file on this machine, or a process went meanwhile: psutil looks at all processes.
         with contextlib.suppress(psutil.Error):
@@ -154,15 +151,15 @@ def end_descendants(*, spare: Container[int] = ()) -> None:
     deadline = time.monotonic() + 10.0
     while time.monotonic() < deadline:
         try:
-            children = [psutil.Process(pid) for pid in _children() if pid not in spare and not _is_kept(pid)]
+            below = _own_children()
+            children = [psutil.Process(pid) for pid in below if pid not in spare and not _is_kept(pid)]
         except psutil.Error:
             continue
         if not children:
             return
         for child in children:
             with contextlib.suppress(psutil.Error):
-                below = child.children(recursive=True)
-                _signal([child, *below], signal.SIGKILL)
+                _signal([child, *child.children(recursive=True)], signal.SIGKILL)
         for child in children:
             with contextlib.suppress(ChildProcessError, psutil.Error):
                 os.waitpid(child.pid, 0)
@@ -174,14 +171,16 @@ def _is_kept(pid: int) -> bool:
     return False
 
 
-def _children() -> list[int]:
+def _own_children() -> list[int]:
     with contextlib.suppress(OSError):
-        return [
-            int(word)
-            for task in os.listdir("/proc/self/task")
-            for word in Path(f"/proc/self/task/{task}/children").read_bytes().split()
-        ]
+        return _children("self")
     return [child.pid for child in psutil.Process().children()]
+
+
+def _children(pid: int | str) -> list[int]:
+    """From `/proc`. Raises `OSError`, also where a process went meanwhile."""
+    tasks = (Path(f"/proc/{pid}/task/{task}/children") for task in os.listdir(f"/proc/{pid}/task"))
+    return [int(word) for task in tasks for word in task.read_bytes().split()]
 
 
 def signal_at_end(descriptor: int, number: int) -> None:
