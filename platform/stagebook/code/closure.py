@@ -50,8 +50,7 @@ class Code:
         numbers: their numbers among those that are not empty, from 1.
         modules: the project's modules that they import, directly or through others.
         files: the files that they execute, or that their commands read.
-        packages: the top-level names of imports from outside the project and the standard library.
-        imports: their dotted names.
+        imports: the dotted names of imports from outside the project and the standard library.
         unresolved: what is imported or executed by a name that is computed.
         path_literals: strings that look like relative paths, in all cells but the parameters cell.
         names: the names that are read there.
@@ -61,7 +60,6 @@ class Code:
     numbers: tuple[int, ...] = ()
     modules: tuple[LocalFile, ...] = ()
     files: tuple[LocalFile, ...] = ()
-    packages: frozenset[str] = frozenset()
     imports: frozenset[str] = frozenset()
     unresolved: tuple[str, ...] = ()
     path_literals: frozenset[str] = frozenset()
@@ -273,7 +271,6 @@ def _code(cells: Sequence[CellCode], reached: Mapping[Unit, tuple[str, ...]]) ->
         numbers=tuple(cell["number"] for cell in cells),
         modules=modules,
         files=files,
-        packages=frozenset(name.partition(".")[0] for name in imports),
         imports=imports,
         unresolved=tuple(dict.fromkeys(dynamic)),
         path_literals=frozenset(path for cell in cells for path in cell["references"].get("paths", ())),

@@ -58,7 +58,6 @@ class NotebookFacts:
     Attributes:
         kernel: the name of its kernel.
         language: of its cells, in lower case.
-        code_cells: how many are not empty.
         parameters: by name; None where there is no parameters cell.
         imports: the dotted names of the modules that are imported absolutely.
         asks: those of `input` and `getpass` that are called, which wait for a person.
@@ -66,7 +65,6 @@ class NotebookFacts:
 
     kernel: str
     language: str
-    code_cells: int
     parameters: Mapping[str, DeclaredParam] | None
     imports: frozenset[str]
     asks: frozenset[str] = frozenset()
@@ -123,7 +121,6 @@ def facts_of(data: Any) -> NotebookFacts:
     return NotebookFacts(
         kernel=str(_mapping(metadata, "kernelspec").get("name") or "python3"),
         language=language,
-        code_cells=sum(1 for cell in cells if source_of(cell).strip()),
         parameters=parameters,
         imports=imports,
         asks=asks,

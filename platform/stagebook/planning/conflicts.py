@@ -35,7 +35,6 @@ def cycles(pipeline: Pipeline, instances: Mapping[str, Instance]) -> list[Proble
 
 
 def _place_of_need(pipeline: Pipeline, instances: Mapping[str, Instance], name: str, need: str) -> Location:
-    """Where the file says that one stage needs another."""
     stage = pipeline.stages[name]
     for instance in instances.values():
         if instance.stage is stage:

@@ -234,8 +234,6 @@ class Planner:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Shape:
-    """All stage instances, with what belongs to them."""
-
     instances: Mapping[str, Instance]
     edges: Mapping[str, tuple[str, ...]]
     ordered: Sequence[str]

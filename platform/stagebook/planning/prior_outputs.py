@@ -48,7 +48,6 @@ class PriorOutputs:
                 self._look_at_scraps(instance)
 
     def _look_at_inputs(self, instance: Instance) -> None:
-        """Check an instance's inputs against what is on disk."""
         for name, item in instance.inputs.items():
             for path, source in zip(item.paths, item.sources, strict=False):
                 if not source or source in self._chosen:
@@ -67,7 +66,6 @@ class PriorOutputs:
                     self._note_unknown(instance, source, instance.input_places[(name, source)])
 
     def _look_at_scraps(self, instance: Instance) -> None:
-        """Check the scraps that an instance's expressions name against those that are known."""
         for place, template in _open(instance):
             for reference in sorted(template.references):
                 for other in self._others.get(reference[1], ()) if reference[0] == "stages" else ():

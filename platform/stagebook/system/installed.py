@@ -132,7 +132,6 @@ def _marks(paths: Iterable[str]) -> list[list[Any]]:
 
 
 def _changed_at(path: str) -> int:
-    """The change time of a folder in nanoseconds; 0 where there is none."""
     with contextlib.suppress(OSError):
         return os.stat(path).st_mtime_ns
     return 0
@@ -237,7 +236,6 @@ def _of_folder(folder: str) -> set[str]:
 
 
 def _listed(folder: str) -> list[str]:
-    """The names in a folder, sorted; none where it cannot be read."""
     with contextlib.suppress(OSError):
         return sorted(os.listdir(folder))
     return []

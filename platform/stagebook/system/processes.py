@@ -25,6 +25,7 @@ except ImportError:  # pragma: no cover - Windows
 
 import psutil
 
+_GRACE = 3.0  # seconds
 KEPT = "STAGEBOOK_KEPT"  # in the environment of a kernel that may outlive its stage
 
 # Numbers of prctl(2) and of fcntl(2).
@@ -62,16 +63,13 @@ def marked(variable: str, value: str) -> list[psutil.Process]:
     return found
 
 
-def end_marked(variable: str, value: str, *, grace: float = 0.0) -> int:
+def end_marked(variable: str, value: str) -> int:
     """End every process so marked; the number of them. Repeats until none is left, since one that
     is being ended may still start another."""
     ended = 0
     deadline = time.monotonic() + 10.0
     while (found := marked(variable, value)) and time.monotonic() < deadline:
         ended += len(found)
-        if grace > 0:
-            _signal(found, signal.SIGTERM)
-            _, found = psutil.wait_procs(found, timeout=grace)
         _signal(found, signal.SIGKILL)
         psutil.wait_procs(found, timeout=2.0)
     return ended
@@ -212,13 +210,13 @@ def started_at(pid: int) -> float | None:
     return None
 
 
-def end(pid: int, *, grace: float = 3.0) -> None:
+def end(pid: int) -> None:
     """End a process: with SIGTERM, and with SIGKILL where that does not help."""
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)
         process.terminate()
         with contextlib.suppress(psutil.TimeoutExpired):
-            process.wait(timeout=grace)
+            process.wait(timeout=_GRACE)
             return
         process.kill()
-        process.wait(timeout=grace)
+        process.wait(timeout=_GRACE)

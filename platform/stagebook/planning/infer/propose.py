@@ -326,7 +326,6 @@ def _variable(path: str, taken: Collection[str]) -> str:
 
 
 def _is_in(path: str, around: str) -> bool:
-    """Whether a path is another one, or inside of it."""
     return path == around or path.startswith(f"{around}/")
 
 
