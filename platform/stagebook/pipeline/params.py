@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 
 from stagebook.errors import Problem, did_you_mean
-from stagebook.pipeline.model import Pipeline, find_position, problem_at
+from stagebook.pipeline.model import Pipeline, find_position, make_problem
 from stagebook.pipeline.types import Type, Value, ValueMismatch, accept, accepts
 from stagebook.pipeline.yaml import parse_scalar, read_document
 
@@ -105,4 +105,4 @@ def bind_params(
 
 def _problem(message: str, hint: str = "", origin: tuple[str, int, int] | None = None) -> Problem:
     path, line, column = origin or (COMMAND_LINE, 0, 0)
-    return problem_at(path, {(): (line, column)} if line else {}, (), message, hint)
+    return make_problem(path, (line, column), message, hint)

@@ -27,6 +27,8 @@ class NotebookChecks:
         self.project = project
         self.problems = ProblemCollector(pipeline.path, pipeline.positions)
         self.warnings = ProblemCollector(pipeline.path, pipeline.positions)
+        self._report = self.problems.report
+        self._warn = self.warnings.report
 
     def facts(self, stage: Stage) -> NotebookFacts | None:
         """The facts of a stage's notebook, checked; None if it cannot be read."""
@@ -36,31 +38,28 @@ class NotebookChecks:
         try:
             path = self.project.inside(stage.notebook)
         except PathRefused as error:
-            self.problems.report(location, f"notebook: {error}", error.hint)
+            self._report(location, f"notebook: {error}", error.hint)
             return None
         if not path.endswith(_SUFFIXES):
-            self.problems.report(
-                location, f"'{path}' is not a notebook", f"a notebook ends in {', '.join(_SUFFIXES)}"
-            )
+            hint = f"a notebook ends in {', '.join(_SUFFIXES)}"
+            self._report(location, f"'{path}' is not a notebook", hint)
             return None
         if not self.project.is_file(path):
             hint = "paths are relative to the project root"
             if "${" in path:
                 hint = "a notebook's path takes no expressions; pass them to it as params"
-            self.problems.report(location, f"there is no notebook '{path}'", hint)
+            self._report(location, f"there is no notebook '{path}'", hint)
             return None
         try:
             facts = self.project.facts(path)
         except NotebookUnreadable as error:
-            self.problems.report(location, f"'{path}' {error}", error.hint)
+            self._report(location, f"'{path}' {error}", error.hint)
             return None
         self._check_kernel(stage, facts)
         self._check_names(stage, facts, path)
         if facts.asks:
             called = " and ".join(f"{name}()" for name in sorted(facts.asks))
-            self.warnings.report(
-                location, f"'{path}' calls {called}, and nobody can answer", "pass it as a parameter"
-            )
+            self._warn(location, f"'{path}' calls {called}, and nobody can answer", "pass it as a parameter")
         if stage.executor == "inprocess":
             self._check_inprocess(stage, facts, path)
         return facts
@@ -72,21 +71,18 @@ class NotebookChecks:
             place = ("defaults", "executor")
         need = "'executor: kernel' runs it"
         if not facts.is_python:
-            self.problems.report(
-                place, f"'{path}' is {facts.language}, and 'executor: inprocess' runs Python only", need
-            )
+            what = f"'{path}' is {facts.language}, and 'executor: inprocess' runs Python only"
+            self._report(place, what, need)
             return
         kernel = stage.kernel or facts.kernel
         if kernel != "python3":
-            self.warnings.report(
-                place, f"'executor: inprocess' runs no kernel, so '{kernel}' of '{path}' is not used", need
-            )
+            what = f"'executor: inprocess' runs no kernel, so '{kernel}' of '{path}' is not used"
+            self._warn(place, what, need)
         widgets = sorted({name.partition(".")[0] for name in facts.imports} & _COMMS)
         if widgets:
-            what = (
-                f"'{path}' imports {', '.join(widgets)}: widgets need a kernel, and show as text without one"
-            )
-            self.warnings.report(place, what, need)
+            names = ", ".join(widgets)
+            what = f"'{path}' imports {names}: widgets need a kernel, and show as text without one"
+            self._warn(place, what, need)
 
     def _check_kernel(self, stage: Stage, facts: NotebookFacts) -> None:
         kernel = stage.kernel or facts.kernel
@@ -101,28 +97,24 @@ class NotebookChecks:
                 hint = f"{hint}; 'kernel: python3' in the stage overrides the notebook"
             elif place not in self.pipeline.positions:
                 place = ("defaults", "kernel")
-            self.problems.report(place, f"the kernel '{kernel}' is not installed here", hint)
+            self._report(place, f"the kernel '{kernel}' is not installed here", hint)
 
     def _check_names(self, stage: Stage, facts: NotebookFacts, path: str) -> None:
-        passed = [("params", n) for n in stage.params] + [("inputs", n) for n in stage.inputs]
-        passed += [("outputs", n) for n in stage.outputs]
+        groups = {"params": stage.params, "inputs": stage.inputs, "outputs": stage.outputs}
+        passed = [(group, name) for group, names in groups.items() for name in names]
         if facts.parameters is None:
             if passed:
-                group = passed[0][0]
-                self.problems.report(
-                    ("stages", stage.name, group),
-                    f"'{path}' has no parameters cell, so nothing can be passed to it",
-                    "give the cell that sets its defaults the tag 'parameters'",
-                )
+                message = f"'{path}' has no parameters cell, so nothing can be passed to it"
+                hint = "give the cell that sets its defaults the tag 'parameters'"
+                self._report(("stages", stage.name, passed[0][0]), message, hint)
             return
         if not facts.is_python:
             return  # the names are in a language that is not read here
         for group, name in passed:
             if name not in facts.parameters:
                 hint = did_you_mean(name, facts.parameters) or "the parameters cell is empty"
-                self.problems.report(
-                    ("stages", stage.name, group, name), f"'{path}' declares no parameter '{name}'", hint
-                )
+                place = ("stages", stage.name, group, name)
+                self._report(place, f"'{path}' declares no parameter '{name}'", hint)
 
     def check_values(self, instance: Instance, facts: NotebookFacts) -> dict[str, Type]:
         """Check what an instance passes against what its notebook declares; the declared types."""

@@ -60,7 +60,7 @@ class Points:
         self.instances: dict[str, Instance] = {}
         self.by_stage: dict[str, list[Instance]] = {}
         self._evaluator = evaluator
-        self._problems = evaluator.problems
+        self._report = evaluator.problems.report
         self._scraps = scraps
         self._held = held
         self._make()
@@ -131,7 +131,7 @@ class Points:
             hint = "in a name, all but ASCII letters, digits and '_.+-' becomes '-'; use values that stay different"
         if stage.foreach is None and len(point) == 1:
             axes = (*axes, next(iter(point)))
-        self._problems.report_once(axes, message, hint)
+        self._evaluator.problems.report_once(axes, message, hint)
 
     def _items(self, stage: Stage) -> list[dict[str, Value]]:
         assert stage.foreach is not None
@@ -142,7 +142,7 @@ class Points:
             return []
         if not is_sequence(value):
             hint = "it goes over the items of a list, such as ${stages.NAME.scraps.KEY}"
-            self._problems.report(location, f"'foreach' has to be a list, not {describe(value)}", hint)
+            self._report(location, f"'foreach' has to be a list, not {describe(value)}", hint)
             return []
         if not value:
             self._stand_in(stage, skip="the list of its foreach is empty", absent=not lists)
@@ -161,11 +161,11 @@ class Points:
                 return []
             if not is_sequence(value):
                 message = f"'{name}' has to be a list, not {describe(value)}"
-                self._problems.report(location, message, f"{name}: [1, 2]")
+                self._report(location, message, f"{name}: [1, 2]")
                 return []
             if not value:
                 message = f"the matrix has no points: '{name}' is an empty list"
-                self._problems.report(location, message, "give it at least one value")
+                self._report(location, message, "give it at least one value")
                 return []
             axes[name] = list(value)
         count = math.prod(map(len, axes.values()))
@@ -176,9 +176,7 @@ class Points:
 
     def _report_many(self, location: Location, what: str) -> None:
         message = f"{what}; the limit is {MAX_INSTANCES:,} in all stages together"
-        self._problems.report(
-            location, message, "split the pipeline, or let a notebook go over the values itself"
-        )
+        self._report(location, message, "split the pipeline, or let a notebook go over the values itself")
 
 
 def slug_of(point: Mapping[str, Value]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 STATE_FOLDER = ".stagebook"
@@ -53,6 +54,12 @@ def inside(root: Path, text: str, plain_folders: set[str] | None = None) -> str:
     found = PurePosixPath(Path(os.path.relpath(os.path.join(folder, name), real_root))).as_posix()
     _check_text(found)  # a link may lead to a file that is called `~`
     return found
+
+
+def folders_around(path: str) -> Iterator[str]:
+    """The folders around a path of the project, from the inside."""
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 def _check_text(text: str) -> None:

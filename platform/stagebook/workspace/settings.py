@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pydantic
 
 from stagebook.errors import PipelineInvalid, Problem
-from stagebook.pipeline.model import Location, problem_at
+from stagebook.pipeline.model import Location, make_problem
 from stagebook.pipeline.schema import read_model
 
 FILE = "stagebook.toml"
@@ -67,7 +67,7 @@ def read_settings(root: Path) -> Settings:
     settings, mistakes = read_model(Settings, data)
     if settings is None:
         raise PipelineInvalid(
-            problem_at(name, {}, (), _in_full(message, where), hint) for where, message, hint in mistakes
+            make_problem(name, (0, 0), _in_full(message, where), hint) for where, message, hint in mistakes
         )
     return settings
 
