@@ -85,12 +85,9 @@ def _compile(value: Value, references: set[Reference]) -> Any:
     match value:
         case str():
             parts = _split(value)
-            for part in parts:
-                if isinstance(part, Expression):
-                    references |= part.references
-            if all(isinstance(part, str) for part in parts):
-                return "".join(str(part) for part in parts)
-            return Text(parts)
+            expressions = [part for part in parts if isinstance(part, Expression)]
+            references.update(*(expression.references for expression in expressions))
+            return Text(parts) if expressions else "".join(map(str, parts))
         case list():
             return [_compile(item, references) for item in value]
         case dict():

@@ -8,6 +8,7 @@ distribution's folder has its version.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import sys
@@ -117,13 +118,10 @@ def _read(cache: Path | None) -> dict[str, tuple[list[list[Any]], _Names]]:
 
 
 def _checked(marks: Any, names: Any) -> tuple[list[list[Any]], _Names]:
-    """An entry of the cache. Raises `ValueError` or `TypeError` if it is none."""
-    if not isinstance(names, dict):
-        raise TypeError
-    for found in names.values():
-        for name, version in found:
-            if not isinstance(name, str) or not isinstance(version, str):
-                raise TypeError
+    """An entry of the cache. Raises `ValueError`, `TypeError` or `AttributeError` if it is none."""
+    for name, version in itertools.chain.from_iterable(names.values()):
+        if not (isinstance(name, str) and isinstance(version, str)):
+            raise TypeError
     return [[str(path), int(mark)] for path, mark in marks], names
 
 
