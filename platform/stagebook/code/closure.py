@@ -122,9 +122,8 @@ class Closure:
             if not more:
                 break
             added |= dict.fromkeys(more)  # what is found there may add further folders
-        written = {
-            self._modules.resolve(text) for cell in cells for text in cell.references.get("writes", ())
-        }
+        writes = (text for cell in cells for text in cell.references.get("writes", ()))
+        written = set(map(self._modules.resolve, writes))
         read = {unit: chain for unit, chain in reached.items() if not unit.path or unit.path not in written}
         return _code(codes, read)
 

@@ -145,11 +145,10 @@ class ModuleResolver:
                 with os.scandir(self.full(folder)) as entries:
                     for entry in entries:
                         name, dot, rest = entry.name.partition(".")
+                        is_module = rest in {"py", "pyc"} or entry.name.endswith((".so", ".pyd"))
                         if not dot and name not in NOT_LOCAL and entry.is_dir():
                             folders.add(name)
-                        elif (
-                            rest in {"py", "pyc"} or entry.name.endswith((".so", ".pyd"))
-                        ) and entry.is_file():
+                        elif is_module and entry.is_file():
                             modules.setdefault(name, []).append(entry.name)
             except OSError:
                 pass  # not there, or not readable: no module is found in it

@@ -55,9 +55,8 @@ def _read(text: str, wanted: Type, *, lists: bool) -> Value:
 
 
 def _is_text(kind: Type) -> bool:
-    return kind.kind in {"str", "Path", "date", "datetime"} or (
-        kind.kind == "Literal" and all(isinstance(choice, str) for choice in kind.choices)
-    )
+    is_choice = kind.kind == "Literal" and all(isinstance(choice, str) for choice in kind.choices)
+    return is_choice or kind.kind in {"str", "Path", "date", "datetime"}
 
 
 Origins = dict[str, tuple[str, int, int]]

@@ -150,9 +150,8 @@ class NotebookChecks:
             except ValueMismatch as error:
                 how = "is declared as" if param.annotated else "has a default of the type"
                 hint = f"in the notebook '{name}' {how} {param.type}"
-                self.problems.report_once(
-                    ("stages", stage, group, name), f"'{name}' does not fit: {error}", hint
-                )
+                location = ("stages", stage, group, name)
+                self.problems.report_once(location, f"'{name}' does not fit: {error}", hint)
 
 
 def fits(param: DeclaredParam, value: Value) -> bool:

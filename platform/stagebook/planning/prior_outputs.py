@@ -53,9 +53,8 @@ class PriorOutputs:
                 if not source or source in self._chosen:
                     continue
                 made = self._instances[source].outputs.values()
-                if any(one.path == path and one.kind == "external" for one in made) or self._project.exists(
-                    path
-                ):
+                is_external = any(one.path == path and one.kind == "external" for one in made)
+                if is_external or self._project.exists(path):
                     continue
                 place = instance.input_places.get((name, source), ("stages", instance.stage.name))
                 message = f"{instance.id} needs '{path}', which is not there"
@@ -72,11 +71,11 @@ class PriorOutputs:
                     if other.pending:
                         self._note_unknown(instance, other.id, place)
                     elif other.stands_in or reference[3] not in self._known(other.id):
-                        message = (
+                        what = (
                             f"{instance.id} needs scraps of '{other.id}', which is not selected and left none"
                         )
                         hint = f"select {other.id} as well"
-                        self.missing.append(self._pipeline.problem(place, message, hint))
+                        self.missing.append(self._pipeline.problem(place, what, hint))
 
     def _known(self, name: str) -> Mapping[str, Value]:
         if name not in self.scraps:
@@ -87,10 +86,9 @@ class PriorOutputs:
         return self.scraps[name]
 
     def _note_unknown(self, instance: Instance, other: str, place: Location) -> None:
-        message = (
-            f"{instance.id} needs '{other}', which is not selected, and what instances it has is not known"
-        )
-        self.unknown.append(self._pipeline.problem(place, message, f"select {other} as well"))
+        unknown = "which is not selected, and what instances it has is not known"
+        message, hint = f"{instance.id} needs '{other}', {unknown}", f"select {other} as well"
+        self.unknown.append(self._pipeline.problem(place, message, hint))
         self._look_for_list(self._instances[other])
 
     def _look_for_list(self, instance: Instance) -> None:

@@ -111,9 +111,8 @@ class Scopes:
     @classmethod
     def of_plan(cls, plan: Plan) -> Scopes:
         """The scopes of a whole plan."""
-        return cls(
-            plan.pipeline, plan.params, plan.env, ((s.stage, s.id, bool(s.point)) for s in plan.stages)
-        )
+        instances = ((stage.stage, stage.id, bool(stage.point)) for stage in plan.stages)
+        return cls(plan.pipeline, plan.params, plan.env, instances)
 
     def needs(self, stage: PlannedStage) -> list[str]:
         """The instances whose scraps the parameters and conditions of a stage depend on."""

@@ -62,9 +62,8 @@ class Catalog:
         try:
             text = (self.root / path).read_bytes()
         except OSError as error:
-            raise PipelineInvalid(
-                [Problem(path=path, message=f"cannot be read: {error.strerror}")]
-            ) from error
+            problem = Problem(path=path, message=f"cannot be read: {error.strerror}")
+            raise PipelineInvalid([problem]) from error
         return load_pipeline(text, path)
 
 

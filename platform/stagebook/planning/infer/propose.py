@@ -212,9 +212,8 @@ class _Proposer:
         made = draft.outputs.values()
         open_writes = [path for path in draft.writes if not any(_is_in(path, one) for one in made)]
         if trial.parameters is None and (open_reads or open_writes):
-            draft.remarks.append(
-                "it has no parameters cell: give the cell that sets its paths and values the tag 'parameters'"
-            )
+            remedy = "give the cell that sets its paths and values the tag 'parameters'"
+            draft.remarks.append(f"it has no parameters cell: {remedy}")
         known = {path: name for name in (*draft.inputs, *draft.outputs) for path in draft.values[name]}
         for number, path in dict.fromkeys((n, self._path(text)) for n, text in trial.texts):
             if path in known:
@@ -274,9 +273,8 @@ def _remark_on_paths(
     taken = set(draft.trial.parameters or ())
     for verb, group, paths in (("reads", "inputs", reads), ("writes", "outputs", writes)):
         for path, count in _gathered(paths):
-            holder = next(
-                (name for name, held in draft.values.items() if any(_is_in(path, one) for one in held)), ""
-            )
+            holders = (name for name, held in draft.values.items() if any(_is_in(path, it) for it in held))
+            holder = next(holders, "")
             if holder and any(remark.startswith(f"'{holder}' ") for remark in draft.remarks):
                 continue
             where = f"cell {cells[path]}" if cells and path in cells else "it"
