@@ -52,10 +52,8 @@ class CallReader:
         if handler := self._handlers.get(name):
             handler(node)
         elif name in _MODULES:
-            module = self._constants.text(_argument(node, *_MODULES[name]))
-            if module is None:
-                self._found.add_computed(_shown(node))
-            else:
+            module = self._text(_argument(node, *_MODULES[name]), node)
+            if module is not None:
                 self._found.add_program(module)
         elif name in _SCRIPTS:
             self._script(node, _argument(node, *_SCRIPTS[name]))
@@ -73,9 +71,8 @@ class CallReader:
             self._found.add("folders", (index, path))
 
     def _import(self, node: ast.Call) -> None:
-        name = self._constants.text(_argument(node, "name"))
+        name = self._text(_argument(node, "name"), node)
         if name is None:
-            self._found.add_computed(_shown(node))
             return
         module = name.lstrip(".")
         level = len(name) - len(module)
@@ -85,11 +82,16 @@ class CallReader:
         self._found.add("imports", (level, module, None))
 
     def _script(self, node: ast.Call, path: ast.expr | None) -> None:
-        text = self._constants.text(path)
+        text = self._text(path, node)
+        if text is not None:
+            self._found.add("scripts", text)
+
+    def _text(self, value: ast.expr | None, node: ast.Call) -> str | None:
+        """The text of an argument of a call; a call in which it is computed is noted."""
+        text = self._constants.text(value)
         if text is None:
             self._found.add_computed(_shown(node))
-        else:
-            self._found.add("scripts", text)
+        return text
 
     def _exec(self, node: ast.Call) -> None:
         for inner in ast.walk(node):

@@ -8,6 +8,7 @@ of a line does not count: it only hides what the cell shows.
 from __future__ import annotations
 
 import ast
+import functools
 from typing import Any
 
 from stagebook.pipeline.cells import ParsedCell
@@ -20,14 +21,10 @@ def canonical(cell: ParsedCell) -> str:
     return "\n".join(["magic" if cell.magics else "python", *cell.heads, "", dump(cell.tree)])
 
 
-# The fields of each node. Left out: ctx, which its place in the tree tells, and kind, the prefix u"".
-_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
-
-
+@functools.cache
 def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
-    found = tuple(name for name in reversed(kind._fields) if name not in {"ctx", "kind", "type_ignores"})
-    _FIELDS[kind] = found
-    return found
+    """The fields of a node. Left out: ctx, which its place in the tree tells, and kind, the prefix u""."""
+    return tuple(name for name in reversed(kind._fields) if name not in {"ctx", "kind", "type_ignores"})
 
 
 def dump(tree: ast.AST) -> str:
@@ -42,17 +39,14 @@ def dump(tree: ast.AST) -> str:
             out.append(f"[{len(item)}")
             stack.extend(reversed(item))
         elif kind is ast.Name:
-            out.append("Name")
-            out.append(repr(item.id))
+            out += ("Name", repr(item.id))
         elif kind is ast.Constant:
-            out.append("Constant")
-            out.append(_constant(item.value))
+            out += ("Constant", _constant(item.value))
         elif item is None:
             out.append("~")
         elif isinstance(item, ast.AST):
             out.append(kind.__name__)
-            fields = _FIELDS.get(kind) or _fields(kind)
-            stack.extend([getattr(item, name, None) for name in fields])
+            stack.extend([getattr(item, name, None) for name in _fields(kind)])
         else:
             out.append(_constant(item))
     return "\n".join(out)

@@ -50,8 +50,7 @@ class Code:
         numbers: their numbers among those that are not empty, from 1.
         modules: the project's modules that they import, directly or through others.
         files: the files that they execute, or that their commands read.
-        packages: the top-level names of imports from outside the project and the standard library.
-        imports: their dotted names.
+        imports: the dotted names of imports from outside the project and the standard library.
         unresolved: what is imported or executed by a name that is computed.
         path_literals: strings that look like relative paths, in all cells but the parameters cell.
         names: the names that are read there.
@@ -61,7 +60,6 @@ class Code:
     numbers: tuple[int, ...] = ()
     modules: tuple[LocalFile, ...] = ()
     files: tuple[LocalFile, ...] = ()
-    packages: frozenset[str] = frozenset()
     imports: frozenset[str] = frozenset()
     unresolved: tuple[str, ...] = ()
     path_literals: frozenset[str] = frozenset()
@@ -76,42 +74,35 @@ def sources(executable: Path) -> tuple[str, ...]:
 
 
 class Closure:
-    """Finds the code of a project's notebooks. What was looked up on the disk is kept until `forget`. Not for
-    use from several threads."""
+    """Finds the code of a project's notebooks. What was looked up on the disk is kept. Not for use from several
+    threads."""
 
     def __init__(
         self, root: Path, file_cache: FileCache, *, extra: Sequence[Path] = (), behind: Sequence[Path] = ()
     ) -> None:
         """`extra`: folders of the project in which modules are looked for, as in PYTHONPATH; `behind`: folders
         in which they are looked for after what is installed."""
-        self._root = os.path.abspath(root)
         self._file_cache = file_cache
-        self._extra = [os.fspath(path) for path in extra]
-        self._behind = [os.fspath(path) for path in behind]
-        self.forget()
-
-    def forget(self) -> None:
-        """Look at the disk anew."""
-        self._modules = ModuleResolver(self._root, self._file_cache)
+        self._modules = ModuleResolver(os.path.abspath(root), file_cache)
         self._codes: dict[tuple[str, str], Code | NotebookUnreadable] = {}
         self._scripts: dict[tuple[SearchPath, str, bool], Unit] = {}
-        self._last = [path for path in map(self._modules.resolve, self._behind) if path is not None]
-        places = map(self._modules.resolve, self._extra)
-        self._inside = [
-            path for path in places if path is not None and not is_outside(path) and is_local(path)
-        ]
+        self._last = self._resolved(behind)
+        self._inside = [path for path in self._resolved(extra) if not is_outside(path) and is_local(path)]
+
+    def _resolved(self, folders: Sequence[Path]) -> list[str]:
+        places = (self._modules.resolve(os.fspath(folder)) for folder in folders)
+        return [path for path in places if path is not None]
 
     def code(self, notebook: str, executable: Path) -> Code:
         """The code of a notebook. `notebook`: its path in the project; `executable`: the `.ipynb` file that is
         executed for it. Raises `NotebookUnreadable`."""
         key = (notebook, os.fspath(executable))
-        known = self._codes.get(key)
-        if known is None:
+        if key not in self._codes:
             try:
-                known = self._read(notebook, key[1])
+                self._codes[key] = self._read(*key)
             except NotebookUnreadable as error:
-                known = error
-            self._codes[key] = known
+                self._codes[key] = error
+        known = self._codes[key]
         if isinstance(known, NotebookUnreadable):
             raise known
         return known
@@ -131,13 +122,10 @@ class Closure:
             if not more:
                 break
             added |= dict.fromkeys(more)  # what is found there may add further folders
-        written = {
-            self._modules.resolve(text) for cell in cells for text in cell.references.get("writes", ())
-        }
-        return _code(
-            codes,
-            {unit: chain for unit, chain in reached.items() if not unit.path or unit.path not in written},
-        )
+        writes = (text for cell in cells for text in cell.references.get("writes", ()))
+        written = set(map(self._modules.resolve, writes))
+        read = {unit: chain for unit, chain in reached.items() if not unit.path or unit.path not in written}
+        return _code(codes, read)
 
     def _notebook(self, executable: str) -> list[CellCode]:
         try:
@@ -215,10 +203,10 @@ class Closure:
     def _executed(self, unit: Unit) -> Iterator[Unit]:
         for text in unit.references.get("scripts", ()):
             path = self._modules.resolve(text, unit)
-            if path:
-                found = next((item for item in (path, f"{path}.py") if self._modules.is_file(item)), None)
-                if found is not None and is_local(found):
-                    yield self._script(found, unit.search, is_read=False)
+            places = (path, f"{path}.py") if path else ()
+            found = next(filter(self._modules.is_file, places), None)
+            if found is not None and is_local(found):
+                yield self._script(found, unit.search, is_read=False)
 
     def _named(self, unit: Unit) -> Iterator[Unit]:
         """Files that commands name, and archives in `sys.path`."""
@@ -265,12 +253,12 @@ class Closure:
 
 
 def _code(cells: Sequence[CellCode], reached: Mapping[Unit, tuple[str, ...]]) -> Code:
-    modules: dict[str, LocalFile] = {}
-    files: dict[str, LocalFile] = {}
+    found: dict[bool, dict[str, LocalFile]] = {False: {}, True: {}}  # modules, and files
     for unit, chain in reached.items():
         if unit.path:
-            place = files if unit.is_file else modules
-            place.setdefault(unit.path, LocalFile(path=unit.path, digest=unit.digest, chain=chain))
+            file = LocalFile(path=unit.path, digest=unit.digest, chain=chain)
+            found[unit.is_file].setdefault(unit.path, file)
+    modules, files = (tuple(places[path] for path in sorted(places)) for places in found.values())
     imports = frozenset().union(*(unit.outside for unit in reached))
     dynamic = [
         f"{unit.path or unit.label}: {text}"
@@ -280,9 +268,8 @@ def _code(cells: Sequence[CellCode], reached: Mapping[Unit, tuple[str, ...]]) ->
     return Code(
         cells=tuple(cell["digest"] for cell in cells),
         numbers=tuple(cell["number"] for cell in cells),
-        modules=tuple(modules[path] for path in sorted(modules)),
-        files=tuple(files[path] for path in sorted(files)),
-        packages=frozenset(name.partition(".")[0] for name in imports),
+        modules=modules,
+        files=files,
         imports=imports,
         unresolved=tuple(dict.fromkeys(dynamic)),
         path_literals=frozenset(path for cell in cells for path in cell["references"].get("paths", ())),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import posixpath
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 from stagebook.code.constants import HERE
 from stagebook.code.digests import KIND, ModuleCode, read_module
@@ -93,14 +94,12 @@ class ModuleResolver:
         """A module of the project by its full name; None where it is none of the project."""
         key = (search, name)
         if key not in self._found:
-            parent = name.rpartition(".")[0]
+            parent, folders = name.rpartition(".")[0], search
             if parent:
                 above = self.find(parent, search)
-                self._found[key] = self._look(name, above.folders, search) if above else None
-            else:
-                self._found[key] = (
-                    None if name in sys.builtin_module_names else self._look(name, search, search)
-                )
+                folders = above.folders if above else ()
+            is_built_in = name in sys.builtin_module_names
+            self._found[key] = None if is_built_in else self._look(name, folders, search)
         return self._found[key]
 
     def _look(self, name: str, folders: SearchPath, search: SearchPath) -> FoundModule | None:
@@ -117,15 +116,12 @@ class ModuleResolver:
             modules, folders_in_it = self._listing(folder)
             inner = f"{folder}/{last}" if folder else last
             if last in folders_in_it and (files := self._listing(inner)[0].get("__init__")):
-                units = self._units(
-                    inner, files, Unit(label=name, references={}, package=name, search=search)
-                )
+                like = Unit(label=name, references={}, package=name, search=search)
+                units = self._units(inner, files, like)
                 return FoundModule(units=units, folders=(inner,), is_behind=is_behind)
             if last in modules:
-                units = self._units(
-                    folder, modules[last], Unit(label=name, references={}, package=parent, search=search)
-                )
-                return FoundModule(units=units, is_behind=is_behind)
+                like = Unit(label=name, references={}, package=parent, search=search)
+                return FoundModule(units=self._units(folder, modules[last], like), is_behind=is_behind)
             if last in folders_in_it:
                 portions.append(inner)
         return FoundModule(folders=tuple(portions)) if portions else None
@@ -149,11 +145,10 @@ class ModuleResolver:
                 with os.scandir(self.full(folder)) as entries:
                     for entry in entries:
                         name, dot, rest = entry.name.partition(".")
+                        is_module = rest in {"py", "pyc"} or entry.name.endswith((".so", ".pyd"))
                         if not dot and name not in NOT_LOCAL and entry.is_dir():
                             folders.add(name)
-                        elif (
-                            rest in {"py", "pyc"} or entry.name.endswith((".so", ".pyd"))
-                        ) and entry.is_file():
+                        elif is_module and entry.is_file():
                             modules.setdefault(name, []).append(entry.name)
             except OSError:
                 pass  # not there, or not readable: no module is found in it
@@ -168,14 +163,9 @@ class ModuleResolver:
 
     def module(self, path: str) -> ModuleCode:
         """The code of a module's file."""
-        code = self._derive(
-            path, "module", lambda full: self._file_cache.derive(full, f"module-{KIND}", read_module)
-        )
-        return (
-            cast("ModuleCode", code)
-            if code
-            else {"digest": "", "references": {"dynamic": ["it cannot be read"]}}
-        )
+        read = functools.partial(self._file_cache.derive, kind=f"module-{KIND}", compute=read_module)
+        unreadable: ModuleCode = {"digest": "", "references": {"dynamic": ["it cannot be read"]}}
+        return self._derive(path, "module", read) or unreadable
 
     def digest(self, path: str) -> str:
         """The SHA-256 of a file's content, in hex; `""` where it cannot be read."""

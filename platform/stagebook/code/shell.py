@@ -16,7 +16,7 @@ _OUTPUT = frozenset({">", ">>", "-o", "--output", "--out", "-O"})
 _PROGRAMS = (".py", ".ipynb", ".sh", ".R")
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(slots=True, kw_only=True)
 class Commands:
     """The contents of shell commands.
 
@@ -27,10 +27,10 @@ class Commands:
         dynamic: programs and scripts that are computed.
     """
 
-    words: tuple[str, ...]
-    modules: tuple[str, ...]
-    code: tuple[str, ...]
-    dynamic: tuple[str, ...]
+    words: list[str] = dataclasses.field(default_factory=list)
+    modules: list[str] = dataclasses.field(default_factory=list)
+    code: list[str] = dataclasses.field(default_factory=list)
+    dynamic: list[str] = dataclasses.field(default_factory=list)
 
 
 def words(text: str) -> list[str]:
@@ -56,7 +56,7 @@ def is_filled(word: str) -> bool:
 
 def read(given: Iterable[str]) -> Commands:
     """The contents of commands, given as words. Files that they only write, as after `>`, are left out."""
-    found: dict[str, list[str]] = {"words": [], "modules": [], "code": [], "dynamic": []}
+    found = Commands()
     program, before = "", ""
     is_program_next = True
     for word in given:
@@ -68,21 +68,14 @@ def read(given: Iterable[str]) -> Commands:
         elif is_program_next:
             if not (base(word) in _PREFIXES or word.startswith("-") or "=" in word):
                 program, is_program_next = base(word), False
-                found["words"].append(word)
+                found.words.append(word)
         elif _PYTHON.fullmatch(program) and last in {"-m", "-c"}:
-            found["modules" if last == "-m" else "code"].append(word)
+            (found.modules if last == "-m" else found.code).append(word)
             program = "its arguments"
         elif is_filled(word):
             if word.endswith(_PROGRAMS) or (_PYTHON.fullmatch(program) and _PYTHON.fullmatch(base(last))):
-                found["dynamic"].append(f"{program} {word}")
+                found.dynamic.append(f"{program} {word}")
         else:
-            found["words"].append(word.partition("=")[2] if word.startswith("-") else word)
-    kept = tuple(
-        dict.fromkeys(word for word in found["words"] if 1 < len(word) <= 250 and not word.startswith("-"))
-    )
-    return Commands(
-        words=kept,
-        modules=tuple(found["modules"]),
-        code=tuple(found["code"]),
-        dynamic=tuple(found["dynamic"]),
-    )
+            found.words.append(word.partition("=")[2] if word.startswith("-") else word)
+    found.words = [word for word in found.words if 1 < len(word) <= 250 and not word.startswith("-")]
+    return found

@@ -12,7 +12,7 @@ from typing import Any
 from stagebook.artifact import artifacts_from_json, artifacts_to_json
 from stagebook.events import AttemptEnded, StageAccepted
 from stagebook.journal.database import Database, checksum, sum_of
-from stagebook.planning.result import Result
+from stagebook.planning.result import Result, Results
 
 
 class ResultTable:
@@ -132,7 +132,7 @@ def _result(number: Any, fingerprint: Any, data: Any, kept: Any) -> Result | Non
     return None
 
 
-class KnownResults:
+class KnownResults(Results):
     """The results of one journal, as planning asks for them; what is asked for often is read once."""
 
     def __init__(self, table: ResultTable) -> None:

@@ -24,7 +24,7 @@ from stagebook.journal.result_table import KnownResults
 from stagebook.pipeline.notebook import NotebookUnreadable, read_parameters
 from stagebook.pipeline.types import ANY, Value, shorten, typed
 from stagebook.planning.plan import Plan, PlannedStage
-from stagebook.planning.result import NoResults, Results
+from stagebook.planning.result import Results
 from stagebook.planning.scopes import Scopes, params_of
 from stagebook.project import Project
 from stagebook.workspace.paths import STATE_FOLDER
@@ -39,9 +39,7 @@ class Prepared:
     """A stage, ready to be run by hand."""
 
     def __init__(self, project: Project, plan: Plan, stage: PlannedStage) -> None:
-        results: Results = (
-            KnownResults(project.journal.results) if project.history.has_journal else NoResults()
-        )
+        results: Results = KnownResults(project.journal.results) if project.history.has_journal else Results()
         scraps = {}
         for other in plan.stages:
             latest = results.latest(plan.pipeline, other.id)

@@ -85,12 +85,9 @@ def _compile(value: Value, references: set[Reference]) -> Any:
     match value:
         case str():
             parts = _split(value)
-            for part in parts:
-                if isinstance(part, Expression):
-                    references |= part.references
-            if all(isinstance(part, str) for part in parts):
-                return "".join(str(part) for part in parts)
-            return Text(parts)
+            expressions = [part for part in parts if isinstance(part, Expression)]
+            references.update(*(expression.references for expression in expressions))
+            return Text(parts) if expressions else "".join(map(str, parts))
         case list():
             return [_compile(item, references) for item in value]
         case dict():
@@ -179,9 +176,7 @@ def _check(tree: ast.expr, source: str) -> set[Reference]:
 
 def _unknown_syntax(node: ast.AST) -> str:
     match node:
-        case ast.Constant(value=value) if value is not None and not isinstance(
-            value, bool | int | float | str
-        ):
+        case ast.Constant(value=value) if not isinstance(value, bool | int | float | str | None):
             return shorten(repr(value))
         case ast.Dict(keys=keys) if None in keys:
             return "unpacking"
@@ -245,9 +240,8 @@ class _Filling:
     def _plain(self, expression: Expression) -> str:
         value = self._run(expression)
         if isinstance(value, list | dict):
-            msg = (
-                f"'${{{shorten(expression.source)}}}' is {describe(value)}, which cannot stand inside a text"
-            )
+            source = shorten(expression.source)
+            msg = f"'${{{source}}}' is {describe(value)}, which cannot stand inside a text"
             raise ExpressionError(msg, "let the expression be the whole value, or name one of its items")
         return str(value)
 

@@ -32,11 +32,8 @@ def load_pipeline(text: str | bytes, path: str) -> LoadedPipeline:
     document = read_document(text, path)
     stem = PurePosixPath(path).stem
     if document.data is None:
-        nothing = Problem(
-            path=path,
-            message="the file is empty",
-            hint="a pipeline has at least one stage: stages: {name: {notebook: path}}",
-        )
+        hint = "a pipeline has at least one stage: stages: {name: {notebook: path}}"
+        nothing = Problem(path=path, message="the file is empty", hint=hint)
         empty = Pipeline(name=stem, path=path, positions=document.positions)
         return LoadedPipeline(empty, document.problems or (nothing,))
     problems = ProblemCollector(path, document.positions, document.problems)

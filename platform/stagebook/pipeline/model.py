@@ -126,9 +126,14 @@ class Pipeline:
 
 
 def problem_at(path: str, positions: Positions, location: Location, message: str, hint: str = "") -> Problem:
-    """A problem at the position of `location`, or of the nearest value around it. Names from a file may hold
-    anything, so characters that cannot be seen are shown as escapes."""
-    line, column = find_position(positions, location)
+    """A problem at the position of `location`, or of the nearest value around it."""
+    return make_problem(path, find_position(positions, location), message, hint)
+
+
+def make_problem(path: str, position: Position, message: str, hint: str = "") -> Problem:
+    """A problem at a position. Names from a file may hold anything, so characters that cannot be seen are shown
+    as escapes."""
+    line, column = position
     return Problem(
         path=printable(path), line=line, column=column, message=printable(message), hint=printable(hint)
     )

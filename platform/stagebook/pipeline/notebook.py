@@ -58,7 +58,6 @@ class NotebookFacts:
     Attributes:
         kernel: the name of its kernel.
         language: of its cells, in lower case.
-        code_cells: how many are not empty.
         parameters: by name; None where there is no parameters cell.
         imports: the dotted names of the modules that are imported absolutely.
         asks: those of `input` and `getpass` that are called, which wait for a person.
@@ -66,7 +65,6 @@ class NotebookFacts:
 
     kernel: str
     language: str
-    code_cells: int
     parameters: Mapping[str, DeclaredParam] | None
     imports: frozenset[str]
     asks: frozenset[str] = frozenset()
@@ -104,40 +102,29 @@ def facts_of(data: Any) -> NotebookFacts:
     if data.get("nbformat") != 4:
         msg = f"is not a notebook of nbformat 4: its 'nbformat' is {describe(data.get('nbformat'))}"
         raise NotebookUnreadable(msg, "open and save it in JupyterLab, which upgrades it")
-    metadata = data.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
+    metadata = _mapping(data, "metadata")
+    spec, info = _mapping(metadata, "kernelspec"), _mapping(metadata, "language_info")
     cells = [cell for cell in data["cells"] if isinstance(cell, dict) and cell.get("cell_type") == "code"]
-    language = _language(metadata)
+    language = str(spec.get("language") or info.get("name") or "python").lower()
     tagged = [cell for cell in cells if PARAMETERS_TAG in tags_of(cell)]
-    parameters: Mapping[str, DeclaredParam] | None = None
-    imports: frozenset[str] = frozenset()
-    asks: frozenset[str] = frozenset()
+    parameters: Mapping[str, DeclaredParam] | None = {} if tagged else None
+    found: list[tuple[set[str], set[str]]] = []
     if language == "python":
         if tagged:
             parameters = read_parameters(source_of(tagged[0]))
         found = [_imports_and_asks(source_of(cell)) for cell in cells]
-        imports = frozenset().union(*(names for names, _ in found))
-        asks = frozenset().union(*(names for _, names in found))
-    elif tagged:
-        parameters = {}
     return NotebookFacts(
-        kernel=str(_mapping(metadata, "kernelspec").get("name") or "python3"),
+        kernel=str(spec.get("name") or "python3"),
         language=language,
-        code_cells=sum(1 for cell in cells if source_of(cell).strip()),
         parameters=parameters,
-        imports=imports,
-        asks=asks,
+        imports=frozenset().union(*(names for names, _ in found)),
+        asks=frozenset().union(*(names for _, names in found)),
     )
 
 
 def _mapping(metadata: dict[str, Any], key: str) -> dict[str, Any]:
     value = metadata.get(key)
     return value if isinstance(value, dict) else {}
-
-
-def _language(metadata: dict[str, Any]) -> str:
-    spec, info = _mapping(metadata, "kernelspec"), _mapping(metadata, "language_info")
-    return str(spec.get("language") or info.get("name") or "python").lower()
 
 
 def tags_of(cell: dict[str, Any]) -> Sequence[Any]:

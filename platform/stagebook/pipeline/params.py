@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 
 from stagebook.errors import Problem, did_you_mean
-from stagebook.pipeline.model import Pipeline, find_position, problem_at
+from stagebook.pipeline.model import Pipeline, find_position, make_problem
 from stagebook.pipeline.types import Type, Value, ValueMismatch, accept, accepts
 from stagebook.pipeline.yaml import parse_scalar, read_document
 
@@ -55,9 +55,8 @@ def _read(text: str, wanted: Type, *, lists: bool) -> Value:
 
 
 def _is_text(kind: Type) -> bool:
-    return kind.kind in {"str", "Path", "date", "datetime"} or (
-        kind.kind == "Literal" and all(isinstance(choice, str) for choice in kind.choices)
-    )
+    is_choice = kind.kind == "Literal" and all(isinstance(choice, str) for choice in kind.choices)
+    return is_choice or kind.kind in {"str", "Path", "date", "datetime"}
 
 
 Origins = dict[str, tuple[str, int, int]]
@@ -105,4 +104,4 @@ def bind_params(
 
 def _problem(message: str, hint: str = "", origin: tuple[str, int, int] | None = None) -> Problem:
     path, line, column = origin or (COMMAND_LINE, 0, 0)
-    return problem_at(path, {(): (line, column)} if line else {}, (), message, hint)
+    return make_problem(path, (line, column), message, hint)

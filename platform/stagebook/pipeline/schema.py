@@ -112,6 +112,9 @@ class OutputFile(_Model):
     kind: Literal["file", "external"] = "file"
 
 
+Output = Annotated[OutputFile, pydantic.BeforeValidator(_as_output, json_schema_input_type=OutputFile | str)]
+
+
 class DefaultsFile(_Model):
     """`defaults`: the values of keys that a stage leaves out."""
 
@@ -135,15 +138,9 @@ class StageFile(_Model):
     trigger: Trigger | None = None
     params: Table = pydantic.Field(default_factory=dict)
     inputs: Table = pydantic.Field(default_factory=dict)
-    outputs: Annotated[
-        dict[
-            str,
-            Annotated[
-                OutputFile, pydantic.BeforeValidator(_as_output, json_schema_input_type=OutputFile | str)
-            ],
-        ],
-        pydantic.BeforeValidator(_as_empty),
-    ] = pydantic.Field(default_factory=dict)
+    outputs: Annotated[dict[str, Output], pydantic.BeforeValidator(_as_empty)] = pydantic.Field(
+        default_factory=dict
+    )
     after: TextList = pydantic.Field(default_factory=list)
     retries: Annotated[int, pydantic.Field(ge=0, le=100)] | None = None
     retry_delay: Seconds | None = None

@@ -71,5 +71,4 @@ def _read(content: bytes, suffix: str) -> Any:
 
 
 def _checksum(cells: Any) -> str:
-    """The SHA-256 of cells, in hex."""
     return hashlib.sha256(json.dumps(cells, sort_keys=True).encode()).hexdigest()

@@ -52,9 +52,7 @@ class StageReader:
 
     def _stage(self, name: str, spec: StageFile, wrong: set[str | int]) -> Stage:
         base: Location = ("stages", name)
-        after = [
-            other for at, other in enumerate(spec.after) if self._is_after(name, other, (*base, "after", at))
-        ]
+        after = [other for at, other in enumerate(spec.after) if self._is_after(name, other, at)]
         matrix = self._templates(spec.matrix, (*base, "matrix"), _IN_MATRIX, StageScope(stage=name))
         foreach = self._read_foreach(spec, base, name)
         scope = StageScope(
@@ -140,7 +138,8 @@ class StageReader:
                     )
                 seen[name] = group
 
-    def _is_after(self, stage: str, other: str, location: Location) -> bool:
+    def _is_after(self, stage: str, other: str, at: int) -> bool:
+        location: Location = ("stages", stage, "after", at)
         if other == stage:
             self._report(location, f"'{stage}' cannot come after itself", "remove it")
         elif other.partition("@")[0] in self._names.stages and "@" in other:

@@ -146,9 +146,7 @@ def _generic(name: str, items: list[ast.expr]) -> Type:
         if not choices:
             raise TypeNotUnderstood("Literal[…] needs a value")
         return Type("Literal", choices=choices)
-    args = [
-        _annotation(item) for item in items if not (isinstance(item, ast.Constant) and item.value is Ellipsis)
-    ]
+    args = [_annotation(item) for item in items if getattr(item, "value", None) is not Ellipsis]
     match name, args:
         case "list", [arg]:
             return Type("list", (arg,))
@@ -201,11 +199,10 @@ def type_of(value: Value) -> Type:
             return STR
         case list():
             kinds = {type_of(item) for item in value}
-            # As floats, unless a whole number is too large to be one exactly.
-            if kinds == {Type("int"), Type("float")} and all(
-                isinstance(item, float) or abs(item) <= 2**53 for item in value
-            ):
-                kinds = {Type("float")}
+            if kinds == {Type("int"), Type("float")}:
+                # As floats, unless a whole number is too large to be one exactly.
+                are_floats = all(isinstance(item, float) or abs(item) <= 2**53 for item in value)
+                kinds = {Type("float")} if are_floats else kinds
             return Type("list", (kinds.pop() if len(kinds) == 1 else ANY,))
         case dict():
             return Type("dict", (STR, ANY))

@@ -18,8 +18,8 @@ import yaml
 from yaml import nodes
 
 from stagebook.errors import Problem
-from stagebook.pipeline.model import Location, Position, Positions
-from stagebook.pipeline.types import Value, printable
+from stagebook.pipeline.model import Location, Position, Positions, make_problem
+from stagebook.pipeline.types import Value
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
@@ -64,7 +64,7 @@ class Document:
 class _Refused(Exception):
     def __init__(self, message: str, mark: Any, hint: str = "") -> None:
         super().__init__(message)
-        self.line, self.column = _position(mark) if mark else (0, 0)
+        self.position = _position(mark) if mark else (0, 0)
         self.hint = hint
 
 
@@ -87,19 +87,12 @@ def read_document(text: str | bytes, path: str) -> Document:
     except yaml.MarkedYAMLError as error:
         refused = _Refused(*_explain(error, decoded))
     except yaml.YAMLError as error:  # pragma: no cover - what is not text was refused before
-        refused = _Refused(f"not readable as YAML: {printable(str(error))}", None)
+        refused = _Refused(f"not readable as YAML: {error}", None)
     except _Refused as error:
         refused = error
     else:
         return Document(data, positions, tuple(builder.problems))
-    problem = Problem(
-        path=path,
-        line=refused.line,
-        column=refused.column,
-        message=printable(str(refused)),
-        hint=printable(refused.hint),
-    )
-    return Document(None, positions, (problem,))
+    return Document(None, positions, (make_problem(path, refused.position, str(refused), refused.hint),))
 
 
 def parse_scalar(text: str) -> Value:
@@ -230,24 +223,18 @@ class _Builder:
         merged: list[Any] = []
         for key_node, value_node in node.value:
             key = self._key(key_node)
-            line, column = _position(key_node.start_mark)
+            position = _position(key_node.start_mark)
             if key == "<<" and not key_node.style:
                 merged += value_node.value if isinstance(value_node, nodes.SequenceNode) else [value_node]
             elif key in seen:
-                self.problems.append(
-                    Problem(
-                        path=self.path,
-                        line=line,
-                        column=column,
-                        message=f"duplicate key '{printable(key[:60])}'",
-                        hint=f"it was given in line {seen[key]} already; keep one of them",
-                    )
-                )
+                hint = f"it was given in line {seen[key]} already; keep one of them"
+                problem = make_problem(self.path, position, f"duplicate key '{key[:60]}'", hint)
+                self.problems.append(problem)
             else:
-                seen[key] = line
+                seen[key] = position[0]
                 if key not in made:
                     # The position of a value is that of its key, which is what a reader looks for.
-                    self.positions[*location, key] = (line, column)
+                    self.positions[*location, key] = position
                     made[key] = self.build(value_node, (*location, key))
         for source in merged:
             if not isinstance(source, nodes.MappingNode):

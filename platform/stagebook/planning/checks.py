@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 
 from stagebook.errors import did_you_mean
 from stagebook.pipeline.model import Location, Pipeline, Stage
 from stagebook.pipeline.notebook import SCRIPT_SUFFIXES, DeclaredParam, NotebookFacts, NotebookUnreadable
 from stagebook.pipeline.problems import ProblemCollector
-from stagebook.pipeline.types import Type, Value, ValueMismatch, accept
+from stagebook.pipeline.types import Type, Value, ValueMismatch, accept, accepts
 from stagebook.planning.instances import Instance
 from stagebook.workspace.paths import PathRefused
 from stagebook.workspace.workspace import Workspace
@@ -26,6 +27,8 @@ class NotebookChecks:
         self.project = project
         self.problems = ProblemCollector(pipeline.path, pipeline.positions)
         self.warnings = ProblemCollector(pipeline.path, pipeline.positions)
+        self._report = self.problems.report
+        self._warn = self.warnings.report
 
     def facts(self, stage: Stage) -> NotebookFacts | None:
         """The facts of a stage's notebook, checked; None if it cannot be read."""
@@ -35,31 +38,28 @@ class NotebookChecks:
         try:
             path = self.project.inside(stage.notebook)
         except PathRefused as error:
-            self.problems.report(location, f"notebook: {error}", error.hint)
+            self._report(location, f"notebook: {error}", error.hint)
             return None
         if not path.endswith(_SUFFIXES):
-            self.problems.report(
-                location, f"'{path}' is not a notebook", f"a notebook ends in {', '.join(_SUFFIXES)}"
-            )
+            hint = f"a notebook ends in {', '.join(_SUFFIXES)}"
+            self._report(location, f"'{path}' is not a notebook", hint)
             return None
         if not self.project.is_file(path):
             hint = "paths are relative to the project root"
             if "${" in path:
                 hint = "a notebook's path takes no expressions; pass them to it as params"
-            self.problems.report(location, f"there is no notebook '{path}'", hint)
+            self._report(location, f"there is no notebook '{path}'", hint)
             return None
         try:
             facts = self.project.facts(path)
         except NotebookUnreadable as error:
-            self.problems.report(location, f"'{path}' {error}", error.hint)
+            self._report(location, f"'{path}' {error}", error.hint)
             return None
         self._check_kernel(stage, facts)
         self._check_names(stage, facts, path)
         if facts.asks:
             called = " and ".join(f"{name}()" for name in sorted(facts.asks))
-            self.warnings.report(
-                location, f"'{path}' calls {called}, and nobody can answer", "pass it as a parameter"
-            )
+            self._warn(location, f"'{path}' calls {called}, and nobody can answer", "pass it as a parameter")
         if stage.executor == "inprocess":
             self._check_inprocess(stage, facts, path)
         return facts
@@ -71,21 +71,18 @@ class NotebookChecks:
             place = ("defaults", "executor")
         need = "'executor: kernel' runs it"
         if not facts.is_python:
-            self.problems.report(
-                place, f"'{path}' is {facts.language}, and 'executor: inprocess' runs Python only", need
-            )
+            what = f"'{path}' is {facts.language}, and 'executor: inprocess' runs Python only"
+            self._report(place, what, need)
             return
         kernel = stage.kernel or facts.kernel
         if kernel != "python3":
-            self.warnings.report(
-                place, f"'executor: inprocess' runs no kernel, so '{kernel}' of '{path}' is not used", need
-            )
+            what = f"'executor: inprocess' runs no kernel, so '{kernel}' of '{path}' is not used"
+            self._warn(place, what, need)
         widgets = sorted({name.partition(".")[0] for name in facts.imports} & _COMMS)
         if widgets:
-            what = (
-                f"'{path}' imports {', '.join(widgets)}: widgets need a kernel, and show as text without one"
-            )
-            self.warnings.report(place, what, need)
+            names = ", ".join(widgets)
+            what = f"'{path}' imports {names}: widgets need a kernel, and show as text without one"
+            self._warn(place, what, need)
 
     def _check_kernel(self, stage: Stage, facts: NotebookFacts) -> None:
         kernel = stage.kernel or facts.kernel
@@ -100,28 +97,24 @@ class NotebookChecks:
                 hint = f"{hint}; 'kernel: python3' in the stage overrides the notebook"
             elif place not in self.pipeline.positions:
                 place = ("defaults", "kernel")
-            self.problems.report(place, f"the kernel '{kernel}' is not installed here", hint)
+            self._report(place, f"the kernel '{kernel}' is not installed here", hint)
 
     def _check_names(self, stage: Stage, facts: NotebookFacts, path: str) -> None:
-        passed = [("params", n) for n in stage.params] + [("inputs", n) for n in stage.inputs]
-        passed += [("outputs", n) for n in stage.outputs]
+        groups = {"params": stage.params, "inputs": stage.inputs, "outputs": stage.outputs}
+        passed = [(group, name) for group, names in groups.items() for name in names]
         if facts.parameters is None:
             if passed:
-                group = passed[0][0]
-                self.problems.report(
-                    ("stages", stage.name, group),
-                    f"'{path}' has no parameters cell, so nothing can be passed to it",
-                    "give the cell that sets its defaults the tag 'parameters'",
-                )
+                message = f"'{path}' has no parameters cell, so nothing can be passed to it"
+                hint = "give the cell that sets its defaults the tag 'parameters'"
+                self._report(("stages", stage.name, passed[0][0]), message, hint)
             return
         if not facts.is_python:
             return  # the names are in a language that is not read here
         for group, name in passed:
             if name not in facts.parameters:
                 hint = did_you_mean(name, facts.parameters) or "the parameters cell is empty"
-                self.problems.report(
-                    ("stages", stage.name, group, name), f"'{path}' declares no parameter '{name}'", hint
-                )
+                place = ("stages", stage.name, group, name)
+                self._report(place, f"'{path}' declares no parameter '{name}'", hint)
 
     def check_values(self, instance: Instance, facts: NotebookFacts) -> dict[str, Type]:
         """Check what an instance passes against what its notebook declares; the declared types."""
@@ -135,10 +128,10 @@ class NotebookChecks:
         self._check_group(stage, "inputs", inputs, declared)
         outputs = ((name, item.path) for name, item in instance.outputs.items())
         self._check_group(stage, "outputs", outputs, declared)
-        for name, value in instance.params.items():
-            param = declared.get(name)
-            if param is not None and param.type is not None and fits(param, value):
-                instance.params[name] = accept_loosely(param, value)
+        for name, param in declared.items():
+            if name in instance.params and param.annotated and param.type is not None:
+                with contextlib.suppress(ValueMismatch):  # which is reported
+                    instance.params[name] = accept(param.type, instance.params[name])
         return {name: param.type for name, param in declared.items() if param.annotated and param.type}
 
     def _check_group(
@@ -157,33 +150,17 @@ class NotebookChecks:
             except ValueMismatch as error:
                 how = "is declared as" if param.annotated else "has a default of the type"
                 hint = f"in the notebook '{name}' {how} {param.type}"
-                self.problems.report_once(
-                    ("stages", stage, group, name), f"'{name}' does not fit: {error}", hint
-                )
-
-
-def accept_loosely(param: DeclaredParam, value: Value) -> Value:
-    """The value as the parameter's type wants it. A type that only a default tells is a hint."""
-    if param.type is None or not param.annotated:
-        return value
-    return accept(param.type, value)
+                location = ("stages", stage, group, name)
+                self.problems.report_once(location, f"'{name}' does not fit: {error}", hint)
 
 
 def fits(param: DeclaredParam, value: Value) -> bool:
     """Whether a value fits a declared parameter. Without an annotation, numbers may be swapped,
     anything may be None, and the items of a list are not looked at."""
-    if param.type is None:
+    if param.type is None or accepts(param.type, value):
         return True
-    try:
-        accept(param.type, value)
-    except ValueMismatch:
-        pass
-    else:
-        return True
-    if param.annotated:
-        return False
-    if value is None:
-        return True
+    if param.annotated or value is None:
+        return not param.annotated
     if param.type.kind in _NUMBERS:
         return isinstance(value, int | float) and not isinstance(value, bool)
     return param.type.kind == "list" and isinstance(value, list)

@@ -12,7 +12,7 @@ from stagebook.planning.expansion import Expansion
 from stagebook.planning.instances import Instance
 from stagebook.planning.plan import Decision, PlannedStage
 from stagebook.planning.scopes import stages_named
-from stagebook.workspace.paths import PathRefused
+from stagebook.workspace.paths import PathRefused, folders_around
 from stagebook.workspace.workspace import Workspace
 
 _ELSEWHERE = "choose another path, such as data/name.parquet"
@@ -35,7 +35,6 @@ def cycles(pipeline: Pipeline, instances: Mapping[str, Instance]) -> list[Proble
 
 
 def _place_of_need(pipeline: Pipeline, instances: Mapping[str, Instance], name: str, need: str) -> Location:
-    """Where the file says that one stage needs another."""
     stage = pipeline.stages[name]
     for instance in instances.values():
         if instance.stage is stage:
@@ -67,9 +66,7 @@ def overwritten(pipeline: Pipeline, expansion: Expansion, project: Workspace) ->
             plain = (path for path, source in zip(item.paths, item.sources, strict=False) if not source)
             sources.update((path, f"an input of {instance.id}") for path in plain)
     for source, what in sources.items():
-        parts = source.split("/")
-        for length in range(1, len(parts) + 1):
-            path = "/".join(parts[:length])
+        for path in (source, *folders_around(source)):
             if path in expansion.writers:
                 verb = "overwrite" if path == source else f"take the place of '{source}',"
                 message = f"the output '{path}' would {verb} {what}"
@@ -80,8 +77,7 @@ def overwritten(pipeline: Pipeline, expansion: Expansion, project: Workspace) ->
 def _written_inside(pipeline: Pipeline, expansion: Expansion, files: Mapping[str, str]) -> dict[str, Problem]:
     found = {}
     for path in expansion.writers:
-        around = next((file for file in files if path.startswith(f"{file}/")), None)
-        if around is not None:
+        if around := next((file for file in files if path.startswith(f"{file}/")), None):
             message = f"the output '{path}' would lie inside '{around}', {files[around]}"
             found[path] = pipeline.problem(expansion.output_place(path), message, _ELSEWHERE)
     return found

@@ -33,11 +33,10 @@ class Fingerprints:
         known = self._code_parts(stage)
         # A command of the notebook may name its own outputs, which are no reason to run it again.
         own = tuple(f"{item.path}/" for item in stage.outputs.values())
+        files = {path: digest for path, digest in known["files"].items() if not f"{path}/".startswith(own)}
         parts = {
             **known,
-            "files": {
-                path: digest for path, digest in known["files"].items() if not f"{path}/".startswith(own)
-            },
+            "files": files,
             "params": dict(params),
             "inputs": {name: self._input(stage, name, made) for name in stage.inputs},
             "shapes": {name: "list" for name, item in stage.inputs.items() if item.many},

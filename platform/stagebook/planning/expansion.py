@@ -11,8 +11,10 @@ from stagebook.planning.inputs import References
 from stagebook.planning.instances import Instance, Points
 from stagebook.planning.plan import PlannedInput, PlannedOutput
 from stagebook.planning.scopes import UNKNOWN, Evaluator, stages_named
-from stagebook.workspace.paths import PathRefused
+from stagebook.workspace.paths import PathRefused, folders_around
 from stagebook.workspace.workspace import Workspace
+
+_OWN_PATH = "give each output a path of its own"
 
 
 class Expansion:
@@ -111,7 +113,7 @@ class Expansion:
 
     def _report_twins(self, instance: Instance, other: str, path: str, location: Location) -> None:
         message = f"'{path}' is written by both {other} and {instance.id}"
-        hint = "give each output a path of its own"
+        hint = _OWN_PATH
         if other == instance.id:
             message = f"'{path}' is written by two outputs of {instance.id}"
         elif instance.point and self.instances[other].stage is instance.stage:
@@ -121,16 +123,10 @@ class Expansion:
 
     def _check_nesting(self) -> None:
         for path in self.writers:
-            parts = path.split("/")
-            for length in range(1, len(parts)):
-                around = "/".join(parts[:length])
-                other = self.writers.get(around)
-                if other is not None:
-                    self.problems.report_once(
-                        self.output_place(path),
-                        f"'{path}' lies inside '{around}', which {other} writes as a whole",
-                        "give each output a path of its own",
-                    )
+            for around in reversed([*folders_around(path)]):
+                if other := self.writers.get(around):
+                    message = f"'{path}' lies inside '{around}', which {other} writes as a whole"
+                    self.problems.report_once(self.output_place(path), message, _OWN_PATH)
 
     # -- edges ----------------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ class Fingerprint:
     def head(self) -> str:
         """The SHA-256 of what is known before any other stage ran: of open parameters, and of inputs that
         are made, there are the names alone."""
-        params = _without(self.parts["params"], self.open)
+        params = {name: value for name, value in self.parts["params"].items() if name not in self.open}
         inputs = {name: None if name in self.made else pairs for name, pairs in self.parts["inputs"].items()}
         return _digest({**self.parts, "params": params, "inputs": inputs, "open": sorted(self.open)})
 
@@ -81,16 +81,11 @@ class Change:
 
 def _digest(parts: Mapping[str, Any]) -> str:
     # The order of names says nothing; that within a value does, so the values are not sorted.
-    sorted_parts = {part: _by_name(parts[part]) for part in sorted(parts)}
+    sorted_parts = {
+        name: dict(sorted(part.items())) if isinstance(part, Mapping) else part
+        for name, part in sorted(parts.items())
+    }
     return hashlib.sha256(_text({"v": VERSION, **sorted_parts}).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _by_name(part: Any) -> Any:
-    return {name: part[name] for name in sorted(part)} if isinstance(part, Mapping) else part
-
-
-def _without(items: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    return {name: value for name, value in items.items() if name not in names}
 
 
 def _text(value: Any) -> str:
@@ -190,15 +185,9 @@ def _kernel(name: str, old: str | None, new: str | None) -> str:
 
 
 def _variable(how: str, old: str | None, new: str | None) -> str:
-    match how:
-        case "is new":
-            return "is declared now"
-        case "is gone":
-            return "is not declared any more"
-        case _ if old is None:
-            return "is set now"
-        case _:
-            return "is not set any more" if new is None else "changed"
+    if how != "changed":
+        return "is declared now" if how == "is new" else "is not declared any more"
+    return "is set now" if old is None else "is not set any more" if new is None else "changed"
 
 
 def _output(name: str, old: Sequence[str], new: Sequence[str]) -> str:
@@ -221,9 +210,5 @@ def _input(name: str, old: Sequence[Sequence[str]] | None, new: Sequence[Sequenc
     if more_paths and gone and len(before) == len(after) == 1:
         return f"the input {name} is {more_paths[0]}, before {gone[0]}"
     if more_paths:
-        return (
-            f"the input {name} has {more_paths[0]} as well"
-            if not gone
-            else f"the input {name} has other files"
-        )
-    return f"the input {name} has no {gone[0]} any more" if gone else f"the input {name} has another order"
+        return f"the input {name} has {'other files' if gone else f'{more_paths[0]} as well'}"
+    return f"the input {name} has {f'no {gone[0]} any more' if gone else 'another order'}"

@@ -10,7 +10,8 @@ Graph = Mapping[str, Sequence[str]]
 
 
 def order(graph: Graph) -> list[str]:
-    """The nodes, each after all that it depends on; among equals, in the order of the graph.
+    """The nodes, each after all that it depends on; among equals, in the order of the graph. Not by graphlib,
+    which takes twice the time.
 
     Raises:
         ValueError: the graph has a cycle.

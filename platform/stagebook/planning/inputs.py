@@ -44,7 +44,7 @@ class References:
     ) -> None:
         self._points = points
         self._evaluator = evaluator
-        self._problems = evaluator.problems
+        self._report = evaluator.problems.report_once
         self._pipeline = evaluator.pipeline
         self._project = project
         self._writers = writers
@@ -57,7 +57,7 @@ class References:
         if text is UNKNOWN:
             return None
         if not isinstance(text, str):
-            self._problems.report_once(ref.location, f"input '{name}' has to be text, not {describe(text)}")
+            self._report(ref.location, f"input '{name}' has to be text, not {describe(text)}")
             return None
         match = _REFERENCE.fullmatch(text)
         if match and match[1] in self._pipeline.stages:
@@ -88,12 +88,12 @@ class References:
         if output not in stage.outputs:
             if stage.name not in self._pipeline.broken:
                 hint = did_you_mean(output, stage.outputs) or f"{stage.name} declares no outputs"
-                self._problems.report_once(ref.location, f"'{stage.name}' has no output '{output}'", hint)
+                self._report(ref.location, f"'{stage.name}' has no output '{output}'", hint)
             return None
         if name is not None and self._is_guess(instance.stage, stage, ref):
             hint = f"refer to all of them: {stage.name}.{output}; or give both stages one foreach, and write {stage.name}@${{item}}.{output}"
             message = f"which instances '{stage.name}' has is known only in the run"
-            self._problems.report_once(ref.location, message, hint)
+            self._report(ref.location, message, hint)
             return None
         instances = self._points.of(stage.name)
         # What stands in for instances is alone.
@@ -103,7 +103,7 @@ class References:
             found = self._points.find(stage.name, name)
             if found is None:
                 hint = did_you_mean(f"{stage.name}@{name}", [one.id for one in instances])
-                self._problems.report_once(ref.location, f"no stage instance '{stage.name}@{name}'", hint)
+                self._report(ref.location, f"no stage instance '{stage.name}@{name}'", hint)
                 return None
             instances = [found]
         if not instances or not all(output in one.outputs for one in instances):
@@ -123,17 +123,16 @@ class References:
     def _file(
         self, name: str, text: str, location: Location, *, looks_like_reference: bool
     ) -> Sources | None:
-        report = self._problems.report_once
         try:
             path = self._project.inside(text)
         except PathRefused as error:
-            report(location, f"input '{name}': {error}", error.hint)
+            self._report(location, f"input '{name}': {error}", error.hint)
             return None
         if path in self._writers:
             writer = self._points.instances[self._writers[path]]
             output = next(key for key, made in writer.outputs.items() if made.path == path)
             hint = f"refer to it as {writer.id}.{output}, so that the order is known"
-            report(location, f"'{path}' is written by {writer.id}", hint)
+            self._report(location, f"'{path}' is written by {writer.id}", hint)
             return None
         if self._project.exists(path):
             return Sources(paths=(path,), sources=("",))
@@ -141,13 +140,13 @@ class References:
             self._report_unknown(text, location)
         else:
             hint = "check the path, or make it an output of a stage"
-            report(location, f"input '{name}': there is no file '{path}'", hint)
+            self._report(location, f"input '{name}': there is no file '{path}'", hint)
         return None
 
     def _report_unknown(self, text: str, location: Location) -> None:
         stage = text.split(".", maxsplit=1)[0].split("@", maxsplit=1)[0]
         message = f"unknown reference '{text}': there is no stage '{stage}'"
-        self._problems.report_once(location, message, did_you_mean(stage, self._pipeline.stages))
+        self._report(location, message, did_you_mean(stage, self._pipeline.stages))
 
 
 def _scraps_of(foreach: Template | None) -> set[Reference]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -59,18 +60,17 @@ class Points:
         self.instances: dict[str, Instance] = {}
         self.by_stage: dict[str, list[Instance]] = {}
         self._evaluator = evaluator
-        self._problems = evaluator.problems
+        self._report = evaluator.problems.report
         self._scraps = scraps
         self._held = held
         self._make()
 
     def find(self, stage: str, name: str) -> Instance | None:
         """The instance of a stage with this name, or with values that read like it."""
-        made = self.instances.get(f"{stage}@{name}")
-        if made is None:
-            texts = ((item, "-".join(str(value) for value in item.point.values())) for item in self.of(stage))
-            made = next((item for item, text in texts if item.point and text == name), None)
-        return made
+        if made := self.instances.get(f"{stage}@{name}"):
+            return made
+        points = (item for item in self.of(stage) if item.point)
+        return next((item for item in points if "-".join(map(str, item.point.values())) == name), None)
 
     def of(self, stage: str) -> Sequence[Instance]:
         """The instances of a stage; none if it could not be read."""
@@ -125,17 +125,13 @@ class Points:
 
     def _report_twins(self, stage: Stage, first: Instance, point: Mapping[str, Value]) -> None:
         axes: Location = ("stages", stage.name, "matrix" if stage.foreach is None else "foreach")
-        message, hint = (
-            f"two points of the matrix are called '{first.id}'",
-            "give every point a value of its own",
-        )
-        if stage.foreach is not None:
-            message, hint = f"two items are called '{first.id}'", "give every item a value of its own"
+        what, one = ("points of the matrix", "point") if stage.foreach is None else ("items", "item")
+        message, hint = f"two {what} are called '{first.id}'", f"give every {one} a value of its own"
         if first.point != point:
             hint = "in a name, all but ASCII letters, digits and '_.+-' becomes '-'; use values that stay different"
         if stage.foreach is None and len(point) == 1:
             axes = (*axes, next(iter(point)))
-        self._problems.report_once(axes, message, hint)
+        self._evaluator.problems.report_once(axes, message, hint)
 
     def _items(self, stage: Stage) -> list[dict[str, Value]]:
         assert stage.foreach is not None
@@ -146,7 +142,7 @@ class Points:
             return []
         if not is_sequence(value):
             hint = "it goes over the items of a list, such as ${stages.NAME.scraps.KEY}"
-            self._problems.report(location, f"'foreach' has to be a list, not {describe(value)}", hint)
+            self._report(location, f"'foreach' has to be a list, not {describe(value)}", hint)
             return []
         if not value:
             self._stand_in(stage, skip="the list of its foreach is empty", absent=not lists)
@@ -165,16 +161,14 @@ class Points:
                 return []
             if not is_sequence(value):
                 message = f"'{name}' has to be a list, not {describe(value)}"
-                self._problems.report(location, message, f"{name}: [1, 2]")
+                self._report(location, message, f"{name}: [1, 2]")
                 return []
             if not value:
                 message = f"the matrix has no points: '{name}' is an empty list"
-                self._problems.report(location, message, "give it at least one value")
+                self._report(location, message, "give it at least one value")
                 return []
             axes[name] = list(value)
-        count = 1
-        for values in axes.values():
-            count *= len(values)
+        count = math.prod(map(len, axes.values()))
         if count + len(self.instances) > MAX_INSTANCES:
             self._report_many(("stages", stage.name, "matrix"), f"the matrix makes {count:,} points")
             return []
@@ -182,9 +176,7 @@ class Points:
 
     def _report_many(self, location: Location, what: str) -> None:
         message = f"{what}; the limit is {MAX_INSTANCES:,} in all stages together"
-        self._problems.report(
-            location, message, "split the pipeline, or let a notebook go over the values itself"
-        )
+        self._report(location, message, "split the pipeline, or let a notebook go over the values itself")
 
 
 def slug_of(point: Mapping[str, Value]) -> str:

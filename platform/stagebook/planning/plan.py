@@ -104,9 +104,18 @@ class PlannedStage(StageOptions):
         return self.decision in {Decision.RUN, Decision.WAIT}
 
     @property
+    def open(self) -> list[Template]:
+        """The expressions that are evaluated during the run."""
+        return [item for item in (*self.deferred.values(), self.when, self.foreach) if item is not None]
+
+    @property
     def writes_outside(self) -> bool:
         """Whether an output is none of the project's files: a URL, a table."""
         return any(output.kind == "external" for output in self.outputs.values())
+
+    def decided(self, decision: Decision, *reasons: str) -> PlannedStage:
+        """The stage with another decision."""
+        return dataclasses.replace(self, decision=decision, reasons=reasons)
 
     def to_json(self) -> dict[str, Any]:
         """The stage as plain data."""

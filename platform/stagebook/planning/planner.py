@@ -16,14 +16,13 @@ from stagebook.planning.checks import NotebookChecks
 from stagebook.planning.expansion import Expansion
 from stagebook.planning.instances import Instance
 from stagebook.planning.plan import Decision, Plan, PlannedStage
-from stagebook.planning.prior_outputs import Earlier, Left, left_by_others
+from stagebook.planning.prior_outputs import Earlier, PriorOutputs
 from stagebook.planning.result import Made
 from stagebook.planning.reuse import ReusePolicy, made_by
 from stagebook.planning.scopes import (
     Scopes,
     condition_of,
     depends_on_run,
-    needed_stages,
     params_of,
     stages_named,
 )
@@ -85,8 +84,8 @@ class Planner:
                 for name, found in scraps.items()
                 if name not in known and name not in unsure and shape.instances[name].stage.name in lists
             }
-            if not news and shape.left.unknown:
-                raise PipelineInvalid(shape.left.unknown)
+            if not news and shape.prior.unknown:
+                raise PipelineInvalid(shape.prior.unknown)
             if not news:
                 # What was left before the run decides what stages there are as it grows, too.
                 left = {name: found for name, found in known.items() if name not in shape.chosen}
@@ -110,10 +109,10 @@ class Planner:
         found = [*self._problems, *expansion.problems.found, *conflicts.cycles(self._pipeline, instances)]
         checks = NotebookChecks(self._pipeline, self._project)
         facts = {stage.name: checks.facts(stage) for stage in self._pipeline.stages.values()}
-        types: dict[str, dict[str, Type]] = {}
-        for instance in instances.values():
-            known = facts[instance.stage.name]
-            types[instance.id] = checks.check_values(instance, known) if known else {}
+        types = {
+            name: checks.check_values(instance, known) if (known := facts[instance.stage.name]) else {}
+            for name, instance in instances.items()
+        }
         found += checks.problems.found
         found += conflicts.overwritten(self._pipeline, expansion, self._project)
         if found:
@@ -121,9 +120,9 @@ class Planner:
         edges = {name: tuple(instance.upstream) for name, instance in instances.items()}
         grows = {stage.name for stage in self._pipeline.stages.values() if stages_named(stage.foreach)}
         chosen = select(self._selection, edges, grows) if self._selection else set(edges)
-        left = left_by_others(self._pipeline, instances, chosen, self._project, self._earlier)
-        if left.missing:
-            raise PipelineInvalid(left.missing)
+        prior = PriorOutputs(self._pipeline, instances, chosen, self._project, self._earlier)
+        if prior.missing:
+            raise PipelineInvalid(prior.missing)
         return _Shape(
             instances=instances,
             edges=edges,
@@ -132,7 +131,7 @@ class Planner:
             facts=facts,
             notebooks={s.name: self._project.inside(s.notebook) for s in self._pipeline.stages.values()},
             types=types,
-            left=left,
+            prior=prior,
             warnings=tuple(checks.warnings.found),
         )
 
@@ -140,25 +139,21 @@ class Planner:
         """The plan, and the scraps that are known without running anything."""
         points = ((item.stage.name, item.id, bool(item.point)) for item in shape.instances.values())
         scopes = Scopes(self._pipeline.name, self._params, self._env, points)
-        by_stage: dict[str, list[str]] = {}
-        for name, instance in shape.instances.items():
-            by_stage.setdefault(instance.stage.name, []).append(name)
         made: dict[str, Made] = {}
         scraps: dict[str, Mapping[str, Any]] = {}
         stages = []
         for name in shape.ordered:
             stage = self._planned(shape, name, decision=Decision.RUN, reasons=("selected",))
             if not stage.selected:
-                stage = dataclasses.replace(stage, decision=Decision.SKIP, reasons=("not selected",))
+                stage = stage.decided(Decision.SKIP, "not selected")
                 if self.policy is not None:
-                    made[name] = self.policy.from_disk(stage, shape.left.scraps.get(name, {}))
-                if name in shape.left.scraps:
-                    scraps[name] = shape.left.scraps[name]
+                    made[name] = self.policy.from_disk(stage, shape.prior.scraps.get(name, {}))
+                if name in shape.prior.scraps:
+                    scraps[name] = shape.prior.scraps[name]
             elif shape.instances[name].skip:
-                reasons = (shape.instances[name].skip,)
-                stage = dataclasses.replace(stage, decision=Decision.SKIP, reasons=reasons)
+                stage = stage.decided(Decision.SKIP, shape.instances[name].skip)
             else:
-                stage = self._decide(stage, scopes, by_stage, made, scraps)
+                stage = self._decide(stage, scopes, made, scraps)
                 found = stage.judgement
                 if found is not None and found.result is not None:
                     made[name] = made_by(stage, found.result)
@@ -173,25 +168,23 @@ class Planner:
         self,
         stage: PlannedStage,
         scopes: Scopes,
-        by_stage: Mapping[str, Sequence[str]],
         made: Mapping[str, Made],
         scraps: Mapping[str, Mapping[str, Any]],
     ) -> PlannedStage:
-        needs = [name for other in sorted(needed_stages(stage)) for name in by_stage.get(other, ())]
         if self.policy is None:
             return _decide_simply(stage)
+        needs = scopes.needs(stage)
         params: Mapping[str, Value] | None = None
         if all(name in scraps for name in needs) and not depends_on_run(stage):
             try:
                 params = params_of(stage, scopes.of(stage, scraps))
             except StageFailure as error:
-                return dataclasses.replace(stage, reasons=(error.message,))  # the attempt tells
+                return stage.decided(stage.decision, error.message)  # the attempt tells
         found = self.policy.decide(stage, params, made, needs=needs)
         if params is not None and stage.when is not None:
             with contextlib.suppress(StageFailure):  # the attempt tells
                 if not condition_of(stage, scopes.of(stage, scraps)):
-                    reasons: tuple[str, ...] = (f"when: {stage.when.source} is false",)
-                    return dataclasses.replace(stage, decision=Decision.SKIP, reasons=reasons)
+                    return stage.decided(Decision.SKIP, f"when: {stage.when.source} is false")
         decision, reasons = found.decision, found.reasons
         if stage.when is not None and any(name not in scraps for name in needs):
             decision, reasons = Decision.WAIT, (f"when: {stage.when.source}", *reasons)
@@ -232,7 +225,7 @@ class Planner:
             description=self._pipeline.description,
             params=dict(self._params),
             stages=tuple(stages),
-            scraps=shape.left.scraps,
+            scraps=shape.prior.scraps,
             env=_mentioned(self._env, stages),
             imports=_imports(stages, shape.facts),
             warnings=shape.warnings,
@@ -241,8 +234,6 @@ class Planner:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Shape:
-    """All stage instances, with what belongs to them."""
-
     instances: Mapping[str, Instance]
     edges: Mapping[str, tuple[str, ...]]
     ordered: Sequence[str]
@@ -250,7 +241,7 @@ class _Shape:
     facts: Mapping[str, NotebookFacts | None]
     notebooks: Mapping[str, str]
     types: Mapping[str, Mapping[str, Type]]
-    left: Left
+    prior: PriorOutputs
     warnings: tuple[Problem, ...]
 
 
@@ -264,18 +255,13 @@ def _with_what_follows(stages: Sequence[PlannedStage]) -> list[PlannedStage]:
         if stage.selected and stage.decision is Decision.SKIP:
             absent.add(stage.id)
         elif stage.selected and needed is not None and stage.trigger == "all_success":
-            reasons = (f"needs {needed}, which is skipped",)
-            stage = dataclasses.replace(stage, decision=Decision.SKIP, reasons=reasons)  # noqa: PLW2901
+            stage = stage.decided(Decision.SKIP, f"needs {needed}, which is skipped")  # noqa: PLW2901
             absent.add(stage.id)
-        elif stage.trigger in {"one_failed", "all_failed"} and stage.decision in {
-            Decision.RUN,
-            Decision.WAIT,
-        }:
-            runs = any(out[name].runs for name in stage.upstream)
-            why = "if a stage before it fails" if runs else "nothing before it runs, so nothing fails"
-            stage = dataclasses.replace(  # noqa: PLW2901
-                stage, decision=Decision.WAIT if runs else Decision.SKIP, reasons=(why,)
-            )
+        elif stage.trigger in {"one_failed", "all_failed"} and stage.runs:
+            if any(out[name].runs for name in stage.upstream):
+                stage = stage.decided(Decision.WAIT, "if a stage before it fails")  # noqa: PLW2901
+            else:
+                stage = stage.decided(Decision.SKIP, "nothing before it runs, so nothing fails")  # noqa: PLW2901
         out[stage.id] = stage
     return list(out.values())
 
@@ -284,15 +270,11 @@ def _decide_simply(stage: PlannedStage) -> PlannedStage:
     """The decision where nothing is known of earlier results."""
     scraps = sorted(
         ".".join(reference)
-        for template in (*stage.deferred.values(), stage.when, stage.foreach)
-        if template is not None
+        for template in stage.open
         for reference in template.references
         if reference[0] == "stages"
     )
-    if scraps:
-        reasons = tuple(f"needs {scrap}" for scrap in scraps)
-        return dataclasses.replace(stage, decision=Decision.WAIT, reasons=reasons)
-    return stage
+    return stage.decided(Decision.WAIT, *(f"needs {scrap}" for scrap in scraps)) if scraps else stage
 
 
 def _imports(stages: Sequence[PlannedStage], facts: Mapping[str, NotebookFacts | None]) -> frozenset[str]:
@@ -301,11 +283,5 @@ def _imports(stages: Sequence[PlannedStage], facts: Mapping[str, NotebookFacts |
 
 
 def _mentioned(env: Mapping[str, str], stages: Sequence[PlannedStage]) -> dict[str, str]:
-    templates = [
-        item
-        for stage in stages
-        for item in (*stage.deferred.values(), stage.when, stage.foreach)
-        if item is not None
-    ]
-    references = {ref for item in templates for ref in item.references}
+    references = {ref for stage in stages for item in stage.open for ref in item.references}
     return {ref[1]: env[ref[1]] for ref in references if ref[0] == "env" and ref[1] in env}

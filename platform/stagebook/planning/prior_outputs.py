@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 
 from stagebook.errors import Problem
@@ -16,37 +15,20 @@ Earlier = Callable[[str], Mapping[str, Value] | None]
 """The scraps of a stage instance as an earlier run left them."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
-    """What stages that are not selected left: their scraps. `missing` is what is not there, and `unknown`
-    what nobody can say as long as the list of a foreach is not known."""
+class PriorOutputs:
+    """What the `chosen` instances need of the others, as earlier runs left it: their `scraps`.
 
-    scraps: Mapping[str, Mapping[str, Value]]
-    missing: tuple[Problem, ...]
-    unknown: tuple[Problem, ...]
-
-
-def left_by_others(
-    pipeline: Pipeline,
-    instances: Mapping[str, Instance],
-    chosen: set[str],
-    project: Workspace,
-    earlier: Earlier,
-) -> Left:
-    """What the `chosen` instances need of the others."""
-    search = _Search(pipeline, instances, chosen, earlier)
-    for name, instance in instances.items():
-        if name in chosen:
-            search.look_at_inputs(instance, project)
-            search.look_at_scraps(instance)
-    return Left(scraps=search.scraps, missing=tuple(search.missing), unknown=tuple(search.unknown))
-
-
-class _Search:
-    """Collects what is needed, and what of it is not there."""
+    `missing` is what is not there, and `unknown` what nobody can say as long as the list of a foreach is not
+    known.
+    """
 
     def __init__(
-        self, pipeline: Pipeline, instances: Mapping[str, Instance], chosen: set[str], earlier: Earlier
+        self,
+        pipeline: Pipeline,
+        instances: Mapping[str, Instance],
+        chosen: set[str],
+        project: Workspace,
+        earlier: Earlier,
     ) -> None:
         self.scraps: dict[str, Mapping[str, Value]] = {}
         self.missing: list[Problem] = []
@@ -54,20 +36,25 @@ class _Search:
         self._pipeline = pipeline
         self._instances = instances
         self._chosen = chosen
+        self._project = project
         self._earlier = earlier
         self._others: dict[str, list[Instance]] = {}
         for name, instance in instances.items():
             if name not in chosen:
                 self._others.setdefault(instance.stage.name, []).append(instance)
+        for name, instance in instances.items():
+            if name in chosen:
+                self._look_at_inputs(instance)
+                self._look_at_scraps(instance)
 
-    def look_at_inputs(self, instance: Instance, project: Workspace) -> None:
-        """Check an instance's inputs against what is on disk."""
+    def _look_at_inputs(self, instance: Instance) -> None:
         for name, item in instance.inputs.items():
             for path, source in zip(item.paths, item.sources, strict=False):
                 if not source or source in self._chosen:
                     continue
                 made = self._instances[source].outputs.values()
-                if any(one.path == path and one.kind == "external" for one in made) or project.exists(path):
+                is_external = any(one.path == path and one.kind == "external" for one in made)
+                if is_external or self._project.exists(path):
                     continue
                 place = instance.input_places.get((name, source), ("stages", instance.stage.name))
                 message = f"{instance.id} needs '{path}', which is not there"
@@ -77,19 +64,18 @@ class _Search:
                 if source not in self._chosen and self._instances[source].pending:
                     self._note_unknown(instance, source, instance.input_places[(name, source)])
 
-    def look_at_scraps(self, instance: Instance) -> None:
-        """Check the scraps that an instance's expressions name against those that are known."""
+    def _look_at_scraps(self, instance: Instance) -> None:
         for place, template in _open(instance):
             for reference in sorted(template.references):
                 for other in self._others.get(reference[1], ()) if reference[0] == "stages" else ():
                     if other.pending:
                         self._note_unknown(instance, other.id, place)
                     elif other.stands_in or reference[3] not in self._known(other.id):
-                        message = (
+                        what = (
                             f"{instance.id} needs scraps of '{other.id}', which is not selected and left none"
                         )
                         hint = f"select {other.id} as well"
-                        self.missing.append(self._pipeline.problem(place, message, hint))
+                        self.missing.append(self._pipeline.problem(place, what, hint))
 
     def _known(self, name: str) -> Mapping[str, Value]:
         if name not in self.scraps:
@@ -100,10 +86,9 @@ class _Search:
         return self.scraps[name]
 
     def _note_unknown(self, instance: Instance, other: str, place: Location) -> None:
-        message = (
-            f"{instance.id} needs '{other}', which is not selected, and what instances it has is not known"
-        )
-        self.unknown.append(self._pipeline.problem(place, message, f"select {other} as well"))
+        unknown = "which is not selected, and what instances it has is not known"
+        message, hint = f"{instance.id} needs '{other}', {unknown}", f"select {other} as well"
+        self.unknown.append(self._pipeline.problem(place, message, hint))
         self._look_for_list(self._instances[other])
 
     def _look_for_list(self, instance: Instance) -> None:

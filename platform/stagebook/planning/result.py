@@ -1,10 +1,10 @@
-"""What is known of earlier results, and of what was made so far. Plain values and protocols."""
+"""What is known of earlier results, and of what was made so far."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from stagebook.artifact import Artifacts
 
@@ -35,43 +35,23 @@ class Result:
         return scrap_values(self.scraps)
 
 
-class Results(Protocol):
-    """The results that the journal knows."""
+class Results:
+    """Earlier results, as planning asks for them: these are of a project in which nothing ran yet."""
 
-    def find(self, fingerprint: str) -> Iterable[Result]:
+    def find(self, fingerprint: str) -> Iterable[Result]:  # noqa: ARG002 - for those that know results
         """Those with this fingerprint, the latest first."""
-        ...
-
-    def latest(self, pipeline: str, stage: str) -> Result | None:
-        """The one that a stage instance came to last."""
-        ...
-
-    def has_head(self, head: str) -> bool:
-        """Whether there is any with this head."""
-        ...
-
-    def is_overwritten(self, result: Result) -> bool:
-        """Whether an attempt since may have written what a result left outside of the project."""
-        ...
-
-
-class NoResults:
-    """Of a project in which nothing ran yet."""
-
-    def find(self, fingerprint: str) -> Iterable[Result]:  # noqa: ARG002 - the protocol's
-        """None."""
         return ()
 
     def latest(self, pipeline: str, stage: str) -> Result | None:  # noqa: ARG002
-        """None."""
+        """The one that a stage instance came to last."""
         return None
 
     def has_head(self, head: str) -> bool:  # noqa: ARG002
-        """No."""
+        """Whether there is any with this head."""
         return False
 
     def is_overwritten(self, result: Result) -> bool:  # noqa: ARG002
-        """No."""
+        """Whether an attempt since may have written what a result left outside of the project."""
         return False
 
 

@@ -13,7 +13,7 @@ from stagebook.pipeline.types import Value
 from stagebook.planning.dependencies import ABSENT, Fingerprints, made_inputs
 from stagebook.planning.fingerprint import Change, Fingerprint, changes
 from stagebook.planning.plan import Decision, Judgement, PlannedStage
-from stagebook.planning.result import Made, NoResults, Result, Results, made_of, mark_of
+from stagebook.planning.result import Made, Result, Results, made_of, mark_of
 from stagebook.workspace.dependencies import ProjectDependencies
 
 
@@ -39,7 +39,7 @@ class ReusePolicy:
         self.pipeline = pipeline
         self.dependencies = dependencies
         self.fingerprints = Fingerprints(dependencies)
-        self.results = results or NoResults()
+        self.results = results or Results()
         self._forced = forced
         self._finished = finished or {}
 
@@ -76,13 +76,8 @@ class ReusePolicy:
             return _run(f"'{stage.notebook}' {error}")  # the attempt tells
         if lost or (lost := self._must_run(stage)):
             return _run(lost, fingerprint=fingerprint)
-        open_inputs = [
-            source
-            for item in stage.inputs.values()
-            for source in item.sources
-            if source and source not in made
-        ]
-        waits = list(dict.fromkeys([*open_inputs, *(name for name in needs if name not in made)]))
+        sources = (source for item in stage.inputs.values() for source in item.sources if source)
+        waits = list(dict.fromkeys(name for name in (*sources, *needs) if name not in made))
         latest = self.results.latest(self.pipeline, stage.id)
         if waits or params is None:
             return self._wait(stage, fingerprint, waits, latest)
@@ -104,11 +99,8 @@ class ReusePolicy:
             # No result fits, whatever the stages before it produce.
             if latest is None:
                 return _run("no result yet", fingerprint=fingerprint)
-            found = [
-                change
-                for change in self._changes(stage, latest, fingerprint)
-                if not is_open(change, fingerprint)
-            ]
+            changed = self._changes(stage, latest, fingerprint)
+            found = [change for change in changed if not is_open(change, fingerprint)]
             if found:
                 return _run(*(change.text for change in found), fingerprint=fingerprint, changes=found)
         why = f"if {waits[0]} comes to something new" if waits else "depends on the run"
@@ -189,10 +181,8 @@ class ReusePolicy:
         known = latest or Result(
             number=0, pipeline=self.pipeline, stage=stage.id, run="", attempt=0, at=0.0, fingerprint=""
         )
-        as_it_is = dataclasses.replace(
-            known, fingerprint="", parts={}, outputs=outputs, sources="", because=""
-        )
-        return _reuse(as_it_is, (), "frozen")
+        found = dataclasses.replace(known, fingerprint="", parts={}, outputs=outputs, sources="", because="")
+        return _reuse(found, (), "frozen")
 
     def from_disk(self, stage: PlannedStage, scraps: Mapping[str, Any]) -> Made:
         """What a stage that is not selected has made: its outputs on disk, and these `scraps`."""
@@ -228,9 +218,8 @@ def changes_of(result: Result, fingerprint: Fingerprint, code: Code) -> list[Cha
 
 def is_open(change: Change, fingerprint: Fingerprint) -> bool:
     """Whether a change is of a value that is known only once other stages have run."""
-    return (change.part == "params" and change.name in fingerprint.open) or (
-        change.part == "inputs" and change.name in fingerprint.made
-    )
+    names = {"params": fingerprint.open, "inputs": fingerprint.made}
+    return change.name in names.get(change.part, ())
 
 
 def _has_inputs(result: Result, stage: PlannedStage, made: Mapping[str, Made]) -> bool:

@@ -111,9 +111,12 @@ class Scopes:
     @classmethod
     def of_plan(cls, plan: Plan) -> Scopes:
         """The scopes of a whole plan."""
-        return cls(
-            plan.pipeline, plan.params, plan.env, ((s.stage, s.id, bool(s.point)) for s in plan.stages)
-        )
+        instances = ((stage.stage, stage.id, bool(stage.point)) for stage in plan.stages)
+        return cls(plan.pipeline, plan.params, plan.env, instances)
+
+    def needs(self, stage: PlannedStage) -> list[str]:
+        """The instances whose scraps the parameters and conditions of a stage depend on."""
+        return [name for other in sorted(needed_stages(stage)) for name, _ in self._instances.get(other, ())]
 
     def of(
         self,
@@ -139,7 +142,7 @@ class Scopes:
 
 def needed_stages(stage: PlannedStage) -> set[str]:
     """The names of the stages whose scraps the parameters and conditions of a stage depend on."""
-    return stages_named(*stage.deferred.values(), stage.when, stage.foreach)
+    return stages_named(*stage.open)
 
 
 def depends_on_run(stage: PlannedStage) -> bool:

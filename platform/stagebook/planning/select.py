@@ -46,15 +46,15 @@ def select(selection: Selection, graph: Graph, foreach: Container[str] = ()) -> 
     return chosen
 
 
+def _names(text: str, node: str) -> bool:
+    return text in {node, node.partition("@")[0]} or fnmatch.fnmatchcase(node, text)
+
+
 def _match(texts: Sequence[str], graph: Graph, foreach: Container[str], *, to_skip: bool = False) -> set[str]:
     found: set[str] = set()
     for text in texts:
         name, _, point = text.partition("@")
-        matched = {
-            node
-            for node in graph
-            if node == text or node.split("@")[0] == text or fnmatch.fnmatchcase(node, text)
-        }
+        matched = {node for node in graph if _names(text, node)}
         if not matched and point:
             stands_in = {node for node in graph if node in foreach and fnmatch.fnmatchcase(node, name)}
             if to_skip and (stands_in or name in foreach):
@@ -74,8 +74,4 @@ class Matching:
         self._texts = tuple(texts)
 
     def __contains__(self, node: object) -> bool:
-        name = str(node)
-        return any(
-            name == text or name.split("@", maxsplit=1)[0] == text or fnmatch.fnmatchcase(name, text)
-            for text in self._texts
-        )
+        return any(_names(text, str(node)) for text in self._texts)

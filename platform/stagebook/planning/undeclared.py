@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from stagebook.planning.plan import PlannedStage
+from stagebook.workspace.paths import folders_around
 
 _NAMED = 3  # files of one folder that a message names one by one
 
@@ -50,7 +51,7 @@ def compare(
     outputs = {item.path for item in stage.outputs.values()}
     known = {*inputs, *outputs, *writes, *code, stage.notebook}
     # A listing of the folder that a declared file is in; what else was read of it shows by itself.
-    around = {".", *(folder for path in known for folder in _folders(path))}
+    around = {".", *(folder for path in known for folder in folders_around(path))}
     return Findings(
         undeclared_reads=tuple(path for path in reads if path not in around and not _is_covered(path, known)),
         undeclared_writes=tuple(path for path in writes if not _is_covered(path, outputs)),
@@ -63,7 +64,7 @@ def _unread(
 ) -> tuple[str, ...]:
     if names is None or not complete:
         return ()
-    touched = {".", *used, *(folder for path in used for folder in _folders(path))}
+    touched = {".", *used, *(folder for path in used for folder in folders_around(path))}
     return tuple(
         name
         for name, item in stage.inputs.items()
@@ -73,15 +74,7 @@ def _unread(
 
 def _is_covered(path: str, by: Collection[str]) -> bool:
     """Whether it is one of these paths, or in a folder that is."""
-    return path in by or "." in by or any(folder in by for folder in _folders(path))
-
-
-def _folders(path: str) -> Iterator[str]:
-    """The folders around a path, from the inside."""
-    folder = path.rpartition("/")[0]
-    while folder:
-        yield folder
-        folder = folder.rpartition("/")[0]
+    return path in by or "." in by or any(folder in by for folder in folders_around(path))
 
 
 # -- for a person ---------------------------------------------------------------------------------

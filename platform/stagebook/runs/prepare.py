@@ -12,7 +12,7 @@ from stagebook.journal.result_table import KnownResults
 from stagebook.planning.expansion import Expansion
 from stagebook.planning.plan import Plan
 from stagebook.planning.planner import Planner
-from stagebook.planning.result import NoResults, Result, Results
+from stagebook.planning.result import Result, Results
 from stagebook.planning.reuse import ReusePolicy
 from stagebook.planning.select import Matching, Selection
 from stagebook.runs.history import EarlierScraps, History
@@ -105,7 +105,7 @@ class Preparer:
 
     def results(self) -> Results:
         """The results that the journal knows."""
-        return KnownResults(self.history.journal.results) if self.history.has_journal else NoResults()
+        return KnownResults(self.history.journal.results) if self.history.has_journal else Results()
 
     def prepare_rest(self, run: RunRecord, *, failed_only: bool = False, keep: bool = False) -> PreparedRun:
         """Plan what is left of a run: what it finished is not run again. With `failed_only`, what failed

@@ -55,17 +55,15 @@ class Blobs:
 
     def is_intact(self, digest: str) -> bool:
         """Whether a blob is there and matches its name."""
-        try:
+        with contextlib.suppress(OSError):
             return sha256_of(self.path(digest)) == digest
-        except OSError:
-            return False
+        return False
 
     def is_newer(self, digest: str, than: float) -> bool:
         """Whether a blob was kept after a time (seconds since the epoch)."""
-        try:
+        with contextlib.suppress(OSError):
             return self.path(digest).stat().st_mtime > than
-        except OSError:
-            return False
+        return False
 
     def keep_file(self, path: Path) -> str:
         """Keep a file, which is read once; its digest. Raises `OSError`."""

@@ -9,6 +9,7 @@ an entry racy).
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Callable
@@ -39,10 +40,8 @@ class FileCache:
         Without it nothing outlives the process. `clock` returns nanoseconds since the epoch."""
         self._path = path
         self._clock = clock
-        self._entries: dict[str, tuple[Stat, dict[str, Any]]] = {}
         self._used: set[str] = set()
         self._changed = False
-        self._loaded = path is None
 
     def digest(self, file: str | Path) -> str:
         """The SHA-256 of a file's content, in hex. Raises `OSError`."""
@@ -74,8 +73,6 @@ class FileCache:
     # -- inside ---------------------------------------------------------------------------------
 
     def _derive(self, file: str | Path, kind: str, compute: Callable[[str], Any]) -> Any:
-        if not self._loaded:
-            self._load()
         name = str(file)
         for _ in range(5):
             looked, before = self._clock(), stat_of(name)
@@ -93,8 +90,6 @@ class FileCache:
 
     def _remember(self, name: str, stat: Stat, kind: str, value: Any, looked: int) -> None:
         """`looked`: the time before the content was read, since the tick may go by while it is read."""
-        if not self._loaded:
-            self._load()
         latest = max(stat[1], stat[2])
         if not latest < looked - RACY:
             return
@@ -106,10 +101,10 @@ class FileCache:
         else:
             self._entries[name] = (stat, {kind: value})
 
-    def _load(self) -> None:
-        self._loaded = True
-        assert self._path is not None
+    @functools.cached_property
+    def _entries(self) -> dict[str, tuple[Stat, dict[str, Any]]]:
         with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-            data = load_cache(self._path)
+            data = load_cache(self._path) if self._path else {}
             if data["v"] == VERSION:
-                self._entries = {name: (tuple(stat), facts) for name, (stat, facts) in data["files"].items()}
+                return {name: (tuple(stat), values) for name, (stat, values) in data["files"].items()}
+        return {}

@@ -8,6 +8,7 @@ distribution's folder has its version.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import sys
@@ -53,11 +54,7 @@ def source_folders(prefix: Path | None = None) -> list[str]:
     finders as those of setuptools and editables, or by `.egg-link`."""
     found: list[str] = []
     for folder in _folders_of(prefix) if prefix else _folders():
-        try:
-            entries = sorted(os.listdir(folder))
-        except OSError:
-            continue
-        for entry in entries:
+        for entry in _listed(folder):
             text = os.path.join(folder, entry)
             if entry.endswith((".pth", ".egg-link")):
                 lines = (line.strip() for line in _text(text).splitlines())
@@ -70,8 +67,8 @@ def source_folders(prefix: Path | None = None) -> list[str]:
 
 
 def _folders() -> list[str]:
-    found = (entry for entry in sys.path if os.path.basename(entry) in {"site-packages", "dist-packages"})
-    return list(dict.fromkeys(found))
+    folders = dict.fromkeys(sys.path)
+    return [it for it in folders if os.path.basename(it) in {"site-packages", "dist-packages"}]
 
 
 def _folders_of(prefix: Path) -> list[str]:
@@ -121,24 +118,21 @@ def _read(cache: Path | None) -> dict[str, tuple[list[list[Any]], _Names]]:
 
 
 def _checked(marks: Any, names: Any) -> tuple[list[list[Any]], _Names]:
-    """An entry of the cache. Raises `ValueError` or `TypeError` if it is none."""
-    if not isinstance(names, dict):
-        raise TypeError
-    for found in names.values():
-        for name, version in found:
-            if not isinstance(name, str) or not isinstance(version, str):
-                raise TypeError
+    """An entry of the cache. Raises `ValueError`, `TypeError` or `AttributeError` if it is none."""
+    for name, version in itertools.chain.from_iterable(names.values()):
+        if not (isinstance(name, str) and isinstance(version, str)):
+            raise TypeError
     return [[str(path), int(mark)] for path, mark in marks], names
 
 
 def _marks(paths: Iterable[str]) -> list[list[Any]]:
-    marks: list[list[Any]] = []
-    for path in paths:
-        try:
-            marks.append([path, os.stat(path).st_mtime_ns])
-        except OSError:
-            marks.append([path, 0])
-    return marks
+    return [[path, _changed_at(path)] for path in paths]
+
+
+def _changed_at(path: str) -> int:
+    with contextlib.suppress(OSError):
+        return os.stat(path).st_mtime_ns
+    return 0
 
 
 # -- what is installed ----------------------------------------------------------------------------
@@ -166,26 +160,19 @@ def _look(folders: list[str]) -> tuple[list[list[Any]], _Names]:
 
 def _metadata(folder: str) -> Iterator[str]:
     """The `.dist-info` and `.egg-info` in a folder, and those of the projects that it links to."""
-    try:
-        entries = sorted(os.listdir(folder))
-    except OSError:
-        return
-    for entry in entries:
+    for entry in _listed(folder):
         path = os.path.join(folder, entry)
         if entry.endswith((".dist-info", ".egg-info")) and not entry.startswith("~"):
             yield path
         elif entry.endswith(".egg-link"):
             linked = _text(path).partition("\n")[0].strip()
-            with contextlib.suppress(OSError):
-                yield from (os.path.join(linked, it) for it in os.listdir(linked) if it.endswith(".egg-info"))
+            yield from (os.path.join(linked, it) for it in _listed(linked) if it.endswith(".egg-info"))
 
 
 def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
+    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+    return ""
 
 
 def _name_and_version(place: str) -> tuple[str, str]:
@@ -238,10 +225,15 @@ def _of_record(record: set[str]) -> set[str]:
 def _of_folder(folder: str) -> set[str]:
     """The packages and modules in a folder that is in the import path."""
     found: set[str] = set()
-    with contextlib.suppress(OSError):
-        for entry in os.listdir(folder):
-            if entry.isidentifier() and os.path.isfile(os.path.join(folder, entry, "__init__.py")):
-                found.add(entry)
-            elif _MODULE.fullmatch(entry):
-                found.add(entry.partition(".")[0])
+    for entry in _listed(folder):
+        if entry.isidentifier() and os.path.isfile(os.path.join(folder, entry, "__init__.py")):
+            found.add(entry)
+        elif _MODULE.fullmatch(entry):
+            found.add(entry.partition(".")[0])
     return found
+
+
+def _listed(folder: str) -> list[str]:
+    with contextlib.suppress(OSError):
+        return sorted(os.listdir(folder))
+    return []

@@ -25,6 +25,7 @@ except ImportError:  # pragma: no cover - Windows
 
 import psutil
 
+_GRACE = 3.0  # seconds
 KEPT = "STAGEBOOK_KEPT"  # in the environment of a kernel that may outlive its stage
 
 # Numbers of prctl(2) and of fcntl(2).
@@ -62,16 +63,13 @@ def marked(variable: str, value: str) -> list[psutil.Process]:
     return found
 
 
-def end_marked(variable: str, value: str, *, grace: float = 0.0) -> int:
+def end_marked(variable: str, value: str) -> int:
     """End every process so marked; the number of them. Repeats until none is left, since one that
     is being ended may still start another."""
     ended = 0
     deadline = time.monotonic() + 10.0
     while (found := marked(variable, value)) and time.monotonic() < deadline:
         ended += len(found)
-        if grace > 0:
-            _signal(found, signal.SIGTERM)
-            _, found = psutil.wait_procs(found, timeout=grace)
         _signal(found, signal.SIGKILL)
         psutil.wait_procs(found, timeout=2.0)
     return ended
@@ -146,12 +144,9 @@ def descendants(pid: int) -> list[int]:
     open_ = [pid]
     try:
         while open_:
-            one = open_.pop()
-            for task in os.listdir(f"/proc/{one}/task"):
-                with open(f"/proc/{one}/task/{task}/children", "rb") as file:
-                    children = [int(word) for word in file.read().split()]
-                found += children
-                open_ += children
+            children = _children(open_.pop())
+            found += children
+            open_ += children
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         # No such file on this machine, or a process went meanwhile: psutil looks at all processes.
         with contextlib.suppress(psutil.Error):
@@ -168,15 +163,15 @@ def end_descendants(*, spare: Container[int] = ()) -> None:
     deadline = time.monotonic() + 10.0
     while time.monotonic() < deadline:
         try:
-            children = [psutil.Process(pid) for pid in _children() if pid not in spare and not _is_kept(pid)]
+            below = _own_children()
+            children = [psutil.Process(pid) for pid in below if pid not in spare and not _is_kept(pid)]
         except psutil.Error:
             continue
         if not children:
             return
         for child in children:
             with contextlib.suppress(psutil.Error):
-                below = child.children(recursive=True)
-                _signal([child, *below], signal.SIGKILL)
+                _signal([child, *child.children(recursive=True)], signal.SIGKILL)
         for child in children:
             with contextlib.suppress(ChildProcessError, psutil.Error):
                 os.waitpid(child.pid, 0)
@@ -188,14 +183,16 @@ def _is_kept(pid: int) -> bool:
     return False
 
 
-def _children() -> list[int]:
+def _own_children() -> list[int]:
     with contextlib.suppress(OSError):
-        return [
-            int(word)
-            for task in os.listdir("/proc/self/task")
-            for word in Path(f"/proc/self/task/{task}/children").read_bytes().split()
-        ]
+        return _children("self")
     return [child.pid for child in psutil.Process().children()]
+
+
+def _children(pid: int | str) -> list[int]:
+    """From `/proc`. Raises `OSError`, also where a process went meanwhile."""
+    tasks = (Path(f"/proc/{pid}/task/{task}/children") for task in os.listdir(f"/proc/{pid}/task"))
+    return [int(word) for task in tasks for word in task.read_bytes().split()]
 
 
 def signal_at_end(descriptor: int, number: int) -> None:
@@ -227,13 +224,13 @@ def started_at(pid: int) -> float | None:
     return None
 
 
-def end(pid: int, *, grace: float = 3.0) -> None:
+def end(pid: int) -> None:
     """End a process: with SIGTERM, and with SIGKILL where that does not help."""
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)
         process.terminate()
         with contextlib.suppress(psutil.TimeoutExpired):
-            process.wait(timeout=grace)
+            process.wait(timeout=_GRACE)
             return
         process.kill()
-        process.wait(timeout=grace)
+        process.wait(timeout=_GRACE)

@@ -79,7 +79,6 @@ class Store:
         )
 
     def _keep_file(self, path: Path, *, wanted: bool) -> tuple[str, bool]:
-        """The digest of a file, and whether it is kept."""
         if wanted:
             with contextlib.suppress(OSError):  # the store's trouble is not the stage's
                 return self.blobs.keep_file(path), True

@@ -38,15 +38,11 @@ class Catalog:
         """
         known = self.names()
         if name is None:
-            if len(known) != 1:
-                what = (
-                    f"name one of the pipelines: {', '.join(known)}"
-                    if known
-                    else "there is no pipeline under pipelines/"
-                )
-                raise PipelineNotFound(
-                    what, hint="" if known else "make a project with one: stagebook init NAME"
-                )
+            if not known:
+                hint = "make a project with one: stagebook init NAME"
+                raise PipelineNotFound("there is no pipeline under pipelines/", hint=hint)
+            if len(known) > 1:
+                raise PipelineNotFound(f"name one of the pipelines: {', '.join(known)}")
             name = known[0]
         for suffix in _SUFFIXES:
             if name in known and (self.root / PIPELINES / f"{name}{suffix}").is_file():
@@ -66,9 +62,8 @@ class Catalog:
         try:
             text = (self.root / path).read_bytes()
         except OSError as error:
-            raise PipelineInvalid(
-                [Problem(path=path, message=f"cannot be read: {error.strerror}")]
-            ) from error
+            problem = Problem(path=path, message=f"cannot be read: {error.strerror}")
+            raise PipelineInvalid([problem]) from error
         return load_pipeline(text, path)
 
 

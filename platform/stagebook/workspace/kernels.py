@@ -48,17 +48,22 @@ def find_kernel(name: str, env: Mapping[str, str]) -> Kernel:
     return Kernel(facts={"kernel": name, "spec": mark}, prefix=prefix)
 
 
+def kernel_folders() -> list[Path]:
+    """The folders in which Jupyter looks for kernels, in order."""
+    from jupyter_core.paths import jupyter_path  # noqa: PLC0415 - few commands ask for kernels
+
+    return [Path(folder) for folder in jupyter_path("kernels")]
+
+
 def _version() -> dict[str, str]:
     return {"python": f"{platform.python_implementation()} {platform.python_version()}"}
 
 
 def _specification(name: str) -> tuple[bytes, dict[str, Any]] | None:
     """The `kernel.json` that Jupyter takes, as it is and as data."""
-    from jupyter_core.paths import jupyter_path  # noqa: PLC0415 - only what judges results asks for it
-
-    for folder in jupyter_path("kernels"):
+    for folder in kernel_folders():
         with contextlib.suppress(OSError, ValueError, KeyError, IndexError, TypeError):
-            text = Path(folder, name.lower(), "kernel.json").read_bytes()
+            text = (folder / name.lower() / "kernel.json").read_bytes()
             spec = json.loads(text)
             if spec["argv"][0]:
                 return text, spec

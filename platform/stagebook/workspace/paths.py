@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 STATE_FOLDER = ".stagebook"
 MAX_LENGTH = 1_000  # characters of a path
+_STAY_INSIDE = "files of a pipeline live inside its project"
 MAX_NAME = 200  # bytes of one name in it; file systems take 255, and temporary names are longer
 
 
@@ -31,13 +33,10 @@ def inside(root: Path, text: str, plain_folders: set[str] | None = None) -> str:
     normal = os.path.normpath(text)
     _check_text(normal)  # `./~` names what `~` does
     if normal == ".." or normal.startswith(".." + os.sep):
-        raise PathRefused(f"'{text}' leaves the project", "files of a pipeline live inside its project")
+        raise PathRefused(f"'{text}' leaves the project", _STAY_INSIDE)
     folder = os.path.dirname(normal)
-    if (
-        plain_folders is not None
-        and folder in plain_folders
-        and not os.path.islink(os.path.join(root, normal))
-    ):
+    is_plain = plain_folders is not None and folder in plain_folders
+    if is_plain and not os.path.islink(os.path.join(root, normal)):
         return PurePosixPath(normal).as_posix()
     real_root = os.path.realpath(root)
     plain = os.path.normpath(os.path.join(real_root, normal))
@@ -51,10 +50,16 @@ def inside(root: Path, text: str, plain_folders: set[str] | None = None) -> str:
     for place in (folder, real):
         if os.path.commonpath([real_root, place]) != real_root:
             msg = f"'{text}' leads out of the project through a symlink, to {place}"
-            raise PathRefused(msg, "files of a pipeline live inside its project")
+            raise PathRefused(msg, _STAY_INSIDE)
     found = PurePosixPath(Path(os.path.relpath(os.path.join(folder, name), real_root))).as_posix()
     _check_text(found)  # a link may lead to a file that is called `~`
     return found
+
+
+def folders_around(path: str) -> Iterator[str]:
+    """The folders around a path of the project, from the inside."""
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 def _check_text(text: str) -> None:
@@ -78,7 +83,6 @@ def inside_for_output(root: Path, text: str, plain_folders: set[str] | None = No
     path = inside(root, text, plain_folders)
     parts = [part.casefold() for part in path.split("/")]
     if path == "." or parts[0] == STATE_FOLDER or ".git" in parts:
-        what = "the project root" if path == "." else f"{path.split('/')[0]}/"
-        what = ".git/" if ".git" in parts else what
+        what = "the project root" if path == "." else ".git/" if ".git" in parts else f"{path.split('/')[0]}/"
         raise PathRefused(f"an output cannot be written to {what}", "choose a path such as data/name.parquet")
     return path

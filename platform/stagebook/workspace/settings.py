@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pydantic
 
 from stagebook.errors import PipelineInvalid, Problem
-from stagebook.pipeline.model import problem_at
+from stagebook.pipeline.model import Location, make_problem
 from stagebook.pipeline.schema import read_model
 
 FILE = "stagebook.toml"
@@ -67,14 +67,14 @@ def read_settings(root: Path) -> Settings:
     settings, mistakes = read_model(Settings, data)
     if settings is None:
         raise PipelineInvalid(
-            problem_at(
-                name, {}, (), message.replace(f"'{where[-1]}'", f"'{'.'.join(map(str, where))}'", 1), hint
-            )
-            if where
-            else problem_at(name, {}, (), message, hint)
-            for where, message, hint in mistakes
+            make_problem(name, (0, 0), _in_full(message, where), hint) for where, message, hint in mistakes
         )
     return settings
+
+
+def _in_full(message: str, where: Location) -> str:
+    """A message that names a key by all that leads to it."""
+    return message.replace(f"'{where[-1]}'", f"'{'.'.join(map(str, where))}'", 1) if where else message
 
 
 def _raw(root: Path) -> tuple[dict[str, Any], str]:
@@ -89,9 +89,8 @@ def _raw(root: Path) -> tuple[dict[str, Any], str]:
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise PipelineInvalid([Problem(path=name, message=f"not readable as TOML: {error}")]) from error
         except OSError as error:
-            raise PipelineInvalid(
-                [Problem(path=name, message=f"cannot be read: {error.strerror}")]
-            ) from error
+            problem = Problem(path=name, message=f"cannot be read: {error.strerror}")
+            raise PipelineInvalid([problem]) from error
         if name == FILE:
             return data, name
         tool = data.get("tool")

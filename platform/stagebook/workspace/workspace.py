@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 from stagebook.pipeline.notebook import SCRIPT_SUFFIXES, NotebookFacts, NotebookUnreadable, read_notebook
 from stagebook.pipeline.scripts import convert, is_intact
 from stagebook.system.file_cache import FileCache
 from stagebook.workspace import paths
+from stagebook.workspace.kernels import PYTHON, kernel_folders
 
 
 class Workspace:
@@ -77,15 +77,5 @@ class Workspace:
 
     def kernels(self) -> frozenset[str]:
         """The names of the kernels that are installed here."""
-        # Imported late: only a notebook with a kernel other than python3 asks for it.
-        from jupyter_core.paths import jupyter_path  # noqa: PLC0415
-
-        names = {"python3"}
-        for folder in jupyter_path("kernels"):
-            if os.path.isdir(folder):
-                names.update(
-                    entry.name.lower()
-                    for entry in os.scandir(folder)
-                    if os.path.isfile(os.path.join(entry.path, "kernel.json"))
-                )
-        return frozenset(names)
+        places = (place for folder in kernel_folders() for place in folder.glob("*/kernel.json"))
+        return frozenset({PYTHON, *(place.parent.name.lower() for place in places if place.is_file())})

@@ -51,7 +51,7 @@ def test_a_script_is_read_as_a_notebook(builder: ProjectBuilder, name: str, text
     builder.file(f"notebooks/{name}", text)
     workspace = Workspace(builder.root)
     facts = workspace.facts(f"notebooks/{name}")
-    assert (facts.kernel, facts.language, facts.code_cells, facts.imports) == ("python3", "python", 2, {"os"})
+    assert (facts.kernel, facts.language, facts.imports) == ("python3", "python", {"os"})
     params = {
         key: (str(param.type), param.default, param.help) for key, param in (facts.parameters or {}).items()
     }

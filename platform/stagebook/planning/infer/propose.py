@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import keyword
 import re
@@ -29,29 +30,22 @@ def stage_names(notebooks: Sequence[str]) -> list[str]:
         stem = path.rpartition("/")[2].rpartition(".")[0]
         name = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_")
         name = re.sub(r"^[^A-Za-z]+", "", name)[:50] or _DEFAULT_NAME
-        number = 2
-        unique = name
-        while unique in names:
-            unique = f"{name}-{number}"
-            number += 1
-        names.append(unique)
+        numbered = (f"{name}-{number}" for number in itertools.count(2))
+        names.append(next(it for it in itertools.chain([name], numbered) if it not in names))
     return names
 
 
 def texts_of(notebook: Mapping[str, Any]) -> tuple[tuple[int, str], ...]:
     """The text constants of a notebook's code cells, with the numbers of the cells, from 1; without
     those of the parameters cell."""
-    found: list[tuple[int, str]] = []
-    cells = [cell for cell in notebook.get("cells", ()) if cell.get("cell_type") == "code"]
-    number = 0
-    for cell in cells:
-        source = source_of(cell)
-        if not source.strip():
-            continue
-        number += 1
-        if PARAMETERS_TAG not in tags_of(cell):
-            found += [(number, text) for text in _texts(source)]
-    return tuple(found)
+    code = (cell for cell in notebook.get("cells", ()) if cell.get("cell_type") == "code")
+    cells = (cell for cell in code if source_of(cell).strip())
+    return tuple(
+        (number, text)
+        for number, cell in enumerate(cells, 1)
+        if PARAMETERS_TAG not in tags_of(cell)
+        for text in _texts(source_of(cell))
+    )
 
 
 def _texts(source: str) -> Iterator[str]:
@@ -133,8 +127,7 @@ class _Proposer:
             written = [other for other in draft.writes if _meet(path, other)]
             if not written:
                 continue
-            objection = self._objection(draft, path, written)
-            if objection:
+            if objection := self._objection(draft, path, written):
                 draft.remarks.append(f"'{name}' ({path}) is no output, since {objection}")
             else:
                 draft.outputs[name] = path
@@ -142,9 +135,7 @@ class _Proposer:
     def _objection(self, draft: Draft, path: str, written: Collection[str]) -> str:
         """Why what a variable names cannot be an output."""
         before = self._drafts[: draft.at + 1]
-        if any(
-            _is_in(other, path) or _is_in(path, other) for one in before for other in one.outputs.values()
-        ):
+        if any(_meet(other, path) for one in before for other in one.outputs.values()):
             return "another output is written there"
         reader = next((one for one in before if any(_is_in(other, path) for other in one.reads)), None)
         if reader is not None:
@@ -166,14 +157,12 @@ class _Proposer:
 
     def _find_inputs(self, draft: Draft) -> None:
         for name, paths in draft.values.items():
-            if name in draft.outputs or not all(self._is_read(draft, path) for path in paths):
+            read = (any(_is_in(other, path) for other in draft.reads) for path in paths)
+            if name in draft.outputs or not all(read):
                 continue
             refs = [self._reference(draft, path) for path in paths]
             if None not in refs:
                 draft.inputs[name] = [ref for ref in refs if ref is not None]
-
-    def _is_read(self, draft: Draft, path: str) -> bool:
-        return any(_is_in(other, path) for other in draft.reads)
 
     def _reference(self, draft: Draft, path: str) -> str | None:
         """How the file names an input; None where it cannot be one."""
@@ -223,9 +212,8 @@ class _Proposer:
         made = draft.outputs.values()
         open_writes = [path for path in draft.writes if not any(_is_in(path, one) for one in made)]
         if trial.parameters is None and (open_reads or open_writes):
-            draft.remarks.append(
-                "it has no parameters cell: give the cell that sets its paths and values the tag 'parameters'"
-            )
+            remedy = "give the cell that sets its paths and values the tag 'parameters'"
+            draft.remarks.append(f"it has no parameters cell: {remedy}")
         known = {path: name for name in (*draft.inputs, *draft.outputs) for path in draft.values[name]}
         for number, path in dict.fromkeys((n, self._path(text)) for n, text in trial.texts):
             if path in known:
@@ -285,9 +273,8 @@ def _remark_on_paths(
     taken = set(draft.trial.parameters or ())
     for verb, group, paths in (("reads", "inputs", reads), ("writes", "outputs", writes)):
         for path, count in _gathered(paths):
-            holder = next(
-                (name for name, held in draft.values.items() if any(_is_in(path, one) for one in held)), ""
-            )
+            holders = (name for name, held in draft.values.items() if any(_is_in(path, it) for it in held))
+            holder = next(holders, "")
             if holder and any(remark.startswith(f"'{holder}' ") for remark in draft.remarks):
                 continue
             where = f"cell {cells[path]}" if cells and path in cells else "it"
@@ -326,7 +313,6 @@ def _variable(path: str, taken: Collection[str]) -> str:
 
 
 def _is_in(path: str, around: str) -> bool:
-    """Whether a path is another one, or inside of it."""
     return path == around or path.startswith(f"{around}/")
 
 
