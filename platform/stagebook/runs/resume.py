@@ -6,16 +6,9 @@ import dataclasses
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
+from stagebook import events
 from stagebook.errors import ResumeRefused, UsageError
-from stagebook.events import (
-    AttemptEnded,
-    AttemptStarted,
-    Event,
-    RunStarted,
-    StageExpanded,
-    StageReused,
-    Status,
-)
+from stagebook.events import Event, Status
 from stagebook.journal.history import RunHistory
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning import graph
@@ -34,7 +27,7 @@ class Rest:
     that it was to do and did not. `needs`: which stages each one waits for.
     """
 
-    started: RunStarted
+    started: events.RunStarted
     finished: Mapping[str, Result]
     failed: tuple[str, ...]
     unfinished: tuple[str, ...]
@@ -113,9 +106,9 @@ class _Course:
         needs: dict[str, tuple[str, ...]] = {}
         for _, event in self._events:
             items: list[Mapping[str, Any]] = []
-            if isinstance(event, RunStarted):
+            if isinstance(event, events.RunStarted):
                 items += event.plan.get("stages", ())
-            elif isinstance(event, StageExpanded):
+            elif isinstance(event, events.StageExpanded):
                 items += [*event.stages, *event.changed]
             needs |= {item["id"]: tuple(item.get("upstream", ())) for item in items}
         there = self.history.stages
@@ -146,12 +139,12 @@ class _Course:
         begun: set[str] = set()
         pipeline = self.started.pipeline if self.started else ""
         for number, event in self._events:
-            if isinstance(event, AttemptStarted):
+            if isinstance(event, events.AttemptStarted):
                 begun.add(event.stage)
                 results.pop(event.stage, None)
-            elif isinstance(event, AttemptEnded) and event.cause is None:
+            elif isinstance(event, events.AttemptEnded) and event.cause is None:
                 results[event.stage] = _result(pipeline, number, event)
-            elif isinstance(event, StageReused):
+            elif isinstance(event, events.StageReused):
                 results[event.stage] = _reused(pipeline, number, event, self._known(event.number))
         return results, begun
 
@@ -163,7 +156,7 @@ class _Course:
         return {name: result for name, result in before.items() if name in self.history.stages}
 
 
-def _result(pipeline: str, number: int, event: AttemptEnded) -> Result:
+def _result(pipeline: str, number: int, event: events.AttemptEnded) -> Result:
     return Result(
         number=number,
         pipeline=pipeline,
@@ -180,7 +173,7 @@ def _result(pipeline: str, number: int, event: AttemptEnded) -> Result:
     )
 
 
-def _reused(pipeline: str, number: int, event: StageReused, known: Result | None) -> Result:
+def _reused(pipeline: str, number: int, event: events.StageReused, known: Result | None) -> Result:
     return Result(
         number=event.number or number,
         pipeline=pipeline,
