@@ -173,3 +173,13 @@ def _end_attempt(stage: StageRecord, event: events.AttemptEnded) -> None:
     stage.cause = event.cause and str(event.cause)
     stage.cell = stage.cell if event.cell is None else event.cell
     stage.cells = event.cells or stage.cells
+
+
+def figures(scraps: Mapping[str, Any]) -> dict[str, int | float]:
+    """The values of the scraps that are numbers."""
+    values = {name: scrap.get("value") for name, scrap in scraps.items()}
+    return {
+        name: value
+        for name, value in values.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
