@@ -7,6 +7,8 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from stagebook.system.processes import signal_name
+
 
 class Verdict(enum.Enum):
     """What became of a cell."""
@@ -78,3 +80,11 @@ class Executor(Protocol):
     def processes(self) -> Sequence[int]:
         """The ids of the processes that run the cells, without their children."""
         ...
+
+
+def how_ended(code: int) -> str:
+    """How a process ended, for a message, by its exit code, which is negative for a signal."""
+    if code >= 0:
+        return f"with exit code {code}"
+    name = signal_name(-code)
+    return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
