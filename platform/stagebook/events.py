@@ -171,22 +171,26 @@ class AttemptStarted(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class CellStarted(Event):
-    """A code cell began: the `cell`-th of `cells`."""
+class AttemptEvent(Event):
+    """What an attempt tells while it goes on."""
 
     stage: str
     attempt: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CellStarted(AttemptEvent):
+    """A code cell began: the `cell`-th of `cells`."""
+
     cell: int
     cells: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class CellEnded(Event):
+class CellEnded(AttemptEvent):
     """A code cell ended. `cpu` is in seconds, `memory` the peak in bytes of resident memory; both
     include the processes that the cell started."""
 
-    stage: str
-    attempt: int
     cell: int
     cells: int
     status: CellStatus
@@ -196,25 +200,21 @@ class CellEnded(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class OutputWritten(Event):
+class OutputWritten(AttemptEvent):
     """A cell put out `size` more characters; `text` is the end of them. The log has all of them."""
 
     transient: ClassVar[bool] = True
 
-    stage: str
-    attempt: int
     text: str
     size: int
     cell: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptProgress(Event):
+class AttemptProgress(AttemptEvent):
     """An attempt goes on; emitted every few seconds. `seconds` have gone by of the `expected` ones, which are
     `None` where the stage never completed before. `cpu` and `memory` are of the whole attempt so far."""
 
-    stage: str
-    attempt: int
     cells: int
     seconds: float
     cell: int | None = None
@@ -224,13 +224,11 @@ class AttemptProgress(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptFrozen(Event):
+class AttemptFrozen(AttemptEvent):
     """The process that runs the cells has been stopped for `seconds` (SIGSTOP, or a debugger). Emitted
     every few seconds as long as that lasts; an `AttemptProgress` says that it goes on. It is ended at
     its timeout."""
 
-    stage: str
-    attempt: int
     seconds: float
     cell: int | None = None
 
@@ -306,9 +304,6 @@ class RunEnded(Event):
     status: Status
     reason: str = ""
 
-
-AttemptEvent = CellStarted | CellEnded | OutputWritten | AttemptProgress | AttemptFrozen
-"""What an attempt tells while it goes on."""
 
 KINDS: Mapping[str, type[Event]] = {
     kind.__name__: kind

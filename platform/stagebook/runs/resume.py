@@ -10,6 +10,7 @@ from stagebook import events
 from stagebook.errors import ResumeRefused, UsageError
 from stagebook.events import Event, Status
 from stagebook.journal.history import RunHistory
+from stagebook.journal.result_table import result_of
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning import graph
 from stagebook.planning.fingerprint import Change, changes
@@ -143,7 +144,7 @@ class _Course:
                 begun.add(event.stage)
                 results.pop(event.stage, None)
             elif isinstance(event, events.AttemptEnded) and event.cause is None:
-                results[event.stage] = _result(pipeline, number, event)
+                results[event.stage] = result_of(number, pipeline, event)
             elif isinstance(event, events.StageReused):
                 results[event.stage] = _reused(pipeline, number, event, self._known(event.number))
         return results, begun
@@ -154,23 +155,6 @@ class _Course:
             return {}
         before = _Course(self.started.resumes, self._events_of, self._known).finished()
         return {name: result for name, result in before.items() if name in self.history.stages}
-
-
-def _result(pipeline: str, number: int, event: events.AttemptEnded) -> Result:
-    return Result(
-        number=number,
-        pipeline=pipeline,
-        stage=event.stage,
-        run=event.run,
-        attempt=event.attempt,
-        at=event.at,
-        fingerprint=event.fingerprint,
-        folder=event.folder,
-        parts=event.parts,
-        outputs=event.outputs,
-        scraps=event.scraps,
-        sources=event.sources,
-    )
 
 
 def _reused(pipeline: str, number: int, event: events.StageReused, known: Result | None) -> Result:

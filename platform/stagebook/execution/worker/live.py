@@ -18,7 +18,6 @@ class Emit(Protocol):
 
     def __call__(self, kind: type[AttemptEvent], **values: Any) -> None:
         """`values`: the fields of that kind beside run, time, stage and attempt."""
-        ...
 
 
 class Live:
