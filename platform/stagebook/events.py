@@ -94,11 +94,10 @@ class Event:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """A run began. `plan` is the whole plan as plain data; `origin` says who and what started it:
-    user, host, pid, command, git commit, and whether the checkout had changes. `kind` is `run`,
-    `sweep` or `accept`; `parent` is the sweep that it is a point of; `resumes` the run that it goes
-    on with; `request` what was asked for, so that it can be asked for again. `quiet`: by the plan nothing
-    was to be done."""
+    """A run began. `plan` is the whole plan as plain data; `origin` says who and what started it: user, host,
+    pid, command, git commit, and whether the checkout had changes. `kind` is `run`, `sweep` or `accept`;
+    `parent` is the sweep that it is a point of; `resumes` the run that it goes on with; `request` what was
+    asked for, so that it can be asked for again. `quiet`: by the plan nothing was to be done."""
 
     pipeline: str
     plan: Mapping[str, Any]
@@ -237,15 +236,14 @@ class AttemptFrozen(AttemptEvent):
 class AttemptEnded(Event):
     """An attempt ended. Without a `cause` it completed and its outputs are published.
 
-    `scraps`: name → {kind, value or file}. `outputs`: name → artifact, and `inputs`:
-    name → list of artifacts: {path, size (bytes), sha256, kept, folder, executable, external}. `cell` is the
-    failing code cell, from 1.
-    `cpu` and `memory` are of the whole attempt, in seconds and bytes. `dump` names a file in its
-    folder for `stagebook debug`; `kernel` has the `pid` and `connection_file` of a kept kernel.
-    `fingerprint` says what the result depends on (SHA-256 of `parts`; `head` is that of what was known
-    before any other stage ran). `fingerprint` is empty where the result cannot be reused; `remark` says why.
-    `sources` is the digest of the cells in the store. `observed`: the files of the project that
-    the notebook's process read (`reads`) and wrote (`writes`); `None` where no report could be made.
+    `scraps`: name → {kind, value or file}. `outputs`: name → artifact, and `inputs`: name → list of
+    artifacts: {path, size (bytes), sha256, kept, folder, executable, external}. `cell` is the failing code
+    cell, from 1. `cpu` and `memory` are of the whole attempt, in seconds and bytes. `dump` names a file in
+    its folder for `stagebook debug`; `kernel` has the `pid` and `connection_file` of a kept kernel.
+    `fingerprint` says what the result depends on (SHA-256 of `parts`; `head` is that of what was known before
+    any other stage ran). `fingerprint` is empty where the result cannot be reused; `remark` says why.
+    `sources` is the digest of the cells in the store. `observed`: the files of the project that the
+    notebook's process read (`reads`) and wrote (`writes`); `None` where no report could be made.
     """
 
     stage: str

@@ -101,10 +101,8 @@ class Handler(APIHandler):
         return self.number("attempt", 0) or None
 
     async def answer(self, work: Callable[[], Any], then: Callable[[Any], Any] | None = None) -> None:
-        """Do `work` in a thread, and send its result or the refusal that it raised.
-
-        `then` turns the result into the reply on the server's own thread.
-        """
+        """Do `work` in a thread, and send its result or the refusal that it raised. `then` turns the result
+        into the reply on the server's own thread."""
         try:
             result = await asyncio.to_thread(work)
             text = await asyncio.to_thread(to_json, then(result) if then else result)
@@ -118,10 +116,8 @@ class Handler(APIHandler):
     async def answer_about(
         self, work: Callable[[Project, Paths], Any], request: wire.RunRequest | None = None
     ) -> None:
-        """As `answer`, about the project that the URL names. It is opened for this thread alone.
-
-        With a `request`, a refusal says what is wrong with each of its parameters.
-        """
+        """As `answer`, about the project that the URL names. It is opened for this thread alone. With a
+        `request`, a refusal says what is wrong with each of its parameters."""
         path = self.text("project")
         await self.answer(lambda: self._about(path, work, request))
 

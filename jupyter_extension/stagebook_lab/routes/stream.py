@@ -39,10 +39,8 @@ class StreamHandler(Handler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """Send changes as they come, from the event after `Last-Event-ID` or `after` on.
-
-        Without either, the first change is everything that is current.
-        """
+        """Send changes as they come, from the event after `Last-Event-ID` or `after` on. Without either, the
+        first change is everything that is current."""
         path = self.text("project")
         last = self.request.headers.get("Last-Event-ID") or self.text("after")
         position = int(last) if last.isascii() and last.isdigit() and len(last) < 16 else None

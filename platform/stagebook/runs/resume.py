@@ -22,11 +22,9 @@ from stagebook.planning.select import Selection
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Rest:
-    """What a run that did not come to a good end leaves to do.
-
-    `finished` are the results that it came to, `failed` the stages that failed; `unfinished` are all
-    that it was to do and did not. `needs`: which stages each one waits for.
-    """
+    """What a run that did not come to a good end leaves to do. `finished` are the results that it came to,
+    `failed` the stages that failed; `unfinished` are all that it was to do and did not. `needs`: which stages
+    each one waits for."""
 
     started: events.RunStarted
     finished: Mapping[str, Result]

@@ -30,11 +30,9 @@ Report = Progress | Ended
 
 
 class Engine(Protocol):
-    """Executes attempts. The runner decides what to execute and when.
-
-    An engine runs each attempt in a process group of its own and leaves none of its processes
-    behind. It never publishes: outputs stay in the attempt's folder.
-    """
+    """Executes attempts. The runner decides what to execute and when. An engine runs each attempt in a
+    process group of its own and leaves none of its processes behind. It never publishes: outputs stay in the
+    attempt's folder."""
 
     def start(self, attempt: Attempt) -> None:
         """Begin an attempt. An attempt that cannot begin is reported by `wait` as ended."""

@@ -166,10 +166,8 @@ class Forked:
         return -int(signal.SIGKILL) if self.returncode is None and self.gone else self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for the exit code; `-SIGKILL` where nobody is left to tell it.
-
-        Raises `subprocess.TimeoutExpired`, as `Popen.wait`.
-        """
+        """Wait for the exit code; `-SIGKILL` where nobody is left to tell it. Raises
+        `subprocess.TimeoutExpired`, as `Popen.wait`."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while self.returncode is None:
             left = None if deadline is None else deadline - time.monotonic()

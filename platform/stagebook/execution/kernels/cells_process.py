@@ -88,11 +88,9 @@ class CellsProcess:
 
 
 class Pipes:
-    """Our ends of its four pipes: requests to it, and its frames, output and errors.
-
-    `message` takes each Jupyter message that comes; `done` the answer to a request; `failed` what either of
-    them raised, since there is nobody else to raise it to.
-    """
+    """Our ends of its four pipes: requests to it, and its frames, output and errors. `message` takes each
+    Jupyter message that comes; `done` the answer to a request; `failed` what either of them raised, since
+    there is nobody else to raise it to."""
 
     def __init__(
         self,

@@ -34,10 +34,8 @@ _POLL = 0.05  # seconds between looks at what an attempt still waits for
 
 
 class Runner:
-    """Runs one plan on one engine. `run` may be called once; `cancel` from any thread or signal.
-
-    `published`: the outputs that it put into their places, path → its stat then, and its SHA-256.
-    """
+    """Runs one plan on one engine. `run` may be called once; `cancel` from any thread or signal. `published`:
+    the outputs that it put into their places, path → its stat then, and its SHA-256."""
 
     def __init__(self, plan: Plan, engine: Engine, options: RunOptions, context: RunContext) -> None:
         self._engine = engine
