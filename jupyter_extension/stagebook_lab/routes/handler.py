@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar, cast
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from pydantic import TypeAdapter, ValidationError
+from tornado import web
 from tornado.iostream import StreamClosedError
 
 from stagebook.errors import (
@@ -34,6 +35,7 @@ from stagebook_lab.params import field_errors
 from stagebook_lab.present import Paths, error_reply, problems_of, to_json
 from stagebook_lab.projects import open_project
 
+RUN = r"runs/(?P<run>[\w-]{1,80})"  # the routes of a run
 RESOURCE = "stagebook"  # the name that an authorizer is asked about
 MAX_BODY = 1 << 20  # bytes of a request
 
@@ -50,9 +52,14 @@ R = TypeVar("R", bound=Request)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def authorized_to_execute(method: F) -> F:
-    """Ask the authorizer for `execute`: the route runs notebooks or writes files."""
-    return cast("F", authorized("execute")(method))
+def reads(method: F) -> F:
+    """Refuse who is not logged in, or may not read: every method of a route has this, or `executes`."""
+    return cast("F", web.authenticated(authorized(method)))
+
+
+def executes(method: F) -> F:
+    """Refuse who is not logged in, or may not execute: the route runs notebooks or writes files."""
+    return cast("F", web.authenticated(authorized("execute")(method)))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class KernelExecutor:
                 await client.wait_for_ready(timeout=START_TIMEOUT)
                 reply = await self._client.async_wait_for_reply(client.kernel_info())
                 self._take_info(reply)
-        except Exception as error:
+        except Exception as error:  # whatever jupyter_client raises: it is told as the failure of the stage
             what = str(error) or type(error).__name__
             msg = f"the kernel '{self._name}' did not start: {what}"
             raise StageFailure(msg, cause=Cause.KERNEL_START) from error

@@ -85,8 +85,7 @@ def audit_hook(reporter: Reporter) -> Callable[[str, tuple[Any, ...]], None]:
         if handler is not None:
             try:
                 handler(args)
-            except Exception as error:
-                # What a signal's handler raises in here belongs to the notebook; a fault of ours does not.
+            except Exception as error:  # a fault of ours; what a signal's handler raises is the notebook's
                 if not_ours(error):
                     raise
 
