@@ -16,16 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from stagebook.errors import (
-    JournalUnreadable,
-    PipelineBusy,
-    PipelineInvalid,
-    PipelineNotFound,
-    ProjectNotFound,
-    RunNotFound,
-    StagebookError,
-    UsageError,
-)
+from stagebook import errors
 from stagebook.project import Project
 from stagebook_lab import wire
 from stagebook_lab.feed.watch import Feeds
@@ -99,7 +90,7 @@ class Handler(APIHandler):
         """
         text = self.text(name) or str(default)
         if not (text.isascii() and text.isdigit() and len(text) < 16):
-            raise UsageError(f"'{name}' has to be a number, not '{text}'")
+            raise errors.UsageError(f"'{name}' has to be a number, not '{text}'")
         return int(text)
 
     @property
@@ -115,7 +106,7 @@ class Handler(APIHandler):
             text = await asyncio.to_thread(to_json, then(result) if then else result)
         except _Refused as refused:
             await self._send(400, to_json(refused.reply))
-        except (StagebookError, OSError) as error:
+        except (errors.StagebookError, OSError) as error:
             await self.refuse(error)
         else:
             await self._send(200, text)
@@ -143,7 +134,7 @@ class Handler(APIHandler):
 
         await self.answer(in_thread, then)
 
-    async def refuse(self, error: StagebookError | OSError) -> None:
+    async def refuse(self, error: errors.StagebookError | OSError) -> None:
         """Send why a request is refused, in the words of the command line."""
         await self._send(_status_of(error), to_json(error_reply(error)))
 
@@ -154,7 +145,7 @@ class Handler(APIHandler):
             paths = Paths(self.root, project)
             try:
                 return work(project, paths)
-            except PipelineInvalid as error:
+            except errors.PipelineInvalid as error:
                 fields = _field_errors(project, request) if request else {}
                 reply = error_reply(error, problems=problems_of(paths, error.problems), fields=fields)
                 raise _Refused(reply) from error
@@ -173,11 +164,11 @@ def parse_request(kind: type[R], body: bytes) -> R:
             or of the wrong type.
     """
     if len(body) > MAX_BODY:
-        raise UsageError(f"the request is larger than {MAX_BODY >> 20} MB")
+        raise errors.UsageError(f"the request is larger than {MAX_BODY >> 20} MB")
     try:
         return cast("R", _adapter(kind).validate_json(body or b"{}"))
     except ValidationError as error:
-        raise UsageError(_mistake(error)) from error
+        raise errors.UsageError(_mistake(error)) from error
 
 
 @functools.cache
@@ -211,18 +202,18 @@ class _Refused(Exception):
 def _field_errors(project: Project, request: wire.RunRequest) -> dict[str, str]:
     try:
         pipeline = project.catalog.load(request.pipeline or None).pipeline
-    except PipelineInvalid:  # the file is broken as a whole: the refusal lists its problems
+    except errors.PipelineInvalid:  # the file is broken as a whole: the refusal lists its problems
         return {}
     return field_errors(pipeline, request.texts, sweep=request.sweep)
 
 
-def _status_of(error: StagebookError | OSError) -> int:
+def _status_of(error: errors.StagebookError | OSError) -> int:
     match error:
-        case ProjectNotFound() | PipelineNotFound() | RunNotFound():
+        case errors.ProjectNotFound() | errors.PipelineNotFound() | errors.RunNotFound():
             return 404
-        case PipelineBusy():
+        case errors.PipelineBusy():
             return 409
-        case JournalUnreadable():
+        case errors.JournalUnreadable():
             return 503
         case _:
             return 400

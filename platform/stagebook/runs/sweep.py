@@ -111,18 +111,13 @@ class _Sweep:
         self._resumes = resumes
         stages = list(preparer.catalog.load(request.pipeline).pipeline.stages)
         self._rule = StopRule.parse(request.stop_when, stages) if request.stop_when else None
-        self._earlier = self._points_of(resumes) if resumes is not None else {}
+        # The runs of an earlier sweep by their points.
+        earlier = preparer.history.journal.runs.points_of(resumes.id) if resumes is not None else []
+        self._earlier = {_key({name: run.params.get(name) for name in grid.axes}): run for run in earlier}
         points = grid.points()[: request.most or None]
         self._points = [point for point in points if not self._is_done(point)]
         self._done: list[Point] = []
         self._because = ""
-
-    def _points_of(self, sweep_run: RunRecord) -> dict[str, RunRecord]:
-        """The runs of an earlier sweep by their points."""
-        found: dict[str, RunRecord] = {}
-        for run in self._preparer.history.journal.runs.points_of(sweep_run.id):
-            found[_key({name: run.params.get(name) for name in self._grid.axes})] = run
-        return found
 
     def _is_done(self, point: Mapping[str, Value]) -> bool:
         run = self._earlier.get(_key(point))
