@@ -86,10 +86,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def mlflow_reply(
     project: Project, runs: Sequence[RunRecord], request: wire.MlflowRequest, url: str
 ) -> wire.MlflowReply:
-    """The page of a stage, of a run, or of several runs side by side; MLflow's first page otherwise.
-
-    `url` is that of MLflow's server.
-    """
+    """The page of a stage, of a run, or of several runs side by side; MLflow's first page otherwise. `url` is
+    that of MLflow's server."""
     if request.stage and len(runs) == 1:
         attempt = request.attempt or project.history.stage(runs[0], request.stage).attempt
         keys = [attempt_key(runs[0].id, request.stage, attempt)]

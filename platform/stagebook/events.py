@@ -94,11 +94,10 @@ class Event:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """A run began. `plan` is the whole plan as plain data; `origin` says who and what started it:
-    user, host, pid, command, git commit, and whether the checkout had changes. `kind` is `run`,
-    `sweep` or `accept`; `parent` is the sweep that it is a point of; `resumes` the run that it goes
-    on with; `request` what was asked for, so that it can be asked for again. `quiet`: by the plan nothing
-    was to be done."""
+    """A run began. `plan` is the whole plan as plain data; `origin` says who and what started it: user, host,
+    pid, command, git commit, and whether the checkout had changes. `kind` is `run`, `sweep` or `accept`;
+    `parent` is the sweep that it is a point of; `resumes` the run that it goes on with; `request` what was
+    asked for, so that it can be asked for again. `quiet`: by the plan nothing was to be done."""
 
     pipeline: str
     plan: Mapping[str, Any]
@@ -171,22 +170,26 @@ class AttemptStarted(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class CellStarted(Event):
-    """A code cell began: the `cell`-th of `cells`."""
+class AttemptEvent(Event):
+    """What an attempt tells while it goes on."""
 
     stage: str
     attempt: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CellStarted(AttemptEvent):
+    """A code cell began: the `cell`-th of `cells`."""
+
     cell: int
     cells: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class CellEnded(Event):
+class CellEnded(AttemptEvent):
     """A code cell ended. `cpu` is in seconds, `memory` the peak in bytes of resident memory; both
     include the processes that the cell started."""
 
-    stage: str
-    attempt: int
     cell: int
     cells: int
     status: CellStatus
@@ -196,25 +199,21 @@ class CellEnded(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class OutputWritten(Event):
+class OutputWritten(AttemptEvent):
     """A cell put out `size` more characters; `text` is the end of them. The log has all of them."""
 
     transient: ClassVar[bool] = True
 
-    stage: str
-    attempt: int
     text: str
     size: int
     cell: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptProgress(Event):
+class AttemptProgress(AttemptEvent):
     """An attempt goes on; emitted every few seconds. `seconds` have gone by of the `expected` ones, which are
     `None` where the stage never completed before. `cpu` and `memory` are of the whole attempt so far."""
 
-    stage: str
-    attempt: int
     cells: int
     seconds: float
     cell: int | None = None
@@ -224,13 +223,11 @@ class AttemptProgress(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptFrozen(Event):
+class AttemptFrozen(AttemptEvent):
     """The process that runs the cells has been stopped for `seconds` (SIGSTOP, or a debugger). Emitted
     every few seconds as long as that lasts; an `AttemptProgress` says that it goes on. It is ended at
     its timeout."""
 
-    stage: str
-    attempt: int
     seconds: float
     cell: int | None = None
 
@@ -239,15 +236,14 @@ class AttemptFrozen(Event):
 class AttemptEnded(Event):
     """An attempt ended. Without a `cause` it completed and its outputs are published.
 
-    `scraps`: name → {kind, value or file}. `outputs`: name → artifact, and `inputs`:
-    name → list of artifacts: {path, size (bytes), sha256, kept, folder, executable, external}. `cell` is the
-    failing code cell, from 1.
-    `cpu` and `memory` are of the whole attempt, in seconds and bytes. `dump` names a file in its
-    folder for `stagebook debug`; `kernel` has the `pid` and `connection_file` of a kept kernel.
-    `fingerprint` says what the result depends on (SHA-256 of `parts`; `head` is that of what was known
-    before any other stage ran). `fingerprint` is empty where the result cannot be reused; `remark` says why.
-    `sources` is the digest of the cells in the store. `observed`: the files of the project that
-    the notebook's process read (`reads`) and wrote (`writes`); `None` where no report could be made.
+    `scraps`: name → {kind, value or file}. `outputs`: name → artifact, and `inputs`: name → list of
+    artifacts: {path, size (bytes), sha256, kept, folder, executable, external}. `cell` is the failing code
+    cell, from 1. `cpu` and `memory` are of the whole attempt, in seconds and bytes. `dump` names a file in
+    its folder for `stagebook debug`; `kernel` has the `pid` and `connection_file` of a kept kernel.
+    `fingerprint` says what the result depends on (SHA-256 of `parts`; `head` is that of what was known before
+    any other stage ran). `fingerprint` is empty where the result cannot be reused; `remark` says why.
+    `sources` is the digest of the cells in the store. `observed`: the files of the project that the
+    notebook's process read (`reads`) and wrote (`writes`); `None` where no report could be made.
     """
 
     stage: str
@@ -306,9 +302,6 @@ class RunEnded(Event):
     status: Status
     reason: str = ""
 
-
-AttemptEvent = CellStarted | CellEnded | OutputWritten | AttemptProgress | AttemptFrozen
-"""What an attempt tells while it goes on."""
 
 KINDS: Mapping[str, type[Event]] = {
     kind.__name__: kind

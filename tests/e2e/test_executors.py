@@ -219,7 +219,7 @@ def test_logs_follow_a_stage_until_it_has_ended(builder: ProjectBuilder, executo
     builder.pipeline(f"stages:\n  a: {{notebook: {path}, executor: {executor}}}")
     going = subprocess.Popen([*COMMAND, "run"], cwd=builder.root, stdout=subprocess.DEVNULL)
     try:
-        _until(lambda: "a" in builder.project.preparer.stage_ids("p") and builder.project.history.runs())
+        _until(builder.project.history.runs)
         with subprocess.Popen(
             [*COMMAND, "logs", "-f", "latest", "a"], cwd=builder.root, stdout=subprocess.PIPE, text=True
         ) as following:

@@ -33,11 +33,8 @@ class Snapshot:
     definitions: str = ""
 
     def since(self, position: int | None, definitions: str | None = None) -> wire.Change | None:
-        """What changed after the event `position`; `None` if nothing did.
-
-        Everything, where `position` is `None` or one that this journal has not reached. `definitions` is
-        the digest that the viewer knows.
-        """
+        """What changed after the event `position`; `None` if nothing did. Everything, where `position` is
+        `None` or one that this journal has not reached. `definitions` is the digest that the viewer knows."""
         full = position is None or position > self.seq
         after = -1 if position is None or full else position
         stages = tuple(info for key, info in self.stages.items() if self.changed[key] > after)

@@ -65,10 +65,8 @@ def events_reply(project: Project, run: RunRecord, after: int) -> wire.EventsRep
 
 
 def log_reply(project: Project, run: RunRecord, stage: str, attempt: int | None, after: int) -> wire.LogReply:
-    """A piece of what a stage printed, from the byte `after` on; empty where there is nothing yet.
-
-    `attempt` is `None` for the latest one.
-    """
+    """A piece of what a stage printed, from the byte `after` on; empty where there is nothing yet. `attempt`
+    is `None` for the latest one."""
     record = project.history.stage(run, stage)
     number = attempt or record.attempt
     path = _file_of(project, record, number, LOG_FILE)

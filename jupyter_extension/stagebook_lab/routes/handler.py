@@ -13,18 +13,10 @@ from typing import Any, Protocol, TypeVar, cast
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from pydantic import TypeAdapter, ValidationError
+from tornado import web
 from tornado.iostream import StreamClosedError
 
-from stagebook.errors import (
-    JournalUnreadable,
-    PipelineBusy,
-    PipelineInvalid,
-    PipelineNotFound,
-    ProjectNotFound,
-    RunNotFound,
-    StagebookError,
-    UsageError,
-)
+from stagebook import errors
 from stagebook.project import Project
 from stagebook_lab import wire
 from stagebook_lab.feed.watch import Feeds
@@ -34,6 +26,7 @@ from stagebook_lab.params import field_errors
 from stagebook_lab.present import Paths, error_reply, problems_of, to_json
 from stagebook_lab.projects import open_project
 
+RUN = r"runs/(?P<run>[\w-]{1,80})"  # the routes of a run
 RESOURCE = "stagebook"  # the name that an authorizer is asked about
 MAX_BODY = 1 << 20  # bytes of a request
 
@@ -50,9 +43,14 @@ R = TypeVar("R", bound=Request)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def authorized_to_execute(method: F) -> F:
-    """Ask the authorizer for `execute`: the route runs notebooks or writes files."""
-    return cast("F", authorized("execute")(method))
+def reads(method: F) -> F:
+    """Refuse who is not logged in, or may not read: every method of a route has this, or `executes`."""
+    return cast("F", web.authenticated(authorized(method)))
+
+
+def executes(method: F) -> F:
+    """Refuse who is not logged in, or may not execute: the route runs notebooks or writes files."""
+    return cast("F", web.authenticated(authorized("execute")(method)))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ class Handler(APIHandler):
         """
         text = self.text(name) or str(default)
         if not (text.isascii() and text.isdigit() and len(text) < 16):
-            raise UsageError(f"'{name}' has to be a number, not '{text}'")
+            raise errors.UsageError(f"'{name}' has to be a number, not '{text}'")
         return int(text)
 
     @property
@@ -101,16 +99,14 @@ class Handler(APIHandler):
         return self.number("attempt", 0) or None
 
     async def answer(self, work: Callable[[], Any], then: Callable[[Any], Any] | None = None) -> None:
-        """Do `work` in a thread, and send its result or the refusal that it raised.
-
-        `then` turns the result into the reply on the server's own thread.
-        """
+        """Do `work` in a thread, and send its result or the refusal that it raised. `then` turns the result
+        into the reply on the server's own thread."""
         try:
             result = await asyncio.to_thread(work)
             text = await asyncio.to_thread(to_json, then(result) if then else result)
         except _Refused as refused:
             await self._send(400, to_json(refused.reply))
-        except (StagebookError, OSError) as error:
+        except (errors.StagebookError, OSError) as error:
             await self.refuse(error)
         else:
             await self._send(200, text)
@@ -118,10 +114,8 @@ class Handler(APIHandler):
     async def answer_about(
         self, work: Callable[[Project, Paths], Any], request: wire.RunRequest | None = None
     ) -> None:
-        """As `answer`, about the project that the URL names. It is opened for this thread alone.
-
-        With a `request`, a refusal says what is wrong with each of its parameters.
-        """
+        """As `answer`, about the project that the URL names. It is opened for this thread alone. With a
+        `request`, a refusal says what is wrong with each of its parameters."""
         path = self.text("project")
         await self.answer(lambda: self._about(path, work, request))
 
@@ -140,7 +134,7 @@ class Handler(APIHandler):
 
         await self.answer(in_thread, then)
 
-    async def refuse(self, error: StagebookError | OSError) -> None:
+    async def refuse(self, error: errors.StagebookError | OSError) -> None:
         """Send why a request is refused, in the words of the command line."""
         await self._send(_status_of(error), to_json(error_reply(error)))
 
@@ -151,7 +145,7 @@ class Handler(APIHandler):
             paths = Paths(self.root, project)
             try:
                 return work(project, paths)
-            except PipelineInvalid as error:
+            except errors.PipelineInvalid as error:
                 fields = _field_errors(project, request) if request else {}
                 reply = error_reply(error, problems=problems_of(paths, error.problems), fields=fields)
                 raise _Refused(reply) from error
@@ -170,11 +164,11 @@ def parse_request(kind: type[R], body: bytes) -> R:
             or of the wrong type.
     """
     if len(body) > MAX_BODY:
-        raise UsageError(f"the request is larger than {MAX_BODY >> 20} MB")
+        raise errors.UsageError(f"the request is larger than {MAX_BODY >> 20} MB")
     try:
         return cast("R", _adapter(kind).validate_json(body or b"{}"))
     except ValidationError as error:
-        raise UsageError(_mistake(error)) from error
+        raise errors.UsageError(_mistake(error)) from error
 
 
 @functools.cache
@@ -208,18 +202,18 @@ class _Refused(Exception):
 def _field_errors(project: Project, request: wire.RunRequest) -> dict[str, str]:
     try:
         pipeline = project.catalog.load(request.pipeline or None).pipeline
-    except PipelineInvalid:  # the file is broken as a whole: the refusal lists its problems
+    except errors.PipelineInvalid:  # the file is broken as a whole: the refusal lists its problems
         return {}
     return field_errors(pipeline, request.texts, sweep=request.sweep)
 
 
-def _status_of(error: StagebookError | OSError) -> int:
+def _status_of(error: errors.StagebookError | OSError) -> int:
     match error:
-        case ProjectNotFound() | PipelineNotFound() | RunNotFound():
+        case errors.ProjectNotFound() | errors.PipelineNotFound() | errors.RunNotFound():
             return 404
-        case PipelineBusy():
+        case errors.PipelineBusy():
             return 409
-        case JournalUnreadable():
+        case errors.JournalUnreadable():
             return 503
         case _:
             return 400

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from jupyter_server.auth.decorator import authorized
-from tornado import web
-
 from stagebook.project import Project
 from stagebook_lab import wire
 from stagebook_lab.launch import plan, run_request
 from stagebook_lab.present import Paths, pipeline_info, plan_reply
 from stagebook_lab.projects import find_projects
-from stagebook_lab.routes.handler import Handler
+from stagebook_lab.routes.handler import Handler, reads
 
 
 class ProjectsHandler(Handler):
     """`GET projects`."""
 
-    @web.authenticated
-    @authorized
+    @reads
     async def get(self) -> None:
         """The projects below the server's root."""
         await self.answer(lambda: wire.ProjectsReply(projects=tuple(find_projects(self.root))))
@@ -26,8 +22,7 @@ class ProjectsHandler(Handler):
 class PipelinesHandler(Handler):
     """`GET pipelines?project=`."""
 
-    @web.authenticated
-    @authorized
+    @reads
     async def get(self) -> None:
         """The pipelines of a project, with the mistakes that their files alone show."""
 
@@ -43,8 +38,7 @@ class PipelinesHandler(Handler):
 class PlanHandler(Handler):
     """`GET plan?project=&pipeline=&param=&stage=&start=&only=&skip=&force=&sweep=`."""
 
-    @web.authenticated
-    @authorized
+    @reads
     async def get(self) -> None:
         """What a run would do, stage by stage and why."""
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from jupyter_server.auth.decorator import authorized
-from tornado import web
-
 from stagebook.project import Project
 from stagebook.runs.cancel import cancel
 from stagebook_lab import wire
@@ -15,17 +12,15 @@ from stagebook_lab.notes import add_note
 from stagebook_lab.present import Paths, run_info
 from stagebook_lab.queries.compare import compare_reply
 from stagebook_lab.queries.runs import events_reply, run_reply
-from stagebook_lab.routes.handler import Handler, authorized_to_execute
+from stagebook_lab.routes.handler import RUN, Handler, executes, reads
 
 MAX_RUNS = 1_000  # in one reply
-RUN = r"runs/(?P<run>[\w-]{1,80})"
 
 
 class RunsHandler(Handler):
     """`GET runs?project=&pipeline=&limit=` and `POST runs`."""
 
-    @web.authenticated
-    @authorized
+    @reads
     async def get(self) -> None:
         """The latest runs."""
         name = self.text("pipeline") or None
@@ -36,8 +31,7 @@ class RunsHandler(Handler):
 
         await self.answer_about(work)
 
-    @web.authenticated
-    @authorized_to_execute
+    @executes
     async def post(self) -> None:
         """Start a run. It is planned first: where that finds mistakes, nothing starts."""
 
@@ -52,8 +46,7 @@ class RunsHandler(Handler):
 class ProcessHandler(Handler):
     """`GET processes/PID?project=`."""
 
-    @web.authenticated
-    @authorized
+    @reads
     async def get(self, pid: str) -> None:
         """What became of a process that this server started."""
         await self.answer_about(lambda project, _: self.services.processes.look(project, int(pid)))
@@ -62,8 +55,7 @@ class ProcessHandler(Handler):
 class RunHandler(Handler):
     """`GET runs/RUN?project=`."""
 
-    @web.authenticated
-    @authorized
+    @reads
     async def get(self, run: str) -> None:
         """A run with its stages."""
         await self.answer_about(lambda project, _: run_reply(project, project.history.find(run)))
@@ -72,8 +64,7 @@ class RunHandler(Handler):
 class EventsHandler(Handler):
     """`GET runs/RUN/events?project=&after=`."""
 
-    @web.authenticated
-    @authorized
+    @reads
     async def get(self, run: str) -> None:
         """The events of a run after a number."""
         await self.answer_about(
@@ -84,8 +75,7 @@ class EventsHandler(Handler):
 class CompareHandler(Handler):
     """`GET compare?project=&run=&run=`."""
 
-    @web.authenticated
-    @authorized
+    @reads
     async def get(self) -> None:
         """Runs side by side."""
         names = self.get_query_arguments("run")
@@ -95,8 +85,7 @@ class CompareHandler(Handler):
 class CancelHandler(Handler):
     """`POST runs/RUN/cancel`."""
 
-    @web.authenticated
-    @authorized_to_execute
+    @executes
     async def post(self, run: str) -> None:
         """Ask the process of a run to stop; asked again, it ends at once."""
 
@@ -110,8 +99,7 @@ class CancelHandler(Handler):
 class ResumeHandler(Handler):
     """`POST runs/RUN/resume`."""
 
-    @web.authenticated
-    @authorized_to_execute
+    @executes
     async def post(self, run: str) -> None:
         """Start what is left of a run, or only what failed and what depends on it."""
 
@@ -126,8 +114,7 @@ class ResumeHandler(Handler):
 class NotesHandler(Handler):
     """`POST runs/RUN/notes`."""
 
-    @web.authenticated
-    @authorized_to_execute
+    @executes
     async def post(self, run: str) -> None:
         """Add a note to a run, or acknowledge its failure."""
         by = str(self.current_user.username)
@@ -141,8 +128,7 @@ class NotesHandler(Handler):
 class MlflowHandler(Handler):
     """`POST mlflow`."""
 
-    @web.authenticated
-    @authorized_to_execute
+    @executes
     async def post(self) -> None:
         """Start MLflow's pages if they are not up, and say where they show the runs."""
 

@@ -8,9 +8,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from jupyter_server.auth.decorator import authorized
-from tornado import web
-
 from stagebook.errors import RunNotFound, UsageError
 from stagebook.notebook.add_stage import add_stage
 from stagebook.project import Project
@@ -22,17 +19,15 @@ from stagebook_lab.params import pairs_of
 from stagebook_lab.present import Paths
 from stagebook_lab.queries.compare import changes_reply, why_reply
 from stagebook_lab.queries.runs import log_reply, notebook_reply
-from stagebook_lab.routes.handler import Handler, authorized_to_execute
+from stagebook_lab.routes.handler import RUN, Handler, executes, reads
 
-RUN = r"runs/(?P<run>[\w-]{1,80})"
 _NOT_IN_A_NAME = re.compile(r"[^\w.-]")
 
 
 class WhyHandler(Handler):
     """`GET why?project=&pipeline=&stage=&param=`."""
 
-    @web.authenticated
-    @authorized
+    @reads
     async def get(self) -> None:
         """The decision about a stage, and everything that it rests on."""
         request = RunRequest(pipeline=self.text("pipeline") or None, pairs=self.get_query_arguments("param"))
@@ -42,8 +37,7 @@ class WhyHandler(Handler):
 class LogHandler(Handler):
     """`GET runs/RUN/log?project=&stage=&attempt=&after=`."""
 
-    @web.authenticated
-    @authorized
+    @reads
     async def get(self, run: str) -> None:
         """A piece of what a stage printed."""
 
@@ -57,8 +51,7 @@ class LogHandler(Handler):
 class NotebookHandler(Handler):
     """`GET runs/RUN/notebook?project=&stage=&attempt=`."""
 
-    @web.authenticated
-    @authorized
+    @reads
     async def get(self, run: str) -> None:
         """The executed notebook of an attempt, also while it runs."""
         await self.answer_about(
@@ -71,8 +64,7 @@ class NotebookHandler(Handler):
 class ChangesHandler(Handler):
     """`GET runs/RUN/changes?project=&stage=&attempt=`."""
 
-    @web.authenticated
-    @authorized
+    @reads
     async def get(self, run: str) -> None:
         """What a stage ran, compared with its notebook as it is now."""
         await self.answer_about(
@@ -85,8 +77,7 @@ class ChangesHandler(Handler):
 class AcceptHandler(Handler):
     """`POST accept`."""
 
-    @web.authenticated
-    @authorized_to_execute
+    @executes
     async def post(self) -> None:
         """Declare the outputs of stages good as they are."""
 
@@ -101,8 +92,7 @@ class AcceptHandler(Handler):
 class NewStageHandler(Handler):
     """`POST stages`."""
 
-    @web.authenticated
-    @authorized_to_execute
+    @executes
     async def post(self) -> None:
         """Add a stage to a pipeline file."""
 
@@ -118,8 +108,7 @@ class NewStageHandler(Handler):
 class KernelHandler(Handler):
     """`POST runs/RUN/kernel`."""
 
-    @web.authenticated
-    @authorized_to_execute
+    @executes
     async def post(self, run: str) -> None:
         """Make the kernel that a failed stage left known to Jupyter Server, or end it."""
         manager: Any = self.kernel_manager

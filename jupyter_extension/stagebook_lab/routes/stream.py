@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from jupyter_server.auth.decorator import authorized
-from tornado import web
 from tornado.iostream import StreamClosedError
 
 from stagebook.errors import StagebookError
@@ -14,7 +12,7 @@ from stagebook_lab.feed.snapshot import SnapshotReader
 from stagebook_lab.feed.watch import Feed, Listener
 from stagebook_lab.present import to_json
 from stagebook_lab.projects import open_project
-from stagebook_lab.routes.handler import Handler
+from stagebook_lab.routes.handler import Handler, reads
 
 ALIVE = 15.0  # seconds without news after which a stream shows that it is alive
 
@@ -22,8 +20,7 @@ ALIVE = 15.0  # seconds without news after which a stream shows that it is alive
 class StatusHandler(Handler):
     """`GET status?project=`."""
 
-    @web.authenticated
-    @authorized
+    @reads
     async def get(self) -> None:
         """The last outcome of each stage, and the latest runs."""
         await self.answer_about(lambda project, _: SnapshotReader(project).read().since(None))
@@ -36,13 +33,10 @@ class StreamHandler(Handler):
     _closed = False
     _listener: Listener | None = None
 
-    @web.authenticated
-    @authorized
+    @reads
     async def get(self) -> None:
-        """Send changes as they come, from the event after `Last-Event-ID` or `after` on.
-
-        Without either, the first change is everything that is current.
-        """
+        """Send changes as they come, from the event after `Last-Event-ID` or `after` on. Without either, the
+        first change is everything that is current."""
         path = self.text("project")
         last = self.request.headers.get("Last-Event-ID") or self.text("after")
         position = int(last) if last.isascii() and last.isdigit() and len(last) < 16 else None

@@ -99,13 +99,7 @@ def _print_version(wanted: bool) -> None:
 def _main(
     directory: Annotated[
         Path | None,
-        typer.Option(
-            "-C",
-            "--directory",
-            metavar="FOLDER",
-            help="Work in the project of this folder.",
-            show_default=False,
-        ),
+        typer.Option("-C", "--directory", metavar="FOLDER", help="Work in the project of this folder."),
     ] = None,
     _show_version: Annotated[
         bool,

@@ -23,10 +23,7 @@ _PATIENCE = 20.0  # seconds to wait beyond the grace that stages have
 
 def cancel(
     run: Annotated[
-        str | None,
-        typer.Argument(
-            help="A run, or a pipeline; may be left out where one run goes on.", show_default=False
-        ),
+        str | None, typer.Argument(help="A run, or a pipeline; may be left out where one run goes on.")
     ] = None,
     now: Annotated[bool, typer.Option("--now", help="At once: stages get no time to end.")] = False,
     as_json: Json = False,

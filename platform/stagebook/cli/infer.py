@@ -34,18 +34,11 @@ _CLOCK_SLACK = 0.01  # seconds; the time of a file may be a little behind the cl
 
 
 def infer(
-    notebooks: Annotated[
-        list[str],
-        typer.Argument(help="Notebooks, in the order in which they are to run.", show_default=False),
-    ],
+    notebooks: Annotated[list[str], typer.Argument(help="Notebooks, in the order in which they are to run.")],
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help="Write pipelines/NAME.yaml, not to the terminal.",
-            show_default=False,
+            "-o", "--output", metavar="FILE", help="Write pipelines/NAME.yaml, not to the terminal."
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,

@@ -18,8 +18,8 @@ _HINT = "stagebook kernels lists them"
 
 
 def kernels(
-    run: Annotated[str | None, typer.Argument(help="With --end: a run.", show_default=False)] = None,
-    stage: Annotated[str | None, typer.Argument(help="With --end: a stage.", show_default=False)] = None,
+    run: Annotated[str | None, typer.Argument(help="With --end: a run.")] = None,
+    stage: Annotated[str | None, typer.Argument(help="With --end: a stage.")] = None,
     end: Annotated[bool, typer.Option("--end", help="End the kept kernel of a stage.")] = False,
     as_json: Json = False,
 ) -> None:

@@ -19,13 +19,9 @@ _GRACE = 10.0  # seconds that JupyterLab has to end
 
 
 def lab(
-    port: Annotated[
-        int | None, typer.Option("--port", metavar="N", help="A port of this machine.", show_default=False)
-    ] = None,
+    port: Annotated[int | None, typer.Option("--port", metavar="N", help="A port of this machine.")] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the browser.")] = False,
-    more: Annotated[
-        list[str] | None, typer.Argument(help="After --: options of JupyterLab.", show_default=False)
-    ] = None,
+    more: Annotated[list[str] | None, typer.Argument(help="After --: options of JupyterLab.")] = None,
 ) -> int:
     """Open JupyterLab on this project, on this machine alone, until Ctrl-C."""
     project = Project.open()

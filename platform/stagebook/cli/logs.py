@@ -28,7 +28,7 @@ POLL = 0.2  # seconds between two looks at a run that goes on
 def logs(
     run: PastRun = "latest",
     stage: Annotated[
-        str | None, typer.Argument(help="A stage; without it, what happened in the run.", show_default=False)
+        str | None, typer.Argument(help="A stage; without it, what happened in the run.")
     ] = None,
     follow: Annotated[
         bool, typer.Option("-f", "--follow", help="Go on until the stage, or the run, has ended.")

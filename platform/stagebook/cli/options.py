@@ -8,16 +8,11 @@ from typing import Annotated
 import typer
 
 Pipeline = Annotated[
-    str | None,
-    typer.Argument(
-        help="A name under pipelines/, or a path. May be left out where there is one.", show_default=False
-    ),
+    str | None, typer.Argument(help="A name under pipelines/, or a path. May be left out where there is one.")
 ]
 Stages = Annotated[
     list[str] | None,
-    typer.Argument(
-        help="Run these stages and what they depend on: names, instances or globs.", show_default=False
-    ),
+    typer.Argument(help="Run these stages and what they depend on: names, instances or globs."),
 ]
 PastRun = Annotated[str, typer.Argument(help="A run, the beginning of its id, or 'latest'.")]
 KeepCompleted = Annotated[
@@ -25,56 +20,27 @@ KeepCompleted = Annotated[
 ]
 Params = Annotated[
     list[str] | None,
-    typer.Option(
-        "-p",
-        "--param",
-        metavar="NAME=VALUE",
-        help="A parameter, as YAML: -p 'months=[1,2]'.",
-        show_default=False,
-    ),
+    typer.Option("-p", "--param", metavar="NAME=VALUE", help="A parameter, as YAML: -p 'months=[1,2]'."),
 ]
 ParamsFile = Annotated[
     list[Path] | None,
-    typer.Option(
-        "--params-file",
-        metavar="FILE",
-        help="A YAML file of parameters; -p wins over it.",
-        show_default=False,
-    ),
+    typer.Option("--params-file", metavar="FILE", help="A YAML file of parameters; -p wins over it."),
 ]
 From = Annotated[
     list[str] | None,
-    typer.Option(
-        "--from",
-        metavar="STAGE",
-        help="Only this stage and the stages that depend on it.",
-        show_default=False,
-    ),
+    typer.Option("--from", metavar="STAGE", help="Only this stage and the stages that depend on it."),
 ]
-Only = Annotated[
-    list[str] | None, typer.Option("--only", metavar="STAGE", help="Only this stage.", show_default=False)
-]
-Skip = Annotated[
-    list[str] | None, typer.Option("--skip", metavar="STAGE", help="Not this stage.", show_default=False)
-]
+Only = Annotated[list[str] | None, typer.Option("--only", metavar="STAGE", help="Only this stage.")]
+Skip = Annotated[list[str] | None, typer.Option("--skip", metavar="STAGE", help="Not this stage.")]
 Jobs = Annotated[
-    int | None,
-    typer.Option(
-        "-j", "--jobs", metavar="N", help="Stages at a time (default: the CPU count).", show_default=False
-    ),
+    int | None, typer.Option("-j", "--jobs", metavar="N", help="Stages at a time (default: the CPU count).")
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait while another run of the pipeline goes on.")]
 MaxPoints = Annotated[
-    int | None,
-    typer.Option("--max", metavar="N", help="Run at most N points of a sweep.", min=1, show_default=False),
+    int | None, typer.Option("--max", metavar="N", help="Run at most N points of a sweep.", min=1)
 ]
 StopWhen = Annotated[
     str | None,
-    typer.Option(
-        "--stop-when",
-        metavar="RULE",
-        help="End a sweep once this holds: 'train.auc >= 0.9'.",
-        show_default=False,
-    ),
+    typer.Option("--stop-when", metavar="RULE", help="End a sweep once this holds: 'train.auc >= 0.9'."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -6,20 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stagebook.cli.options import (
-    From,
-    Jobs,
-    Json,
-    MaxPoints,
-    Only,
-    Params,
-    ParamsFile,
-    Pipeline,
-    Skip,
-    Stages,
-    StopWhen,
-    Wait,
-)
+from stagebook.cli import options
 from stagebook.cli.progress import run_and_show
 from stagebook.cli.request import request_of
 from stagebook.cli.sweep import sweep_and_show
@@ -29,14 +16,14 @@ from stagebook.runs.request import RunRequest
 
 
 def run(
-    pipeline: Pipeline = None,
-    stages: Stages = None,
-    params: Params = None,
-    params_file: ParamsFile = None,
-    from_: From = None,
-    only: Only = None,
-    skip: Skip = None,
-    jobs: Jobs = None,
+    pipeline: options.Pipeline = None,
+    stages: options.Stages = None,
+    params: options.Params = None,
+    params_file: options.ParamsFile = None,
+    from_: options.From = None,
+    only: options.Only = None,
+    skip: options.Skip = None,
+    jobs: options.Jobs = None,
     keep_going: Annotated[
         bool, typer.Option("-k", "--keep-going", help="After a failure, go on with what does not need it.")
     ] = False,
@@ -53,13 +40,13 @@ def run(
         bool,
         typer.Option("--force", help="Run the named stages (all, if none is named) though nothing changed."),
     ] = False,
-    wait: Wait = False,
+    wait: options.Wait = False,
     sweep: Annotated[
         bool, typer.Option("--sweep", help="A run for each of the values: -p 'depth=[2,4,8]'.")
     ] = False,
-    most: MaxPoints = None,
-    stop_when: StopWhen = None,
-    as_json: Json = False,
+    most: options.MaxPoints = None,
+    stop_when: options.StopWhen = None,
+    as_json: options.Json = False,
 ) -> int:
     """Run a pipeline, or some of its stages; stages that are up to date are reused."""
     request = request_of(

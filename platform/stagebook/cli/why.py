@@ -17,9 +17,7 @@ from stagebook.views import reports
 
 def why(
     pipeline: Pipeline = None,
-    stages: Annotated[
-        list[str] | None, typer.Argument(help="Stages: names, instances or globs.", show_default=False)
-    ] = None,
+    stages: Annotated[list[str] | None, typer.Argument(help="Stages: names, instances or globs.")] = None,
     params: Params = None,
     params_file: ParamsFile = None,
     as_json: Json = False,

@@ -109,7 +109,7 @@ class Database:
             self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
             try:
                 self._open()
-            except BaseException:
+            except BaseException:  # raised again, once it is closed
                 self._db.close()
                 raise
         except (*_ERRORS, OSError) as error:
@@ -171,7 +171,7 @@ class Database:
         try:
             yield
             self._commit()
-        except BaseException:
+        except BaseException:  # raised again, once all is taken back
             if self._db.in_transaction:
                 self.do("ROLLBACK")
             raise

@@ -6,25 +6,9 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from stagebook import events
 from stagebook.artifact import Artifacts, artifacts_to_json
-from stagebook.events import (
-    AttemptEnded,
-    AttemptFrozen,
-    AttemptProgress,
-    AttemptStarted,
-    CellEnded,
-    CellStarted,
-    Event,
-    OutputWritten,
-    RunEnded,
-    RunStarted,
-    StageAccepted,
-    StageEnded,
-    StageExpanded,
-    StageRetrying,
-    StageReused,
-    Status,
-)
+from stagebook.events import Event, Status
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -81,14 +65,20 @@ class StageRecord:
         }
 
 
+# What the end of an attempt says of its stage.
+_OF_ATTEMPT = (
+    "cpu", "memory", "dump", "kernel", "observed", "message", "traceback", "scraps", "outputs", "remark",
+)  # fmt: skip
+
+
 class RunHistory:
     """Takes the events of one run, one after the other; any prefix of them makes sense."""
 
-    def __init__(self, events: Iterable[Event] = ()) -> None:
-        self.started: RunStarted | None = None
-        self.ended: RunEnded | None = None
+    def __init__(self, past: Iterable[Event] = ()) -> None:
+        self.started: events.RunStarted | None = None
+        self.ended: events.RunEnded | None = None
         self.stages: dict[str, StageRecord] = {}
-        for event in events:
+        for event in past:
             self.take(event)
 
     @property
@@ -100,83 +90,56 @@ class RunHistory:
         """How many stages have this status."""
         return sum(1 for stage in self.stages.values() if stage.status is status)
 
-    def take(self, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one case an event
+    def take(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case an event
         """Add one event."""
         match event:
-            case RunStarted():
+            case events.RunStarted():
                 self.started = event
-                for item in event.plan.get("stages", ()):
-                    self.stages[item["id"]] = StageRecord(
-                        id=item["id"], notebook=item["notebook"], decision=item.get("decision", "")
-                    )
-            case AttemptStarted():
+                self.stages |= {item["id"]: _planned(item) for item in event.plan.get("stages", ())}
+            case events.AttemptStarted():
+                _begin_attempt(self._stage(event.stage), event)
+            case events.CellStarted() | events.CellEnded():
                 stage = self._stage(event.stage)
-                stage.status, stage.attempt, stage.folder = Status.RUNNING, event.attempt, event.folder
-                stage.params, stage.cell, stage.cells = event.params, 0, 0
-                stage.cause, stage.message, stage.traceback = None, "", ""
-                stage.expected, stage.cpu, stage.memory, stage.frozen = event.expected, 0.0, 0, 0.0
-                if stage.started is None:
-                    stage.started = event.at
-            case CellStarted() | CellEnded():
-                stage = self._stage(event.stage)
-                stage.cell, stage.cells = event.cell, event.cells
-                stage.last_line = ""
-                if isinstance(event, CellEnded):
+                stage.cell, stage.cells, stage.last_line = event.cell, event.cells, ""
+                if isinstance(event, events.CellEnded):
                     stage.cpu, stage.memory = stage.cpu + event.cpu, max(stage.memory, event.memory)
                     stage.frozen = 0.0
-            case AttemptProgress():
+            case events.AttemptProgress():
                 stage = self._stage(event.stage)
                 stage.cpu, stage.memory, stage.frozen = event.cpu, event.memory, 0.0
-            case AttemptFrozen():
+            case events.AttemptFrozen():
                 self._stage(event.stage).frozen = event.seconds
-            case OutputWritten():
+            case events.OutputWritten():
                 lines = [line for line in event.text.splitlines() if line.strip()]
                 self._stage(event.stage).last_line = lines[-1] if lines else ""
-            case AttemptEnded():
-                stage = self._stage(event.stage)
-                stage.ended = event.at
-                stage.frozen, stage.last_line = 0.0, ""
-                stage.cpu, stage.memory = event.cpu, event.memory
-                stage.dump, stage.kernel = event.dump, event.kernel
-                stage.observed = event.observed
-                stage.cause, stage.message = event.cause and str(event.cause), event.message
-                stage.traceback, stage.scraps, stage.outputs = event.traceback, event.scraps, event.outputs
-                stage.remark = event.remark
-                if event.cell is not None:
-                    stage.cell = event.cell
-                stage.cells = event.cells or stage.cells
-            case StageReused():
+            case events.AttemptEnded():
+                _end_attempt(self._stage(event.stage), event)
+            case events.StageReused() | events.StageAccepted():
                 stage = self._stage(event.stage)
                 stage.scraps, stage.outputs, stage.folder = event.scraps, event.outputs, event.folder
-                stage.of_run, stage.restored = event.of_run, tuple(event.restored)
-            case StageAccepted():
-                stage = self._stage(event.stage)
-                stage.scraps, stage.outputs, stage.folder = event.scraps, event.outputs, event.folder
-            case StageExpanded():
+                if isinstance(event, events.StageReused):
+                    stage.of_run, stage.restored = event.of_run, tuple(event.restored)
+            case events.StageExpanded():
                 self._expand(event)
-            case StageRetrying():
+            case events.StageRetrying():
                 self._stage(event.stage).status = Status.RETRYING
-            case StageEnded():
+            case events.StageEnded():
                 stage = self._stage(event.stage)
                 stage.status, stage.reason = event.status, event.reason
-            case RunEnded():
+            case events.RunEnded():
                 self._end(event)
 
-    def _expand(self, event: StageExpanded) -> None:
+    def _expand(self, event: events.StageExpanded) -> None:
         """The instances of stages, in their places."""
         stages: dict[str, StageRecord] = {}
         for name, stage in self.stages.items():
             if name not in event.gone:
                 stages[name] = stage
-                continue
-            for item in event.stages:
-                if item["stage"] == name:
-                    stages[item["id"]] = StageRecord(
-                        id=item["id"], notebook=item["notebook"], decision=item.get("decision", "")
-                    )
+            else:
+                stages |= {item["id"]: _planned(item) for item in event.stages if item["stage"] == name}
         self.stages = stages
 
-    def _end(self, event: RunEnded) -> None:
+    def _end(self, event: events.RunEnded) -> None:
         self.ended = event
         for stage in self.stages.values():
             if not stage.status.is_final:
@@ -188,3 +151,35 @@ class RunHistory:
 
     def _stage(self, name: str) -> StageRecord:
         return self.stages.setdefault(name, StageRecord(id=name))
+
+
+def _planned(item: Mapping[str, Any]) -> StageRecord:
+    return StageRecord(id=item["id"], notebook=item["notebook"], decision=item.get("decision", ""))
+
+
+def _begin_attempt(stage: StageRecord, event: events.AttemptStarted) -> None:
+    stage.status, stage.attempt, stage.folder = Status.RUNNING, event.attempt, event.folder
+    stage.params, stage.expected = event.params, event.expected
+    stage.cell, stage.cells, stage.cpu, stage.memory, stage.frozen = 0, 0, 0.0, 0, 0.0
+    stage.cause, stage.message, stage.traceback = None, "", ""
+    if stage.started is None:
+        stage.started = event.at
+
+
+def _end_attempt(stage: StageRecord, event: events.AttemptEnded) -> None:
+    for name in _OF_ATTEMPT:
+        setattr(stage, name, getattr(event, name))
+    stage.ended, stage.frozen, stage.last_line = event.at, 0.0, ""
+    stage.cause = event.cause and str(event.cause)
+    stage.cell = stage.cell if event.cell is None else event.cell
+    stage.cells = event.cells or stage.cells
+
+
+def figures(scraps: Mapping[str, Any]) -> dict[str, int | float]:
+    """The values of the scraps that are numbers."""
+    values = {name: scrap.get("value") for name, scrap in scraps.items()}
+    return {
+        name: value
+        for name, value in values.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }

@@ -10,7 +10,10 @@ from stagebook.journal.event_log import EventLog
 
 MLFLOW = "mlflow"  # the consumer that tells MLflow
 
-_NOT_TRACKED = "'CellStarted', 'CellEnded', 'AttemptProgress', 'AttemptFrozen'"
+_PENDING = (
+    "FROM events WHERE type NOT IN ('CellStarted', 'CellEnded', 'AttemptProgress', 'AttemptFrozen')"
+    " AND seq > coalesce((SELECT seq FROM positions WHERE consumer = ?), 0)"
+)
 
 
 def attempt_key(run: str, stage: str, attempt: int) -> str:
@@ -27,21 +30,13 @@ class Outbox:
 
     def pending(self, consumer: str, limit: int = 200) -> list[tuple[int, Event]]:
         """The next events that a consumer has not taken yet."""
-        rows = self._db.read(
-            f"SELECT seq, run, data, sum FROM events WHERE type NOT IN ({_NOT_TRACKED})"  # noqa: S608 - no text of others
-            " AND seq > coalesce((SELECT seq FROM positions WHERE consumer = ?), 0) ORDER BY seq LIMIT ?",
-            (consumer, limit),
-        )
+        query = f"SELECT seq, run, data, sum {_PENDING} ORDER BY seq LIMIT ?"
+        rows = self._db.read(query, (consumer, limit))
         return [(row[0], self._events.read(*row)) for row in rows]
 
     def count_pending(self, consumer: str) -> int:
         """How many events a consumer has still to take."""
-        rows = self._db.read(
-            f"SELECT count(*) FROM events WHERE type NOT IN ({_NOT_TRACKED})"  # noqa: S608 - no text of others
-            " AND seq > coalesce((SELECT seq FROM positions WHERE consumer = ?), 0)",
-            (consumer,),
-        )
-        return int(rows[0][0])
+        return int(self._db.read(f"SELECT count(*) {_PENDING}", (consumer,))[0][0])
 
     def taken(self, consumer: str, seq: int) -> None:
         """Note that a consumer has taken all events up to `seq`."""

@@ -38,12 +38,9 @@ def mend(path: Path, at: float) -> Mended:
     last = max(found, default=0)
     new = path.with_name("journal.db.new")
     _remove(new)
-    journal = Journal(new)
-    try:
+    with contextlib.closing(Journal(new)) as journal:
         saved = journal.restore(found, at)
         journal.outbox.take_over(_positions(path, last), _tracked(path))
-    finally:
-        journal.close()
     aside = _copy_aside(path, at)
     # The log first: SQLite would take it for that of the new journal.
     for suffix in ("-wal", "-shm"):

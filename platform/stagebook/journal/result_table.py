@@ -5,6 +5,7 @@ A result that is damaged is left out: its stage runs again, which is always righ
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -89,22 +90,9 @@ class ResultTable:
 
     def keep(self, number: int, pipeline: str, event: AttemptEnded | StageAccepted) -> None:
         """Write the result that an event tells of, within a transaction."""
-        result = {
-            "number": number,
-            "fingerprint": event.fingerprint,
-            "pipeline": pipeline,
-            "stage": event.stage,
-            "at": event.at,
-            "run": event.run,
-            "attempt": event.attempt,
-            "folder": event.folder,
-            "sources": event.sources,
-            "parts": event.parts,
-            "outputs": artifacts_to_json(event.outputs),
-            "scraps": event.scraps,
-            "because": event.because if isinstance(event, StageAccepted) else "",
-        }
-        text = json.dumps(result)
+        result = result_of(number, pipeline, event)
+        values = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
+        text = json.dumps({**values, "outputs": artifacts_to_json(result.outputs)})
         self._db.do(
             "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (number, event.fingerprint, event.head, pipeline, event.stage, event.at, text, checksum(text)),
@@ -117,6 +105,16 @@ class ResultTable:
             "INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?)",
             (pipeline, stage, number, sum_of(pipeline, stage, number)),
         )
+
+
+def result_of(number: int, pipeline: str, event: AttemptEnded | StageAccepted) -> Result:
+    """The result that an event tells of, which has this number in the journal."""
+    same = (
+        "stage", "run", "attempt", "at", "fingerprint", "folder", "parts", "outputs", "scraps", "sources",
+    )  # fmt: skip
+    because = event.because if isinstance(event, StageAccepted) else ""
+    known = {name: getattr(event, name) for name in same}
+    return Result(number=number, pipeline=pipeline, because=because, **known)
 
 
 def _result(number: Any, fingerprint: Any, data: Any, kept: Any) -> Result | None:

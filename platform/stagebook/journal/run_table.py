@@ -77,18 +77,10 @@ class RunTable:
     def _record(self, row: Sequence[Any]) -> RunRecord:
         if row[-1] != sum_of(*row[:-1]):
             raise self._db.damaged(f"the run {row[0]}")
-        return RunRecord(
-            id=row[0],
-            pipeline=row[1],
-            status=Status(row[2]),
-            reason=row[3],
-            started=row[4],
-            ended=row[5],
-            params=json.loads(row[6]),
-            origin=json.loads(row[7]),
-            kind=row[9],
-            parent=row[10],
-        )
+        values = dict(zip(_COLUMNS.split(", "), row[:-1], strict=True))
+        del values["first_seq"]
+        read = {"params": json.loads(values["params"]), "origin": json.loads(values["origin"])}
+        return RunRecord(**{**values, **read, "status": Status(values["status"])})
 
     def unfinished(self) -> list[tuple[str, str]]:
         """The runs that go on by the journal, in their order: id and parent."""
@@ -109,18 +101,9 @@ class RunTable:
         params = json.dumps(dict(event.plan.get("params", {})))
         origin = json.dumps(dict(event.origin))
         row = (
-            event.run,
-            event.pipeline,
-            str(Status.RUNNING),
-            "",
-            float(event.at),
-            None,
-            params,
-            origin,
-            seq,
-            event.kind,
-            event.parent,
-        )
+            event.run, event.pipeline, str(Status.RUNNING), "", float(event.at), None, params, origin,
+            seq, event.kind, event.parent,
+        )  # fmt: skip
         self._db.do(f"INSERT INTO runs VALUES ({', '.join('?' * 12)})", (*row, sum_of(*row)))  # noqa: S608
 
     def end(self, event: RunEnded) -> None:

@@ -1,9 +1,8 @@
 """`%load_ext stagebook` and `%stage NAME`: a notebook by hand, with what it gets in its pipeline.
 
-Nothing is written into the notebook. The values are put into the kernel, and again each time the
-parameters cell ran, as papermill puts them after it. When the pipeline file was changed, the next cell
-finds the values that it has by then. Outputs go to `.stagebook/interactive/`, so that
-what was published stays as it is.
+Nothing is written into the notebook. The values are put into the kernel, and again each time the parameters
+cell ran, as papermill puts them after it. When the pipeline file was changed, the next cell finds the values
+that it has by then. Outputs go to `.stagebook/interactive/`, so that what was published stays as it is.
 """
 
 from __future__ import annotations

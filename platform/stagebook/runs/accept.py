@@ -48,7 +48,8 @@ def accept(
     plan, policy = prepared.plan, prepared.planner.policy
     assert policy is not None
     chosen = stages_named(plan, stages)
-    said = _Statement(run=launcher.new_run_id(), at=launcher.now(), because=because.strip(), by=_user())
+    by = user_name() or (str(os.getuid()) if hasattr(os, "getuid") else "somebody")
+    said = _Statement(run=launcher.new_run_id(), at=launcher.now(), because=because.strip(), by=by)
     events = _events(launcher, plan, policy, chosen, said)
     started = RunStarted(
         run=said.run,
@@ -149,7 +150,3 @@ def _check_outputs(root: Path, stage: PlannedStage) -> None:
         if output.kind == "file" and not (root / output.path).exists():
             msg = f"{stage.id} cannot be accepted: its output '{output.path}' is not there"
             raise UsageError(msg, hint="run the stage, or put the file there")
-
-
-def _user() -> str:
-    return user_name() or (str(os.getuid()) if hasattr(os, "getuid") else "somebody")

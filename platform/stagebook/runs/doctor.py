@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from stagebook.errors import JournalUnreadable
+from stagebook.execution.runner.staging import remove
 from stagebook.journal.journal import Journal, Liveness
 from stagebook.journal.repair import mend
 from stagebook.runs.gc import verify
@@ -102,7 +103,7 @@ def _permissions(state: Path) -> Iterator[Finding]:
 def _journal(state: Path, *, repair: bool, at: float) -> Iterator[Finding]:
     path = state / "journal.db"
     if not path.exists():
-        if runs := _run_folders(state):
+        if runs := _listed(state / "runs"):
             yield Finding(
                 level="warning",
                 what=f"there is no journal, though there are the folders of {len(runs)} runs",
@@ -139,12 +140,9 @@ def _examine_journal(path: Path) -> tuple[int, list[str]]:
     """How many events a journal has, and what is wrong with it. Raises `JournalUnreadable` where it is
     not damaged, and yet cannot be used."""
     try:
-        journal = Journal(path)
-        try:
+        with contextlib.closing(Journal(path)) as journal:
             problems = journal.problems()
             counts = journal.count_damaged()
-        finally:
-            journal.close()
     except JournalUnreadable as error:
         if not error.damaged:
             raise
@@ -185,23 +183,15 @@ def _users_of(path: Path) -> list[str]:
     return found
 
 
-def _run_folders(state: Path) -> list[str]:
-    with contextlib.suppress(OSError):
-        return sorted(os.listdir(state / "runs"))
-    return []
-
-
 @contextlib.contextmanager
 def _opened(state: Path) -> Iterator[Journal | None]:
     """The journal, if there is one that can be read."""
     path, journal = state / "journal.db", None
-    with contextlib.suppress(JournalUnreadable):
-        journal = Journal(path) if path.exists() else None
-    try:
+    with contextlib.ExitStack() as opened:
+        with contextlib.suppress(JournalUnreadable):
+            if path.exists():
+                journal = opened.enter_context(contextlib.closing(Journal(path)))
         yield journal
-    finally:
-        if journal is not None:
-            journal.close()
 
 
 def _owners(journal: Journal, *, at: float) -> Iterator[Finding]:
@@ -290,7 +280,7 @@ class _Leftovers:
             return
         if repair:
             for path in left:
-                _remove(path)
+                remove(path)
         yield Finding(
             level="warning",
             what=f"{len(left)} half-written files of processes that were killed, such as {left[0].name}",
@@ -340,11 +330,3 @@ def _listed(folder: Path) -> list[Path]:
     with contextlib.suppress(OSError):
         return sorted(folder.iterdir())
     return []
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()

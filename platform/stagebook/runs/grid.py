@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from stagebook.errors import UsageError, did_you_mean
 from stagebook.events import Status
-from stagebook.journal.history import RunHistory
+from stagebook.journal.history import RunHistory, figures
 from stagebook.pipeline.model import Pipeline
 from stagebook.pipeline.types import Value, ValueMismatch, accept, is_sequence
 
@@ -32,10 +33,7 @@ class Grid:
     @property
     def size(self) -> int:
         """How many points there are."""
-        size = 1
-        for values in self.axes.values():
-            size *= len(values)
-        return size
+        return math.prod(map(len, self.axes.values()))
 
     def points(self) -> list[dict[str, Value]]:
         """All points, the last axis changing fastest."""
@@ -109,8 +107,8 @@ class StopRule:
         stage = history.stages.get(self.stage)
         if stage is None or stage.status not in {Status.COMPLETED, Status.REUSED}:
             return None
-        value = stage.scraps.get(self.metric, {}).get("value")
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        value = figures(stage.scraps).get(self.metric)
+        return None if value is None else float(value)
 
     def holds(self, history: RunHistory) -> bool:
         """Whether a run fulfils it."""
@@ -146,10 +144,8 @@ class SweepReport:
 
 def metrics_of(history: RunHistory) -> dict[str, float]:
     """The numbers that the stages of a run left, as `stage.name`."""
-    found = {}
-    for name, stage in history.stages.items():
-        for key, scrap in stage.scraps.items():
-            value = scrap.get("value")
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                found[f"{name}.{key}"] = float(value)
-    return found
+    return {
+        f"{name}.{key}": float(value)
+        for name, stage in history.stages.items()
+        for key, value in figures(stage.scraps).items()
+    }

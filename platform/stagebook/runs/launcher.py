@@ -90,7 +90,11 @@ class Launcher:
         rest = prepared.rest if prepared is not None else None
         asked: dict[str, Any] = {}
         if prepared is not None:
-            asked = {"selection": dataclasses.asdict(prepared.selection), "forced": prepared.forced}
+            chosen, forced = dataclasses.asdict(prepared.selection), prepared.forced
+            asked["selection"] = {
+                name: list(texts) for name, texts in chosen.items()
+            }  # as the journal has it
+            asked["forced"] = None if forced is None else list(forced)
         options = self._options(request, prepared)
         engine = hooks.engine or self._engine(plan, options, keep_server=hooks.keep_server)
         parts = RunParts(

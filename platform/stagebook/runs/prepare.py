@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from stagebook.errors import PipelineInvalid, UsageError
 from stagebook.journal.journal import RunRecord
 from stagebook.journal.result_table import KnownResults
-from stagebook.planning.expansion import Expansion
 from stagebook.planning.plan import Plan
 from stagebook.planning.planner import Planner
 from stagebook.planning.result import Result, Results
@@ -144,10 +143,3 @@ class Preparer:
         _, problems = bind(loaded.pipeline, files=request.files, pairs=request.pairs, values=request.values)
         if problems:
             raise PipelineInvalid([*loaded.problems, *problems])
-
-    def stage_ids(self, name: str | None = None) -> list[str]:
-        """The stage instances of a pipeline as its file has them now, with the default parameters.
-        Notebooks are not read, and mistakes are not told."""
-        loaded = self.catalog.load(name)
-        params, _ = bind(loaded.pipeline, values={})
-        return list(Expansion(loaded.pipeline, params, self.dependencies.workspace, os.environ).expand())

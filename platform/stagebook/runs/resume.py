@@ -6,17 +6,11 @@ import dataclasses
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
+from stagebook import events
 from stagebook.errors import ResumeRefused, UsageError
-from stagebook.events import (
-    AttemptEnded,
-    AttemptStarted,
-    Event,
-    RunStarted,
-    StageExpanded,
-    StageReused,
-    Status,
-)
+from stagebook.events import Event, Status
 from stagebook.journal.history import RunHistory
+from stagebook.journal.result_table import result_of
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning import graph
 from stagebook.planning.fingerprint import Change, changes
@@ -28,13 +22,11 @@ from stagebook.planning.select import Selection
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Rest:
-    """What a run that did not come to a good end leaves to do.
+    """What a run that did not come to a good end leaves to do. `finished` are the results that it came to,
+    `failed` the stages that failed; `unfinished` are all that it was to do and did not. `needs`: which stages
+    each one waits for."""
 
-    `finished` are the results that it came to, `failed` the stages that failed; `unfinished` are all
-    that it was to do and did not. `needs`: which stages each one waits for.
-    """
-
-    started: RunStarted
+    started: events.RunStarted
     finished: Mapping[str, Result]
     failed: tuple[str, ...]
     unfinished: tuple[str, ...]
@@ -113,9 +105,9 @@ class _Course:
         needs: dict[str, tuple[str, ...]] = {}
         for _, event in self._events:
             items: list[Mapping[str, Any]] = []
-            if isinstance(event, RunStarted):
+            if isinstance(event, events.RunStarted):
                 items += event.plan.get("stages", ())
-            elif isinstance(event, StageExpanded):
+            elif isinstance(event, events.StageExpanded):
                 items += [*event.stages, *event.changed]
             needs |= {item["id"]: tuple(item.get("upstream", ())) for item in items}
         there = self.history.stages
@@ -146,12 +138,12 @@ class _Course:
         begun: set[str] = set()
         pipeline = self.started.pipeline if self.started else ""
         for number, event in self._events:
-            if isinstance(event, AttemptStarted):
+            if isinstance(event, events.AttemptStarted):
                 begun.add(event.stage)
                 results.pop(event.stage, None)
-            elif isinstance(event, AttemptEnded) and event.cause is None:
-                results[event.stage] = _result(pipeline, number, event)
-            elif isinstance(event, StageReused):
+            elif isinstance(event, events.AttemptEnded) and event.cause is None:
+                results[event.stage] = result_of(number, pipeline, event)
+            elif isinstance(event, events.StageReused):
                 results[event.stage] = _reused(pipeline, number, event, self._known(event.number))
         return results, begun
 
@@ -163,24 +155,7 @@ class _Course:
         return {name: result for name, result in before.items() if name in self.history.stages}
 
 
-def _result(pipeline: str, number: int, event: AttemptEnded) -> Result:
-    return Result(
-        number=number,
-        pipeline=pipeline,
-        stage=event.stage,
-        run=event.run,
-        attempt=event.attempt,
-        at=event.at,
-        fingerprint=event.fingerprint,
-        folder=event.folder,
-        parts=event.parts,
-        outputs=event.outputs,
-        scraps=event.scraps,
-        sources=event.sources,
-    )
-
-
-def _reused(pipeline: str, number: int, event: StageReused, known: Result | None) -> Result:
+def _reused(pipeline: str, number: int, event: events.StageReused, known: Result | None) -> Result:
     return Result(
         number=event.number or number,
         pipeline=pipeline,

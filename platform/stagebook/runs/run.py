@@ -107,7 +107,7 @@ def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts
     try:
         begin = _started(plan, options, parts, quiet=quiet)
         started = take_ownership(journal, begin, clock=parts.clock, wait=parts.wait, waiting=hooks.waiting)
-    except BaseException:
+    except BaseException:  # raised again: nothing else closes the engine then
         engine.close()
         raise
     recorder = Recorder(journal, run, hooks.listeners)

@@ -52,10 +52,8 @@ _WIDTH, _HEIGHT, _LEFT, _TOP = 760, 110, 64, 26
 
 
 def chart(cells: Sequence[CellProfile]) -> str:
-    """An SVG of two bar charts over the cells: seconds, with the CPU time within, and peak memory.
-
-    It holds no script and fetches nothing; it fits the width that it gets.
-    """
+    """An SVG of two bar charts over the cells: seconds, with the CPU time within, and peak memory. It holds
+    no script and fetches nothing; it fits the width that it gets."""
     if not cells:
         return ""
     seconds = [cell.seconds for cell in cells]

@@ -8,6 +8,7 @@ a time delivers in a project; the next one takes over when it ends. Exit codes: 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -81,12 +82,11 @@ def main(arguments: list[str]) -> int:
             die_with_parent(int(parent))
     os.chdir(root)
     state = root / ".stagebook"
-    with filelock.FileLock(state / "deliver.lock", mode=0o600):
-        journal = Journal(state / "journal.db")
-        try:
-            return deliver(journal, Tracker(journal, uri, root), until)
-        finally:
-            journal.close()
+    with (
+        filelock.FileLock(state / "deliver.lock", mode=0o600),
+        contextlib.closing(Journal(state / "journal.db")) as journal,
+    ):
+        return deliver(journal, Tracker(journal, uri, root), until)
 
 
 if __name__ == "__main__":

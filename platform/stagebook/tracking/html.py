@@ -18,10 +18,8 @@ _POLICY = "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-
 
 
 def write_html(notebook: Path, target: Path) -> None:
-    """Write the page of an executed notebook: self-contained, without scripts.
-
-    Raises whatever nbconvert does for a notebook that it cannot read.
-    """
+    """Write the page of an executed notebook: self-contained, without scripts. Raises whatever nbconvert does
+    for a notebook that it cannot read."""
     exporter = HTMLExporter(template_name="lab", embed_images=True)
     exporter.mathjax_url = exporter.require_js_url = exporter.jquery_url = ""
     exporter.mermaid_js_url = exporter.jupyter_widgets_base_url = ""

@@ -10,7 +10,7 @@ import json
 import math
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +19,10 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.exceptions import MlflowException
 from mlflow.utils import mlflow_tags
 
+from stagebook import events
 from stagebook.artifact import Artifact
-from stagebook.events import (
-    AttemptEnded,
-    AttemptStarted,
-    Cause,
-    Event,
-    RunEnded,
-    RunStarted,
-    StageAccepted,
-    StageEnded,
-    StageReused,
-    Status,
-)
+from stagebook.events import Cause, Event, Status
+from stagebook.journal.history import figures
 from stagebook.journal.journal import Journal, attempt_key
 from stagebook.system.blobs import BlobDamaged
 from stagebook.system.files import describe_path
@@ -42,7 +33,7 @@ from stagebook.tracking.html import write_html
 MAX_PARAM = 6000  # characters; MLflow cuts longer ones
 MAX_TAG = 5000
 MAX_ARTIFACT = 1_000_000  # bytes; larger outputs are logged as datasets alone
-BATCH = 100  # params, metrics and tags a call
+BATCH = 100  # datasets a call
 
 _STATUS = {
     Status.COMPLETED: "FINISHED",
@@ -75,23 +66,23 @@ class Tracker:
         its first attempt, should there be one after all.
         """
         match event:
-            case RunStarted():
+            case events.RunStarted():
                 if not event.quiet:
                     self._run_started(event)
-            case AttemptStarted():
+            case events.AttemptStarted():
                 self._attempt_started(event)
-            case StageReused() | StageAccepted():
+            case events.StageReused() | events.StageAccepted():
                 self._stage_taken(event)
-            case AttemptEnded():
+            case events.AttemptEnded():
                 self._attempt_ended(event)
-            case StageEnded():
+            case events.StageEnded():
                 self._stage_ended(event)
-            case RunEnded():
+            case events.RunEnded():
                 self._run_ended(event)
 
     # -- runs -----------------------------------------------------------------------------------
 
-    def _run_started(self, event: RunStarted) -> None:
+    def _run_started(self, event: events.RunStarted) -> None:
         experiment = self._experiment(event.pipeline)
         origin = event.origin
         tags = {
@@ -119,26 +110,23 @@ class Tracker:
         self._log_params(run, event.plan.get("params", {}))
         self._client.log_dict(run, dict(event.plan), "plan.json")
 
-    def _run_ended(self, event: RunEnded) -> None:
+    def _run_ended(self, event: events.RunEnded) -> None:
         found = self._journal.outbox.tracked(event.run)
         if found is None:
             return
         experiment, run = found
         if event.status is Status.INTERRUPTED:
-            self._close_children(experiment, run, event)
+            query = f"tags.`{mlflow_tags.MLFLOW_PARENT_RUN_ID}` = '{run}' and attributes.status = 'RUNNING'"
+            for child in self._client.search_runs([experiment], query):
+                self._client.set_tag(child.info.run_id, "stagebook.reason", event.reason)
+                self._close(child.info.run_id, Status.INTERRUPTED, event.at)
         if event.reason:
             self._client.set_tag(run, "stagebook.reason", event.reason[:MAX_TAG])
         self._close(run, event.status, event.at)
 
-    def _close_children(self, experiment: str, parent: str, event: RunEnded) -> None:
-        query = f"tags.`{mlflow_tags.MLFLOW_PARENT_RUN_ID}` = '{parent}' and attributes.status = 'RUNNING'"
-        for child in self._client.search_runs([experiment], query):
-            self._client.set_tag(child.info.run_id, "stagebook.reason", event.reason)
-            self._close(child.info.run_id, Status.INTERRUPTED, event.at)
-
     # -- attempts -------------------------------------------------------------------------------
 
-    def _attempt_started(self, event: AttemptStarted) -> None:
+    def _attempt_started(self, event: events.AttemptStarted) -> None:
         parent = self._journal.outbox.tracked(event.run)
         if parent is None:
             self._catch_up(event.run)
@@ -146,7 +134,7 @@ class Tracker:
         if parent is None:
             return
         name = event.stage if event.attempt == 1 else f"{event.stage} (attempt {event.attempt})"
-        tags = self._child_tags(event.run, parent[1], event.stage, event.attempt)
+        tags = _child_tags(event.run, parent[1], event.stage, event.attempt)
         key = attempt_key(event.run, event.stage, event.attempt)
         run = self._open(key, parent[0], name, event.at, tags)
         self._log_params(run, event.params)
@@ -154,98 +142,61 @@ class Tracker:
     def _catch_up(self, run: str) -> None:
         """Tell of a run that was to do nothing, and does something after all."""
         for _, event in self._journal.events.of(run):
-            if isinstance(event, RunStarted):
+            if isinstance(event, events.RunStarted):
                 self._run_started(event)
-            elif isinstance(event, StageReused):
+            elif isinstance(event, events.StageReused):
                 self._stage_taken(event)
 
-    def _stage_taken(self, event: StageReused | StageAccepted) -> None:
+    def _stage_taken(self, event: events.StageReused | events.StageAccepted) -> None:
         """A stage that did not run has figures all the same, so that runs can be compared."""
         parent = self._journal.outbox.tracked(event.run)
         if parent is None:
             return
-        at = round(event.at * 1000)
+        if isinstance(event, events.StageReused):
+            said = f"reused from {event.of_run}"
+        else:
+            said = f"accepted: {event.because}"
         prefix = event.stage.replace("@", ".")
-        figures = _figures(event.scraps)
-        self._log(
-            parent[1], metrics=[_metric(f"{prefix}.{key}", value, at) for key, value in figures.items()]
-        )
-        said = (
-            f"reused from {event.of_run}" if isinstance(event, StageReused) else f"accepted: {event.because}"
-        )
-        self._log(parent[1], tags=[RunTag(_fit(f"stage.{event.stage}"), said[:MAX_TAG])])
+        metrics = _metrics(_finite(event.scraps), event.at, f"{prefix}.")
+        self._client.log_batch(parent[1], metrics, tags=_tags({f"stage.{event.stage}": said}))
 
-    def _child_tags(self, run: str, parent: str, stage: str, attempt: int) -> dict[str, str]:
-        return {
-            "stagebook.key": attempt_key(run, stage, attempt),
-            "stagebook.run_id": run,
-            "stagebook.kind": "stage",
-            "stagebook.stage": stage,
-            "stagebook.attempt": str(attempt),
-            "stagebook.status": str(Status.RUNNING),
-            mlflow_tags.MLFLOW_PARENT_RUN_ID: parent,
-        }
-
-    def _attempt_ended(self, event: AttemptEnded) -> None:
+    def _attempt_ended(self, event: events.AttemptEnded) -> None:
         parent = self._journal.outbox.tracked(event.run)
         child = self._journal.outbox.tracked(attempt_key(event.run, event.stage, event.attempt))
         if parent is None or child is None:
             return
-        at = round(event.at * 1000)
         used = {"seconds": event.seconds, "cpu_seconds": event.cpu, "peak_memory_mb": event.memory / 1e6}
-        figures = {**used, **_figures(event.scraps)}
-        self._log(child[1], metrics=[_metric(key, value, at) for key, value in figures.items()])
-        if event.cause is None:
-            prefix = event.stage.replace("@", ".")
-            rolled = [_metric(f"{prefix}.{key}", value, at) for key, value in figures.items()]
-            self._log(parent[1], metrics=rolled)
+        metrics = {**used, **_finite(event.scraps)}
         tags = {f"scrap.{name}": text for name, text in _texts(event.scraps).items()}
         if event.cause is not None:
             tags |= {"stagebook.cause": str(event.cause), "stagebook.message": event.message}
             if event.cell is not None:
                 tags["stagebook.cell"] = f"{event.cell} of {event.cells}"
-        self._log(child[1], tags=[RunTag(_fit(key), value[:MAX_TAG]) for key, value in tags.items()])
-        self._log_datasets(child[1], event)
+        self._client.log_batch(child[1], _metrics(metrics, event.at), tags=_tags(tags))
+        if event.cause is None:
+            prefix = event.stage.replace("@", ".")
+            self._client.log_batch(parent[1], _metrics(metrics, event.at, f"{prefix}."))
+        datasets = _datasets(event)
+        for start in range(0, len(datasets), BATCH):
+            self._client.log_inputs(child[1], datasets[start : start + BATCH])
         self._log_artifacts(child[1], event)
         # Last, and whatever the notebook's own calls left: the status is the one of the journal.
         status = Status.COMPLETED if event.cause is None else Status.FAILED
         self._close(child[1], Status.CANCELLED if event.cause is Cause.CANCELLED else status, event.at)
 
-    def _stage_ended(self, event: StageEnded) -> None:
+    def _stage_ended(self, event: events.StageEnded) -> None:
         """A stage without any attempt gets a run too, so that MLflow shows the same stages."""
         parent = self._journal.outbox.tracked(event.run)
         if parent is None or event.status not in {Status.BLOCKED, Status.CANCELLED}:
             return
         if self._journal.outbox.tracked(attempt_key(event.run, event.stage, 1)) is not None:
             return
-        tags = self._child_tags(event.run, parent[1], event.stage, 0)
+        tags = _child_tags(event.run, parent[1], event.stage, 0)
         key = attempt_key(event.run, event.stage, 0)
         run = self._open(key, parent[0], event.stage, event.at, tags | {"stagebook.reason": event.reason})
         self._close(run, event.status, event.at)
 
-    def _log_datasets(self, run: str, event: AttemptEnded) -> None:
-        entries = [(name, item, "input") for name, items in event.inputs.items() for item in items]
-        entries += [(name, item, "output") for name, item in event.outputs.items()]
-        datasets = [
-            DatasetInput(
-                Dataset(
-                    name=f"{name}: {item.path}"[:500],
-                    digest=(item.sha256 or "external")[:36],
-                    source_type="local",
-                    source=json.dumps({"uri": item.path}),
-                    schema=None,
-                    profile=json.dumps({"bytes": item.size}),
-                ),
-                [InputTag("mlflow.data.context", role)],
-            )
-            for name, item, role in entries
-        ]
-        for start in range(0, len(datasets), BATCH):
-            self._client.log_inputs(run, datasets[start : start + BATCH])
-
-    def _log_artifacts(self, run: str, event: AttemptEnded) -> None:
-        started = self._journal.outbox.tracked(event.run)
-        assert started is not None
+    def _log_artifacts(self, run: str, event: events.AttemptEnded) -> None:
         folder = self._root / ".stagebook" / "runs" / event.run / event.stage / str(event.attempt)
         notebook = folder / "notebook.ipynb"
         if notebook.is_file():
@@ -256,7 +207,7 @@ class Tracker:
                 page.write_text(f"<!doctype html><p>The page could not be made: {type(error).__name__}.")
             self._client.log_artifact(run, str(notebook))
             self._client.log_artifact(run, str(page))
-            self._log(run, metrics=_cell_metrics(notebook, round(event.at * 1000)))
+            self._client.log_batch(run, _cell_metrics(notebook, round(event.at * 1000)))
         for file in sorted(folder.glob("notebook_files/*")):
             if file.stat().st_size < MAX_ARTIFACT:
                 self._client.log_artifact(run, str(file), "notebook_files")
@@ -315,72 +266,91 @@ class Tracker:
         self._client.set_terminated(run, _STATUS[status], end_time=round(at * 1000))
 
     def _log_params(self, run: str, params: Mapping[str, Any]) -> None:
-        texts = {
-            name: value if isinstance(value, str) else json.dumps(value) for name, value in params.items()
-        }
-        entries = [Param(_fit(name), text[:MAX_PARAM]) for name, text in texts.items()]
-        self._log(run, params=entries)
+        texts = {name: _text(value) for name, value in params.items()}
+        self._client.log_batch(
+            run, params=[Param(_fit(name), text[:MAX_PARAM]) for name, text in texts.items()]
+        )
         if any(len(text) > MAX_PARAM for text in texts.values()):
             self._client.log_dict(run, dict(params), "params.json")
-
-    def _log(
-        self,
-        run: str,
-        metrics: Sequence[Metric] = (),
-        params: Sequence[Param] = (),
-        tags: Sequence[RunTag] = (),
-    ) -> None:
-        for entries, name in ((metrics, "metrics"), (params, "params"), (tags, "tags")):
-            for start in range(0, len(entries), BATCH):
-                self._client.log_batch(run, **{name: entries[start : start + BATCH]})
 
 
 def is_permanent(error: Exception) -> bool:
     """Whether MLflow refuses a thing for good, so that asking again is of no use."""
     refused = {
-        "INVALID_PARAMETER_VALUE",
-        "RESOURCE_DOES_NOT_EXIST",
-        "RESOURCE_ALREADY_EXISTS",
-        "INVALID_STATE",
-    }
+        "INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_STATE",
+    }  # fmt: skip
     return isinstance(error, MlflowException) and error.error_code in refused
 
 
-def _metric(key: str, value: float, at: int) -> Metric:
-    return Metric(_fit(key), float(value), at, 0)
+def _child_tags(run: str, parent: str, stage: str, attempt: int) -> dict[str, str]:
+    return {
+        "stagebook.key": attempt_key(run, stage, attempt),
+        "stagebook.run_id": run,
+        "stagebook.kind": "stage",
+        "stagebook.stage": stage,
+        "stagebook.attempt": str(attempt),
+        "stagebook.status": str(Status.RUNNING),
+        mlflow_tags.MLFLOW_PARENT_RUN_ID: parent,
+    }
+
+
+def _datasets(event: events.AttemptEnded) -> list[DatasetInput]:
+    entries = [(name, item, "input") for name, items in event.inputs.items() for item in items]
+    entries += [(name, item, "output") for name, item in event.outputs.items()]
+    return [
+        DatasetInput(
+            Dataset(
+                name=f"{name}: {item.path}"[:500],
+                digest=(item.sha256 or "external")[:36],
+                source_type="local",
+                source=json.dumps({"uri": item.path}),
+                schema=None,
+                profile=json.dumps({"bytes": item.size}),
+            ),
+            [InputTag("mlflow.data.context", role)],
+        )
+        for name, item, role in entries
+    ]
+
+
+def _metrics(values: Mapping[str, float], at: float, prefix: str = "") -> list[Metric]:
+    """Metrics with these names and values; `at` is in seconds."""
+    return [Metric(_fit(f"{prefix}{key}"), value, round(at * 1000), 0) for key, value in values.items()]
+
+
+def _tags(texts: Mapping[str, str]) -> list[RunTag]:
+    return [RunTag(_fit(key), value[:MAX_TAG]) for key, value in texts.items()]
 
 
 def _cell_metrics(notebook: Path, at: int) -> list[Metric]:
     """Time, CPU time and memory of each code cell, as a series over the cells."""
-    found = []
-    for step, cell in enumerate(profiles(notebook), start=1):
+    return [
+        Metric(key, value, at, step)
+        for step, cell in enumerate(profiles(notebook), start=1)
         for key, value in (
             ("cell.seconds", cell.seconds),
             ("cell.cpu_seconds", cell.cpu),
             ("cell.peak_memory_mb", cell.memory / 1e6),
-        ):
-            found.append(Metric(key, value, at, step))
-    return found
+        )
+    ]
 
 
-def _figures(scraps: Mapping[str, Any]) -> dict[str, float]:
+def _finite(scraps: Mapping[str, Any]) -> dict[str, float]:
     """The scraps that are numbers. What is not finite is no metric: MLflow would store 1.8e308."""
-    return {
-        name: float(value)
-        for name, scrap in scraps.items()
-        if isinstance(value := scrap.get("value"), int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-    }
+    return {name: float(value) for name, value in figures(scraps).items() if math.isfinite(value)}
 
 
 def _texts(scraps: Mapping[str, Any]) -> dict[str, str]:
-    figures = _figures(scraps)
+    known = _finite(scraps)
     return {
-        name: value if isinstance(value := scrap["value"], str) else json.dumps(value)
+        name: _text(scrap["value"])
         for name, scrap in scraps.items()
-        if "value" in scrap and name not in figures
+        if "value" in scrap and name not in known
     }
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _fit(key: str) -> str:

@@ -5,19 +5,8 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
-from stagebook.events import (
-    AttemptEnded,
-    AttemptFrozen,
-    AttemptStarted,
-    Event,
-    RunCancelling,
-    RunEnded,
-    RunStarted,
-    StageEnded,
-    StageExpanded,
-    StageRetrying,
-    Status,
-)
+from stagebook import events
+from stagebook.events import Event, Status
 from stagebook.journal.history import RunHistory
 from stagebook.views.formatting import duration, plain, plural, value
 from stagebook.views.tables import SIGNS
@@ -29,39 +18,39 @@ def lines_of(event: Event, history: RunHistory) -> Iterator[str]:
     """The lines for an event, often none. `history` has the event already."""
     at = datetime.datetime.fromtimestamp(event.at, datetime.UTC).strftime("%H:%M:%S")
     match event:
-        case RunStarted():
+        case events.RunStarted():
             stages = plural(len(event.plan.get("stages", ())), "stage")
             yield f"{at} {event.pipeline}: run {event.run}, {stages}, {event.jobs} at a time"
-        case AttemptStarted():
+        case events.AttemptStarted():
             again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
             usual = f", usually {duration(event.expected)}" if event.expected else ""
             yield f"{at} {SIGNS[Status.RUNNING][0]} {event.stage} started{again}{usual}"
-        case AttemptFrozen():
+        case events.AttemptFrozen():
             where = f" in cell {event.cell}" if event.cell else ""
             yield f"{at} ! {event.stage} is frozen{where}: its process has been stopped for {duration(event.seconds)}"
-        case AttemptEnded(cause=cause) if cause is not None:
+        case events.AttemptEnded(cause=cause) if cause is not None:
             cell = f" in cell {event.cell} of {event.cells}" if event.cell else ""
             yield f"{at} ! {event.stage} attempt {event.attempt}: {cause}{cell}: {plain(value(event.message, 300))}"
-        case StageRetrying():
+        case events.StageRetrying():
             yield f"{at} {SIGNS[Status.RETRYING][0]} {event.stage} is tried again in {duration(event.delay)}"
-        case StageExpanded():
+        case events.StageExpanded():
             yield f"{at} + {event.stage}: {plural(len(event.stages), 'stage')}"
-        case StageEnded() if _is_worth_a_line(event, history):
+        case events.StageEnded() if _is_worth_a_line(event, history):
             yield f"{at} {_stage_line(event, history)}"
-        case RunCancelling():
+        case events.RunCancelling():
             yield f"{at} ■ stopping: {event.reason}"
-        case RunEnded():
+        case events.RunEnded():
             yield f"{at} {SIGNS[event.status][0]} {event.run} {event.status}"
 
 
-def _is_worth_a_line(event: StageEnded, history: RunHistory) -> bool:
+def _is_worth_a_line(event: events.StageEnded, history: RunHistory) -> bool:
     stage = history.stages[event.stage]
     if stage.decision == "SKIP":
         return False  # not part of the run from the beginning
     return not (event.status is Status.REUSED and not stage.restored and len(history.stages) > _MANY_STAGES)
 
 
-def _stage_line(event: StageEnded, history: RunHistory) -> str:
+def _stage_line(event: events.StageEnded, history: RunHistory) -> str:
     stage = history.stages[event.stage]
     took = duration(stage.seconds(stage.ended or event.at))
     more = f" in {took}" if event.status is Status.COMPLETED else ""

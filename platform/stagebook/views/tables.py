@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stagebook.events import Status
-from stagebook.journal.history import RunHistory, StageRecord
+from stagebook.journal.history import RunHistory, StageRecord, figures
 from stagebook.journal.journal import RunRecord
 from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.views import formatting
@@ -159,8 +159,7 @@ def _cells(stage: StageRecord) -> Text:
 
 def _remark(stage: StageRecord) -> Text:
     if stage.status in {Status.COMPLETED, Status.REUSED} and not stage.restored:
-        figures = {name: scrap["value"] for name, scrap in stage.scraps.items() if _is_figure(scrap)}
-        return Text(plain(formatting.pairs(figures)), style="dim")
+        return Text(plain(formatting.pairs(figures(stage.scraps))), style="dim")
     if stage.status is Status.FAILED:
         return Text(plain(formatting.value(stage.message or stage.reason, 80)), style="red")
     if stage.frozen:
@@ -174,11 +173,6 @@ def _remark(stage: StageRecord) -> Text:
             f"attempt {stage.attempt} failed: {plain(formatting.value(stage.message, 60))}", style="yellow"
         )
     return Text(plain(stage.reason), style="dim")
-
-
-def _is_figure(scrap: Mapping[str, object]) -> bool:
-    value = scrap.get("value")
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def failure(run: str, stage: StageRecord) -> RenderableType:

@@ -34,9 +34,8 @@ def explain(code: int, asked: Cause | None, timeout: float | None, seconds: floa
 def settle(path: Path, statuses: Mapping[int, CellStatus], cause: Cause, message: str) -> None:
     """Write into a notebook what its worker sent of its cells before it ended.
 
-    `statuses` are by code cell, counted from 1; one that was running has failed. The last save may be
-    older: outputs after it are in the log alone. A file that is missing, or cannot be written, stays
-    as it is.
+    `statuses` are by code cell, counted from 1; one that was running has failed. The last save may be older:
+    outputs after it are in the log alone. A file that is missing, or cannot be written, stays as it is.
     """
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         notebook: dict[str, Any] = json.loads(path.read_bytes())

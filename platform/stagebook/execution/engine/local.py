@@ -8,7 +8,7 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from stagebook.events import Cause
 from stagebook.execution.attempt import Attempt, AttemptResult
@@ -72,7 +72,7 @@ class LocalEngine:
     def wait(self, timeout: float | None) -> Sequence[Report]:
         """Reports of the workers, as `protocol.Engine.wait`."""
         if not self._ended:
-            for key, _ in self._selector.select(self._until(timeout)):
+            for key, _ in self._selector.select(_until(self._workers.values(), timeout)):
                 self._hear(key)
             self._end_overdue()
         reports, self._ended = self._ended, []
@@ -176,15 +176,6 @@ class LocalEngine:
             except ForkRefused:
                 self._start_anew(worker)
 
-    def _until(self, timeout: float | None) -> float | None:
-        """Seconds until a worker is overdue, or `timeout` if that is less."""
-        limits = [worker.kill_at for worker in self._workers.values() if worker.kill_at is not None]
-        limits += [worker.started + ANSWER for worker in self._workers.values() if worker.is_awaited]
-        if not limits:
-            return timeout
-        left = max(0.0, min(limits) - time.monotonic())
-        return left if timeout is None else min(left, timeout)
-
     def _end_overdue(self) -> None:
         now = time.monotonic()
         for worker in list(self._workers.values()):
@@ -213,6 +204,16 @@ class LocalEngine:
         for key in list(self._selector.get_map().values()):
             if key.data is worker:
                 self._selector.unregister(key.fileobj)
+
+
+def _until(workers: Collection[Worker], timeout: float | None) -> float | None:
+    """Seconds until a worker is overdue, or `timeout` if that is less."""
+    limits = [worker.kill_at for worker in workers if worker.kill_at is not None]
+    limits += [worker.started + ANSWER for worker in workers if worker.is_awaited]
+    if not limits:
+        return timeout
+    left = max(0.0, min(limits) - time.monotonic())
+    return left if timeout is None else min(left, timeout)
 
 
 def _not_started(error: OSError) -> AttemptResult:

@@ -30,28 +30,21 @@ Report = Progress | Ended
 
 
 class Engine(Protocol):
-    """Executes attempts. The runner decides what to execute and when.
-
-    An engine runs each attempt in a process group of its own and leaves none of its processes
-    behind. It never publishes: outputs stay in the attempt's folder.
-    """
+    """Executes attempts. The runner decides what to execute and when. An engine runs each attempt in a
+    process group of its own and leaves none of its processes behind. It never publishes: outputs stay in the
+    attempt's folder."""
 
     def start(self, attempt: Attempt) -> None:
         """Begin an attempt. An attempt that cannot begin is reported by `wait` as ended."""
-        ...
 
     def wait(self, timeout: float | None) -> Sequence[Report]:
         """Reports, in order, as soon as there are any; none after `timeout` seconds or a `wake`."""
-        ...
 
     def cancel(self, stage: str, *, now: bool = False) -> None:
         """Ask the running attempt of a stage to end; with `now`, end it by force."""
-        ...
 
     def wake(self) -> None:
         """Let a `wait` in progress return. May be called from a signal handler."""
-        ...
 
     def close(self) -> None:
         """End whatever is still running, by force, and free all resources."""
-        ...

@@ -138,30 +138,37 @@ class Forked:
 
     async def told(self, key: str, seconds: float) -> dict[str, Any]:
         """Wait for the message that holds a key. Raises `ForkRefused` where it does not come."""
+        deadline = time.monotonic() + seconds
+        while True:
+            for message in self.read():
+                if key in message:
+                    return message
+            if self.gone or time.monotonic() > deadline:
+                raise ForkRefused("the fork server does not answer")
+            await self.has_news(1.0)
+
+    async def has_news(self, seconds: float) -> None:
+        """Wait until there is something to `read`, or its other end is gone; at most so many seconds."""
         import asyncio  # noqa: PLC0415 - the worker, which asks this, has it; the command does without
 
         loop = asyncio.get_running_loop()
         arrived = asyncio.Event()
         loop.add_reader(self.link.fileno(), arrived.set)
-        deadline = time.monotonic() + seconds
         try:
-            while True:
-                for message in self.read():
-                    if key in message:
-                        return message
-                if self.gone or time.monotonic() > deadline:
-                    raise ForkRefused("the fork server does not answer")
-                arrived.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(arrived.wait(), 1.0)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(arrived.wait(), seconds)
         finally:
             loop.remove_reader(self.link.fileno())
 
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait for the exit code; `-SIGKILL` where nobody is left to tell it.
+    def poll(self) -> int | None:
+        """The exit code, as `Popen.poll`: `-SIGKILL` where its supervisor, which would tell it, is gone."""
+        if self.returncode is None and not self.gone:
+            self.read()
+        return -int(signal.SIGKILL) if self.returncode is None and self.gone else self.returncode
 
-        Raises `subprocess.TimeoutExpired`, as `Popen.wait`.
-        """
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the exit code; `-SIGKILL` where nobody is left to tell it. Raises
+        `subprocess.TimeoutExpired`, as `Popen.wait`."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while self.returncode is None:
             left = None if deadline is None else deadline - time.monotonic()

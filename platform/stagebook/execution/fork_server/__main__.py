@@ -47,10 +47,8 @@ _ORDERS = "STAGEBOOK_FORKSERVER_ORDERS"  # what was read of the orders before it
 
 class Preloader:
     """Imports modules ahead, but for those in `refused`: they start threads, which no fork can copy.
-
     `environment` is the one without `_QUIET` and `_USUAL`. `orders`: what was read of the standard input and
-    is not used yet.
-    """
+    is not used yet."""
 
     def __init__(self, listener: socket.socket, environment: dict[str, str], refused: list[str]) -> None:
         self._listener = listener

@@ -27,10 +27,8 @@ _BASE_PATH = [
 
 def apply(request: Mapping[str, Any], *, name: str) -> None:
     """Apply the working folder, environment and umask of a request (`fork.client.request_of`), and a name.
-
-    What an interpreter reads of them when it starts is done again: the import path, the time zone,
-    the random generators.
-    """
+    What an interpreter reads of them when it starts is done again: the import path, the time zone, the random
+    generators."""
     processes.set_name(name)
     for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)

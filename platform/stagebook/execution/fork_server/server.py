@@ -36,11 +36,9 @@ from stagebook.system import processes
 
 
 class Server:
-    """The loop. It forks only while it is the one thread of the process.
-
-    `environment`: what a forked process has to have too (`client.fits`). `orders`: what was read already of
-    the standard input. `wanted`: how many spares of each kind to hold ready.
-    """
+    """The loop. It forks only while it is the one thread of the process. `environment`: what a forked process
+    has to have too (`client.fits`). `orders`: what was read already of the standard input. `wanted`: how many
+    spares of each kind to hold ready."""
 
     def __init__(
         self, listener: socket.socket, environment: dict[str, str], orders: bytes, wanted: dict[str, int]

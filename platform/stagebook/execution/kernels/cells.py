@@ -11,6 +11,7 @@ output and error, `m` is a message, `d` says that the cell is done.
 
 from __future__ import annotations
 
+import base64
 import builtins
 import getpass
 import importlib
@@ -90,8 +91,6 @@ class Channel:
 
 def _as_text(value: Any) -> str:
     if isinstance(value, bytes):
-        import base64  # noqa: PLC0415 - images only
-
         return base64.b64encode(value).decode()
     return repr(value)
 
@@ -156,7 +155,7 @@ class Text(io.TextIOBase):
 class _Hook(DisplayHook):
     """The value of a cell's last expression, as a message."""
 
-    channel: Channel
+    shell: Any  # a `Shell`
 
     def write_output_prompt(self) -> None:
         """Nothing: the count is sent with the value."""
@@ -164,9 +163,9 @@ class _Hook(DisplayHook):
     def write_format_data(self, format_dict: dict[str, Any], md_dict: dict[str, Any] | None = None) -> None:
         """Send the value."""
         _flush()
-        count = self.shell.execution_count if self.shell is not None else None
-        content = {"data": format_dict, "metadata": md_dict or {}, "execution_count": count}
-        self.channel.message("execute_result", content)
+        content = {"data": format_dict, "metadata": md_dict or {}}
+        content["execution_count"] = self.shell.execution_count
+        self.shell.channel.message("execute_result", content)
 
     def finish_displayhook(self) -> None:
         """Nothing is left to send."""
@@ -174,8 +173,6 @@ class _Hook(DisplayHook):
 
 class _Publisher(DisplayPublisher):
     """What `display` shows, as messages."""
-
-    channel: Channel
 
     def publish(
         self,
@@ -190,12 +187,12 @@ class _Publisher(DisplayPublisher):
         """Show, or show in place of what has the same display id."""
         _flush()
         content = {"data": data, "metadata": metadata or {}, "transient": transient or {}}
-        self.channel.message("update_display_data" if update else "display_data", content)
+        self.shell.channel.message("update_display_data" if update else "display_data", content)
 
     def clear_output(self, wait: bool = False) -> None:  # noqa: FBT001, FBT002
         """Clear the cell's outputs."""
         _flush()
-        self.channel.message("clear_output", {"wait": wait})
+        self.shell.channel.message("clear_output", {"wait": wait})
 
 
 class Shell(_ipython.PloomberShell):
@@ -208,9 +205,7 @@ class Shell(_ipython.PloomberShell):
         self._is_up = True
         self.channel = channel
         self.display_pub = _Publisher(shell=self, parent=self)
-        self.display_pub.channel = channel
         self.displayhook = _Hook(shell=self, parent=self, cache_size=self.cache_size)
-        self.displayhook.channel = channel
         self.display_trap = DisplayTrap(hook=self.displayhook)
 
     def init_history(self) -> None:

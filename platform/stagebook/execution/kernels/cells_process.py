@@ -7,7 +7,6 @@ import codecs
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -68,41 +67,19 @@ class CellsProcess:
 
     def exit_code(self) -> int | None:
         """`None` while it is there; 0 where it never was."""
-        if self._process is None:
-            return 0
-        if isinstance(self._process, subprocess.Popen):
-            return self._process.poll()
-        if self._process.returncode is None:
-            self._process.read()
-        gone = -int(signal.SIGKILL) if self._process.gone else None  # its supervisor took it along
-        return gone if self._process.returncode is None else self._process.returncode
+        return self._process.poll() if self._process is not None else 0
 
     def has_ended(self) -> bool:
         """Whether it is gone."""
         return self.exit_code() is not None
 
-    def how_it_ended(self) -> str:
-        """Its exit code or signal, for a message."""
-        code = self.exit_code() or 0
-        if code >= 0:
-            return f"with exit code {code}"
-        name = processes.signal_name(-code)
-        return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-
     async def ended(self) -> None:
         """Wait until it has ended by itself."""
-        loop = asyncio.get_running_loop()
-        ended = asyncio.Event()
-        link = self._process if isinstance(self._process, Forked) else None
-        if link is not None:
-            loop.add_reader(link.fileno(), ended.set)
-        try:
-            while not self.has_ended():
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(ended.wait(), 60.0 if link is not None else 0.1)
-        finally:
-            if link is not None:
-                loop.remove_reader(link.fileno())
+        while not self.has_ended():
+            if isinstance(self._process, Forked):
+                await self._process.has_news(60.0)
+            else:
+                await asyncio.sleep(0.1)
 
     def close(self) -> None:
         """Close the connection to its supervisor."""
@@ -111,11 +88,9 @@ class CellsProcess:
 
 
 class Pipes:
-    """Our ends of its four pipes: requests to it, and its frames, output and errors.
-
-    `message` takes each Jupyter message that comes; `done` the answer to a request; `failed` what either of
-    them raised, since there is nobody else to raise it to.
-    """
+    """Our ends of its four pipes: requests to it, and its frames, output and errors. `message` takes each
+    Jupyter message that comes; `done` the answer to a request; `failed` what either of them raised, since
+    there is nobody else to raise it to."""
 
     def __init__(
         self,

@@ -7,6 +7,8 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from stagebook.system.processes import signal_name
+
 
 class Verdict(enum.Enum):
     """What became of a cell."""
@@ -45,36 +47,35 @@ class Executor(Protocol):
 
     async def start(self) -> None:
         """Start. Raises `StageFailure`."""
-        ...
 
     async def run(self, cell: Any, at: int) -> CellEnd:
         """Run the cell at an index of the notebook. May be cancelled."""
-        ...
 
     async def interrupt(self) -> None:
         """Ask the cell that runs to stop, as Ctrl-C does."""
-        ...
 
     async def dump(self, path: str) -> bool:
         """After a cell raised: write its variables and traceback to a file for a debugger; whether it is there."""
-        ...
 
     async def settle(self) -> None:
         """After the last cell: write into the notebook what belongs to it as a whole."""
-        ...
 
     def end(self, *, orderly: bool) -> None:
         """Begin to end: orderly, as an interpreter does at its exit, or by force."""
-        ...
 
     async def ended(self) -> None:
         """Wait until it has ended; by force, if it takes too long."""
-        ...
 
     def keep(self) -> dict[str, Any] | None:
         """Leave the process alive when all else ends; how to reach it, or `None` if that cannot be done."""
-        ...
 
     def processes(self) -> Sequence[int]:
         """The ids of the processes that run the cells, without their children."""
-        ...
+
+
+def how_ended(code: int) -> str:
+    """How a process ended, for a message, by its exit code, which is negative for a signal."""
+    if code >= 0:
+        return f"with exit code {code}"
+    name = signal_name(-code)
+    return f"killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")

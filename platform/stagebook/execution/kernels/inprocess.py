@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
 from stagebook.execution.kernels.cells_process import CellsProcess, Pipes
-from stagebook.execution.kernels.executor import CellEnd, Surroundings, Verdict
+from stagebook.execution.kernels.executor import CellEnd, Surroundings, Verdict, how_ended
 from stagebook.execution.kernels.recording import Recorder, Sink, not_kept
 
 END_TIMEOUT = 10.0  # seconds for the process to end by itself
@@ -73,7 +73,7 @@ class InprocessExecutor:
         except asyncio.CancelledError:
             return CellEnd(verdict=Verdict.STOPPED)
         except EOFError:
-            what = f"the process of the notebook died while the cell ran, {self._process.how_it_ended()}"
+            what = f"the process of the notebook died while the cell ran, {how_ended(self._process.exit_code() or 0)}"
             return CellEnd(verdict=Verdict.DIED, message=what)
         except OSError as error:
             return CellEnd(verdict=Verdict.DISK, message=not_kept(error))

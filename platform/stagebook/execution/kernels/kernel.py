@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
 from stagebook.execution.fork.client import KEPT_FOR, SOCKETS
-from stagebook.execution.kernels.executor import CellEnd, Surroundings, Verdict
+from stagebook.execution.kernels.executor import CellEnd, Surroundings, Verdict, how_ended
 from stagebook.execution.kernels.postmortem import code_for_dump
 from stagebook.execution.kernels.provisioner import Manager
 from stagebook.execution.kernels.recording import Recorder, Sink, not_kept
@@ -79,7 +79,7 @@ class KernelExecutor:
                 await client.wait_for_ready(timeout=START_TIMEOUT)
                 reply = await self._client.async_wait_for_reply(client.kernel_info())
                 self._take_info(reply)
-        except Exception as error:
+        except Exception as error:  # whatever jupyter_client raises: it is told as the failure of the stage
             what = str(error) or type(error).__name__
             msg = f"the kernel '{self._name}' did not start: {what}"
             raise StageFailure(msg, cause=Cause.KERNEL_START) from error
@@ -210,12 +210,7 @@ class KernelExecutor:
         code = None
         with _logged("asking for the kernel's exit code"):
             code = await self._manager.exit_code()
-        if not isinstance(code, int):
-            return "while the cell ran"
-        if code >= 0:
-            return f"while the cell ran, with exit code {code}"
-        name = processes.signal_name(-code)
-        return f"while the cell ran, killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+        return f"while the cell ran, {how_ended(code)}" if isinstance(code, int) else "while the cell ran"
 
 
 @contextlib.contextmanager
@@ -259,25 +254,14 @@ class _Client(Recorder):
                     return
 
     async def _async_poll_kernel_alive(self) -> None:
-        await self._death()
+        manager = self.km
+        assert isinstance(manager, Manager)
+        while await manager.is_alive():
+            if manager.forked is not None and not manager.forked.gone:
+                await manager.forked.has_news(0.5)
+            else:
+                await asyncio.sleep(0.5)
         while time.monotonic() - self._heard < _LAST_OUTPUTS:
             await asyncio.sleep(0.05)
         if self.task_poll_for_reply is not None:
             self.task_poll_for_reply.cancel()
-
-    async def _death(self) -> None:
-        manager = self.km
-        assert isinstance(manager, Manager)
-        loop = asyncio.get_running_loop()
-        while await manager.is_alive():
-            forked = manager.forked
-            gone = asyncio.Event()
-            if forked is not None and not forked.gone:
-                loop.add_reader(forked.fileno(), gone.set)
-            try:
-                await asyncio.wait_for(gone.wait(), 0.5)
-            except TimeoutError:
-                continue
-            finally:
-                if forked is not None:
-                    loop.remove_reader(forked.fileno())

@@ -54,13 +54,7 @@ class ForkProvisioner(KernelProvisionerBase):
 
     async def poll(self) -> int | None:
         """The exit code, or None while it is there."""
-        if self.forked is None:
-            return 0
-        if self.forked.returncode is None and not self.forked.gone:
-            self.forked.read()
-        if self.forked.returncode is None and self.forked.gone:
-            return -int(signal.SIGKILL)  # its supervisor is gone, and took it along
-        return self.forked.returncode
+        return self.forked.poll() if self.forked is not None else 0
 
     async def wait(self) -> int | None:
         """Wait for its end."""

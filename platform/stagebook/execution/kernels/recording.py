@@ -1,8 +1,7 @@
 """Outputs: from Jupyter's messages into the cells of a notebook. With `kernel` the door to nbclient.
 
-Both executors hand their messages to a `Recorder`, so that updates of displays, cleared outputs
-and the state of widgets mean the same in both
-(https://jupyter-client.readthedocs.io/en/stable/messaging.html).
+Both executors hand their messages to a `Recorder`, so that updates of displays, cleared outputs and the state
+of widgets mean the same in both (https://jupyter-client.readthedocs.io/en/stable/messaging.html).
 """
 
 from __future__ import annotations
@@ -47,10 +46,8 @@ class Sink:
 
 
 class Recorder(NotebookClient):
-    """Puts outputs into cells, and those that are too large into files beside the notebook.
-
-    A note in the cell names the file; nothing is cut silently.
-    """
+    """Puts outputs into cells, and those that are too large into files beside the notebook. A note in the
+    cell names the file; nothing is cut silently."""
 
     sink: Sink
 

@@ -11,17 +11,9 @@ import heapq
 import shutil
 from typing import assert_never
 
+from stagebook import events
 from stagebook.errors import StageFailure
-from stagebook.events import (
-    AttemptStarted,
-    Cause,
-    RunCancelling,
-    RunEnded,
-    StageEnded,
-    StageExpanded,
-    StageRetrying,
-    Status,
-)
+from stagebook.events import Cause, Status
 from stagebook.execution.attempt import OUTPUTS_FOLDER, Attempt, AttemptResult
 from stagebook.execution.engine.protocol import Ended, Engine, Progress, Report
 from stagebook.execution.runner.attempts import Attempts, attempt_at
@@ -42,10 +34,8 @@ _POLL = 0.05  # seconds between looks at what an attempt still waits for
 
 
 class Runner:
-    """Runs one plan on one engine. `run` may be called once; `cancel` from any thread or signal.
-
-    `published`: the outputs that it put into their places, path → its stat then, and its SHA-256.
-    """
+    """Runs one plan on one engine. `run` may be called once; `cancel` from any thread or signal. `published`:
+    the outputs that it put into their places, path → its stat then, and its SHA-256."""
 
     def __init__(self, plan: Plan, engine: Engine, options: RunOptions, context: RunContext) -> None:
         self._engine = engine
@@ -115,16 +105,16 @@ class Runner:
                 self._begin(self._stages[stage], number)
             case Retry(stage, number, delay):
                 heapq.heappush(self._due, (self._clock() + delay, stage))
-                self._events.add(StageRetrying, stage=stage, attempt=number, delay=delay)
+                self._events.add(events.StageRetrying, stage=stage, attempt=number, delay=delay)
             case Cancel(stage):
                 if (attempt := self._attempts.cancel(stage)) is not None:
                     result = AttemptResult(cause=Cause.CANCELLED, message=self._stop_reason)
                     self._end(self._stages[stage], attempt.number, result)
             case Finish(stage, status, reason):
-                self._events.add(StageEnded, stage=stage, status=status, reason=reason)
+                self._events.add(events.StageEnded, stage=stage, status=status, reason=reason)
             case End(status):
                 self._status = status
-                self._events.add(RunEnded, status=status, reason=self._stop_reason)
+                self._events.add(events.RunEnded, status=status, reason=self._stop_reason)
             case _:
                 assert_never(instruction)
 
@@ -152,7 +142,7 @@ class Runner:
         new = [one.to_json() for one in plan.stages if one.id not in before]
         waiting = [one for one in plan.stages if one.id in before and one.upstream != before[one.id].upstream]
         self._events.add(
-            StageExpanded,
+            events.StageExpanded,
             stage=stage.id,
             gone=[name for name in before if name not in self._stages],
             stages=new,
@@ -179,12 +169,12 @@ class Runner:
         broken = self._to_fail.get(stage.id)
         if broken is not None:
             params = dict(stage.params)
-            self._events.add(AttemptStarted, stage=stage.id, attempt=number, folder="", params=params)
+            self._events.add(events.AttemptStarted, stage=stage.id, attempt=number, folder="", params=params)
             self._end(stage, number, AttemptResult(cause=broken.cause, message=broken.message))
             return
         params = dict(self._to_execute[stage.id].params)
         self._events.add(
-            AttemptStarted,
+            events.AttemptStarted,
             stage=stage.id,
             attempt=number,
             folder=self._context.shown(self._context.attempt_folder(stage.id, number)),
@@ -267,7 +257,7 @@ class Runner:
             return
         forced = self._stop_asked > 1
         if self._stop_seen == 0:
-            self._events.add(RunCancelling, reason=self._stop_reason)
+            self._events.add(events.RunCancelling, reason=self._stop_reason)
             self._queue += self._state.cancel(self._stop_reason)
         self._stop_seen = self._stop_asked
         if forced:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Protocol
+from collections.abc import Callable
 
-from stagebook.events import AttemptEvent, AttemptFrozen, AttemptProgress, OutputWritten
+from stagebook.events import AttemptFrozen, AttemptProgress, OutputWritten
 from stagebook.execution.worker.profile import FROZEN_AFTER, Usage
 
 TAIL = 2_000  # characters of output in one event; all of it is in the log
@@ -13,12 +13,9 @@ OUTPUT_EVERY = 0.5  # seconds between two events of output
 PROGRESS_EVERY = 5.0  # seconds between two signs of life
 
 
-class Emit(Protocol):
-    """Makes an event of the attempt that goes on, and sends it to the engine."""
-
-    def __call__(self, kind: type[AttemptEvent], **values: Any) -> None:
-        """`values`: the fields of that kind beside run, time, stage and attempt."""
-        ...
+# Makes an event of the attempt that goes on, and sends it to the engine: of a kind of `AttemptEvent`, with the
+# fields of that kind beside run, time, stage and attempt by name.
+Emit = Callable[..., None]
 
 
 class Live:

@@ -91,7 +91,7 @@ def execute(
         _execute_papermill(notebook, session, parameters, kernel_name=attempt.kernel)
     except StageFailure as error:
         cause, message = Cause(error.cause), error.message
-    except Exception as error:
+    except Exception as error:  # whatever papermill raises, logged and told as a fault of ours
         logging.getLogger(__name__).exception("the notebook could not be executed")
         cause, message = Cause.INTERNAL, f"{type(error).__name__}: {error}"
     return session.result(cause, message), session.notebook.cells if session.notebook else ()

@@ -30,11 +30,8 @@ class Usage:
 
 
 class Sampler:
-    """Samples processes and their descendants.
-
-    The CPU time of a child that ended counts in full once its parent waited for it; until then as of the last
-    sample.
-    """
+    """Samples processes and their descendants. The CPU time of a child that ended counts in full once its
+    parent waited for it; until then as of the last sample."""
 
     def __init__(self, roots: Callable[[], Sequence[int]]) -> None:
         self._roots = roots

@@ -40,22 +40,14 @@ def begin(shell: Any) -> None:
         watcher = Watcher(reporter)
         watcher.wrap_what_is_there()
         sys.meta_path.insert(0, watcher)
-        shell.events.register("pre_run_cell", _before_cell(reporter))
-        shell.events.register("post_run_cell", _after_cell(reporter))
+        shell.events.register("pre_run_cell", _guarded(lambda info: note_sql(reporter, info.raw_cell)))
+        shell.events.register("post_run_cell", _guarded(lambda _result: reporter.look()))
         sys.addaudithook(audit_hook(reporter))
 
 
-def _before_cell(reporter: Reporter) -> Callable[[Any], None]:
-    def before(info: Any) -> None:
+def _guarded(act: Callable[[Any], None]) -> Callable[[Any], None]:
+    def guarded(about: Any) -> None:
         with contextlib.suppress(Exception):  # a fault of ours must not fail a cell
-            note_sql(reporter, info.raw_cell)
+            act(about)
 
-    return before
-
-
-def _after_cell(reporter: Reporter) -> Callable[[Any], None]:
-    def after(_result: Any) -> None:
-        with contextlib.suppress(Exception):  # a fault of ours must not fail a cell
-            reporter.look()
-
-    return after
+    return guarded

@@ -21,7 +21,6 @@ class _Events:
     """What the audit events of interest say. Each method gets the arguments of one."""
 
     def __init__(self, reporter: Reporter) -> None:
-        self._reporter = reporter
         self._note = reporter.note
         self.handlers: dict[str, Callable[[tuple[Any, ...]], None]] = {
             "open": self._opened,
@@ -30,11 +29,15 @@ class _Events:
             "os.rename": self._renamed,
             "os.link": self._linked,
             "os.symlink": self._symlinked,
-            "os.truncate": self._truncated,
-            "sqlite3.connect": self._connected,
-            "import": self._imported,
+            "os.truncate": lambda args: self._note_path("write", args[0]),
+            "sqlite3.connect": lambda args: reporter.note_value("database", args[0]),
+            "import": lambda args: self._note_path("read", args[1]),  # of a module that is not Python
             "ctypes.dlopen": self._loaded,
         }
+
+    def _note_path(self, kind: str, value: Any) -> None:
+        if path := text_of(value):
+            self._note(kind, path)
 
     def _opened(self, args: tuple[Any, ...]) -> None:
         path, flags = text_of(args[0]), args[2] or 0
@@ -55,28 +58,17 @@ class _Events:
             self._note("list", text_of(args[0]) or os.getcwd())
 
     def _renamed(self, args: tuple[Any, ...]) -> None:
-        if args[3] == -1 and (path := text_of(args[1])):
-            self._note("write", path)
+        if args[3] == -1:
+            self._note_path("write", args[1])
 
     def _linked(self, args: tuple[Any, ...]) -> None:
-        if args[2] == -1 and (path := text_of(args[0])):
-            self._note("read", path)
+        if args[2] == -1:
+            self._note_path("read", args[0])
         self._renamed(args)
 
     def _symlinked(self, args: tuple[Any, ...]) -> None:
-        if args[2] == -1 and (path := text_of(args[1])):
-            self._note("write", path)
-
-    def _truncated(self, args: tuple[Any, ...]) -> None:
-        if path := text_of(args[0]):
-            self._note("write", path)
-
-    def _connected(self, args: tuple[Any, ...]) -> None:
-        self._reporter.note_value("database", args[0])
-
-    def _imported(self, args: tuple[Any, ...]) -> None:
-        if path := text_of(args[1]):  # of a module that is not Python
-            self._note("read", path)
+        if args[2] == -1:
+            self._note_path("write", args[1])
 
     def _loaded(self, args: tuple[Any, ...]) -> None:
         if "/" in (path := text_of(args[0])):
@@ -93,8 +85,7 @@ def audit_hook(reporter: Reporter) -> Callable[[str, tuple[Any, ...]], None]:
         if handler is not None:
             try:
                 handler(args)
-            except Exception as error:
-                # What a signal's handler raises in here belongs to the notebook; a fault of ours does not.
+            except Exception as error:  # a fault of ours; what a signal's handler raises is the notebook's
                 if not_ours(error):
                     raise
 

@@ -144,7 +144,7 @@ def _wrapper(reporter: Reporter, original: Any, kind: str, at: int, argument: st
         __tracebackhide__ = True  # IPython leaves this frame out
         try:
             reporter.note_value(kind, args[at] if len(args) > at else kwargs.get(argument))
-        except Exception as error:
+        except Exception as error:  # as in `events.audit_hook`
             if is_elsewhere(error):
                 raise
         return original(*args, **kwargs)
