@@ -32,6 +32,7 @@ lint: setup-test
 	test ! -e platform/__init__.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python tools/figures.py
 
 format: setup-test
 	$(BIN)/ruff check --fix .

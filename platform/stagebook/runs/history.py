@@ -10,8 +10,9 @@ from typing import Any
 from stagebook.errors import RunNotFound, did_you_mean
 from stagebook.events import Status
 from stagebook.journal.history import RunHistory, StageRecord
-from stagebook.journal.journal import Journal, Liveness, Owner, RunRecord
+from stagebook.journal.journal import Journal, RunRecord
 from stagebook.planning.result import Results, scrap_values
+from stagebook.runs.lease import liveness_of
 from stagebook.workspace.paths import STATE_FOLDER
 
 
@@ -61,7 +62,7 @@ class History:
 
     def close_abandoned(self) -> list[str]:
         """Mark runs whose process vanished as interrupted; their ids."""
-        found = self.journal.close_abandoned(_life, self._clock())
+        found = self.journal.close_abandoned(liveness_of, self._clock())
         if found:
             self._interrupted(found)
         return found
@@ -129,12 +130,6 @@ class History:
             stages = self.of(run).stages
             latest |= {name: (run, it) for name, it in stages.items() if it.status is not Status.SKIPPED}
         return latest
-
-
-def _life(owner: Owner) -> Liveness:
-    from stagebook.runs.lease import liveness_of  # noqa: PLC0415 - asked only where a run has an owner
-
-    return liveness_of(owner)
 
 
 class EarlierScraps:

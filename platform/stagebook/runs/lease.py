@@ -17,8 +17,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import psutil
-
 from stagebook.errors import JournalUnreadable, PipelineBusy
 from stagebook.events import Event, RunStarted
 from stagebook.journal.journal import Journal, Liveness, Owner
@@ -33,6 +31,8 @@ _POLL = 0.25  # seconds
 
 def this_process() -> Owner:
     """This process, as the owner of a run."""
+    import psutil  # noqa: PLC0415 - start-up cost: commands that only look come here for no run
+
     pid = os.getpid()
     return Owner(
         pid=pid,
@@ -93,6 +93,8 @@ def _life_by_time(owner: Owner) -> Liveness:
     """What is known of an owner where there is no mark to compare."""
     if owner.host != socket.gethostname():
         return Liveness.UNSURE
+    import psutil  # noqa: PLC0415 - as in `this_process`
+
     try:
         process = psutil.Process(owner.pid)
         status = process.status()

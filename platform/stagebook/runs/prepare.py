@@ -15,6 +15,7 @@ from stagebook.planning.result import Result, Results
 from stagebook.planning.reuse import ReusePolicy
 from stagebook.planning.select import Matching, Selection
 from stagebook.runs.history import EarlierScraps, History
+from stagebook.runs.lease import outwait
 from stagebook.runs.request import RunRequest
 from stagebook.runs.resume import Rest, changed_since, refuse_changed, rest_of
 from stagebook.workspace.catalog import Catalog, bind
@@ -115,8 +116,6 @@ class Preparer:
             ResumeRefused: what was finished depends on what changed since.
         """
         if run.ended is None:
-            from stagebook.runs.lease import outwait  # noqa: PLC0415 - psutil, which `plan` does without
-
             outwait(self.history.journal, run.id, clock=self._clock)
         rest = rest_of(run.id, self.history.journal.events.of, self._result)
         if failed_only and not rest.failed:

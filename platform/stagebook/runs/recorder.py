@@ -41,7 +41,7 @@ class Recorder:
                 listener(events)
             except BrokenPipeError:
                 self._heard.remove(listener)  # nobody reads any more
-            except Exception as error:
+            except Exception as error:  # a listener may be anybody's code, and the run is not its own
                 self._heard.remove(listener)
                 log = logging.getLogger(__name__)
                 log.warning(

@@ -17,8 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from stagebook.system.files import make_private, sha256_of
-from stagebook.system.processes import umask
+from stagebook.system.files import make_private, sha256_of, umask
 
 with contextlib.suppress(ImportError):  # Windows has none
     import fcntl

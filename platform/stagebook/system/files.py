@@ -38,6 +38,20 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False, mode: int = 0
         raise
 
 
+def umask() -> int:
+    """The umask of this process. Only where Linux does not tell it, it is set for a moment."""
+    with (
+        contextlib.suppress(OSError),
+        open("/proc/self/status", encoding="utf-8", errors="replace") as status,
+    ):
+        for line in status:
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    found = os.umask(0o077)
+    os.umask(found)
+    return found
+
+
 def make_private(folder: Path) -> None:
     """Make a folder, and those above it, for this user alone (mode 0700). Raises `OSError`."""
     if not folder.is_dir():

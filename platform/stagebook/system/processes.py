@@ -109,20 +109,6 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def umask() -> int:
-    """The umask of this process. Only where Linux does not tell it, it is set for a moment."""
-    with (
-        contextlib.suppress(OSError),
-        open("/proc/self/status", encoding="utf-8", errors="replace") as status,
-    ):
-        for line in status:
-            if line.startswith("Umask:"):
-                return int(line.split()[1], 8)
-    found = os.umask(0o077)
-    os.umask(found)
-    return found
-
-
 def set_name(name: str) -> None:
     """What `ps` and `/proc/PID/comm` call this process: up to 15 characters (Linux)."""
     _prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()[:15]))

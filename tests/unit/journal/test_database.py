@@ -26,7 +26,7 @@ from stagebook.journal.repair import mend
 from stagebook.journal.result_table import KnownResults
 from stagebook.journal.salvage import salvage
 from stagebook.planning.result import Result
-from stagebook.system.processes import umask
+from stagebook.system.files import umask
 
 PLATFORM = str(Path(__file__).parents[3] / "platform")
 OWNER = Owner(pid=1, started=1.0, host="here", mark="boot 1 2")

@@ -24,8 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.system import processes
-from stagebook.system.files import private_folder, private_name
-from stagebook.system.processes import umask
+from stagebook.system.files import private_folder, private_name, umask
 
 ADDRESS = "STAGEBOOK_FORKSERVER"  # in a worker's environment: the path of the server's socket
 LIFELINE = "STAGEBOOK_LIFELINE"  # a descriptor that ends with the process which runs the pipeline
