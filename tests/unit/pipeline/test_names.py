@@ -47,7 +47,9 @@ def test_what_is_not_defined_is_told_with_what_to_do(reference: str, message: st
     ("scope", "hint"), [(PLAIN, "what is: env, params"), (EACH, "what is: env, item, params")]
 )
 def test_a_name_that_is_not_known_yet_is_told_with_those_that_are(scope: StageScope, hint: str) -> None:
-    with pytest.raises(ExpressionError, match=r"'stages\.clean\.scraps\.rows' is not available here") as caught:
+    with pytest.raises(
+        ExpressionError, match=r"'stages\.clean\.scraps\.rows' is not available here"
+    ) as caught:
         NAMES.check(("stages", "clean", "scraps", "rows"), frozenset({"params", "env", "item"}), scope)
     assert caught.value.hint == hint
 
