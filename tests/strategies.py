@@ -8,6 +8,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from stagebook import events
+from stagebook.artifact import Artifact
+from stagebook.events import Event, Status
 from stagebook.pipeline.types import Type, union
 
 # Text that YAML can hold without an escape.
@@ -203,3 +206,166 @@ def pipelines(draw: st.DrawFn) -> Drawn:
         {"params": {"k": draw(st.integers(0, 9))}, "stages": {name: stages[name] for name in order}}
     )
     return Drawn(text, edges, points)
+
+
+# The events of a run `r`, by their kinds.
+_text = st.text(max_size=20)
+_number = st.floats(0, 2e9, allow_nan=False)
+_small = st.integers(0, 50)
+_data = st.dictionaries(
+    _text, st.one_of(st.none(), st.integers(), _text, st.lists(_text, max_size=2)), max_size=3
+)
+_stage = st.sampled_from(["a", "b", "c@1"])
+_run = st.just("r")
+_instance = st.fixed_dictionaries({"id": st.sampled_from(["a@1", "b@2"]), "stage": _stage, "notebook": _text})
+_artifact = st.builds(
+    Artifact,
+    path=_text,
+    size=st.none() | _small,
+    sha256=_text,
+    kept=st.booleans(),
+    folder=st.booleans(),
+    executable=st.booleans() | st.lists(_text, min_size=1, max_size=2).map(tuple),
+    external=st.booleans(),
+)
+_artifacts = st.dictionaries(_text, _artifact, max_size=2)
+EVENTS: dict[str, st.SearchStrategy[Event]] = {
+    "RunStarted": st.builds(
+        events.RunStarted,
+        run=_run,
+        at=_number,
+        pipeline=_text,
+        plan=st.just({"params": {"x": 1}, "stages": [{"id": name, "notebook": "n"} for name in ("a", "b")]}),
+        jobs=_small,
+        keep_going=st.booleans(),
+        origin=_data,
+    ),
+    "AttemptStarted": st.builds(
+        events.AttemptStarted,
+        run=_run,
+        at=_number,
+        stage=_stage,
+        attempt=_small,
+        folder=_text,
+        params=_data,
+        expected=st.none() | _number,
+        external=st.lists(_text, max_size=2),
+    ),
+    "CellStarted": st.builds(
+        events.CellStarted, run=_run, at=_number, stage=_stage, attempt=_small, cell=_small, cells=_small
+    ),
+    "CellEnded": st.builds(
+        events.CellEnded,
+        run=_run,
+        at=_number,
+        stage=_stage,
+        attempt=_small,
+        cell=_small,
+        cells=_small,
+        status=st.sampled_from(events.CellStatus),
+        seconds=_number,
+        cpu=_number,
+        memory=_small,
+    ),
+    "OutputWritten": st.builds(
+        events.OutputWritten,
+        run=_run,
+        at=_number,
+        stage=_stage,
+        attempt=_small,
+        text=_text,
+        size=_small,
+        cell=_small,
+    ),
+    "AttemptProgress": st.builds(
+        events.AttemptProgress,
+        run=_run,
+        at=_number,
+        stage=_stage,
+        attempt=_small,
+        cells=_small,
+        seconds=_number,
+        cell=st.none() | _small,
+        expected=st.none() | _number,
+        cpu=_number,
+        memory=_small,
+    ),
+    "AttemptFrozen": st.builds(
+        events.AttemptFrozen, run=_run, at=_number, stage=_stage, attempt=_small, seconds=_number, cell=_small
+    ),
+    "AttemptEnded": st.builds(
+        events.AttemptEnded,
+        run=_run,
+        at=_number,
+        stage=_stage,
+        attempt=_small,
+        seconds=_number,
+        cause=st.none() | st.sampled_from(events.Cause),
+        message=_text,
+        cell=st.none() | _small,
+        cells=_small,
+        traceback=_text,
+        cpu=_number,
+        memory=_small,
+        dump=_text,
+        kernel=st.none() | _data,
+        scraps=_data,
+        inputs=st.dictionaries(_text, st.lists(_artifact, max_size=2), max_size=2),
+        outputs=_artifacts,
+        fingerprint=_text,
+        head=_text,
+        remark=_text,
+        sources=_text,
+        parts=_data,
+        observed=st.none() | _data,
+    ),
+    "StageExpanded": st.builds(
+        events.StageExpanded,
+        run=_run,
+        at=_number,
+        stage=_stage,
+        gone=st.lists(_stage, max_size=2, unique=True),
+        stages=st.lists(_instance, max_size=2),
+        changed=st.lists(_instance, max_size=2),
+    ),
+    "StageReused": st.builds(
+        events.StageReused,
+        run=_run,
+        at=_number,
+        stage=_stage,
+        of_run=_text,
+        of_attempt=_small,
+        folder=_text,
+        number=_small,
+        restored=st.lists(_text, max_size=2),
+        scraps=_data,
+        outputs=_artifacts,
+    ),
+    "StageAccepted": st.builds(
+        events.StageAccepted,
+        run=_run,
+        at=_number,
+        stage=_stage,
+        because=_text,
+        by=_text,
+        attempt=_small,
+        folder=_text,
+        fingerprint=_text,
+        head=_text,
+        sources=_text,
+        parts=_data,
+        scraps=_data,
+        outputs=_artifacts,
+    ),
+    "StageRetrying": st.builds(
+        events.StageRetrying, run=_run, at=_number, stage=_stage, attempt=_small, delay=_number
+    ),
+    "StageEnded": st.builds(
+        events.StageEnded, run=_run, at=_number, stage=_stage, status=st.sampled_from(Status), reason=_text
+    ),
+    "RunCancelling": st.builds(events.RunCancelling, run=_run, at=_number, reason=_text),
+    "RunEnded": st.builds(
+        events.RunEnded, run=_run, at=_number, status=st.sampled_from(Status), reason=_text
+    ),
+}
+any_event = st.one_of(*EVENTS.values())

@@ -160,15 +160,6 @@ def test_links_are_followed(store: Store, tmp_path: Path) -> None:
     assert tree(tmp_path / "back") == {b"a": (None, False), b"a/data": (b"x", False), b"b": (b"x", False)}
 
 
-def test_some_bytes_come_back(store: Store) -> None:
-    digest = store.blobs.keep_bytes(b"text \xff")
-    assert digest == sha(b"text \xff")
-    assert store.blobs.read(digest) == "text \udcff"
-    assert store.blobs.keep_bytes(b"text \xff") == digest
-    assert store.blobs.read(sha(b"other")) is None
-    assert store.blobs.read("") is None
-
-
 # -- nobody writes into the store ---------------------------------------------------------------
 
 
@@ -435,19 +426,6 @@ def test_what_is_kept_anew_is_not_discarded(tmp_path: Path) -> None:
 # -- looking after it ---------------------------------------------------------------------------
 
 
-def test_only_what_is_old_is_discarded(store: Store, tmp_path: Path) -> None:
-    digest = store.blobs.keep_bytes(b"content")
-    assert digest is not None
-    assert store.blobs.is_newer(digest, time.time() - 60)
-    assert store.blobs.discard(digest, unless_newer=time.time() - 60) is None
-    assert store.blobs.has(digest)
-    assert not store.blobs.is_newer(digest, time.time() + 60)
-    assert store.blobs.discard(digest, unless_newer=time.time() + 60) == 7
-    assert not store.blobs.has(digest)
-    assert store.blobs.discard(digest, unless_newer=time.time() + 60) is None
-    assert list((store.folder / "incoming").iterdir()) == []
-
-
 def test_what_is_kept_again_counts_as_new(store: Store, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("content")
     for keep in (lambda: store.blobs.keep_bytes(b"content"), lambda: store.keep(tmp_path / "file", "")):
@@ -456,33 +434,3 @@ def test_what_is_kept_again_counts_as_new(store: Store, tmp_path: Path) -> None:
         assert not store.blobs.is_newer(sha(b"content"), 1000.0)
         keep()
         assert store.blobs.is_newer(sha(b"content"), 1000.0)
-
-
-def test_a_damaged_text_is_mended_by_keeping_it_again(store: Store) -> None:
-    digest = store.blobs.keep_bytes(b"content")
-    assert digest is not None
-    store.blobs.path(digest).chmod(0o600)
-    store.blobs.path(digest).write_bytes(b"contend")
-    assert not store.blobs.is_intact(digest)
-    assert store.blobs.keep_bytes(b"content") == digest
-    assert store.blobs.read(digest) == "content"
-
-
-def test_other_files_in_the_store_are_no_blobs(store: Store) -> None:
-    assert list(store.blobs.digests()) == []
-    digest = store.blobs.keep_bytes(b"content")
-    assert digest is not None
-    for path in (".DS_Store", "ab", "zz", digest[:2] + "/.DS_Store", digest[:2] + "/" + "z" * 62, "ff"):
-        if not (store.folder / path).exists():
-            (store.folder / path).write_text("x")
-    (store.folder / digest[:2] / ("a" * 62)).mkdir()
-    assert list(store.blobs.digests()) == [(digest, 7)]
-
-
-def test_what_was_left_half_written_is_found_once_it_is_old(store: Store) -> None:
-    assert store.blobs.leftovers(before=time.time() + 60) == []
-    store.blobs.keep_bytes(b"content")
-    left = store.folder / "incoming" / "left"
-    left.write_text("half")
-    assert store.blobs.leftovers(before=time.time() - 60) == []
-    assert store.blobs.leftovers(before=time.time() + 60) == [left]

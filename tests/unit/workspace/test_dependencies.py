@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import py_compile
 import stat
 import subprocess
@@ -259,17 +258,6 @@ def kernel(place: Place, name: str, *argv: str, **more: Any) -> None:
     place.builder.file(f"jupyter/kernels/{name}/kernel.json", json.dumps(spec))
 
 
-def test_this_python_is_told_by_its_version(place: Place) -> None:
-    version = f"{platform.python_implementation()} {platform.python_version()}"
-    assert find_kernel("python3", place.env).facts == {"kernel": "python3", "python": version}
-    kernel(place, "mine", sys.executable, "-m", "ipykernel_launcher")
-    mine = find_kernel("mine", place.env)
-    assert mine.facts["python"] == version
-    assert mine.prefix is None
-    kernel(place, "mine", sys.executable, "-m", "ipykernel_launcher", env={"A": "1"})
-    assert find_kernel("mine", place.env).facts != mine.facts
-
-
 def test_another_program_is_told_by_its_file_and_imports_from_its_environment(place: Place) -> None:
     program = place.builder.file("env/bin/python", "one")
     library(place.root / "env/lib/python3.12/site-packages", "2.0")
@@ -294,12 +282,6 @@ def test_a_python3_that_is_another_one_is_told_so(place: Place) -> None:
     library(place.root / "env/lib/python3.12/site-packages", "2.0")
     assert dependencies.versions(["facts_library"], "python3") == {"facts-library": "2.0"}
     assert dependencies.versions(["facts_library"], "") == {}
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"argv": []}', '{"argv": 3}', "\xff"])
-def test_a_specification_that_cannot_be_read_is_none(place: Place, text: str) -> None:
-    place.builder.file("jupyter/kernels/odd/kernel.json", text.encode("latin-1"))
-    assert find_kernel("odd", place.env).facts == {"kernel": "odd", "spec": "unknown"}
 
 
 def test_a_program_that_is_not_there_is_no_mistake(place: Place) -> None:
