@@ -17,7 +17,7 @@ from stagebook.execution.file_access.hooks import events, libraries
 from stagebook.execution.file_access.hooks import reporter as reporting
 from stagebook.execution.file_access.report import read_report
 from stagebook.planning.plan import PlannedInput, PlannedOutput, PlannedStage
-from stagebook.planning.undeclared import Findings, compare, messages, refusal
+from stagebook.planning.undeclared import compare, messages, refusal
 
 
 def stage(*, strict: bool = False, **inputs: str | tuple[str, ...]) -> PlannedStage:
@@ -95,8 +95,6 @@ def test_messages() -> None:
         ),
         "train does not use its input 'x' (data/x.csv): changes of it run the stage for nothing",
     ]
-    assert found
-    assert not Findings()
 
 
 def test_strict() -> None:
