@@ -64,7 +64,11 @@ class Template:
 
     def mentions(self, root: str) -> bool:
         """Whether any expression refers to a name under `root`."""
-        return any(reference[0] == root for reference in self.references)
+        return bool(self.under(root))
+
+    def under(self, root: str) -> set[Reference]:
+        """The references to names under `root`."""
+        return {reference for reference in self.references if reference[0] == root}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

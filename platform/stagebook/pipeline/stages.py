@@ -108,11 +108,9 @@ class StageReader:
     def _check_items(self, outputs: Mapping[str, Output], base: Location) -> None:
         for name, output in outputs.items():
             if not output.path.mentions("item"):
-                self._report(
-                    (*base, "outputs", name),
-                    f"every item would write the output '{name}' to one path",
-                    "put the item into the path, such as data/name-${item}.parquet",
-                )
+                message = f"every item would write the output '{name}' to one path"
+                hint = "put the item into the path, such as data/name-${item}.parquet"
+                self._report((*base, "outputs", name), message, hint)
 
     def _read_when(self, spec: StageFile, base: Location, scope: StageScope) -> Template | None:
         if spec.when is None:
@@ -131,11 +129,9 @@ class StageReader:
         for group, names in (("params", spec.params), ("inputs", spec.inputs), ("outputs", spec.outputs)):
             for name in names:
                 if name in seen:
-                    self._report(
-                        (*base, group, name),
-                        f"'{name}' is given twice, under {seen[name]} and {group}",
-                        "each is one variable of the notebook; rename one of them",
-                    )
+                    message = f"'{name}' is given twice, under {seen[name]} and {group}"
+                    hint = "each is one variable of the notebook; rename one of them"
+                    self._report((*base, group, name), message, hint)
                 seen[name] = group
 
     def _is_after(self, stage: str, other: str, at: int) -> bool:

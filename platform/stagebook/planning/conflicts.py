@@ -42,7 +42,7 @@ def _place_of_need(pipeline: Pipeline, instances: Mapping[str, Instance], name: 
                 if source.split("@")[0] == need:
                     return place
     for param, template in stage.params.items():
-        if any(reference[:2] == ("stages", need) for reference in template.references):
+        if need in stages_named(template):
             return ("stages", name, "params", param)
     for key, condition in (("foreach", stage.foreach), ("when", stage.when)):
         if need in stages_named(condition):
@@ -85,11 +85,10 @@ def _written_inside(pipeline: Pipeline, expansion: Expansion, files: Mapping[str
 
 def frozen_without_outputs(pipeline: Pipeline, stages: Sequence[PlannedStage]) -> list[Problem]:
     """Stages that never run, of which an output is neither there nor in the store."""
+    hint = "run it once without 'frozen', or put the file there"
     return [
         pipeline.problem(
-            ("stages", stage.stage, "frozen"),
-            f"{stage.id} is {stage.judgement.reasons[0]}",
-            "run it once without 'frozen', or put the file there",
+            ("stages", stage.stage, "frozen"), f"{stage.id} is {stage.judgement.reasons[0]}", hint
         )
         for stage in stages
         if stage.judgement is not None and stage.judgement.decision is Decision.SKIP

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from stagebook.errors import did_you_mean
-from stagebook.pipeline.expressions import Reference, Template
 from stagebook.pipeline.model import InputRef, Location, Stage
 from stagebook.pipeline.types import describe
 from stagebook.planning.instances import Instance, Points, slug_of
@@ -117,8 +116,9 @@ class References:
     def _is_guess(self, stage: Stage, other: Stage, ref: InputRef) -> bool:
         """Whether a reference names one instance of a stage whose list only the run knows, without going
         over the same list."""
-        lists = _scraps_of(other.foreach)
-        return bool(lists) and not (ref.text.mentions("item") and _scraps_of(stage.foreach) == lists)
+        lists = other.foreach.under("stages") if other.foreach else set()
+        own = stage.foreach.under("stages") if stage.foreach else set()
+        return bool(lists) and not (ref.text.mentions("item") and own == lists)
 
     def _file(
         self, name: str, text: str, location: Location, *, looks_like_reference: bool
@@ -147,9 +147,3 @@ class References:
         stage = text.split(".", maxsplit=1)[0].split("@", maxsplit=1)[0]
         message = f"unknown reference '{text}': there is no stage '{stage}'"
         self._report(location, message, did_you_mean(stage, self._pipeline.stages))
-
-
-def _scraps_of(foreach: Template | None) -> set[Reference]:
-    if foreach is None:
-        return set()
-    return {reference for reference in foreach.references if reference[0] == "stages"}

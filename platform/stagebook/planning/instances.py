@@ -88,8 +88,6 @@ class Points:
         found = {stage: [(made.id, bool(made.point)) for made in self.of(stage)] for stage in stages}
         return scraps_scope(found, self._scraps, stages)
 
-    # -- inside ---------------------------------------------------------------------------------
-
     def _make(self) -> None:
         stages = self._evaluator.pipeline.stages.values()
         for stage in stages:

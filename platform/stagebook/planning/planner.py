@@ -19,13 +19,7 @@ from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.planning.prior_outputs import Earlier, PriorOutputs
 from stagebook.planning.result import Made
 from stagebook.planning.reuse import ReusePolicy, made_by
-from stagebook.planning.scopes import (
-    Scopes,
-    condition_of,
-    depends_on_run,
-    params_of,
-    stages_named,
-)
+from stagebook.planning.scopes import Scopes, condition_of, depends_on_run, params_of, stages_named
 from stagebook.planning.select import Selection, select
 from stagebook.workspace.workspace import Workspace
 
@@ -99,8 +93,6 @@ class Planner:
         shape = self._shape(scraps, held)
         stages = [self._planned(shape, name, decision=Decision.WAIT) for name in shape.ordered]
         return self._plan_of(shape, stages)
-
-    # -- inside ---------------------------------------------------------------------------------
 
     def _shape(self, scraps: Mapping[str, Mapping[str, Value]], held: Collection[str] = ()) -> _Shape:
         """All stage instances, checked. Raises `PipelineInvalid`."""
@@ -268,12 +260,7 @@ def _with_what_follows(stages: Sequence[PlannedStage]) -> list[PlannedStage]:
 
 def _decide_simply(stage: PlannedStage) -> PlannedStage:
     """The decision where nothing is known of earlier results."""
-    scraps = sorted(
-        ".".join(reference)
-        for template in stage.open
-        for reference in template.references
-        if reference[0] == "stages"
-    )
+    scraps = sorted(".".join(ref) for template in stage.open for ref in template.under("stages"))
     return stage.decided(Decision.WAIT, *(f"needs {scrap}" for scrap in scraps)) if scraps else stage
 
 
@@ -283,5 +270,5 @@ def _imports(stages: Sequence[PlannedStage], facts: Mapping[str, NotebookFacts |
 
 
 def _mentioned(env: Mapping[str, str], stages: Sequence[PlannedStage]) -> dict[str, str]:
-    references = {ref for stage in stages for item in stage.open for ref in item.references}
-    return {ref[1]: env[ref[1]] for ref in references if ref[0] == "env" and ref[1] in env}
+    names = {name for stage in stages for item in stage.open for _, name, *_ in item.under("env")}
+    return {name: env[name] for name in names if name in env}

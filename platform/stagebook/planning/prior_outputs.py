@@ -9,6 +9,7 @@ from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.model import Location, Pipeline
 from stagebook.pipeline.types import Value
 from stagebook.planning.instances import Instance
+from stagebook.planning.scopes import stages_named
 from stagebook.workspace.workspace import Workspace
 
 Earlier = Callable[[str], Mapping[str, Value] | None]
@@ -66,8 +67,8 @@ class PriorOutputs:
 
     def _look_at_scraps(self, instance: Instance) -> None:
         for place, template in _open(instance):
-            for reference in sorted(template.references):
-                for other in self._others.get(reference[1], ()) if reference[0] == "stages" else ():
+            for reference in sorted(template.under("stages")):
+                for other in self._others.get(reference[1], ()):
                     if other.pending:
                         self._note_unknown(instance, other.id, place)
                     elif other.stands_in or reference[3] not in self._known(other.id):
@@ -93,9 +94,8 @@ class PriorOutputs:
 
     def _look_for_list(self, instance: Instance) -> None:
         """What a list that is not known depends on may have been left by an earlier run."""
-        assert instance.stage.foreach is not None
-        for reference in instance.stage.foreach.references:
-            for other in self._others.get(reference[1], ()) if reference[0] == "stages" else ():
+        for name in stages_named(instance.stage.foreach):
+            for other in self._others.get(name, ()):
                 if other.pending:
                     self._look_for_list(other)
                 elif not other.stands_in:

@@ -20,13 +20,7 @@ UNKNOWN: Final = object()
 
 def stages_named(*templates: Template | None) -> set[str]:
     """The names of the stages whose scraps these expressions refer to."""
-    return {
-        reference[1]
-        for template in templates
-        if template is not None
-        for reference in template.references
-        if reference[0] == "stages"
-    }
+    return {name for template in templates if template for _, name, *_ in template.under("stages")}
 
 
 def scraps_scope(
@@ -79,9 +73,8 @@ class Evaluator:
         stages: Mapping[str, Any] | None = None,
     ) -> Any:
         """The value of a template, or `UNKNOWN`. `stages` is a scope as `scraps_scope` makes it."""
-        for reference in template.references:
-            if reference[0] == "params" and reference[1] not in self._params:
-                return UNKNOWN  # the parameter itself is wrong, which is reported
+        if any(name not in self._params for _, name, *_ in template.under("params")):
+            return UNKNOWN  # the parameter itself is wrong, which is reported
         scope = {"params": self._params, "env": self._env, **_point_scope(point or {})}
         try:
             return evaluate(template, scope if stages is None else {**scope, "stages": stages})

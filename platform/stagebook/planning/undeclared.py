@@ -24,9 +24,6 @@ class Findings:
     undeclared_writes: tuple[str, ...] = ()
     unread_inputs: tuple[str, ...] = ()
 
-    def __bool__(self) -> bool:
-        return bool(self.undeclared_reads or self.undeclared_writes or self.unread_inputs)
-
 
 def compare(
     stage: PlannedStage,

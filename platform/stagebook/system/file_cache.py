@@ -70,8 +70,6 @@ class FileCache:
             kept = {name: entry for name, entry in kept.items() if name in self._used}
         self._changed = not save_cache(self._path, {"v": VERSION, "files": kept})
 
-    # -- inside ---------------------------------------------------------------------------------
-
     def _derive(self, file: str | Path, kind: str, compute: Callable[[str], Any]) -> Any:
         name = str(file)
         for _ in range(5):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stagebook.planning.plan import PlannedInput, PlannedOutput, PlannedStage
-from stagebook.planning.undeclared import Findings, compare, messages, refusal
+from stagebook.planning.undeclared import compare, messages, refusal
 
 
 def stage(*, strict: bool = False, **inputs: str | tuple[str, ...]) -> PlannedStage:
@@ -82,8 +82,6 @@ def test_messages() -> None:
         ),
         "train does not use its input 'x' (data/x.csv): changes of it run the stage for nothing",
     ]
-    assert found
-    assert not Findings()
 
 
 def test_strict() -> None:
