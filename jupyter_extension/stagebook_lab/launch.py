@@ -159,12 +159,7 @@ def _run_of(project: Project, pid: int, since: float) -> str | None:
     """The run of a process that started at `since`; `None` until the journal has it."""
     host = socket.gethostname()
     for run in project.history.runs(limit=20):
-        origin = run.origin
-        if (
-            not run.parent
-            and origin.get("pid") == pid
-            and origin.get("host") == host
-            and run.started >= since - SLACK
-        ):
+        is_of_process = (run.origin.get("pid"), run.origin.get("host")) == (pid, host)
+        if is_of_process and not run.parent and run.started >= since - SLACK:
             return run.id
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +19,10 @@ _NEVER = {"node_modules", "__pycache__"}
 
 def find_projects(root: Path) -> list[ProjectInfo]:
     """The projects in the server's root and up to `DEPTH` folders below it, none inside another."""
-    found = []
-    for folder in _folders(root, DEPTH):
-        relative = folder.relative_to(root).as_posix()
-        found.append(ProjectInfo(path="" if relative == "." else relative, name=folder.name))
-        if len(found) == MAX_PROJECTS:
-            break
-    return found
+    return [
+        ProjectInfo(path="" if folder == root else folder.relative_to(root).as_posix(), name=folder.name)
+        for folder in itertools.islice(_folders(root, DEPTH), MAX_PROJECTS)
+    ]
 
 
 def _folders(folder: Path, depth: int) -> Iterator[Path]:

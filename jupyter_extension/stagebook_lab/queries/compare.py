@@ -147,10 +147,8 @@ def compare_reply(project: Project, names: Sequence[str]) -> wire.CompareReply:
 
 def _rows(tables: Sequence[Mapping[str, Any]]) -> tuple[wire.CompareRow, ...]:
     names = dict.fromkeys(name for table in tables for name in table)
-    rows = []
-    for name in names:
-        values = tuple(table.get(name) for table in tables)
-        rows.append(
-            wire.CompareRow(name=name, values=values, differs=any(value != values[0] for value in values))
-        )
-    return tuple(rows)
+    rows = {name: tuple(table.get(name) for table in tables) for name in names}
+    return tuple(
+        wire.CompareRow(name=name, values=values, differs=any(value != values[0] for value in values))
+        for name, values in rows.items()
+    )
