@@ -41,7 +41,12 @@ def words(text: str) -> list[str]:
 def _unquoted(word: str) -> str:
     if "'" not in word and '"' not in word and "\\" not in word:
         return word
-    return re.sub(r"""'([^']*)'|"((?:\\.|[^"\\])*)"|\\(.)""", lambda it: it[1] or it[2] or it[3] or "", word)
+    return re.sub(r"""'([^']*)'|"((?:\\.|[^"\\])*)"|\\(.)""", _content, word)
+
+
+def _content(quoted: re.Match[str]) -> str:
+    """What a quoted part stands for. A backslash within double quotes quotes only what is special there (POSIX 2.2.3)."""
+    return quoted[1] or re.sub(r'\\(["$`\\])', r"\1", quoted[2] or "") or quoted[3] or ""
 
 
 def base(word: str) -> str:

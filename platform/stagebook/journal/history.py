@@ -161,7 +161,7 @@ def _begin_attempt(stage: StageRecord, event: events.AttemptStarted) -> None:
     stage.status, stage.attempt, stage.folder = Status.RUNNING, event.attempt, event.folder
     stage.params, stage.expected = event.params, event.expected
     stage.cell, stage.cells, stage.cpu, stage.memory, stage.frozen = 0, 0, 0.0, 0, 0.0
-    stage.cause, stage.message, stage.traceback = None, "", ""
+    stage.cause, stage.message, stage.traceback, stage.ended = None, "", "", None
     if stage.started is None:
         stage.started = event.at
 

@@ -281,10 +281,10 @@ _SIMPLE = {"None": type(None), "bool": bool, "int": int, "float": float, "str": 
 
 
 def _as_float(value: int) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        raise ValueMismatch("expected a float, got a number that is too large for one") from None
+    with contextlib.suppress(OverflowError):
+        if int(float(value)) == value:
+            return float(value)
+    raise ValueMismatch("expected a float, got a whole number that no float holds exactly")
 
 
 def _accept_time(kind: str, value: str) -> str:

@@ -99,9 +99,6 @@ def test_a_further_attempt_starts_from_nothing_but_the_time_of_the_first() -> No
     assert second.started == 11.0
 
 
-@pytest.mark.xfail(
-    strict=True, reason="while a later attempt runs, its stage still has the end of the one before"
-)
 def test_a_stage_that_runs_again_takes_its_time_up_to_now() -> None:
     failed = event(AttemptEnded, 15.0, seconds=4.0, cause=Cause.EXCEPTION)
     history = RunHistory([STARTED, started(11.0), failed, started(16.0, attempt=2)])

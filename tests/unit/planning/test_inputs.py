@@ -51,7 +51,7 @@ def resolved(
         for name, instance in expansion.expand().items()
         for item in instance.inputs.values()
     }
-    return found, [f"{problem.message} | {problem.hint}" for problem in expansion.problems]
+    return found, [f"{problem.message} | {problem.hint}" for problem in expansion.problems.found]
 
 
 @pytest.mark.parametrize(

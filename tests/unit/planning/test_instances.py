@@ -25,7 +25,7 @@ def points(stages: str, scraps: Mapping[str, Mapping[str, Any]] | None = None, h
     assert loaded.problems == ()
     evaluator = Evaluator(loaded.pipeline, params, {})
     made = Points(evaluator, scraps or {}, held)
-    return made, [problem.message for problem in evaluator.problems]
+    return made, [problem.message for problem in evaluator.problems.found]
 
 
 A = "{notebook: a.ipynb, "

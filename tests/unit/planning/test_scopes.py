@@ -144,7 +144,7 @@ def test_a_mistake_at_one_place_is_told_once_though_every_point_meets_it() -> No
     place = ("stages", "a", "params", "x")
     template = compile_value("${matrix.m // 0 + params.k}")
     assert all(evaluator.value(template, place, {"m": at}) is UNKNOWN for at in range(3))
-    (problem,) = evaluator.problems
+    (problem,) = evaluator.problems.found
     assert (problem.path, problem.line > 1) == ("pipelines/p.yaml", True)
     assert "${matrix.m // 0 + params.k}" in problem.message
 
@@ -152,5 +152,5 @@ def test_a_mistake_at_one_place_is_told_once_though_every_point_meets_it() -> No
 def test_what_depends_on_a_wrong_parameter_is_no_further_mistake() -> None:
     evaluator = Evaluator(PIPELINE, {"k": 1}, {"HOME": "/me"})
     assert evaluator.value(compile_value("${params.wrong + 1}"), ("params",)) is UNKNOWN
-    assert evaluator.problems == []
+    assert evaluator.problems.found == []
     assert evaluator.value(compile_value("${env.HOME}/${item}"), ("params",), {"item": 7}) == "/me/7"

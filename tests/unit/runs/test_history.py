@@ -15,7 +15,7 @@ from stagebook.errors import RunNotFound
 from stagebook.events import AttemptEnded, AttemptStarted, Event, RunEnded, RunStarted, StageEnded, Status
 from stagebook.journal.journal import Owner
 from stagebook.journal.result_table import KnownResults
-from stagebook.planning.result import NoResults
+from stagebook.planning.result import Results
 from stagebook.runs.history import EarlierScraps, History
 
 
@@ -145,4 +145,4 @@ def test_earlier_scraps_are_those_of_the_last_result_or_else_of_the_last_good_ru
     assert known("a") == {"run": "kept"}
     assert known("b") == {"run": "later"}, "a result without a fingerprint is in the record of its run"
     assert (known("c"), known("unknown")) == (None, None)
-    assert EarlierScraps(history, NoResults(), "q")("a") is None
+    assert EarlierScraps(history, Results(), "q")("a") is None

@@ -63,13 +63,6 @@ def test_parameters_can_be_checked_without_a_plan(builder: ProjectBuilder, prepa
         preparer.check_params(RunRequest(pipeline="q"))
 
 
-def test_the_stages_of_a_pipeline_are_known_whatever_its_notebooks_are(
-    builder: ProjectBuilder, preparer: Preparer
-) -> None:
-    builder.file("notebooks/a.ipynb", "{")
-    assert preparer.stage_ids() == preparer.stage_ids("p") == ["a", "b@1", "b@2"]
-
-
 def test_a_file_that_changed_is_looked_at_again(builder: ProjectBuilder, preparer: Preparer) -> None:
     assert preparer.prepare(RunRequest()).plan.stage("a").kernel is None
     builder.notebook("a", "1", params="out = ''\nm = 0")
