@@ -39,10 +39,9 @@ class Store:
 
     def members(self, digest: str) -> list[str]:
         """The blobs of the files of a folder; none where its list is damaged."""
-        try:
+        with contextlib.suppress(BlobDamaged):
             return [item for item, _ in self._listed(digest) if item != EMPTY]
-        except BlobDamaged:
-            return []
+        return []
 
     # -- in -------------------------------------------------------------------------------------
 
