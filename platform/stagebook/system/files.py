@@ -17,10 +17,8 @@ from stagebook.artifact import Artifact
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
-    """Write a file by a temporary one and a rename, so that no reader sees a part of it.
-
-    `durable`: the data is on the disk before the rename. Raises `OSError`; then nothing changed.
-    """
+    """Write a file by a temporary one and a rename, so that no reader sees a part of it. `durable`: the data
+    is on the disk before the rename. Raises `OSError`; then nothing changed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -95,11 +93,8 @@ def sha256_of(path: str | Path) -> str:
 
 
 def describe_path(path: Path, shown: str, digest: Callable[[str], str] = sha256_of) -> Artifact:
-    """A file or folder as an artifact with the path `shown`.
-
-    The hash of a folder is the one of its list (`list_folder`). `digest` returns the hash of a file. Raises
-    `OSError`.
-    """
+    """A file or folder as an artifact with the path `shown`. The hash of a folder is the one of its list
+    (`list_folder`). `digest` returns the hash of a file. Raises `OSError`."""
     if path.is_dir():
         size, text = list_folder(path, digest)
         return Artifact(path=shown, size=size, sha256=hashlib.sha256(text).hexdigest(), folder=True)

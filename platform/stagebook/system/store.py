@@ -46,11 +46,8 @@ class Store:
     # -- in -------------------------------------------------------------------------------------
 
     def keep(self, path: Path, shown: str, *, most: int | None = None) -> Artifact:
-        """Keep a file or folder; the artifact, with the path `shown`.
-
-        More than `most` bytes, or than the disk has room for, are described and not kept. Raises `OSError`
-        where the file cannot be read.
-        """
+        """Keep a file or folder; the artifact, with the path `shown`. More than `most` bytes, or than the
+        disk has room for, are described and not kept. Raises `OSError` where the file cannot be read."""
         if path.is_dir():
             return self._keep_folder(path, shown, most)
         found = path.stat()
