@@ -24,7 +24,7 @@ from stagebook.planning.select import Selection, select
 from stagebook.workspace.workspace import Workspace
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(eq=False)
 class Planner:
     """Plans one pipeline with one set of parameters: before a run, and again as it grows.
 
