@@ -53,12 +53,11 @@ class RunTable:
         """The run with this id."""
         return next(iter(self._records("WHERE id = ?", [run_id])), None)
 
-    def like(self, text: str, pipeline: str | None = None) -> list[RunRecord]:
+    def like(self, text: str) -> list[RunRecord]:
         """The runs whose id begins or ends with a text, at most three, the newest first."""
         return self._records(
-            "WHERE (substr(id, 1, ?1) = ?2 OR substr(id, -?1) = ?2) AND coalesce(?3, pipeline) = pipeline"
-            " ORDER BY first_seq DESC LIMIT 3",
-            [len(text), text, pipeline],
+            "WHERE substr(id, 1, ?1) = ?2 OR substr(id, -?1) = ?2 ORDER BY first_seq DESC LIMIT 3",
+            [len(text), text],
         )
 
     def latest_begun(self) -> RunRecord | None:

@@ -45,10 +45,8 @@ class Expression:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Template:
-    """A value of the pipeline file with the expressions in it compiled.
-
-    `source` is the value in the file; in `value`, each text that holds an expression is a `Text`.
-    """
+    """A value of the pipeline file with the expressions in it compiled. `source` is the value in the file; in
+    `value`, each text that holds an expression is a `Text`."""
 
     source: Value
     value: Any

@@ -25,10 +25,8 @@ class LoadedPipeline:
 
 
 def load_pipeline(text: str | bytes, path: str) -> LoadedPipeline:
-    """Read the text of a pipeline file. Never raises for what the text holds.
-
-    `path` is the file's path relative to the project root; its stem is the default name.
-    """
+    """Read the text of a pipeline file. Never raises for what the text holds. `path` is the file's path
+    relative to the project root; its stem is the default name."""
     document = read_document(text, path)
     stem = PurePosixPath(path).stem
     if document.data is None:

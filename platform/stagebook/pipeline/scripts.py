@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.pipeline.notebook import NotebookUnreadable
-from stagebook.system.files import write_whole
+from stagebook.system.files import make_private, write_whole
 
 _CHECKSUM = "stagebook_sum"  # in the metadata: the checksum of the cells
 
@@ -44,10 +44,7 @@ def convert(content: bytes, suffix: str, target: Path) -> None:
         cell["id"] = digest[:12]
     notebook.metadata[_CHECKSUM] = _checksum(notebook.cells)
     try:
-        for folder in (*reversed(target.parent.parents), target.parent):
-            # One by one: the mode of `makedirs` holds for the last folder alone.
-            if not folder.is_dir():
-                folder.mkdir(exist_ok=True, mode=0o700)
+        make_private(target.parent)
         write_whole(target, (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode())
     except OSError as error:
         msg = f"cannot be converted to a notebook: {error.strerror}: {error.filename}"

@@ -73,10 +73,8 @@ def _position(mark: Any) -> Position:
 
 
 def read_document(text: str | bytes, path: str) -> Document:
-    """Read YAML text. Never raises for what the text holds: mistakes are in `problems`.
-
-    `path` names the file in them.
-    """
+    """Read YAML text. Never raises for what the text holds: mistakes are in `problems`. `path` names the file
+    in them."""
     positions: dict[Location, Position] = {}
     decoded = ""
     try:

@@ -165,7 +165,9 @@ class Expansion:
         known = self._points.scraps_of(scraps)
         value = self._evaluator.value(stage.when, location, instance.point, known)
         if value is not UNKNOWN and not value:
-            instance.skip = instance.skip or why_not(stage.when)
+            source = stage.when.source
+            why = f"when: {source} is false" if isinstance(source, str) else "when: false"
+            instance.skip = instance.skip or why
             instance.absent = instance.absent or not scraps
 
     def _bind_after(self, instance: Instance) -> None:
@@ -184,8 +186,3 @@ class Expansion:
         hint = "name the stages before it, such as after: [NAME], or leave the trigger out"
         message = f"'{stage.trigger}' is about the stages before '{stage.name}', and there are none"
         self.problems.report_once(("stages", stage.name, "trigger"), message, hint)
-
-
-def why_not(condition: Template) -> str:
-    """Why a condition leaves a stage out."""
-    return f"when: {condition.source} is false" if isinstance(condition.source, str) else "when: false"

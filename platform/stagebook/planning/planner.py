@@ -24,22 +24,11 @@ from stagebook.planning.select import Selection, select
 from stagebook.workspace.workspace import Workspace
 
 
+@dataclasses.dataclass(eq=False)
 class Planner:
-    """Plans one pipeline with one set of parameters: before a run, and again as it grows."""
+    """Plans one pipeline with one set of parameters: before a run, and again as it grows.
 
-    def __init__(  # noqa: PLR0913 - the parts that a plan is put together from
-        self,
-        pipeline: Pipeline,
-        params: Mapping[str, Value],
-        project: Workspace,
-        *,
-        selection: Selection | None = None,
-        env: Mapping[str, str] | None = None,
-        earlier: Earlier = lambda _stage: None,
-        problems: Sequence[Problem] = (),
-        policy: ReusePolicy | None = None,
-    ) -> None:
-        """Args:
+    Attributes:
         pipeline: what the file defines.
         params: a value for each parameter of the pipeline.
         project: the files on disk.
@@ -48,15 +37,17 @@ class Planner:
         earlier: the scraps of a stage instance as an earlier run left them.
         problems: mistakes found before, to be reported with those found here.
         policy: decides what is reused; without one, everything runs.
-        """
-        self._pipeline = pipeline
-        self._params = params
-        self._project = project
-        self._selection = selection
-        self._env = env or {}
-        self._earlier = earlier
-        self._problems = problems
-        self.policy = policy
+    """
+
+    pipeline: Pipeline
+    params: Mapping[str, Value]
+    project: Workspace
+    _: dataclasses.KW_ONLY
+    selection: Selection | None = None
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    earlier: Earlier = lambda _stage: None
+    problems: Sequence[Problem] = ()
+    policy: ReusePolicy | None = None
 
     def plan(self) -> Plan:
         """The plan of a run.
@@ -70,7 +61,7 @@ class Planner:
             shape = self._shape(known)
             plan, scraps = self._judge(shape)
             pending = {item.stage.name for item in shape.instances.values() if item.pending}
-            lists = stages_named(*(self._pipeline.stages[name].foreach for name in pending))
+            lists = stages_named(*(self.pipeline.stages[name].foreach for name in pending))
             # What has to come out of the store may turn out damaged there, and its stage run after all.
             unsure = {stage.id for stage in plan.stages if stage.judgement and stage.judgement.restores}
             news = {
@@ -96,23 +87,23 @@ class Planner:
 
     def _shape(self, scraps: Mapping[str, Mapping[str, Value]], held: Collection[str] = ()) -> _Shape:
         """All stage instances, checked. Raises `PipelineInvalid`."""
-        expansion = Expansion(self._pipeline, self._params, self._project, self._env, scraps, held)
+        expansion = Expansion(self.pipeline, self.params, self.project, self.env, scraps, held)
         instances = expansion.expand()
-        found = [*self._problems, *expansion.problems.found, *conflicts.cycles(self._pipeline, instances)]
-        checks = NotebookChecks(self._pipeline, self._project)
-        facts = {stage.name: checks.facts(stage) for stage in self._pipeline.stages.values()}
+        found = [*self.problems, *expansion.problems.found, *conflicts.cycles(self.pipeline, instances)]
+        checks = NotebookChecks(self.pipeline, self.project)
+        facts = {stage.name: checks.facts(stage) for stage in self.pipeline.stages.values()}
         types = {
             name: checks.check_values(instance, known) if (known := facts[instance.stage.name]) else {}
             for name, instance in instances.items()
         }
         found += checks.problems.found
-        found += conflicts.overwritten(self._pipeline, expansion, self._project)
+        found += conflicts.overwritten(self.pipeline, expansion, self.project)
         if found:
             raise PipelineInvalid(found)
         edges = {name: tuple(instance.upstream) for name, instance in instances.items()}
-        grows = {stage.name for stage in self._pipeline.stages.values() if stages_named(stage.foreach)}
-        chosen = select(self._selection, edges, grows) if self._selection else set(edges)
-        prior = PriorOutputs(self._pipeline, instances, chosen, self._project, self._earlier)
+        grows = {stage.name for stage in self.pipeline.stages.values() if stages_named(stage.foreach)}
+        chosen = select(self.selection, edges, grows) if self.selection else set(edges)
+        prior = PriorOutputs(self.pipeline, instances, chosen, self.project, self.earlier)
         if prior.missing:
             raise PipelineInvalid(prior.missing)
         return _Shape(
@@ -121,7 +112,7 @@ class Planner:
             ordered=graph.order(edges),
             chosen=chosen,
             facts=facts,
-            notebooks={s.name: self._project.inside(s.notebook) for s in self._pipeline.stages.values()},
+            notebooks={s.name: self.project.inside(s.notebook) for s in self.pipeline.stages.values()},
             types=types,
             prior=prior,
             warnings=tuple(checks.warnings.found),
@@ -130,7 +121,7 @@ class Planner:
     def _judge(self, shape: _Shape) -> tuple[Plan, dict[str, Mapping[str, Any]]]:
         """The plan, and the scraps that are known without running anything."""
         points = ((item.stage.name, item.id, bool(item.point)) for item in shape.instances.values())
-        scopes = Scopes(self._pipeline.name, self._params, self._env, points)
+        scopes = Scopes(self.pipeline.name, self.params, self.env, points)
         made: dict[str, Made] = {}
         scraps: dict[str, Mapping[str, Any]] = {}
         stages = []
@@ -151,7 +142,7 @@ class Planner:
                     made[name] = made_by(stage, found.result)
                     scraps[name] = made[name].scraps
             stages.append(stage)
-        if absent := conflicts.frozen_without_outputs(self._pipeline, stages):
+        if absent := conflicts.frozen_without_outputs(self.pipeline, stages):
             raise PipelineInvalid(absent)
         stages = _with_what_follows(stages)
         return self._plan_of(shape, stages), scraps
@@ -212,13 +203,13 @@ class Planner:
 
     def _plan_of(self, shape: _Shape, stages: Sequence[PlannedStage]) -> Plan:
         return Plan(
-            pipeline=self._pipeline.name,
-            path=self._pipeline.path,
-            description=self._pipeline.description,
-            params=dict(self._params),
+            pipeline=self.pipeline.name,
+            path=self.pipeline.path,
+            description=self.pipeline.description,
+            params=dict(self.params),
             stages=tuple(stages),
             scraps=shape.prior.scraps,
-            env=_mentioned(self._env, stages),
+            env=_mentioned(self.env, stages),
             imports=_imports(stages, shape.facts),
             warnings=shape.warnings,
         )

@@ -30,10 +30,8 @@ _MORE = {
 
 
 def modules_to_import(imports: Iterable[str], local: Container[str]) -> tuple[str, ...]:
-    """Of the dotted names that notebooks import, those to import ahead, in a stable order.
-
-    A package that the project shadows with a module of its own (`local`) is left out.
-    """
+    """Of the dotted names that notebooks import, those to import ahead, in a stable order. A package that the
+    project shadows with a module of its own (`local`) is left out."""
     chosen: dict[str, None] = {}
     for name in sorted(imports):
         package = name.partition(".")[0]

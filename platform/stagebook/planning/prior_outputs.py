@@ -17,11 +17,8 @@ Earlier = Callable[[str], Mapping[str, Value] | None]
 
 
 class PriorOutputs:
-    """What the `chosen` instances need of the others, as earlier runs left it: their `scraps`.
-
-    `missing` is what is not there, and `unknown` what nobody can say as long as the list of a foreach is not
-    known.
-    """
+    """What the `chosen` instances need of the others, as earlier runs left it: their `scraps`. `missing` is
+    what is not there, and `unknown` what nobody can say as long as the list of a foreach is not known."""
 
     def __init__(
         self,

@@ -67,21 +67,21 @@ class History:
             self._interrupted(found)
         return found
 
-    def find(self, run: str | None = None, pipeline: str | None = None) -> RunRecord:
+    def find(self, run: str | None = None) -> RunRecord:
         """A run by its id or the beginning of it; the latest one if none is named.
 
         Raises:
             RunNotFound: there is none, or the beginning fits several.
         """
         if run in {None, "latest"}:
-            known = self.runs(pipeline, limit=1)
+            known = self.runs(limit=1)
             if not known:
                 raise RunNotFound("nothing was run yet", hint="start with: stagebook run")
             return known[0]
         found: list[RunRecord] = []
         if self.has_journal:
             exact = self.journal.runs.find(str(run))
-            found = [exact] if exact is not None else self.journal.runs.like(str(run), pipeline)
+            found = [exact] if exact is not None else self.journal.runs.like(str(run))
         if len(found) == 1:
             return found[0]
         if found:

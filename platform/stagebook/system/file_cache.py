@@ -16,8 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stagebook.artifact import Artifact
-from stagebook.system.files import describe_path, load_cache, save_cache, sha256_of
+from stagebook.system.files import load_cache, save_cache, sha256_of
 
 VERSION = 1
 RACY = 100_000_000  # nanoseconds; a tick of the clock of a file system takes up to 20 ms
@@ -56,10 +55,6 @@ class FileCache:
         """Keep a value that is known of a file as it is now."""
         with contextlib.suppress(OSError):
             self._remember(str(file), stat_of(file), kind, value, self._clock())
-
-    def describe(self, path: Path, shown: str) -> Artifact:
-        """As `files.describe_path`, with hashes from the cache. Raises `OSError`."""
-        return describe_path(path, shown, self.digest)
 
     def save(self) -> None:
         """Write the cache to its file, if anything changed."""

@@ -112,11 +112,8 @@ def sha256_of(path: str | Path) -> str:
 
 
 def describe_path(path: Path, shown: str, digest: Callable[[str], str] = sha256_of) -> Artifact:
-    """A file or folder as an artifact with the path `shown`.
-
-    The hash of a folder is the one of its list (`list_folder`). `digest` returns the hash of a file. Raises
-    `OSError`.
-    """
+    """A file or folder as an artifact with the path `shown`. The hash of a folder is the one of its list
+    (`list_folder`). `digest` returns the hash of a file. Raises `OSError`."""
     if path.is_dir():
         size, text = list_folder(path, digest)
         return Artifact(path=shown, size=size, sha256=hashlib.sha256(text).hexdigest(), folder=True)

@@ -36,10 +36,8 @@ _F_SETSIG = 10
 
 
 def die_with_parent(parent: int, number: int = signal.SIGTERM) -> None:
-    """Have the kernel send this process a signal once its parent is gone (Linux; elsewhere nothing).
-
-    `parent` is the expected parent: if it went before this call, the signal is sent at once.
-    """
+    """Have the kernel send this process a signal once its parent is gone (Linux; elsewhere nothing). `parent`
+    is the expected parent: if it went before this call, the signal is sent at once."""
     _prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         os.kill(os.getpid(), number)
@@ -182,10 +180,8 @@ def _children(pid: int | str) -> list[int]:
 
 
 def signal_at_end(descriptor: int, number: int) -> None:
-    """Have the kernel send this process a signal once the other end of a pipe is closed (Linux).
-
-    That ties a process to another one which is not its parent.
-    """
+    """Have the kernel send this process a signal once the other end of a pipe is closed (Linux). That ties a
+    process to another one which is not its parent."""
     fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(descriptor, _F_SETSIG, number)
     flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)

@@ -39,19 +39,15 @@ class Store:
 
     def members(self, digest: str) -> list[str]:
         """The blobs of the files of a folder; none where its list is damaged."""
-        try:
+        with contextlib.suppress(BlobDamaged):
             return [item for item, _ in self._listed(digest) if item != EMPTY]
-        except BlobDamaged:
-            return []
+        return []
 
     # -- in -------------------------------------------------------------------------------------
 
     def keep(self, path: Path, shown: str, *, most: int | None = None) -> Artifact:
-        """Keep a file or folder; the artifact, with the path `shown`.
-
-        More than `most` bytes, or than the disk has room for, are described and not kept. Raises `OSError`
-        where the file cannot be read.
-        """
+        """Keep a file or folder; the artifact, with the path `shown`. More than `most` bytes, or than the
+        disk has room for, are described and not kept. Raises `OSError` where the file cannot be read."""
         if path.is_dir():
             return self._keep_folder(path, shown, most)
         found = path.stat()

@@ -13,7 +13,7 @@ from typing import Any
 from stagebook.artifact import Artifact
 from stagebook.code.closure import Closure, Code, sources
 from stagebook.system.file_cache import RACY, FileCache, stat_of
-from stagebook.system.files import make_private, walk, write_whole
+from stagebook.system.files import describe_path, make_private, walk, write_whole
 from stagebook.system.installed import source_folders, versions
 from stagebook.system.store import Store
 from stagebook.workspace.kernels import Kernel, find_kernel, this_python
@@ -92,8 +92,8 @@ class ProjectDependencies:
         the list of a folder; `None` where there is none."""
         if path not in self._digests:
             try:
-                full = self._root / path
-                self._digests[path] = self.file_cache.describe(full, path).content
+                found = describe_path(self._root / path, path, self.file_cache.digest)
+                self._digests[path] = found.content
             except OSError:
                 self._digests[path] = None
         return self._digests[path]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -34,11 +35,9 @@ def scaffold(folder: Path) -> list[str]:
     return list(files)
 
 
-def _walk(folder: Traversable, prefix: str) -> list[tuple[str, Traversable]]:
-    found: list[tuple[str, Traversable]] = []
+def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
     for item in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if item.is_dir():
-            found += _walk(item, f"{prefix}{item.name}/")
+            yield from _walk(item, f"{prefix}{item.name}/")
         else:
-            found.append((prefix + _RENAMED.get(item.name, item.name), item))
-    return found
+            yield prefix + _RENAMED.get(item.name, item.name), item

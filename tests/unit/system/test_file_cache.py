@@ -380,8 +380,8 @@ def test_a_folder_is_described_as_it_is_without_a_memo(tmp_path: Path) -> None:
     with open(odd, "wb") as file:
         file.write(b"no UTF-8")
     file_cache = FileCache(clock=Clock())
-    described = file_cache.describe(folder, "shown")
-    assert described == describe_path(folder, "shown") == file_cache.describe(folder, "shown")
+    described = describe_path(folder, "shown", file_cache.digest)
+    assert described == describe_path(folder, "shown") == describe_path(folder, "shown", file_cache.digest)
     size, text = list_folder(folder, sha256_of)
     assert described.sha256 == sha(text)
     assert (described.size, described.path) == (size, "shown")
@@ -396,23 +396,23 @@ def test_every_change_in_a_folder_changes_its_hash(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     file_cache = FileCache(clock=Clock())
-    seen = [file_cache.describe(folder, "").sha256]
+    seen = [describe_path(folder, "", file_cache.digest).sha256]
     (folder / "empty").mkdir()
-    seen.append(file_cache.describe(folder, "").sha256)
+    seen.append(describe_path(folder, "", file_cache.digest).sha256)
     (folder / "empty" / "file").write_text("")
-    seen.append(file_cache.describe(folder, "").sha256)
+    seen.append(describe_path(folder, "", file_cache.digest).sha256)
     (folder / "empty" / "file").write_text("x")
-    seen.append(file_cache.describe(folder, "").sha256)
+    seen.append(describe_path(folder, "", file_cache.digest).sha256)
     (folder / "empty" / "file").rename(folder / "file")
-    seen.append(file_cache.describe(folder, "").sha256)
+    seen.append(describe_path(folder, "", file_cache.digest).sha256)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (folder / "link").symlink_to(elsewhere)
-    seen.append(file_cache.describe(folder, "").sha256)
+    seen.append(describe_path(folder, "", file_cache.digest).sha256)
     (elsewhere / "data").write_text("of a folder that is linked")
-    seen.append(file_cache.describe(folder, "").sha256)
+    seen.append(describe_path(folder, "", file_cache.digest).sha256)
     (folder / "itself").symlink_to(folder)
-    seen.append(file_cache.describe(folder, "").sha256)
+    seen.append(describe_path(folder, "", file_cache.digest).sha256)
     assert len(set(seen[:-1])) == len(seen) - 1
     assert seen[-1] == seen[-2], "a folder within itself ends"
 

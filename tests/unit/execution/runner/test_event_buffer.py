@@ -101,12 +101,12 @@ def test_a_reused_result_is_told_at_the_places_that_its_outputs_have_now() -> No
     )  # fmt: skip
 
 
-def test_an_attempt_that_cannot_be_reused_says_why() -> None:
+def test_what_its_result_does_not_have_is_told_with_an_attempt() -> None:
     told = Told()
     result = AttemptResult(seconds=2.0, cells=3, scraps={"rows": {"value": 3}})
-    told.buffer.attempt_ended("a", 1, result, "r/a/1", "src/lib.py changed", {})
+    told.buffer.attempt_ended("a", 1, result, folder="r/a/1", remark="src/lib.py changed")
     event = told.only()
-    assert event.remark == "not reused later, since src/lib.py changed while it ran"
+    assert event.remark == "src/lib.py changed"
     assert (event.fingerprint, event.scraps, event.folder) == ("", {"rows": {"value": 3}}, "r/a/1")
 
 
@@ -116,7 +116,7 @@ def test_an_attempt_is_told_with_all_of_its_result_and_how_it_is_recognised() ->
         cause=Cause.EXCEPTION, message="no", seconds=2.0, cell=2, cells=3, cpu=1.5, memory=9, dump="d"
     )
     reusable = {"fingerprint": "f", "head": "h", "parts": {"params": {}}, "sources": "s"}
-    told.buffer.attempt_ended("a", 2, result, "r/a/2", "", reusable)
+    told.buffer.attempt_ended("a", 2, result, folder="r/a/2", **reusable)
     assert told.only() == AttemptEnded(
         run="r", at=100.0, stage="a", attempt=2, cause=Cause.EXCEPTION, message="no", seconds=2.0, cell=2, cells=3,
         cpu=1.5, memory=9, dump="d", folder="r/a/2", fingerprint="f", head="h", parts={"params": {}}, sources="s",

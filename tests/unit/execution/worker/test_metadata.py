@@ -11,7 +11,8 @@ import pytest
 from nbformat import NotebookNode
 
 from building import notebook_data
-from stagebook.events import Cause, CellStatus
+from stagebook.events import CellStatus
+from stagebook.execution.attempt import Attempt
 from stagebook.execution.worker import metadata
 from stagebook.execution.worker.profile import Usage
 
@@ -24,9 +25,23 @@ def notebook(*cells: str) -> NotebookNode:
     return made
 
 
+def attempt(**values: Any) -> Attempt:
+    return Attempt(
+        run="r",
+        pipeline="p",
+        stage="a",
+        number=1,
+        root="",
+        folder="",
+        notebook="notebooks/a.ipynb",
+        executable="notebooks/a.ipynb",
+        params=values,
+    )
+
+
 def begun(*cells: str, **values: Any) -> NotebookNode:
     made = notebook(*cells)
-    metadata.reset(made, kernel="python3", shown_as="notebooks/a.ipynb", started=START, values=values)
+    metadata.reset(made, attempt(**values), kernel="python3", started=START)
     return made
 
 
@@ -42,9 +57,7 @@ def test_a_notebook_begins_without_anything_of_an_earlier_run() -> None:
     made.cells[0].execution_count = 7
     made.metadata["papermill"] = metadata.new_node(version="2.6", exception=True, duration=9.0)
     made.cells[0].metadata["papermill"] = metadata.new_node(status="failed", exception=True)
-    metadata.reset(
-        made, kernel="other", shown_as="notebooks/a.ipynb", started=START, values={"n": [1, {"k": None}]}
-    )
+    metadata.reset(made, attempt(n=[1, {"k": None}]), kernel="other", started=START)
     saved = as_saved(made)
     assert saved["metadata"]["kernelspec"]["name"] == "other"
     assert saved["metadata"]["papermill"] == {
@@ -86,13 +99,14 @@ def test_a_cell_is_running_until_its_end_says_what_became_of_it(status: CellStat
     assert untouched["status"] == "pending"
 
 
-@pytest.mark.parametrize(("cause", "word"), [(None, None), (Cause.TIMEOUT, "timeout")])
-def test_the_end_says_what_became_of_the_notebook(cause: Cause | None, word: str | None) -> None:
+@pytest.mark.parametrize("word", [None, "timeout"])
+def test_the_end_says_what_became_of_the_notebook(word: str | None) -> None:
     made = begun("x")
     usage = Usage(cpu=2.0, memory=9)
-    metadata.settle(made, started=START, cause=cause, message="why", executor="kernel", used=usage)
+    about = {"cause": word, "message": "why", "executor": "kernel", "profile": usage.to_json()}
+    metadata.settle(made, about, started=START)
     meta = as_saved(made)["metadata"]
-    assert meta["papermill"]["exception"] is (cause is not None)
+    assert meta["papermill"]["exception"] is (word is not None)
     ended = datetime.datetime.fromisoformat(meta["papermill"]["end_time"])
     assert meta["papermill"]["duration"] == (ended - START).total_seconds()
     assert meta["stagebook"] == {
