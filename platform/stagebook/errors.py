@@ -131,9 +131,18 @@ class RunTakenOver(StagebookError):
 class JournalUnreadable(StagebookError):
     """The journal is damaged, locked or of a newer version."""
 
-    def __init__(self, message: str, *, hint: str = "", locked: bool = False, damaged: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        locked: bool = False,
+        damaged: bool = False,
+        no_room: bool = False,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.locked = locked  # another process holds it
+        self.no_room = no_room  # the disk is full, or the folder cannot be written
         self.damaged = damaged  # `stagebook doctor --repair` helps
 
 

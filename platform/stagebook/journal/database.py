@@ -95,18 +95,62 @@ def sum_of(*values: Any) -> int:
     return checksum(json.dumps(values, default=repr))  # a damaged text may be bytes
 
 
+def _decoded(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")  # what is no text any more is found out by its sum
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another one in its place."""
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    return None
+
+
 class Database:
-    """One connection. Its methods raise `JournalUnreadable`."""
+    """One connection. Its methods raise `JournalUnreadable`.
+
+    Where nothing can be written, as on a full disk or in a folder that is read-only, a journal that is there can be read
+    all the same, as it was last written out.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._depth = 0
+        self.is_writable = True
+        try:
+            self._connect()
+        except JournalUnreadable as error:
+            if not error.no_room or not path.is_file() or not path.stat().st_size:
+                raise
+            self.is_writable = False
+            if not self._connect_to_read():
+                raise
+
+    def _connect_to_read(self) -> bool:
+        """Connect without writing anything; whether that is possible. `immutable` passes over what is in the WAL alone."""
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        modes = ["mode=ro"] if wal.exists() and wal.stat().st_size else ["mode=ro", "immutable=1"]
+        for mode in modes:
+            self._db = sqlite3.connect(
+                f"{self.path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None
+            )
+            self._db.text_factory = _decoded
+            with contextlib.suppress(*_ERRORS):
+                if self._version() == VERSION:
+                    return True
+            self._db.close()
+        return False
+
+    def _connect(self) -> None:
+        path = self.path
         try:
             self._refuse_what_is_none()
             make_private(path.parent)
             if not path.exists():
                 path.touch(mode=0o600)  # SQLite gives its other files the mode of this one
             self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
+            self._file = _identity(path)
             try:
                 self._open()
             except BaseException:  # raised again, once it is closed
@@ -131,8 +175,7 @@ class Database:
         raise JournalUnreadable(msg, hint="stagebook doctor --repair begins a new one", damaged=True)
 
     def _open(self) -> None:
-        # What is no text any more is found out by its sum.
-        self._db.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        self._db.text_factory = _decoded
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         version = self._version()
@@ -166,6 +209,9 @@ class Database:
         if self._depth:
             yield
             return
+        if _identity(self.path) != self._file:
+            msg = f"the journal {self.path} was removed or replaced while it was in use"
+            raise JournalUnreadable(msg, hint="what cannot be recorded is not done; see: stagebook doctor")
         self.do("BEGIN IMMEDIATE")
         self._depth += 1
         try:
@@ -208,14 +254,14 @@ class Database:
         """The error for a person."""
         text, hint = _text_of(error), "see: stagebook doctor"
         locked = "locked" in text
-        no_room = isinstance(error, OSError) or any(word in text for word in _NO_ROOM)
+        no_room = isinstance(error, OSError) or getattr(error, "sqlite_errorname", "").startswith(_NO_ROOM)
         if no_room:
             hint = "see that there is room on the disk and that the folder can be written"
         elif locked:
             hint = "another process holds it; if that one is stopped, let it go on or end it"
         damaged = not (locked or no_room)
         msg = f"the journal {self.path} cannot be used: {text}"
-        return JournalUnreadable(msg, hint=hint, locked=locked, damaged=damaged)
+        return JournalUnreadable(msg, hint=hint, locked=locked, damaged=damaged, no_room=no_room)
 
     def damaged(self, what: str) -> JournalUnreadable:
         """The error for a row that is not as it was written."""
@@ -238,4 +284,5 @@ def rows_of_damaged(path: Path, query: str) -> list[Any]:
         return []
 
 
-_NO_ROOM = ("full", "No space", "readonly", "unable to open")
+# The names of SQLite's codes for a disk that is full, and for files that cannot be made or written.
+_NO_ROOM = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR_SHM", "SQLITE_IOERR_WRITE")

@@ -49,6 +49,11 @@ class Journal:
         """Close the database."""
         self._db.close()
 
+    @property
+    def is_writable(self) -> bool:
+        """Whether the journal can be written; if not, it is read as it was last written out."""
+        return self._db.is_writable
+
     def problems(self) -> list[str]:
         """What is wrong with the database file."""
         return self._db.problems()

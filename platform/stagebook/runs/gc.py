@@ -47,14 +47,10 @@ def collect(journal: Journal, store: Store, *, now: float, days: float, dry: boo
         msg = f"{len(damaged)} results in the journal are damaged: nobody knows what they refer to"
         raise JournalUnreadable(msg, hint="stagebook doctor --repair, and then again")
     before = now - days * _DAY
-    if dry:
-        latest = journal.results.latest_numbers()
-        known = journal.results.where("1", ())
-        kept = [result for result in known if result.at >= before or result.number in latest]
-        forgotten = len(known) - len(kept)
-    else:
-        forgotten = journal.results.forget(before)
-        kept = journal.results.where("1", ())
+    latest = journal.results.latest_numbers()
+    known = journal.results.where("1", ())
+    kept = [result for result in known if result.at >= before or result.number in latest]
+    forgotten = len(known) - len(kept)
     # What is kept is read before anything goes, and a run that keeps a blob now has it newer than that.
     needed = _references(kept, store)
     removed, freed, left, size = 0, 0, 0, 0
@@ -66,6 +62,13 @@ def collect(journal: Journal, store: Store, *, now: float, days: float, dry: boo
         if gone is not None:
             removed, freed = removed + 1, freed + gone
     if not dry:
+        # Last, since on a full disk there is room for it only now. Results whose outputs are gone run again.
+        try:
+            forgotten = journal.results.forget(before)
+        except JournalUnreadable as error:
+            if not error.no_room:
+                raise
+            forgotten = 0
         for path in store.blobs.leftovers(before=now - _HOUR):
             path.unlink(missing_ok=True)
     return Collected(results=forgotten, blobs=removed, freed=freed, kept=left, size=size)

@@ -62,6 +62,8 @@ class History:
 
     def close_abandoned(self) -> list[str]:
         """Mark runs whose process vanished as interrupted; their ids."""
+        if not self.journal.is_writable:
+            return []
         found = self.journal.close_abandoned(liveness_of, self._clock())
         if found:
             self._interrupted(found)

@@ -151,7 +151,10 @@ def _started(plan: Plan, options: RunOptions, parts: RunParts, *, quiet: bool) -
         plan=plan.to_json(),
         jobs=options.jobs,
         keep_going=options.keep_going,
-        origin=describe_origin(parts.root),
+        origin={
+            **describe_origin(parts.root),
+            "signals": threading.current_thread() is threading.main_thread(),
+        },
         parent=parts.hooks.parent,
         resumes=parts.resumes,
         request=parts.request,

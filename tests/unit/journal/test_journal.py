@@ -268,3 +268,18 @@ def test_two_processes_write_side_by_side(tmp_path: Path) -> None:
     journal = Journal(path)
     assert len(journal.events.of("r")) == 3 * 50 * 3
     journal.close()
+
+
+def test_a_journal_that_was_removed_or_replaced_takes_nothing_more(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    journal = Journal(path)
+    journal.append([started("first")])
+    path.rename(tmp_path / "away")
+    with pytest.raises(JournalUnreadable, match="was removed or replaced while it was in use"):
+        journal.append([started("second")])
+    other = Journal(path)
+    with pytest.raises(JournalUnreadable, match="was removed or replaced while it was in use"):
+        journal.append([started("second")])
+    assert other.runs.latest() == []
+    journal.close()
+    other.close()

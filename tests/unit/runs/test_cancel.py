@@ -89,3 +89,16 @@ def test_which_run_is_meant(archive: History, process: subprocess.Popen[bytes]) 
     assert going_on(archive, "one").id == "one"
     with pytest.raises(RunNotFound, match="no run 'other' goes on, and none of a pipeline of that name"):
         going_on(archive, "other")
+
+
+def test_a_run_within_another_program_is_not_signalled(
+    archive: History, process: subprocess.Popen[bytes]
+) -> None:
+    """Such as one that a thread of a server started: the signal would end the whole server."""
+    started = RunStarted(
+        run="r", at=1.0, pipeline="p", plan={}, origin={"pid": process.pid, "signals": False}
+    )
+    archive.journal.begin(started, owner_of(process), lambda _owner: Liveness.ALIVE)
+    with pytest.raises(UsageError, match=f"goes on within another program, process {process.pid}"):
+        cancel(archive, archive.find("r"))
+    assert process.poll() is None
