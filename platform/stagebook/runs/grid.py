@@ -8,13 +8,12 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from stagebook.errors import UsageError, did_you_mean
 from stagebook.events import Status
 from stagebook.journal.history import RunHistory, figures
 from stagebook.pipeline.model import Pipeline
-from stagebook.pipeline.types import Value, ValueMismatch, accept, is_sequence
+from stagebook.pipeline.types import Value, accepts, is_sequence
 
 MAX_POINTS = 10_000
 _RULE = re.compile(r"\s*([A-Za-z][\w@.+-]*)\.([A-Za-z_]\w*)\s*(<=|>=|==|<|>)\s*([-+0-9.eE]+)\s*")
@@ -52,7 +51,11 @@ def grid_of(pipeline: Pipeline, values: Mapping[str, Value]) -> Grid:
     fixed: dict[str, Value] = {}
     for name, value in values.items():
         param = pipeline.params.get(name)
-        if param is None or not is_sequence(value) or _fits(param.type, value):
+        if (
+            param is None
+            or not is_sequence(value)
+            or (param.type.kind != "Any" and accepts(param.type, value))
+        ):
             fixed[name] = value  # what is wrong with it, the plan tells
             continue
         if not value:
@@ -67,14 +70,6 @@ def grid_of(pipeline: Pipeline, values: Mapping[str, Value]) -> Grid:
         msg = f"the sweep has {grid.size:,} points; the limit is {MAX_POINTS:,}"
         raise UsageError(msg, hint="give fewer values")
     return grid
-
-
-def _fits(kind: Any, value: Value) -> bool:
-    try:
-        accept(kind, value)
-    except ValueMismatch:
-        return False
-    return bool(kind.kind != "Any")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from stagebook.planning.plan import Decision, Judgement, Plan, PlannedStage
 from stagebook.planning.planner import Planner
 from stagebook.planning.result import Made, Result, made_of, mark_of
 from stagebook.planning.reuse import made_by
-from stagebook.planning.scopes import Scopes, condition_of, needed_stages, params_of, reads_run
+from stagebook.planning.scopes import Scopes, condition_of, params_of, reads_run
 
 _LOOK_AGAIN = 1.0  # seconds after which the files on disk are looked at again
 
@@ -91,9 +91,7 @@ class Decider:
     def _take(self, plan: Plan) -> None:
         self.plan = plan
         self._scopes = Scopes.of_plan(plan)
-        self._by_stage: dict[str, list[str]] = {}
         for stage in plan.stages:
-            self._by_stage.setdefault(stage.stage, []).append(stage.id)
             if not stage.selected and stage.id not in self.made:
                 scraps = plan.scraps.get(stage.id, {})
                 if stage.id in plan.scraps:
@@ -162,7 +160,7 @@ class Decider:
             return Expand(plan)
         if same.reasons:
             return Skip(same.reasons[0])
-        makers = [name for need in sorted(needed_stages(stage)) for name in self._by_stage.get(need, ())]
+        makers = self._scopes.needs(stage)
         lacking = next((name for name in makers if name not in self.scraps), makers[0])
         return Skip(f"there is no list for its foreach, since {lacking} left none")
 
