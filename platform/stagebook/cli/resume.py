@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from stagebook.cli.options import Jobs, Json, KeepCompleted, PastRun, Wait
 from stagebook.cli.progress import run_and_show
 from stagebook.cli.sweep import resume_and_show
@@ -23,6 +27,7 @@ def resume(
 
 def retry(
     run: PastRun = "latest",
+    _failed: Annotated[bool, typer.Option("--failed", hidden=True, help="The default.")] = False,
     keep: KeepCompleted = False,
     jobs: Jobs = None,
     wait: Wait = False,
