@@ -371,20 +371,15 @@ def test_damaged_stores_caches_and_owners_are_told_and_mended(template: Template
 # -- nothing can be written ---------------------------------------------------------------------
 
 
-def test_a_state_that_cannot_be_written_is_told(template: Template, tmp_path: Path) -> None:
+def test_a_state_that_cannot_be_written_is_looked_at_and_not_run(template: Template, tmp_path: Path) -> None:
     skip_without_mounts()
     project = template.copy(tmp_path / "p")
     script = 'mount --bind .stagebook .stagebook && mount -o remount,ro,bind .stagebook || exit 99; exec "$@"'
     prefix = ("unshare", "-rm", "sh", "-c", script, "sh")
-    for words in (
-        ("status", "p"),
-        ("runs",),
-        ("run", "p"),
-        ("resume",),
-        ("why", "p"),
-        ("logs",),
-        ("plan", "p"),
-    ):
+    for words in (("status", "p"), ("runs",), ("why", "p"), ("logs",), ("plan", "p")):
+        said = project.run(*words, prefix=prefix)
+        assert said.code == 0, said
+    for words in (("run", "p"), ("resume",)):
         said = project.run(*words, prefix=prefix)
         assert said.code == 2, said
         assert "see that there is room on the disk and that the folder can be written" in said.all, said

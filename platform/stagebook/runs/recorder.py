@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 
-from stagebook.errors import ExitCode, JournalUnreadable, RunTakenOver, StagebookError
+from stagebook.errors import ExitCode, JournalUnreadable, RunTakenOver
 from stagebook.events import Event, RunEnded, Status
 from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import Journal
@@ -57,7 +57,7 @@ class Recorder:
         try:
             yield
         except BaseException as error:
-            if isinstance(error, StagebookError):
+            if isinstance(error, JournalUnreadable):
                 error.exit_code = ExitCode.STAGE_FAILED  # something was started
             if self.history.ended is None:
                 reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
