@@ -6,6 +6,7 @@ import importlib.util
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,7 +28,7 @@ def lab(
     project = Project.open()
     for module in ("jupyterlab", "stagebook_lab"):
         if importlib.util.find_spec(module) is None:
-            raise UsageError("JupyterLab is not installed here", hint='pip install "stagebook[lab]"')
+            raise UsageError("JupyterLab is not installed here", hint=_remedy())
     # In a session of its own, so that Ctrl-C reaches this process alone, which then ends JupyterLab and its
     # kernels. Runs have sessions of their own, and go on.
     server = subprocess.Popen(
@@ -43,6 +44,11 @@ def lab(
         return ExitCode.OK
     finally:
         end_group(server, grace=_GRACE)
+
+
+def _remedy() -> str:
+    is_checkout = (Path(__file__).parents[3] / "jupyter_extension" / "stagebook_lab").is_dir()
+    return "in this checkout: make setup-test" if is_checkout else 'pip install "stagebook[lab]"'
 
 
 def command(project: Project, port: int | None, *, open_browser: bool) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -63,21 +64,33 @@ def status_text(status: Status) -> Text:
     return Text(f"{sign} {status}", style=style)
 
 
+_WIDE = 100  # columns of a terminal, from which on a plan has its notebooks and parameters
 MAX_ROWS = 300  # of a table of a plan; laying out thousands takes longer than planning them
 
 
 def plan_table(plan: Plan) -> RenderableType:
-    """What a run would do, a row for each stage instance."""
-    table = table_of("stage", "decision", "because", "notebook", "parameters")
+    """What a run would do, a row for each stage instance; notebooks and parameters where there is room for them."""
+    narrow = table_of("stage", "decision", "because")
+    wide = table_of("stage", "decision", "because", "notebook", "parameters")
     for stage in plan.stages:
-        table.add_row(
-            stage.id,
-            Text(_decision(stage), style=DECISIONS[stage.decision][1]),
-            Text(plain("; ".join(stage.reasons[:2]))),
-            Text(stage.notebook),
-            Text(formatting.pairs(_shown_params(stage)), style="dim"),
-        )
-    return Group(_plan_head(plan), Text(formatting.pairs(plan.params, 100), style="dim"), table)
+        decision = Text(_decision(stage), style=DECISIONS[stage.decision][1])
+        because = Text(plain("; ".join(stage.reasons[:2])))
+        narrow.add_row(stage.id, decision, because)
+        shown = Text(formatting.pairs(_shown_params(stage)), style="dim")
+        wide.add_row(stage.id, decision, because, Text(stage.notebook), shown)
+    params = Text(formatting.pairs(plan.params, 100), style="dim")
+    return Group(_plan_head(plan), params, _ByWidth(wide, narrow))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _ByWidth:
+    """One of two tables, by the width of the terminal."""
+
+    wide: RenderableType
+    narrow: RenderableType
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self.wide if options.max_width >= _WIDE else self.narrow
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
