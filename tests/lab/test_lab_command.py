@@ -69,4 +69,4 @@ def test_without_jupyterlab_it_says_what_to_install(
     monkeypatch.setattr(lab.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(UsageError) as caught:
         lab.lab()
-    assert caught.value.hint == 'pip install "stagebook[lab]"'
+    assert caught.value.hint == "in this checkout: make setup-test"
