@@ -34,7 +34,7 @@ from IPython.core.history import HistoryManager
 from nbformat import NotebookNode
 
 from stagebook.execution.file_access import hooks
-from stagebook.execution.kernels.leaving import leave
+from stagebook.execution.kernels.leaving import flush_c_streams, leave
 from stagebook.execution.kernels.postmortem import code_for_dump
 
 
@@ -265,6 +265,7 @@ class Client(_ipython.PloomberClient):
         count = self._shell.execution_count
         result = self._shell.run_cell(source, store_history=True)
         _flush()
+        flush_c_streams()
         error = result.error_before_exec or result.error_in_exec
         end: dict[str, Any] = {"count": count, "name": "", "value": ""}
         if error is not None:

@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 
 START_TIMEOUT = 120.0  # seconds for a kernel to come up
 END_TIMEOUT = 10.0  # seconds for a kernel to end by itself, with what its notebook left to do
+IDLE_TIMEOUT = 0.5  # of them, seconds in which a kernel of another kind does nothing at all
 WAITING = 200  # messages that may wait to be read; the kernel waits once there are more
 _LAST_OUTPUTS = 0.3  # seconds without a message, after which none is expected from a dead kernel
 
@@ -185,9 +186,7 @@ class KernelExecutor:
         """Wait for the end of the kernel, and clear away."""
         if not self._kept:
             if self._orderly:
-                deadline = time.monotonic() + END_TIMEOUT
-                while time.monotonic() < deadline and await self._manager.is_alive():
-                    await asyncio.sleep(0.005)
+                await self._end_by_itself()
             with _logged("killing the kernel"):
                 await self._manager.kill_and_wait(END_TIMEOUT)
         if self._client.kc is not None:
@@ -206,11 +205,38 @@ class KernelExecutor:
         if folder:
             shutil.rmtree(folder, ignore_errors=True)
 
+    async def _end_by_itself(self) -> None:
+        """Wait until the kernel has ended with what its notebook left to do. A kernel that is not ours may wait for
+        something that does not come, such as the end of its own child: once it has done nothing for a while, that
+        is enough."""
+        deadline = time.monotonic() + END_TIMEOUT
+        idle = _Idle(self._manager.pid)
+        while time.monotonic() < deadline and await self._manager.is_alive():
+            if not self._manager.is_ours and idle.seconds() > IDLE_TIMEOUT:
+                return
+            await asyncio.sleep(0.005)
+
     async def _how_it_died(self) -> str:
         code = None
         with _logged("asking for the kernel's exit code"):
             code = await self._manager.exit_code()
         return f"while the cell ran, {how_ended(code)}" if isinstance(code, int) else "while the cell ran"
+
+
+class _Idle:
+    """For how long a process has used no time of any CPU."""
+
+    def __init__(self, pid: int | None) -> None:
+        self._pid = pid
+        self._used: float | None = None
+        self._since = time.monotonic()
+
+    def seconds(self) -> float:
+        """Seconds, as far as they were looked at."""
+        used = processes.cpu_seconds(self._pid) if self._pid is not None else None
+        if used is None or used != self._used:
+            self._used, self._since = used, time.monotonic()
+        return time.monotonic() - self._since
 
 
 @contextlib.contextmanager
