@@ -16,8 +16,7 @@ WRITERS = {
     "the C library": ("import ctypes\nctypes.CDLL(None).puts(b'MARK');", "MARK\n", ""),
     "its number": ("import os, sys\nos.write(sys.stdout.fileno(), b'MARK\\n');", "MARK\n", ""),
     "a child with our stream": (
-        "import subprocess, sys\nsubprocess.run(['echo', 'MARK'], stdout=sys.stdout);\n"
-        "subprocess.run('echo ERROR >&2', shell=True, stderr=sys.stderr);",
+        "import subprocess, sys\nsubprocess.run('echo MARK; echo ERROR >&2', shell=True, stdout=sys.stdout, stderr=sys.stderr);",
         "MARK\n",
         "ERROR\n",
     ),

@@ -25,6 +25,7 @@ from stagebook.execution.kernels.kernel import KernelExecutor
 from stagebook.execution.kernels.recording import Sink
 from stagebook.execution.worker.live import Emit
 from stagebook.execution.worker.metadata import new_node
+from stagebook.execution.worker.outputs import passed
 from stagebook.execution.worker.session import Session, Stop
 from stagebook.pipeline.types import ANY, typed
 
@@ -84,7 +85,7 @@ def execute(
         language = notebook.metadata.kernelspec.get("language", "python")
         notebook.metadata["language_info"] = {"name": language}
     parameters = {
-        name: typed(attempt.types.get(name, ANY), value, _literal) for name, value in attempt.values.items()
+        name: typed(attempt.types.get(name, ANY), value, _literal) for name, value in passed(attempt).items()
     }
     cause, message = None, ""
     try:

@@ -30,6 +30,7 @@ from stagebook.execution.kernels.postmortem import DUMP_FILE
 from stagebook.execution.kernels.recording import Sink
 from stagebook.execution.worker import metadata
 from stagebook.execution.worker.live import Emit, Live
+from stagebook.execution.worker.outputs import misplaced
 from stagebook.execution.worker.profile import EVERY, Sampler, Usage
 from stagebook.execution.worker.saving import Saver
 
@@ -237,7 +238,7 @@ class Session:
         self.traceback = metadata.traceback_of(cell)
         if stopping.done():
             self._raise_stopped()
-        raise _failure(end)
+        raise _failure(end, hint=misplaced(end, self.attempt))
 
     def _raise_stopped(self) -> None:
         cause = self.stop.cause or Cause.CANCELLED
@@ -279,6 +280,6 @@ async def _end_of(
 _CAUSES = {Verdict.RAISED: Cause.EXCEPTION, Verdict.DIED: Cause.KERNEL_DIED, Verdict.DISK: Cause.DISK}
 
 
-def _failure(end: CellEnd) -> StageFailure:
-    message = f"{end.name}: {end.value}" if end.verdict is Verdict.RAISED else end.message
+def _failure(end: CellEnd, hint: str) -> StageFailure:
+    message = f"{end.name}: {end.value}{hint}" if end.verdict is Verdict.RAISED else end.message
     return StageFailure(message, cause=_CAUSES.get(end.verdict, Cause.INTERNAL))
