@@ -34,6 +34,7 @@ from stagebook.execution.worker.outputs import misplaced
 from stagebook.execution.worker.profile import EVERY, Sampler, Usage
 from stagebook.execution.worker.saving import Saver
 
+_SUCCESS = {"", "0", "None", "False"}  # values of SystemExit, as text, with the exit status 0
 LAST_WORDS = 3.0  # seconds that an interrupted cell has to show where it was
 
 
@@ -218,7 +219,7 @@ class Session:
         end = await _end_of(executor.run(cell, at), executor, stopping)
         live.flush()
         used, seconds = sampler.end_cell(), time.monotonic() - began
-        exits = end.verdict is Verdict.RAISED and end.name == "SystemExit" and end.value in {"", "0", "None"}
+        exits = end.verdict is Verdict.RAISED and end.name == "SystemExit" and end.value in _SUCCESS
         good = end.verdict is Verdict.DONE or (exits and not stopping.done())
         status = CellStatus.COMPLETED if good else CellStatus.FAILED
         metadata.end_cell(cell, status, seconds, used)
