@@ -14,6 +14,7 @@ from typing import Any
 
 from stagebook.execution.fork.client import Forked, ForkRefused, ask, request_of
 from stagebook.execution.kernels.executor import Surroundings
+from stagebook.execution.kernels.programs import beside_interpreter
 from stagebook.system import processes
 
 _READY = 60.0  # seconds for a forked process to be ready
@@ -32,8 +33,9 @@ class CellsProcess:
     async def start(self, asked: int, told: int, output: int, errors: int) -> None:
         """Start it with its ends of the four pipes: requests, frames, output, errors. Raises `OSError`."""
         where = self._where
+        env = beside_interpreter(where.env, sys.executable)
         if where.fork_address:
-            request = request_of("cells", cwd=where.cwd, env=where.env)
+            request = request_of("cells", cwd=where.cwd, env=env)
             try:
                 forked = ask(where.fork_address, request, [asked, told, output, errors])
                 await forked.told("pid", _READY)
@@ -49,7 +51,7 @@ class CellsProcess:
             stderr=errors,
             pass_fds=[asked, told],
             cwd=where.cwd,
-            env=dict(where.env),
+            env=env,
             start_new_session=True,
         )
 

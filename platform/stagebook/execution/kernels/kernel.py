@@ -23,6 +23,7 @@ from stagebook.events import Cause
 from stagebook.execution.fork.client import KEPT_FOR, SOCKETS
 from stagebook.execution.kernels.executor import CellEnd, Surroundings, Verdict, how_ended
 from stagebook.execution.kernels.postmortem import code_for_dump
+from stagebook.execution.kernels.programs import beside_interpreter
 from stagebook.execution.kernels.provisioner import Manager
 from stagebook.execution.kernels.recording import Recorder, Sink, not_kept
 from stagebook.system import processes
@@ -45,7 +46,7 @@ class KernelExecutor:
         self._client.prepare(sink)
         self._name = kernel
         self._cwd = where.cwd
-        self._env = {**where.env, processes.KEPT: "1"} if where.may_outlive else dict(where.env)
+        self._env = {**where.env, processes.KEPT: "1"} if where.may_outlive else where.env
         self._may_outlive = where.may_outlive
         self._kept = False
         self._orderly = False
@@ -70,7 +71,8 @@ class KernelExecutor:
     async def start(self) -> None:
         """Start the kernel and wait until it answers. Raises `StageFailure`."""
         try:
-            await self._manager.start(cwd=self._cwd, env=self._env, independent=self._may_outlive)
+            env = beside_interpreter(self._env, self._manager.interpreter)
+            await self._manager.start(cwd=self._cwd, env=env, independent=self._may_outlive)
             client = self._client.kc = self._manager.client()
             client.allow_stdin = False
             client.start_channels(stdin=False, hb=not self._manager.is_ours)

@@ -93,13 +93,19 @@ class Manager(AsyncKernelManager):
         spec = self.kernel_spec
         return spec is not None and spec.argv[1:3] == _LAUNCHER
 
+    @property
+    def interpreter(self) -> str:
+        """The program that the kernel starts with: a path or name, empty where there is no such kernel."""
+        spec = self.kernel_spec
+        if spec is None or not spec.argv:
+            return ""
+        return sys.executable if spec.argv[0] in _SAME else str(spec.argv[0])
+
     def _can_fork(self) -> bool:
         spec = self.kernel_spec
         if spec is None or not self.fork_address or not self.is_ours or spec.env:
             return False
-        if spec.argv[0] in _SAME:
-            return True
-        return (shutil.which(spec.argv[0]) or spec.argv[0]) == sys.executable
+        return (shutil.which(self.interpreter) or self.interpreter) == sys.executable
 
     async def start(self, *, cwd: str, env: dict[str, str], independent: bool) -> None:
         """Fork the kernel where that can be done, and else start it. `independent`: it may outlive
