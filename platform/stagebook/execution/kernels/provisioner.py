@@ -14,6 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import traitlets
+import zmq
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
@@ -81,9 +85,28 @@ class ForkProvisioner(KernelProvisionerBase):
             self.forked.close()
 
 
+class Channel(AsyncZMQSocketChannel):
+    """A channel whose reader is woken after each message that is sent. Sending goes past the asynchronous socket,
+    and takes the sign of what came meanwhile with it, so that nobody would read that: nbclient sends from within the
+    handling of an output widget's message, while it waits for the reply of the cell."""
+
+    def send(self, msg: dict[str, Any]) -> None:
+        """Send a message, and look at what has come."""
+        super().send(msg)
+        self.socket.get(zmq.EVENTS)  # which schedules the reading of it
+
+
+class Client(AsyncKernelClient):
+    """A client of a kernel, with such channels."""
+
+    shell_channel_class = traitlets.Type(Channel)  # type: ignore[assignment]
+    control_channel_class = traitlets.Type(Channel)  # type: ignore[assignment]
+
+
 class Manager(AsyncKernelManager):
     """A kernel manager that forks where it can: the kernel is ipykernel in this very interpreter."""
 
+    client_factory = traitlets.Type(Client)
     fork_address = ""
     make_folder: Callable[[], None] = staticmethod(lambda: None)  # before an ordinary start
 

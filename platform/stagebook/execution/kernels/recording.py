@@ -11,7 +11,7 @@ import collections
 import contextlib
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -73,9 +73,10 @@ class Recorder(NotebookClient):
     ) -> NotebookNode | None:
         """Add one output to those of a cell."""
         parent = msg["parent_header"].get("msg_id")
-        if self.output_hook_stack[parent]:
-            return super().output(outs, msg, display_id, cell_index)  # an Output widget takes it
         content = msg["content"]
+        if self.output_hook_stack[parent]:  # an Output widget takes it
+            self._tell(content.get("text") or _text_of({**content, "output_type": msg["msg_type"]}))
+            return super().output(outs, msg, display_id, cell_index)
         if msg["msg_type"] == "stream":
             self._clear_if_due(outs, cell_index)
             out: NotebookNode | None = self._stream(outs, cell_index, content["name"], content["text"])
@@ -247,11 +248,11 @@ def _amount(size: int) -> str:
     return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size:,} bytes"
 
 
-def _text_of(out: NotebookNode | None) -> str:
-    match out.get("output_type") if out else None:
-        case "error":
-            return "\n".join(out.get("traceback", ())) + "\n"  # type: ignore[union-attr]
-        case "display_data" | "execute_result":
-            plain = out.get("data", {}).get("text/plain", "")  # type: ignore[union-attr]
+def _text_of(out: Mapping[str, Any] | None) -> str:
+    match out:
+        case {"output_type": "error"}:
+            return "\n".join(out.get("traceback", ())) + "\n"
+        case {"output_type": "display_data" | "execute_result"}:
+            plain = out.get("data", {}).get("text/plain", "")
             return f"{plain}\n" if plain else ""
     return ""
