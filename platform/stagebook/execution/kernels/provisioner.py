@@ -99,8 +99,8 @@ class Channel(AsyncZMQSocketChannel):
 class Client(AsyncKernelClient):
     """A client of a kernel, with such channels."""
 
-    shell_channel_class = traitlets.Type(Channel)  # type: ignore[assignment]
-    control_channel_class = traitlets.Type(Channel)  # type: ignore[assignment]
+    shell_channel_class = traitlets.Type(Channel)
+    control_channel_class = traitlets.Type(Channel)
 
 
 class Manager(AsyncKernelManager):

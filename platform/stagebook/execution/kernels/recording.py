@@ -249,10 +249,10 @@ def _amount(size: int) -> str:
 
 
 def _text_of(out: Mapping[str, Any] | None) -> str:
-    match out:
-        case {"output_type": "error"}:
-            return "\n".join(out.get("traceback", ())) + "\n"
-        case {"output_type": "display_data" | "execute_result"}:
-            plain = out.get("data", {}).get("text/plain", "")
+    match out.get("output_type") if out else None, out or {}:
+        case "error", found:
+            return "\n".join(found.get("traceback", ())) + "\n"
+        case "display_data" | "execute_result", found:
+            plain = found.get("data", {}).get("text/plain", "")
             return f"{plain}\n" if plain else ""
     return ""
