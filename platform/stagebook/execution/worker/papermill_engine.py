@@ -23,6 +23,7 @@ from stagebook.execution.kernels.executor import Executor, Surroundings
 from stagebook.execution.kernels.inprocess import InprocessExecutor
 from stagebook.execution.kernels.kernel import KernelExecutor
 from stagebook.execution.kernels.recording import Sink
+from stagebook.execution.worker import metadata
 from stagebook.execution.worker.live import Emit
 from stagebook.execution.worker.metadata import new_node
 from stagebook.execution.worker.outputs import passed
@@ -76,14 +77,10 @@ def execute(
     session = Session(attempt, emit, stop, make_executor)
     source = Path(attempt.root) / attempt.executable
     try:
-        notebook = nbformat.read(source, as_version=4)  # type: ignore[no-untyped-call]
+        notebook = metadata.repaired(nbformat.read(source, as_version=4))  # type: ignore[no-untyped-call]
     except Exception as error:  # noqa: BLE001 - nbformat raises what its parsers raise
         message = f"'{attempt.notebook}' cannot be read: {error}"
         return AttemptResult(cause=Cause.NOTEBOOK, message=message), ()
-    notebook.metadata.setdefault("kernelspec", {}).setdefault("name", "python3")
-    if "language_info" not in notebook.metadata:
-        language = notebook.metadata.kernelspec.get("language", "python")
-        notebook.metadata["language_info"] = {"name": language}
     parameters = {
         name: typed(attempt.types.get(name, ANY), value, _literal) for name, value in passed(attempt).items()
     }
