@@ -34,12 +34,14 @@ class CellEnd:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """Where cells run. `fork_address` is empty where nothing can be forked; `may_outlive`: the
-    process may stay alive when all else has ended."""
+    process may stay alive when all else has ended; `log` is the file that this process, and what it starts, write
+    their own messages to."""
 
     cwd: str
     env: Mapping[str, str]
     fork_address: str = ""
     may_outlive: bool = False
+    log: str = ""
 
 
 class Executor(Protocol):

@@ -117,12 +117,16 @@ class Manager(AsyncKernelManager):
         return spec is not None and spec.argv[1:3] == _LAUNCHER
 
     @property
+    def argv(self) -> list[str]:
+        """The command of the kernel as its specification has it; empty where there is no such kernel."""
+        spec = self.kernel_spec
+        words = list(spec.argv) if spec is not None else []
+        return [sys.executable, *words[1:]] if words and words[0] in _SAME else words
+
+    @property
     def interpreter(self) -> str:
         """The program that the kernel starts with: a path or name, empty where there is no such kernel."""
-        spec = self.kernel_spec
-        if spec is None or not spec.argv:
-            return ""
-        return sys.executable if spec.argv[0] in _SAME else str(spec.argv[0])
+        return next(iter(self.argv), "")
 
     def _can_fork(self) -> bool:
         spec = self.kernel_spec

@@ -17,7 +17,7 @@ from typing import Any
 
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
-from stagebook.execution.attempt import Attempt, AttemptResult
+from stagebook.execution.attempt import WORKER_LOG_FILE, Attempt, AttemptResult
 from stagebook.execution.fork.client import ADDRESS
 from stagebook.execution.kernels.executor import Executor, Surroundings
 from stagebook.execution.kernels.inprocess import InprocessExecutor
@@ -66,7 +66,11 @@ def execute(
     whatever happened, with true statuses.
     """
     where = Surroundings(
-        cwd=attempt.root, env=env, fork_address=os.environ.get(ADDRESS, ""), may_outlive=attempt.keep_kernel
+        cwd=attempt.root,
+        env=env,
+        fork_address=os.environ.get(ADDRESS, ""),
+        may_outlive=attempt.keep_kernel,
+        log=str(Path(attempt.folder) / WORKER_LOG_FILE),
     )
 
     def make_executor(notebook: NotebookNode, kernel: str, sink: Sink) -> Executor:
