@@ -14,6 +14,7 @@ from stagebook.events import CellStatus
 from stagebook.execution.attempt import Attempt
 from stagebook.execution.worker.profile import Usage
 
+_MAX_TRACEBACK = 20_000  # characters
 _FIRST_WITH_IDS = 5  # minor version of the format in which cells have ids
 
 
@@ -118,8 +119,13 @@ def settle(notebook: NotebookNode, about: Mapping[str, Any], *, started: datetim
 
 
 def traceback_of(cell: NotebookNode) -> str:
-    """The last 20,000 characters of a failed cell's traceback, empty where there is none."""
+    """The traceback of a failed cell, empty where there is none. Of a long one there are the beginning, with the line
+    of the cell, and the end: 20,000 characters together."""
     for output in reversed(cell.get("outputs", [])):
         if output.get("output_type") == "error":
-            return "\n".join(output.get("traceback", ()))[-20_000:]
+            text = "\n".join(output.get("traceback", ()))
+            if len(text) <= _MAX_TRACEBACK:
+                return text
+            half = _MAX_TRACEBACK // 2
+            return f"{text[:half]}\x1b[0m\n   …\n{text[-half:]}"
     return ""
