@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import stat
 import tempfile
@@ -15,6 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.artifact import Artifact
+
+_LONE = re.compile("[\ud800-\udfff]")
+
+
+def utf8(text: str) -> bytes:
+    """The text in UTF-8, with U+FFFD in place of lone surrogates, which have no place in it."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _LONE.sub("\ufffd", text).encode()
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = False, mode: int = 0o666) -> None:

@@ -36,6 +36,7 @@ from nbformat import NotebookNode
 from stagebook.execution.file_access import hooks
 from stagebook.execution.kernels.leaving import flush_c_streams, leave
 from stagebook.execution.kernels.postmortem import code_for_dump
+from stagebook.system.files import utf8
 
 
 def _ploomber() -> Any:
@@ -86,7 +87,12 @@ class Channel:
     def message(self, kind: str, content: dict[str, Any]) -> None:
         """Send a message as a kernel would."""
         body = {"msg_type": kind, "content": content}
-        self.send(b"m", json.dumps(body, default=_as_text).encode("utf-8", "surrogatepass"))
+        self.send(b"m", _packed(body))
+
+
+def _packed(body: dict[str, Any]) -> bytes:
+    """A message as a kernel packs it: lone surrogates, which no JSON may hold, are replaced."""
+    return utf8(json.dumps(body, default=_as_text, ensure_ascii=False))
 
 
 def _as_text(value: Any) -> str:
@@ -99,7 +105,7 @@ class Text(io.TextIOBase):
     """Standard output or error of the cells."""
 
     encoding = "utf-8"
-    errors = "backslashreplace"
+    errors = "replace"
 
     def __init__(self, channel: Channel, letter: bytes, number: int) -> None:
         super().__init__()
@@ -131,8 +137,7 @@ class Text(io.TextIOBase):
             self._parts.clear()
             self._held = 0
             for at in range(0, len(text), PIECE):
-                piece = text[at : at + PIECE].encode("utf-8", "backslashreplace")
-                self._channel.send(self._letter, piece)
+                self._channel.send(self._letter, utf8(text[at : at + PIECE]))
 
     @property
     def holds(self) -> bool:
@@ -314,7 +319,7 @@ def serve(client: Client, channel: Channel, requests: int) -> None:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 answer = client.run(request["cell"])
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
-            channel.send(b"d", json.dumps(answer).encode())
+            channel.send(b"d", _packed(answer))
     sys.stdout = sys.__stdout__
     sys.stderr = sys.__stderr__
 

@@ -16,6 +16,7 @@ from stagebook.execution.fork.client import Forked, ForkRefused, ask, request_of
 from stagebook.execution.kernels.executor import Surroundings
 from stagebook.execution.kernels.programs import beside_interpreter
 from stagebook.system import processes
+from stagebook.system.files import utf8
 
 _READY = 60.0  # seconds for a forked process to be ready
 _READ = 1 << 18
@@ -130,7 +131,7 @@ class Pipes:
 
     def write(self, request: Mapping[str, Any]) -> None:
         """Send a request. Raises `OSError`."""
-        data = memoryview(json.dumps(request).encode() + b"\n")
+        data = memoryview(utf8(json.dumps(request, ensure_ascii=False)) + b"\n")
         while data:
             data = data[os.write(self._requests, data) :]
 
@@ -178,7 +179,7 @@ class Pipes:
             if letter in {b"o", b"e"}:
                 self._stream("stdout" if letter == b"o" else "stderr", payload.decode("utf-8", "replace"))
             elif letter == b"m":
-                self._message(json.loads(payload.decode("utf-8", "surrogatepass")))
+                self._message(json.loads(payload))
             else:
                 self._drain_raw()
                 self._done(json.loads(payload))
