@@ -97,7 +97,7 @@ MAX_SOCKET_FOLDER = 80  # characters: a socket's whole path has to fit into 107 
 def private_name() -> str:
     """A short path for a temporary folder for sockets, which nobody can guess. The folder is not made: one that
     is never needed need not be removed."""
-    base = tempfile.gettempdir()
+    base = os.path.abspath(tempfile.gettempdir())  # `TMPDIR` may be `.`
     if len(base) + 20 > MAX_SOCKET_FOLDER and os.name == "posix":
         base = "/tmp"  # noqa: S108 - the name cannot be guessed, and the folder is of this user alone
     return os.path.join(base, f"sb-{secrets.token_hex(6)}")
