@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import zmq
@@ -170,6 +171,10 @@ class StageKernelApp(IPKernelApp):
                 "pass", store_history=False, silent=True
             )  # as `Client.warm_up` in `cells`
             self.before_code()
+            shell = self.kernel.shell
+            shell.init_environment()
+            shell.starting_dir = os.getcwd()
+            shell.user_ns["_dh"][:] = [Path.cwd()]
         super().init_path()
 
     def init_poller(self) -> None:
