@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 from stagebook.execution.fork import client
 from stagebook.execution.fork_server import child_setup
 from stagebook.execution.kernels import cells, stage_kernel
+from stagebook.execution.kernels.channel import Channel
 from stagebook.execution.kernels.leaving import leave
 from stagebook.system import processes
 from stagebook.system.files import private_folder
@@ -215,7 +216,7 @@ def _kernel(folder: str, parent: socket.socket) -> None:
 
 
 def _cells(_: str, parent: socket.socket) -> None:
-    channel = cells.Channel()
+    channel = Channel()
     with cells.Client(channel) as shell:
         shell.warm_up()
         asked, told, output, errors = _await_owner(parent, "sb-cells")

@@ -25,7 +25,7 @@ from stagebook.execution.attempt import (
     Attempt,
     AttemptResult,
 )  # fmt: skip
-from stagebook.execution.kernels.executor import CellEnd, Executor, Verdict
+from stagebook.execution.kernels.executor import CellEnd, Executor, Verdict, judged
 from stagebook.execution.kernels.postmortem import DUMP_FILE
 from stagebook.execution.kernels.recording import Sink
 from stagebook.execution.worker import metadata
@@ -216,7 +216,7 @@ class Session:
         self.emit(CellStarted, cell=self.cell, cells=self.cells)
         self._save_sometimes()
         sampler.begin_cell()
-        end = await _end_of(executor.run(cell, at), executor, stopping)
+        end = judged(await _end_of(executor.run(cell, at), executor, stopping), cell)
         live.flush()
         used, seconds = sampler.end_cell(), time.monotonic() - began
         exits = end.verdict is Verdict.RAISED and end.name == "SystemExit" and end.value in _SUCCESS
