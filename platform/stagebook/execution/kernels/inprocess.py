@@ -111,13 +111,14 @@ class InprocessExecutor:
 
     async def dump(self, path: str) -> bool:
         """Have the process write a dump of its last exception."""
+        self._cell = None  # what the dump's writing prints is not of the notebook
         with contextlib.suppress(EOFError, TimeoutError):
             await asyncio.wait_for(self._ask({"dump": path}), 60.0)
         return Path(path).exists()
 
     async def settle(self) -> None:
         """Write the state of widgets into the notebook."""
-        self._recorder.set_widgets_metadata()
+        self._recorder.keep_widgets()
 
     def keep(self) -> dict[str, Any] | None:
         """`None`: there is no kernel to keep."""

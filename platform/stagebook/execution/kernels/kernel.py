@@ -153,8 +153,7 @@ class KernelExecutor:
 
     async def settle(self) -> None:
         """Write the state of widgets into the notebook."""
-        with _logged("keeping the state of widgets"):
-            self._client.set_widgets_metadata()
+        self._client.keep_widgets()
 
     def keep(self) -> dict[str, Any] | None:
         """Leave the kernel alive."""

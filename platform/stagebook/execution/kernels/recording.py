@@ -11,12 +11,15 @@ import collections
 import contextlib
 import dataclasses
 import json
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+
+_log = logging.getLogger(__name__)
 
 MAX_TEXT = 1_000_000  # characters of one stream in one cell that stay in the notebook
 MAX_DISPLAY = 10_000_000  # characters of one display
@@ -90,6 +93,13 @@ class Recorder(NotebookClient):
         super().clear_output(outs, msg, cell_index)
         if not outs:
             self._forget(cell_index)
+
+    def keep_widgets(self) -> None:
+        """Write the state of widgets into the notebook. A failure of that is told in the log of the worker alone."""
+        try:
+            self.set_widgets_metadata()
+        except Exception:  # noqa: BLE001 - whatever nbclient makes of what a widget said
+            _log.exception("the state of widgets could not be kept")
 
     def close_cell(self, cell_index: int) -> None:
         """Close the files of a cell, and write their sizes into the notes."""
