@@ -20,12 +20,11 @@ import sys
 import types
 from typing import Any, NoReturn
 
-from IPython.core.error import StdinNotImplementedError
 from nbformat import NotebookNode
 
 from stagebook.execution.file_access import hooks
 from stagebook.execution.kernels.channel import Channel
-from stagebook.execution.kernels.leaving import flush_c_streams, leave
+from stagebook.execution.kernels.leaving import flush_c_streams, leave, no_input
 from stagebook.execution.kernels.postmortem import code_for_dump
 from stagebook.execution.kernels.shell import Shell
 
@@ -106,16 +105,12 @@ def _text_of(error: BaseException) -> str:
         return f"<its text could not be made: {type(other).__name__}>"
 
 
-def _no_input(*_: Any, **__: Any) -> str:
-    raise StdinNotImplementedError("input was asked for, but nobody can answer in a pipeline.")
-
-
 def serve(client: Client, channel: Channel, requests: int) -> None:
     """Run the cells that are requested on a descriptor, and answer on the channel, until the end."""
     sys.stdout, sys.stderr = channel.streams()
     sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - for as long as the process is there
-    builtins.input = _no_input
-    getpass.getpass = _no_input
+    builtins.input = no_input
+    getpass.getpass = no_input
     if not os.environ.get("MPLBACKEND"):
         os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     sys.argv = ["stagebook-cells", "-f", os.devnull]  # as a kernel, which has its file there

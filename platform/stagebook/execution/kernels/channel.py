@@ -102,7 +102,7 @@ class Text(io.TextIOBase):
     def write(self, text: Any) -> int:
         """Take text; whole lines are sent at once."""
         if not isinstance(text, str):
-            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+            raise TypeError(f"write() argument must be str, not {type(text)}")
         if self.other is not None and self.other.holds:
             self.other.flush()  # the two keep their order
         with self._lock:

@@ -1,4 +1,4 @@
-"""The end of a process that runs a notebook's cells.
+"""What a process that runs a notebook's cells does in either executor: its end, and input that nobody gives.
 
 A kernel under another interpreter loads this module by its file, so it imports nothing of Stagebook.
 """
@@ -13,7 +13,9 @@ import sys
 import threading
 import time
 import traceback
-from typing import NoReturn
+from typing import Any, NoReturn
+
+from IPython.core.error import StdinNotImplementedError
 
 _KEPT = "STAGEBOOK_KEPT"  # `stagebook.system.processes.KEPT`
 _PATIENCE = 0.5  # seconds
@@ -43,6 +45,11 @@ def flush_c_streams() -> None:
         library = ctypes.CDLL(None)
         for name in ("stdout", "stderr"):
             library.fflush(ctypes.c_void_p.in_dll(library, name))
+
+
+def no_input(*_: Any, **__: Any) -> NoReturn:
+    """In place of `input` and `getpass`. Raises `StdinNotImplementedError`."""
+    raise StdinNotImplementedError("input was asked for, but nobody can answer in a pipeline.")
 
 
 def leave(code: int) -> NoReturn:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pdb  # noqa: T100 - to be replaced by that of IPython
 import signal
 import sys
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ import comm
 from comm.base_comm import BaseComm, CommManager
 from ipykernel.compiler import XCachingCompiler
 from ipykernel.zmqshell import ZMQInteractiveShell
+from IPython.core import debugger
+from IPython.core.error import UsageError
 from jupyter_client.session import Session
 from traitlets import Instance
 from traitlets.config import Config
@@ -93,7 +96,6 @@ class Shell(ZMQInteractiveShell):
         kernel.shell = shell
         for sender in (shell.displayhook, shell.display_pub):
             sender.session = kernel.session
-        shell.configurables.append(kernel.comm_manager)
         shell.extension_manager.load_extension("storemagic")
         assert isinstance(shell, Shell)
         return shell
@@ -104,8 +106,20 @@ class Shell(ZMQInteractiveShell):
         self.starting_dir = os.getcwd()
         self.user_ns["_dh"][:] = [self.starting_dir]
         self.user_ns_hidden.update(self.user_ns)
+        pdb.Pdb = debugger.Pdb = debugger.InterruptiblePdb  # type: ignore[misc,assignment] # as `IPKernelApp.init_pdb`
+        pdb.set_trace = debugger.set_trace
         comm.create_comm = self._create_comm
         comm.get_comm_manager = lambda: self.kernel.comm_manager
+
+    def enable_gui(self, gui: Any = None) -> None:
+        """Check the name of a toolkit, as a kernel does; what is drawn with it is not shown."""
+        from ipykernel.eventloops import enable_gui  # noqa: PLC0415 - ipykernel imports it at this moment, too
+
+        try:
+            enable_gui(gui, kernel=self.kernel)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        self.active_eventloop = gui
 
     def _create_comm(self, *args: Any, **kwargs: Any) -> BaseComm:
         return ChannelComm(self, *args, **kwargs)

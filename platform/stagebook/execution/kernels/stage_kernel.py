@@ -56,8 +56,9 @@ class Stream(OutStream):
 
     def write(self, string: str) -> int:
         """Text to be sent. Waits for the socket after each piece, so that memory stays bounded."""
-        if not isinstance(string, str) or len(string) + self._unsent < PIECE:
-            self._unsent += len(string)
+        size = len(string) if isinstance(string, str) else 0
+        if size + self._unsent < PIECE:
+            self._unsent += size
             return super().write(string) or 0
         for at in range(0, len(string), PIECE):
             super().write(string[at : at + PIECE])
@@ -133,6 +134,14 @@ class StageKernel(IPythonKernel):
             return await super().do_execute(*args, **kwargs)
         finally:
             _ours("kernels.leaving").flush_c_streams()
+
+    def raw_input(self, prompt: Any = "") -> Any:
+        """Ask somebody, if anybody is there: a console that was connected to a kept kernel."""
+        return super().raw_input(prompt) if self._allow_stdin else _ours("kernels.leaving").no_input()
+
+    def getpass(self, *args: Any, **kwargs: Any) -> Any:
+        """As `raw_input`."""
+        return super().getpass(*args, **kwargs) if self._allow_stdin else _ours("kernels.leaving").no_input()
 
     async def _progressively_terminate_all_children(self) -> None:
         """Wait for none of them, as ipykernel does for up to half a minute: in vain, where nobody waited for one that
