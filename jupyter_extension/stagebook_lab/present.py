@@ -14,6 +14,7 @@ from stagebook.journal.journal import RunRecord
 from stagebook.pipeline.model import Pipeline, Stage, find_position
 from stagebook.planning.plan import Plan
 from stagebook.project import Project
+from stagebook.views.failures import excerpt
 from stagebook_lab import wire
 from stagebook_lab.params import param_info
 
@@ -146,6 +147,7 @@ def stage_info(run: RunRecord, stage: StageRecord) -> wire.StageInfo:
         pipeline=run.pipeline,
         status=str(stage.status),
         cause=stage.cause or "",
+        traceback="\n".join(excerpt(stage.traceback)),
         has_notebook=bool(stage.folder),
         kept_kernel=stage.kernel is not None,
     )

@@ -70,7 +70,8 @@ class Attempt:
 
     @property
     def values(self) -> dict[str, Value]:
-        """What is injected into the notebook: params, paths of inputs, paths to write outputs to."""
+        """What the notebook gets: params, paths of inputs, paths to write outputs to. They are relative to the root
+        here, and absolute in the notebook (`worker.outputs.passed`)."""
         staged = {name: slot.staged for name, slot in self.outputs.items()}
         return {**self.params, **self.inputs, **staged}
 

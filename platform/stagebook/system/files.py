@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import stat
 import tempfile
@@ -15,6 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.artifact import Artifact
+
+_LONE = re.compile("[\ud800-\udfff]")
+
+
+def utf8(text: str) -> bytes:
+    """The text in UTF-8, with U+FFFD in place of lone surrogates, which have no place in it."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _LONE.sub("\ufffd", text).encode()
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = False, mode: int = 0o666) -> None:
@@ -86,7 +97,7 @@ MAX_SOCKET_FOLDER = 80  # characters: a socket's whole path has to fit into 107 
 def private_name() -> str:
     """A short path for a temporary folder for sockets, which nobody can guess. The folder is not made: one that
     is never needed need not be removed."""
-    base = tempfile.gettempdir()
+    base = os.path.abspath(tempfile.gettempdir())  # `TMPDIR` may be `.`
     if len(base) + 20 > MAX_SOCKET_FOLDER and os.name == "posix":
         base = "/tmp"  # noqa: S108 - the name cannot be guessed, and the folder is of this user alone
     return os.path.join(base, f"sb-{secrets.token_hex(6)}")

@@ -15,6 +15,7 @@ from stagebook.journal.history import RunHistory, StageRecord, figures
 from stagebook.journal.journal import RunRecord
 from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.views import formatting
+from stagebook.views.failures import excerpt
 from stagebook.views.formatting import plain
 
 # A sign and a style for each status; the sign serves where there is no colour.
@@ -192,8 +193,7 @@ def failure(run: str, stage: StageRecord) -> RenderableType:
     """Why a stage failed: the cell, the error, and where the executed notebook is."""
     lines = [Text.assemble(("✗ ", "bold red"), (stage.id, "bold"), f" failed{_in_cell(stage)}")]
     lines.append(Text(f"  {plain(stage.message)}", style="red"))
-    tail = [line for line in plain(stage.traceback).splitlines() if line.strip()][-12:]
-    lines += [Text(f"  │ {line}", style="dim") for line in tail]
+    lines += [Text(f"  │ {line}", style="dim") for line in excerpt(stage.traceback)]
     if stage.folder:
         lines.append(Text(f"  notebook  {stage.folder}/notebook.ipynb"))
         lines.append(Text(f"  log       stagebook logs {run} {stage.id}"))

@@ -11,12 +11,15 @@ import collections
 import contextlib
 import dataclasses
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+
+_log = logging.getLogger(__name__)
 
 MAX_TEXT = 1_000_000  # characters of one stream in one cell that stay in the notebook
 MAX_DISPLAY = 10_000_000  # characters of one display
@@ -73,9 +76,10 @@ class Recorder(NotebookClient):
     ) -> NotebookNode | None:
         """Add one output to those of a cell."""
         parent = msg["parent_header"].get("msg_id")
-        if self.output_hook_stack[parent]:
-            return super().output(outs, msg, display_id, cell_index)  # an Output widget takes it
         content = msg["content"]
+        if self.output_hook_stack[parent]:  # an Output widget takes it
+            self._tell(content.get("text") or _text_of({**content, "output_type": msg["msg_type"]}))
+            return super().output(outs, msg, display_id, cell_index)
         if msg["msg_type"] == "stream":
             self._clear_if_due(outs, cell_index)
             out: NotebookNode | None = self._stream(outs, cell_index, content["name"], content["text"])
@@ -89,6 +93,13 @@ class Recorder(NotebookClient):
         super().clear_output(outs, msg, cell_index)
         if not outs:
             self._forget(cell_index)
+
+    def keep_widgets(self) -> None:
+        """Write the state of widgets into the notebook. A failure of that is told in the log of the worker alone."""
+        try:
+            self.set_widgets_metadata()
+        except Exception:  # noqa: BLE001 - whatever nbclient makes of what a widget said
+            _log.exception("the state of widgets could not be kept")
 
     def close_cell(self, cell_index: int) -> None:
         """Close the files of a cell, and write their sizes into the notes."""
@@ -247,11 +258,11 @@ def _amount(size: int) -> str:
     return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size:,} bytes"
 
 
-def _text_of(out: NotebookNode | None) -> str:
-    match out.get("output_type") if out else None:
-        case "error":
-            return "\n".join(out.get("traceback", ())) + "\n"  # type: ignore[union-attr]
-        case "display_data" | "execute_result":
-            plain = out.get("data", {}).get("text/plain", "")  # type: ignore[union-attr]
+def _text_of(out: Mapping[str, Any] | None) -> str:
+    match out.get("output_type") if out else None, out or {}:
+        case "error", found:
+            return "\n".join(found.get("traceback", ())) + "\n"
+        case "display_data" | "execute_result", found:
+            plain = found.get("data", {}).get("text/plain", "")
             return f"{plain}\n" if plain else ""
     return ""

@@ -125,7 +125,7 @@ def _finished(
     scraps: dict[str, Any] = {}
     described: dict[str, Any] = {}
     try:
-        scraps = read_scraps(cells, folder / "scraps")
+        scraps = read_scraps(cells, folder / "scraps", root)
         if cause is None and (absent := outputs.missing(root, attempt.outputs)):
             cause = Cause.OUTPUT_MISSING
             names = (f"'{name}' ({attempt.outputs[name].path})" for name in absent)

@@ -1,14 +1,53 @@
-"""The files of an attempt: folders to write outputs into, and what inputs and outputs hold at its end."""
+"""The files of an attempt: the paths that its notebook gets, folders to write outputs into, and what inputs and
+outputs hold at its end."""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from stagebook.artifact import Artifact
 from stagebook.execution.attempt import Attempt, OutputSlot
+from stagebook.execution.kernels.executor import CellEnd
+from stagebook.pipeline.types import Value
 from stagebook.system.files import describe_path
 from stagebook.system.store import Store
+
+
+def passed(attempt: Attempt) -> dict[str, Value]:
+    """The attempt's values as its notebook gets them: paths of files are absolute, so that they are good whatever
+    folder the notebook goes to. Texts of `external` outputs stay as they are."""
+    root = Path(attempt.root)
+    found = dict(attempt.values)
+    for name, value in attempt.inputs.items():
+        if isinstance(value, list):
+            found[name] = [_absolute(root, path) for path in value]
+        else:
+            found[name] = _absolute(root, value)
+    for name, slot in attempt.outputs.items():
+        if slot.kind == "file":
+            found[name] = str(root / slot.staged)
+    return found
+
+
+def _absolute(root: Path, path: Value) -> Value:
+    return str(root / path) if isinstance(path, str) and (root / path).exists() else path
+
+
+def misplaced(end: CellEnd, attempt: Attempt) -> str:
+    """What to add to the message of a file that was not found: its path, where it is there as seen from the folder
+    of the notebook; else nothing."""
+    found = re.search(r"'([^'\n]{1,1000})'", end.value) if end.name == "FileNotFoundError" else None
+    if found is None or os.path.isabs(found[1]):
+        return ""
+    beside = os.path.normpath(os.path.join(os.path.dirname(attempt.notebook), found[1]))
+    if beside.startswith("..") or beside == os.path.normpath(found[1]):
+        return ""
+    if not os.path.exists(os.path.join(attempt.root, beside)):
+        return ""
+    return f"; notebooks run in the project's root, from where it is '{beside}': write that, or declare it as an input"
 
 
 def make_folders(root: Path, slots: Mapping[str, OutputSlot]) -> None:

@@ -17,14 +17,16 @@ from typing import Any
 
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
-from stagebook.execution.attempt import Attempt, AttemptResult
+from stagebook.execution.attempt import WORKER_LOG_FILE, Attempt, AttemptResult
 from stagebook.execution.fork.client import ADDRESS
 from stagebook.execution.kernels.executor import Executor, Surroundings
 from stagebook.execution.kernels.inprocess import InprocessExecutor
 from stagebook.execution.kernels.kernel import KernelExecutor
 from stagebook.execution.kernels.recording import Sink
+from stagebook.execution.worker import metadata
 from stagebook.execution.worker.live import Emit
 from stagebook.execution.worker.metadata import new_node
+from stagebook.execution.worker.outputs import passed
 from stagebook.execution.worker.session import Session, Stop
 from stagebook.pipeline.types import ANY, typed
 
@@ -64,7 +66,11 @@ def execute(
     whatever happened, with true statuses.
     """
     where = Surroundings(
-        cwd=attempt.root, env=env, fork_address=os.environ.get(ADDRESS, ""), may_outlive=attempt.keep_kernel
+        cwd=attempt.root,
+        env=env,
+        fork_address=os.environ.get(ADDRESS, ""),
+        may_outlive=attempt.keep_kernel,
+        log=str(Path(attempt.folder) / WORKER_LOG_FILE),
     )
 
     def make_executor(notebook: NotebookNode, kernel: str, sink: Sink) -> Executor:
@@ -75,16 +81,12 @@ def execute(
     session = Session(attempt, emit, stop, make_executor)
     source = Path(attempt.root) / attempt.executable
     try:
-        notebook = nbformat.read(source, as_version=4)  # type: ignore[no-untyped-call]
+        notebook = metadata.repaired(nbformat.read(source, as_version=4))  # type: ignore[no-untyped-call]
     except Exception as error:  # noqa: BLE001 - nbformat raises what its parsers raise
         message = f"'{attempt.notebook}' cannot be read: {error}"
         return AttemptResult(cause=Cause.NOTEBOOK, message=message), ()
-    notebook.metadata.setdefault("kernelspec", {}).setdefault("name", "python3")
-    if "language_info" not in notebook.metadata:
-        language = notebook.metadata.kernelspec.get("language", "python")
-        notebook.metadata["language_info"] = {"name": language}
     parameters = {
-        name: typed(attempt.types.get(name, ANY), value, _literal) for name, value in attempt.values.items()
+        name: typed(attempt.types.get(name, ANY), value, _literal) for name, value in passed(attempt).items()
     }
     cause, message = None, ""
     try:

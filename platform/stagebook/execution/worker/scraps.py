@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -29,8 +30,11 @@ _DISPLAYS = {
 }
 
 
-def read_scraps(cells: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, dict[str, Any]]:
-    """The scraps of executed cells; of two with one name the later wins.
+def read_scraps(
+    cells: Sequence[Mapping[str, Any]], folder: Path, root: Path | None = None
+) -> dict[str, dict[str, Any]]:
+    """The scraps of executed cells; of two with one name the later wins. Paths within the project, `root`, become
+    relative to it, as pipelines have them: a notebook makes them of the absolute ones that it gets.
 
     Returns name → `{kind: json | text | pandas | display, value | file}`. Large values, tables
     (Parquet) and displays are written to `folder`, and `file` is the name there.
@@ -42,7 +46,7 @@ def read_scraps(cells: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, d
             if mime.startswith(PREFIX) and isinstance(payload, Mapping) and "name" in payload:
                 name = str(payload["name"])
                 kind = mime.removeprefix(PREFIX).removesuffix("+json")
-                scraps[name] = _keep(name, kind, payload.get("data"), folder)
+                scraps[name] = _keep(name, kind, _relative(payload.get("data"), root), folder)
         mark = (output.get("metadata") or {}).get("scrapbook") or {}
         if mark.get("display") and mark.get("name"):
             name = str(mark["name"])
@@ -70,6 +74,17 @@ def _keep(name: str, kind: str, value: Any, folder: Path) -> dict[str, Any]:
     if len(text) <= MAX_INLINE:
         return {"kind": kind, "value": value}
     return {"kind": kind, "file": _write(folder, name, ".json", text.encode())}
+
+
+def _relative(value: Any, root: Path | None) -> Any:
+    match value:
+        case str() if root is not None and value.startswith(f"{root}{os.sep}") and value.isprintable():
+            return value[len(str(root)) + 1 :].replace(os.sep, "/")
+        case list():
+            return [_relative(item, root) for item in value]
+        case dict():
+            return {name: _relative(item, root) for name, item in value.items()}
+    return value
 
 
 def _keep_display(name: str, data: Mapping[str, Any], folder: Path) -> dict[str, Any] | None:

@@ -25,14 +25,16 @@ from stagebook.execution.attempt import (
     Attempt,
     AttemptResult,
 )  # fmt: skip
-from stagebook.execution.kernels.executor import CellEnd, Executor, Verdict
+from stagebook.execution.kernels.executor import CellEnd, Executor, Verdict, judged
 from stagebook.execution.kernels.postmortem import DUMP_FILE
 from stagebook.execution.kernels.recording import Sink
 from stagebook.execution.worker import metadata
 from stagebook.execution.worker.live import Emit, Live
+from stagebook.execution.worker.outputs import misplaced
 from stagebook.execution.worker.profile import EVERY, Sampler, Usage
 from stagebook.execution.worker.saving import Saver
 
+_SUCCESS = {"", "0", "None", "False"}  # values of SystemExit, as text, with the exit status 0
 LAST_WORDS = 3.0  # seconds that an interrupted cell has to show where it was
 
 
@@ -214,10 +216,10 @@ class Session:
         self.emit(CellStarted, cell=self.cell, cells=self.cells)
         self._save_sometimes()
         sampler.begin_cell()
-        end = await _end_of(executor.run(cell, at), executor, stopping)
+        end = judged(await _end_of(executor.run(cell, at), executor, stopping), cell)
         live.flush()
         used, seconds = sampler.end_cell(), time.monotonic() - began
-        exits = end.verdict is Verdict.RAISED and end.name == "SystemExit" and end.value in {"", "0", "None"}
+        exits = end.verdict is Verdict.RAISED and end.name == "SystemExit" and end.value in _SUCCESS
         good = end.verdict is Verdict.DONE or (exits and not stopping.done())
         status = CellStatus.COMPLETED if good else CellStatus.FAILED
         metadata.end_cell(cell, status, seconds, used)
@@ -237,7 +239,7 @@ class Session:
         self.traceback = metadata.traceback_of(cell)
         if stopping.done():
             self._raise_stopped()
-        raise _failure(end)
+        raise _failure(end, hint=misplaced(end, self.attempt))
 
     def _raise_stopped(self) -> None:
         cause = self.stop.cause or Cause.CANCELLED
@@ -279,6 +281,6 @@ async def _end_of(
 _CAUSES = {Verdict.RAISED: Cause.EXCEPTION, Verdict.DIED: Cause.KERNEL_DIED, Verdict.DISK: Cause.DISK}
 
 
-def _failure(end: CellEnd) -> StageFailure:
-    message = f"{end.name}: {end.value}" if end.verdict is Verdict.RAISED else end.message
+def _failure(end: CellEnd, hint: str) -> StageFailure:
+    message = f"{end.name}: {end.value}{hint}" if end.verdict is Verdict.RAISED else end.message
     return StageFailure(message, cause=_CAUSES.get(end.verdict, Cause.INTERNAL))
