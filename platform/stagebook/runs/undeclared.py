@@ -1,10 +1,12 @@
-"""What stages were seen to read and write, held against what they declare."""
+"""What stages were seen to read and write, held against what they declare; and paths that their code names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from stagebook.code.constants import looks_like_path
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.plan import PlannedStage
 from stagebook.planning.undeclared import compare, messages
@@ -49,3 +51,43 @@ def _of(
         and not any(path.startswith(f"{folder}/") for folder in declared)
         and dependencies.is_file(path)
     ]
+
+
+def misplaced(
+    stages: Iterable[PlannedStage], dependencies: ProjectDependencies
+) -> Iterator[tuple[str, str, str]]:
+    """Paths that lead to a file from the folder of a notebook, but not from the project, in which it is executed: the
+    stage's name, what is to be said, and what to do. One notebook is told of once."""
+    seen: set[str] = set()
+    for stage in stages:
+        if stage.notebook not in seen:
+            seen.add(stage.notebook)
+            for where, text in _texts(stage, dependencies):
+                meant = posixpath.normpath(posixpath.join(posixpath.dirname(stage.notebook), text))
+                if meant != posixpath.normpath(text) and _leads_astray(text, meant, dependencies):
+                    what = (
+                        f"'{stage.notebook}' names {text} ({where}), which is not there in the project folder"
+                    )
+                    yield stage.stage, what, f"stages run in the project folder: write {meant}"
+
+
+def _texts(stage: PlannedStage, dependencies: ProjectDependencies) -> Iterator[tuple[str, str]]:
+    """The relative paths in the code of a stage, and in the defaults of parameters that are not passed."""
+    try:
+        code = dependencies.code(stage.notebook, stage.runs_in)
+        facts = dependencies.workspace.facts(stage.notebook)
+    except NotebookUnreadable:
+        return
+    passed = {*stage.params, *stage.deferred, *stage.inputs, *stage.outputs}
+    for name, param in (facts.parameters or {}).items():
+        if name not in passed and isinstance(param.default, str) and looks_like_path(param.default):
+            yield f"the default of '{name}'", param.default
+    yield from ((f"cell {number}", text) for text, number in sorted(code.path_cells.items()))
+
+
+def _leads_astray(text: str, meant: str, dependencies: ProjectDependencies) -> bool:
+    """Whether a path names nothing from the project folder, and something from that of the notebook: a file, or for
+    one that climbs out of the project, anything inside."""
+    if posixpath.normpath(text).startswith("../"):
+        return not meant.startswith("../") and not dependencies.workspace.exists(text)
+    return not dependencies.workspace.exists(text) and dependencies.is_file(meant)
