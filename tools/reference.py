@@ -20,7 +20,7 @@ import typer.main
 
 from stagebook import errors, events
 from stagebook.cli.app import COMMANDS, app, load
-from stagebook.pipeline import evaluator, expressions, notebook, yaml
+from stagebook.pipeline import evaluator, expressions, notebook_file, yaml
 from stagebook.pipeline.schema import json_schema
 from stagebook.planning import instances
 from stagebook.workspace import paths, settings
@@ -243,7 +243,7 @@ def _limits() -> str:
         ("whole number that an expression makes", f"{len(str(evaluator.MAX_NUMBER)) - 1} digits"),
         ("length of a path", f"{paths.MAX_LENGTH:,} characters"),
         ("length of one name in a path", f"{paths.MAX_NAME} bytes"),
-        ("size of a notebook", f"{notebook.MAX_BYTES // 1_000_000} MB"),
+        ("size of a notebook", f"{notebook_file.MAX_BYTES // 1_000_000} MB"),
         ("stage instances of a pipeline", f"{instances.MAX_INSTANCES:,}"),
     ]
     return _table(("what", "limit"), rows)

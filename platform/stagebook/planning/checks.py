@@ -70,7 +70,9 @@ class NotebookChecks:
     def _check_contents(self, stage: Stage, facts: NotebookFacts, path: str) -> None:
         location: Location = ("stages", stage.name, "notebook")
         if facts.does_nothing:
-            self._report(location, f"'{path}' has no code to run", _how_to_write_code(path))
+            # One with a parameters cell is about to be written, and holds up no other stage.
+            tell = self._report if facts.parameters is None else self._warn
+            tell(location, f"'{path}' has no code to run", _how_to_write_code(path))
         if facts.asks:
             called = " and ".join(f"{name}()" for name in sorted(facts.asks))
             self._warn(location, f"'{path}' calls {called}, and nobody can answer", "pass it as a parameter")
