@@ -57,4 +57,6 @@ def _undeclared(project: Project, name: str, plan: Plan) -> list[Problem]:
 def _hint(text: str) -> str:
     if "does not use" in text:
         return "remove it from the inputs"
+    if " reads the environment variable " in text:
+        return f"env: [{text.partition(' variable ')[2].partition(',')[0]}]"
     return "" if " writes " in text else "make it an input; with 'strict: true' the stage fails instead"

@@ -19,7 +19,7 @@ import posixpath
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from stagebook.code.digests import KIND, CellCode, ModuleCode, cells_of, read_cells, sha256
 from stagebook.code.references import CodeReferences, absolute_name
@@ -55,6 +55,7 @@ class Code:
         path_cells: strings that look like relative paths, in all cells but the parameters cell, each with the
             number of the first cell that has it.
         names: the names that are read there.
+        variables: the environment variables that the code reads, and does not set.
     """
 
     cells: tuple[str, ...]
@@ -65,6 +66,7 @@ class Code:
     unresolved: tuple[str, ...] = ()
     path_cells: Mapping[str, int] = dataclasses.field(default_factory=dict)
     names: frozenset[str] = frozenset()
+    variables: frozenset[str] = frozenset()
 
     @property
     def path_literals(self) -> frozenset[str]:
@@ -281,4 +283,9 @@ def _code(cells: Sequence[CellCode], reached: Mapping[Unit, tuple[str, ...]]) ->
             path: cell["number"] for cell in reversed(cells) for path in cell["references"].get("paths", ())
         },
         names=frozenset(name for cell in cells for name in cell["references"].get("names", ())),
+        variables=_mentioned(reached, "env") - _mentioned(reached, "sets"),
     )
+
+
+def _mentioned(units: Iterable[Unit], kind: Literal["env", "sets"]) -> frozenset[str]:
+    return frozenset(name for unit in units for name in unit.references.get(kind, ()))

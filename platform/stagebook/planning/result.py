@@ -28,6 +28,7 @@ class Result:
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     sources: str = ""
     because: str = ""  # of a result that was accepted
+    undeclared: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # as in `events.AttemptEnded`
 
     @property
     def values(self) -> dict[str, Any]:

@@ -14,7 +14,10 @@ from stagebook.planning.dependencies import ABSENT, Fingerprints, made_inputs
 from stagebook.planning.fingerprint import Change, Fingerprint, changes
 from stagebook.planning.plan import Decision, Judgement, PlannedStage
 from stagebook.planning.result import Made, Result, Results, made_of, mark_of
+from stagebook.planning.undeclared import what_changed
 from stagebook.workspace.dependencies import ProjectDependencies
+
+_SAME = "nothing changed"
 
 
 class ReusePolicy:
@@ -116,12 +119,13 @@ class ReusePolicy:
                 continue  # an effect cannot be restored: only the last result counts
             obstacle, restores = self._obtain(stage, result)
             if not obstacle:
-                why = "nothing changed"
+                why = _SAME
                 if result.because:
                     why = f"accepted: {result.because}"
                 elif latest is None or result.number != latest.number:
                     why = f"as in the run {result.run}"
-                return _reuse(result, restores, why, fingerprint)
+                unnoticed = what_changed(result.undeclared, self.dependencies)
+                return _reuse(result, restores, why, fingerprint, unnoticed)
             lost = lost or obstacle
         if lost:
             return _run(lost, fingerprint=fingerprint)
@@ -231,9 +235,16 @@ def _has_inputs(result: Result, stage: PlannedStage, made: Mapping[str, Made]) -
 
 
 def _reuse(
-    result: Result, restores: tuple[str, ...], why: str, fingerprint: Fingerprint | None = None
+    result: Result,
+    restores: tuple[str, ...],
+    why: str,
+    fingerprint: Fingerprint | None = None,
+    unnoticed: str = "",
 ) -> Judgement:
     reasons = [why]
+    if unnoticed:
+        unnoticed = f"nothing declared changed; {unnoticed}"
+        reasons = [unnoticed if why == _SAME else f"{why}; {unnoticed}"]
     if restores:
         more = f" and {len(restores) - 1} more" if len(restores) > 1 else ""
         reasons.append(f"restores {restores[0]}{more}")
@@ -243,6 +254,7 @@ def _reuse(
         fingerprint=fingerprint,
         result=result,
         restores=restores,
+        unnoticed=unnoticed,
     )
 
 

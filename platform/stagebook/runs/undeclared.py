@@ -9,7 +9,7 @@ from typing import Any
 from stagebook.code.constants import looks_like_path
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.plan import PlannedStage
-from stagebook.planning.undeclared import compare, messages
+from stagebook.planning.undeclared import compare, messages, variables_of
 from stagebook.workspace.dependencies import ProjectDependencies
 
 
@@ -40,11 +40,15 @@ def _of(
     except NotebookUnreadable:
         return []
     paths = dependencies.code_paths(stage.notebook, stage.runs_in)
+    asked = [
+        f"{stage.id} reads the environment variable {name}, which is not declared: changes of it go unnoticed"
+        for name in variables_of(stage, code.variables)
+    ]
     if observed is not None:
-        return messages(compare(stage, observed, code=paths, names=code.names), stage)
+        return [*messages(compare(stage, observed, code=paths, names=code.names), stage), *asked]
     declared = {path for item in stage.inputs.values() for path in item.paths}
     declared |= {item.path for item in stage.outputs.values()} | {*paths, stage.notebook}
-    return [
+    return asked + [
         f"{stage.id} names {path}, which is not declared as an input: changes of it may go unnoticed"
         for path in sorted(code.path_literals)
         if path not in declared
