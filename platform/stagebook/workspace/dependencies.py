@@ -123,7 +123,7 @@ class ProjectDependencies:
     def is_file(self, path: str) -> bool:
         """Whether a path names a file of the project."""
         try:
-            return self.workspace.is_file(self.workspace.inside(path))
+            return self.workspace.is_file(self.workspace.inside_for_input(path))
         except PathRefused:
             return False
 

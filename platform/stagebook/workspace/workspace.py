@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,13 +34,29 @@ class Workspace:
         """A path of the project, normalised. Raises `paths.PathRefused`."""
         return paths.inside(self.root, text, self._folders)
 
+    def inside_for_input(self, text: str) -> str:
+        """A path of the project, or of data that a symlink in it leads to. Raises `paths.PathRefused`."""
+        return paths.inside_for_input(self.root, text, self._folders)
+
     def inside_for_output(self, text: str) -> str:
-        """A path of the project that may be written. Raises `paths.PathRefused`."""
+        """A path of the project that may be written, or of data as in `inside_for_input`. Raises
+        `paths.PathRefused`."""
         return paths.inside_for_output(self.root, text, self._folders)
+
+    def identity(self, path: str) -> str:
+        """What two paths of one place have in common: two symlinks may lead to one folder elsewhere."""
+        if path.rpartition("/")[0] in self._folders:
+            return path
+        return os.path.realpath(self.root / path)
 
     def exists(self, path: str) -> bool:
         """Whether a file or folder is there."""
         return (self.root / path).exists()
+
+    def is_special(self, path: str) -> bool:
+        """Whether something is there that is neither a file nor a folder: a pipe, a device."""
+        place = self.root / path
+        return place.exists() and not place.is_file() and not place.is_dir()
 
     def is_file(self, path: str) -> bool:
         """Whether a file is there."""

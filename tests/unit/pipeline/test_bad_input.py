@@ -44,6 +44,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (builder.root / "link").symlink_to("data")
     (builder.root / "state").symlink_to(".stagebook")
     (builder.root / "away").symlink_to("../outside")
+    (builder.root / "system").symlink_to("/etc")
     (builder.root / "secret.txt").symlink_to("../outside/x.csv")
     return home
 

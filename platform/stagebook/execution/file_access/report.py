@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stagebook.workspace.paths import STATE_FOLDER, PathRefused, inside
+from stagebook.workspace.paths import STATE_FOLDER, PathRefused, inside, inside_for_input, linked_folders
 
 REPORT_FILE = "observed.jsonl"
 MAX_PATHS = 10_000  # of each kind; beyond it, `left_out` counts the rest
@@ -52,6 +52,7 @@ class _Accesses:
         self._root = os.path.realpath(root)
         self._since = since - _SLACK
         self._folders: dict[str, str | None] = {}  # as noted → inside the project
+        self._links = linked_folders(root)
         self._environments: dict[str, bool] = {}
         self.reads: set[str] = set()
         self.writes: set[str] = set()
@@ -112,13 +113,20 @@ class _Accesses:
         real = os.path.realpath(folder)
         if real == self._root:
             return "."
+        is_outside = os.path.commonpath([self._root, real]) != self._root
+        if is_outside and folder.startswith(self._root + os.sep):
+            with contextlib.suppress(PathRefused):  # through a symlink to data elsewhere
+                return inside_for_input(Path(self._root), os.path.relpath(folder, self._root))
         path = self._inside(real)
         return path if path not in {None, "."} else None
 
     def _inside(self, plain: str) -> str | None:
         real_folder = os.path.realpath(os.path.dirname(plain))
-        path = os.path.relpath(os.path.join(real_folder, os.path.basename(plain)), self._root)
+        full = os.path.join(real_folder, os.path.basename(plain))
+        path = os.path.relpath(full, self._root)
         if path == ".." or path.startswith("../"):
+            if linked := self._linked(full):
+                return linked
             real = os.path.realpath(plain)
             if real != self._root and not real.startswith(self._root + os.sep):
                 return None
@@ -128,6 +136,13 @@ class _Accesses:
         except PathRefused:
             return None
         return None if _is_ignored(path) or self._is_environment(path) else path
+
+    def _linked(self, full: str) -> str | None:
+        """The path through a symlink of the project of what is elsewhere."""
+        for real, name in self._links.items():
+            if full == real or full.startswith(real + os.sep):
+                return f"{name}{full[len(real) :]}".replace(os.sep, "/")
+        return None
 
     def _is_environment(self, path: str) -> bool:
         for folder in _upwards(path.rpartition("/")[0]):
