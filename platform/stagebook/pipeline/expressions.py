@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stagebook.errors import did_you_mean
@@ -215,24 +215,32 @@ def _dotted(node: ast.expr, inner: set[int]) -> Reference | None:
     return None
 
 
-def evaluate(template: Template, scope: Mapping[str, Any]) -> Value:
-    """The value of a template, with the names of `scope`. Raises `ExpressionError`."""
-    return _Filling(scope).fill(template.value)
+def evaluate(template: Template, scope: Mapping[str, Any], *, is_path: bool = False) -> Value:
+    """The value of a template, with the names of `scope`. In a path, a value within other text may not change the
+    folder. Raises `ExpressionError`."""
+    return _Filling(scope, is_path=is_path).fill(template.value)
+
+
+_LEADS = re.compile(r"[/\\]")
 
 
 class _Filling:
     """Fills one template. Limits the size of all its values together."""
 
-    def __init__(self, scope: Mapping[str, Any]) -> None:
+    def __init__(self, scope: Mapping[str, Any], *, is_path: bool) -> None:
         self.scope = scope
         self.left = 10 * MAX_SIZE
+        self._is_path = is_path
 
     def fill(self, value: Any) -> Value:
         match value:
             case Text(parts=(Expression() as only,)):
                 return self._run(only)
             case Text(parts=parts):
-                return "".join(part if isinstance(part, str) else self._plain(part) for part in parts)
+                texts = [part if isinstance(part, str) else self._plain(part) for part in parts]
+                if self._is_path:
+                    _check_folders(parts, texts)
+                return "".join(texts)
             case list():
                 return [self.fill(item) for item in value]
             case dict():
@@ -262,3 +270,17 @@ class _Filling:
             msg = f"the expressions make too large a value (limit {10 * MAX_SIZE:,} items) {where}"
             raise ExpressionError(msg)
         return value
+
+
+def _check_folders(parts: Sequence[str | Expression], texts: Sequence[str]) -> None:
+    """Raise `ExpressionError` where a value leads a path to another folder than the text around it says. Values come
+    from parameters and from data: an item `../../notebooks/helper.py` is not to become code."""
+    hint = "leave '/', '\\' and '..' out of it; or let one expression be the whole path: ${'data/' + params.NAME}"
+    for part, text in zip(parts, texts, strict=True):
+        if isinstance(part, Expression) and _LEADS.search(text):
+            msg = f"'${{{shorten(part.source)}}}' is {describe(text)}, which leads to another folder"
+            raise ExpressionError(msg, hint)
+    written = "".join(part if isinstance(part, str) else "\0" for part in parts).split("/")
+    for segment, made in zip(written, "".join(texts).split("/"), strict=True):
+        if "\0" in segment and (made in {"", ".", ".."} or (made[0] == "~" and segment[0] == "\0")):
+            raise ExpressionError(f"a value makes '{made}' the name of a folder or file", hint)

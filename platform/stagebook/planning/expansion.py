@@ -98,7 +98,7 @@ class Expansion:
     def _path_of(self, instance: Instance, name: str, template: Template, *, is_external: bool) -> str | None:
         location: Location = ("stages", instance.stage.name, "outputs", name)
         report = self.problems.report_once
-        text = self._evaluator.value(template, location, instance.point)
+        text = self._evaluator.value(template, location, instance.point, is_path=not is_external)
         if text is UNKNOWN:
             return None
         if not isinstance(text, str):

@@ -63,6 +63,8 @@ class References:
             return self._output(instance, match, ref)
         if match and match[1] in self._pipeline.broken:
             return None
+        if self._evaluator.value(ref.text, ref.location, instance.point, is_path=True) is UNKNOWN:
+            return None
         return self._file(name, text, ref.location, looks_like_reference=match is not None)
 
     def _text(self, instance: Instance, ref: InputRef) -> Any:

@@ -71,13 +71,17 @@ class Evaluator:
         location: Location,
         point: Mapping[str, Value] | None = None,
         stages: Mapping[str, Any] | None = None,
+        *,
+        is_path: bool = False,
     ) -> Any:
-        """The value of a template, or `UNKNOWN`. `stages` is a scope as `scraps_scope` makes it."""
+        """The value of a template, or `UNKNOWN`. `stages` is a scope as `scraps_scope` makes it; `is_path` as for
+        `evaluate`."""
         if any(name not in self._params for _, name, *_ in template.under("params")):
             return UNKNOWN  # the parameter itself is wrong, which is reported
         scope = {"params": self._params, "env": self._env, **_point_scope(point or {})}
         try:
-            return evaluate(template, scope if stages is None else {**scope, "stages": stages})
+            full = scope if stages is None else {**scope, "stages": stages}
+            return evaluate(template, full, is_path=is_path)
         except ExpressionError as error:
             self.problems.report_once(location, str(error), error.hint)
             return UNKNOWN

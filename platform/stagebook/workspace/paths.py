@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -126,11 +127,39 @@ def inside_for_output(root: Path, text: str, plain_folders: set[str] | None = No
             if os.path.isdir(os.path.join(root, path)):
                 hint = f"write to a path in it, such as {path}/name, or remove the link"
             raise PathRefused(what, hint) from None
-    parts = [part.casefold() for part in path.split("/")]
-    if path == "." or parts[0] == STATE_FOLDER or ".git" in parts:
-        what = "the project root" if path == "." else ".git/" if ".git" in parts else f"{path.split('/')[0]}/"
+    if what := _of_the_project(os.path.realpath(root), path):
         raise PathRefused(f"an output cannot be written to {what}", "choose a path such as data/name.parquet")
     return path
+
+
+# What a project is kept, configured and run by. No run writes to it.
+_OWN_FOLDERS = frozenset(
+    {STATE_FOLDER, "pipelines", "mlruns", ".venv", ".github", ".gitlab", ".circleci", ".devcontainer", ".vscode", ".idea",
+     ".hg", ".svn", ".ssh", ".ipython", ".jupyter", ".config"}
+)  # fmt: skip
+_OWN_FILES = re.compile(
+    r"stagebook\.toml|pyproject\.toml|mlflow\.db(-\w+)?|\.env(\..*)?|\.envrc|\.git.*|\.pre-commit-config\.yaml|\.python-version"
+    r"|\.netrc|\.pypirc|\.condarc|\.(bash|zsh|)(rc|_?profile)"
+)
+_ANYWHERE = frozenset({".git", "site-packages", "dist-packages", "__pycache__", "node_modules"})
+_ENVIRONMENT = ("pyvenv.cfg", "conda-meta")  # what marks a folder as one
+
+
+def _of_the_project(real_root: str, path: str) -> str:
+    """What of the project itself a path is, or is in; empty if it is none of it."""
+    if path == ".":
+        return "the project root"
+    parts = [part.casefold() for part in path.split("/")]
+    if parts[0] in _OWN_FOLDERS:
+        return f"{path.split('/', maxsplit=1)[0]}/"
+    if _OWN_FILES.fullmatch(parts[0]):
+        return path.split("/", maxsplit=1)[0]
+    if inner := next((part for part in parts if part in _ANYWHERE), ""):
+        return f"{inner}/"
+    for folder in (path, *folders_around(path)):
+        if any(os.path.exists(os.path.join(real_root, folder, mark)) for mark in _ENVIRONMENT):
+            return f"{folder}/, an environment of Python"
+    return ""
 
 
 def outside_data(root: str, place: str) -> str:

@@ -58,6 +58,10 @@ class Workspace:
         place = self.root / path
         return place.exists() and not place.is_file() and not place.is_dir()
 
+    def is_folder(self, path: str) -> bool:
+        """Whether a folder is there."""
+        return (self.root / path).is_dir()
+
     def is_file(self, path: str) -> bool:
         """Whether a file is there."""
         return (self.root / path).is_file()

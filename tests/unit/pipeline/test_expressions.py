@@ -163,3 +163,40 @@ def test_the_references_are_the_names_up_to_what_is_computed() -> None:
     assert template.references == {
         ("params", "a", "b"), ("matrix", "m"), ("stages", "x", "scraps", "rows"), ("params", "k"),
     }  # fmt: skip
+
+
+_values = st.text("ab./\\~ \0", max_size=4)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    values=st.lists(_values, min_size=2, max_size=2),
+    text=st.sampled_from(
+        ["data/${params.a}", "${params.a}/x", "d/${params.a}${params.b}.csv", "d/.${params.a}/${params.b}"]
+    ),
+)
+def test_a_value_in_a_path_stays_in_its_segment(values: list[str], text: str) -> None:
+    scope = {"params": {"a": values[0], "b": values[1]}}
+    try:
+        made = evaluate(compile_value(text), scope, is_path=True)
+    except ExpressionError:
+        used = [value for name, value in zip("ab", values, strict=True) if f"params.{name}" in text]
+        assert any(set(value) & set("./\\~") or value == "" for value in used)
+        return
+    assert made == evaluate(compile_value(text), scope)
+    written, segments = text.split("/"), made.split("/")
+    assert len(segments) == len(written)
+    for segment, pattern in zip(segments, written, strict=True):
+        assert "$" in pattern or segment == pattern
+        assert segment not in {"", ".", ".."}
+    assert not made.startswith("~")
+
+
+def test_one_expression_may_be_a_whole_path() -> None:
+    for text in ("${params.a}", "${'data/' + params.a}"):
+        assert "/../" in evaluate(compile_value(text), {"params": {"a": "x/../y"}}, is_path=True)
+    with pytest.raises(ExpressionError) as caught:
+        evaluate(compile_value("data/${params.a}.csv"), {"params": {"a": "x/y"}}, is_path=True)
+    assert str(caught.value) == "'${params.a}' is 'x/y' (str), which leads to another folder"
+    assert caught.value.hint.endswith("let one expression be the whole path: ${'data/' + params.NAME}")
+    assert evaluate(compile_value("data/../${params.a}"), {"params": {"a": "x"}}, is_path=True) == "data/../x"

@@ -105,7 +105,6 @@ def clashes(stages: str) -> list[str]:
     [
         ("pipelines/p.yaml", "the output 'pipelines/p.yaml' would overwrite the pipeline file itself"),
         ("n.ipynb", "the output 'n.ipynb' would overwrite a notebook of the pipeline"),
-        ("stagebook.toml", "the output 'stagebook.toml' would overwrite the settings of the project"),
         ("raw", "the output 'raw' would take the place of 'raw/in.csv', an input of a"),
         (
             "pipelines",
