@@ -4,6 +4,7 @@ only what this module names, and no value grows beyond a limit."""
 from __future__ import annotations
 
 import ast
+import dataclasses
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,6 +14,13 @@ from stagebook.pipeline.types import Value, describe, shorten
 
 MAX_SIZE = 10_000  # items and characters of a value that an expression makes
 MAX_NUMBER = 10**30
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NoValue:
+    """In place of a value that is there, but cannot be used in an expression; `why` goes on from its name."""
+
+    why: str
 
 
 class ExpressionError(ValueError):
@@ -122,7 +130,11 @@ def _member(owner: Any, name: Any, owner_text: str) -> Any:
         where = f" under '{owner_text}'" if owner_text else ""
         msg = f"unknown name '{name}'{where}"
         raise ExpressionError(msg, did_you_mean(str(name), [str(key) for key in owner]))
-    return owner[name]
+    value = owner[name]
+    if isinstance(value, NoValue):
+        msg = f"'{owner_text}.{name}' {value.why}, so that no expression can use it"
+        raise ExpressionError(msg, "write it to a file, and make that an output")
+    return value
 
 
 def _binary(op: ast.operator, left: Any, right: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
+from stagebook.pipeline.evaluator import NoValue
 from stagebook.pipeline.expressions import ExpressionError, Template, evaluate
 from stagebook.pipeline.model import Location, Pipeline
 from stagebook.pipeline.problems import ProblemCollector
@@ -44,11 +45,16 @@ def scraps_scope(
         if any(many for _, many in found):
             known = [scraps.get(name, {}) for name, _ in found]
             shared = set(known[0]).intersection(*known[1:])
-            lists = {key: [one[key] for one in known] for key in known[0] if key in shared}
+            lists = {key: _together([one[key] for one in known]) for key in known[0] if key in shared}
             scope[stage] = {"scraps": lists}
         elif found and found[0][0] in scraps:
             scope[stage] = {"scraps": scraps[found[0][0]]}
     return scope
+
+
+def _together(values: list[Any]) -> Any:
+    """The values of all instances; none of which one has none."""
+    return next((value for value in values if isinstance(value, NoValue)), values)
 
 
 def _point_scope(point: Mapping[str, Value]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from stagebook.code.constants import looks_like_path
@@ -20,16 +20,38 @@ def remarks(
 ) -> list[tuple[str, str]]:
     """Pairs of a stage's name and what is to be said of it. Instances of one stage of which the same is
     to be said count once; `observed` is by stage instance."""
+    stages = list(stages)
     found: dict[tuple[str, str], list[str]] = {}
     for stage in stages:
         for text in _of(stage, observed.get(stage.id), dependencies):
             rest = text.removeprefix(stage.id)
             found.setdefault((stage.stage, rest), []).append(stage.id)
+    found |= _written_twice(stages, observed, dependencies)
     told = []
     for (name, rest), ids in found.items():
         who = ids[0] if len(ids) == 1 else f"{ids[0]} and {len(ids) - 1} more"
         told.append((name, f"{who}{rest}"))
     return told
+
+
+def _written_twice(
+    stages: Sequence[PlannedStage],
+    observed: Mapping[str, Mapping[str, Any] | None],
+    dependencies: ProjectDependencies,
+) -> dict[tuple[str, str], list[str]]:
+    """Undeclared files that more than one stage instance was seen to write, as `remarks` gathers what it finds."""
+    writers: dict[str, list[PlannedStage]] = {}
+    for stage in stages:
+        for path in compare(stage, observed.get(stage.id)).undeclared_writes:
+            if not dependencies.workspace.is_folder(path):
+                writers.setdefault(path, []).append(stage)
+    found: dict[tuple[str, str], list[str]] = {}
+    for path, by in writers.items():
+        if len(by) > 1:
+            others = f" and {len(by) - 2} more" if len(by) > 2 else ""
+            rest = f" writes {path}, which is not declared, and so does {by[1].id}{others}: each replaces the other's"
+            found[by[0].stage, rest] = [by[0].id]
+    return found
 
 
 def _of(

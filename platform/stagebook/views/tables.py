@@ -297,6 +297,8 @@ def status_table(
         stale = plan is not None and plan.runs and stage.status.is_good
         unnoticed = plan is not None and plan.judgement is not None and plan.judgement.unnoticed
         because = plan.reasons[0] if plan is not None and (stale or unnoticed) and plan.reasons else ""
+        if plan is not None and plan.judgement is not None and plan.judgement.restores:
+            because = plan.reasons[-1]
         table.add_row(
             Text(name),
             status_text(stage.status),

@@ -25,7 +25,8 @@ _SLACK = 0.01  # seconds; a file's time may be a little behind the clock
 def read_report(file: Path, root: Path, since: float) -> dict[str, Any] | None:
     """The project's files that were read (`reads`) and written (`writes`), sorted; `None` without a report.
 
-    A file that the attempt wrote before it read it is no read, and one that is gone at the end is neither. A
+    A file that the attempt wrote before it read it is no read, nor is a folder that it made, nor the listing of one
+    that it would have made had it not been there, and one that is gone at the end is neither. A
     folder stands for a listing of it, or for all that is in it. `since` is when the attempt began, in seconds
     since the epoch.
     """
@@ -54,6 +55,8 @@ class _Accesses:
         self._folders: dict[str, str | None] = {}  # as noted → inside the project
         self._links = linked_folders(root)
         self._environments: dict[str, bool] = {}
+        self._made: set[str] = set()  # folders
+        self._wanted: set[str] = set()  # folders that were to be made, and were there
         self.reads: set[str] = set()
         self.writes: set[str] = set()
 
@@ -76,17 +79,31 @@ class _Accesses:
         match kind:
             case "write":
                 self.writes.add(path)
+            case "made":
+                self._made.add(path)
+            case "wanted":
+                self._wanted.add(path)
             case "target" if status.st_mtime >= self._since:
                 self.writes.add(path)
             case "read" | "compiled" if not folder and not self._is_own(path):
                 self.reads.add(path)
-            case "list" if folder and not self._is_own(path):
+            case "list" if folder and not self._is_own(path) and not self._is_kept(path):
                 self.reads.add(path)
             case "source" if not self._is_own(path):
                 self.reads.add(path)
 
+    def _is_kept(self, path: str) -> bool:
+        """Whether a folder is one that the notebook makes where it is not there, or holds nothing else."""
+        if path in self._wanted:
+            return True
+        own = self._wanted | self._made | self.writes
+        with contextlib.suppress(OSError):
+            names = os.listdir(os.path.join(self._root, path))
+            return bool(names) and all(f"{path}/{name}" in own for name in names)
+        return False
+
     def _is_own(self, path: str) -> bool:
-        return any(part in self.writes for part in _upwards(path))
+        return any(part in self.writes or part in self._made for part in _upwards(path))
 
     def _expanded(self, kind: str, noted: str) -> Iterator[str]:
         if kind == "source" and glob.has_magic(noted) and not os.path.lexists(noted):
