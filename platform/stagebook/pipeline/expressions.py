@@ -18,7 +18,9 @@ from stagebook.pipeline.evaluator import (
     BINARY,
     FUNCTIONS,
     MAX_SIZE,
+    MAX_STEPS,
     UNARY,
+    Effort,
     ExpressionError,
     evaluate_tree,
     size_of,
@@ -98,7 +100,7 @@ def _compile(value: Value, references: set[Reference]) -> Any:
 
 
 _OPENING = re.compile(r"\$?\$\{")
-_QUOTED_OR_BRACE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[{}]""", re.DOTALL)
+_QUOTE_OR_BRACE = re.compile(r"""['"{}]|\\.""", re.DOTALL)
 
 
 def _split(text: str) -> tuple[str | Expression, ...]:
@@ -122,9 +124,15 @@ def _split(text: str) -> tuple[str | Expression, ...]:
 def _take(text: str, start: int) -> tuple[Expression, int]:
     """The expression that starts here, and the place after the brace that closes it. Braces within quotes do
     not count."""
-    depth = 1
-    for found in _QUOTED_OR_BRACE.finditer(text, start, start + MAX_LENGTH):
-        depth += {"{": 1, "}": -1}.get(found[0], 0)
+    depth, quote = 1, ""
+    for found in _QUOTE_OR_BRACE.finditer(text, start, start + MAX_LENGTH):
+        sign = found[0]
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "'\"":
+            quote = sign
+        else:
+            depth += {"{": 1, "}": -1}.get(sign, 0)
         if depth == 0:
             return _read(text[start : found.start()].strip()), found.end()
     msg = f"'{shorten(text[start - 2 :])}' has no closing brace"
@@ -215,10 +223,18 @@ def _dotted(node: ast.expr, inner: set[int]) -> Reference | None:
     return None
 
 
-def evaluate(template: Template, scope: Mapping[str, Any], *, is_path: bool = False) -> Value:
+def evaluate(
+    template: Template, scope: Mapping[str, Any], *, is_path: bool = False, effort: Effort | None = None
+) -> Value:
     """The value of a template, with the names of `scope`. In a path, a value within other text may not change the
-    folder. Raises `ExpressionError`."""
-    return _Filling(scope, is_path=is_path).fill(template.value)
+    folder. `effort`: what all templates of a pipeline may take together. Raises `ExpressionError`."""
+    most = MAX_STEPS if effort is None else min(MAX_STEPS, effort.left)
+    filling = _Filling(scope, Effort(most), is_path=is_path)
+    try:
+        return filling.fill(template.value)
+    finally:
+        if effort is not None:
+            effort.left -= most - max(0, filling.effort.left)
 
 
 _LEADS = re.compile(r"[/\\]")
@@ -227,8 +243,9 @@ _LEADS = re.compile(r"[/\\]")
 class _Filling:
     """Fills one template. Limits the size of all its values together."""
 
-    def __init__(self, scope: Mapping[str, Any], *, is_path: bool) -> None:
+    def __init__(self, scope: Mapping[str, Any], effort: Effort, *, is_path: bool) -> None:
         self.scope = scope
+        self.effort = effort
         self.left = 10 * MAX_SIZE
         self._is_path = is_path
 
@@ -258,7 +275,7 @@ class _Filling:
     def _run(self, expression: Expression) -> Value:
         where = f"in '${{{shorten(expression.source)}}}'"
         try:
-            value = evaluate_tree(expression.tree, self.scope)
+            value = evaluate_tree(expression.tree, self.scope, self.effort)
         except ExpressionError as error:
             raise ExpressionError(f"{error} {where}", error.hint) from None
         except RecursionError:

@@ -8,13 +8,14 @@ from typing import Any, Final
 
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
-from stagebook.pipeline.evaluator import NoValue
+from stagebook.pipeline.evaluator import Effort, NoValue
 from stagebook.pipeline.expressions import ExpressionError, Template, evaluate
 from stagebook.pipeline.model import Location, Pipeline
 from stagebook.pipeline.problems import ProblemCollector
 from stagebook.pipeline.types import Type, Value, ValueMismatch, accept
 from stagebook.planning.plan import Plan, PlannedStage
 
+MAX_EFFORT = 50_000_000  # steps of all expressions of a pipeline together, some seconds at the most
 UNKNOWN: Final = object()
 """In place of a value that could not be computed; the problem is reported already."""
 
@@ -70,6 +71,7 @@ class Evaluator:
         self.problems = ProblemCollector(pipeline.path, pipeline.positions)
         self._params = dict(params)
         self._env = dict(env)
+        self._effort = Effort(MAX_EFFORT)
 
     def value(
         self,
@@ -87,7 +89,7 @@ class Evaluator:
         scope = {"params": self._params, "env": self._env, **_point_scope(point or {})}
         try:
             full = scope if stages is None else {**scope, "stages": stages}
-            return evaluate(template, full, is_path=is_path)
+            return evaluate(template, full, is_path=is_path, effort=self._effort)
         except ExpressionError as error:
             self.problems.report_once(location, str(error), error.hint)
             return UNKNOWN
