@@ -93,10 +93,8 @@ class Preparer:
             ),
             neighbours=neighbours_of(self.catalog, loaded.pipeline.path, dependencies.workspace, os.environ),
         )
-        try:
-            plan = planner.plan()
-        finally:
-            dependencies.file_cache.save()
+        plan = planner.plan()
+        dependencies.file_cache.save()  # looking at a pipeline with mistakes leaves no trace
         return PreparedRun(
             plan=plan,
             planner=planner,
