@@ -20,9 +20,9 @@ import typer.main
 
 from stagebook import errors, events
 from stagebook.cli.app import COMMANDS, app, load
-from stagebook.pipeline import evaluator, expressions, notebook, yaml
+from stagebook.pipeline import evaluator, expressions, notebook_file, yaml
 from stagebook.pipeline.schema import json_schema
-from stagebook.planning import instances
+from stagebook.planning import instances, scopes
 from stagebook.workspace import paths, settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -240,10 +240,12 @@ def _limits() -> str:
         ("whole number in a pipeline file", f"{yaml.MAX_DIGITS} digits"),
         ("length of one expression", f"{expressions.MAX_LENGTH:,} characters"),
         ("items or characters of a value that an expression makes", f"{evaluator.MAX_SIZE:,}"),
+        ("steps of one value with its expressions", f"{evaluator.MAX_STEPS:,}"),
+        ("steps of all expressions of a pipeline", f"{scopes.MAX_EFFORT:,}"),
         ("whole number that an expression makes", f"{len(str(evaluator.MAX_NUMBER)) - 1} digits"),
         ("length of a path", f"{paths.MAX_LENGTH:,} characters"),
         ("length of one name in a path", f"{paths.MAX_NAME} bytes"),
-        ("size of a notebook", f"{notebook.MAX_BYTES // 1_000_000} MB"),
+        ("size of a notebook", f"{notebook_file.MAX_BYTES // 1_000_000} MB"),
         ("stage instances of a pipeline", f"{instances.MAX_INSTANCES:,}"),
     ]
     return _table(("what", "limit"), rows)

@@ -125,7 +125,8 @@ class StageExpanded(Event):
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StageReused(Event):
     """A stage takes the result of an earlier attempt: `of_run`, in its `folder`. `number` is that of the
-    event with that result; `restored` are the outputs that came out of the store."""
+    event with that result; `restored` are the outputs that came out of the store. `remark` says what of
+    that attempt's undeclared reads and writes is not as it was."""
 
     stage: str
     of_run: str = ""
@@ -135,6 +136,7 @@ class StageReused(Event):
     restored: Sequence[str] = ()
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     outputs: Artifacts = dataclasses.field(default_factory=dict)
+    remark: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +246,8 @@ class AttemptEnded(Event):
     any other stage ran). `fingerprint` is empty where the result cannot be reused; `remark` says why.
     `sources` is the digest of the cells in the store. `observed`: the files of the project that the
     notebook's process read (`reads`) and wrote (`writes`); `None` where no report could be made.
+    `undeclared`: what of it is not declared: `reads`, path → a mark of what was in it; `writes`, a list of paths;
+    `env`, environment variable → a keyed hash of its value.
     """
 
     stage: str
@@ -268,6 +272,7 @@ class AttemptEnded(Event):
     sources: str = ""
     parts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     observed: Mapping[str, Any] | None = None
+    undeclared: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

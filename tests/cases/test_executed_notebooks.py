@@ -10,6 +10,7 @@ import pytest
 
 from building import ProjectBuilder, notebook_data
 from stagebook.events import Status
+from stagebook.pipeline.notebook_file import parse_notebook
 
 SPEC = {"name": "python3", "display_name": "Python 3"}
 CELL = {
@@ -79,24 +80,27 @@ def test_an_executed_notebook_is_valid(builder: ProjectBuilder, executor: str) -
         assert [output["text"] for output in outputs] == [["1\n"]], name
 
 
-def test_what_is_there_stays() -> None:
-    from stagebook.execution.worker.metadata import repaired
+def made_of(source: dict[str, Any]) -> Any:
+    from stagebook.execution.worker.papermill_engine import to_node
 
+    return to_node(parse_notebook(json.dumps(source).encode()), None)
+
+
+def test_what_is_there_stays() -> None:
     sound = notebook_data("print(1)", "#md text", params="x = 1")
     sound["metadata"]["language_info"] = {"name": "python", "version": "3"}
-    assert repaired(sound) == sound
+    sound["metadata"]["kernelspec"]["language"] = "python"
+    made = made_of(sound)
+    assert json.loads(json.dumps(made)) == sound
 
 
-@pytest.mark.filterwarnings("ignore:Cell is missing an id")  # it shall be added
 @pytest.mark.parametrize(
     "source", [*SOURCES.values(), notebook({"kernelspec": None}), notebook({}, without("outputs")), OLD]
 )
 def test_what_the_format_demands_is_added(source: dict[str, Any]) -> None:
-    from stagebook.execution.worker.metadata import repaired
-
-    read = nbformat.reads(json.dumps(source), as_version=4)  # type: ignore[no-untyped-call]
-    made = repaired(read)
+    made = made_of(source)
     nbformat.validate(made)
-    assert made.metadata.kernelspec == {**SPEC, "display_name": made.metadata.kernelspec.display_name}
+    spec = made.metadata.kernelspec
+    assert spec == {**SPEC, "display_name": spec.display_name, "language": "python"}
     assert made.cells[0].source == "print(1)"
     assert made.cells[0].outputs == []

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stagebook.errors import RunNotFound, UsageError
 from stagebook.journal.journal import RunRecord
-from stagebook.pipeline.notebook import source_of
+from stagebook.pipeline.notebook_file import NotebookUnreadable, parse_notebook, read_bytes, source_of
 from stagebook.project import Project
 from stagebook.runs.grid import metrics_of
 from stagebook.runs.request import RunRequest
@@ -57,8 +56,8 @@ def changes_reply(
     executed = notebook_reply(project, run, stage, attempt)
     record = project.history.stage(run, stage)
     try:
-        now = json.loads(project.dependencies.workspace.executable(record.notebook).read_bytes())
-    except (OSError, ValueError) as error:  # what cannot be read as a notebook is a ValueError
+        now = parse_notebook(read_bytes(project.dependencies.workspace.executable(record.notebook)))
+    except NotebookUnreadable as error:
         raise RunNotFound(f"the notebook '{record.notebook}' cannot be read: {error}") from error
     folder = project.root / record.folder
     return wire.ChangesReply(

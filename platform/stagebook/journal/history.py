@@ -18,7 +18,8 @@ class StageRecord:
     `expected` is in seconds, from earlier runs. `cpu` (seconds) and `memory` (peak, bytes) are of the
     latest attempt. `frozen` says for how many seconds its process has been stopped; `last_line` is the
     end of what it printed, for whoever watches. `of_run` is the run whose result was reused, `restored`
-    are the outputs that came out of the store; `remark` says why a result cannot be reused.
+    are the outputs that came out of the store; `remark` says why a result cannot be reused, or what is not
+    as it was then of what it does not declare.
     """
 
     id: str
@@ -119,6 +120,7 @@ class RunHistory:
                 stage.scraps, stage.outputs, stage.folder = event.scraps, event.outputs, event.folder
                 if isinstance(event, events.StageReused):
                     stage.of_run, stage.restored = event.of_run, tuple(event.restored)
+                    stage.remark = event.remark
             case events.StageExpanded():
                 self._expand(event)
             case events.StageRetrying():

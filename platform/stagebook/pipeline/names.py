@@ -55,12 +55,17 @@ class DefinedNames:
         }[root]
         if known is not None and names[0] not in known:
             raise ExpressionError(f"unknown name '{text}'", did_you_mean(names[0], known) or none)
-        if root == "env" and _SECRET.search(names[0]):
+        if root == "env" and looks_secret(names[0]):
             msg = f"'{text}' looks like a secret, and values of a pipeline are kept in its records"
             hint = f"read os.environ['{names[0]}'] in the notebook: stages see the environment"
             raise ExpressionError(msg, hint)
         if root == "stages":
             _check_scrap(text, names, scope.stage)
+
+
+def looks_secret(name: str) -> bool:
+    """Whether an environment variable looks as if its value were a secret."""
+    return _SECRET.search(name) is not None
 
 
 def _check_scrap(text: str, names: list[str], stage: str) -> None:

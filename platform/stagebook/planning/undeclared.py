@@ -10,7 +10,10 @@ import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from stagebook.pipeline.names import looks_secret
+from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.plan import PlannedStage
+from stagebook.workspace.dependencies import ProjectDependencies
 from stagebook.workspace.paths import folders_around
 
 _NAMED = 3  # files of one folder that a message names one by one
@@ -72,6 +75,74 @@ def _unread(
 def _is_covered(path: str, by: Collection[str]) -> bool:
     """Whether it is one of these paths, or in a folder that is."""
     return path in by or "." in by or any(folder in by for folder in folders_around(path))
+
+
+# -- what it was, and whether it is so still ------------------------------------------------------
+
+MAX_MARKED = 1_000  # paths of an attempt
+MAX_READ = 256_000_000  # bytes that are read for their marks
+# Environment variables that most results do not depend on, though much code asks for them.
+_OF_THE_MACHINE = frozenset(
+    {"HOME", "PATH", "USER", "LOGNAME", "USERNAME", "PWD", "SHELL", "TERM", "TMPDIR", "TMP", "TEMP", "HOSTNAME",
+     "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX", "DISPLAY", "COLUMNS", "LINES"}
+)  # fmt: skip
+_OURS = ("STAGEBOOK_", "MLFLOW_")
+
+
+def variables_of(stage: PlannedStage, read: Collection[str]) -> list[str]:
+    """Of the environment variables that the code of a stage reads, those that it does not declare. Secrets are left
+    out: they open what is read, and are not what is read."""
+    return [
+        name
+        for name in sorted(read)
+        if name not in stage.env
+        and name not in _OF_THE_MACHINE
+        and not name.startswith(_OURS)
+        and not looks_secret(name)
+    ]
+
+
+def marks(
+    stage: PlannedStage, observed: Mapping[str, Any] | None, dependencies: ProjectDependencies
+) -> dict[str, Any]:
+    """What an attempt that just completed read and wrote undeclared, as `events.AttemptEnded.undeclared`."""
+    try:
+        code = dependencies.code(stage.notebook, stage.runs_in)
+    except NotebookUnreadable:
+        return {}
+    paths = [item.path for item in (*code.modules, *code.files)]
+    found = compare(stage, observed, code=paths)
+    reads: dict[str, str] = {}
+    left = MAX_READ
+    for path in found.undeclared_reads[:MAX_MARKED]:
+        if mark := dependencies.marks.of(path, most=left):
+            reads[path] = mark
+            left -= dependencies.marks.size(path) if mark.startswith("sha256 ") else 0
+    env = {name: dependencies.env_mark(name) for name in variables_of(stage, code.variables)}
+    made = {"reads": reads, "writes": list(found.undeclared_writes[:MAX_MARKED]), "env": env}
+    return {kind: values for kind, values in made.items() if values}
+
+
+def what_changed(undeclared: Mapping[str, Any], dependencies: ProjectDependencies) -> str:
+    """What is not as it was of what an attempt read and wrote undeclared, for a person; empty if all is. It goes on
+    from "nothing declared changed"."""
+    changed: list[str] = []
+    gone: list[str] = []
+    for path, mark in undeclared.get("reads", {}).items():
+        if not dependencies.marks.fits(path, mark):
+            (changed if dependencies.workspace.exists(path) else gone).append(path)
+    changed += [
+        f"the environment variable {name}"
+        for name, mark in undeclared.get("env", {}).items()
+        if dependencies.env_mark(name) != mark
+    ]
+    lost = [path for path in undeclared.get("writes", ()) if not dependencies.workspace.exists(path)]
+    told = ((changed, "reads", "did"), (gone, "reads", "is gone"), (lost, "writes", "is gone"))
+    return "; ".join(
+        f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}, which it {verb} undeclared, {how}"
+        for names, verb, how in told
+        if names
+    )
 
 
 # -- for a person ---------------------------------------------------------------------------------

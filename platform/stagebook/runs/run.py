@@ -19,6 +19,7 @@ from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import Journal
 from stagebook.planning.plan import Decision, Plan
 from stagebook.planning.planner import Planner
+from stagebook.planning.undeclared import marks
 from stagebook.runs.lease import heartbeat, take_ownership
 from stagebook.runs.origin import describe_origin
 from stagebook.runs.recorder import Listener, Recorder
@@ -184,6 +185,7 @@ def _context(
         guard=recorder.guard,
         sources=lambda stage: dependencies.sources(stage.notebook, stage.runs_in),
         code_paths=lambda stage: dependencies.code_paths(stage.notebook, stage.runs_in),
+        undeclared=lambda stage, observed: marks(stage, observed, dependencies),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -117,7 +118,9 @@ def private_folder(name: str = "") -> str:
 
 
 def sha256_of(path: str | Path) -> str:
-    """The SHA-256 of a file's content, in hex. Raises `OSError`."""
+    """The SHA-256 of a file's content, in hex. Raises `OSError`, also for what is no file: a pipe has no end."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "not a file", str(path))
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -308,7 +308,10 @@ def status_table(
             continue
         run, stage = known
         stale = plan is not None and plan.runs and stage.status.is_good
-        because = plan.reasons[0] if plan is not None and stale and plan.reasons else ""
+        unnoticed = plan is not None and plan.judgement is not None and plan.judgement.unnoticed
+        because = plan.reasons[0] if plan is not None and (stale or unnoticed) and plan.reasons else ""
+        if plan is not None and plan.judgement is not None and plan.judgement.restores:
+            because = plan.reasons[-1]
         table.add_row(
             Text(name),
             status_text(stage.status),

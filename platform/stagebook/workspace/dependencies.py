@@ -17,6 +17,7 @@ from stagebook.system.files import describe_path, make_private, walk, write_whol
 from stagebook.system.installed import source_folders, versions
 from stagebook.system.store import Store
 from stagebook.workspace.kernels import Kernel, find_kernel, this_python
+from stagebook.workspace.marks import Marks
 from stagebook.workspace.paths import STATE_FOLDER, PathRefused
 from stagebook.workspace.workspace import Workspace
 
@@ -43,6 +44,7 @@ class ProjectDependencies:
         self.workspace = workspace
         self.file_cache = file_cache
         self.store = store
+        self.marks = Marks(workspace.root, file_cache)
         self._restores = restores
         self._root = workspace.root
         self._cache = self._root / STATE_FOLDER / "cache"
@@ -121,7 +123,7 @@ class ProjectDependencies:
     def is_file(self, path: str) -> bool:
         """Whether a path names a file of the project."""
         try:
-            return self.workspace.is_file(self.workspace.inside(path))
+            return self.workspace.is_file(self.workspace.inside_for_input(path))
         except PathRefused:
             return False
 

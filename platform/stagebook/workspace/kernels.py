@@ -55,6 +55,21 @@ def kernel_folders() -> list[Path]:
     return [Path(folder) for folder in jupyter_path("kernels")]
 
 
+def kernel_languages() -> dict[str, str]:
+    """The kernels that Jupyter finds: name → language in lower case, empty where it is not known."""
+    found: dict[str, str] = {}
+    for folder in kernel_folders():
+        for place in sorted(folder.glob("*/kernel.json")):
+            name = place.parent.name.lower()
+            if place.is_file() and name not in found:  # the first one is taken
+                spec: Any = None
+                with contextlib.suppress(OSError, ValueError, RecursionError):
+                    spec = json.loads(place.read_bytes())
+                language = spec.get("language") if isinstance(spec, dict) else None
+                found[name] = language.lower() if isinstance(language, str) else ""
+    return {**found, PYTHON: found.get(PYTHON) or "python"}
+
+
 def _version() -> dict[str, str]:
     return {"python": f"{platform.python_implementation()} {platform.python_version()}"}
 

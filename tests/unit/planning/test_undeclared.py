@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
 from stagebook.planning.plan import PlannedInput, PlannedOutput, PlannedStage
-from stagebook.planning.undeclared import compare, messages, refusal
+from stagebook.planning.undeclared import compare, messages, refusal, variables_of
 
 
 def stage(*, strict: bool = False, **inputs: str | tuple[str, ...]) -> PlannedStage:
@@ -91,3 +92,8 @@ def test_strict() -> None:
     assert refusal(stage(strict=True), seen("a.csv")) == (
         "it is strict, and reads what is not declared as an input: a.csv"
     )
+
+
+def test_variables_that_are_declared_or_of_the_machine_or_secret_are_no_findings() -> None:
+    read = {"HOME", "MLFLOW_RUN_ID", "STAGEBOOK_STAGE", "API_KEY", "DECLARED", "B", "A"}
+    assert variables_of(dataclasses.replace(stage(), env=("DECLARED",)), read) == ["A", "B"]

@@ -77,7 +77,9 @@ class Publisher:
                 with contextlib.suppress(OSError, KeyError):
                     self.published[slot.path] = (stat_of(path), outputs[name].sha256)
 
-    def reusable(self, stage: PlannedStage, fingerprint: Fingerprint) -> dict[str, Any]:
+    def reusable(
+        self, stage: PlannedStage, fingerprint: Fingerprint, observed: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """The fields of `AttemptEnded` by which a later run can reuse a result."""
         sources, store = "", self._context.store
         if store is not None:
@@ -89,6 +91,7 @@ class Publisher:
             "head": fingerprint.head,
             "parts": fingerprint.parts,
             "sources": sources,
+            "undeclared": self._context.undeclared(stage, observed),
         }
 
 

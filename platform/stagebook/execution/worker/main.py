@@ -130,6 +130,8 @@ def _finished(
             cause = Cause.OUTPUT_MISSING
             names = (f"'{name}' ({attempt.outputs[name].path})" for name in absent)
             message = f"the notebook ended without writing {', '.join(names)}"
+        if cause is None and (reason := outputs.replace_links(root, attempt.outputs)):
+            cause, message = Cause.OUTPUT_MISSING, reason
         if cause is None:
             described["outputs"] = outputs.describe_outputs(attempt)
             described["inputs"] = outputs.describe_inputs(attempt)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import datetime
-import itertools
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from nbformat import NotebookNode, from_dict
+from nbformat import NotebookNode
 
 from stagebook.events import CellStatus
 from stagebook.execution.attempt import Attempt
 from stagebook.execution.worker.profile import Usage
 
 _MAX_TRACEBACK = 20_000  # characters
-_FIRST_WITH_IDS = 5  # minor version of the format in which cells have ids
 
 
 def new_node(**values: Any) -> NotebookNode:
@@ -26,39 +24,6 @@ def new_node(**values: Any) -> NotebookNode:
 def now() -> datetime.datetime:
     """The time in UTC."""
     return datetime.datetime.now(datetime.UTC)
-
-
-def repaired(notebook: Any) -> NotebookNode:
-    """A notebook as nbformat reads it, with what its format demands, and Jupyter adds when it saves one: a kernel, a
-    language, metadata, and outputs of code cells. One that was upgraded from an old format is of other types."""
-    sound: NotebookNode = from_dict(json.loads(json.dumps(notebook)))  # type: ignore[no-untyped-call]
-    about = sound.setdefault("metadata", new_node())
-    spec = about["kernelspec"] = about.get("kernelspec") or new_node()
-    spec["name"] = spec.get("name") or "python3"
-    spec["display_name"] = spec.get("display_name") or spec["name"]
-    language = about["language_info"] = about.get("language_info") or new_node()
-    language["name"] = language.get("name") or spec.get("language") or "python"
-    for cell in sound.setdefault("cells", []):
-        cell.setdefault("metadata", new_node())
-        if cell.get("cell_type") == "code":
-            cell.setdefault("outputs", [])
-            cell.setdefault("execution_count", None)
-    _name_cells(sound)
-    return sound
-
-
-def _name_cells(notebook: NotebookNode) -> None:
-    """Give each cell an id of its own, where the notebook's format has ids."""
-    has_ids = notebook.nbformat_minor >= _FIRST_WITH_IDS
-    held = {cell.get("id") for cell in notebook.cells}
-    seen: set[str] = set()
-    for at, cell in enumerate(notebook.cells):
-        if not has_ids:
-            cell.pop("id", None)
-            continue
-        if cell.get("id") is None or cell.id in seen:
-            cell["id"] = next(name for n in itertools.count() if (name := f"cell-{at}-{n}") not in held)
-        seen.add(cell.id)
 
 
 def executes(cell: NotebookNode) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from stagebook.artifact import Artifact
@@ -57,9 +58,66 @@ def make_folders(root: Path, slots: Mapping[str, OutputSlot]) -> None:
             (root / slot.staged).parent.mkdir(parents=True, exist_ok=True)
 
 
+def replace_links(root: Path, slots: Mapping[str, OutputSlot]) -> str:
+    """Put what they lead to in the place of the symlinks among the outputs; why an output cannot be taken, empty if
+    all can.
+
+    An output is moved, kept and restored: a link would lead elsewhere afterwards, or into a folder that is removed.
+    What is outside of the project is nobody's output, and what is no file has no end.
+    """
+    real_root = os.path.realpath(root)
+    for name, slot in slots.items():
+        if slot.kind == "file":
+            staged = root / slot.staged
+            for path in _parts(staged):
+                reason = _replace(path, real_root)
+                if reason:
+                    within = f"'{path.relative_to(staged).as_posix()}' in " if path != staged else ""
+                    return f"{within}the output '{name}' ({slot.path}) {reason}"
+    return ""
+
+
+def _parts(staged: Path) -> Iterator[Path]:
+    """An output and all that is in it, from the outside; what a folder is replaced by meanwhile counts."""
+    yield staged
+    for folder, folders, files in os.walk(staged):
+        yield from (Path(folder, name) for name in (*folders, *files))
+
+
+def _replace(path: Path, real_root: str) -> str:
+    """Replace one path that is a symlink; why it cannot be an output."""
+    if not os.path.lexists(path):
+        return ""
+    if not path.is_symlink():
+        return "" if path.is_file() or path.is_dir() else "is neither a file nor a folder: write a file"
+    target = os.path.realpath(path)
+    if not os.path.exists(target):
+        return f"is a symlink to {os.readlink(path)}, which is not there: write a file"
+    if os.path.commonpath([real_root, target]) != real_root:
+        return f"is a symlink to {target}, outside of the project: copy it"
+    if os.path.isdir(target) and os.path.commonpath([target, os.path.realpath(path.parent)]) == target:
+        return f"is a symlink to {target}, which it is in: remove it"
+    if not os.path.isfile(target) and not os.path.isdir(target):
+        return f"is a symlink to {target}, which is neither a file nor a folder"
+    copy = path.with_name(f".{path.name[:100]}.copy")
+    if os.path.isdir(target):
+        shutil.copytree(target, copy, symlinks=True)
+    else:
+        shutil.copy2(target, copy)
+    path.unlink()
+    copy.rename(path)
+    return (
+        next(filter(None, (_replace(it, real_root) for it in path.rglob("*"))), "") if path.is_dir() else ""
+    )
+
+
 def missing(root: Path, slots: Mapping[str, OutputSlot]) -> list[str]:
     """The names of the declared outputs that were not written."""
-    return [name for name, slot in slots.items() if slot.kind == "file" and not (root / slot.staged).exists()]
+    return [
+        name
+        for name, slot in slots.items()
+        if slot.kind == "file" and not os.path.lexists(root / slot.staged)
+    ]
 
 
 def describe_outputs(attempt: Attempt) -> dict[str, Artifact]:

@@ -23,11 +23,11 @@ from stagebook.execution.kernels.executor import Executor, Surroundings
 from stagebook.execution.kernels.inprocess import InprocessExecutor
 from stagebook.execution.kernels.kernel import KernelExecutor
 from stagebook.execution.kernels.recording import Sink
-from stagebook.execution.worker import metadata
 from stagebook.execution.worker.live import Emit
 from stagebook.execution.worker.metadata import new_node
 from stagebook.execution.worker.outputs import passed
 from stagebook.execution.worker.session import Session, Stop
+from stagebook.pipeline.notebook_file import NotebookUnreadable, language_of, parse_notebook, read_bytes
 from stagebook.pipeline.types import ANY, typed
 
 
@@ -81,9 +81,9 @@ def execute(
     session = Session(attempt, emit, stop, make_executor)
     source = Path(attempt.root) / attempt.executable
     try:
-        notebook = metadata.repaired(nbformat.read(source, as_version=4))  # type: ignore[no-untyped-call]
-    except Exception as error:  # noqa: BLE001 - nbformat raises what its parsers raise
-        message = f"'{attempt.notebook}' cannot be read: {error}"
+        notebook = to_node(parse_notebook(read_bytes(source)), attempt.kernel)
+    except NotebookUnreadable as error:
+        message = f"'{attempt.notebook}' {error}"
         return AttemptResult(cause=Cause.NOTEBOOK, message=message), ()
     parameters = {
         name: typed(attempt.types.get(name, ANY), value, _literal) for name, value in passed(attempt).items()
@@ -97,6 +97,20 @@ def execute(
         logging.getLogger(__name__).exception("the notebook could not be executed")
         cause, message = Cause.INTERNAL, f"{type(error).__name__}: {error}"
     return session.result(cause, message), session.notebook.cells if session.notebook else ()
+
+
+def to_node(data: dict[str, Any], kernel: str | None) -> NotebookNode:
+    """A notebook of `parse_notebook` as papermill takes it, with all that the format wants of a kernel."""
+    metadata, language = data["metadata"], language_of(data)
+    spec = metadata.setdefault("kernelspec", {})
+    if kernel is not None and kernel != spec.get("name"):
+        spec.clear()  # what it says is about another kernel
+    spec.setdefault("name", kernel or "python3")
+    spec.setdefault("display_name", spec["name"])
+    spec.setdefault("language", language)
+    metadata.setdefault("language_info", {"name": language})
+    made: NotebookNode = nbformat.v4.to_notebook_json(data)  # type: ignore[no-untyped-call]
+    return made
 
 
 def _execute_papermill(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import os
 import re
@@ -18,8 +19,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stagebook.planning.result import MAX_INLINE
+
 PREFIX = "application/scrapbook.scrap."
-MAX_INLINE = 20_000  # characters of JSON; a larger value is kept as a file
 _DISPLAYS = {
     "image/png": ".png",
     "image/jpeg": ".jpg",
@@ -46,11 +48,11 @@ def read_scraps(
             if mime.startswith(PREFIX) and isinstance(payload, Mapping) and "name" in payload:
                 name = str(payload["name"])
                 kind = mime.removeprefix(PREFIX).removesuffix("+json")
-                scraps[name] = _keep(name, kind, _relative(payload.get("data"), root), folder)
+                scraps[name] = _keep(_File(name, folder, scraps), kind, _relative(payload.get("data"), root))
         mark = (output.get("metadata") or {}).get("scrapbook") or {}
         if mark.get("display") and mark.get("name"):
             name = str(mark["name"])
-            shown = _keep_display(name, data, folder)
+            shown = _keep_display(_File(name, folder, scraps), data)
             if shown and scraps.get(name, {}).get("kind") in {None, "display"}:
                 scraps[name] = shown
     return scraps
@@ -63,17 +65,17 @@ def _outputs(cells: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
                 yield output
 
 
-def _keep(name: str, kind: str, value: Any, folder: Path) -> dict[str, Any]:
+def _keep(file: _File, kind: str, value: Any) -> dict[str, Any]:
     if kind == "pandas":
         try:
             table = base64.b64decode(str(value), validate=True)
         except (binascii.Error, ValueError):
             return {"kind": "text", "value": "a table that could not be read"}
-        return {"kind": kind, "file": _write(folder, name, ".parquet", table)}
+        return {"kind": kind, "file": file.write(".parquet", table)}
     text = json.dumps(value, default=str)
     if len(text) <= MAX_INLINE:
         return {"kind": kind, "value": value}
-    return {"kind": kind, "file": _write(folder, name, ".json", text.encode())}
+    return {"kind": kind, "file": file.write(".json", text.encode())}
 
 
 def _relative(value: Any, root: Path | None) -> Any:
@@ -87,7 +89,7 @@ def _relative(value: Any, root: Path | None) -> Any:
     return value
 
 
-def _keep_display(name: str, data: Mapping[str, Any], folder: Path) -> dict[str, Any] | None:
+def _keep_display(file: _File, data: Mapping[str, Any]) -> dict[str, Any] | None:
     for mime, suffix in _DISPLAYS.items():
         if mime not in data:
             continue
@@ -98,13 +100,26 @@ def _keep_display(name: str, data: Mapping[str, Any], folder: Path) -> dict[str,
             raw = base64.b64decode(text) if binary else text.encode()
         except (binascii.Error, ValueError):
             continue
-        return {"kind": "display", "mime": mime, "file": _write(folder, name, suffix, raw)}
+        return {"kind": "display", "mime": mime, "file": file.write(suffix, raw)}
     return None
 
 
-def _write(folder: Path, name: str, suffix: str, data: bytes) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip(".-")[:80] or "scrap"
-    file = folder / f"{stem}{suffix}"
-    file.write_bytes(data)
-    return file.name
+class _File:
+    """The file of a scrap. Names that become alike get files of their own: `scraps` are those that were read before."""
+
+    def __init__(self, name: str, folder: Path, scraps: Mapping[str, Mapping[str, Any]]) -> None:
+        self._folder = folder
+        self._name = name
+        others = (scrap for other, scrap in scraps.items() if other != name)
+        self._taken = {str(scrap.get("file", "")).casefold() for scrap in others}
+
+    def write(self, suffix: str, data: bytes) -> str:
+        """Write it; its name. Raises `OSError`."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", self._name).strip(".-")[:80] or "scrap"
+        if f"{stem}{suffix}".casefold() in self._taken:
+            mark = hashlib.sha256(self._name.encode("utf-8", "surrogatepass")).hexdigest()
+            stem = f"{stem}-{mark[:8]}"
+        file = self._folder / f"{stem}{suffix}"
+        file.write_bytes(data)
+        return file.name

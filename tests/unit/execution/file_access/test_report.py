@@ -59,11 +59,14 @@ def test_paths_are_as_a_pipeline_file_has_them(root: Path) -> None:
     outside.mkdir()
     (outside / "o").write_text("")
     (root / "out").symlink_to(outside)
+    (root / "etc").symlink_to("/etc")
     noted = [
         f"{root}/link/a", f"{root}/x/../data/./b", f"{root.parent}/way/data/a", f"{root}/data/alias",
-        f"{root}/out/o", f"{root}/../outside/o", f"{outside}/o", f"{root}/ä/ü x", "/", f"{root}/\x07",
+        f"{root}/out/o", f"{root}/../outside/o", f"{outside}/o", f"{root}/etc/passwd", f"{root}/ä/ü x", "/", f"{root}/\x07",
     ]  # fmt: skip
-    assert sense(root, *(("read", path) for path in noted)) == seen("data/a", "data/alias", "data/b", "ä/ü x")
+    assert sense(root, *(("read", path) for path in noted)) == seen(
+        "data/a", "data/alias", "data/b", "out/o", "ä/ü x"
+    )
 
 
 def test_what_is_not_the_notebooks_is_left_out(root: Path) -> None:
