@@ -191,7 +191,7 @@ export interface LogReply {
 
 /**
  * The executed notebook of an attempt, untrusted. `modified` is when it was
- * saved last.
+ * saved last; `content` is null where the browser has this version already.
  */
 export interface NotebookReply {
   readonly attempt: number;

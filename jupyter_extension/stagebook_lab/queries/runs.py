@@ -19,6 +19,7 @@ from stagebook.workspace.paths import STATE_FOLDER, PathRefused, inside
 from stagebook_lab import wire
 from stagebook_lab.notes import notes_of
 from stagebook_lab.present import run_info, stage_info
+from stagebook_lab.queries.notebook import for_lab
 
 MAX_EVENTS = 1_000  # in one reply
 MAX_LOG = 1 << 20  # bytes in one reply
@@ -84,8 +85,11 @@ def log_reply(project: Project, run: RunRecord, stage: str, attempt: int | None,
     return wire.LogReply(attempt=number, text=text, next=after + len(data) - waiting, more=more)
 
 
-def notebook_reply(project: Project, run: RunRecord, stage: str, attempt: int | None) -> wire.NotebookReply:
-    """The executed notebook of an attempt, with every cell marked as untrusted.
+def notebook_reply(
+    project: Project, run: RunRecord, stage: str, attempt: int | None, *, seen: float | None = None
+) -> wire.NotebookReply:
+    """The executed notebook of an attempt, with every cell marked as untrusted. `attempt` is `None` for the latest
+    one; `seen` is when the version was saved that the caller has: where that is still the latest, no content is sent.
 
     Raises:
         RunNotFound: there is none.
@@ -96,6 +100,8 @@ def notebook_reply(project: Project, run: RunRecord, stage: str, attempt: int | 
     path = _file_of(project, record, number, NOTEBOOK_FILE)
     try:
         found = path.stat()
+        if found.st_mtime == seen:
+            return wire.NotebookReply(attempt=number, content=None, modified=found.st_mtime)
         if found.st_size > MAX_NOTEBOOK:
             raise StagebookError(f"the executed notebook is larger than {MAX_NOTEBOOK >> 20} MB: {path}")
         content = json.loads(path.read_bytes())
@@ -104,7 +110,7 @@ def notebook_reply(project: Project, run: RunRecord, stage: str, attempt: int | 
         raise RunNotFound(msg) from error
     except (ValueError, RecursionError) as error:
         raise StagebookError(f"the executed notebook cannot be read: {path}") from error
-    return wire.NotebookReply(attempt=number, content=_untrusted(content), modified=found.st_mtime)
+    return wire.NotebookReply(attempt=number, content=for_lab(content), modified=found.st_mtime)
 
 
 def _file_of(project: Project, record: StageRecord, attempt: int, name: str) -> Path:
@@ -123,14 +129,3 @@ def _file_of(project: Project, record: StageRecord, attempt: int, name: str) -> 
     if not path.is_relative_to(runs) or path.is_symlink():
         raise nowhere
     return path
-
-
-def _untrusted(content: Any) -> Any:
-    """A notebook with every cell marked as untrusted, which JupyterLab goes by."""
-    if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
-        raise StagebookError("the executed notebook is no notebook")
-    for cell in content["cells"]:
-        if isinstance(cell, dict):
-            metadata = cell.get("metadata")
-            cell["metadata"] = {**(metadata if isinstance(metadata, dict) else {}), "trusted": False}
-    return content

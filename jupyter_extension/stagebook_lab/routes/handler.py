@@ -93,6 +93,18 @@ class Handler(APIHandler):
             raise errors.UsageError(f"'{name}' has to be a number, not '{text}'")
         return int(text)
 
+    def moment(self, name: str) -> float | None:
+        """An argument of the URL that is a time in seconds since the epoch; `None` where it is not given.
+
+        Raises:
+            UsageError: it is something else.
+        """
+        text = self.text(name)
+        try:
+            return float(text) if text else None
+        except ValueError:
+            raise errors.UsageError(f"'{name}' has to be a time in seconds, not '{text}'") from None
+
     @property
     def attempt(self) -> int | None:
         """The argument `attempt` of the URL; `None` for the latest one. Raises as `number`."""

@@ -49,16 +49,18 @@ class LogHandler(Handler):
 
 
 class NotebookHandler(Handler):
-    """`GET runs/RUN/notebook?project=&stage=&attempt=`."""
+    """`GET runs/RUN/notebook?project=&stage=&attempt=&seen=`."""
 
     @reads
     async def get(self, run: str) -> None:
-        """The executed notebook of an attempt, also while it runs."""
-        await self.answer_about(
-            lambda project, _: notebook_reply(
-                project, project.history.find(run), self.text("stage"), self.attempt
-            )
-        )
+        """The executed notebook of an attempt, also while it runs. With `seen`, the `modified` of the reply before,
+        only if it was saved since."""
+
+        def work(project: Project, _: Paths) -> wire.NotebookReply:
+            found, seen = project.history.find(run), self.moment("seen")
+            return notebook_reply(project, found, self.text("stage"), self.attempt, seen=seen)
+
+        await self.answer_about(work)
 
 
 class ChangesHandler(Handler):

@@ -180,7 +180,8 @@ class LogReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NotebookReply:
-    """The executed notebook of an attempt, untrusted. `modified` is when it was saved last."""
+    """The executed notebook of an attempt, untrusted. `modified` is when it was saved last; `content` is null where
+    the browser has this version already."""
 
     attempt: int
     content: Any
