@@ -49,8 +49,8 @@ export function say(error: unknown): void {
 }
 
 export function makePlaces(parts: Parts): Places {
-  const { app, docs, store, context } = parts;
-  const executed = new ExecutedNotebooks(docs, store);
+  const { app, docs, notebooks, store, context } = parts;
+  const executed = new ExecutedNotebooks(docs, store, notebooks);
   const show = (id: string, make: () => Widget): void => showInMain(app, id, make);
   return {
     say,
