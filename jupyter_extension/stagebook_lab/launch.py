@@ -87,12 +87,12 @@ def check_rest(project: Project, run: RunRecord, request: ResumeRequest) -> None
 
 
 def _check_idle(project: Project, pipeline: str) -> None:
-    if project.history.has_journal:
-        project.history.close_abandoned()
-    for run in project.history.runs(pipeline, limit=1):
-        if run.ended is None:
-            msg = f"'{pipeline}' is being run already: {run.id}"
-            raise PipelineBusy(msg, hint="wait for it, or cancel it")
+    if not project.history.has_journal:
+        return
+    project.history.close_abandoned()
+    for run in project.journal.runs.going_on(pipeline):
+        msg = f"'{pipeline}' is being run already: {run.parent or run.id}"
+        raise PipelineBusy(msg, hint="wait for it, or cancel it")
 
 
 def rest_arguments(run: str, request: ResumeRequest) -> list[str]:
@@ -157,9 +157,10 @@ class _Started:
 
 def _run_of(project: Project, pid: int, since: float) -> str | None:
     """The run of a process that started at `since`; `None` until the journal has it."""
+    if not project.history.has_journal:
+        return None
     host = socket.gethostname()
-    for run in project.history.runs(limit=20):
-        is_of_process = (run.origin.get("pid"), run.origin.get("host")) == (pid, host)
-        if is_of_process and not run.parent and run.started >= since - SLACK:
+    for run in project.journal.runs.latest(limit=-1, points=False, since=since - SLACK):
+        if (run.origin.get("pid"), run.origin.get("host")) == (pid, host):
             return run.id
     return None

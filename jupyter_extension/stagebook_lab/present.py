@@ -137,13 +137,13 @@ def run_info(run: RunRecord) -> wire.RunInfo:
     )
 
 
-def stage_info(run: RunRecord, stage: StageRecord) -> wire.StageInfo:
-    """A stage of a run."""
+def stage_info(run: str, pipeline: str, stage: StageRecord) -> wire.StageInfo:
+    """A stage of the run with an id, which is of a pipeline."""
     return wire_value(
         wire.StageInfo,
         stage,
-        run=run.id,
-        pipeline=run.pipeline,
+        run=run,
+        pipeline=pipeline,
         status=str(stage.status),
         cause=stage.cause or "",
         has_notebook=bool(stage.folder),

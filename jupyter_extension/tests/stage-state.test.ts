@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { edges, nodes } from '../src/model/grouping';
-import { applyChange, EMPTY_SNAPSHOT, latestRun, liveRun } from '../src/model/snapshot';
+import { applyChange, EMPTY_SNAPSHOT, endedRuns, latestRun, liveRun } from '../src/model/snapshot';
 import { cellOf, counts, GLYPHS, progressOf, STATES, stageViews } from '../src/model/stage-state';
 import type { Change, PlanStage, StageInfo, StageStatus } from '../src/wire';
 import { info, planned, run } from './building';
@@ -128,4 +128,19 @@ test('stages that appear while a run goes on are shown after those of the plan',
   expect(stageViews(over, 'p', [planned('a')])).toHaveLength(1);
   expect(latestRun(over, 'p')?.id).toBe('r1');
   expect(liveRun(over, 'p')).toBeUndefined();
+});
+
+test('points and acceptances hide no run, and a point that is not listed any more has ended', () => {
+  const runs = [
+    run({ id: 'accepted', kind: 'accept', ended: 1, status: 'completed' }),
+    run({ id: 'point', parent: 'sweep' }),
+    run({ id: 'sweep', kind: 'sweep' }),
+    run({ id: 'failed', ended: 1, status: 'failed' })
+  ];
+  const during = applyChange(EMPTY_SNAPSHOT, change({ full: true, runs }));
+  expect(liveRun(during, 'p')?.id).toBe('sweep');
+  expect(latestRun(during, 'p')?.id).toBe('sweep');
+  const after = applyChange(during, change({ runs: [runs[0], runs[3]].flatMap(one => one ?? []) }));
+  expect(endedRuns(during, after)).toEqual(['point', 'sweep']);
+  expect(latestRun(after, 'p')?.id).toBe('failed');
 });

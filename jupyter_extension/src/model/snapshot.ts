@@ -39,12 +39,19 @@ export function applyChange(snapshot: Snapshot, change: Change): Snapshot {
   return { seq: change.seq, runs: change.runs, stages, definitions: change.definitions };
 }
 
-/** The newest run of a pipeline. */
+/** The newest run of a pipeline: no point of a sweep, and no acceptance. */
 export function latestRun(snapshot: Snapshot, pipeline: string): RunInfo | undefined {
-  return snapshot.runs.find(run => run.pipeline === pipeline);
+  return snapshot.runs.find(run => run.pipeline === pipeline && run.parent === '' && run.kind !== 'accept');
 }
 
-/** The run of a pipeline that goes on. */
+/** The run of a pipeline that goes on; of a sweep the whole one. */
 export function liveRun(snapshot: Snapshot, pipeline: string): RunInfo | undefined {
-  return snapshot.runs.find(run => run.pipeline === pipeline && run.ended === null);
+  const live = snapshot.runs.filter(run => run.pipeline === pipeline && run.ended === null);
+  return live.find(run => run.parent === '') ?? live[0];
+}
+
+/** The runs that went on before a change, and do not after it. The list that follows may be without them. */
+export function endedRuns(before: Snapshot, after: Snapshot): string[] {
+  const live = new Set(after.runs.filter(run => run.ended === null).map(run => run.id));
+  return before.runs.filter(run => run.ended === null && !live.has(run.id)).map(run => run.id);
 }

@@ -3,7 +3,7 @@
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import { applyChange, EMPTY_SNAPSHOT, latestRun, liveRun, type Snapshot } from '../model/snapshot';
+import { applyChange, EMPTY_SNAPSHOT, endedRuns, latestRun, liveRun, type Snapshot } from '../model/snapshot';
 import { type StageView, stageViews } from '../model/stage-state';
 import type { Change, ErrorReply, PipelineInfo, ProjectInfo, RunInfo, StageRef } from '../wire';
 import { type Api, replyOf } from './api';
@@ -188,10 +188,7 @@ export class Store implements IDisposable {
     this.snapshot = applyChange(before, change);
     this.connection = 'live';
     this.problem = null;
-    const ended = before.runs
-      .filter(run => run.ended === null)
-      .filter(run => this.snapshot.runs.some(now => now.id === run.id && now.ended !== null))
-      .map(run => run.id);
+    const ended = endedRuns(before, this.snapshot);
     if (ended.length > 0) {
       this.planner.runsEnded(ended);
     }

@@ -6,8 +6,10 @@ import { ago, duration, value as valueText } from '../model/format';
 import { gantt } from '../model/gantt';
 import type { RunReply } from '../wire';
 import type { Context } from './context';
-import { useAnswer, useNow } from './hooks';
+import { useAnswer, useNow, useSlowly } from './hooks';
 import { Glyph } from './parts';
+
+const EVERY = 1_000; // milliseconds after which a run that goes on is read again
 
 /** A run with its stages over time and its notes. Read again while the run goes on. */
 export function RunDetails(props: { context: Context; run: string }): React.JSX.Element {
@@ -15,7 +17,7 @@ export function RunDetails(props: { context: Context; run: string }): React.JSX.
   const { store, launcher, actions, trans } = context;
   const [noted, setNoted] = React.useState(0);
   const isLive = store.snapshot.runs.some(run => run.id === props.run && run.ended === null);
-  const seq = isLive ? store.snapshot.seq : -1;
+  const seq = useSlowly(isLive ? store.snapshot.seq : -1, EVERY);
   const answer = useAnswer(() => store.api.run(store.projectPath, props.run), [props.run, seq, noted]);
   const reply = answer.value;
   const now = useNow(isLive ? 1 : 60);

@@ -70,10 +70,11 @@ export interface StageInfo {
 
 /**
  * What changed since an event, or all that is current if `full`. `seq` is the
- * number of the last event in it. `stages` has the last outcome of each stage
- * that changed; `shapes` for each pipeline whose list of stages changed the
- * ids of all stages of its newest run, in order. `definitions` changes with
- * the pipeline files.
+ * number of the last event in it. `runs` are the latest ones of each pipeline,
+ * without points of sweeps, and those that go on. `stages` has the last
+ * outcome of each stage that changed; `shapes` for each pipeline whose list of
+ * stages changed the ids of all stages of its newest run, in order.
+ * `definitions` changes with the pipeline files.
  */
 export interface Change {
   readonly seq: number;
@@ -85,10 +86,13 @@ export interface Change {
 }
 
 /**
- * Runs, the newest first.
+ * Runs, the newest first. `more` says that there are older ones. Of each sweep
+ * the latest points are among them; `points` says how many it has.
  */
 export interface RunsReply {
   readonly runs: readonly RunInfo[];
+  readonly more: boolean;
+  readonly points: Readonly<Record<string, number>>;
 }
 
 /**

@@ -25,6 +25,7 @@ from stagebook_lab.mlflow_server import MlflowServers
 from stagebook_lab.params import field_errors
 from stagebook_lab.present import Paths, error_reply, problems_of, to_json
 from stagebook_lab.projects import open_project
+from stagebook_lab.queries.runs import Attempts
 
 RUN = r"runs/(?P<run>[\w-]{1,80})"  # the routes of a run
 RESOURCE = "stagebook"  # the name that an authorizer is asked about
@@ -60,6 +61,7 @@ class Services:
     feeds: Feeds = dataclasses.field(default_factory=Feeds)
     processes: Processes = dataclasses.field(default_factory=Processes)
     mlflow: MlflowServers = dataclasses.field(default_factory=MlflowServers)
+    attempts: Attempts = dataclasses.field(default_factory=Attempts)
 
 
 class Handler(APIHandler):

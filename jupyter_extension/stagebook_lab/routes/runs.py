@@ -5,16 +5,16 @@ from __future__ import annotations
 from stagebook.project import Project
 from stagebook.runs.cancel import cancel
 from stagebook_lab import wire
-from stagebook_lab.feed.snapshot import RUNS
 from stagebook_lab.launch import check, check_rest, rest_arguments, run_request
 from stagebook_lab.mlflow_server import mlflow_reply
 from stagebook_lab.notes import add_note
-from stagebook_lab.present import Paths, run_info
+from stagebook_lab.present import Paths
 from stagebook_lab.queries.compare import compare_reply
-from stagebook_lab.queries.runs import events_reply, run_reply
+from stagebook_lab.queries.runs import events_reply, run_reply, runs_reply
 from stagebook_lab.routes.handler import RUN, Handler, executes, reads
 
-MAX_RUNS = 1_000  # in one reply
+RUNS = 50  # by default
+MAX_RUNS = 1_000  # in one reply; points of sweeps do not count
 
 
 class RunsHandler(Handler):
@@ -22,14 +22,11 @@ class RunsHandler(Handler):
 
     @reads
     async def get(self) -> None:
-        """The latest runs."""
+        """The latest runs, and the latest points of each sweep among them."""
         name = self.text("pipeline") or None
-
-        def work(project: Project, _: Paths) -> wire.RunsReply:
-            found = project.history.runs(name, min(self.number("limit", RUNS), MAX_RUNS))
-            return wire.RunsReply(runs=tuple(run_info(run) for run in found))
-
-        await self.answer_about(work)
+        await self.answer_about(
+            lambda project, _: runs_reply(project, name, min(self.number("limit", RUNS), MAX_RUNS))
+        )
 
     @executes
     async def post(self) -> None:

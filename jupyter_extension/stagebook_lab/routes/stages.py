@@ -42,8 +42,12 @@ class LogHandler(Handler):
         """A piece of what a stage printed."""
 
         def work(project: Project, _: Paths) -> wire.LogReply:
-            after = self.number("after", 0)
-            return log_reply(project, project.history.find(run), self.text("stage"), self.attempt, after)
+            found, after, attempts = (
+                project.history.find(run),
+                self.number("after", 0),
+                self.services.attempts,
+            )
+            return log_reply(project, found, self.text("stage"), self.attempt, after, attempts)
 
         await self.answer_about(work)
 
@@ -57,8 +61,10 @@ class NotebookHandler(Handler):
         only if it was saved since."""
 
         def work(project: Project, _: Paths) -> wire.NotebookReply:
-            found, seen = project.history.find(run), self.moment("seen")
-            return notebook_reply(project, found, self.text("stage"), self.attempt, seen=seen)
+            found, seen, attempts = project.history.find(run), self.moment("seen"), self.services.attempts
+            return notebook_reply(
+                project, found, self.text("stage"), self.attempt, seen=seen, attempts=attempts
+            )
 
         await self.answer_about(work)
 

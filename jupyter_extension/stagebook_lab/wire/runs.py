@@ -66,7 +66,7 @@ class StageInfo:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """What changed since an event, or all that is current if `full`. `seq` is the number of the last
-    event in it. `stages` has the last outcome of each stage that changed; `shapes` for each pipeline
+    event in it. `runs` are the latest ones of each pipeline, without points of sweeps, and those that go on. `stages` has the last outcome of each stage that changed; `shapes` for each pipeline
     whose list of stages changed the ids of all stages of its newest run, in order. `definitions` changes
     with the pipeline files."""
 
@@ -80,9 +80,12 @@ class Change:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunsReply:
-    """Runs, the newest first."""
+    """Runs, the newest first. `more` says that there are older ones. Of each sweep the latest points are among them;
+    `points` says how many it has."""
 
     runs: tuple[RunInfo, ...]
+    more: bool = False
+    points: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

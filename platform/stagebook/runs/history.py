@@ -56,9 +56,11 @@ class History:
         """Whether anything was recorded yet."""
         return (self.root / STATE_FOLDER / "journal.db").exists()
 
-    def runs(self, pipeline: str | None = None, limit: int = 20) -> list[RunRecord]:
-        """The latest runs, the newest first."""
-        return self.journal.runs.latest(pipeline=pipeline, limit=limit) if self.has_journal else []
+    def runs(self, pipeline: str | None = None, limit: int = 20, *, points: bool = True) -> list[RunRecord]:
+        """The latest runs, the newest first; without `points` no points of sweeps are among them."""
+        if not self.has_journal:
+            return []
+        return self.journal.runs.latest(pipeline=pipeline, limit=limit, points=points)
 
     def close_abandoned(self) -> list[str]:
         """Mark runs whose process vanished as interrupted; their ids."""
