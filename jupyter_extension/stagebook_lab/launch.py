@@ -18,6 +18,7 @@ from stagebook.journal.journal import RunRecord
 from stagebook.planning.plan import Plan
 from stagebook.planning.select import Selection
 from stagebook.project import Project
+from stagebook.runs.origin import Asker
 from stagebook.runs.request import RunRequest
 from stagebook.runs.sweep import grid_for
 from stagebook.system.processes import started_at
@@ -107,9 +108,11 @@ class Processes:
     def __init__(self) -> None:
         self._started: dict[int, _Started] = {}
 
-    def start(self, project: Project, words: Sequence[str]) -> ProcessReply:
-        """Start `stagebook WORDS` in the folder of a project."""
+    def start(self, project: Project, words: Sequence[str], asker: Asker | None = None) -> ProcessReply:
+        """Start `stagebook WORDS` in the folder of a project, for the person who asks."""
         environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_RUNS}
+        if asker is not None:
+            environment |= asker.environment()
         # A file without a name exists as long as either process holds it, so a run can always write.
         stderr = tempfile.TemporaryFile()  # noqa: SIM115 - the thread below closes it
         process = subprocess.Popen(

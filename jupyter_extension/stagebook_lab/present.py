@@ -126,7 +126,9 @@ def plan_reply(paths: Paths, plan: Plan) -> wire.PlanReply:
 def run_info(run: RunRecord) -> wire.RunInfo:
     """A run, without its stages."""
     origin = run.origin
-    texts = {name: str(origin.get(name, "")) for name in ("user", "host", "command", "commit")}
+    texts = {
+        name: str(origin.get(name, "")) for name in ("user", "host", "command", "commit", "via", "account")
+    }
     return wire_value(
         wire.RunInfo,
         run,

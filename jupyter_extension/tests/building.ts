@@ -18,6 +18,8 @@ export function run(fields: Partial<RunInfo> = {}): RunInfo {
     commit: '',
     kind: 'run',
     parent: '',
+    via: '',
+    account: '',
     ...fields
   };
 }

@@ -4,7 +4,7 @@ import * as React from 'react';
 
 import { ago, duration, value as valueText } from '../model/format';
 import { gantt } from '../model/gantt';
-import type { RunReply } from '../wire';
+import type { RunInfo, RunReply } from '../wire';
 import type { Context } from './context';
 import { useAnswer, useNow, useSlowly } from './hooks';
 import { Glyph } from './parts';
@@ -54,9 +54,7 @@ export function RunDetails(props: { context: Context; run: string }): React.JSX.
         <dt>{trans.__('Started')}</dt>
         <dd>{new Date(run.started * 1000).toLocaleString()}</dd>
         <dt>{trans.__('By')}</dt>
-        <dd>
-          {run.user}@{run.host}
-        </dd>
+        <dd>{askedBy(run)}</dd>
         <dt>{trans.__('Command')}</dt>
         <dd>
           <code>{run.command}</code>
@@ -91,6 +89,11 @@ export function RunDetails(props: { context: Context; run: string }): React.JSX.
       />
     </>
   );
+}
+
+/** `ada@laptop`; of what a program asked for on behalf of somebody also the program and the account. */
+function askedBy({ user, host, via, account }: RunInfo): string {
+  return via === '' ? `${user}@${host}` : `${user}, ${via} (${account || user}@${host})`;
 }
 
 /** The stages of a run over time. A sign, besides the outline, marks the critical path. */

@@ -19,7 +19,8 @@ export type NoteKind = 'note' | 'acknowledged';
 /**
  * A run. `ended` is null while it goes on. `pid` and `host` are of the process
  * that runs it. `kind` is `run`, `sweep` or `accept`; `parent` is the sweep
- * that it is a point of.
+ * that it is a point of. Where a program asked for it on behalf of `user`,
+ * `via` is the program and `account` the user that the process belongs to.
  */
 export interface RunInfo {
   readonly id: string;
@@ -36,6 +37,8 @@ export interface RunInfo {
   readonly commit: string;
   readonly kind: string;
   readonly parent: string;
+  readonly via: string;
+  readonly account: string;
 }
 
 /**

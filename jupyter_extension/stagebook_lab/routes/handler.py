@@ -18,6 +18,7 @@ from tornado.iostream import StreamClosedError
 
 from stagebook import errors
 from stagebook.project import Project
+from stagebook.runs.origin import Asker
 from stagebook_lab import wire
 from stagebook_lab.feed.watch import Feeds
 from stagebook_lab.launch import Processes
@@ -79,6 +80,12 @@ class Handler(APIHandler):
         """The folder that the server was started in."""
         assert self.serverapp is not None
         return Path(self.serverapp.root_dir).resolve()
+
+    @property
+    def asker(self) -> Asker:
+        """The person who is logged in, by the name that JupyterLab shows."""
+        user = self.current_user
+        return Asker(user=str(user.display_name or user.name or user.username), program="JupyterLab")
 
     def text(self, name: str) -> str:
         """An argument of the URL; empty where it is not given."""

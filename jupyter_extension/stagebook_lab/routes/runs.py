@@ -31,11 +31,12 @@ class RunsHandler(Handler):
     @executes
     async def post(self) -> None:
         """Start a run. It is planned first: where that finds mistakes, nothing starts."""
+        asker = self.asker
 
         def work(project: Project, _: Paths, request: wire.RunRequest) -> wire.ProcessReply:
             asked = run_request(request)
             check(project, asked)
-            return self.services.processes.start(project, asked.to_argv())
+            return self.services.processes.start(project, asked.to_argv(), asker)
 
         await self.post_about(wire.RunRequest, work)
 
@@ -99,11 +100,12 @@ class ResumeHandler(Handler):
     @executes
     async def post(self, run: str) -> None:
         """Start what is left of a run, or only what failed and what depends on it."""
+        asker = self.asker
 
         def work(project: Project, _: Paths, request: wire.ResumeRequest) -> wire.ProcessReply:
             found = project.history.find(run)
             check_rest(project, found, request)
-            return self.services.processes.start(project, rest_arguments(found.id, request))
+            return self.services.processes.start(project, rest_arguments(found.id, request), asker)
 
         await self.post_about(wire.ResumeRequest, work)
 
@@ -114,7 +116,7 @@ class NotesHandler(Handler):
     @executes
     async def post(self, run: str) -> None:
         """Add a note to a run, or acknowledge its failure."""
-        by = str(self.current_user.username)
+        by = self.asker.user
 
         def work(project: Project, _: Paths, request: wire.NoteRequest) -> wire.Note:
             return add_note(project, project.history.find(run).id, request, by)

@@ -88,10 +88,13 @@ class AcceptHandler(Handler):
     @executes
     async def post(self) -> None:
         """Declare the outputs of stages good as they are."""
+        asker = self.asker
 
         def work(project: Project, _: Paths, request: wire.AcceptRequest) -> wire.AcceptReply:
             asked = RunRequest(pipeline=request.pipeline, pairs=pairs_of(request.texts))
-            accepted = accept(project.preparer, project.launcher, asked, request.stages, request.because)
+            accepted = accept(
+                project.preparer, project.launcher, asked, request.stages, request.because, asker
+            )
             return wire.AcceptReply(run=accepted.run, stages=accepted.stages)
 
         await self.post_about(wire.AcceptRequest, work)

@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from stagebook import __version__
 from stagebook.cli.output import console, discard_output
 from stagebook.errors import ExitCode, PipelineInvalid, StagebookError
+from stagebook.runs.origin import name_command
 from stagebook.views.problems import problem_list
 
 # Name → (module of this package, help), in the order of `--help`. The module's function of that name is the command.
@@ -118,6 +119,7 @@ def _main(
 def run_app() -> int:
     """Run the command that the arguments name; the exit code."""
     wants_json = "--json" in sys.argv[1:]
+    name_command(sys.argv[1:])
     try:
         code = app(standalone_mode=False)  # what the command returns
     except StagebookError as error:
