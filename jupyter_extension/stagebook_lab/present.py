@@ -14,6 +14,7 @@ from stagebook.journal.journal import RunRecord
 from stagebook.pipeline.model import Pipeline, Stage, find_position
 from stagebook.planning.plan import Plan
 from stagebook.project import Project
+from stagebook.views.on_disk import on_disk_instead
 from stagebook_lab import wire
 from stagebook_lab.params import param_info
 
@@ -101,8 +102,11 @@ def _stage_ref(paths: Paths, pipeline: Pipeline, stage: Stage) -> wire.StageRef:
     return wire.StageRef(name=stage.name, notebook=notebook, line=line, column=column)
 
 
-def plan_reply(paths: Paths, plan: Plan) -> wire.PlanReply:
+def plan_reply(paths: Paths, project: Project, plan: Plan) -> wire.PlanReply:
     """A plan."""
+    restores = any(stage.judgement is not None and stage.judgement.restores for stage in plan.stages)
+    latest = project.history.latest_stages(plan.pipeline) if restores else {}
+    on_disk = on_disk_instead(plan, latest, project.dependencies.digest)
     stages = tuple(
         wire_value(
             wire.PlanStage,
@@ -116,6 +120,7 @@ def plan_reply(paths: Paths, plan: Plan) -> wire.PlanReply:
             restores=tuple(data["restores"]),
             when=data["when"] or "",
             foreach=data["foreach"] or "",
+            on_disk=on_disk.get(stage.id, ""),
         )
         for stage, data in ((stage, stage.to_json()) for stage in plan.stages)
     )

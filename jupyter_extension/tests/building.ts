@@ -68,6 +68,7 @@ export function planned(id: string, fields: Partial<PlanStage> = {}): PlanStage 
     when: '',
     foreach: '',
     trigger: 'all_success',
+    on_disk: '',
     ...fields
   };
 }

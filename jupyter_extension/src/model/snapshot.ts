@@ -50,8 +50,14 @@ export function liveRun(snapshot: Snapshot, pipeline: string): RunInfo | undefin
   return live.find(run => run.parent === '') ?? live[0];
 }
 
-/** The runs that went on before a change, and do not after it. The list that follows may be without them. */
+/** The runs that ended with a change. Some began with it as well, and points of sweeps are not listed any more then. */
 export function endedRuns(before: Snapshot, after: Snapshot): string[] {
+  if (before.seq === null) {
+    return [];
+  }
+  const over = new Set(before.runs.filter(run => run.ended !== null).map(run => run.id));
   const live = new Set(after.runs.filter(run => run.ended === null).map(run => run.id));
-  return before.runs.filter(run => run.ended === null && !live.has(run.id)).map(run => run.id);
+  const gone = before.runs.filter(run => run.ended === null && !live.has(run.id));
+  const short = after.runs.filter(run => run.ended !== null && !over.has(run.id));
+  return [...new Set([...gone, ...short].map(run => run.id))];
 }

@@ -34,11 +34,17 @@ export function StageDetails(props: {
         ) : null}
       </p>
       {view.description && <p>{view.description}</p>}
-      {planned !== undefined && (
-        <p>
-          <DecisionSign decision={planned.decision} /> {planned.reasons[0]}
-        </p>
+      {view.next ? (
+        <p>{trans.__('Next run: %1', view.next)}</p>
+      ) : (
+        planned !== undefined && (
+          <p>
+            <DecisionSign decision={planned.decision} restores={planned.restores.length > 0} />{' '}
+            {planned.reasons[0]}
+          </p>
+        )
       )}
+      {planned?.on_disk && <p>{planned.on_disk}</p>}
       {view.reasons.length > 1 && (
         <ul className="sb-Reasons">
           {view.reasons.slice(1).map(reason => (

@@ -45,7 +45,8 @@ export interface RunInfo {
  * A stage instance of a run, up to now. `cell` of `cells` is the one that runs
  * or that failed. `expected` and `cpu` are in seconds, `memory` is the peak in
  * bytes, `frozen` the seconds for which the process has been stopped. `of_run`
- * is the run whose result was reused.
+ * is the run whose result was reused; among what is current, times and memory
+ * of a reused stage are those of the attempt that made the result.
  */
 export interface StageInfo {
   readonly id: string;

@@ -17,6 +17,7 @@ from stagebook.events import (
 from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import RunRecord
 from stagebook.project import Project
+from stagebook.runs.history import History
 from stagebook_lab import wire
 from stagebook_lab.present import run_info, stage_info
 
@@ -90,7 +91,7 @@ class SnapshotReader:
         shapes: dict[str, tuple[int, tuple[str, ...]]] = {}
         for name, pipeline in self._pipelines.items():
             shapes[name] = (pipeline.shaped, tuple(pipeline.newest.history.stages))
-            for stage, info in pipeline.current().items():
+            for stage, info in pipeline.current(self._project.history).items():
                 stages[name, stage] = info
                 changed[name, stage] = pipeline.changed[stage]
         return Snapshot(seq=self._seq, runs=self._latest, stages=stages, changed=changed, shapes=shapes)
@@ -205,8 +206,9 @@ class _Pipeline:
         if whole and run is self.newest:
             self.shaped = seq
 
-    def current(self) -> dict[str, wire.StageInfo]:
-        """How each stage is: as the run has it that goes on, or else the last one that did anything about it."""
+    def current(self, history: History) -> dict[str, wire.StageInfo]:
+        """How each stage is: as the run has it that goes on, or else the last one that did anything about it. Of a
+        reused stage the times are those of its result."""
         for name, own in self.newest.history.stages.items():
             self.changed.setdefault(name, self.shaped)
             if name not in self._infos:
@@ -214,7 +216,7 @@ class _Pipeline:
                 run = self.newest if is_live else self._touched.get(name, self.newest)
                 found = run.history.stages.get(name)
                 run, found = (self.newest, own) if found is None else (run, found)
-                self._infos[name] = stage_info(run.id, self._name, found)
+                self._infos[name] = stage_info(run.id, self._name, history.with_times(found))
         return {name: self._infos[name] for name in self.newest.history.stages}
 
     def runs(self) -> list[_FollowedRun]:

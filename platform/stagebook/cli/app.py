@@ -15,7 +15,6 @@ from typer.core import TyperCommand, TyperGroup
 from stagebook import __version__
 from stagebook.cli.output import console, discard_output
 from stagebook.errors import ExitCode, PipelineInvalid, StagebookError
-from stagebook.runs.origin import name_command
 from stagebook.views.problems import problem_list
 
 # Name → (module of this package, help), in the order of `--help`. The module's function of that name is the command.
@@ -66,6 +65,10 @@ class _LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
+        if name in COMMANDS:
+            from stagebook.runs.origin import name_command  # noqa: PLC0415 - start-up cost, of `--help`
+
+            name_command(sys.argv[1:])
         return name, load(name) if name in COMMANDS else command, rest
 
     def invoke(self, ctx: Any) -> Any:
@@ -119,7 +122,6 @@ def _main(
 def run_app() -> int:
     """Run the command that the arguments name; the exit code."""
     wants_json = "--json" in sys.argv[1:]
-    name_command(sys.argv[1:])
     try:
         code = app(standalone_mode=False)  # what the command returns
     except StagebookError as error:

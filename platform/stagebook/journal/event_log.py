@@ -31,6 +31,20 @@ class EventLog:
         rows = self._db.read("SELECT seq, run, data, sum FROM events WHERE seq > ? ORDER BY seq", (number,))
         return [(row[0], self.read(*row)) for row in rows]
 
+    def find(self, number: int) -> Event | None:
+        """The event with a number."""
+        rows = self._db.read("SELECT seq, run, data, sum FROM events WHERE seq = ?", (number,))
+        return self.read(*rows[0]) if rows else None
+
+    def start_of(self, number: int) -> float | None:
+        """When the attempt began that ended with the event of a number, in seconds since the epoch."""
+        rows = self._db.read(
+            "SELECT s.at FROM events e JOIN events s ON s.run = e.run AND s.seq < e.seq AND s.stage = e.stage"
+            " AND s.type = 'AttemptStarted' WHERE e.seq = ? ORDER BY s.seq DESC LIMIT 1",
+            (number,),
+        )
+        return float(rows[0][0]) if rows else None
+
     def last_number(self) -> int:
         """The number of the last event; 0 where there is none."""
         return int(self._db.read("SELECT coalesce(max(seq), 0) FROM events")[0][0])

@@ -17,8 +17,8 @@ class StageRecord:
 
     `expected` is in seconds, from earlier runs. `cpu` (seconds) and `memory` (peak, bytes) are of the
     latest attempt. `frozen` says for how many seconds its process has been stopped; `last_line` is the
-    end of what it printed, for whoever watches. `of_run` is the run whose result was reused, `restored`
-    are the outputs that came out of the store; `remark` says why a result cannot be reused.
+    end of what it printed, for whoever watches. `of_run` is the run whose result was reused, `number` that of the
+    event with the result, `restored` are the outputs that came out of the store; `remark` says why a result cannot be reused.
     """
 
     id: str
@@ -44,6 +44,7 @@ class StageRecord:
     kernel: Mapping[str, Any] | None = None
     observed: Mapping[str, Any] | None = None
     of_run: str = ""
+    number: int = 0
     restored: tuple[str, ...] = ()
     remark: str = ""
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -118,7 +119,8 @@ class RunHistory:
                 stage = self._stage(event.stage)
                 stage.scraps, stage.outputs, stage.folder = event.scraps, event.outputs, event.folder
                 if isinstance(event, events.StageReused):
-                    stage.of_run, stage.restored = event.of_run, tuple(event.restored)
+                    stage.of_run, stage.number = event.of_run, event.number
+                    stage.restored = tuple(event.restored)
             case events.StageExpanded():
                 self._expand(event)
             case events.StageRetrying():

@@ -118,6 +118,20 @@ def make_project(root: Path) -> ProjectBuilder:
     builder.pipeline("stages:\n  shows: {notebook: notebooks/shows.ipynb}\n", "shows")
     builder.notebook("grows", *GROWS)
     builder.pipeline("stages:\n  grows: {notebook: notebooks/grows.ipynb}\n", "grows")
+    writes = "if limit < 0:\n    raise ValueError('a limit from 0 on')\n_ = open(out, 'w').write(str(limit))"
+    builder.notebook("limits", "held = bytearray(8 << 20)", writes, params="limit = 0\nout = ''")
+    builder.pipeline(
+        """
+        params: {limit: 1}
+        stages:
+          limits:
+            notebook: notebooks/limits.ipynb
+            params: {limit: "${params.limit}"}
+            outputs: {out: data/limit.txt}
+          after: {notebook: notebooks/work.ipynb, after: [limits]}
+        """,
+        "limits",
+    )
     long = [f"for at in range(12): print('cell {at}, line', at)" for at in range(120)]
     builder.notebook("long", *long[:95], "raise RuntimeError('deep down')", *long[95:])
     builder.pipeline("stages:\n  long: {notebook: notebooks/long.ipynb}\n", "long")
