@@ -24,18 +24,50 @@ export function openNotebook(docs: IDocumentManager, store: Store, stage: string
   }
 }
 
-/** Open a file at a line and column, which count from 1. */
-export function openAt(docs: IDocumentManager, path: string, line: number, column: number): void {
-  const widget = docs.openOrReveal(path, path.endsWith('.ipynb') ? NOTEBOOK : EDITOR);
-  if (widget !== undefined && line > 0 && !path.endsWith('.ipynb')) {
-    void widget.context.ready.then(() => {
-      const { editor } = widget.content as unknown as {
-        editor?: { setCursorPosition(at: { line: number; column: number }): void; focus(): void };
-      };
-      editor?.setCursorPosition({ line: line - 1, column: Math.max(0, column - 1) });
-      editor?.focus();
-    });
+/** Open a file at a line and column, which count from 1; with what is in the file now, unless somebody edits it here. */
+export async function openAt(
+  docs: IDocumentManager,
+  path: string,
+  line: number,
+  column: number
+): Promise<void> {
+  const known = docs.findWidget(path, path.endsWith('.ipynb') ? NOTEBOOK : EDITOR);
+  if (known !== undefined) {
+    await readAgain(known);
   }
+  const widget = docs.openOrReveal(path, path.endsWith('.ipynb') ? NOTEBOOK : EDITOR);
+  if (widget === undefined || line <= 0 || path.endsWith('.ipynb')) {
+    return;
+  }
+  await widget.context.ready;
+  const { editor } = widget.content as unknown as {
+    editor?: {
+      readonly lineCount: number;
+      setCursorPosition(at: { line: number; column: number }): void;
+      focus(): void;
+    };
+  };
+  const last = (editor?.lineCount ?? 1) - 1;
+  editor?.setCursorPosition({ line: Math.min(line - 1, last), column: Math.max(0, column - 1) });
+  editor?.focus();
+}
+
+/** Show what is in the file of an open document now. Edits that were not saved are left alone. */
+async function readAgain({ context }: IDocumentWidget): Promise<void> {
+  await context.ready;
+  if (!context.model.dirty) {
+    await context.revert();
+  }
+}
+
+/** Whether a document that is open has edits that were not saved. */
+export function hasEdits(docs: IDocumentManager, path: string): boolean {
+  return docs.findWidget(path, EDITOR)?.context.model.dirty === true;
+}
+
+/** Save the edits of a document that is open. Rejects where they cannot be saved. */
+export async function saveEdits(docs: IDocumentManager, path: string): Promise<void> {
+  await docs.findWidget(path, EDITOR)?.context.save();
 }
 
 /** Bring the head of a cell into sight. Until the cells above it are drawn their heights are guesses, so this looks again

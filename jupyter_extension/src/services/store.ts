@@ -35,6 +35,8 @@ export class Store implements IDisposable {
   connection: Connection = 'connecting';
   /** The stage that was chosen last, in any view. */
   selected: string | null = null;
+  /** How often somebody asked to be shown the selected stage. */
+  asked = 0;
 
   get isDisposed(): boolean {
     return this._isDisposed;
@@ -145,6 +147,13 @@ export class Store implements IDisposable {
       this.selected = stage;
       this.notify();
     }
+  }
+
+  /** Select a stage, and bring it into sight where it is shown. */
+  show(stage: string): void {
+    this.selected = stage;
+    this.asked += 1;
+    this.notify();
   }
 
   /** A file was saved. If it is of the project, a run may do something else now. */

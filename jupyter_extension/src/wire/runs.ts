@@ -145,8 +145,11 @@ export interface CompareReply {
 }
 
 /**
- * A cell as it ran and as it is now. `before` and `now` are its numbers among
- * all cells, from 1; null where the cell is not there.
+ * A cell as it ran and as it is now. `before` and `now` are its places among
+ * all cells, from 1; null where the cell is not there. `number` is what
+ * `stagebook why` and a notebook that is run by hand call a code cell,
+ * `executed` what the executed notebook shows beside it, where the parameters
+ * that were put in count as well.
  */
 export interface CellDiff {
   readonly change: CellChange;
@@ -154,6 +157,8 @@ export interface CellDiff {
   readonly before: number | null;
   readonly now: number | null;
   readonly lines: readonly string[];
+  readonly number: number | null;
+  readonly executed: number | null;
 }
 
 /**

@@ -137,14 +137,17 @@ class CompareReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CellDiff:
-    """A cell as it ran and as it is now. `before` and `now` are its numbers among all cells, from 1; null
-    where the cell is not there."""
+    """A cell as it ran and as it is now. `before` and `now` are its places among all cells, from 1; null
+    where the cell is not there. `number` is what `stagebook why` and a notebook that is run by hand call a code cell,
+    `executed` what the executed notebook shows beside it, where the parameters that were put in count as well."""
 
     change: CellChange
     kind: str
     before: int | None
     now: int | None
     lines: tuple[str, ...]
+    number: int | None = None
+    executed: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

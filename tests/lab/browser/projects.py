@@ -132,6 +132,12 @@ def make_project(root: Path) -> ProjectBuilder:
         """,
         "limits",
     )
+    chain = "".join(
+        f"  s{at}: {{notebook: notebooks/work.ipynb, after: [{f's{at - 1}' if at else ''}]}}\n"
+        for at in range(40)
+    )
+    many = "  many: {notebook: notebooks/work.ipynb, matrix: {n: [1, 2, 3]}, after: [s39]}\n"
+    builder.pipeline(f"stages:\n{chain}{many}", "wide")
     long = [f"for at in range(12): print('cell {at}, line', at)" for at in range(120)]
     builder.notebook("long", *long[:95], "raise RuntimeError('deep down')", *long[95:])
     builder.pipeline("stages:\n  long: {notebook: notebooks/long.ipynb}\n", "long")
