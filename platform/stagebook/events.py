@@ -95,7 +95,9 @@ class Event:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
     """A run began. `plan` is the whole plan as plain data; `origin` says who and what started it: user, host,
-    pid, command, git commit, and whether the checkout had changes. `kind` is `run`, `sweep` or `accept`;
+    pid, command (of another program than `stagebook` its name alone), git commit, and whether the checkout had
+    changes; where a program asked on behalf of the user, `via` is the program and `account` the user that the
+    process belongs to. `kind` is `run`, `sweep` or `accept`;
     `parent` is the sweep that it is a point of; `resumes` the run that it goes on with; `request` what was
     asked for, so that it can be asked for again. `quiet`: by the plan nothing was to be done."""
 

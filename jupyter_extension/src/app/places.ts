@@ -15,8 +15,8 @@ import type { Actions, Context } from '../views/context';
 import { GraphView } from '../views/graph';
 import { LogView } from '../views/log';
 import { RunsView } from '../views/runs';
-import { addStage, askBecause, confirmAttach } from './dialogs';
-import { ExecutedNotebooks, openAt, openNotebook } from './documents';
+import { addStage, askBecause, confirmAttach, confirmSave } from './dialogs';
+import { ExecutedNotebooks, hasEdits, openAt, openNotebook, saveEdits } from './documents';
 import { prepareKernel } from './kernels';
 import { openBadgeMenu } from './menus';
 
@@ -49,8 +49,8 @@ export function say(error: unknown): void {
 }
 
 export function makePlaces(parts: Parts): Places {
-  const { app, docs, store, context } = parts;
-  const executed = new ExecutedNotebooks(docs, store);
+  const { app, docs, notebooks, store, context } = parts;
+  const executed = new ExecutedNotebooks(docs, store, notebooks);
   const show = (id: string, make: () => Widget): void => showInMain(app, id, make);
   return {
     say,
@@ -68,7 +68,7 @@ export function makePlaces(parts: Parts): Places {
     openPipelineFile: (line = 0, column = 0, path = store.pipeline?.path) => {
       // Mistakes in parameters have `-p` in the place of a path.
       if (path !== undefined && !path.startsWith('-')) {
-        openAt(docs, path, line, column);
+        openAt(docs, path, line, column).catch(say);
       }
     },
     openNotebook: stage => openNotebook(docs, store, stage),
@@ -96,9 +96,17 @@ export function makePlaces(parts: Parts): Places {
     canAddStage: () => canAddStage(parts),
     addStage: async isNew => {
       const path = isNew ? '' : (parts.notebooks?.currentWidget?.context.path ?? '');
+      const file = store.pipeline?.path ?? '';
+      // The stage is added to the file: edits that were not saved would undo that later.
+      if (hasEdits(docs, file)) {
+        if (!(await confirmSave(parts.trans, file))) {
+          return;
+        }
+        await saveEdits(docs, file);
+      }
       const added = await addStage(store, parts.trans, path);
       if (added !== null) {
-        openAt(docs, added.path, added.line, 3);
+        await openAt(docs, added.path, added.line, 3);
         if (isNew) {
           docs.openOrReveal(added.notebook);
         }

@@ -36,6 +36,8 @@ export interface Planned {
   readonly problem: ErrorReply | null;
   /** The mistakes in parameters, by their names. The plan has the defaults of these parameters. */
   readonly fields: Readonly<Record<string, string>>;
+  /** Whether it is the plan of a sweep: the draft asks for one, and a parameter has several values. */
+  readonly isSweep: boolean;
 }
 
 /** What a run of all stages would do with the parameters of a draft. */
@@ -47,12 +49,16 @@ export async function planOf(
 ): Promise<Planned> {
   const draft = { ...EMPTY_DRAFT, texts, sweep };
   try {
-    return { plan: await api.plan(project, pipeline, draft), problem: null, fields: {} };
+    return { plan: await api.plan(project, pipeline, draft), problem: null, fields: {}, isSweep: sweep };
   } catch (error) {
     const problem = replyOf(error);
     const { fields } = problem;
     if (Object.keys(fields).length === 0) {
-      return { plan: null, problem, fields };
+      if (sweep) {
+        // Nothing is swept, or not any more: then it is a run.
+        return planOf(api, project, pipeline, { ...draft, sweep: false });
+      }
+      return { plan: null, problem, fields, isSweep: false };
     }
     const right = Object.entries(texts).filter(([name]) => !(name in fields));
     let plan: PlanReply | null = null;
@@ -60,6 +66,6 @@ export async function planOf(
       const without = { ...draft, texts: Object.fromEntries(right) };
       plan = await api.plan(project, pipeline, without).catch(() => null);
     }
-    return { plan, problem: null, fields };
+    return { plan, problem: null, fields, isSweep: false };
   }
 }

@@ -3,7 +3,7 @@
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import { applyChange, EMPTY_SNAPSHOT, latestRun, liveRun, type Snapshot } from '../model/snapshot';
+import { applyChange, EMPTY_SNAPSHOT, endedRuns, latestRun, liveRun, type Snapshot } from '../model/snapshot';
 import { type StageView, stageViews } from '../model/stage-state';
 import type { Change, ErrorReply, PipelineInfo, ProjectInfo, RunInfo, StageRef } from '../wire';
 import { type Api, replyOf } from './api';
@@ -35,6 +35,8 @@ export class Store implements IDisposable {
   connection: Connection = 'connecting';
   /** The stage that was chosen last, in any view. */
   selected: string | null = null;
+  /** How often somebody asked to be shown the selected stage. */
+  asked = 0;
 
   get isDisposed(): boolean {
     return this._isDisposed;
@@ -147,6 +149,13 @@ export class Store implements IDisposable {
     }
   }
 
+  /** Select a stage, and bring it into sight where it is shown. */
+  show(stage: string): void {
+    this.selected = stage;
+    this.asked += 1;
+    this.notify();
+  }
+
   /** A file was saved. If it is of the project, a run may do something else now. */
   fileSaved(path: string): void {
     const isInside = this.projectPath === '' || path.startsWith(`${this.projectPath}/`);
@@ -188,10 +197,7 @@ export class Store implements IDisposable {
     this.snapshot = applyChange(before, change);
     this.connection = 'live';
     this.problem = null;
-    const ended = before.runs
-      .filter(run => run.ended === null)
-      .filter(run => this.snapshot.runs.some(now => now.id === run.id && now.ended !== null))
-      .map(run => run.id);
+    const ended = endedRuns(before, this.snapshot);
     if (ended.length > 0) {
       this.planner.runsEnded(ended);
     }

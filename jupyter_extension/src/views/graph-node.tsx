@@ -14,10 +14,11 @@ export function GraphNode(props: {
   entry: Entry;
   placed: Layout;
   before: ReadonlyMap<string, readonly string[]>;
+  isSelected: boolean;
   dim: boolean;
   unfold: () => void;
 }): React.JSX.Element | null {
-  const { entry, placed } = props;
+  const { entry, placed, isSelected } = props;
   const { store, actions } = props.context;
   const { planner } = store;
   const at = placed.nodes.get(entry.key);
@@ -25,7 +26,6 @@ export function GraphNode(props: {
   if (at === undefined || view === undefined) {
     return null;
   }
-  const isSelected = store.selected === entry.key;
   const press = (event: React.KeyboardEvent<SVGGElement>): void => {
     if (event.key === 'Enter' || event.key === ' ') {
       if (entry.folded) {

@@ -4,10 +4,12 @@ import * as React from 'react';
 
 import { ago, duration, value as valueText } from '../model/format';
 import { gantt } from '../model/gantt';
-import type { RunReply } from '../wire';
+import type { RunInfo, RunReply } from '../wire';
 import type { Context } from './context';
-import { useAnswer, useNow } from './hooks';
+import { useAnswer, useNow, useSlowly } from './hooks';
 import { Glyph } from './parts';
+
+const EVERY = 1_000; // milliseconds after which a run that goes on is read again
 
 /** A run with its stages over time and its notes. Read again while the run goes on. */
 export function RunDetails(props: { context: Context; run: string }): React.JSX.Element {
@@ -15,7 +17,7 @@ export function RunDetails(props: { context: Context; run: string }): React.JSX.
   const { store, launcher, actions, trans } = context;
   const [noted, setNoted] = React.useState(0);
   const isLive = store.snapshot.runs.some(run => run.id === props.run && run.ended === null);
-  const seq = isLive ? store.snapshot.seq : -1;
+  const seq = useSlowly(isLive ? store.snapshot.seq : -1, EVERY);
   const answer = useAnswer(() => store.api.run(store.projectPath, props.run), [props.run, seq, noted]);
   const reply = answer.value;
   const now = useNow(isLive ? 1 : 60);
@@ -52,9 +54,7 @@ export function RunDetails(props: { context: Context; run: string }): React.JSX.
         <dt>{trans.__('Started')}</dt>
         <dd>{new Date(run.started * 1000).toLocaleString()}</dd>
         <dt>{trans.__('By')}</dt>
-        <dd>
-          {run.user}@{run.host}
-        </dd>
+        <dd>{askedBy(run)}</dd>
         <dt>{trans.__('Command')}</dt>
         <dd>
           <code>{run.command}</code>
@@ -89,6 +89,11 @@ export function RunDetails(props: { context: Context; run: string }): React.JSX.
       />
     </>
   );
+}
+
+/** `ada@laptop`; of what a program asked for on behalf of somebody also the program and the account. */
+function askedBy({ user, host, via, account }: RunInfo): string {
+  return via === '' ? `${user}@${host}` : `${user}, ${via} (${account || user}@${host})`;
 }
 
 /** The stages of a run over time. A sign, besides the outline, marks the critical path. */

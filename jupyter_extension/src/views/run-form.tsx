@@ -249,7 +249,7 @@ function Preview(props: { context: Context }): React.JSX.Element {
       <ul>
         {shown.slice(0, SHOWN).map(stage => (
           <li key={stage.id} title={stage.reasons.join('\n')}>
-            <DecisionSign decision={stage.decision} /> {stage.id}{' '}
+            <DecisionSign decision={stage.decision} restores={stage.restores.length > 0} /> {stage.id}{' '}
             <span className="sb-Help">{stage.reasons[0] ?? ''}</span>
           </li>
         ))}

@@ -206,7 +206,7 @@ function LineDetail(props: { entry: Entry }): React.JSX.Element | null {
   const isRunning = view.state === 'running' || view.state === 'frozen';
   const took = !isRunning && info?.started && info.ended ? duration(info.ended - info.started) : '';
   const texts = [cell, view.why || took].filter(Boolean);
-  if (texts.length === 0 && !isRunning) {
+  if (texts.length === 0 && !view.next && !isRunning) {
     return null;
   }
   return (
@@ -219,6 +219,7 @@ function LineDetail(props: { entry: Entry }): React.JSX.Element | null {
       ) : (
         texts.join(': ')
       )}
+      {view.next && <span className="sb-Next">next run: {view.next}</span>}
       <Progress view={view} />
     </span>
   );

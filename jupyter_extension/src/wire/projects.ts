@@ -104,7 +104,8 @@ export interface PipelinesReply {
 /**
  * The decision about a stage instance, and its reasons. `stage` is its name
  * without the point of the matrix, `restores` are the outputs that would come
- * out of the store, `inputs` and `outputs` paths by name.
+ * out of the store, and `on_disk` says what lies in their place; `inputs` and
+ * `outputs` are paths by name.
  */
 export interface PlanStage {
   readonly id: string;
@@ -122,6 +123,7 @@ export interface PlanStage {
   readonly when: string;
   readonly foreach: string;
   readonly trigger: string;
+  readonly on_disk: string;
 }
 
 /**

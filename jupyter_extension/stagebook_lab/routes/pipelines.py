@@ -57,7 +57,7 @@ class PlanHandler(Handler):
             sweep=self.text("sweep") == "1",
         )
         await self.answer_about(
-            lambda project, paths: plan_reply(paths, plan(project, run_request(request))), request
+            lambda project, paths: plan_reply(paths, project, plan(project, run_request(request))), request
         )
 
 

@@ -18,12 +18,36 @@ class EventLog:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def of(self, run: str, *, after: int = 0) -> list[tuple[int, Event]]:
-        """The events of a run with their numbers, in order, from the one after `after` on."""
+    def of(self, run: str, *, after: int = 0, limit: int = -1) -> list[tuple[int, Event]]:
+        """The events of a run with their numbers, in order, from the one after `after` on; at most `limit`, or all."""
         rows = self._db.read(
-            "SELECT seq, run, data, sum FROM events WHERE run = ? AND seq > ? ORDER BY seq", (run, after)
+            "SELECT seq, run, data, sum FROM events WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
+            (run, after, limit),
         )
         return [(row[0], self.read(*row)) for row in rows]
+
+    def after(self, number: int) -> list[tuple[int, Event]]:
+        """The events of all runs with their numbers, in order, from the one after `number` on."""
+        rows = self._db.read("SELECT seq, run, data, sum FROM events WHERE seq > ? ORDER BY seq", (number,))
+        return [(row[0], self.read(*row)) for row in rows]
+
+    def find(self, number: int) -> Event | None:
+        """The event with a number."""
+        rows = self._db.read("SELECT seq, run, data, sum FROM events WHERE seq = ?", (number,))
+        return self.read(*rows[0]) if rows else None
+
+    def start_of(self, number: int) -> float | None:
+        """When the attempt began that ended with the event of a number, in seconds since the epoch."""
+        rows = self._db.read(
+            "SELECT s.at FROM events e JOIN events s ON s.run = e.run AND s.seq < e.seq AND s.stage = e.stage"
+            " AND s.type = 'AttemptStarted' WHERE e.seq = ? ORDER BY s.seq DESC LIMIT 1",
+            (number,),
+        )
+        return float(rows[0][0]) if rows else None
+
+    def last_number(self) -> int:
+        """The number of the last event; 0 where there is none."""
+        return int(self._db.read("SELECT coalesce(max(seq), 0) FROM events")[0][0])
 
     def read(self, seq: int, run: Any, data: Any, kept: Any) -> Event:
         """The event of a row. Raises `JournalUnreadable` where it is not as it was written."""
@@ -66,18 +90,19 @@ class EventLog:
         )
         return [row[0] for row in rows]
 
-    def last_runs(self, pipeline: str) -> dict[str, str]:
-        """For each stage that ever ran in a pipeline, or was reused, the last run in which it did."""
+    def last_runs(self, pipeline: str, *, until: int | None = None) -> dict[str, str]:
+        """For each stage that ever ran in a pipeline, or was reused, the last run in which it did; up to the event
+        with the number `until`."""
         rows = self._db.read(
             "SELECT stage, run, max(seq) FROM events WHERE (type = 'AttemptStarted' OR type = 'StageEnded'"
-            " AND json_extract(data, '$.status') != 'skipped') AND run IN"
+            " AND json_extract(data, '$.status') != 'skipped') AND seq <= coalesce(?, seq) AND run IN"
             " (SELECT id FROM runs WHERE pipeline = ?) GROUP BY stage",
-            (pipeline,),
+            (until, pipeline),
         )
         return {stage: run for stage, run, _ in rows}
 
-    def observations(self, pipeline: str, runs: int = 50) -> dict[str, Mapping[str, Any] | None]:
-        """For each stage what its last attempt that completed was seen to read and write."""
+    def observations(self, pipeline: str, runs: int = -1) -> dict[str, Mapping[str, Any] | None]:
+        """For each stage what its last attempt that completed was seen to read and write, in the latest `runs`, or in all."""
         rows = self._db.read(
             "SELECT stage, json_extract(data, '$.observed'), max(seq) FROM events"
             " WHERE type = 'AttemptEnded' AND json_extract(data, '$.cause') IS NULL AND run IN"

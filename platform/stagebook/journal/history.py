@@ -17,9 +17,9 @@ class StageRecord:
 
     `expected` is in seconds, from earlier runs. `cpu` (seconds) and `memory` (peak, bytes) are of the
     latest attempt. `frozen` says for how many seconds its process has been stopped; `last_line` is the
-    end of what it printed, for whoever watches. `of_run` is the run whose result was reused, `restored`
-    are the outputs that came out of the store; `remark` says why a result cannot be reused, or what is not
-    as it was then of what it does not declare.
+    end of what it printed, for whoever watches. `of_run` is the run whose result was reused, `number` that of the
+    event with the result, `restored` are the outputs that came out of the store; `remark` says why a result cannot
+    be reused, or what is not as it was then of what it does not declare.
     """
 
     id: str
@@ -45,6 +45,7 @@ class StageRecord:
     kernel: Mapping[str, Any] | None = None
     observed: Mapping[str, Any] | None = None
     of_run: str = ""
+    number: int = 0
     restored: tuple[str, ...] = ()
     remark: str = ""
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -119,7 +120,8 @@ class RunHistory:
                 stage = self._stage(event.stage)
                 stage.scraps, stage.outputs, stage.folder = event.scraps, event.outputs, event.folder
                 if isinstance(event, events.StageReused):
-                    stage.of_run, stage.restored = event.of_run, tuple(event.restored)
+                    stage.of_run, stage.number = event.of_run, event.number
+                    stage.restored = tuple(event.restored)
                     stage.remark = event.remark
             case events.StageExpanded():
                 self._expand(event)

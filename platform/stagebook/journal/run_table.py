@@ -40,14 +40,54 @@ class RunTable:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def latest(self, *, pipeline: str | None = None, limit: int = 50) -> list[RunRecord]:
-        """The latest runs, the newest first."""
-        where, values = ("WHERE pipeline = ?", [pipeline]) if pipeline else ("", [])
-        return self._records(f"{where} ORDER BY first_seq DESC LIMIT ?", [*values, limit])
+    def latest(
+        self,
+        *,
+        pipeline: str | None = None,
+        limit: int = 50,
+        points: bool = True,
+        since: float | None = None,
+    ) -> list[RunRecord]:
+        """The latest runs, the newest first.
 
-    def points_of(self, parent: str) -> list[RunRecord]:
-        """The runs of the points of a sweep, in their order."""
-        return self._records("WHERE parent = ? ORDER BY first_seq", [parent])
+        Args:
+            pipeline: of this one alone.
+            limit: at most so many; -1 for all.
+            points: whether the points of sweeps are among them.
+            since: those that began then or later, in seconds since the epoch.
+        """
+        wanted = {
+            "pipeline = ?": pipeline or None,
+            "parent = ?": None if points else "",
+            "started >= ?": since,
+        }
+        given = {condition: value for condition, value in wanted.items() if value is not None}
+        where = f"WHERE {' AND '.join(given)}" if given else ""
+        return self._records(f"{where} ORDER BY first_seq DESC LIMIT ?", [*given.values(), limit])
+
+    def latest_of_each(self, limit: int, *, points: bool = False) -> list[RunRecord]:
+        """Of each pipeline the latest runs, `limit` of each kind, and the runs that go on; the newest first. With
+        `points`, points of sweeps are among the former."""
+        return self._records(
+            "WHERE ended IS NULL OR id IN (SELECT id FROM (SELECT id, row_number() OVER"
+            " (PARTITION BY pipeline, kind ORDER BY first_seq DESC) AS place FROM runs WHERE ? OR parent = '')"
+            " WHERE place <= ?) ORDER BY first_seq DESC",
+            [points, limit],
+        )
+
+    def points_of(self, parent: str, limit: int = -1) -> list[RunRecord]:
+        """The runs of the points of a sweep, in their order; at most the `limit` latest ones, or all."""
+        if limit < 0:
+            return self._records("WHERE parent = ? ORDER BY first_seq", [parent])
+        return self._records("WHERE parent = ? ORDER BY first_seq DESC LIMIT ?", [parent, limit])[::-1]
+
+    def count_points(self, parents: Sequence[str]) -> dict[str, int]:
+        """How many points sweeps have."""
+        rows = self._db.read(
+            "SELECT parent, count(*) FROM runs WHERE parent IN (SELECT value FROM json_each(?)) GROUP BY parent",
+            (json.dumps(list(parents)),),
+        )
+        return {parent: count for parent, count in rows if parent}
 
     def find(self, run_id: str) -> RunRecord | None:
         """The run with this id."""
@@ -71,15 +111,10 @@ class RunTable:
 
     def _records(self, which: str, values: Sequence[Any]) -> list[RunRecord]:
         rows = self._db.read(f"SELECT {_COLUMNS}, sum FROM runs {which}", values)  # noqa: S608
-        return [self._record(row) for row in rows]
-
-    def _record(self, row: Sequence[Any]) -> RunRecord:
-        if row[-1] != sum_of(*row[:-1]):
-            raise self._db.damaged(f"the run {row[0]}")
-        values = dict(zip(_COLUMNS.split(", "), row[:-1], strict=True))
-        del values["first_seq"]
-        read = {"params": json.loads(values["params"]), "origin": json.loads(values["origin"])}
-        return RunRecord(**{**values, **read, "status": Status(values["status"])})
+        for row in rows:
+            if row[-1] != sum_of(*row[:-1]):
+                raise self._db.damaged(f"the run {row[0]}")
+        return [_record(row) for row in rows]
 
     def unfinished(self) -> list[tuple[str, str]]:
         """The runs that go on by the journal, in their order: id and parent."""
@@ -117,3 +152,10 @@ class RunTable:
                 "UPDATE runs SET status = ?, reason = ?, ended = ?, sum = ? WHERE id = ?",
                 (*ended[2:4], ended[5], sum_of(*ended), event.run),
             )
+
+
+def _record(row: Sequence[Any]) -> RunRecord:
+    values = dict(zip(_COLUMNS.split(", "), row[:-1], strict=True))
+    del values["first_seq"]
+    read = {"params": json.loads(values["params"]), "origin": json.loads(values["origin"])}
+    return RunRecord(**{**values, **read, "status": Status(values["status"])})

@@ -260,7 +260,7 @@ class _Leftovers:
         with contextlib.suppress(JournalUnreadable):
             if journal is not None:
                 self._outputs = journal.results.output_paths()
-                self._going_on = {run.id for run in journal.runs.latest(limit=1000) if run.ended is None}
+                self._going_on = {run for run, _parent in journal.runs.unfinished()}
         self._blobs = store.blobs
 
     def findings(self, *, repair: bool) -> Iterator[Finding]:

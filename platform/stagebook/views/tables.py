@@ -291,13 +291,16 @@ def status_table(
     stages: Mapping[str, tuple[RunRecord, StageRecord] | None],
     planned: Mapping[str, PlannedStage],
     now: float,
+    on_disk: Mapping[str, str] | None = None,
 ) -> RenderableType:
     """Each stage with its last outcome, and whether it is up to date.
 
     Args:
-        stages: the record of each stage's last execution or reuse; `None`: it never ran.
+        stages: the record of each stage's last execution or reuse; `None`: it never ran. That of a reused stage has the
+            times of the attempt that made its result.
         planned: what the next run would do with each stage; empty where the pipeline has mistakes.
         now: the time, as Unix time in seconds.
+        on_disk: what lies in the place of outputs that the next run would restore, by stage.
     """
     table = table_of("stage", "status", "when", "time", "now", "")
     for name, known in stages.items():
@@ -308,14 +311,16 @@ def status_table(
             continue
         run, stage = known
         stale = plan is not None and plan.runs and stage.status.is_good
-        unnoticed = plan is not None and plan.judgement is not None and plan.judgement.unnoticed
+        judged = plan.judgement if plan is not None else None
+        unnoticed = judged is not None and judged.unnoticed
         because = plan.reasons[0] if plan is not None and (stale or unnoticed) and plan.reasons else ""
-        if plan is not None and plan.judgement is not None and plan.judgement.restores:
-            because = plan.reasons[-1]
+        if stage.status.is_good:
+            because = because or (on_disk or {}).get(name, "")
+        reused = stage.status is Status.REUSED
         table.add_row(
             Text(name),
             status_text(stage.status),
-            formatting.when(stage.ended or stage.started or run.started, now),
+            formatting.when((not reused and (stage.ended or stage.started)) or run.started, now),
             formatting.duration(stage.seconds(now)),
             state,
             Text(plain(because), style="cyan") if because else _remark(stage),
@@ -328,5 +333,7 @@ def _state(stage: PlannedStage | None) -> Text:
         return Text("")
     if stage.decision is Decision.RUN:
         return Text("stale", style="yellow")
+    if stage.judgement is not None and stage.judgement.restores:
+        return Text("restores", style="yellow")
     word, style = DECISIONS[stage.decision]
     return Text(word, style=style if stage.decision is Decision.WAIT else "dim")

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from building import notebook_data
 from lab.browser.page import GOOD, LONG, choose, execute, expect_state, is_enabled, line, panel, picture
+from lab.server import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -82,6 +83,45 @@ def test_a_sweep_is_asked_for_and_its_points_are_compared(page: Page, lab) -> No
     expect(params.get_by_role("row")).to_have_count(2)
     page.get_by_label("Also what is the same").check()
     expect(params.get_by_role("row")).to_have_count(5)
+
+
+def test_after_a_sweep_its_values_are_taken_back_and_all_is_as_before(page: Page, lab) -> None:
+    form = open_form(page, "form")
+    execute(page, "stagebook:open-graph")
+    form.get_by_text("Options").click()
+    form.get_by_label("A run for each of several values").check()
+    form.get_by_label("count", exact=True).fill("[1, 2]")
+    expect(form.get_by_role("button", name="Start the sweep")).to_be_enabled(timeout=LONG)
+    form.get_by_role("button", name="Close").click()
+    chip = panel(page).get_by_role("button", name="count=[1, 2]")
+    expect(chip).to_be_visible()
+    expect(panel(page).get_by_role("button", name="Run all")).to_be_enabled()
+    chip.click()
+    expect(chip).to_have_count(0)
+    page.wait_for_timeout(1_000)  # the plan is asked for a moment later
+    expect(panel(page).get_by_role("button", name="Run all")).to_be_enabled()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.locator(".sb-Edges path")).to_have_count(2)
+    expect_state(line(page, "last"), re.compile("new|completed|up to date|stale|reused"))
+    panel(page).get_by_role("button", name="Run all").click()
+    expect_state(line(page, "last"), GOOD)
+    assert lab.ask("runs?pipeline=form")["runs"][0]["kind"] == "run"
+
+
+def test_values_of_a_sweep_that_stand_are_swept_by_run_all(page: Page, lab) -> None:
+    form = open_form(page, "form")
+    form.get_by_text("Options").click()
+    form.get_by_label("A run for each of several values").check()
+    form.get_by_label("count", exact=True).fill("[1, 2]")
+    form.get_by_role("button", name="Close").click()
+    expect(panel(page).get_by_role("button", name="count=[1, 2]")).to_be_visible()
+    expect(panel(page).get_by_role("button", name="Run all")).to_be_enabled(timeout=LONG)
+    page.wait_for_timeout(1_000)
+    execute(page, "stagebook:run-to-here", stage="begin")
+    expect(panel(page).locator(".sb-Run")).to_contain_text("running", timeout=LONG)
+    expect(panel(page).locator(".sb-Run")).to_contain_text("completed", timeout=LONG)
+    (sweep,) = [run for run in lab.ask("runs?pipeline=form&limit=1")["runs"] if run["kind"] == "sweep"]
+    assert sweep["params"]["count"] == [1, 2]
 
 
 def test_the_toolbar_of_a_notebook_knows_its_stage(page: Page, lab) -> None:
@@ -184,6 +224,79 @@ def test_the_kernel_of_a_failed_stage_is_taken_over(page: Page, lab) -> None:
     assert page.evaluate(asked) == "42\n"
     run = lab.ask("runs?pipeline=kept")["runs"][0]["id"]
     lab.ask(f"runs/{run}/kernel", {"stage": "kept", "end": True})
+
+
+EDITOR = "window.jupyterapp.shell.currentWidget?.content?.editor"
+
+
+def test_a_stage_is_added_while_the_pipeline_file_is_open(page: Page, lab) -> None:
+    """Its editor has the new stage, and saving it takes nothing back; edits in it are not lost."""
+    lab.project.pipeline("stages:\n  one: {notebook: notebooks/work.ipynb}\n", "grown")
+    path = lab.project.root / "pipelines/grown.yaml"
+    execute(page, "stagebook:refresh")
+    expect(
+        page.get_by_role("combobox", name="Pipeline").first.locator("option[value=grown]")
+    ).to_be_attached()
+    choose(page, "grown")
+    execute(page, "stagebook:open-pipeline-file")
+    page.wait_for_function(f"{EDITOR}?.lineCount === 2", timeout=LONG)
+    lab.project.notebook("extra", "1", params="count = 0")
+    for stage in ("extra", "more"):
+        page.evaluate(
+            "window.jupyterapp.commands.execute('docmanager:open', {path: 'notebooks/extra.ipynb'})"
+        )
+        expect(page.locator(".jp-NotebookPanel:visible")).to_contain_text("count", timeout=LONG)
+        execute(page, "stagebook:add-notebook-as-stage")
+        if stage == "more":
+            page.get_by_role("dialog").get_by_role("button", name="Save").click()
+        page.get_by_label("Name of the stage").fill(stage)
+        page.get_by_role("button", name="Add", exact=True).click()
+        expect_state(line(page, stage), "new")
+        at = path.read_text().splitlines().index(f"  {stage}:")
+        page.wait_for_function(f"{EDITOR}?.getCursorPosition().line === {at}", timeout=LONG)
+        assert page.evaluate(f"{EDITOR}.model.sharedModel.getSource()") == path.read_text()
+        # An edit that is not saved, when the next stage is added.
+        page.evaluate(f"{EDITOR}.model.sharedModel.updateSource(0, 0, '# edited\\n')")
+    execute(page, "docmanager:save")
+    expect(page.get_by_text("Overwrite")).to_have_count(0)
+    until(lambda: path.read_text().startswith("# edited\n# edited\nstages:"))
+    assert "  extra:\n" in path.read_text()
+    assert "  more:\n" in path.read_text()
+
+
+def test_changes_are_told_by_the_number_that_the_notebook_shows(page: Page, lab) -> None:
+    lab.project.notebook("numbers", "#md # A text", "a = 1", "", "b = 2", "1 / c", params="c = 1\nout = ''")
+    lab.project.pipeline("stages:\n  n: {notebook: notebooks/numbers.ipynb, params: {c: 1}}\n", "numbers")
+    assert lab.stagebook("run", "numbers").wait(90) == 0
+    execute(page, "stagebook:refresh")
+    expect(
+        page.get_by_role("combobox", name="Pipeline").first.locator("option[value=numbers]")
+    ).to_be_attached()
+    choose(page, "numbers")
+    assert lab.stagebook("run", "numbers").wait(90) == 0  # all is reused
+    execute(page, "stagebook:open-changes", stage="n")
+    changes = page.locator(".sb-Page")
+    expect(changes).to_contain_text("0 of 6 cells differ; the notebook is as it ran", timeout=LONG)
+    lab.project.edit("numbers", "b = 2", "b = 3")
+    lab.project.edit("numbers", "1 / c", "1 / 0")
+    assert lab.stagebook("run", "numbers").wait(90) == 1
+    expect_state(line(page, "n"), "failed")
+    expect(line(page, "n")).to_contain_text("at cell 5 of 5")
+    # The failed attempt ran what the notebook is now; the difference is that to the result, as `why` prints it.
+    expect(changes).to_contain_text("0 of 6 cells differ", timeout=LONG)
+    expect(changes).to_contain_text("cell 3 changed")
+    code = changes.get_by_label("code")
+    expect(code).to_contain_text("cell 3\n-b = 2\n+b = 3")
+    lab.project.edit("numbers", "1 / 0", "1 / 1")
+    lab.project.edit("numbers", "# A text", "# Another text")
+    execute(page, "stagebook:refresh")
+    expect(
+        changes.get_by_role("heading", name="cell 4 changed ([5] in the executed notebook)")
+    ).to_be_visible(timeout=LONG)
+    expect(changes.get_by_role("heading", name="a markdown cell changed")).to_be_visible()
+    execute(page, "stagebook:open-failing-cell", stage="n")
+    active = page.locator(".jp-NotebookPanel:visible .jp-Cell.jp-mod-active")
+    expect(active.locator(".jp-InputPrompt")).to_have_text("[5]:", timeout=LONG)
 
 
 def test_a_notebook_is_added_as_a_stage(page: Page, lab) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from journals import HERE, alive, alter, ended, started
 from stagebook.errors import JournalUnreadable
-from stagebook.events import AttemptEnded, Cause, Event, RunStarted
+from stagebook.events import AttemptEnded, AttemptStarted, Cause, Event, RunStarted
 from stagebook.journal.journal import Journal
 from strategies import any_event
 
@@ -106,3 +106,21 @@ def test_the_runs_that_left_kernels_are_found_the_latest_first(journal: Journal)
     journal.append([attempt("a", 1.0, "two", kernel=kernel), attempt("a", 1.0, "three")])
     journal.append([attempt("a", 1.0, "one", kernel=kernel), attempt("b", 1.0, "two", kernel=None)])
     assert journal.events.runs_with_kernels() == ["one", "two"]
+
+
+def test_the_events_of_all_runs_are_read_from_a_number_on(journal: Journal) -> None:
+    assert (journal.events.last_number(), journal.events.after(0)) == (0, [])
+    journal.append([started("one"), started("two"), begun("two", "a"), begun("one", "a"), begun("one", "b")])
+    assert journal.events.last_number() == 5
+    assert [(seq, event.run) for seq, event in journal.events.after(2)] == [
+        (3, "two"),
+        (4, "one"),
+        (5, "one"),
+    ]
+    assert [seq for seq, _ in journal.events.of("one", limit=2)] == [1, 4]
+    assert journal.events.last_runs("p") == {"a": "one", "b": "one"}
+    assert journal.events.last_runs("p", until=3) == {"a": "two"}
+
+
+def begun(run: str, stage: str) -> AttemptStarted:
+    return AttemptStarted(run=run, at=11.0, stage=stage, attempt=1, folder="f")

@@ -87,3 +87,21 @@ def test_a_damaged_run_is_counted_and_the_others_can_be_read(journal: Journal) -
     assert journal.runs.find("two") is not None
     with pytest.raises(JournalUnreadable, match="the run one is not as it was written"):
         journal.runs.find("one")
+
+
+def test_the_latest_of_each_pipeline_are_hidden_by_no_other_and_by_no_points(journal: Journal) -> None:
+    names = [f"point{at}" for at in range(9)]
+    journal.append([started("quiet", "q"), started("old", "p"), started("two"), started("three")])
+    journal.append([dataclasses.replace(started(name), kind=name) for name in ("sweep", "accept")])
+    journal.append([dataclasses.replace(started(name), parent="sweep") for name in names])
+    journal.append([ended(run) for run in ("quiet", "old", "two", "three", "accept", *names[:-1])])
+    found = [run.id for run in journal.runs.latest_of_each(2)]
+    assert found == ["point8", "accept", "sweep", "three", "two", "quiet"], "one point goes on"
+    assert [run.id for run in journal.runs.latest_of_each(1, points=True)] == [
+        "point8", "accept", "sweep", "quiet",
+    ]  # fmt: skip
+    assert [run.id for run in journal.runs.latest(points=False, limit=3)] == ["accept", "sweep", "three"]
+    assert journal.runs.latest(since=10.5) == []
+    assert len(journal.runs.latest(since=10.0, limit=-1)) == 15
+    assert [run.id for run in journal.runs.points_of("sweep", 2)] == ["point7", "point8"]
+    assert journal.runs.count_points(["sweep", "three"]) == {"sweep": 9}

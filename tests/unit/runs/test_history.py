@@ -12,7 +12,16 @@ import pytest
 from fakes import FakeClock
 from journals import alive, started
 from stagebook.errors import RunNotFound
-from stagebook.events import AttemptEnded, AttemptStarted, Event, RunEnded, RunStarted, StageEnded, Status
+from stagebook.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Event,
+    RunEnded,
+    RunStarted,
+    StageEnded,
+    StageReused,
+    Status,
+)
 from stagebook.journal.journal import Owner
 from stagebook.journal.result_table import KnownResults
 from stagebook.planning.result import Results
@@ -114,6 +123,20 @@ def test_the_latest_of_a_stage_is_in_the_last_run_that_did_not_skip_it(history: 
     assert {name: (run.id, stage.status) for name, (run, stage) in latest.items()} == {
         "a": ("two", Status.FAILED), "b": ("one", Status.COMPLETED), "gone": ("one", Status.FAILED),
     }  # fmt: skip
+
+
+def test_a_reused_stage_has_the_times_of_the_attempt_that_made_its_result(history: History) -> None:
+    ran(history, "made", {"a": Status.COMPLETED, "b": Status.COMPLETED})
+    made = next(seq for seq, event in history.journal.events.of("made") if isinstance(event, AttemptEnded))
+    reused = StageReused(run="again", at=20.0, stage="a", of_run="made", number=made)
+    ran(history, "again", {})
+    history.journal.append([reused, StageEnded(run="again", at=20.0, stage="a", status=Status.REUSED)])
+    stage = history.stage(history.find("again"), "a")
+    assert (stage.started, stage.ended) == (None, None)
+    timed = history.with_times(stage)
+    assert (timed.started, timed.ended, timed.status) == (10.0, 11.0, Status.REUSED)
+    completed = history.stage(history.find("made"), "b")
+    assert history.with_times(completed) is completed
 
 
 def test_runs_whose_process_vanished_are_closed_and_told_when_the_journal_is_opened(tmp_path: Path) -> None:
