@@ -168,13 +168,14 @@ def _context(
     expected: Mapping[str, float],
 ) -> RunContext:
     dependencies = parts.dependencies
+    folder = parts.root / STATE_FOLDER / "runs" / run
     return RunContext(
         root=parts.root,
-        folder=parts.root / STATE_FOLDER / "runs" / run,
+        folder=folder,
         clock=parts.clock,
         emit=recorder.emit,
         executable=dependencies.workspace.executable,
-        prepare=MlflowEnvironment(plan.pipeline, run, parts.journal, delivery),
+        prepare=MlflowEnvironment(plan.pipeline, run, folder, delivery),
         expected=expected,
         planner=parts.planner,
         store=parts.store,

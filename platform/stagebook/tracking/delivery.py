@@ -11,12 +11,14 @@ from pathlib import Path
 
 from stagebook.journal.journal import MLFLOW, Journal, attempt_key
 from stagebook.planning.plan import PlannedStage
+from stagebook.system import mlflow_hook
 from stagebook.system.processes import end_group
+from stagebook.tracking.place import absolute
 from stagebook.workspace.paths import STATE_FOLDER
 
 PATIENCE_LOCAL = 60.0  # seconds without progress; a new database takes a while to be made
 PATIENCE_REMOTE = 5.0
-WAIT_FOR_ID = 20.0  # seconds that a stage which uses mlflow waits for the id of its run
+CLAIM_FILE = "mlflow-run"  # of an attempt whose notebook logs into the attempt's run
 MAX_LOG = 1_000_000  # bytes of what the delivery says; then it begins anew
 _LEFT_BEHIND: list[subprocess.Popen[bytes]] = []  # nobody waits for them; kept, or Python complains
 
@@ -29,7 +31,7 @@ class Delivery:
         self._journal = journal
         self._root = root
         self._run = run
-        self.uri = uri
+        self.uri = absolute(uri, root)
         self._process: subprocess.Popen[bytes] | None = None
         self._give_up = False
 
@@ -94,27 +96,21 @@ class Delivery:
 
 
 class MlflowEnvironment:
-    """The environment of attempts: where MLflow is and, if the notebook imports mlflow, its own run."""
+    """The environment of attempts: where MLflow is, and which run there is the attempt's."""
 
-    def __init__(self, pipeline: str, run: str, journal: Journal, delivery: Delivery | None) -> None:
+    def __init__(self, pipeline: str, run: str, folder: Path, delivery: Delivery | None) -> None:
+        """`folder` is that of the run's files."""
         self._pipeline = pipeline
         self._run = run
-        self._journal = journal
+        self._folder = folder
         self._delivery = delivery
-        self._since: dict[str, float] = {}
 
-    def __call__(self, stage: PlannedStage, attempt: int) -> Mapping[str, str] | None:
-        """The variables for an attempt at a stage; `None` while its run in MLflow is not known yet."""
+    def __call__(self, stage: PlannedStage, attempt: int) -> Mapping[str, str]:
+        """The variables for an attempt at a stage."""
         if self._delivery is None:
             return {}
         self._delivery.start()
-        env = {"MLFLOW_TRACKING_URI": self._delivery.uri, "MLFLOW_EXPERIMENT_NAME": self._pipeline}
-        if not stage.uses_mlflow:
-            return env
+        claim = self._folder / stage.id / str(attempt) / CLAIM_FILE
         key = attempt_key(self._run, stage.id, attempt)
-        found = self._journal.outbox.tracked(key)
-        if found is not None:
-            return {**env, "MLFLOW_EXPERIMENT_ID": found[0], "MLFLOW_RUN_ID": found[1]}
-        since = self._since.setdefault(key, time.monotonic())
-        waiting = self._delivery.runs and time.monotonic() - since < WAIT_FOR_ID
-        return None if waiting else env
+        context = os.environ.get("MLFLOW_RUN_CONTEXT", "")
+        return mlflow_hook.variables(self._delivery.uri, self._pipeline, key, str(claim), context)

@@ -36,6 +36,7 @@ from nbformat import NotebookNode
 from stagebook.execution.file_access import hooks
 from stagebook.execution.kernels.leaving import leave
 from stagebook.execution.kernels.postmortem import code_for_dump
+from stagebook.system import mlflow_hook
 
 
 def _ploomber() -> Any:
@@ -254,6 +255,7 @@ class Client(_ipython.PloomberClient):
             site = ("site-packages", "dist-packages")
             at = next((at for at, path in enumerate(sys.path) if os.path.basename(path) in site), 0)
             sys.path.insert(at, "")
+        mlflow_hook.begin()
         hooks.begin(self._shell)
 
     def warm_up(self) -> None:

@@ -112,12 +112,15 @@ class StageKernelApp(IPKernelApp):
             super().init_poller()
 
     def start(self) -> None:
-        """Serve. From here on file access is reported, if the environment asks for it."""
-        if os.environ.get("STAGEBOOK_OBSERVED"):
-            try:
-                _file_access_hooks().begin(self.shell)
-            except Exception as error:  # noqa: BLE001 - whatever an older interpreter raises: the notebook runs
-                self.log.warning("file access is not reported: %r", error)
+        """Serve. From here on MLflow knows the attempt's run, and file access is reported, if the environment asks for
+        it."""
+        try:
+            if os.environ.get("STAGEBOOK_MLFLOW"):
+                _ours("stagebook.system.mlflow_hook").begin()
+            if os.environ.get("STAGEBOOK_OBSERVED"):
+                _ours("stagebook.execution.file_access.hooks").begin(self.shell)
+        except Exception as error:  # noqa: BLE001 - whatever an older interpreter raises: the notebook runs
+            self.log.warning("a hook of Stagebook is missing: %r", error)
         super().start()
 
     def log_connection_info(self) -> None:
@@ -126,19 +129,22 @@ class StageKernelApp(IPKernelApp):
         self._ports = {name: getattr(self, f"{name}_port") for name in names}
 
 
-def _file_access_hooks() -> Any:
-    """The package `file_access.hooks`: imported already in a forked kernel, else loaded from its folder."""
-    name = "stagebook.execution.file_access.hooks"
-    if name not in sys.modules:
-        name = "stagebook_file_access_hooks"
-        here = os.path.dirname(os.path.abspath(__file__))
-        folder = os.path.join(os.path.dirname(here), "file_access", "hooks")
-        spec = importlib.util.spec_from_file_location(name, os.path.join(folder, "__init__.py"))
+def _ours(name: str) -> Any:
+    """A module of Stagebook: imported already in a forked kernel, else loaded from its file, as the interpreter may have
+    no Stagebook."""
+    if name in sys.modules:
+        return sys.modules[name]
+    alone = name.replace(".", "_")
+    if alone not in sys.modules:
+        package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        path = os.path.join(package, *name.split(".")[1:])
+        path = os.path.join(path, "__init__.py") if os.path.isdir(path) else f"{path}.py"
+        spec = importlib.util.spec_from_file_location(alone, path)
         assert spec is not None
         assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
+        sys.modules[alone] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[alone])
+    return sys.modules[alone]
 
 
 def _application(**options: Any) -> StageKernelApp:

@@ -1,0 +1,52 @@
+"""Where MLflow keeps runs: the URI made absolute, and shown without the login that it may hold."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+_SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^/?:][^?]*)(\?.*)?$", re.DOTALL)
+_FILE = re.compile(r"(file:)(?://)?(?!/)(.+)$", re.DOTALL)
+_LOGIN = re.compile(r"(?<=://)[^/?#\s]*(?=@)")
+_SECRET = re.compile(r"(?i)(?<=[?&])([^=&#\s]*(?:password|passwd|pwd|secret|token|key)[^=&#\s]*=)([^&#\s]+)")
+HIDDEN = "***"
+
+
+def absolute(uri: str, root: Path) -> str:
+    """The URI of the same store from any working folder: that of a local file or folder is relative to `root`."""
+    if found := _SQLITE.match(uri):
+        head, path, query = found.groups()
+        # In what comes after the three slashes SQLAlchemy knows no escapes.
+        return uri if "?" in str(root) else f"{head}{root / path}{query or ''}"
+    if found := _FILE.match(uri):
+        return (root / unquote(found[2])).as_uri()
+    if "://" not in uri and not uri.startswith(("file:", "databricks", "uc:")):
+        return str(root / uri)
+    return uri
+
+
+def database(uri: str) -> Path | None:
+    """The file of a local SQLite store, of an absolute URI; `None` for any other store."""
+    head, found, path = uri.partition(":///")
+    is_file = found and head.partition("+")[0] == "sqlite" and path.startswith("/")
+    return Path(path.partition("?")[0]) if is_file else None
+
+
+def is_remote(uri: str) -> bool:
+    """Whether it is a server's."""
+    return uri.startswith(("http:", "https:", "databricks", "uc:"))
+
+
+def shown(uri: str) -> str:
+    """The URI for a person: without user, password or token."""
+    return _SECRET.sub(rf"\1{HIDDEN}", _LOGIN.sub(HIDDEN, uri))
+
+
+def secrets(uri: str) -> list[str]:
+    """What of a URI is for nobody's eyes, as it may be written; the longest first."""
+    found = {text for text in _LOGIN.findall(uri) if text}
+    found |= {login.partition(":")[2] for login in found}
+    found |= {value for _, value in _SECRET.findall(uri)}
+    found |= {unquote(text) for text in found}
+    return sorted((text for text in found if len(text) > 2), key=len, reverse=True)
