@@ -49,6 +49,10 @@ class Journal:
         """Close the database."""
         self._db.close()
 
+    def relax(self) -> None:
+        """From here on a power cut may take back what this process wrote last, as it can be written again."""
+        self._db.relax()
+
     def problems(self) -> list[str]:
         """What is wrong with the database file."""
         return self._db.problems()

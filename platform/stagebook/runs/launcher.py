@@ -175,4 +175,8 @@ class Launcher:
             raise UsageError("tracking is switched off in the settings", hint="set tracking.enabled to true")
         delivery = Delivery(self.journal, self.root, self.tracking_uri)
         delivery.start()
-        return delivery.finish(patience=120.0)
+        try:
+            return delivery.finish(patience=120.0)
+        except BaseException:  # raised again: nobody waits for it any more
+            delivery.stop()
+            raise

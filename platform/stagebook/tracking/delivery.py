@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from stagebook.journal.journal import MLFLOW, Journal, attempt_key
 from stagebook.planning.plan import PlannedStage
 from stagebook.system import mlflow_hook
 from stagebook.system.processes import end_group
-from stagebook.tracking.place import absolute
+from stagebook.tracking.deliver import URI
+from stagebook.tracking.place import absolute, database, is_remote
 from stagebook.workspace.paths import STATE_FOLDER
 
 PATIENCE_LOCAL = 60.0  # seconds without progress; a new database takes a while to be made
@@ -28,11 +30,12 @@ class Delivery:
 
     def __init__(self, journal: Journal, root: Path, uri: str, run: str | None = None) -> None:
         """Delivers until the end of `run`, or what is pending now."""
-        self._journal = journal
+        self._outbox = journal.outbox
         self._root = root
         self._run = run
         self.uri = absolute(uri, root)
         self._process: subprocess.Popen[bytes] | None = None
+        self._lifeline: int | None = None  # the process knows by its end that nobody waits for it
         self._give_up = False
 
     @property
@@ -41,25 +44,34 @@ class Delivery:
         return self._process is not None
 
     def start(self) -> None:
-        """Start to deliver, if that has not begun yet."""
-        if self._process is None:
-            self._process = self._begin(["--until", self._run] if self._run else [])
+        """Start to deliver, if that has not begun yet. Without a run it ends with this process."""
+        if self._process is None and self._run is None:
+            self._process = self._begin([], {"STAGEBOOK_PARENT": str(os.getpid())})
+        elif self._process is None:
+            ends, self._lifeline = os.pipe()
+            try:
+                self._process = self._begin(["--until", str(self._run)], {}, ends)
+            finally:
+                os.close(ends)
 
     def leave_behind(self) -> None:
         """Deliver what is pending in a process that goes on by itself."""
-        _LEFT_BEHIND.append(self._begin([]))
+        _LEFT_BEHIND.append(self._begin([], {}))
 
-    def _begin(self, until: list[str]) -> subprocess.Popen[bytes]:
+    def _begin(
+        self, until: list[str], env: Mapping[str, str], stdin: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[bytes]:
+        make_private_store(self.uri, self._root)
         log = self._root / STATE_FOLDER / "mlflow.log"
         too_long = log.exists() and log.stat().st_size > MAX_LOG
         with log.open("wb" if too_long else "ab") as stream:
             return subprocess.Popen(  # this very program
-                [sys.executable, "-m", "stagebook.tracking.deliver", str(self._root), self.uri, *until],
-                stdin=subprocess.DEVNULL,
+                [sys.executable, "-m", "stagebook.tracking.deliver", str(self._root), *until],
+                stdin=stdin,
                 stdout=stream,
                 stderr=stream,
                 cwd=self._root,
-                env={**os.environ, "STAGEBOOK_PARENT": str(os.getpid())},
+                env={**os.environ, URI: self.uri, **env},
                 start_new_session=True,
             )
 
@@ -75,24 +87,44 @@ class Delivery:
     def finish(self, patience: float | None = None) -> int:
         """Wait as long as it gets on; the number of records that are left."""
         if patience is None:
-            remote = self.uri.startswith(("http:", "https:"))
-            patience = PATIENCE_REMOTE if remote else PATIENCE_LOCAL
-        left = self._journal.outbox.count_pending(MLFLOW)
+            patience = PATIENCE_REMOTE if is_remote(self.uri) else PATIENCE_LOCAL
+        last = self._outbox.last()  # what others tell from here on is not waited for
+        left = self._outbox.count_pending(MLFLOW, last)
         moved = time.monotonic()
-        while self.runs and not self._give_up:
-            time.sleep(0.05)
-            now = self._journal.outbox.count_pending(MLFLOW)
+        while left and self.runs and not self._give_up:
+            time.sleep(0.02)
+            now = self._outbox.count_pending(MLFLOW, last)
             if now != left:
                 left, moved = now, time.monotonic()
             elif time.monotonic() - moved > patience:
-                break
-        self.stop()
-        return self._journal.outbox.count_pending(MLFLOW)
+                self.stop()
+        self.leave()
+        return self._outbox.count_pending(MLFLOW, last)
+
+    def leave(self) -> None:
+        """Let it deliver the rest by itself, and end."""
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
+        if self._process is not None:
+            _LEFT_BEHIND[:] = [process for process in _LEFT_BEHIND if process.poll() is None]
+            _LEFT_BEHIND.append(self._process)
 
     def stop(self) -> None:
         """End the process, with all that it started."""
         if self._process is not None:
             end_group(self._process)
+
+
+def make_private_store(uri: str, root: Path) -> None:
+    """Make what a store in the project does not have yet for this user alone: MLflow would make it by the umask."""
+    file = database(uri)
+    if file is None or not file.is_relative_to(root):
+        return
+    with contextlib.suppress(OSError):  # MLflow tells what is wrong with it
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with contextlib.suppress(OSError):
+        (root / "mlruns").mkdir(mode=0o700)
 
 
 class MlflowEnvironment:
