@@ -54,6 +54,16 @@ def _digest(uri: str) -> str:
     return hashlib.sha256(uri.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
+def is_held(uri: str) -> bool:
+    """Whether a local store is being made, which one process alone may do: an empty file holds its place."""
+    if not uri.startswith("sqlite:////"):
+        return False
+    try:
+        return os.stat(uri[len("sqlite:///") :].partition("?")[0]).st_size == 0
+    except OSError:
+        return False
+
+
 def begin() -> None:
     """From here on MLflow in this process knows the run of the attempt, if its environment names one."""
     if any(getattr(finder, "of_stagebook_for_mlflow", False) for finder in sys.meta_path):
@@ -146,6 +156,9 @@ class _Runs:
 
     def attach(self, fluent: Any) -> None:
         """Change `mlflow.tracking.fluent`."""
+        limit = time.monotonic() + PATIENCE
+        while is_held(os.environ.get("MLFLOW_TRACKING_URI", "")) and time.monotonic() < limit:
+            time.sleep(0.05)
         start, experiment, choose = fluent.start_run, fluent._get_experiment_id, fluent.set_experiment
         self._fluent = fluent
 

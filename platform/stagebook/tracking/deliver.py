@@ -28,12 +28,12 @@ from stagebook.events import Event
 from stagebook.journal.journal import MLFLOW, Journal
 from stagebook.system.processes import die_with_parent
 from stagebook.tracking.outcomes import StoreReplaced, is_permanent
+from stagebook.tracking.place import URI
 from stagebook.tracking.reasons import reason_of, scrubbed
 
 if TYPE_CHECKING:
     from stagebook.tracking.tracker import Tracker
 
-URI = "STAGEBOOK_TRACKING_URI"
 POLL = 0.05  # seconds between looks at the journal
 TRIES = 3
 EXIT_UNREACHABLE = 75

@@ -14,12 +14,12 @@ from stagebook.journal.journal import MLFLOW, Journal, attempt_key
 from stagebook.planning.plan import PlannedStage
 from stagebook.system import mlflow_hook
 from stagebook.system.processes import end_group
-from stagebook.tracking.deliver import URI
-from stagebook.tracking.place import absolute, database, is_remote
+from stagebook.tracking.place import URI, absolute, database, is_remote
 from stagebook.workspace.paths import STATE_FOLDER
 
 PATIENCE_LOCAL = 60.0  # seconds without progress; a new database takes a while to be made
 PATIENCE_REMOTE = 5.0
+WAIT_FOR_STORE = 30.0  # seconds that a stage which uses mlflow waits for a store that is just made
 CLAIM_FILE = "mlflow-run"  # of an attempt whose notebook logs into the attempt's run
 MAX_LOG = 1_000_000  # bytes of what the delivery says; then it begins anew
 _LEFT_BEHIND: list[subprocess.Popen[bytes]] = []  # nobody waits for them; kept, or Python complains
@@ -61,7 +61,7 @@ class Delivery:
     def _begin(
         self, until: list[str], env: Mapping[str, str], stdin: int = subprocess.DEVNULL
     ) -> subprocess.Popen[bytes]:
-        make_private_store(self.uri, self._root)
+        hold_place(self.uri, self._root)
         log = self._root / STATE_FOLDER / "mlflow.log"
         too_long = log.exists() and log.stat().st_size > MAX_LOG
         with log.open("wb" if too_long else "ab") as stream:
@@ -116,13 +116,15 @@ class Delivery:
             end_group(self._process)
 
 
-def make_private_store(uri: str, root: Path) -> None:
-    """Make what a store in the project does not have yet for this user alone: MLflow would make it by the umask."""
+def hold_place(uri: str, root: Path) -> None:
+    """Hold the place of a local store that is not there yet by an empty file: MLflow can be made ready by one process
+    alone, and that is the delivery. What is in the project is for this user alone; MLflow would make it by the umask."""
     file = database(uri)
-    if file is None or not file.is_relative_to(root):
+    if file is None:
         return
-    with contextlib.suppress(OSError):  # MLflow tells what is wrong with it
-        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    inside = file.is_relative_to(root)
+    with contextlib.suppress(OSError):  # it is there; or MLflow tells what is wrong with it
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if inside else 0o666))
     with contextlib.suppress(OSError):
         (root / "mlruns").mkdir(mode=0o700)
 
@@ -136,13 +138,20 @@ class MlflowEnvironment:
         self._run = run
         self._folder = folder
         self._delivery = delivery
+        self._since = time.monotonic()
 
-    def __call__(self, stage: PlannedStage, attempt: int) -> Mapping[str, str]:
-        """The variables for an attempt at a stage."""
+    def __call__(self, stage: PlannedStage, attempt: int) -> Mapping[str, str] | None:
+        """The variables for an attempt at a stage; `None` while the store that its notebook uses is being made."""
         if self._delivery is None:
             return {}
         self._delivery.start()
+        if stage.uses_mlflow and self._is_being_made(self._delivery):
+            return None
         claim = self._folder / stage.id / str(attempt) / CLAIM_FILE
         key = attempt_key(self._run, stage.id, attempt)
         context = os.environ.get("MLFLOW_RUN_CONTEXT", "")
         return mlflow_hook.variables(self._delivery.uri, self._pipeline, key, str(claim), context)
+
+    def _is_being_made(self, delivery: Delivery) -> bool:
+        waited = time.monotonic() - self._since
+        return waited < WAIT_FOR_STORE and delivery.runs and mlflow_hook.is_held(delivery.uri)

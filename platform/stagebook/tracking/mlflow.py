@@ -22,6 +22,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils import mlflow_tags
 
 from stagebook.events import Status
+from stagebook.system.mlflow_hook import is_held
 from stagebook.tracking.outcomes import REFUSALS, BadReply, Gone, Refused
 from stagebook.tracking.ownership import own_artifacts
 from stagebook.tracking.place import database, is_remote
@@ -57,8 +58,10 @@ class Mlflow:
     def __init__(self, uri: str, root: Path) -> None:
         self._uri = uri
         self._root = root
-        self._client = MlflowClient(tracking_uri=uri)
         self._file = database(uri)
+        if self._file is not None and is_held(uri):
+            _make_whole(self._file, root)
+        self._client = MlflowClient(tracking_uri=uri)
         if self._file is not None:
             own_artifacts(self._client, root, self._file)
         self._mark = self._stamp()
@@ -281,6 +284,20 @@ class _Keyed:
     def __init__(self, key: str, value: Any) -> None:
         self.key = key
         self.value = value
+
+
+def _make_whole(file: Path, root: Path) -> None:
+    """Make a new store beside its place, and put it there once it is complete: MLflow makes its tables one by one, and
+    a second process that sees some of them fails."""
+    new = root / ".stagebook" / "mlflow.db.new"
+    new.unlink(missing_ok=True)
+    client = MlflowClient(tracking_uri=f"sqlite:///{new}")
+    client.search_experiments(max_results=1)
+    client._tracking_client.store.engine.dispose()  # noqa: SLF001 - MLflow has no public way to close it
+    with contextlib.suppress(OSError):  # another disk: MLflow makes it in its place
+        if file.stat().st_size == 0:
+            new.replace(file)
+    new.unlink(missing_ok=True)
 
 
 def metric(key: str, value: float, at: float, step: int = 0) -> Metric:
