@@ -20,6 +20,8 @@ from stagebook.cli.output import console, write_json
 from stagebook.errors import ExitCode, UsageError
 from stagebook.project import Project
 from stagebook.system.processes import end_group
+from stagebook.tracking.state import TrackingState
+from stagebook.views.tracking_lines import tracking_fields, tracking_lines
 from stagebook.workspace.paths import STATE_FOLDER
 
 # MLflow's job runner is eight more processes, for evaluations that nothing here asks for.
@@ -31,13 +33,19 @@ _GRACE = 5.0  # seconds that MLflow has to end
 def sync(as_json: Json = False) -> int:
     """Deliver to MLflow the records that it did not take before."""
     project = Project.open()
+    for number in (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)  # the delivery ends with this process
     undelivered = project.sync()
+    told = project.history.has_journal
+    state = project.launcher.tracking_state(undelivered) if told else TrackingState()
     if as_json:
-        write_json({"undelivered": undelivered})
-    elif undelivered:
-        console().print(
-            f"! MLflow at {project.tracking_uri} did not take {undelivered} records; see .stagebook/mlflow.log"
-        )
+        write_json({"undelivered": undelivered, **tracking_fields(state)})
+    elif lines := tracking_lines(state):
+        for line in lines:
+            console().print(line, soft_wrap=True)
+        if not undelivered:
+            console().print("✓ MLflow has every other record")
     else:
         console().print("✓ MLflow has every record")
     return ExitCode.STAGE_FAILED if undelivered else ExitCode.OK

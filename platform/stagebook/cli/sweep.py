@@ -7,7 +7,7 @@ from typing import Any
 
 from stagebook.cli.options import Jobs, Json, MaxPoints, Params, ParamsFile, Pipeline, Stages, StopWhen, Wait
 from stagebook.cli.output import console, lenient, write_json_lines
-from stagebook.cli.progress import EXIT_CODES, tell_waiting, write_events
+from stagebook.cli.progress import EXIT_CODES, show_tracking, tell_waiting, write_events
 from stagebook.cli.request import request_of
 from stagebook.errors import ExitCode
 from stagebook.events import Status
@@ -19,6 +19,7 @@ from stagebook.runs.sweep import SweepHooks, SweepRest, resume_sweep
 from stagebook.runs.sweep import sweep as run_sweep
 from stagebook.views import reports
 from stagebook.views.formatting import pairs
+from stagebook.views.tracking_lines import tracking_fields
 
 
 def sweep(
@@ -85,7 +86,7 @@ def _show(project: Project, report: SweepReport, *, as_json: bool) -> int:
             ]
             rest = {"left": report.left, "why": report.why, "undelivered": report.undelivered}
             head = {"type": "SweepReport", "run": report.run, "status": report.status}
-            write_json_lines([{**head, "points": points, **rest}])
+            write_json_lines([{**head, "points": points, **rest, **tracking_fields(report.tracking)}])
         else:
             _show_table(project, report)
     return EXIT_CODES.get(report.status, ExitCode.STAGE_FAILED)
@@ -98,6 +99,7 @@ def _show_table(project: Project, report: SweepReport) -> None:
     if report.status is not Status.COMPLETED:
         out.print()
         out.print(f"go on with   stagebook resume {report.run}", soft_wrap=True)
+    show_tracking(out, report.tracking)
     if project.tracking_uri:
         out.print()
         out.print("compare in MLflow   stagebook ui")

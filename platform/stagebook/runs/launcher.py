@@ -24,6 +24,7 @@ from stagebook.runs.request import RunRequest
 from stagebook.runs.run import LaunchHooks, RunParts, RunReport, run_plan
 from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery
+from stagebook.tracking.state import TrackingState, state_of
 from stagebook.workspace.dependencies import ProjectDependencies
 from stagebook.workspace.paths import STATE_FOLDER
 from stagebook.workspace.settings import Settings
@@ -164,6 +165,10 @@ class Launcher:
         """Tell MLflow of what is pending, in a process that goes on by itself."""
         if self.tracking_uri is not None and self.journal.outbox.count_pending(MLFLOW):
             Delivery(self.journal, self.root, self.tracking_uri).leave_behind()
+
+    def tracking_state(self, left: int) -> TrackingState:
+        """How far MLflow has been told of all runs, of which `left` records are left."""
+        return state_of(self.journal.outbox, left)
 
     def sync(self) -> int:
         """Deliver to MLflow what is pending; the number of records that are left.

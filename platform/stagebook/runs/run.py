@@ -25,6 +25,7 @@ from stagebook.runs.recorder import Listener, Recorder
 from stagebook.system.processes import signal_name
 from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery, MlflowEnvironment
+from stagebook.tracking.state import TrackingState, state_of
 from stagebook.workspace.dependencies import ProjectDependencies
 from stagebook.workspace.paths import STATE_FOLDER
 
@@ -34,7 +35,7 @@ class RunReport:
     """What became of a run.
 
     Args:
-        undelivered: how many records MLflow has yet to get.
+        undelivered: how many records MLflow has yet to get; `tracking` says more.
         plan: as it has grown.
         quiet: nothing was to be done, and MLflow is not told of it.
     """
@@ -45,6 +46,7 @@ class RunReport:
     undelivered: int
     plan: Plan
     quiet: bool = False
+    tracking: TrackingState = dataclasses.field(default_factory=TrackingState)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +135,7 @@ def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts
         delivery.leave_behind()  # nothing ran: MLflow is told while nobody waits
     _remember(parts.dependencies, runner.published)
     quiet = quiet and not (delivery and delivery.started)
+    tracking = TrackingState() if own is None else state_of(journal.outbox, undelivered, run=run)
     return RunReport(
         run=run,
         status=status,
@@ -140,6 +143,7 @@ def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts
         undelivered=undelivered,
         plan=runner.plan,
         quiet=quiet,
+        tracking=tracking,
     )
 
 

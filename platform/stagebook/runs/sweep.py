@@ -21,6 +21,7 @@ from stagebook.runs.prepare import PreparedRun, Preparer
 from stagebook.runs.request import RunRequest
 from stagebook.runs.run import LaunchHooks
 from stagebook.tracking.delivery import Delivery
+from stagebook.tracking.state import state_of
 from stagebook.workspace.catalog import Catalog
 
 
@@ -188,7 +189,13 @@ class _Sweep:
         left = self._grid.size - len(self._done) - sum(map(self._is_done, self._grid.points()))
         why = self._because or (f"--max {self._request.most}" if left else "")
         return SweepReport(
-            run=run, status=status, points=self._done, left=left, why=why, undelivered=undelivered
+            run=run,
+            status=status,
+            points=self._done,
+            left=left,
+            why=why,
+            undelivered=undelivered,
+            tracking=state_of(journal.outbox, undelivered, run=run),
         )
 
     def _run_points(self, run: str, first: PreparedRun, delivery: Delivery | None) -> Status:

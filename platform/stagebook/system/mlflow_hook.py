@@ -144,10 +144,10 @@ class _Runs:
     """The runs of one process: which of them is that of the attempt."""
 
     def __init__(self, asked: Any) -> None:
-        self._store = asked["store"]
-        self._experiment = asked["experiment"]
-        self._key = asked["key"]
-        self._claim = asked["claim"]
+        self._store: str = asked["store"]
+        self._experiment: str = asked["experiment"]
+        self._key: str = asked["key"]
+        self._claim: str = asked["claim"]
         self._fluent: Any = None
         self._id: str | None = None
         self._lock = threading.Lock()
@@ -171,14 +171,13 @@ class _Runs:
 
         @functools.wraps(experiment)
         def get_experiment_id() -> Any:
-            name = os.environ.get(_NAME)
-            if name != self._experiment or self._is_our_store():
+            if os.environ.get(_NAME) != self._experiment or self._is_our_store():
                 return experiment()
             del os.environ[_NAME]  # it is none of that store
             try:
                 return experiment()
             finally:
-                os.environ.setdefault(_NAME, name)
+                os.environ.setdefault(_NAME, self._experiment)
 
         @functools.wraps(choose)
         def set_experiment(*args: Any, **kwargs: Any) -> Any:
@@ -189,10 +188,12 @@ class _Runs:
                 del os.environ[_NAME]
             return chosen
 
-        for made, before in ((start_run, start), (set_experiment, choose), (get_experiment_id, experiment)):
+        changed = {"start_run": start_run, "set_experiment": set_experiment, "_get_experiment_id": get_experiment_id}
+        for name, made in changed.items():
+            before = getattr(fluent, name)
             for module in (fluent, sys.modules["mlflow"]):
-                if getattr(module, before.__name__, None) is before:
-                    setattr(module, before.__name__, made)
+                if getattr(module, name, None) is before:
+                    setattr(module, name, made)
         registry = fluent.context_registry._run_context_provider_registry
         registry.register(lambda: _Parent(self))
 

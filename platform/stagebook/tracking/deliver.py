@@ -62,11 +62,11 @@ class _Scrubbed:
 
     def __init__(self, stream: TextIO, uri: str) -> None:
         self._stream = stream
-        self._scrub = lambda text: scrubbed(text, uri)
+        self._uri = uri
 
     def write(self, text: str) -> int:
         """Write a text."""
-        self._stream.write(self._scrub(text))
+        self._stream.write(scrubbed(text, self._uri))
         return len(text)
 
     def __getattr__(self, name: str) -> Any:
@@ -143,7 +143,8 @@ def main(arguments: list[str]) -> int:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     sys.meta_path.insert(0, _Without())
-    sys.stdout, sys.stderr = _Scrubbed(sys.stdout, uri), _Scrubbed(sys.stderr, uri)  # type: ignore[assignment]
+    streams: Any = sys  # what is written to them is all that the library asks for
+    streams.stdout, streams.stderr = _Scrubbed(sys.stdout, uri), _Scrubbed(sys.stderr, uri)
     return _deliver(root, uri, until)
 
 
