@@ -61,7 +61,9 @@ def runs(root: Path, experiment: str, database: str = "mlflow.db") -> list[Run]:
 def own(run: Run) -> dict[str, float]:
     """The metrics that a notebook logged itself."""
     kept = {"seconds", "cpu_seconds", "peak_memory_mb"}
-    return {name: value for name, value in run.data.metrics.items() if name not in kept and "cell." not in name}
+    return {
+        name: value for name, value in run.data.metrics.items() if name not in kept and "cell." not in name
+    }
 
 
 def attempts(root: Path) -> dict[str, Run]:
@@ -137,7 +139,9 @@ def test_runs_that_a_notebook_starts_are_its_own_where_it_says(
     first, second = started_by(builder.root, "chosen", "models")
     assert [first.info.run_name, second.info.run_name] == ["first", "second"]
     assert (first.data.params, own(first)) == ({"model": "first"}, {"auc": 0.5})
-    assert {item.data.tags["mlflow.parentRunId"] for item in (first, second)} == {stages["chosen"].info.run_id}
+    assert {item.data.tags["mlflow.parentRunId"] for item in (first, second)} == {
+        stages["chosen"].info.run_id
+    }
     assert {item.info.status for item in (first, second)} == {"FINISHED"}
 
     assert [item.info.run_name for item in started_by(builder.root, "plain")] == ["first", "second"]
@@ -184,7 +188,10 @@ def test_autologging_without_a_run_goes_to_the_run_of_the_attempt(
     )  # fmt: skip
     stages = attempts(builder.root)
     assert len(stages["implied"].data.params) >= 14
-    assert (stages["implied"].data.params["C"], stages["implied"].data.params["random_state"]) == ("2.0", "None")
+    assert (stages["implied"].data.params["C"], stages["implied"].data.params["random_state"]) == (
+        "2.0",
+        "None",
+    )
     assert own(stages["implied"])["after"] == 1, "beside what was fitted"
     assert started_by(builder.root, "implied") == []
     assert stages["twice"].data.params["C"] == "1.0"
@@ -234,7 +241,10 @@ def test_the_store_is_the_same_from_any_folder(builder: ProjectBuilder, executor
         builder,
         executor,
         fork=fork,
-        a=["import os\nos.makedirs('sub', exist_ok=True)\nos.chdir('sub')", "import mlflow\nmlflow.log_metric('m', 1.0)"],
+        a=[
+            "import os\nos.makedirs('sub', exist_ok=True)\nos.chdir('sub')",
+            "import mlflow\nmlflow.log_metric('m', 1.0)",
+        ],
     )
     assert own(attempts(builder.root)["a"]) == {"m": 1}
     assert [path for path in builder.root.rglob("mlflow.db") if path.parent != builder.root] == []
@@ -288,7 +298,12 @@ def test_a_kernel_that_dies_leaves_the_attempt_failed(builder: ProjectBuilder) -
 
 
 def test_the_first_run_of_a_project_shares_a_store_that_is_just_made(builder: ProjectBuilder) -> None:
-    run(builder, "kernel", fork=True, **{f"s{at}": ["import mlflow\nmlflow.log_metric('m', 1)"] for at in range(3)})
+    run(
+        builder,
+        "kernel",
+        fork=True,
+        **{f"s{at}": ["import mlflow\nmlflow.log_metric('m', 1)"] for at in range(3)},
+    )
     assert [own(stage) for stage in attempts(builder.root).values()] == [{"m": 1}] * 3
     with contextlib.closing(sqlite3.connect(builder.root / "mlflow.db")) as database:
         assert database.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)

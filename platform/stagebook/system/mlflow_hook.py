@@ -21,6 +21,7 @@ import threading
 import time
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from typing import Any
+from urllib.parse import unquote
 
 VARIABLE = "STAGEBOOK_MLFLOW"
 STARTED_BY = "stagebook.started_by"  # a tag of runs that a notebook started: the key of its attempt
@@ -58,10 +59,11 @@ def is_held(uri: str) -> bool:
     """Whether a local store is being made, which one process alone may do: an empty file holds its place."""
     if not uri.startswith("sqlite:////"):
         return False
-    try:
-        return os.stat(uri[len("sqlite:///") :].partition("?")[0]).st_size == 0
-    except OSError:
-        return False
+    path = uri[len("sqlite:///") :].partition("?")[0]
+    for name in (path, unquote(path)):  # SQLAlchemy knows escapes since 2.1
+        with contextlib.suppress(OSError):
+            return os.stat(name).st_size == 0
+    return False
 
 
 def begin() -> None:

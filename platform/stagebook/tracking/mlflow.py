@@ -25,7 +25,7 @@ from stagebook.events import Status
 from stagebook.system.mlflow_hook import is_held
 from stagebook.tracking.outcomes import REFUSALS, BadReply, Gone, Refused
 from stagebook.tracking.ownership import own_artifacts
-from stagebook.tracking.place import database, is_remote
+from stagebook.tracking.place import absolute, database, is_remote
 from stagebook.tracking.reasons import reason_of
 from stagebook.tracking.values import MAX_PARAM, batches, milliseconds, named, text
 
@@ -291,7 +291,7 @@ def _make_whole(file: Path, root: Path) -> None:
     a second process that sees some of them fails."""
     new = root / ".stagebook" / "mlflow.db.new"
     new.unlink(missing_ok=True)
-    client = MlflowClient(tracking_uri=f"sqlite:///{new}")
+    client = MlflowClient(tracking_uri=absolute("sqlite:///.stagebook/mlflow.db.new", root))
     client.search_experiments(max_results=1)
     client._tracking_client.store.engine.dispose()  # noqa: SLF001 - MLflow has no public way to close it
     with contextlib.suppress(OSError):  # another disk: MLflow makes it in its place

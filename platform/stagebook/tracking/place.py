@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -18,8 +19,12 @@ def absolute(uri: str, root: Path) -> str:
     """The URI of the same store from any working folder: that of a local file or folder is relative to `root`."""
     if found := _SQLITE.match(uri):
         head, path, query = found.groups()
-        # In what comes after the three slashes SQLAlchemy knows no escapes.
-        return uri if "?" in str(root) else f"{head}{root / path}{query or ''}"
+        folder = str(root)
+        if ("%" in folder or "?" in folder) and _has_escapes():
+            folder = folder.replace("%", "%25").replace("?", "%3F")
+        elif "?" in folder:
+            return uri
+        return f"{head}{folder}/{path}{query or ''}"
     if found := _FILE.match(uri):
         return (root / unquote(found[2])).as_uri()
     if "://" not in uri and not uri.startswith(("file:", "databricks", "uc:")):
@@ -30,8 +35,19 @@ def absolute(uri: str, root: Path) -> str:
 def database(uri: str) -> Path | None:
     """The file of a local SQLite store, of an absolute URI; `None` for any other store."""
     head, found, path = uri.partition(":///")
-    is_file = found and head.partition("+")[0] == "sqlite" and path.startswith("/")
-    return Path(path.partition("?")[0]) if is_file else None
+    if not found or head.partition("+")[0] != "sqlite" or not path.startswith("/"):
+        return None
+    path = path.partition("?")[0]
+    return Path(unquote(path) if "%" in path and _has_escapes() else path)
+
+
+def _has_escapes() -> bool:
+    """Whether `%25` is a percent sign in the path of a database: since SQLAlchemy 2.1."""
+    try:
+        first, second = importlib.metadata.version("SQLAlchemy").split(".")[:2]
+        return (int(first), int(second)) >= (2, 1)
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return False
 
 
 def is_remote(uri: str) -> bool:

@@ -10,6 +10,7 @@ _MOST = 300  # characters
 # What MLflow and its libraries say → what is said here; `{uri}` is the store's.
 _KNOWN = (
     (r"out-of-date database schema|out of date database schema", "its database schema is out of date: mlflow db upgrade {uri}"),
+    (r"must be in the 'active' state", "its run was deleted in MLflow"),
     (r"Can't locate revision", "its database is of a newer MLflow than the one that is installed"),
     (r"no such table", "its database is no MLflow database, or an unfinished one: {uri}"),
     (r"database is locked", "its database is locked by another process: {uri}"),

@@ -26,7 +26,8 @@ class Saver:
         """Save now. Raises `OSError`."""
         started = time.monotonic()
         data = nbformat.v4.writes(notebook)  # type: ignore[no-untyped-call]
-        write_whole(self.path, data.encode("utf-8", "surrogatepass"), durable=True)
+        # What is no text stands in a string, where JSON has the same escape for it.
+        write_whole(self.path, data.encode("utf-8", "backslashreplace"), durable=True)
         now = time.monotonic()
         self._next = now + max(SAVE_EVERY, 10 * (now - started))
 
