@@ -1,4 +1,4 @@
-"""Where MLflow keeps runs: the URI made absolute, and shown without the login that it may hold."""
+"""Where MLflow keeps runs: a URI that means the same from any folder."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from urllib.parse import unquote
 URI = "STAGEBOOK_TRACKING_URI"  # in the environment of the delivery: arguments of a process can be read by all
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^/?:][^?]*)(\?.*)?$", re.DOTALL)
 _FILE = re.compile(r"(file:)(?://)?(?!/)(.+)$", re.DOTALL)
-_LOGIN = re.compile(r"(?<=://)[^/?#\s]*(?=@)")
-_SECRET = re.compile(r"(?i)(?<=[?&])([^=&#\s]*(?:password|passwd|pwd|secret|token|key)[^=&#\s]*=)([^&#\s]+)")
-HIDDEN = "***"
 
 
 def absolute(uri: str, root: Path) -> str:
@@ -53,17 +50,3 @@ def _has_escapes() -> bool:
 def is_remote(uri: str) -> bool:
     """Whether it is a server's."""
     return uri.startswith(("http:", "https:", "databricks", "uc:"))
-
-
-def shown(uri: str) -> str:
-    """The URI for a person: without user, password or token."""
-    return _SECRET.sub(rf"\1{HIDDEN}", _LOGIN.sub(HIDDEN, uri))
-
-
-def secrets(uri: str) -> list[str]:
-    """What of a URI is for nobody's eyes, as it may be written; the longest first."""
-    found = {text for text in _LOGIN.findall(uri) if text}
-    found |= {login.partition(":")[2] for login in found}
-    found |= {value for _, value in _SECRET.findall(uri)}
-    found |= {unquote(text) for text in found}
-    return sorted((text for text in found if len(text) > 2), key=len, reverse=True)

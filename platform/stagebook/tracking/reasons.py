@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from stagebook.tracking.place import HIDDEN, secrets, shown
+from stagebook.system.logins import HIDDEN, secrets, shown
 
 _MOST = 300  # characters
 # What MLflow and its libraries say → what is said here; `{uri}` is the store's.
@@ -23,6 +23,7 @@ _KNOWN = (
     (r"(?i)too many 429|429|too many requests", "it asks to wait (429): {uri}"),
     (r"(?i)unauthenticated|status code 401|\b401\b|unauthorized", "it refuses the login (401): {uri}"),
     (r"(?i)permission[ _]denied|status code 403|\b403\b|forbidden", "it refuses access (403): {uri}"),
+    (r"Response: \{", "what answers is no MLflow, or one that does not say why it fails: {uri}"),
     (r"too many 5\d\d|\b50[0234]\b", "it fails on its side (5xx): {uri}"),
 )  # fmt: skip
 
