@@ -191,3 +191,33 @@ def test_nobody_sees_the_login_of_a_tracking_server(builder: ProjectBuilder, ser
     assert (builder.root / ".stagebook/mlflow.log").stat().st_size > 0
     assert json.loads(next(builder.root.glob(".stagebook/runs/*/a/1/attempt.json")).read_bytes())["stage"] == "a"
     assert Path(sys.executable).exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_ui_ends_mlflow_with_it_and_says_when_that_dies(
+    builder: ProjectBuilder, number: signal.Signals
+) -> None:
+    builder.file("pipelines/none.yaml", "")
+    with start(builder.root, "ui", "--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["url"].startswith("http://127.0.0.1:")
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert not any("mlflow.db" in word for child in children for word in child.cmdline())
+        if number is signal.SIGTERM:
+            psutil.Process(process.pid).children()[0].kill()
+            _, said = process.communicate(timeout=60)
+            assert process.returncode == 1
+            assert "MLflow ended by itself" in said
+        else:
+            process.send_signal(number)
+            process.communicate(timeout=60)
+            assert process.returncode == 0
+    until(lambda: not any(child.is_running() for child in children), 60, "MLflow ends")
+    assert (builder.root / "mlflow.db").stat().st_mode & 0o077 == 0
+
+
+def test_ui_of_a_server_shows_no_login(builder: ProjectBuilder) -> None:
+    builder.file("pipelines/none.yaml", "")
+    uri = f"https://{LOGIN}@tracking.example/mlflow"
+    done = stagebook(builder.root, "ui", "--json", env=environment(MLFLOW_TRACKING_URI=uri))
+    assert json.loads(done.stdout) == {"url": "https://tracking.example/mlflow"}

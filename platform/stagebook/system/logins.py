@@ -15,6 +15,11 @@ def shown(text: str) -> str:
     return _SECRET.sub(rf"\1{HIDDEN}", _LOGIN.sub(HIDDEN, text))
 
 
+def without_login(uri: str) -> str:
+    """A URI without user and password, for a browser, which asks for them."""
+    return re.sub(r"(?<=://)[^/?#\s]*@", "", uri)
+
+
 def secrets(uri: str) -> list[str]:
     """What of a URI is for nobody's eyes, in the forms in which it may be written; the longest first."""
     found = {text for text in _LOGIN.findall(uri) if text}
