@@ -39,8 +39,8 @@ def run(builder: ProjectBuilder, executor: str, *, fork: bool, **notebooks: Any)
     """Run notebooks, one stage each: cells, or a pair of a parameters cell and cells."""
     builder.file("stagebook.toml", f"[run]\nfork = {str(fork).lower()}\njobs = 2\n")
     stages = ""
-    for name, cells in notebooks.items():
-        params, cells = cells if isinstance(cells, tuple) else (None, cells)
+    for name, notebook in notebooks.items():
+        params, cells = notebook if isinstance(notebook, tuple) else (None, notebook)
         builder.notebook(name, *(textwrap.dedent(cell) for cell in cells), params=params)
         stages += f"  {name}: {{notebook: notebooks/{name}.ipynb, executor: {executor}}}\n"
     builder.pipeline(f"stages:\n{stages}")

@@ -181,7 +181,9 @@ def test_nobody_sees_the_login_of_a_tracking_server(builder: ProjectBuilder, ser
     assert "did not take" in done.stdout
     assert "SEEN []" in next(builder.root.glob(".stagebook/runs/*/a/1/log.txt")).read_text()
     said = {"stdout": done.stdout, "stderr": done.stderr}
-    said["sync"] = stagebook(builder.root, "sync", env=environment(MLFLOW_TRACKING_URI=uri), timeout=240).stdout
+    said["sync"] = stagebook(
+        builder.root, "sync", env=environment(MLFLOW_TRACKING_URI=uri), timeout=240
+    ).stdout
     said["doctor"] = stagebook(builder.root, "doctor", env=environment(MLFLOW_TRACKING_URI=uri)).stdout
     for path in builder.root.rglob("*"):
         if path.is_file():
@@ -189,7 +191,9 @@ def test_nobody_sees_the_login_of_a_tracking_server(builder: ProjectBuilder, ser
     for secret in ("s3cr%40t-w0rd", "s3cr@t-w0rd"):
         assert [name for name, text in said.items() if secret in text] == []
     assert (builder.root / ".stagebook/mlflow.log").stat().st_size > 0
-    assert json.loads(next(builder.root.glob(".stagebook/runs/*/a/1/attempt.json")).read_bytes())["stage"] == "a"
+    assert (
+        json.loads(next(builder.root.glob(".stagebook/runs/*/a/1/attempt.json")).read_bytes())["stage"] == "a"
+    )
     assert Path(sys.executable).exists()
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 import webbrowser
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -70,19 +71,7 @@ def ui(
     port = _free_port(port)
     url = f"http://127.0.0.1:{port}"
     log = project.root / STATE_FOLDER / "mlflow-ui.log"
-    log.parent.mkdir(mode=0o700, exist_ok=True)
-    with log.open("wb") as stream:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"],
-            cwd=project.root,
-            stdout=stream,
-            stderr=stream,
-            stdin=subprocess.DEVNULL,
-            # A URI with a login is not for arguments, which everyone can read.
-            env={**os.environ, **_SERVER_ENVIRONMENT, "MLFLOW_BACKEND_STORE_URI": absolute(uri, project.root)},
-            start_new_session=True,
-            umask=0o077,
-        )
+    server = _start(project, uri, port, log)
     _end_by_signals()
     try:
         if not as_json:
@@ -91,14 +80,45 @@ def ui(
             raise UsageError("MLflow did not start", hint=f"see {log.relative_to(project.root)}")
         _announce(url, open_browser=open_browser, as_json=as_json)
         code = server.wait()
-        console(stderr=True).print(
-            f"! MLflow ended by itself, with exit code {code}; see {log.relative_to(project.root)}"
-        )
-        return ExitCode.STAGE_FAILED
     except KeyboardInterrupt:
         return ExitCode.OK
     finally:
         end_group(server, grace=_GRACE)
+    console(stderr=True).print(
+        f"! MLflow ended by itself, with exit code {code}; see {log.relative_to(project.root)}"
+    )
+    return ExitCode.STAGE_FAILED
+
+
+def _start(project: Project, uri: str, port: int, log: Path) -> subprocess.Popen[bytes]:
+    log.parent.mkdir(mode=0o700, exist_ok=True)
+    with log.open("wb") as stream:
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "mlflow",
+                "server",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(port),
+                "--workers",
+                "1",
+            ],
+            cwd=project.root,
+            stdout=stream,
+            stderr=stream,
+            stdin=subprocess.DEVNULL,
+            # A URI with a login is not for arguments, which everyone can read.
+            env={
+                **os.environ,
+                **_SERVER_ENVIRONMENT,
+                "MLFLOW_BACKEND_STORE_URI": absolute(uri, project.root),
+            },
+            start_new_session=True,
+            umask=0o077,
+        )
 
 
 def _end_by_signals() -> None:

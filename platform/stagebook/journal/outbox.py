@@ -87,7 +87,9 @@ class Outbox:
     def forget(self, run: str) -> None:
         """Nothing stands for a run and its attempts any more."""
         with self._db.write():
-            self._db.do("DELETE FROM tracked WHERE key = ? OR substr(key, 1, ?) = ?", (run, len(run) + 1, f"{run}/"))
+            self._db.do(
+                "DELETE FROM tracked WHERE key = ? OR substr(key, 1, ?) = ?", (run, len(run) + 1, f"{run}/")
+            )
 
     # -- what went wrong ------------------------------------------------------------------------
 

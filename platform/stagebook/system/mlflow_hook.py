@@ -138,7 +138,7 @@ class _Finder:
     def _change(self, fluent: Any) -> None:
         if not self._done:
             self._done = True
-            with contextlib.suppress(Exception):  # another MLflow than the ones that are known: it stays as it is
+            with contextlib.suppress(Exception):  # another MLflow than those that are known stays as it is
                 self._runs.attach(fluent)
 
 
@@ -154,20 +154,22 @@ class _Runs:
         self._id: str | None = None
         self._lock = threading.Lock()
         self._owner = os.getpid()
-        self._state = "free"  # the run of the attempt: free, taken (`plain` or `managed`), or used by another process
+        self._state = (
+            "free"  # the run of the attempt: free, taken (`plain` or `managed`), or used by another process
+        )
 
     def attach(self, fluent: Any) -> None:
         """Change `mlflow.tracking.fluent`."""
         limit = time.monotonic() + PATIENCE
         while is_held(os.environ.get("MLFLOW_TRACKING_URI", "")) and time.monotonic() < limit:
             time.sleep(0.05)
-        start, experiment, choose = fluent.start_run, fluent._get_experiment_id, fluent.set_experiment
+        start, experiment, choose = fluent.start_run, fluent._get_experiment_id, fluent.set_experiment  # noqa: SLF001 - MLflow has no public way
         self._fluent = fluent
 
         @functools.wraps(start)
         def start_run(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True  # IPython leaves this frame out
-            implied = None if args or kwargs.keys() - {"tags"} else _implied(sys._getframe(1))
+            implied = None if args or kwargs.keys() - {"tags"} else _implied(sys._getframe(1))  # noqa: SLF001
             run = self._take(implied) if implied else None
             return start(run_id=run, **kwargs) if run else start(*args, **kwargs)
 
@@ -190,24 +192,31 @@ class _Runs:
                 del os.environ[_NAME]
             return chosen
 
-        changed = {"start_run": start_run, "set_experiment": set_experiment, "_get_experiment_id": get_experiment_id}
+        changed = {
+            "start_run": start_run,
+            "set_experiment": set_experiment,
+            "_get_experiment_id": get_experiment_id,
+        }
         for name, made in changed.items():
             before = getattr(fluent, name)
             for module in (fluent, sys.modules["mlflow"]):
                 if getattr(module, name, None) is before:
                     setattr(module, name, made)
-        registry = fluent.context_registry._run_context_provider_registry
+        registry = fluent.context_registry._run_context_provider_registry  # noqa: SLF001
         registry.register(lambda: _Parent(self))
 
     def parent(self) -> str | None:
-        """The run of the attempt, for the runs that the notebook starts, if it is there by now."""
-        return self._find(0.0) if self._is_our_store() else None
+        """The run of the attempt, for the runs that the notebook starts, if it is there by now. What delivers to MLflow
+        adds the tag where it is not."""
+        with contextlib.suppress(Exception):  # MLflow tells what is wrong with the store in its own words
+            return self._find(0.0) if self._is_our_store() else None
+        return None
 
     def _is_our_store(self) -> bool:
         return _digest(str(sys.modules["mlflow.tracking"].get_tracking_uri())) == self._store
 
     def _is_our_experiment(self) -> bool:
-        chosen = self._fluent._active_experiment_id or os.environ.get(_ID)
+        chosen = self._fluent._active_experiment_id or os.environ.get(_ID)  # noqa: SLF001
         if not chosen:
             return os.environ.get(_NAME) == self._experiment
         return bool(self._fluent.MlflowClient().get_experiment(chosen).name == self._experiment)
@@ -249,18 +258,20 @@ class _Runs:
         """The id of the run of the attempt; what delivers to MLflow makes it."""
         limit = time.monotonic() + patience
         while self._id is None:
-            with contextlib.suppress(Exception) if not patience else contextlib.nullcontext():
-                client = self._fluent.MlflowClient()
-                experiment = client.get_experiment_by_name(self._experiment)
-                if experiment is not None:
-                    query = f"tags.`stagebook.key` = '{self._key}'"
-                    found = client.search_runs([experiment.experiment_id], query, max_results=1)
-                    self._id = found[0].info.run_id if found else None
-            if time.monotonic() >= limit:
+            self._id = self._look_up()
+            if self._id is not None or time.monotonic() >= limit:
                 break
-            if self._id is None:
-                time.sleep(0.05)
+            time.sleep(0.05)
         return self._id
+
+    def _look_up(self) -> str | None:
+        client = self._fluent.MlflowClient()
+        experiment = client.get_experiment_by_name(self._experiment)
+        if experiment is None:
+            return None
+        query = f"tags.`stagebook.key` = '{self._key}'"
+        found = client.search_runs([experiment.experiment_id], query, max_results=1)
+        return str(found[0].info.run_id) if found else None
 
 
 class _Parent:

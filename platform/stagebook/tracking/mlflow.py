@@ -24,10 +24,10 @@ from mlflow.utils import mlflow_tags
 from stagebook.events import Status
 from stagebook.system.mlflow_hook import is_held
 from stagebook.tracking.outcomes import REFUSALS, BadReply, Gone, Refused
-from stagebook.tracking.ownership import own_artifacts
+from stagebook.tracking.ownership import ROOT_TAG, own_artifacts
 from stagebook.tracking.place import absolute, database, is_remote
 from stagebook.tracking.reasons import reason_of
-from stagebook.tracking.values import MAX_PARAM, batches, milliseconds, named, text
+from stagebook.tracking.values import MAX_PARAM, batches, fit, milliseconds, named, text
 
 PARENT = mlflow_tags.MLFLOW_PARENT_RUN_ID
 COMMIT = mlflow_tags.MLFLOW_GIT_COMMIT
@@ -49,6 +49,7 @@ _STATUS = {
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 _NOT_DATA = (OSError, EOFError)  # what else went wrong than what was to be told
 _PAGE = 1000
+_METRICS, _TEXTS = 500, 40  # in a call, of which MLflow takes a megabyte
 
 
 class Mlflow:
@@ -95,7 +96,8 @@ class Mlflow:
         return bool(self._experiments)
 
     @contextlib.contextmanager
-    def _asked(self) -> Iterator[None]:
+    def asked(self) -> Iterator[None]:
+        """Around a call: its errors are told apart. Raises `Refused`, `Gone`, and what else MLflow raises."""
         try:
             yield
         except (Refused, Gone, BadReply):
@@ -109,7 +111,7 @@ class Mlflow:
         except Exception as error:
             if not isinstance(error, _NOT_DATA) and self.is_lenient and self.is_well():
                 raise Refused(reason_of(error, self._uri)) from error
-            if isinstance(error, OverflowError | UnicodeError | RecursionError | TypeError):
+            if isinstance(error, OverflowError | UnicodeEncodeError | RecursionError):
                 raise Refused(reason_of(error, self._uri)) from error
             raise
 
@@ -119,51 +121,47 @@ class Mlflow:
         """Look for experiments anew."""
         self._experiments.clear()
 
-    def experiment(self, name: str) -> str:
+    def experiment(self, title: str) -> str:
         """The id of an experiment; it is made, or restored, where that has to be."""
-        if name not in self._experiments:
-            with self._asked():
-                found = self._client.get_experiment_by_name(name)
+        if title not in self._experiments:
+            with self.asked():
+                found = self._client.get_experiment_by_name(title)
                 if found is None:
-                    known = self._client.create_experiment(name, self._location(name), tags=_EXPERIMENT_TAGS)
+                    tags = {**_EXPERIMENT_TAGS, **({ROOT_TAG: text(self._root)} if self._file else {})}
+                    known = self._client.create_experiment(title, self._location(title), tags=tags)
                 else:
                     known = found.experiment_id
                     if found.lifecycle_stage == "deleted":
                         self._client.restore_experiment(known)
-                self._experiments[name] = _identified(known)
-        return self._experiments[name]
+                self._experiments[title] = _identified(known)
+        return self._experiments[title]
 
-    def _location(self, name: str) -> str | None:
+    def _location(self, title: str) -> str | None:
         """Where an experiment keeps artifacts, as a URI: MLflow's own default is a path in which it takes `%`, `#`
         and `?` for something else. A server has its own."""
         if is_remote(self._uri) or os.environ.get("_MLFLOW_SERVER_ARTIFACT_ROOT"):
             return None
-        return (self._root / "mlruns" / quote(name, safe="").replace("%", "~")).as_uri()
+        return (self._root / "mlruns" / quote(title, safe="").replace("%", "~")).as_uri()
 
     def find(self, experiment: str, key: str) -> str | None:
         """The run of a key that a crash left without a note."""
-        with self._asked():
+        with self.asked():
             found = self._client.search_runs([experiment], f"tags.`stagebook.key` = '{key}'", max_results=1)
             return _identified(found[0].info.run_id) if found else None
 
     def create(self, experiment: str, name: str, at: float, tags: Mapping[str, Any]) -> str:
         """Make a run; its id."""
-        fit = {key: text(value) for key, value in named(tags).items()}
-        with self._asked():
+        marks = {key: text(value) for key, value in named(tags).items()}
+        with self.asked():
             made = self._client.create_run(
-                experiment, start_time=milliseconds(at), tags=fit, run_name=text(name, 250) or "-"
+                experiment, start_time=milliseconds(at), tags=marks, run_name=text(name, 250) or "-"
             )
             return _identified(made.info.run_id)
 
     def close(self, run: str, status: Status, at: float) -> None:
         """End a run."""
-        with self._asked():
+        with self.asked():
             self._client.set_terminated(run, _STATUS[status], end_time=milliseconds(at))
-
-    def is_there(self, run: str) -> bool:
-        """Whether a run can be read back."""
-        with self._asked():
-            return bool(self._client.get_run(run).info.run_id == run)
 
     def children(self, experiment: str, run: str) -> list[tuple[str, Mapping[str, str]]]:
         """The runs below another one that have not ended, with their tags."""
@@ -173,7 +171,7 @@ class Mlflow:
     def started_by(self, tag: str, prefix: str) -> list[tuple[str, Mapping[str, str]]]:
         """The runs of any experiment of which a tag begins with a text, with their tags."""
         experiments, page = [], None
-        with self._asked():
+        with self.asked():
             while True:
                 found = self._client.search_experiments(max_results=_PAGE, page_token=page)
                 experiments += [experiment.experiment_id for experiment in found]
@@ -184,18 +182,28 @@ class Mlflow:
 
     def _search(self, experiments: list[str], query: str) -> list[Any]:
         runs, page = [], None
-        with self._asked():
+        with self.asked():
             while True:
                 found = self._client.search_runs(experiments, query, max_results=_PAGE, page_token=page)
                 runs += found
                 if not (page := found.token):
                     return runs
 
-    # -- what a run holds ----------------------------------------------------------------------------
+    def run(self, run: str) -> RunContents:
+        """What a run holds."""
+        return RunContents(self, self._client, run)
+
+
+class RunContents:
+    """What a run holds: values, datasets, artifacts."""
+
+    def __init__(self, mlflow: Mlflow, client: Any, run: str) -> None:
+        self._mlflow = mlflow
+        self._client = client
+        self._run = run
 
     def log(
         self,
-        run: str,
         *,
         metrics: Sequence[Metric] = (),
         params: Mapping[str, Any] | None = None,
@@ -205,77 +213,76 @@ class Mlflow:
         tag. Of a batch that is refused the items are logged one by one; those that are refused, with the reasons."""
         given = [Param(key, text(value, MAX_PARAM)) for key, value in named(params or {}).items()]
         marks = [RunTag(key, text(value)) for key, value in named(tags or {}).items()]
-        if len(metrics) < 500 and len(given) <= 40 and len(marks) <= 40:
+        if len(metrics) <= _METRICS and len(given) <= _TEXTS and len(marks) <= _TEXTS:
             try:
-                self._batch(run, metrics, given, marks)
+                self._batch(metrics=metrics, params=given, tags=marks)
             except Refused:
                 pass
             else:
                 return []
+        given, differing = self._without_theirs(given)
         refused: list[str] = []
-        for group in batches(metrics, 500):
-            refused += self._one_by_one(group, lambda items: self._batch(run, items, [], []))
-        given, differing = self._without_theirs(run, given)
-        for texts in batches(given, 40):
-            refused += self._one_by_one(texts, lambda items: self._batch(run, [], items, []))
-        for texts in batches([*marks, *differing], 40):
-            refused += self._one_by_one(texts, lambda items: self._batch(run, [], [], items))
+        for group in batches(metrics, _METRICS):
+            refused += _one_by_one(group, lambda items: self._batch(metrics=items))
+        for texts in batches(given, _TEXTS):
+            refused += _one_by_one(texts, lambda items: self._batch(params=items))
+        for texts in batches([*marks, *differing], _TEXTS):
+            refused += _one_by_one(texts, lambda items: self._batch(tags=items))
         return refused
 
-    def _without_theirs(self, run: str, params: Sequence[Param]) -> tuple[list[Param], list[RunTag]]:
+    def _without_theirs(self, params: Sequence[Param]) -> tuple[list[Param], list[RunTag]]:
+        """Those parameters of which the run has no other value, and tags for the others."""
         if not params:
             return [], []
-        with self._asked():
-            theirs = self._client.get_run(run).data.params
-        ours = [param for param in params if theirs.get(param.key, param.value) == param.value]
+        with self._mlflow.asked():
+            theirs = self._client.get_run(self._run).data.params
         differing = [param for param in params if theirs.get(param.key, param.value) != param.value]
-        return ours, [RunTag(f"stagebook.param.{param.key}"[:250], param.value[:5000]) for param in differing]
+        tags = [RunTag(fit(f"stagebook.param.{param.key}"), text(param.value)) for param in differing]
+        return [param for param in params if param not in differing], tags
 
     def _batch(
-        self, run: str, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]
+        self, *, metrics: Sequence[Metric] = (), params: Sequence[Param] = (), tags: Sequence[RunTag] = ()
     ) -> None:
         if metrics or params or tags:
-            with self._asked():
-                self._client.log_batch(run, metrics=list(metrics), params=list(params), tags=list(tags))
+            with self._mlflow.asked():
+                self._client.log_batch(self._run, list(metrics), list(params), list(tags))
 
-    @staticmethod
-    def _one_by_one(items: Sequence[Any], log: Callable[[Sequence[Any]], None]) -> list[str]:
-        try:
-            log(items)
-        except Refused as error:
-            if len(items) == 1:
-                return [f"{items[0].key}: {error}"]
-            half = len(items) // 2
-            return [*Mlflow._one_by_one(items[:half], log), *Mlflow._one_by_one(items[half:], log)]
-        return []
-
-    def inputs(self, run: str, entries: Sequence[tuple[str, str, str, str, int | None]]) -> list[str]:
+    def inputs(self, entries: Sequence[tuple[str, str, str, str, int | None]]) -> list[str]:
         """Log artifacts as datasets: (`input` or `output`, name, path, digest, bytes); what is refused."""
-        datasets = [_dataset(*entry) for entry in entries]
+        datasets = [_Keyed(item.dataset.name, item) for item in (_dataset(*entry) for entry in entries)]
         refused = []
         for group in batches(datasets, 100):
-            refused += self._one_by_one(
-                [_Keyed(item.dataset.name, item) for item in group],
-                lambda items: self._log_inputs(run, [item.value for item in items]),
-            )
+            refused += _one_by_one(group, self._log_inputs)
         return refused
 
-    def _log_inputs(self, run: str, datasets: Sequence[DatasetInput]) -> None:
-        with self._asked():
-            self._client.log_inputs(run, list(datasets))
+    def _log_inputs(self, datasets: Sequence[_Keyed]) -> None:
+        with self._mlflow.asked():
+            self._client.log_inputs(self._run, [item.value for item in datasets])
 
-    def artifact(self, run: str, path: Path, folder: str | None = None) -> None:
+    def artifact(self, path: Path, folder: str | None = None) -> None:
         """Log a file, or the files of a folder, in a folder of the run's artifacts."""
-        with self._asked():
+        with self._mlflow.asked():
             if path.is_dir():
-                self._client.log_artifacts(run, str(path), folder)
+                self._client.log_artifacts(self._run, str(path), folder)
             else:
-                self._client.log_artifact(run, str(path), folder)
+                self._client.log_artifact(self._run, str(path), folder)
 
-    def document(self, run: str, data: Mapping[str, Any], name: str) -> None:
+    def document(self, data: Mapping[str, Any], file: str) -> None:
         """Log plain data as a file."""
-        with self._asked():
-            self._client.log_dict(run, dict(data), name)
+        with self._mlflow.asked():
+            self._client.log_dict(self._run, dict(data), file)
+
+
+def _one_by_one(items: Sequence[Any], log: Callable[[Sequence[Any]], None]) -> list[str]:
+    """Log all but the items that are refused; these, with the reasons."""
+    try:
+        log(items)
+    except Refused as error:
+        if len(items) == 1:
+            return [f"{items[0].key}: {error}"]
+        half = len(items) // 2
+        return [*_one_by_one(items[:half], log), *_one_by_one(items[half:], log)]
+    return []
 
 
 class _Keyed:

@@ -22,8 +22,8 @@ _COLUMNS = (
     ("model_versions", "storage_location"),
 )
 _EXPERIMENTS = (
-    "SELECT e.experiment_id, e.artifact_location, t.value FROM experiments e LEFT JOIN experiment_tags t"
-    f" ON t.experiment_id = e.experiment_id AND t.key = '{ROOT_TAG}'"  # noqa: S608 - a constant
+    "SELECT e.experiment_id, e.artifact_location, t.value FROM experiments e"
+    " LEFT JOIN experiment_tags t ON t.experiment_id = e.experiment_id AND t.key = ?"
 )
 
 
@@ -33,7 +33,7 @@ def own_artifacts(client: Any, root: Path, database: Path) -> None:
         return
     with contextlib.closing(client._tracking_client.store.engine.raw_connection()) as connection:  # noqa: SLF001 - MLflow has no public way
         cursor = connection.cursor()
-        rows = cursor.execute(_EXPERIMENTS).fetchall()
+        rows = cursor.execute(_EXPERIMENTS, (ROOT_TAG,)).fetchall()
         for former in sorted(_former_roots(rows, root)):
             _move(cursor, former, root)
         if "%" in str(root):
@@ -75,8 +75,7 @@ def _move(cursor: Any, former: str, root: Path) -> None:
                     (after, len(before) + 1, len(before), before),
                 )
     cursor.execute(
-        f"UPDATE experiment_tags SET value = ? WHERE key = '{ROOT_TAG}' AND value = ?",  # noqa: S608 - a constant
-        (str(root), former),
+        "UPDATE experiment_tags SET value = ? WHERE key = ? AND value = ?", (str(root), ROOT_TAG, former)
     )
 
 

@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
-URI = "STAGEBOOK_TRACKING_URI"  # in the environment of the delivery: arguments of a process can be read by all
+URI = (
+    "STAGEBOOK_TRACKING_URI"  # in the environment of the delivery: arguments of a process can be read by all
+)
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^/?:][^?]*)(\?.*)?$", re.DOTALL)
 _FILE = re.compile(r"(file:)(?://)?(?!/)(.+)$", re.DOTALL)
 

@@ -49,11 +49,12 @@ def as_json(value: Any) -> str:
         return text(value)
 
 
-def name(key: Any) -> str:
+def fit(key: Any) -> str:
     """A name for a metric, a parameter or a tag: letters, digits, `_ - . /` and space, and a path that leads nowhere
     else."""
     parts = _UNFIT.sub("-", text(key, 4 * MAX_NAME)).split("/")
     found = "/".join(part for part in parts if part not in {"", ".", ".."})[:MAX_NAME].rstrip("/")
+    found = f"-{found[2:]}" if found.startswith("..") else found
     return found if found and posixpath.normpath(found) == found else "-"
 
 
@@ -63,10 +64,10 @@ def named(values: Mapping[Any, _T], prefix: str = "") -> dict[str, _T]:
     exact = {f"{prefix}{key}" for key in values}
     for key, value in values.items():
         wanted = f"{prefix}{key}"
-        found, at = name(wanted), 1
+        found, at = fit(wanted), 1
         while found in made or (found != wanted and found in exact):
             at += 1
-            found = f"{name(wanted)[: MAX_NAME - 8]}-{at}"
+            found = f"{fit(wanted)[: MAX_NAME - 8]}-{at}"
         made[found] = value
     return made
 

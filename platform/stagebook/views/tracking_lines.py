@@ -28,6 +28,10 @@ def tracking_lines(state: TrackingState) -> list[str]:
         )
     if state.passed_over:
         shown = "; ".join(state.passed_over[:_SHOWN])
-        more = f"; and {len(state.passed_over) - _SHOWN} more: stagebook doctor" if len(state.passed_over) > _SHOWN else ""
+        more = (
+            f"; and {len(state.passed_over) - _SHOWN} more: stagebook doctor"
+            if len(state.passed_over) > _SHOWN
+            else ""
+        )
         lines.append(f"! MLflow does not take, so that it was passed over: {shown}{more}")
     return lines

@@ -28,8 +28,8 @@ from stagebook.execution.engine import crash
 from stagebook.execution.engine.protocol import Ended, Progress, Report
 from stagebook.execution.fork.client import ADDRESS, SOCKETS, Forked, ask, request_of
 from stagebook.system import processes
-from stagebook.system.logins import shown
 from stagebook.system.files import make_private, private_name, write_whole
+from stagebook.system.logins import shown
 
 _ORDERLY = {0, 1, 75}  # exit codes of a worker that ended all of its processes itself
 
