@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import subprocess
@@ -22,7 +23,7 @@ PATIENCE_REMOTE = 5.0
 WAIT_FOR_STORE = 30.0  # seconds that a stage which uses mlflow waits for a store that is just made
 CLAIM_FILE = "mlflow-run"  # of an attempt whose notebook logs into the attempt's run
 MAX_LOG = 1_000_000  # bytes of what the delivery says; then it begins anew
-_LEFT_BEHIND: list[subprocess.Popen[bytes]] = []  # nobody waits for them; kept, or Python complains
+_left_behind: list[subprocess.Popen[bytes]] = []  # nobody waits for them
 
 
 class Delivery:
@@ -56,7 +57,7 @@ class Delivery:
 
     def leave_behind(self) -> None:
         """Deliver what is pending in a process that goes on by itself."""
-        _LEFT_BEHIND.append(self._begin([], {}))
+        _leave(self._begin([], {}))
 
     def _begin(
         self, until: list[str], env: Mapping[str, str], stdin: int = subprocess.DEVNULL
@@ -107,13 +108,24 @@ class Delivery:
             os.close(self._lifeline)
             self._lifeline = None
         if self._process is not None:
-            _LEFT_BEHIND[:] = [process for process in _LEFT_BEHIND if process.poll() is None]
-            _LEFT_BEHIND.append(self._process)
+            _leave(self._process)
 
     def stop(self) -> None:
         """End the process, with all that it started."""
         if self._process is not None:
             end_group(self._process)
+
+
+def _leave(process: subprocess.Popen[bytes]) -> None:
+    _left_behind[:] = [other for other in _left_behind if other.poll() is None]
+    _left_behind.append(process)
+
+
+@atexit.register
+def _forget_left_behind() -> None:
+    for process in _left_behind:
+        if process.poll() is None:
+            process.returncode = 0  # else Python complains that it goes on
 
 
 def hold_place(uri: str, root: Path) -> None:
