@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,9 +63,10 @@ def resume_and_show(project: Project, rest: SweepRest, how: RunRequest, *, as_js
 
 
 def _hooks(*, as_json: bool) -> SweepHooks:
-    if as_json:
-        return SweepHooks(run=LaunchHooks(listeners=[write_events], waiting=tell_waiting))
     out = console()
+    hooks = LaunchHooks(waiting=tell_waiting, behind=out.is_terminal)
+    if as_json:
+        return SweepHooks(run=dataclasses.replace(hooks, listeners=[write_events]))
 
     def told(at: int, of: int, params: Mapping[str, Any]) -> None:
         with lenient():
@@ -74,7 +76,7 @@ def _hooks(*, as_json: bool) -> SweepHooks:
         with lenient():
             out.print(reports.sweep_point(point), soft_wrap=True)
 
-    return SweepHooks(told=told, ended=ended, run=LaunchHooks(waiting=tell_waiting))
+    return SweepHooks(told=told, ended=ended, run=hooks)
 
 
 def _show(project: Project, report: SweepReport, *, as_json: bool) -> int:

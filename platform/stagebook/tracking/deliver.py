@@ -1,8 +1,8 @@
 """The process that delivers events to MLflow, beside a run or on its own.
 
-`python -m stagebook.tracking.deliver ROOT [URI] [--until RUN]`: takes what is pending, in order, each once, then ends;
-with `--until` it goes on until the end of that run is delivered, or until its standard input ends, which is when the
-runner is gone. The URI may hold a password, so it comes by the environment (`URI`) where it is none of the arguments'.
+`python -m stagebook.tracking.deliver ROOT [URI] [--until RUN | --await]`: takes what is pending, in order, each once,
+then ends; with `--until` it goes on until the end of that run is delivered, or until its standard input ends, which is
+when the runner is gone. With `--await` the run comes by a line of standard input (`-`: none), once all is imported. The URI may hold a password, so it comes by the environment (`URI`) where it is none of the arguments'.
 One process at a time delivers in a project; the next one takes over when it ends. Exit codes: 0 all delivered, 75 MLflow
 could not be reached, and the rest is kept.
 """
@@ -19,6 +19,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import filelock
@@ -134,8 +135,9 @@ def main(arguments: list[str]) -> int:
     """The command line of this process."""
     root = Path(arguments.pop(0))
     until = arguments[arguments.index("--until") + 1] if "--until" in arguments else None
-    uri = arguments[0] if arguments[:1] not in ([], ["--until"]) else os.environ[URI]
-    if until is not None:
+    uri = arguments[0] if arguments and not arguments[0].startswith("--") else os.environ[URI]
+    awaits = "--await" in arguments
+    if until is not None or awaits:
         # Ctrl-C in a terminal reaches the whole group; the end of the run is delivered all the same.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)  # what runs were given and what they printed is for this user alone
@@ -145,7 +147,22 @@ def main(arguments: list[str]) -> int:
     sys.meta_path.insert(0, _Without())
     streams: Any = sys  # what is written to them is all that the library asks for
     streams.stdout, streams.stderr = _Scrubbed(sys.stdout, uri), _Scrubbed(sys.stderr, uri)
+    if awaits:
+        told = _await_run(uri)
+        if not told:
+            return 0
+        until = told if told != "-" else None
     return _deliver(root, uri, until)
+
+
+def _await_run(uri: str) -> str:
+    """Import what will be needed; the run, or `-` for none; empty if the runner goes before."""
+    with contextlib.suppress(Exception):  # told once there is something to deliver
+        _tracking().warm_up(uri)
+    line = b""
+    while not line.endswith(b"\n") and (data := os.read(0, 1000)):
+        line += data
+    return line.decode().strip()
 
 
 def _deliver(root: Path, uri: str, until: str | None) -> int:
@@ -162,10 +179,7 @@ def _deliver(root: Path, uri: str, until: str | None) -> int:
     ):
         journal.relax()
         try:
-            # It imports MLflow, which goes by what `main` has set.
-            from stagebook.tracking.tracker import Tracker  # noqa: PLC0415
-
-            tracker = Tracker(journal, uri, root)
+            tracker = _tracking().Tracker(journal, uri, root)
         except Exception as error:  # noqa: BLE001 - told, and the records are kept
             traceback.print_exc()
             journal.outbox.set_trouble(MLFLOW, explain(error))
@@ -174,6 +188,13 @@ def _deliver(root: Path, uri: str, until: str | None) -> int:
             return deliver(journal, tracker, until, _watch(until), explain)
         except StoreReplaced:
             _begin_anew(root, uri, until)
+
+
+def _tracking() -> ModuleType:
+    # It imports MLflow, which goes by what `main` has set.
+    from stagebook.tracking import tracker  # noqa: PLC0415
+
+    return tracker
 
 
 def _begin_anew(root: Path, uri: str, until: str | None) -> NoReturn:

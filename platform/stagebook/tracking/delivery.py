@@ -29,11 +29,10 @@ _left_behind: list[subprocess.Popen[bytes]] = []  # nobody waits for them
 class Delivery:
     """The child process that tells MLflow what happens, while a run goes on."""
 
-    def __init__(self, journal: Journal, root: Path, uri: str, run: str | None = None) -> None:
-        """Delivers until the end of `run`, or what is pending now."""
+    def __init__(self, journal: Journal, root: Path, uri: str) -> None:
         self._outbox = journal.outbox
         self._root = root
-        self._run = run
+        self._is_waiting = False
         self.uri = absolute(uri, root)
         self._process: subprocess.Popen[bytes] | None = None
         self._lifeline: int | None = None  # the process knows by its end that nobody waits for it
@@ -41,28 +40,59 @@ class Delivery:
 
     @property
     def started(self) -> bool:
-        """Whether it was started."""
-        return self._process is not None
+        """Whether it delivers, or has."""
+        return self._process is not None and not self._is_waiting
 
-    def start(self) -> None:
-        """Start to deliver, if that has not begun yet. Without a run it ends with this process."""
-        if self._process is None and self._run is None:
+    def warm_up(self) -> None:
+        """Start the process, which imports what it needs, and then waits for the run. Where there is no store yet it is
+        started with the run: a command that runs nothing makes none."""
+        file = database(self.uri)
+        if self._process is None and (file is None or (file.is_file() and file.stat().st_size)):
+            self._begin_with_lifeline(["--await"])
+            self._is_waiting = True
+
+    def start(self, run: str | None = None) -> None:
+        """Start to deliver, if that has not begun yet: until the end of a run, or what is pending now. Without a run
+        it ends with this process."""
+        if self.started:
+            return
+        hold_place(self.uri, self._root)
+        if self._is_waiting:
+            assert self._lifeline is not None
+            self._is_waiting = False
+            with contextlib.suppress(BrokenPipeError):  # it ended; its log says why
+                os.write(self._lifeline, f"{run or '-'}\n".encode())
+        elif run is not None:
+            self._begin_with_lifeline(["--until", run])
+        else:
             self._process = self._begin([], {"STAGEBOOK_PARENT": str(os.getpid())})
-        elif self._process is None:
-            ends, self._lifeline = os.pipe()
-            try:
-                self._process = self._begin(["--until", str(self._run)], {}, ends)
-            finally:
-                os.close(ends)
 
     def leave_behind(self) -> None:
         """Deliver what is pending in a process that goes on by itself."""
-        _leave(self._begin([], {}))
+        if self._is_waiting:
+            self.start()
+            self.leave()
+        else:
+            hold_place(self.uri, self._root)
+            _leave(self._begin([], {}))
+
+    def discard(self) -> None:
+        """End a process that waits for a run, as there is none."""
+        if self._is_waiting:
+            self.stop()
+            self.leave()
+            self._process, self._is_waiting = None, False
+
+    def _begin_with_lifeline(self, arguments: list[str]) -> None:
+        ends, self._lifeline = os.pipe()
+        try:
+            self._process = self._begin(arguments, {}, ends)
+        finally:
+            os.close(ends)
 
     def _begin(
         self, until: list[str], env: Mapping[str, str], stdin: int = subprocess.DEVNULL
     ) -> subprocess.Popen[bytes]:
-        hold_place(self.uri, self._root)
         log = self._root / STATE_FOLDER / "mlflow.log"
         too_long = log.exists() and log.stat().st_size > MAX_LOG
         with log.open("wb" if too_long else "ab") as stream:
@@ -101,6 +131,10 @@ class Delivery:
                 self.stop()
         self.leave()
         return self._outbox.count_pending(MLFLOW, last)
+
+    def left(self) -> int:
+        """How many records it has yet to deliver."""
+        return self._outbox.count_pending(MLFLOW)
 
     def leave(self) -> None:
         """Let it deliver the rest by itself, and end."""
@@ -156,7 +190,7 @@ class MlflowEnvironment:
         """The variables for an attempt at a stage; `None` while the store that its notebook uses is being made."""
         if self._delivery is None:
             return {}
-        self._delivery.start()
+        self._delivery.start(self._run)
         if stage.uses_mlflow and self._is_being_made(self._delivery):
             return None
         claim = self._folder / stage.id / str(attempt) / CLAIM_FILE

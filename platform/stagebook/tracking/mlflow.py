@@ -293,6 +293,11 @@ class _Keyed:
         self.value = value
 
 
+def open_store(uri: str) -> None:
+    """Open a store that is there, ahead of its use: MLflow keeps it open."""
+    MlflowClient(tracking_uri=uri)
+
+
 def _make_whole(file: Path, root: Path) -> None:
     """Make a new store beside its place, and put it there once it is complete: MLflow makes its tables one by one, and
     a second process that sees some of them fails."""

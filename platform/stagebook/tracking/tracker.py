@@ -26,6 +26,11 @@ from stagebook.tracking.values import mapping, text
 TRIES = 3  # of one event; what fails then, though all else is well, is passed over
 
 
+def warm_up(uri: str) -> None:
+    """Open a store that is there, ahead of its use."""
+    mlflow.open_store(uri)
+
+
 class Tracker:
     """Tells MLflow what happened. `root` is the project root; artifacts are read below it."""
 
