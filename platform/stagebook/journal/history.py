@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from stagebook import events
 from stagebook.artifact import Artifacts, artifacts_to_json
@@ -179,11 +180,16 @@ def _end_attempt(stage: StageRecord, event: events.AttemptEnded) -> None:
     stage.cells = event.cells or stage.cells
 
 
+_MOST = int(sys.float_info.max)
+
+
 def figures(scraps: Mapping[str, Any]) -> dict[str, int | float]:
-    """The values of the scraps that are numbers."""
+    """The values of the scraps that are numbers, such as a float can hold."""
     values = {name: scrap.get("value") for name, scrap in scraps.items()}
-    return {
-        name: value
-        for name, value in values.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
+    return {name: value for name, value in values.items() if _is_figure(value)}
+
+
+def _is_figure(value: Any) -> TypeGuard[int | float]:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return -_MOST <= value <= _MOST
+    return isinstance(value, float)

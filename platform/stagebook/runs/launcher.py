@@ -24,6 +24,7 @@ from stagebook.runs.request import RunRequest
 from stagebook.runs.run import LaunchHooks, RunParts, RunReport, run_plan
 from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery
+from stagebook.tracking.state import TrackingState, state_of
 from stagebook.workspace.dependencies import ProjectDependencies
 from stagebook.workspace.paths import STATE_FOLDER
 from stagebook.workspace.settings import Settings
@@ -53,6 +54,7 @@ class Launcher:
         self._settings = settings
         self._journal = journal
         self._server: client.ForkServer | None = None
+        self._delivery: Delivery | None = None
 
     @property
     def journal(self) -> Journal:
@@ -60,17 +62,34 @@ class Launcher:
         return self._journal()
 
     def warm_up(self) -> None:
-        """Start what a run needs, so that it comes up while the run is planned: the fork server."""
-        if self._server is not None or not self._settings.run.fork or not client.is_possible():
-            return
-        with contextlib.suppress(OSError):  # stages start the ordinary way then
-            self._server = client.ForkServer()
+        """Start what a run needs, so that it comes up while the run is planned: the fork server, and what tells
+        MLflow."""
+        if self._server is None and self._settings.run.fork and client.is_possible():
+            with contextlib.suppress(OSError):  # stages start the ordinary way then
+                self._server = client.ForkServer()
+        if self._delivery is None and self.tracking_uri is not None and self._has_journal():
+            self._delivery = Delivery(self.journal, self.root, self.tracking_uri)
+            with contextlib.suppress(OSError):  # it is started with the run then
+                self._delivery.warm_up()
+
+    def _has_journal(self) -> bool:
+        return (self.root / STATE_FOLDER / "journal.db").is_file()
+
+    def delivery(self) -> Delivery | None:
+        """What tells MLflow of a run that begins now; `None` where tracking is switched off."""
+        found, self._delivery = self._delivery, None
+        if found is None and self.tracking_uri is not None:
+            found = Delivery(self.journal, self.root, self.tracking_uri)
+        return found
 
     def cool_down(self) -> None:
         """End what `warm_up` started and no run took over."""
         if self._server is not None:
             self._server.close()
             self._server = None
+        if self._delivery is not None:
+            self._delivery.discard()
+            self._delivery = None
 
     def run(
         self, planned: PreparedRun | Plan, request: RunRequest, hooks: LaunchHooks | None = None
@@ -100,7 +119,7 @@ class Launcher:
         parts = RunParts(
             root=self.root,
             journal=self.journal,
-            tracking_uri=self.tracking_uri,
+            delivery=None if hooks.delivery is not None else self.delivery(),
             dependencies=self.dependencies,
             planner=prepared.planner if prepared is not None else None,
             store=self.store if self._settings.store.enabled else None,
@@ -165,6 +184,10 @@ class Launcher:
         if self.tracking_uri is not None and self.journal.outbox.count_pending(MLFLOW):
             Delivery(self.journal, self.root, self.tracking_uri).leave_behind()
 
+    def tracking_state(self, left: int) -> TrackingState:
+        """How far MLflow has been told of all runs, of which `left` records are left."""
+        return state_of(self.journal.outbox, left)
+
     def sync(self) -> int:
         """Deliver to MLflow what is pending; the number of records that are left.
 
@@ -175,4 +198,8 @@ class Launcher:
             raise UsageError("tracking is switched off in the settings", hint="set tracking.enabled to true")
         delivery = Delivery(self.journal, self.root, self.tracking_uri)
         delivery.start()
-        return delivery.finish(patience=120.0)
+        try:
+            return delivery.finish(patience=120.0)
+        except BaseException:  # raised again: nobody waits for it any more
+            delivery.stop()
+            raise

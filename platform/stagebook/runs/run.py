@@ -26,6 +26,7 @@ from stagebook.runs.recorder import Listener, Recorder
 from stagebook.system.processes import signal_name
 from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery, MlflowEnvironment
+from stagebook.tracking.state import TrackingState, state_of
 from stagebook.workspace.dependencies import ProjectDependencies
 from stagebook.workspace.paths import STATE_FOLDER
 
@@ -35,7 +36,7 @@ class RunReport:
     """What became of a run.
 
     Args:
-        undelivered: how many records MLflow has yet to get.
+        undelivered: how many records MLflow has yet to get; `tracking` says more.
         plan: as it has grown.
         quiet: nothing was to be done, and MLflow is not told of it.
     """
@@ -46,6 +47,7 @@ class RunReport:
     undelivered: int
     plan: Plan
     quiet: bool = False
+    tracking: TrackingState = dataclasses.field(default_factory=TrackingState)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class LaunchHooks:
         waiting: is told which run this one waits for.
         parent: the sweep that the run is a point of, and `delivery` what tells MLflow of it.
         keep_server: whether the fork server stays for a further run.
+        behind: MLflow is told of the end while nobody waits.
     """
 
     listeners: Sequence[Listener] = ()
@@ -66,6 +69,7 @@ class LaunchHooks:
     parent: str = ""
     delivery: Delivery | None = None
     keep_server: bool = False
+    behind: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,7 @@ class RunParts:
     """What a run works with.
 
     Args:
-        tracking_uri: `None` where tracking is switched off.
+        delivery: what tells MLflow of the run; `None` where tracking is switched off, or a sweep's does.
         planner: decides about reuse, and expands stages; without it all stages of the plan run.
         store: `None` where it is switched off.
         wait: whether to wait while another process runs the pipeline.
@@ -83,7 +87,7 @@ class RunParts:
 
     root: Path
     journal: Journal
-    tracking_uri: str | None
+    delivery: Delivery | None
     dependencies: ProjectDependencies
     planner: Planner | None
     store: Store | None
@@ -110,28 +114,24 @@ def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts
         started = take_ownership(journal, begin, clock=parts.clock, wait=parts.wait, waiting=hooks.waiting)
     except BaseException:  # raised again: nothing else closes the engine then
         engine.close()
+        _discard(parts.delivery)
         raise
     recorder = Recorder(journal, run, hooks.listeners)
     with contextlib.ExitStack() as closing:
         closing.callback(engine.close)
+        closing.callback(_discard, parts.delivery)
         closing.enter_context(recorder.closing(parts.clock))
         recorder.tell([started])
-        own = None
-        if hooks.delivery is None and parts.tracking_uri:
-            own = Delivery(journal, parts.root, parts.tracking_uri, run)
+        own = parts.delivery
         delivery = hooks.delivery or own
         if delivery is not None and any(stage.runs for stage in plan.stages):
-            delivery.start()
+            delivery.start(run)
         runner = Runner(plan, engine, options, _context(plan, run, parts, recorder, delivery, expected))
-        undelivered = 0
         with heartbeat(journal.path, run), _signals_cancel(runner, delivery):
             try:
                 status = runner.run()
             finally:
-                if own is not None and own.started:
-                    undelivered = own.finish()
-    if delivery is not None and not delivery.started and not quiet:
-        delivery.leave_behind()  # nothing ran: MLflow is told while nobody waits
+                undelivered = _end_delivery(own, quiet=quiet, behind=hooks.behind)
     _remember(parts.dependencies, runner.published)
     quiet = quiet and not (delivery and delivery.started)
     return RunReport(
@@ -141,7 +141,33 @@ def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts
         undelivered=undelivered,
         plan=runner.plan,
         quiet=quiet,
+        tracking=TrackingState()
+        if own is None
+        else state_of(journal.outbox, undelivered, run=run, behind=hooks.behind),
     )
+
+
+def _discard(delivery: Delivery | None) -> None:
+    if delivery is not None:
+        delivery.discard()
+
+
+def _end_delivery(delivery: Delivery | None, *, quiet: bool, behind: bool) -> int:
+    """The run is over; how many records its own delivery has yet to tell, where that is waited for."""
+    if delivery is None or (quiet and not delivery.started):
+        return 0
+    if not delivery.started:
+        delivery.leave_behind()  # nothing ran: MLflow is told while nobody waits
+        return 0
+    return let_go(delivery, behind=behind)
+
+
+def let_go(delivery: Delivery, *, behind: bool) -> int:
+    """The run is over, and MLflow may have yet to be told of it; how many records are left."""
+    if not behind:
+        return delivery.finish()
+    delivery.leave()
+    return delivery.left()
 
 
 def _started(plan: Plan, options: RunOptions, parts: RunParts, *, quiet: bool) -> RunStarted:
@@ -172,13 +198,14 @@ def _context(
     expected: Mapping[str, float],
 ) -> RunContext:
     dependencies = parts.dependencies
+    folder = parts.root / STATE_FOLDER / "runs" / run
     return RunContext(
         root=parts.root,
-        folder=parts.root / STATE_FOLDER / "runs" / run,
+        folder=folder,
         clock=parts.clock,
         emit=recorder.emit,
         executable=dependencies.workspace.executable,
-        prepare=MlflowEnvironment(plan.pipeline, run, parts.journal, delivery),
+        prepare=MlflowEnvironment(plan.pipeline, run, folder, delivery),
         expected=expected,
         planner=parts.planner,
         store=parts.store,

@@ -24,6 +24,7 @@ from stagebook.events import (
 )
 from stagebook.journal.journal import Owner
 from stagebook.journal.result_table import KnownResults
+from stagebook.pipeline.evaluator import NoValue
 from stagebook.planning.result import Results
 from stagebook.runs.history import EarlierScraps, History
 
@@ -157,7 +158,8 @@ def test_earlier_scraps_are_those_of_the_last_result_or_else_of_the_last_good_ru
     ran(history, "kept", {"a": Status.COMPLETED}, fingerprint="f")
     ran(history, "later", {"a": Status.FAILED, "b": Status.COMPLETED, "c": Status.FAILED})
     known = EarlierScraps(history, KnownResults(history.journal.results), "p")
-    assert known("a") == {"run": "kept"}
+    why = "is longer than 20,000 characters"
+    assert known("a") == {"run": "kept", "picture": NoValue(why=why)}
     assert known("b") == {"run": "later"}, "a result without a fingerprint is in the record of its run"
     assert (known("c"), known("unknown")) == (None, None)
     assert EarlierScraps(history, Results(), "q")("a") is None

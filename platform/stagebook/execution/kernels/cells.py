@@ -27,6 +27,7 @@ from stagebook.execution.kernels.channel import Channel
 from stagebook.execution.kernels.leaving import flush_c_streams, leave, no_input
 from stagebook.execution.kernels.postmortem import code_for_dump
 from stagebook.execution.kernels.shell import Shell
+from stagebook.system import mlflow_hook
 
 
 def _ploomber() -> Any:
@@ -72,6 +73,7 @@ class Client(_ipython.PloomberClient):
             site = ("site-packages", "dist-packages")
             at = next((at for at, path in enumerate(sys.path) if os.path.basename(path) in site), 0)
             sys.path.insert(at, "")
+        mlflow_hook.begin()
         hooks.begin(self._shell)
 
     def warm_up(self) -> None:

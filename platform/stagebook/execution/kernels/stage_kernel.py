@@ -133,21 +133,29 @@ class StageKernel(IPythonKernel):
         try:
             return await super().do_execute(*args, **kwargs)
         finally:
-            _ours("kernels.leaving").flush_c_streams()
+            _ours("stagebook.execution.kernels.leaving").flush_c_streams()
 
     def raw_input(self, prompt: Any = "") -> Any:
         """Ask somebody, if anybody is there: a console that was connected to a kept kernel."""
-        return super().raw_input(prompt) if self._allow_stdin else _ours("kernels.leaving").no_input()
+        return (
+            super().raw_input(prompt)
+            if self._allow_stdin
+            else _ours("stagebook.execution.kernels.leaving").no_input()
+        )
 
     def getpass(self, *args: Any, **kwargs: Any) -> Any:
         """As `raw_input`."""
-        return super().getpass(*args, **kwargs) if self._allow_stdin else _ours("kernels.leaving").no_input()
+        return (
+            super().getpass(*args, **kwargs)
+            if self._allow_stdin
+            else _ours("stagebook.execution.kernels.leaving").no_input()
+        )
 
     async def _progressively_terminate_all_children(self) -> None:
         """Wait for none of them, as ipykernel does for up to half a minute: in vain, where nobody waited for one that
         has ended, or it is a helper of multiprocessing, which ends after its parent. Whoever started the kernel ends
         what is left."""
-        _ours("kernels.leaving").end_children_soon()
+        _ours("stagebook.execution.kernels.leaving").end_children_soon()
 
 
 class StageKernelApp(IPKernelApp):
@@ -200,12 +208,15 @@ class StageKernelApp(IPKernelApp):
         atexit.unregister(self.iopub_thread.stop)
 
     def start(self) -> None:
-        """Serve. From here on file access is reported, if the environment asks for it."""
-        if os.environ.get("STAGEBOOK_OBSERVED"):
-            try:
-                _ours("file_access.hooks").begin(self.shell)
-            except Exception as error:  # noqa: BLE001 - whatever an older interpreter raises: the notebook runs
-                self.log.warning("file access is not reported: %r", error)
+        """Serve. From here on MLflow knows the attempt's run, and file access is reported, if the environment asks for
+        it."""
+        try:
+            if os.environ.get("STAGEBOOK_MLFLOW"):
+                _ours("stagebook.system.mlflow_hook").begin()
+            if os.environ.get("STAGEBOOK_OBSERVED"):
+                _ours("stagebook.execution.file_access.hooks").begin(self.shell)
+        except Exception as error:  # noqa: BLE001 - whatever an older interpreter raises: the notebook runs
+            self.log.warning("a hook of Stagebook is missing: %r", error)
         super().start()
 
     def log_connection_info(self) -> None:
@@ -215,16 +226,16 @@ class StageKernelApp(IPKernelApp):
 
 
 def _ours(name: str) -> Any:
-    """A module or package of `stagebook.execution`: imported already in a forked kernel, else loaded from its file,
-    since the interpreter may have no Stagebook. So it must import nothing of Stagebook either."""
-    if (found := sys.modules.get(f"stagebook.execution.{name}")) is not None:
-        return found
-    alone = f"stagebook_{name.replace('.', '_')}"
+    """A module of Stagebook: imported already in a forked kernel, else loaded from its file, as the interpreter may have
+    no Stagebook. So it must import nothing of Stagebook either."""
+    if name in sys.modules:
+        return sys.modules[name]
+    alone = name.replace(".", "_")
     if alone not in sys.modules:
-        room = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        path = os.path.join(room, *name.split("."))
-        file = os.path.join(path, "__init__.py") if os.path.isdir(path) else f"{path}.py"
-        spec = importlib.util.spec_from_file_location(alone, file)
+        package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        path = os.path.join(package, *name.split(".")[1:])
+        path = os.path.join(path, "__init__.py") if os.path.isdir(path) else f"{path}.py"
+        spec = importlib.util.spec_from_file_location(alone, path)
         assert spec is not None
         assert spec.loader is not None
         sys.modules[alone] = importlib.util.module_from_spec(spec)
