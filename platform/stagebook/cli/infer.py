@@ -21,8 +21,9 @@ from stagebook.planning.infer.draft import Trial
 from stagebook.planning.infer.propose import propose, stage_names, texts_of
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.project import Project
+from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.request import RunRequest
-from stagebook.runs.run import LaunchHooks, RunReport
+from stagebook.runs.run import RunReport
 from stagebook.system.files import write_whole
 from stagebook.views import tables
 from stagebook.workspace.paths import STATE_FOLDER, PathRefused

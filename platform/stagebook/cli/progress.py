@@ -16,10 +16,11 @@ from stagebook.errors import ExitCode, PipelineBusy
 from stagebook.events import Event, Status
 from stagebook.journal.history import RunHistory
 from stagebook.project import Project
+from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.prepare import PreparedRun
 from stagebook.runs.recorder import Listener
 from stagebook.runs.request import RunRequest
-from stagebook.runs.run import LaunchHooks, RunReport
+from stagebook.runs.run import RunReport
 from stagebook.runs.undeclared import remarks
 from stagebook.tracking.state import TrackingState
 from stagebook.views import tables

@@ -14,8 +14,8 @@ from stagebook.errors import ExitCode
 from stagebook.events import Status
 from stagebook.project import Project
 from stagebook.runs.grid import Point, SweepReport
+from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.request import RunRequest
-from stagebook.runs.run import LaunchHooks
 from stagebook.runs.sweep import SweepHooks, SweepRest, resume_sweep
 from stagebook.runs.sweep import sweep as run_sweep
 from stagebook.views import reports

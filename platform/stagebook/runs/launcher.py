@@ -19,9 +19,10 @@ from stagebook.execution.runner.context import RunOptions
 from stagebook.journal.journal import MLFLOW, Journal
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.preload import modules_to_import
+from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.prepare import PreparedRun
 from stagebook.runs.request import RunRequest
-from stagebook.runs.run import LaunchHooks, RunParts, RunReport, run_plan
+from stagebook.runs.run import RunParts, RunReport, run_plan
 from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery
 from stagebook.tracking.state import TrackingState, state_of

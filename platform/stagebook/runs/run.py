@@ -6,11 +6,10 @@ import contextlib
 import dataclasses
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stagebook.errors import PipelineBusy
 from stagebook.events import RunStarted, Status
 from stagebook.execution.engine.protocol import Engine
 from stagebook.execution.runner.context import RunContext, RunOptions
@@ -20,9 +19,10 @@ from stagebook.journal.journal import Journal
 from stagebook.planning.plan import Decision, Plan
 from stagebook.planning.planner import Planner
 from stagebook.planning.undeclared import marks
+from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.lease import heartbeat, take_ownership
 from stagebook.runs.origin import describe_origin
-from stagebook.runs.recorder import Listener, Recorder
+from stagebook.runs.recorder import Recorder
 from stagebook.system.processes import signal_name
 from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery, MlflowEnvironment
@@ -48,28 +48,6 @@ class RunReport:
     plan: Plan
     quiet: bool = False
     tracking: TrackingState = dataclasses.field(default_factory=TrackingState)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class LaunchHooks:
-    """What takes part in a run besides what was asked for.
-
-    Args:
-        listeners: are given the events, once the journal has them.
-        engine: `None`: the local one.
-        waiting: is told which run this one waits for.
-        parent: the sweep that the run is a point of, and `delivery` what tells MLflow of it.
-        keep_server: whether the fork server stays for a further run.
-        behind: MLflow is told of the end while nobody waits.
-    """
-
-    listeners: Sequence[Listener] = ()
-    engine: Engine | None = None
-    waiting: Callable[[PipelineBusy], None] = lambda _busy: None
-    parent: str = ""
-    delivery: Delivery | None = None
-    keep_server: bool = False
-    behind: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

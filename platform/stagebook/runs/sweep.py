@@ -14,12 +14,13 @@ from stagebook.pipeline.params import parse_pairs
 from stagebook.pipeline.types import Value
 from stagebook.planning.select import Selection
 from stagebook.runs.grid import Grid, Point, StopRule, SweepReport, grid_of, metrics_of
+from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.launcher import Launcher
 from stagebook.runs.lease import heartbeat, take_ownership
 from stagebook.runs.origin import describe_origin
 from stagebook.runs.prepare import PreparedRun, Preparer
 from stagebook.runs.request import RunRequest
-from stagebook.runs.run import LaunchHooks, let_go
+from stagebook.runs.run import let_go
 from stagebook.tracking.delivery import Delivery
 from stagebook.tracking.state import state_of
 from stagebook.workspace.catalog import Catalog
