@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from building import ProjectBuilder
+from building import ProjectBuilder, notebook_data
 from stagebook.events import Status
 from ways import EACH_WAY, execute
 
@@ -86,7 +86,10 @@ def test_a_kernel_of_another_kind_that_waits_for_something_is_not_waited_for(
     builder.file("share/kernels/waits/kernel.json", json.dumps(spec))
     monkeypatch.setenv("JUPYTER_PATH", str(builder.root / "share"))
     builder.without_tracking()
-    builder.pipeline(f"stages:\n  a: {{notebook: {builder.notebook('a', 'x', kernel='waits')}}}")
+    source = notebook_data("x", kernel="waits")
+    source["metadata"]["kernelspec"]["language"] = "waits"
+    builder.file("notebooks/a.ipynb", json.dumps(source))
+    builder.pipeline("stages:\n  a: {notebook: notebooks/a.ipynb}")
     assert builder.project.run("p").status is Status.COMPLETED
     assert (builder.root / "asked").exists()
     assert not (builder.root / "waited").exists()

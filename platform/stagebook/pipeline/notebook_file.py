@@ -95,6 +95,9 @@ def _repaired(data: Any) -> dict[str, Any]:
         minor = 5 if any("id" in cell for cell in cells) else 4
     if minor >= 5:
         _give_ids(cells)
+    else:
+        for cell in cells:
+            cell.pop("id", None)  # the format has none before 4.5
     metadata = _sound(_mapping(data, "metadata"))
     _repair_metadata(metadata)
     return {"nbformat": 4, "nbformat_minor": minor, "metadata": metadata, "cells": cells}
