@@ -10,9 +10,9 @@ import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from stagebook.pipeline.names import looks_secret
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.plan import PlannedStage
+from stagebook.system.logins import looks_secret
 from stagebook.workspace.dependencies import ProjectDependencies
 from stagebook.workspace.paths import folders_around
 

@@ -29,6 +29,7 @@ from stagebook.execution.worker.outputs import passed
 from stagebook.execution.worker.session import Session, Stop
 from stagebook.pipeline.notebook_file import NotebookUnreadable, language_of, parse_notebook, read_bytes
 from stagebook.pipeline.types import ANY, typed
+from stagebook.system.logins import Redaction
 
 
 @contextlib.contextmanager
@@ -78,7 +79,7 @@ def execute(
             return InprocessExecutor(notebook, sink, where)
         return KernelExecutor(notebook, kernel, sink, where)
 
-    session = Session(attempt, emit, stop, make_executor)
+    session = Session(attempt, emit, stop, make_executor, Redaction(env))
     source = Path(attempt.root) / attempt.executable
     try:
         notebook = to_node(parse_notebook(read_bytes(source)), attempt.kernel)
