@@ -87,7 +87,7 @@ def execute(
         message = f"'{attempt.notebook}' {error}"
         return AttemptResult(cause=Cause.NOTEBOOK, message=message), ()
     parameters = {
-        name: typed(attempt.types.get(name, ANY), value, _literal) for name, value in passed(attempt).items()
+        name: typed(attempt.types.get(name, ANY), value, literal) for name, value in passed(attempt).items()
     }
     cause, message = None, ""
     try:
@@ -195,7 +195,7 @@ _CODE = {
 }
 
 
-def _literal(kind: str, text: str) -> _Literal:
+def literal(kind: str, text: str) -> _Literal:
     """The text of a date or path, which is injected as that."""
     literal = _Literal(text)
     literal.code = _CODE[kind].format(text)
