@@ -250,6 +250,40 @@ def test_a_database_that_is_removed_in_the_middle_gets_the_run_once_more(project
     assert {runs[name].data.tags["mlflow.parentRunId"] for name in ("a", "b")} == {runs["r1"].info.run_id}
 
 
+@pytest.mark.kernel
+def test_a_database_that_is_removed_while_a_run_goes_on_gets_the_run_once_more(
+    builder: ProjectBuilder, empty_store: Path
+) -> None:
+    shutil.copy(empty_store, builder.root / "mlflow.db")
+    told = """
+    import pathlib, sqlite3, time
+    def runs():
+        try:
+            return sqlite3.connect("mlflow.db").execute("SELECT count(*) FROM runs").fetchone()[0]
+        except sqlite3.OperationalError:
+            return 0
+    while runs() < 2:
+        time.sleep(0.05)
+    """
+    builder.notebook("a", told, "for path in pathlib.Path().glob('mlflow.db*'):\n    path.unlink()")
+    builder.notebook("b", "import scrapbook as sb\nsb.glue('n', 3)")
+    builder.pipeline("""
+        defaults: {executor: inprocess}
+        stages:
+          a: {notebook: notebooks/a.ipynb}
+          b: {notebook: notebooks/b.ipynb, after: [a]}
+    """)
+    done = stagebook(builder.root, "run", timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert "did not take" not in done.stdout
+    runs = {run.data.tags.get("stagebook.stage") or "run": run for run in tracked_runs(builder.root)}
+    assert {name: run.info.status for name, run in runs.items()} == dict.fromkeys(
+        ["run", "a", "b"], "FINISHED"
+    )
+    assert runs["b"].data.metrics["n"] == 3
+    assert journal_of(builder).outbox.passed_over(MLFLOW) == []
+
+
 def test_no_run_ends_before_it_began_though_the_clock_was_set_back(project: ProjectBuilder) -> None:
     """negative-durations"""
     events = [
