@@ -22,11 +22,11 @@ HIDDEN_TEXTS = ("tok-8d1f77a0c3", "pass word/+é", "hunter2hunter2")
 
 def test_secrets_are_hidden_in_texts_and_data() -> None:
     env = {**SECRETS, "TOKENIZERS_PARALLELISM": "false", "USE_AUTH": "enabled", "GOOGLE_CREDENTIALS": "/home/key.json",
-           "DB_PASSWORD": "postgres", "LOCAL": "mysql://root:root@h/db", "SHORT_TOKEN": "1"}  # fmt: skip
+           "DB_PASSWORD": "postgres", "LOCAL": "mysql://root:root@h/db", "SHORT_TOKEN": "1", "PIN_TOKEN": "123456"}  # fmt: skip
     redacted = Redaction(env)
     said = "tok-8d1f77a0c3 pass word/+é pass%20word%2F%2B%C3%A9 hunter2hunter2 postgres"
     assert set(redacted.text(said).split()) == {HIDDEN}
-    plain = "false enabled /home/key.json postgresql root 1"
+    plain = "false enabled /home/key.json postgresql root 1 0.1234567"
     assert redacted.text(plain) == plain
     data = {"text": ["xtok-8d1f77a0c3"], "n": 1, "more": ({"tok-8d1f77a0c3": None},)}
     assert redacted.data(data) == {"text": [f"x{HIDDEN}"], "n": 1, "more": [{HIDDEN: None}]}

@@ -16,6 +16,7 @@ _NAME = re.compile(
     r"|(?:^|_)(?:database|db|postgres(?:ql)?|pg|mysql|mongo(?:db)?|redis|amqp|broker|sqlalchemy)_ur[il]$"
 )
 MIN_SECRET = 6  # characters of a value that is looked for in texts
+_LONG = 12  # from here on a value is not found by chance
 _PLAIN = {"default", "disable", "disabled", "enable", "enabled", "optional", "required"}
 _LOGIN = re.compile(r"(?<=://)[^/?#\s]*(?=@)")
 _SECRET = re.compile(r"(?i)(?<=[?&])([^=&#\s]*(?:password|passwd|pwd|secret|token|key)[^=&#\s]*=)([^&#\s]+)")
@@ -71,9 +72,9 @@ class Redaction:
                 found.add(value)
             found |= set(_passwords(value))
         found |= {quote(text, safe="") for text in found}
-        # Of a word, such as a password "postgres", the same letters are no secret within another word.
+        # Of a short word, such as a password "postgres", the same letters are no secret within another word.
         patterns = [
-            rf"\b{re.escape(text)}\b" if text.isalpha() else re.escape(text)
+            rf"\b{re.escape(text)}\b" if text.isalnum() and len(text) < _LONG else re.escape(text)
             for text in sorted(found, key=len, reverse=True)
             if len(text) >= MIN_SECRET
         ]
