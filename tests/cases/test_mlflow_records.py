@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -25,10 +26,12 @@ from stagebook.events import (
     StageEnded,
     Status,
 )
+from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import MLFLOW, Journal
 from stagebook.runs.run import RunReport
 from stagebook.tracking.deliver import deliver as take_all
 from stagebook.tracking.tracker import Tracker
+from stagebook.views import tables
 from tracked import client, tracked_runs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.filterwarnings("default")]
@@ -245,6 +248,56 @@ def test_a_database_that_is_removed_in_the_middle_gets_the_run_once_more(project
     assert runs["r1"].data.params == {"n": "2"}
     assert runs["r1"].data.metrics["a.seconds"] == 2.5
     assert {runs[name].data.tags["mlflow.parentRunId"] for name in ("a", "b")} == {runs["r1"].info.run_id}
+
+
+@pytest.mark.kernel
+def test_a_database_that_is_removed_while_a_run_goes_on_gets_the_run_once_more(
+    builder: ProjectBuilder, empty_store: Path
+) -> None:
+    shutil.copy(empty_store, builder.root / "mlflow.db")
+    told = """
+    import pathlib, sqlite3, time
+    def runs():
+        try:
+            return sqlite3.connect("mlflow.db").execute("SELECT count(*) FROM runs").fetchone()[0]
+        except sqlite3.OperationalError:
+            return 0
+    while runs() < 2:
+        time.sleep(0.05)
+    """
+    builder.notebook("a", told, "for path in pathlib.Path().glob('mlflow.db*'):\n    path.unlink()")
+    builder.notebook("b", "import scrapbook as sb\nsb.glue('n', 3)")
+    builder.pipeline("""
+        defaults: {executor: inprocess}
+        stages:
+          a: {notebook: notebooks/a.ipynb}
+          b: {notebook: notebooks/b.ipynb, after: [a]}
+    """)
+    done = stagebook(builder.root, "run", timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert "did not take" not in done.stdout
+    runs = {run.data.tags.get("stagebook.stage") or "run": run for run in tracked_runs(builder.root)}
+    assert {name: run.info.status for name, run in runs.items()} == dict.fromkeys(
+        ["run", "a", "b"], "FINISHED"
+    )
+    assert runs["b"].data.metrics["n"] == 3
+    assert journal_of(builder).outbox.passed_over(MLFLOW) == []
+
+
+def test_no_run_ends_before_it_began_though_the_clock_was_set_back(project: ProjectBuilder) -> None:
+    """negative-durations"""
+    events = [
+        dataclasses.replace(event, at=event.at - 3600)
+        if isinstance(event, AttemptEnded | StageEnded | RunEnded)
+        else event
+        for event in told("r1", *attempt("r1"))
+    ]
+    deliver(project, *events)
+    infos = [run.info for run in by_name(project).values()]
+    assert [info.end_time - info.start_time for info in infos] == [0, 0]
+    history = RunHistory(events)
+    assert history.stages["a"].seconds(1e9) == 0.0
+    assert "in 0.0 s" in tables.run_summary(history, 1e9).plain
 
 
 def test_the_reason_is_told_and_the_records_are_kept(project: ProjectBuilder) -> None:

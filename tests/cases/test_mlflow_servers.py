@@ -130,7 +130,7 @@ def test_a_server_that_is_in_trouble_does_not_hold_the_lock_and_is_named(
     assert project.project.journal.outbox.count_pending(MLFLOW) == 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_sync_that_is_ended_ends_its_delivery(
     project: ProjectBuilder, server: Server, number: signal.Signals
 ) -> None:

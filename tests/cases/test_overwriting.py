@@ -71,7 +71,7 @@ def test_a_whole_path_from_data_takes_the_place_of_no_code(builder: ProjectBuild
 OWN = (
     "pipelines/q.yaml", "pipelines/new/x", ".venv/lib/x.py", "env/lib/x", ".github/workflows/x.yml", ".git/hooks/x", ".gitignore", "sub/.git/x",
     ".env", ".env.local", ".envrc", "mlflow.db", "mlflow.db-wal", "mlruns/x", "stagebook.toml", "pyproject.toml", ".stagebook/x", ".vscode/x",
-    "lib/site-packages/x", ".bashrc", "PyProject.toml", "Pipelines/p.yaml",
+    "lib/site-packages/x", ".bashrc", "PyProject.toml", "Pipelines/p.yaml", "Makefile", "conftest.py", "setup.py",
 )  # fmt: skip
 
 
@@ -108,6 +108,32 @@ def test_an_output_takes_the_place_of_no_code(builder: ProjectBuilder) -> None:
         assert said in builder.screen(text.replace("PATH", path)), path
     for path in ("other/x.py", "src/lib.csv", "other", "data/numpy.py"):
         assert builder.screen(text.replace("PATH", path)) == "", path
+
+
+def test_an_output_is_no_module_that_every_stage_would_import(builder: ProjectBuilder) -> None:
+    """Where modules are looked for, the folder of a notebook and the project come before Python's own."""
+    builder.without_tracking()
+    builder.notebook("a", "1", params="out = ''")
+    text = "params: {to: x}\nstages: {a: {notebook: notebooks/a.ipynb, outputs: {out: '${params.to}'}}}"
+    builder.pipeline(text)
+    for path, name in {
+        "sitecustomize.py": "sitecustomize",
+        "notebooks/usercustomize.py": "usercustomize",
+        "notebooks/json.py": "json",
+        "notebooks/stagebook/__init__.py": "stagebook",
+        "zmq.cpython-311-x86_64-linux-gnu.so": "zmq",
+        "notebooks/ipykernel.pyc": "ipykernel",
+    }.items():
+        said = f"the output '{path}' would be imported in place of '{name}', by every stage"
+        assert said in builder.screen(None, f"to={path}"), path
+    for path in (
+        "json",
+        "notebooks/html/x.html",
+        "data/json.py",
+        "json.csv",
+        "notebooks/sub/sitecustomize.py",
+    ):
+        assert builder.screen(None, f"to={path}") == "", path
 
 
 def test_code_that_is_made_is_referred_to(builder: ProjectBuilder) -> None:

@@ -151,7 +151,7 @@ def compare_reply(project: Project, names: Sequence[str]) -> wire.CompareReply:
     histories = [project.history.of(run) for run in runs]
     seconds = [
         {
-            stage.id: round(stage.ended - stage.started, 3)
+            stage.id: round(max(0.0, stage.ended - stage.started), 3)
             for stage in history.stages.values()
             if stage.started is not None and stage.ended is not None
         }

@@ -87,6 +87,14 @@ class Attempt:
         return cls(**{**data, "outputs": outputs, "types": types})
 
 
+_MAPPING, _NUMBER, _NONE = (dict,), (int, float), (type(None),)
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "cause": (str, *_NONE), "message": (str,), "seconds": _NUMBER, "cell": (int, *_NONE), "cells": (int,),
+    "traceback": (str,), "cpu": _NUMBER, "memory": _NUMBER, "dump": (str,), "kernel": (*_MAPPING, *_NONE),
+    "observed": (*_MAPPING, *_NONE), "scraps": _MAPPING, "inputs": _MAPPING, "outputs": _MAPPING,
+}  # fmt: skip
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptResult:
     """What became of an attempt. Without a `cause` it completed.
@@ -119,7 +127,11 @@ class AttemptResult:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> AttemptResult:
-        """The result that `to_json` made."""
+        """The result that `to_json` made. Raises `ValueError` where a value is of another kind."""
+        if wrong := [name for name, value in data.items() if not isinstance(value, _KINDS.get(name, object))]:
+            raise ValueError(f"not a result: {wrong[0]} is {data[wrong[0]]!r:.80}")
+        if not all(isinstance(item, Mapping) for item in (data.get("scraps") or {}).values()):
+            raise ValueError("not a result: a scrap is no mapping")
         cause = data.get("cause")
         inputs = {
             name: [Artifact.from_json(item) for item in items] for name, items in data["inputs"].items()

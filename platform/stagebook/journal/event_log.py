@@ -102,14 +102,19 @@ class EventLog:
         return {stage: run for stage, run, _ in rows}
 
     def observations(self, pipeline: str, runs: int = -1) -> dict[str, Mapping[str, Any] | None]:
-        """For each stage what its last attempt that completed was seen to read and write, in the latest `runs`, or in all."""
+        """For each stage what its last attempt that completed was seen to read and write, in the latest `runs`, or in
+        all; with the paths that were inputs and outputs then (`declared`), if there were any."""
         rows = self._db.read(
-            "SELECT stage, json_extract(data, '$.observed'), max(seq) FROM events"
+            "SELECT stage, json_extract(data, '$.observed'), json_extract(data, '$.inputs'),"
+            " json_extract(data, '$.outputs'), max(seq) FROM events"
             " WHERE type = 'AttemptEnded' AND json_extract(data, '$.cause') IS NULL AND run IN"
             " (SELECT id FROM runs WHERE pipeline = ? ORDER BY first_seq DESC LIMIT ?) GROUP BY stage",
             (pipeline, runs),
         )
-        return {stage: json.loads(text) if text else None for stage, text, _ in rows}
+        return {
+            stage: {**json.loads(text), **_declared(inputs, outputs)} if text else None
+            for stage, text, inputs, outputs, _ in rows
+        }
 
     def durations(self, pipeline: str, runs: int = 5) -> dict[str, float]:
         """For each stage the median of how many seconds it took to complete in the latest runs."""
@@ -127,3 +132,10 @@ class EventLog:
             if isinstance(seconds, float | int):
                 found.setdefault(str(stage), []).append(seconds)
         return {stage: statistics.median(times) for stage, times in found.items()}
+
+
+def _declared(inputs: str | None, outputs: str | None) -> dict[str, Any]:
+    """The paths of artifacts as an event keeps them."""
+    read = [item["path"] for items in json.loads(inputs or "{}").values() for item in items]
+    made = [item["path"] for item in json.loads(outputs or "{}").values()]
+    return {"declared": {"inputs": read, "outputs": made}} if read or made else {}

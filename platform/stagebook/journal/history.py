@@ -54,10 +54,10 @@ class StageRecord:
     outputs: Artifacts = dataclasses.field(default_factory=dict)
 
     def seconds(self, now: float) -> float | None:
-        """How long it took, or takes up to now; None if it never started."""
+        """How long it took, or takes up to now; None if it never started, and 0 where the clock was set back."""
         if self.started is None:
             return None
-        return (self.ended if self.ended is not None else now) - self.started
+        return max(0.0, (self.ended if self.ended is not None else now) - self.started)
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain data."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from stagebook.errors import did_you_mean
 from stagebook.pipeline.types import Value, describe, shorten
+from stagebook.system.logins import holds_login
 
 MAX_SIZE = 10_000  # items and characters of a value that an expression makes
 MAX_NUMBER = 10**30
@@ -226,6 +227,9 @@ def _member(owner: Any, name: Any, owner_text: str) -> Any:
         known = [str(key)[:_NAME] for key in itertools.islice(owner, _NAMES)]
         raise ExpressionError(msg, did_you_mean(str(name)[:_NAME], known))
     value = owner[name]
+    if owner_text == "env" and isinstance(value, str) and holds_login(value):
+        msg = f"the environment variable '{name}' holds a login, and values of a pipeline are kept in its records"
+        raise ExpressionError(msg, f"read os.environ['{name}'] in the notebook: stages see the environment")
     if isinstance(value, NoValue):
         msg = f"'{owner_text}.{name}' {value.why}, so that no expression can use it"
         raise ExpressionError(msg, "write it to a file, and make that an output")

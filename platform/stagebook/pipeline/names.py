@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterable
 
 from stagebook.errors import did_you_mean
 from stagebook.pipeline.expressions import ExpressionError, Reference
+from stagebook.system.logins import looks_secret
 
 RUN_NAMES = ("id", "pipeline", "started", "failed")
-_SECRET = re.compile(r"(?i)(secret|token|passw|credential|api_?key|private_?key|access_?key)")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +60,6 @@ class DefinedNames:
             raise ExpressionError(msg, hint)
         if root == "stages":
             _check_scrap(text, names, scope.stage)
-
-
-def looks_secret(name: str) -> bool:
-    """Whether an environment variable looks as if its value were a secret."""
-    return _SECRET.search(name) is not None
 
 
 def _check_scrap(text: str, names: list[str], stage: str) -> None:

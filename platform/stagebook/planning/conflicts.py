@@ -4,6 +4,8 @@ and outputs that nobody makes."""
 from __future__ import annotations
 
 import contextlib
+import re
+import sys
 from collections.abc import Mapping, Sequence
 
 from stagebook.errors import Problem
@@ -66,9 +68,8 @@ def overwritten(
     have."""
     neighbours = neighbours or Neighbours()
     sources = _made_of(pipeline, project, neighbours)
-    found = _written_inside(pipeline, expansion, sources) | _inside_neighbours(
-        pipeline, expansion, neighbours
-    )
+    found = _written_inside(pipeline, expansion, sources)
+    found |= _inside_neighbours(pipeline, expansion, neighbours) | _shadowing(pipeline, expansion)
     for path, users in (code or {}).items():
         user = next((who for who, stage in users.items() if not _waits_for(expansion, stage, path)), None)
         if user is not None:
@@ -88,6 +89,30 @@ def overwritten(
                 hint = f"{_ELSEWHERE}{_AS_INPUT if what.startswith(_CODE) else ''}"
                 found[path] = pipeline.problem(expansion.output_place(path), message, hint)
     return list(found.values())
+
+
+# What Python, and the processes of a stage, import though no notebook does. The folder of a notebook and the project
+# come before all others in the import path.
+_IMPORTED = sys.stdlib_module_names | {
+    "sitecustomize", "usercustomize", "stagebook", "ipykernel", "IPython", "traitlets", "tornado", "zmq", "jupyter_client",
+    "jupyter_core", "comm", "debugpy", "psutil", "packaging", "dateutil", "papermill", "scrapbook", "nbformat", "nbclient",
+}  # fmt: skip
+_MODULE = re.compile(r"(\w+)(?:/__init__)?(?:\.pyc?|(?:\.[\w-]+)?\.(?:so|pyd))")
+
+
+def _shadowing(pipeline: Pipeline, expansion: Expansion) -> dict[str, Problem]:
+    """Outputs that the next process would import in place of a module of Python or of its kernel."""
+    notebooks = (instance.stage.notebook for instance in expansion.instances.values())
+    folders = {"", *(notebook.rpartition("/")[0] for notebook in notebooks)}
+    found = {}
+    for path in expansion.writers:
+        for folder in folders:
+            name = path.removeprefix(f"{folder}/") if folder else path
+            module = _MODULE.fullmatch(name)
+            if (name != path or not folder) and module and module[1] in _IMPORTED:
+                message = f"the output '{path}' would be imported in place of '{module[1]}', by every stage"
+                found[path] = pipeline.problem(expansion.output_place(path), message, _ELSEWHERE)
+    return found
 
 
 _CODE = "code that"

@@ -10,9 +10,9 @@ import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from stagebook.pipeline.names import looks_secret
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.plan import PlannedStage
+from stagebook.system.logins import looks_secret
 from stagebook.workspace.dependencies import ProjectDependencies
 from stagebook.workspace.paths import folders_around
 
@@ -39,7 +39,8 @@ def compare(
 
     Args:
         stage: what is declared. A folder covers all that is in it.
-        observed: None if nothing was observed, and then nothing is found.
+        observed: None if nothing was observed, and then nothing is found. What was `declared` at that time was
+            expected, though other parameters declare something else.
         code: the files that the notebook's code consists of. The notebook need not be among them.
         names: the variables that the notebook's cells use; None if they are not known. An input whose
             name is used counts as read, since not every read is seen.
@@ -47,15 +48,20 @@ def compare(
     if observed is None:
         return Findings()
     reads, writes = tuple(observed.get("reads", ())), tuple(observed.get("writes", ()))
-    inputs = {path for item in stage.inputs.values() for path in item.paths}
-    outputs = {item.path for item in stage.outputs.values()}
+    then = observed.get("declared", {})
+    inputs = {*(path for item in stage.inputs.values() for path in item.paths), *then.get("inputs", ())}
+    outputs = {*(item.path for item in stage.outputs.values()), *then.get("outputs", ())}
     known = {*inputs, *outputs, *writes, *code, stage.notebook}
     # A listing of the folder that a declared file is in; what else was read of it shows by itself.
     around = {".", *(folder for path in known for folder in folders_around(path))}
     return Findings(
         undeclared_reads=tuple(path for path in reads if path not in around and not _is_covered(path, known)),
         undeclared_writes=tuple(path for path in writes if not _is_covered(path, outputs)),
-        unread_inputs=_unread(stage, {*reads, *writes}, names, complete="left_out" not in observed),
+        unread_inputs=tuple(
+            name
+            for name in _unread(stage, {*reads, *writes}, names, complete="left_out" not in observed)
+            if not then.get("inputs") or {*stage.inputs[name].paths} & {*then["inputs"]}
+        ),
     )
 
 

@@ -96,6 +96,17 @@ def _permissions(state: Path) -> Iterator[Finding]:
             what=f"{state.name} can be read by others on this machine",
             hint=f"chmod 700 {state}",
         )
+    for name, mode in (("mlflow.db", 600), ("mlruns", 700)):
+        place = (
+            state.parent / name
+        )  # where MLflow keeps what runs were given, unless the settings say otherwise
+        with contextlib.suppress(OSError):
+            if os.name == "posix" and place.stat().st_mode & 0o077:
+                yield Finding(
+                    level="warning",
+                    what=f"{name} can be read by others on this machine: it was not made by a run",
+                    hint=f"chmod {mode} {place}",
+                )
 
 
 # -- the journal --------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from stagebook.system.logins import shown
+
 ASKED_BY = "STAGEBOOK_ASKED_BY"  # the variable by which a program tells the command whom it starts it for
 
 
@@ -54,7 +56,7 @@ def name_command(words: Sequence[str]) -> None:
 
     The variable `ASKED_BY` is taken out of the environment: what notebooks start nobody asked for.
     """
-    _this_process.command = shlex.join(["stagebook", *words])
+    _this_process.command = shown(shlex.join(["stagebook", *words]))
     _this_process.asker = Asker.from_text(os.environ.pop(ASKED_BY, ""))
 
 

@@ -75,6 +75,7 @@ class Preparer:
             raise PipelineInvalid([*loaded.problems, *problems])
         pipeline, dependencies = loaded.pipeline.name, self.dependencies
         dependencies.forget()
+        dependencies.file_cache.verify(request.verify)
         results = self.results()
         planner = Planner(
             loaded.pipeline,

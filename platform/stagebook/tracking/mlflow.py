@@ -66,6 +66,7 @@ class Mlflow:
         if self._file is not None:
             own_artifacts(self._client, root, self._file)
         self._mark = self._stamp()
+        self._began: dict[str, int] = {}  # of the runs that this process made: in milliseconds
         self._experiments: dict[str, str] = {}
         self.is_lenient = False
 
@@ -156,12 +157,15 @@ class Mlflow:
             made = self._client.create_run(
                 experiment, start_time=milliseconds(at), tags=marks, run_name=text(name, 250) or "-"
             )
-            return _identified(made.info.run_id)
+            run = _identified(made.info.run_id)
+            self._began[run] = milliseconds(at)
+            return run
 
     def close(self, run: str, status: Status, at: float) -> None:
-        """End a run."""
+        """End a run; not before it began, though the clock was set back."""
         with self.asked():
-            self._client.set_terminated(run, _STATUS[status], end_time=milliseconds(at))
+            end = max(milliseconds(at), self._began.pop(run, 0))
+            self._client.set_terminated(run, _STATUS[status], end_time=end)
 
     def children(self, experiment: str, run: str) -> list[tuple[str, Mapping[str, str]]]:
         """The runs below another one that have not ended, with their tags."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from stagebook.artifact import Artifact
 from stagebook.code.closure import Closure, Code, sources
-from stagebook.system.file_cache import RACY, FileCache, stat_of
+from stagebook.system.file_cache import FileCache, stat_of, tick
 from stagebook.system.files import describe_path, make_private, walk, write_whole
 from stagebook.system.installed import source_folders, versions
 from stagebook.system.store import Store
@@ -56,8 +56,10 @@ class ProjectDependencies:
         self._versions: dict[tuple[frozenset[str], str], Mapping[str, str]] = {}
         self._kernels: dict[str, Kernel] = {}
 
-    def forget(self) -> None:
-        """Read the project and the machine anew when they are asked for next."""
+    def forget(self, doubtful: Iterable[str] = ()) -> None:
+        """Read the project and the machine anew when they are asked for next. Of the `doubtful` paths not even the
+        hashes are trusted that were remembered with their stats, as `FileCache.reread`."""
+        self.file_cache.reread(self._root / path for path in doubtful)
         self._closures.clear()
         self._digests.clear()
         self._versions.clear()
@@ -182,7 +184,8 @@ def _key(path: Path) -> bytes:
 
 def _remove_older(cache: str, name: str, source: str) -> None:
     with contextlib.suppress(OSError):
-        changed = os.stat(source).st_ctime_ns + RACY
+        found = os.stat(source)
+        changed = found.st_ctime_ns + tick(found.st_mtime_ns, found.st_ctime_ns)
         with os.scandir(cache) as entries:
             compiled = [it for it in entries if it.name.startswith(name[:-2]) and it.name.endswith(".pyc")]
         for entry in compiled:

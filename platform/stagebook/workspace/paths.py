@@ -140,6 +140,7 @@ _OWN_FOLDERS = frozenset(
 _OWN_FILES = re.compile(
     r"stagebook\.toml|pyproject\.toml|mlflow\.db(-\w+)?|\.env(\..*)?|\.envrc|\.git.*|\.pre-commit-config\.yaml|\.python-version"
     r"|\.netrc|\.pypirc|\.condarc|\.(bash|zsh|)(rc|_?profile)"
+    r"|(gnu)?makefile|justfile|dockerfile|setup\.(py|cfg)|conftest\.py|noxfile\.py|tox\.ini"
 )
 _ANYWHERE = frozenset({".git", "site-packages", "dist-packages", "__pycache__", "node_modules"})
 _ENVIRONMENT = ("pyvenv.cfg", "conda-meta")  # what marks a folder as one

@@ -31,7 +31,7 @@ attempts = st.builds(
 results = st.builds(
     AttemptResult,
     cause=st.none() | st.sampled_from(Cause), message=texts, seconds=st.floats(0, 1e9), cell=st.none() | st.integers(1, 9),
-    kernel=st.none() | values, observed=st.none() | values, scraps=values, outputs=artifact_maps,
+    kernel=st.none() | values, observed=st.none() | values, scraps=st.dictionaries(names, values, max_size=2), outputs=artifact_maps,
     inputs=st.dictionaries(names, artifact_maps.map(lambda made: list(made.values())), max_size=2),
 )  # fmt: skip
 
@@ -72,4 +72,14 @@ def test_every_attempt_marks_its_processes_with_a_name_of_its_own() -> None:
 @pytest.mark.parametrize("damage", [{"cause": "boredom"}, {"outputs": {"out": {"size": 1}}}])
 def test_a_result_that_makes_no_sense_is_refused(damage: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"boredom|not an artifact"):
+        AttemptResult.from_json({**AttemptResult().to_json(), **damage})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"message": 1}, {"seconds": "1"}, {"cell": "2"}, {"scraps": []}, {"scraps": {"n": 1}}, {"inputs": []},
+     {"outputs": [1]}, {"kernel": "k"}, {"observed": [1]}, {"memory": None}, {"cause": 3}],
+)  # fmt: skip
+def test_a_result_with_a_value_of_another_kind_is_refused(damage: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="not a result"):
         AttemptResult.from_json({**AttemptResult().to_json(), **damage})

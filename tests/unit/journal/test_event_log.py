@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from journals import HERE, alive, alter, ended, started
+from stagebook.artifact import Artifact
 from stagebook.errors import JournalUnreadable
 from stagebook.events import AttemptEnded, AttemptStarted, Cause, Event, RunStarted
 from stagebook.journal.journal import Journal
@@ -124,3 +125,20 @@ def test_the_events_of_all_runs_are_read_from_a_number_on(journal: Journal) -> N
 
 def begun(run: str, stage: str) -> AttemptStarted:
     return AttemptStarted(run=run, at=11.0, stage=stage, attempt=1, folder="f")
+
+
+def test_what_was_observed_comes_with_what_was_declared_then(journal: Journal) -> None:
+    def artifact(path: str) -> Artifact:
+        return Artifact(path=path, size=1, sha256="0" * 64)
+
+    event = attempt(
+        "a",
+        1.0,
+        "r1",
+        observed={"reads": ["x/1"]},
+        inputs={"x": [artifact("x/1"), artifact("x/2")]},
+        outputs={"o": artifact("y")},
+    )
+    journal.append([started("r1"), event])
+    declared = {"inputs": ["x/1", "x/2"], "outputs": ["y"]}
+    assert journal.events.observations("p") == {"a": {"reads": ["x/1"], "declared": declared}}

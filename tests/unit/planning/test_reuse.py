@@ -63,7 +63,7 @@ class MadeUpDependencies:
     def env_mark(self, name: str) -> str | None:
         return self.env.get(name)
 
-    def forget(self) -> None:
+    def forget(self, _doubtful: Iterable[str] = ()) -> None:
         self.forgotten += 1
 
 

@@ -97,3 +97,20 @@ def test_strict() -> None:
 def test_variables_that_are_declared_or_of_the_machine_or_secret_are_no_findings() -> None:
     read = {"HOME", "MLFLOW_RUN_ID", "STAGEBOOK_STAGE", "API_KEY", "DECLARED", "B", "A"}
     assert variables_of(dataclasses.replace(stage(), env=("DECLARED",)), read) == ["A", "B"]
+
+
+def test_what_was_declared_then_is_no_finding_under_other_parameters() -> None:
+    """The tutorial: the last run had three sensors, the plan has two."""
+    observed = seen("raw/roof.csv", "raw/cellar.csv", "raw/other.csv", writes=("raw/made.csv",))
+    observed["declared"] = {"inputs": ["raw/roof.csv", "raw/cellar.csv"], "outputs": ["raw/made.csv"]}
+    found = compare(stage(raw=("raw/roof.csv", "raw/garden.csv")), observed)
+    assert (found.undeclared_reads, found.undeclared_writes) == (("raw/other.csv",), ())
+
+
+def test_an_input_that_was_not_declared_then_is_not_called_unread() -> None:
+    observed = {
+        **seen("raw/roof.csv"),
+        "declared": {"inputs": ["raw/roof.csv", "raw/unused.csv"], "outputs": []},
+    }
+    declared = stage(raw="raw/roof.csv", new="raw/new.csv", unused="raw/unused.csv")
+    assert compare(declared, observed, names=set()).unread_inputs == ("unused",)

@@ -208,7 +208,9 @@ class Worker:
         folder = Path(self.attempt.folder)
         if self.output.result is not None:
             return self.output.result
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # killed before it was written
+        with contextlib.suppress(
+            OSError, ValueError, TypeError, KeyError, AttributeError
+        ):  # killed before it was written
             return AttemptResult.from_json(json.loads((folder / RESULT_FILE).read_bytes()))
         result = crash.explain(code, self.cause, self.attempt.timeout, time.monotonic() - self.started)
         assert result.cause is not None

@@ -19,6 +19,8 @@ from typing import Any, TextIO
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
+from stagebook.system.logins import NO_SECRETS, Redaction
+
 _log = logging.getLogger(__name__)
 
 MAX_TEXT = 1_000_000  # characters of one stream in one cell that stay in the notebook
@@ -41,11 +43,12 @@ _BINARY = {"image/png", "image/jpeg", "image/gif", "application/pdf"}
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Sink:
     """Where outputs go besides the notebook: large ones into `folder`, text into `log`, and the text of each
-    to `heard`."""
+    to `heard`; what of them is `redacted` first."""
 
     folder: Path
     log: TextIO
     heard: Callable[[str], None]
+    redacted: Redaction = NO_SECRETS
 
 
 class Recorder(NotebookClient):
@@ -67,6 +70,7 @@ class Recorder(NotebookClient):
     ) -> NotebookNode | None:
         """Take one message of the cell that runs."""
         kind = msg["msg_type"]
+        msg["content"] = self.sink.redacted.data(msg["content"])
         if kind in {"display_data", "execute_result", "update_display_data"}:
             self._measure(msg["content"], cell_index, is_update=kind == "update_display_data")
         return super().process_message(msg, cell, cell_index)

@@ -77,7 +77,7 @@ def settle(notebook: NotebookNode, about: Mapping[str, Any], *, started: datetim
     ended = now()
     notebook.metadata.papermill.update(
         end_time=ended.isoformat(),
-        duration=(ended - started).total_seconds(),
+        duration=max(0.0, (ended - started).total_seconds()),  # the clock may have been set back
         exception=about["cause"] is not None,
     )
     notebook.metadata["stagebook"] = about

@@ -29,6 +29,7 @@ from stagebook.execution.worker.outputs import passed
 from stagebook.execution.worker.session import Session, Stop
 from stagebook.pipeline.notebook_file import NotebookUnreadable, language_of, parse_notebook, read_bytes
 from stagebook.pipeline.types import ANY, typed
+from stagebook.system.logins import Redaction
 
 
 @contextlib.contextmanager
@@ -78,7 +79,7 @@ def execute(
             return InprocessExecutor(notebook, sink, where)
         return KernelExecutor(notebook, kernel, sink, where)
 
-    session = Session(attempt, emit, stop, make_executor)
+    session = Session(attempt, emit, stop, make_executor, Redaction(env))
     source = Path(attempt.root) / attempt.executable
     try:
         notebook = to_node(parse_notebook(read_bytes(source)), attempt.kernel)
@@ -86,7 +87,7 @@ def execute(
         message = f"'{attempt.notebook}' {error}"
         return AttemptResult(cause=Cause.NOTEBOOK, message=message), ()
     parameters = {
-        name: typed(attempt.types.get(name, ANY), value, _literal) for name, value in passed(attempt).items()
+        name: typed(attempt.types.get(name, ANY), value, literal) for name, value in passed(attempt).items()
     }
     cause, message = None, ""
     try:
@@ -194,7 +195,7 @@ _CODE = {
 }
 
 
-def _literal(kind: str, text: str) -> _Literal:
+def literal(kind: str, text: str) -> _Literal:
     """The text of a date or path, which is injected as that."""
     literal = _Literal(text)
     literal.code = _CODE[kind].format(text)

@@ -33,6 +33,7 @@ from stagebook.execution.worker.live import Emit, Live
 from stagebook.execution.worker.outputs import misplaced
 from stagebook.execution.worker.profile import EVERY, Sampler, Usage
 from stagebook.execution.worker.saving import Saver
+from stagebook.system.logins import Redaction
 
 _SUCCESS = {"", "0", "None", "False"}  # values of SystemExit, as text, with the exit status 0
 LAST_WORDS = 3.0  # seconds that an interrupted cell has to show where it was
@@ -67,7 +68,15 @@ MakeExecutor = Callable[[NotebookNode, str, Sink], Executor]
 class Session:
     """One execution of the notebook of an attempt."""
 
-    def __init__(self, attempt: Attempt, emit: Emit, stop: Stop, make_executor: MakeExecutor) -> None:
+    def __init__(
+        self,
+        attempt: Attempt,
+        emit: Emit,
+        stop: Stop,
+        make_executor: MakeExecutor,
+        redacted: Redaction,
+    ) -> None:
+        """`redacted`: takes secrets out of all that is kept."""
         self.attempt = attempt
         self.folder = Path(attempt.folder)
         self.emit = emit
@@ -82,6 +91,7 @@ class Session:
         self.dump = ""
         self.kernel: dict[str, Any] | None = None
         self._make_executor = make_executor
+        self._redacted = redacted
 
     def execute(self, notebook: NotebookNode, kernel: str) -> None:
         """Run all cells. Raises `StageFailure`."""
@@ -92,7 +102,10 @@ class Session:
             with (self.folder / LOG_FILE).open("w", encoding="utf-8", errors="replace") as log:
                 live = Live(self.emit, self.cells)
                 sink = Sink(
-                    folder=self.folder / FILES_FOLDER, log=log, heard=lambda text: self._heard(live, text)
+                    folder=self.folder / FILES_FOLDER,
+                    log=log,
+                    heard=lambda text: self._heard(live, text),
+                    redacted=self._redacted,
                 )
                 asyncio.run(self._execute(self._make_executor(notebook, kernel, sink), live))
         except OSError as error:
@@ -101,7 +114,7 @@ class Session:
 
     def result(self, cause: Cause | None, message: str) -> AttemptResult:
         """Settle the metadata, save for the last time, and return what became of the notebook."""
-        notebook = self.notebook
+        notebook, message = self.notebook, self._redacted.text(message)
         if notebook is None:
             return AttemptResult(cause=cause or Cause.INTERNAL, message=message)
         self._settle(notebook, cause, message)
