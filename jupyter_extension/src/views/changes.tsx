@@ -34,7 +34,7 @@ function Changes(props: { context: Context; stage: string }): React.JSX.Element 
   const attempt = info?.attempt ?? 0;
   const { planned } = store.planner;
   const mark = JSON.stringify([pipeline, store.planner.draft.texts, info?.run, info?.status, planned]);
-  const isRight = !store.planner.hasMistakes;
+  const isRight = pipeline !== '' && !store.planner.hasMistakes;
   const why = useAnswer(
     () => (isRight ? store.api.why(store.projectPath, pipeline, stage, store.planner.draft) : null),
     [mark, isRight]
