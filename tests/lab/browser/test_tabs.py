@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from lab.browser.page import LONG, choose, execute, expect_state, line
+from lab.server import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -29,9 +30,8 @@ def test_tabs_and_the_pipeline_come_back_after_a_reload(page: Page, lab) -> None
         page.wait_for_function(f"{CURRENT}?.startsWith('{tab}')", timeout=LONG)
     before = page.evaluate(TABS)
     assert len(before) == 4
-    page.wait_for_function(
-        KEPT, arg=[*before, '"limits"', '"current":"stagebook:stagebook-runs"'], timeout=LONG
-    )
+    wanted = [*before, '"limits"', '"current":"stagebook:stagebook-runs"']
+    until(lambda: page.evaluate(KEPT, wanted))
 
     page.reload()
     page.wait_for_function("window.jupyterapp?.restored.then(() => true)", timeout=LONG)
