@@ -81,8 +81,8 @@ def failures(log: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def running_lab(home: Path, make: Callable[[Path], ProjectBuilder]) -> Iterator[Lab]:
-    """A JupyterLab with settings of its own, in a process group of its own."""
+def running_lab(home: Path, make: Callable[[Path], ProjectBuilder], *arguments: str) -> Iterator[Lab]:
+    """A JupyterLab with settings of its own, in a process group of its own. It gets further `arguments`."""
     builder = make(home / "project")
     settings = home / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
@@ -106,6 +106,7 @@ def running_lab(home: Path, make: Callable[[Path], ProjectBuilder]) -> Iterator[
                 f"--ServerApp.base_url=/{USER}/", "--LabApp.expose_app_in_browser=True",
                 "--ServerApp.terminals_enabled=False", "--ServerApp.allow_external_kernels=True",
                 f"--ServerApp.external_connection_dir={home / 'kernels'}", f"--ServerApp.root_dir={builder.root}",
+                *arguments,
             ],
             cwd=builder.root, env=environment, stdout=stream, stderr=stream, start_new_session=True,
         )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,8 @@ from stagebook.events import AttemptStarted, Event, RunEnded, RunStarted, Status
 from stagebook.project import Project
 from stagebook.runs.request import RunRequest
 from stagebook_lab.launch import Processes, check
-from stagebook_lab.queries.runs import POINTS, Attempts, log_reply, notebook_reply, runs_reply
+from stagebook_lab.projects import MAX_PROJECTS, projects_reply
+from stagebook_lab.queries.runs import MAX_RUNS, POINTS, Attempts, log_reply, notebook_reply, runs_reply
 
 
 @pytest.fixture
@@ -49,6 +51,11 @@ def test_points_of_a_sweep_take_no_place_in_the_list_of_runs(project: Project) -
     assert (reply.more, reply.points) == (True, {"sweep": POINTS + 20})
     assert [run.id for run in runs_reply(project, None, 4).runs][-2:] == ["second", "first"]
     assert runs_reply(project, None, 4).more is False
+    assert [runs_reply(project, name, 3).older for name in ("p", None)] == [1, 1]
+    assert runs_reply(project, None, 4).older == 0
+    whole(project, [begun(f"run{at}") for at in range(MAX_RUNS)])
+    reply = runs_reply(project, "p", MAX_RUNS + 300)
+    assert (len(reply.runs), reply.older, reply.most) == (MAX_RUNS, 4, MAX_RUNS)
     assert runs_reply(project, "other", 4).runs == ()
 
 
@@ -94,3 +101,11 @@ def test_following_an_attempt_does_not_read_the_events_of_its_run_again(
     (builder.root / folder / "log.txt").symlink_to(builder.root / "stagebook.toml")
     with pytest.raises(RunNotFound):
         log_reply(project, run, "a", 1, 0, attempts)
+
+
+def test_projects_beyond_the_most_that_are_listed_are_told_of(tmp_path: Path) -> None:
+    for at in range(MAX_PROJECTS):
+        (tmp_path / f"p{at:03}" / "pipelines").mkdir(parents=True)
+    assert (len(projects_reply(tmp_path).projects), projects_reply(tmp_path).more) == (MAX_PROJECTS, False)
+    (tmp_path / "q" / "pipelines").mkdir(parents=True)
+    assert (len(projects_reply(tmp_path).projects), projects_reply(tmp_path).more) == (MAX_PROJECTS, True)

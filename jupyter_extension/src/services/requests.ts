@@ -1,10 +1,10 @@
-/** Requests that take several steps: starting a run, and planning with mistakes in the parameters. */
+/** Requests that take several steps: starting a run, planning with mistakes in the parameters, and starting MLflow. */
 
 import { type Api, Refusal, replyOf } from './api';
 import { EMPTY_DRAFT, type RunDraft } from '../model/run-request';
-import type { ErrorReply, PlanReply, ProcessReply } from '../wire';
+import type { ErrorReply, MlflowReply, MlflowRequest, PlanReply, ProcessReply } from '../wire';
 
-const POLL = 300; // milliseconds between two looks at a process that was started
+const POLL = 300; // milliseconds between two looks at what was started
 const TIMEOUT = 120_000; // milliseconds until the journal has to have the run
 
 /**
@@ -28,6 +28,28 @@ export async function runOf(
     throw new Refusal({ message, hint: '', kind: '', problems: [], fields: {} });
   }
   return process.run;
+}
+
+/**
+ * Where MLflow shows runs, once its server is up; null where nobody waits for it any more.
+ *
+ * Rejects with a `Refusal` where it does not start.
+ */
+export async function mlflowOf(
+  api: Api,
+  request: MlflowRequest,
+  isWanted: () => boolean
+): Promise<MlflowReply | null> {
+  for (;;) {
+    const reply = await api.mlflow(request);
+    if (!reply.starting) {
+      return reply;
+    }
+    await new Promise(resolve => setTimeout(resolve, POLL));
+    if (!isWanted()) {
+      return null;
+    }
+  }
 }
 
 export interface Planned {

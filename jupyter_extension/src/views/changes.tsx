@@ -1,25 +1,20 @@
 /** The view of changes: why a stage would run, and its notebook compared with what last ran. */
 
-import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Context } from './context';
-import { stagebookIcon } from './icon';
 import { ago } from '../model/format';
 import { useAnswer, useStore } from './hooks';
+import { MainView } from './main-view';
 import { DecisionSign } from './parts';
 import type { CellDiff, ChangesReply, StageInfo, WhyReply } from '../wire';
 
-export class ChangesView extends ReactWidget {
+export class ChangesView extends MainView {
   constructor(
-    private readonly _context: Context,
+    context: Context,
     private readonly _stage: string
   ) {
-    super();
-    this.id = `stagebook-changes-${_stage}`;
-    this.title.label = _context.trans.__('%1: changes', _stage);
-    this.title.icon = stagebookIcon;
-    this.title.closable = true;
+    super(context, `stagebook-changes-${_stage}`, context.trans.__('%1: changes', _stage));
     this.addClass('sb-Page');
   }
 
@@ -39,7 +34,7 @@ function Changes(props: { context: Context; stage: string }): React.JSX.Element 
   const attempt = info?.attempt ?? 0;
   const { planned } = store.planner;
   const mark = JSON.stringify([pipeline, store.planner.draft.texts, info?.run, info?.status, planned]);
-  const isRight = !store.planner.hasMistakes;
+  const isRight = pipeline !== '' && !store.planner.hasMistakes;
   const why = useAnswer(
     () => (isRight ? store.api.why(store.projectPath, pipeline, stage, store.planner.draft) : null),
     [mark, isRight]

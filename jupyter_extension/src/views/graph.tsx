@@ -1,28 +1,23 @@
 /** The view in the main area: the graph of a pipeline, and the stage that is chosen. */
 
-import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Context } from './context';
 import { GraphNode } from './graph-node';
 import { useStore } from './hooks';
-import { stagebookIcon } from './icon';
+import { MainView } from './main-view';
 import { edges, nodes, search } from '../model/grouping';
 import { layout, type Layout } from '../model/graph-layout';
 import { MARGIN, useViewport, type Viewport } from './viewport';
 import { ConnectionNote, Counts, GivenParams, PipelineSelect, Problems, RunButtons, RunLine } from './parts';
 import { GroupDetails, StageDetails } from './stage-details';
 
-export class GraphView extends ReactWidget {
-  constructor(private readonly _context: Context) {
-    super();
-    this.id = 'stagebook-graph';
-    this.title.icon = stagebookIcon;
-    this.title.label = _context.trans.__('Stagebook');
-    this.title.closable = true;
+export class GraphView extends MainView {
+  constructor(context: Context) {
+    super(context, 'stagebook-graph', context.trans.__('Stagebook'));
     this.addClass('sb-Graph');
     this.node.setAttribute('role', 'region');
-    this.node.setAttribute('aria-label', _context.trans.__('Pipeline graph'));
+    this.node.setAttribute('aria-label', context.trans.__('Pipeline graph'));
   }
 
   protected override render(): React.JSX.Element {

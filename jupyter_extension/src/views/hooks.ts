@@ -73,3 +73,20 @@ export function useSlowly<T>(value: T, every: number): T {
   }, [value, every]);
   return told.value;
 }
+
+/** The size of an element without its scroll bars, in pixels; 0 until it is drawn. */
+export function useSize(of: React.RefObject<HTMLElement>): { width: number; height: number } {
+  const [size, setSize] = React.useState({ width: 0, height: 0 });
+  React.useEffect(() => {
+    const node = of.current;
+    if (node === null) {
+      return;
+    }
+    const observer = new ResizeObserver(() => {
+      setSize({ width: node.clientWidth, height: node.clientHeight });
+    });
+    observer.observe(node);
+    return () => observer.disconnect();
+  }, [of]);
+  return size;
+}

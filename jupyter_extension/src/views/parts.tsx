@@ -218,6 +218,9 @@ export function PipelineSelect(props: { context: Context }): React.JSX.Element {
               {one.path || one.name}
             </option>
           ))}
+          {store.hasMoreProjects && (
+            <option disabled>{trans.__('and others: start JupyterLab in a folder further down')}</option>
+          )}
         </select>
       )}
       <select

@@ -2,13 +2,15 @@
 
 import * as React from 'react';
 
-import { ago, duration, value as valueText } from '../model/format';
-import { gantt } from '../model/gantt';
+import { ago, duration, mark, value as valueText } from '../model/format';
+import { gantt, ticksOf } from '../model/gantt';
 import type { RunInfo, RunReply } from '../wire';
 import type { Context } from './context';
-import { useAnswer, useNow, useSlowly } from './hooks';
+import { useAnswer, useNow, useSize, useSlowly } from './hooks';
 import { Glyph } from './parts';
 
+const TICK = 64; // pixels that a mark of the axis of time takes
+const LATE = 0.85; // of the axis; what stands there has its text before it
 const EVERY = 1_000; // milliseconds after which a run that goes on is read again
 
 /** A run with its stages over time and its notes. Read again while the run goes on. */
@@ -104,7 +106,6 @@ function GanttChart(props: { context: Context; reply: RunReply; now: number }): 
   if (chart.bars.length === 0) {
     return <p className="sb-Help">{trans.__('No stage ran.')}</p>;
   }
-  const percent = (part: number): string => `${Math.round(part * 10000) / 100}%`;
   return (
     <figure className="sb-Gantt">
       <figcaption>
@@ -136,20 +137,38 @@ function GanttChart(props: { context: Context; reply: RunReply; now: number }): 
             <span className="sb-Help">{duration(bar.seconds)}</span>
           </li>
         ))}
-        <li className="sb-Axis" aria-hidden="true">
-          <span />
-          <span className="sb-Track">
-            {chart.ticks.map(tick => (
-              <span key={tick} className="sb-Tick" style={{ left: percent(tick / chart.seconds) }}>
-                {tick} s
-              </span>
-            ))}
-          </span>
-          <span />
-        </li>
+        <Axis seconds={chart.seconds} />
       </ul>
     </figure>
   );
+}
+
+/** The axis of time, with as many marks as there is room for. */
+function Axis(props: { seconds: number }): React.JSX.Element {
+  const track = React.useRef<HTMLSpanElement>(null);
+  const ticks = ticksOf(props.seconds, Math.max(2, Math.floor(useSize(track).width / TICK)));
+  return (
+    <li className="sb-Axis" aria-hidden="true">
+      <span />
+      <span className="sb-Track" ref={track}>
+        {ticks.map(tick => (
+          <span
+            key={tick}
+            className="sb-Tick"
+            data-late={tick / props.seconds > LATE}
+            style={{ left: percent(tick / props.seconds) }}
+          >
+            {mark(tick)}
+          </span>
+        ))}
+      </span>
+      <span />
+    </li>
+  );
+}
+
+function percent(part: number): string {
+  return `${Math.round(part * 10000) / 100}%`;
 }
 
 /** The notes on a run, and the field for another one. */

@@ -1,26 +1,21 @@
 /** The view of the runs: a list, and beside it one run or several compared. */
 
-import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { Comparison } from './compare';
 import type { Context } from './context';
-import { stagebookIcon } from './icon';
 import { ago, duration, plural, value as valueText } from '../model/format';
 import { useAnswer, useNow, useStore } from './hooks';
+import { MainView } from './main-view';
 import { ConnectionNote, Glyph, PipelineSelect } from './parts';
 import { RunDetails } from './run-details';
 import type { RunInfo, RunsReply } from '../wire';
 
 const RUNS = { first: 100, more: 300 }; // in the list, without points of sweeps
 
-export class RunsView extends ReactWidget {
-  constructor(private readonly _context: Context) {
-    super();
-    this.id = 'stagebook-runs';
-    this.title.icon = stagebookIcon;
-    this.title.label = _context.trans.__('Runs');
-    this.title.closable = true;
+export class RunsView extends MainView {
+  constructor(context: Context) {
+    super(context, 'stagebook-runs', context.trans.__('Runs'));
     this.addClass('sb-RunsView');
   }
 
@@ -98,9 +93,18 @@ function Runs(props: { context: Context }): React.JSX.Element {
             <p className="sb-None">{trans.__('Nothing was run yet.')}</p>
           )}
           {runs.value?.more && (
-            <button className="sb-Button" onClick={() => setLimit(limit + RUNS.more)}>
-              {trans.__('Show older runs')}
-            </button>
+            <p className="sb-Buttons sb-None">
+              {trans.__('%1 more, which are older.', runs.value.older)}
+              {limit < runs.value.most ? (
+                <button className="sb-Button" onClick={() => setLimit(limit + RUNS.more)}>
+                  {trans.__('Show older runs')}
+                </button>
+              ) : (
+                <span>
+                  {trans.__('In a terminal:')} <code>stagebook runs --limit N</code>
+                </span>
+              )}
+            </p>
           )}
         </div>
         <div className="sb-RunPage">

@@ -3,6 +3,7 @@
 import * as React from 'react';
 
 import type { Layout } from '../model/graph-layout';
+import { useSize } from './hooks';
 
 export const MARGIN = 24; // around the graph, in its own units
 const ZOOM = { least: 0.15, most: 2.5, step: 1.25 };
@@ -99,22 +100,6 @@ export function useViewport(
     isReady: size.width > 0,
     onPointerDown: drag
   };
-}
-
-function useSize(scroll: React.RefObject<HTMLDivElement>): { width: number; height: number } {
-  const [size, setSize] = React.useState({ width: 0, height: 0 });
-  React.useEffect(() => {
-    const node = scroll.current;
-    if (node === null) {
-      return;
-    }
-    const observer = new ResizeObserver(() => {
-      setSize({ width: node.clientWidth, height: node.clientHeight });
-    });
-    observer.observe(node);
-    return () => observer.disconnect();
-  }, [scroll]);
-  return size;
 }
 
 /** The scale at which the whole graph fits, at most 1. */

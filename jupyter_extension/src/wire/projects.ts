@@ -45,10 +45,12 @@ export interface ProjectInfo {
 }
 
 /**
- * The projects that were found.
+ * The projects that were found. `more` says that there are others, which are
+ * not among them.
  */
 export interface ProjectsReply {
   readonly projects: readonly ProjectInfo[];
+  readonly more: boolean;
 }
 
 /**

@@ -78,7 +78,8 @@ export interface StageInfo {
  * without points of sweeps, and those that go on. `stages` has the last
  * outcome of each stage that changed; `shapes` for each pipeline whose list of
  * stages changed the ids of all stages of its newest run, in order.
- * `definitions` changes with the pipeline files.
+ * `definitions` changes with the pipeline files and the notebooks that they
+ * name.
  */
 export interface Change {
   readonly seq: number;
@@ -90,12 +91,15 @@ export interface Change {
 }
 
 /**
- * Runs, the newest first. `more` says that there are older ones. Of each sweep
- * the latest points are among them; `points` says how many it has.
+ * Runs, the newest first. `more` says that there are older ones, and `older`
+ * how many; of more than `most` none are told at once. Of each sweep the
+ * latest points are among them; `points` says how many it has.
  */
 export interface RunsReply {
   readonly runs: readonly RunInfo[];
   readonly more: boolean;
+  readonly older: number;
+  readonly most: number;
   readonly points: Readonly<Record<string, number>>;
 }
 

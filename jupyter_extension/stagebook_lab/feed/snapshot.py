@@ -30,7 +30,8 @@ class Snapshot:
 
     `stages` has the last outcome by pipeline and stage, `changed` the number of the event that changed it
     last. `shapes` has for each pipeline the stages of its newest run, and the number of the event that made
-    them so. `definitions` is a digest that changes with the pipeline files.
+    them so. `definitions` is a digest that changes with the pipeline files and their
+    notebooks.
     """
 
     seq: int = 0

@@ -22,6 +22,7 @@ from stagebook_lab.notes import notes_of
 from stagebook_lab.present import run_info, stage_info
 from stagebook_lab.queries.notebook import for_lab
 
+MAX_RUNS = 1_000  # in a list of runs; points of sweeps do not count
 POINTS = 100  # of each sweep in a list of runs
 MAX_EVENTS = 1_000  # in one reply
 MAX_LOG = 1 << 20  # bytes in one reply
@@ -32,6 +33,7 @@ MAX_ATTEMPTS = 1_000  # that are remembered
 def runs_reply(project: Project, pipeline: str | None, limit: int) -> wire.RunsReply:
     """The latest runs of a pipeline, or of all, the newest first. Points of sweeps do not count toward the `limit`; the
     latest ones stand before their sweep."""
+    limit = min(limit, MAX_RUNS)
     found = project.history.runs(pipeline, limit + 1, points=False)
     shown = found[:limit]
     sweeps = [run.id for run in shown if run.kind == "sweep"]
@@ -40,9 +42,12 @@ def runs_reply(project: Project, pipeline: str | None, limit: int) -> wire.RunsR
         if run.kind == "sweep":
             runs += reversed(project.journal.runs.points_of(run.id, POINTS))
         runs.append(run)
+    more = len(found) > limit
     return wire.RunsReply(
         runs=tuple(run_info(run) for run in runs),
-        more=len(found) > limit,
+        more=more,
+        older=project.journal.runs.count_of(pipeline) - limit if more else 0,
+        most=MAX_RUNS,
         points=project.journal.runs.count_points(sweeps) if sweeps else {},
     )
 

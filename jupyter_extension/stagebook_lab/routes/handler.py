@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
@@ -18,7 +19,7 @@ from tornado.iostream import StreamClosedError
 
 from stagebook import errors
 from stagebook.project import Project
-from stagebook.runs.origin import Asker
+from stagebook.runs.origin import Asker, user_name
 from stagebook_lab import wire
 from stagebook_lab.feed.watch import Feeds
 from stagebook_lab.launch import Processes
@@ -30,6 +31,7 @@ from stagebook_lab.queries.runs import Attempts
 
 RUN = r"runs/(?P<run>[\w-]{1,80})"  # the routes of a run
 RESOURCE = "stagebook"  # the name that an authorizer is asked about
+_RANDOM = re.compile(r"[0-9a-f]{32}")  # what Jupyter Server calls somebody without a name
 MAX_BODY = 1 << 20  # bytes of a request
 
 
@@ -83,9 +85,12 @@ class Handler(APIHandler):
 
     @property
     def asker(self) -> Asker:
-        """The person who is logged in, by the name that JupyterLab shows."""
+        """The person who is logged in, by the name that JupyterLab has. Whoever comes with the server's token gets a name
+        by chance from Jupyter Server: that is the user whom the server belongs to."""
         user = self.current_user
-        return Asker(user=str(user.display_name or user.name or user.username), program="JupyterLab")
+        name = str(user.display_name or user.name or user.username)
+        is_by_chance = _RANDOM.fullmatch(str(user.username)) and name.startswith("Anonymous ")
+        return Asker(user=user_name() if is_by_chance else name, program="JupyterLab")
 
     def text(self, name: str) -> str:
         """An argument of the URL; empty where it is not given."""

@@ -14,7 +14,6 @@ from stagebook_lab.queries.runs import events_reply, run_reply, runs_reply
 from stagebook_lab.routes.handler import RUN, Handler, executes, reads
 
 RUNS = 50  # by default
-MAX_RUNS = 1_000  # in one reply; points of sweeps do not count
 
 
 class RunsHandler(Handler):
@@ -24,9 +23,7 @@ class RunsHandler(Handler):
     async def get(self) -> None:
         """The latest runs, and the latest points of each sweep among them."""
         name = self.text("pipeline") or None
-        await self.answer_about(
-            lambda project, _: runs_reply(project, name, min(self.number("limit", RUNS), MAX_RUNS))
-        )
+        await self.answer_about(lambda project, _: runs_reply(project, name, self.number("limit", RUNS)))
 
     @executes
     async def post(self) -> None:

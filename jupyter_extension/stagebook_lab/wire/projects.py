@@ -42,9 +42,10 @@ class ProjectInfo:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectsReply:
-    """The projects that were found."""
+    """The projects that were found. `more` says that there are others, which are not among them."""
 
     projects: tuple[ProjectInfo, ...]
+    more: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

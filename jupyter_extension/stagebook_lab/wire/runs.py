@@ -72,7 +72,7 @@ class Change:
     """What changed since an event, or all that is current if `full`. `seq` is the number of the last
     event in it. `runs` are the latest ones of each pipeline, without points of sweeps, and those that go on. `stages` has the last outcome of each stage that changed; `shapes` for each pipeline
     whose list of stages changed the ids of all stages of its newest run, in order. `definitions` changes
-    with the pipeline files."""
+    with the pipeline files and the notebooks that they name."""
 
     seq: int
     full: bool
@@ -84,11 +84,13 @@ class Change:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunsReply:
-    """Runs, the newest first. `more` says that there are older ones. Of each sweep the latest points are among them;
-    `points` says how many it has."""
+    """Runs, the newest first. `more` says that there are older ones, and `older` how many; of more than `most` none are
+    told at once. Of each sweep the latest points are among them; `points` says how many it has."""
 
     runs: tuple[RunInfo, ...]
     more: bool = False
+    older: int = 0
+    most: int = 0
     points: dict[str, int] = dataclasses.field(default_factory=dict)
 
 

@@ -81,6 +81,11 @@ class RunTable:
             return self._records("WHERE parent = ? ORDER BY first_seq", [parent])
         return self._records("WHERE parent = ? ORDER BY first_seq DESC LIMIT ?", [parent, limit])[::-1]
 
+    def count_of(self, pipeline: str | None) -> int:
+        """How many runs there are of a pipeline, or of all, without points of sweeps."""
+        query = "SELECT count(*) FROM runs WHERE parent = '' AND (?1 IS NULL OR pipeline = ?1)"
+        return int(self._db.read(query, [pipeline or None])[0][0])
+
     def count_points(self, parents: Sequence[str]) -> dict[str, int]:
         """How many points sweeps have."""
         rows = self._db.read(

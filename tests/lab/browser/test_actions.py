@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
 from building import notebook_data
-from lab.browser.page import GOOD, LONG, choose, execute, expect_state, is_enabled, line, panel, picture
+from lab.browser.page import (
+    GOOD,
+    LONG,
+    choose,
+    drawn,
+    execute,
+    expect_state,
+    is_enabled,
+    line,
+    panel,
+    picture,
+)  # fmt: skip
 from lab.server import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -19,6 +32,19 @@ def open_form(page: Page, pipeline: str):
     choose(page, pipeline)
     panel(page).get_by_role("button", name="Run …").click()
     return page.get_by_role("form", name="What to run")
+
+
+@contextlib.contextmanager
+def planned(page: Page, *, sweep: bool) -> Iterator[None]:
+    """Wait until a plan that the block asks for is there: of a sweep, or of a run with the defaults."""
+
+    def is_it(response: Response) -> bool:
+        is_sweep = "sweep=1" in response.url and "count" in response.url
+        return response.ok and "stagebook/plan?" in response.url and is_sweep == sweep
+
+    with page.expect_response(is_it, timeout=LONG):
+        yield
+    drawn(page)
 
 
 def test_a_form_is_made_of_types_and_checked_before_anything_starts(page: Page, lab) -> None:
@@ -96,9 +122,9 @@ def test_after_a_sweep_its_values_are_taken_back_and_all_is_as_before(page: Page
     chip = panel(page).get_by_role("button", name="count=[1, 2]")
     expect(chip).to_be_visible()
     expect(panel(page).get_by_role("button", name="Run all")).to_be_enabled()
-    chip.click()
+    with planned(page, sweep=False):
+        chip.click()
     expect(chip).to_have_count(0)
-    page.wait_for_timeout(1_000)  # the plan is asked for a moment later
     expect(panel(page).get_by_role("button", name="Run all")).to_be_enabled()
     expect(page.get_by_role("alert")).to_have_count(0)
     expect(page.locator(".sb-Edges path")).to_have_count(2)
@@ -112,11 +138,11 @@ def test_values_of_a_sweep_that_stand_are_swept_by_run_all(page: Page, lab) -> N
     form = open_form(page, "form")
     form.get_by_text("Options").click()
     form.get_by_label("A run for each of several values").check()
-    form.get_by_label("count", exact=True).fill("[1, 2]")
+    with planned(page, sweep=True):
+        form.get_by_label("count", exact=True).fill("[1, 2]")
     form.get_by_role("button", name="Close").click()
     expect(panel(page).get_by_role("button", name="count=[1, 2]")).to_be_visible()
     expect(panel(page).get_by_role("button", name="Run all")).to_be_enabled(timeout=LONG)
-    page.wait_for_timeout(1_000)
     execute(page, "stagebook:run-to-here", stage="begin")
     expect(panel(page).locator(".sb-Run")).to_contain_text("running", timeout=LONG)
     expect(panel(page).locator(".sb-Run")).to_contain_text("completed", timeout=LONG)
@@ -166,6 +192,10 @@ def test_a_log_streams_as_text(page: Page, lab) -> None:
     log = page.get_by_role("log")
     expect(log).to_contain_text("line 2", timeout=LONG)
     expect(page.locator(".sb-Log")).to_contain_text("follows the stage")
+    # A tab that is moved goes on, once.
+    page.evaluate(
+        "(({ shell }) => shell.add(shell.currentWidget, 'main', { mode: 'split-right' }))(window.jupyterapp)"
+    )
     expect(log).to_contain_text("line 11", timeout=LONG)
     expect(page.locator(".sb-Log")).not_to_contain_text("follows the stage", timeout=LONG)
     assert log.inner_text().split() == [word for at in range(12) for word in ("line", str(at))]
@@ -239,7 +269,7 @@ def test_a_stage_is_added_while_the_pipeline_file_is_open(page: Page, lab) -> No
     ).to_be_attached()
     choose(page, "grown")
     execute(page, "stagebook:open-pipeline-file")
-    page.wait_for_function(f"{EDITOR}?.lineCount === 2", timeout=LONG)
+    page.wait_for_function(f"{EDITOR}?.lineCount === 3", timeout=LONG)
     lab.project.notebook("extra", "1", params="count = 0")
     for stage in ("extra", "more"):
         page.evaluate(
@@ -288,8 +318,7 @@ def test_changes_are_told_by_the_number_that_the_notebook_shows(page: Page, lab)
     code = changes.get_by_label("code")
     expect(code).to_contain_text("cell 3\n-b = 2\n+b = 3")
     lab.project.edit("numbers", "1 / 0", "1 / 1")
-    lab.project.edit("numbers", "# A text", "# Another text")
-    execute(page, "stagebook:refresh")
+    lab.project.edit("numbers", "# A text", "# Another text")  # both are seen by themselves
     expect(
         changes.get_by_role("heading", name="cell 4 changed ([5] in the executed notebook)")
     ).to_be_visible(timeout=LONG)
