@@ -9,6 +9,7 @@ from typing import Any
 
 _IMAGES = {"image/png", "image/svg+xml"}
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_ID = re.compile(r"[0-9a-f]{32}")
 _VOLATILE = (
     (re.compile(r"/tmp/ipykernel_\d+/\d+\.py"), "<cell>"),
     (re.compile(r"0x[0-9a-f]{6,}"), "0x…"),
@@ -31,6 +32,8 @@ def plain(value: Any) -> Any:
         frames = [line.partition(", line")[0] for line in lines if line.startswith(("Cell In", "File <"))]
         frames = [frame for frame, _ in itertools.groupby(frames)]  # as many as a recursion has
         return {**value, "traceback": [*frames, plain("".join(lines[-1:]))], "evalue": plain(value["evalue"])}
+    if isinstance(value, dict) and value and all(_ID.fullmatch(name) for name in value):
+        return sorted((plain(item) for item in value.values()), key=repr)
     if isinstance(value, dict):
         return {name: "<image>" if name in _IMAGES else plain(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -23,7 +23,7 @@ FROM_PAPERMILL: Mapping[str, Mapping[str, str]] = {
     "raises_exception": _RAISES,
     "rows_of_displays": _RAISES,
     "rows_of_libraries": _RAISES,
-    "rows_of_magics": _RAISES,
+    "rows_of_magics": {**_RAISES, "%connect_info": "connection"},
     "rows_of_errors": {
         **_RAISES,
         "input('name? ')": "asking",
@@ -45,7 +45,10 @@ WITHOUT_KERNEL: Mapping[str, Mapping[str, str]] = {
 REFUSED: Mapping[str, tuple[Notebook, str]] = {
     "undeclared": (Notebook(params="n = 1", values={"m": 2}, cells=("n",)), "undeclared parameter"),
     "no_parameters_cell": (Notebook(values={"m": 2}, cells=("1",)), "undeclared parameter"),
-    "another_type": (Notebook(params="n: int = 1", values={"n": "text"}, cells=("n",)), "type of a parameter"),
+    "another_type": (
+        Notebook(params="n: int = 1", values={"n": "text"}, cells=("n",)),
+        "type of a parameter",
+    ),
     "nothing_to_run": (Notebook(cells=("#md *text*", "# a comment")), "no code"),
 }
 """Notebooks that papermill runs, and that are a mistake of the pipeline here."""

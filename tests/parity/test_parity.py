@@ -10,10 +10,13 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
+import yaml
 
+from building import ProjectBuilder
 from effort import IS_FULL
 from parity.corpus import NOTEBOOKS
 from parity.executing import PAPERMILL, WAYS, Done, run_papermill, run_stagebook
+from parity.notebook import written
 from parity.notebooks.rows import FIRST
 from parity.reasons import FROM_PAPERMILL, REFUSED, WITHOUT_KERNEL
 from parity.table import rows as table
@@ -51,7 +54,7 @@ def places(name: str, wanted: Done, found: Done) -> dict[str, tuple[object, obje
         pairs["widgets"] = wanted.widgets, found.widgets
     if len(wanted.cells) != len(found.cells):
         pairs["cells"] = len(wanted.cells), len(found.cells)
-    for one, two in zip(wanted.cells[len(FIRST) if rows else 0 :], found.cells[len(FIRST) if rows else 0 :]):
+    for one, two in list(zip(wanted.cells, found.cells, strict=False))[len(FIRST) if rows else 0 :]:
         if one != two:
             pairs[one[0]] = one[1:], two[1:]
     return pairs
@@ -74,3 +77,21 @@ def test_a_notebook_ends_and_shows_as_with_papermill(executed: Execute, name: st
         for at, (one, two) in unexplained.items()
     )
     assert set(reasons) <= set(found), "a reason without a difference"
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_papermill_runs_may_be_a_mistake_here(builder: ProjectBuilder, name: str) -> None:
+    notebook, reason = REFUSED[name]
+    assert reason in differences.FROM_PAPERMILL
+    builder.file("notebooks/a.ipynb", written(notebook))
+    assert builder.problems(
+        yaml.safe_dump({"stages": {"a": {"notebook": "notebooks/a.ipynb", "params": dict(notebook.values)}}})
+    )
+
+
+def test_each_reason_is_a_row_of_the_documentation() -> None:
+    papermill = {reason for places in FROM_PAPERMILL.values() for reason in places.values()}
+    kernel = {reason for places in WITHOUT_KERNEL.values() for reason in places.values()}
+    assert papermill <= set(differences.FROM_PAPERMILL)
+    assert kernel <= set(differences.WITHOUT_KERNEL)
+    assert set(FROM_PAPERMILL) | set(WITHOUT_KERNEL) <= set(NOTEBOOKS)

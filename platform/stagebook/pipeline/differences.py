@@ -89,6 +89,11 @@ FROM_PAPERMILL: Mapping[str, FromPapermill] = {
         papermill="completes",
         stagebook="a mistake, reported before anything starts",
     ),
+    "connection": FromPapermill(
+        what="how one connects to the kernel: `%connect_info`",
+        papermill="TCP, open to each user of the machine who has the key",
+        stagebook="sockets in a folder that is the user's alone",
+    ),
     "import path": FromPapermill(
         what="modules beside the notebook",
         papermill="are found if the notebook is in the working folder",
@@ -139,6 +144,3 @@ WITHOUT_KERNEL: Mapping[str, WithoutKernel] = {
         inprocess="is read from the pipe, so its place among the lines of Python may be off",
     ),
 }
-
-THE_SAME = """Widgets and other comms, magics, `await`, `asyncio`, threads, tracebacks, what libraries find when they
-ask for a notebook, the state of widgets, `exit()`, `input()` and debuggers are the same in both."""

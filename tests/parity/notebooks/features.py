@@ -133,7 +133,7 @@ LIBRARIES = {
             "sb.glue('only_shown', HTML('<b>x</b>'), 'display')",
             "import pandas as pd\nsb.glue('frame', pd.DataFrame({'a': [1, 2]}), 'pandas')",
             "sb.glue('both', 'text', 'text', display=True)",
-            "sb.glue('nan', float('nan'))",
+            "import warnings\nwarnings.simplefilter('ignore')\nsb.glue('nan', float('nan'))",
             "sb.glue('bad', object())",
         ),
         needs=("scrapbook", "pandas"),
