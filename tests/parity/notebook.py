@@ -23,7 +23,6 @@ class Notebook:
         files: what else is in the project, by path.
         needs: modules without which it is left out.
         rows: each cell after the first two is a row that may fail, compared for itself.
-        often: whether `make test` runs it, too.
     """
 
     cells: tuple[str, ...] = ()
@@ -34,7 +33,6 @@ class Notebook:
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     needs: tuple[str, ...] = ()
     rows: bool = False
-    often: bool = True
 
     @property
     def lacks(self) -> list[str]:

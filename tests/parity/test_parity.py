@@ -14,7 +14,7 @@ import yaml
 
 from building import ProjectBuilder
 from effort import IS_FULL
-from parity.corpus import NOTEBOOKS
+from parity.corpus import NOTEBOOKS, OFTEN
 from parity.executing import PAPERMILL, WAYS, Done, run_papermill, run_stagebook
 from parity.notebook import written
 from parity.notebooks.rows import FIRST
@@ -24,7 +24,7 @@ from stagebook.pipeline import differences
 
 pytestmark = [pytest.mark.kernel, pytest.mark.e2e, pytest.mark.timeout(1800)]
 
-CHOSEN = [name for name, notebook in NOTEBOOKS.items() if IS_FULL or notebook.often]
+CHOSEN = list(NOTEBOOKS) if IS_FULL else OFTEN
 PRESENT = [name for name in CHOSEN if not NOTEBOOKS[name].lacks]
 COMPARED = {way: PAPERMILL for way in WAYS if IS_FULL or way != "kernel, unforked"}
 Execute = Callable[[str], Mapping[str, Done]]

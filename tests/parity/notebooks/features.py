@@ -66,7 +66,7 @@ DISPLAYS = {
     ),
     # The case formatter_error: the error is in showing the value of a cell.
     "missing_image": Notebook(cells=("from IPython.display import Image\nImage('not_there.png')",)),
-    "widget_state": Notebook(cells=(WIDGET, "held.close()"), often=False),
+    "widget_state": Notebook(cells=(WIDGET, "held.close()")),
     "widget_state_kept": Notebook(cells=(WIDGET,)),
     "ipywidgets": Notebook(
         cells=(
@@ -75,7 +75,6 @@ DISPLAYS = {
             "@w.interact(n=3)\ndef shown(n):\n    print(n)",
         ),
         needs=("ipywidgets",),
-        often=False,
     ),
 }  # fmt: skip
 
@@ -105,7 +104,6 @@ LIBRARIES = {
     "plotly": Notebook(
         cells=("import plotly.graph_objects as go\ngo.Figure(go.Bar(y=[1]))", "go.Figure(go.Bar(y=[1])).show()"),
         needs=("plotly",),
-        often=False,
     ),
     "tqdm": Notebook(
         cells=(
@@ -123,9 +121,8 @@ LIBRARIES = {
             "%load_ext rich\n{'a': [1, 2]}",
         ),
         needs=("rich",),
-        often=False,
     ),
-    "duckdb": Notebook(cells=("import duckdb\nduckdb.sql('select 42 as answer')",), needs=("duckdb",), often=False),
+    "duckdb": Notebook(cells=("import duckdb\nduckdb.sql('select 42 as answer')",), needs=("duckdb",)),
     "scrapbook": Notebook(
         cells=(
             "import scrapbook as sb\nsb.glue('n', 1)\nsb.glue('f', 1.5)\nsb.glue('b', True)\nsb.glue('t', 'text')\nsb.glue('l', [1, 'a'])\nsb.glue('d', {'a': None})",
@@ -147,7 +144,6 @@ LIBRARIES = {
             "mlflow.start_run()",
         ),
         needs=("mlflow",),
-        often=False,
     ),
 }  # fmt: skip
 
@@ -164,10 +160,10 @@ STREAMS = {
             "print('last', file=sys.__stderr__, flush=True) if False else None",
         )
     ),
-    "large_output": Notebook(cells=("print('x' * 900_000)", "for n in range(20_000):\n    print(n)"), often=False),
-    "very_large_output": Notebook(cells=("print('x' * 1_200_000)", "'y' * 20"), often=False),
-    "very_large_display": Notebook(cells=("from IPython.display import HTML\nHTML('x' * 11_000_000)",), often=False),
-    "surrogates": Notebook(cells=("print('caf\\udce9')", "'caf\\udce9'"), often=False),
+    "large_output": Notebook(cells=("print('x' * 900_000)", "for n in range(20_000):\n    print(n)")),
+    "very_large_output": Notebook(cells=("print('x' * 1_200_000)", "'y' * 20")),
+    "very_large_display": Notebook(cells=("from IPython.display import HTML\nHTML('x' * 11_000_000)",)),
+    "surrogates": Notebook(cells=("print('caf\\udce9')", "'caf\\udce9'")),
     "logging": Notebook(
         cells=(
             "import logging, warnings\nlogging.warning('warned')",
@@ -200,27 +196,27 @@ ERRORS = {
     "name_error": Notebook(cells=("undefined",)),
     "assertion": Notebook(cells=("assert 1 == 2, 'one is not two'",)),
     "import_error": Notebook(cells=("import not_there_at_all",)),
-    "recursion": Notebook(cells=("import sys", FOREVER), often=False),
+    "recursion": Notebook(cells=("import sys", FOREVER)),
     "exit_0": Notebook(cells=("import sys\nsys.exit(0)", "print('never')")),
     "exit_without_status": Notebook(cells=("import sys\nsys.exit()", "print('never')")),
     "exit_3": Notebook(cells=("import sys\nsys.exit(3)", "print('never')")),
     "exit_text": Notebook(cells=("raise SystemExit('a reason')",)),
-    "exit_false": Notebook(cells=("import sys\nsys.exit(False)", "print('never')"), often=False),
-    "exit_none": Notebook(cells=("raise SystemExit(None)", "print('never')"), often=False),
-    "quit": Notebook(cells=("print('before')\nquit()", "print('after')"), often=False),
+    "exit_false": Notebook(cells=("import sys\nsys.exit(False)", "print('never')")),
+    "exit_none": Notebook(cells=("raise SystemExit(None)", "print('never')")),
+    "quit": Notebook(cells=("print('before')\nquit()", "print('after')")),
     "keyboard_interrupt": Notebook(cells=("raise KeyboardInterrupt",)),
-    "process_ends": Notebook(cells=("print('before', flush=True)", "import os\nos._exit(3)", "print('never')"), often=False),
-    "memory_error": Notebook(cells=("raise MemoryError('none left')",), often=False),
+    "process_ends": Notebook(cells=("print('before', flush=True)", "import os\nos._exit(3)", "print('never')")),
+    "memory_error": Notebook(cells=("raise MemoryError('none left')",)),
     "error_in_magic": Notebook(cells=("%run not_there.py",)),
     "unknown_magic": Notebook(cells=("%not_a_magic", "print('after')")),
-    "unknown_cell_magic": Notebook(cells=("%%not_a_magic\nx", "print('after')"), often=False),
+    "unknown_cell_magic": Notebook(cells=("%%not_a_magic\nx", "print('after')")),
     "error_in_bash": Notebook(cells=("%%bash\necho before\nexit 3",)),
     "error_in_shell": Notebook(cells=("!exit 3", "_exit_code")),
     "asks": Notebook(cells=("input('name? ')",)),
-    "asks_for_password": Notebook(cells=("import getpass\ngetpass.getpass()",), often=False),
-    "reads_standard_input": Notebook(cells=("import sys\nsys.stdin.read()", "sys.stdin.readline()"), often=False),
-    "debugger": Notebook(cells=("breakpoint()",), often=False),
-    "exit_hook": Notebook(cells=("import atexit\natexit.register(lambda: print('at exit'));",), often=False),
+    "asks_for_password": Notebook(cells=("import getpass\ngetpass.getpass()",)),
+    "reads_standard_input": Notebook(cells=("import sys\nsys.stdin.read()", "sys.stdin.readline()")),
+    "debugger": Notebook(cells=("breakpoint()",)),
+    "exit_hook": Notebook(cells=("import atexit\natexit.register(lambda: print('at exit'));",)),
 }  # fmt: skip
 
 MAGICS = {
@@ -278,7 +274,7 @@ CONCURRENT = {
             "[n async for n in (await later(x) for x in range(2))]", "asyncio.run(later(4))",
         ),
     ),
-    "async_error": Notebook(cells=("async def fails():\n    1 / 0\nawait fails()",), often=False),
+    "async_error": Notebook(cells=("async def fails():\n    1 / 0\nawait fails()",)),
     "threads": Notebook(
         cells=(
             "import threading\nthread = threading.Thread(target=print, args=('in a thread',)); thread.start(); thread.join()",
@@ -303,22 +299,21 @@ CONCURRENT = {
             "from multiprocessing import get_context\nwith get_context('fork').Pool(2) as pool:\n    print(pool.map(abs, [-1, -2]))",
             "from concurrent.futures import ProcessPoolExecutor\nwith ProcessPoolExecutor(2) as pool:\n    print(list(pool.map(abs, [-3])))",
         ),
-        often=False,
     ),
-    "joblib": Notebook(cells=("from joblib import Parallel, delayed\nParallel(2)(delayed(abs)(n) for n in (-1, -2))",), needs=("joblib",), often=False),
+    "joblib": Notebook(cells=("from joblib import Parallel, delayed\nParallel(2)(delayed(abs)(n) for n in (-1, -2))",), needs=("joblib",)),
 }  # fmt: skip
 
 CELLS = {
     "raises_exception": Notebook(cells=("#tag raises-exception\n1 / 0", "print('after')")),
     "skipped": Notebook(cells=("x = 1", "#tag skip-execution\nx = 2\nraise ValueError", "x")),
-    "other_tags": Notebook(cells=("#tag hide-input\n1", "#tag skip\n2", "#tag remove-cell\n3", "#tag injected-parameters\nx = 4", "x"), often=False),
+    "other_tags": Notebook(cells=("#tag hide-input\n1", "#tag skip\n2", "#tag remove-cell\n3", "#tag injected-parameters\nx = 4", "x")),
     "cells_that_are_no_code": Notebook(cells=("#md *text*", "#raw raw", "", "   \n\n", "# a comment alone", "1")),
     "no_code": Notebook(cells=("#md *text*", "pass")),
     "unicode": Notebook(cells=("größe = 'ä'\ngröße", "print('\\u2028 x')", "'日本' + '🦉'")),
-    "crlf": Notebook(cells=("x = 1\r\nprint(x)\r\nx",), often=False),
-    "form_feed": Notebook(cells=("\x0cx = 1\nx",), often=False),
-    "long_cell": Notebook(cells=("\n".join(f"x{n} = {n}" for n in range(3000)) + "\nx2999",), often=False),
-    "many_cells": Notebook(cells=tuple(f"print({n})" for n in range(150)), often=False),
+    "crlf": Notebook(cells=("x = 1\r\nprint(x)\r\nx",)),
+    "form_feed": Notebook(cells=("\x0cx = 1\nx",)),
+    "long_cell": Notebook(cells=("\n".join(f"x{n} = {n}" for n in range(3000)) + "\nx2999",)),
+    "many_cells": Notebook(cells=tuple(f"print({n})" for n in range(150))),
 }  # fmt: skip
 
 PARAMETERS = {
@@ -335,11 +330,10 @@ PARAMETERS = {
         params="big = 1; inf = 1.0; small = 1.0; minus = 1.0",
         values={"big": 10**30, "inf": float("inf"), "small": 5e-324, "minus": -0.0},
         cells=("big, inf, small, minus",),
-        often=False,
     ),
     "parameter_of_none": Notebook(params="limit = 5", values={"limit": None}, cells=("limit is None",)),
-    "parameter_unicode": Notebook(params="name = ''", values={"name": "caf\u00e9 \u2028 \u202e\t"}, cells=("name", "print(ascii(name))"), often=False),
-    "a_parameter_that_fails": Notebook(params="n = 0", values={"n": 0}, cells=("1 / n",), often=False),
+    "parameter_unicode": Notebook(params="name = ''", values={"name": "caf\u00e9 \u2028 \u202e\t"}, cells=("name", "print(ascii(name))")),
+    "a_parameter_that_fails": Notebook(params="n = 0", values={"n": 0}, cells=("1 / n",)),
 }  # fmt: skip
 
 BARE = {"language_info": {"name": "python"}, "kernelspec": {"name": "python3", "display_name": "Python 3"}}
@@ -348,7 +342,6 @@ FORMATS = {
         version=(major, minor),
         cells=("#md *text*", "#raw raw", "print(1)", "2") if major > 3 else ("#md *text*", "print(1)", "2"),
         metadata=BARE if major > 3 else {"name": ""},
-        often=(major, minor) in {(3, 0), (4, 0)},
     )
     for major, minor in ((3, 0), (4, 0), (4, 1), (4, 2), (4, 3), (4, 4), (4, 5))
 }  # fmt: skip
