@@ -339,6 +339,20 @@ def test_check_warns_of_notebooks_that_need_a_kernel(builder: ProjectBuilder) ->
     assert len(builder.plan().warnings) == 1
 
 
+def test_check_warns_of_a_profile_that_is_not_used(
+    builder: ProjectBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IPYTHONDIR", str(builder.root / "ipython"))
+    builder.file("ipython/profile_default/ipython_config.py", "c = get_config()  # noqa\n# c.a = 1\n")
+    builder.file("ipython/profile_default/startup/README", "text")
+    path = builder.notebook("a", "1")
+    builder.pipeline(f"stages:\n  a: {{notebook: {path}, executor: inprocess}}")
+    assert builder.plan().warnings == ()
+    startup = builder.file("ipython/profile_default/startup/00.py", "import numpy\n")
+    (warning,) = builder.plan().warnings
+    assert f"uses no profile of IPython, so {startup} is not run for '{path}'" in str(warning)
+
+
 def test_another_language_is_refused_without_a_kernel(builder: ProjectBuilder) -> None:
     builder.notebook("a", "x <- 1")
     path = builder.root / "notebooks/a.ipynb"

@@ -122,7 +122,7 @@ WITHOUT_KERNEL: Mapping[str, WithoutKernel] = {
     "profile": WithoutKernel(
         what="startup files, extensions and settings of the IPython profile",
         kernel="are used",
-        inprocess="are not used; `%config` lists no class of the kernel",
+        inprocess="are not used; `check` warns where there are any",
         sign=re.compile(r"^\s*%config\s+(?:IPythonKernel|IPKernelApp|ZMQInteractiveShell)\b", re.MULTILINE),
         warning="changes settings of the kernel, and there is none",
     ),

@@ -93,6 +93,9 @@ class NotebookChecks:
         if kernel != "python3":
             what = f"'executor: inprocess' runs no kernel, so '{kernel}' of '{path}' is not used"
             self._warn(place, what, need)
+        if profile := self.project.profile_files():
+            what = f"'executor: inprocess' uses no profile of IPython, so {', '.join(profile)} is not run for '{path}'"
+            self._warn(place, what, need)
         for name, cell in facts.without_kernel.items():
             what = f"cell {cell} of '{path}' {WITHOUT_KERNEL[name].warning}"
             self._warn(place, what, need)
