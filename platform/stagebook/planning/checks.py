@@ -12,6 +12,7 @@ from stagebook.pipeline.notebook import SCRIPT_SUFFIXES, DeclaredParam, Notebook
 from stagebook.pipeline.problems import ProblemCollector
 from stagebook.pipeline.types import Type, Value, ValueMismatch, accept, accepts, shorten
 from stagebook.planning.instances import Instance
+from stagebook.workspace.kernels import profile_files
 from stagebook.workspace.paths import PathRefused
 from stagebook.workspace.workspace import Workspace
 
@@ -93,7 +94,7 @@ class NotebookChecks:
         if kernel != "python3":
             what = f"'executor: inprocess' runs no kernel, so '{kernel}' of '{path}' is not used"
             self._warn(place, what, need)
-        if profile := self.project.profile_files():
+        if profile := profile_files():
             what = f"'executor: inprocess' uses no profile of IPython, so {', '.join(profile)} is not run for '{path}'"
             self._warn(place, what, need)
         for name, cell in facts.without_kernel.items():

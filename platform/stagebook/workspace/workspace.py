@@ -13,7 +13,7 @@ from stagebook.pipeline.notebook_file import read_bytes
 from stagebook.pipeline.scripts import VERSION, convert, doubts_of, is_intact
 from stagebook.system.file_cache import FileCache
 from stagebook.workspace import paths
-from stagebook.workspace.kernels import kernel_languages, profile_files
+from stagebook.workspace.kernels import kernel_languages
 
 
 class Workspace:
@@ -107,7 +107,3 @@ class Workspace:
     def kernels(self) -> Mapping[str, str]:
         """The kernels that are installed here: name → language in lower case, empty where it is not known."""
         return kernel_languages()
-
-    def profile_files(self) -> list[str]:
-        """The files of the user's IPython profile that hold some code, which a kernel runs at its start."""
-        return profile_files()
