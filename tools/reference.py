@@ -20,7 +20,7 @@ import typer.main
 
 from stagebook import errors, events
 from stagebook.cli.app import COMMANDS, app, load
-from stagebook.pipeline import evaluator, expressions, notebook_file, yaml
+from stagebook.pipeline import differences, evaluator, expressions, notebook_file, yaml
 from stagebook.pipeline.schema import json_schema
 from stagebook.planning import instances, scopes
 from stagebook.workspace import paths, settings
@@ -267,8 +267,22 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
+# -- executors ------------------------------------------------------------------------------------
+
+
+def _without_kernel() -> str:
+    rows = [(row.what, row.kernel, row.inprocess) for row in differences.WITHOUT_KERNEL.values()]
+    return _table(("in the notebook", "`kernel`", "`inprocess`"), rows)
+
+
+def _from_papermill() -> str:
+    rows = [(row.what, row.papermill, row.stagebook) for row in differences.FROM_PAPERMILL.values()]
+    return _table(("what", "papermill", "Stagebook"), rows)
+
+
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"commands": _overview},
+    "docs/executors.md": {"without-kernel": _without_kernel, "from-papermill": _from_papermill},
     "docs/reference/commands.md": {"commands": _overview, "options": _options},
     "docs/reference/settings.md": {"settings": _settings},
     "docs/reference/events.md": {"events": _events},

@@ -31,3 +31,10 @@ def test_a_traceback_that_is_too_long_to_be_kept_whole_has_the_line_of_the_cell(
     assert shown[0] == "Cell In[2], line 2"
     assert shown[-1] == "ZeroDivisionError: division by zero"
     assert "return x / 0" in "\n".join(shown)
+
+
+@EACH_WAY
+def test_a_deep_traceback_looks_for_the_module_of_no_frame(builder: ProjectBuilder, way: str) -> None:
+    """`inspect` would go through all modules for each frame of a cell, of which a recursion has thousands."""
+    done = execute(builder, way, "import inspect\ninspect.getmodule((lambda: 0).__code__).__name__")
+    assert done.outputs(0)[0]["data"]["text/plain"] == ["'__main__'"]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.pipeline.cells import parse_cell
+from stagebook.pipeline.differences import WITHOUT_KERNEL
 from stagebook.pipeline.notebook_file import (
     DATABRICKS,
     PARAMETERS_TAG,
@@ -72,6 +73,8 @@ class NotebookFacts:
         asks: those of `input` and `getpass` that are called, which wait for a person.
         does_nothing: no cell has anything to execute.
         doubts: what may not be meant so, and what to do about it.
+        without_kernel: what is otherwise without a kernel, as rows of `differences.WITHOUT_KERNEL`, with the number of
+            the first cell.
     """
 
     kernel: str
@@ -84,6 +87,7 @@ class NotebookFacts:
     asks: frozenset[str] = frozenset()
     does_nothing: bool = False
     doubts: tuple[tuple[str, str], ...] = ()
+    without_kernel: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def is_python(self) -> bool:
@@ -129,7 +133,17 @@ def _facts(data: dict[str, Any]) -> NotebookFacts:
         asks=frozenset().union(*(names for _, names in found)),
         does_nothing=not any(_does_something(cell["source"], is_python=is_python) for cell in code),
         doubts=tuple(_doubts(numbered, magic)) if is_python else (),
+        without_kernel=_without_kernel(numbered) if is_python else {},
     )
+
+
+def _without_kernel(cells: Sequence[tuple[int, dict[str, Any]]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for number, cell in cells:
+        for name, row in WITHOUT_KERNEL.items():
+            if row.sign is not None and row.sign.search(cell["source"]):
+                found.setdefault(name, number)
+    return found
 
 
 def _does_something(source: str, *, is_python: bool) -> bool:

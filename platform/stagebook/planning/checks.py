@@ -6,16 +6,17 @@ import contextlib
 from collections.abc import Iterable, Mapping
 
 from stagebook.errors import did_you_mean
+from stagebook.pipeline.differences import WITHOUT_KERNEL
 from stagebook.pipeline.model import Location, Pipeline, Stage
 from stagebook.pipeline.notebook import SCRIPT_SUFFIXES, DeclaredParam, NotebookFacts, NotebookUnreadable
 from stagebook.pipeline.problems import ProblemCollector
 from stagebook.pipeline.types import Type, Value, ValueMismatch, accept, accepts, shorten
 from stagebook.planning.instances import Instance
+from stagebook.workspace.kernels import profile_files
 from stagebook.workspace.paths import PathRefused
 from stagebook.workspace.workspace import Workspace
 
 _SUFFIXES = (".ipynb", *SCRIPT_SUFFIXES)
-_COMMS = {"ipywidgets", "comm", "bqplot", "ipyleaflet", "ipympl", "anywidget", "pythreejs", "ipyvolume"}
 _NUMBERS = {"int", "float"}
 
 
@@ -93,10 +94,11 @@ class NotebookChecks:
         if kernel != "python3":
             what = f"'executor: inprocess' runs no kernel, so '{kernel}' of '{path}' is not used"
             self._warn(place, what, need)
-        widgets = sorted({name.partition(".")[0] for name in facts.imports} & _COMMS)
-        if widgets:
-            names = ", ".join(widgets)
-            what = f"'{path}' imports {names}: widgets need a kernel, and show as text without one"
+        if profile := profile_files():
+            what = f"'executor: inprocess' uses no profile of IPython, so {', '.join(profile)} is not run for '{path}'"
+            self._warn(place, what, need)
+        for name, cell in facts.without_kernel.items():
+            what = f"cell {cell} of '{path}' {WITHOUT_KERNEL[name].warning}"
             self._warn(place, what, need)
 
     def _check_kernel(self, stage: Stage, facts: NotebookFacts, path: str) -> None:

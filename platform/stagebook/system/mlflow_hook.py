@@ -26,6 +26,8 @@ from urllib.parse import unquote
 VARIABLE = "STAGEBOOK_MLFLOW"
 STARTED_BY = "stagebook.started_by"  # a tag of runs that a notebook started: the key of its attempt
 PATIENCE = 20.0  # seconds that the run of the attempt may take to be made
+# Seconds that a new store may take. It is put in the place of what is there: what was logged before would be lost.
+STORE_PATIENCE = 120.0
 
 _NAME, _ID, _RUN = "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"
 _CONTEXT = "MLFLOW_RUN_CONTEXT"  # tags for the runs that a process starts, also one without this module
@@ -160,7 +162,7 @@ class _Runs:
 
     def attach(self, fluent: Any) -> None:
         """Change `mlflow.tracking.fluent`."""
-        limit = time.monotonic() + PATIENCE
+        limit = time.monotonic() + STORE_PATIENCE
         while is_held(os.environ.get("MLFLOW_TRACKING_URI", "")) and time.monotonic() < limit:
             time.sleep(0.05)
         start, experiment, choose = fluent.start_run, fluent._get_experiment_id, fluent.set_experiment  # noqa: SLF001 - MLflow has no public way

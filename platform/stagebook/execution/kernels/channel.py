@@ -73,8 +73,13 @@ class Channel:
 
 
 def packed(body: Mapping[str, Any]) -> bytes:
-    """A body as a kernel packs it: lone surrogates, which no JSON may hold, are replaced."""
-    return utf8(json.dumps(body, default=_as_text, ensure_ascii=False))
+    """A body as a kernel packs it: lone surrogates, and numbers such as NaN, which no JSON may hold, are replaced."""
+    try:
+        text = json.dumps(body, default=_as_text, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        lax = json.dumps(body, default=_as_text)
+        text = json.dumps(json.loads(lax, parse_constant=lambda name: repr(float(name))), ensure_ascii=False)
+    return utf8(text)
 
 
 def _as_text(value: Any) -> str:

@@ -24,6 +24,7 @@ from jupyter_client.session import Session
 from traitlets import Instance
 from traitlets.config import Config
 
+from stagebook.execution.kernels import cell_files
 from stagebook.execution.kernels.channel import Channel
 
 
@@ -97,6 +98,7 @@ class Shell(ZMQInteractiveShell):
         for sender in (shell.displayhook, shell.display_pub):
             sender.session = kernel.session
         shell.extension_manager.load_extension("storemagic")
+        cell_files.begin(shell)
         assert isinstance(shell, Shell)
         return shell
 

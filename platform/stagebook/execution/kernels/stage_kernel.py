@@ -211,6 +211,7 @@ class StageKernelApp(IPKernelApp):
         """Serve. From here on MLflow knows the attempt's run, and file access is reported, if the environment asks for
         it."""
         try:
+            _ours("stagebook.execution.kernels.cell_files").begin(self.shell)
             if os.environ.get("STAGEBOOK_MLFLOW"):
                 _ours("stagebook.system.mlflow_hook").begin()
             if os.environ.get("STAGEBOOK_OBSERVED"):
@@ -223,6 +224,10 @@ class StageKernelApp(IPKernelApp):
         """Log nothing: nobody reads it on a terminal."""
         names = ("shell", "iopub", "stdin", "hb", "control")
         self._ports = {name: getattr(self, f"{name}_port") for name in names}
+
+
+# Settings go by the name of the class: `%config IPKernelApp…`.
+StageKernelApp.__name__ = StageKernelApp.__qualname__ = "IPKernelApp"
 
 
 def _ours(name: str) -> Any:
