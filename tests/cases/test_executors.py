@@ -143,7 +143,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict) and "traceback" in value:
         lines = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(value["traceback"])).splitlines()
         frames = [line.partition(", line")[0] for line in lines if line.startswith(("Cell In", "File <"))]
-        frames = [name for name, _ in itertools.groupby(frames)]  # how deep a recursion goes is the stack's own affair
+        frames = [
+            name for name, _ in itertools.groupby(frames)
+        ]  # how deep a recursion goes is the stack's own affair
         return {**value, "traceback": [*frames, *lines[-1:]], "evalue": plain(value["evalue"])}
     if isinstance(value, dict):
         return {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping
 from typing import Any
 
 from stagebook.errors import JournalUnreadable
 from stagebook.events import Event, from_json
 from stagebook.journal.database import Database, numbered_sum
+from stagebook.observed import Observed
 
 
 class EventLog:
@@ -101,7 +101,7 @@ class EventLog:
         )
         return {stage: run for stage, run, _ in rows}
 
-    def observations(self, pipeline: str, runs: int = -1) -> dict[str, Mapping[str, Any] | None]:
+    def observations(self, pipeline: str, runs: int = -1) -> dict[str, Observed | None]:
         """For each stage what its last attempt that completed was seen to read and write, in the latest `runs`, or in all."""
         rows = self._db.read(
             "SELECT stage, json_extract(data, '$.observed'), max(seq) FROM events"
@@ -109,7 +109,7 @@ class EventLog:
             " (SELECT id FROM runs WHERE pipeline = ? ORDER BY first_seq DESC LIMIT ?) GROUP BY stage",
             (pipeline, runs),
         )
-        return {stage: json.loads(text) if text else None for stage, text, _ in rows}
+        return {stage: Observed.from_json(json.loads(text)) if text else None for stage, text, _ in rows}
 
     def durations(self, pipeline: str, runs: int = 5) -> dict[str, float]:
         """For each stage the median of how many seconds it took to complete in the latest runs."""

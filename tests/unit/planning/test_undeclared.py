@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import pytest
 
+from stagebook.observed import Observed
 from stagebook.planning.plan import PlannedInput, PlannedOutput, PlannedStage
 from stagebook.planning.undeclared import compare, messages, refusal, variables_of
 
@@ -27,8 +27,8 @@ def stage(*, strict: bool = False, **inputs: str | tuple[str, ...]) -> PlannedSt
     )
 
 
-def seen(*reads: str, writes: tuple[str, ...] = ()) -> dict[str, Any]:
-    return {"reads": list(reads), "writes": list(writes)}
+def seen(*reads: str, writes: tuple[str, ...] = ()) -> Observed:
+    return Observed(reads=reads, writes=writes)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def seen(*reads: str, writes: tuple[str, ...] = ()) -> dict[str, Any]:
         ),
     ],
 )
-def test_undeclared_reads(observed: dict[str, Any] | None, found: tuple[str, ...]) -> None:
+def test_undeclared_reads(observed: Observed | None, found: tuple[str, ...]) -> None:
     declared = stage(x="data/x.csv", folder="data/folder", many=("data/many/1.csv", "data/many/2.csv"))
     assert compare(declared, observed, code=["src/lib.py", "src/pack"]).undeclared_reads == found
 
@@ -67,7 +67,7 @@ def test_unread_inputs() -> None:
     assert compare(declared, observed).unread_inputs == ()
     assert compare(declared, observed, names={"y"}).unread_inputs == ("z",)
     assert compare(declared, seen("in", "data/x.csv", "data/folder"), names=()).unread_inputs == ("y",)
-    assert compare(declared, {**observed, "left_out": 1}, names=()).unread_inputs == ()
+    assert compare(declared, dataclasses.replace(observed, left_out=1), names=()).unread_inputs == ()
     assert compare(declared, None, names=()).unread_inputs == ()
 
 
