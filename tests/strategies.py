@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stagebook import events
 from stagebook.artifact import Artifact
 from stagebook.events import Event, Status
+from stagebook.observed import Observed
 from stagebook.pipeline.types import Type, union
 
 # Text that YAML can hold without an escape.
@@ -317,7 +318,10 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
         remark=_text,
         sources=_text,
         parts=_data,
-        observed=st.none() | _data,
+        observed=st.none()
+        | st.builds(
+            Observed, reads=st.lists(_text, max_size=2).map(tuple), writes=st.just(()), left_out=_small
+        ),
     ),
     "StageExpanded": st.builds(
         events.StageExpanded,

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from stagebook.artifact import Artifact, Artifacts, artifacts_from_json, artifacts_to_json
+from stagebook.observed import Observed
 
 VERSION = 1
 
@@ -89,6 +90,8 @@ class Event:
             values["inputs"] = {
                 name: [item.to_json() for item in items] for name, items in values["inputs"].items()
             }
+        if (observed := values.get("observed")) is not None:
+            values["observed"] = observed.to_json()
         return {"type": type(self).__name__, "v": VERSION, **values}
 
 
@@ -246,8 +249,7 @@ class AttemptEnded(Event):
     its folder for `stagebook debug`; `kernel` has the `pid` and `connection_file` of a kept kernel.
     `fingerprint` says what the result depends on (SHA-256 of `parts`; `head` is that of what was known before
     any other stage ran). `fingerprint` is empty where the result cannot be reused; `remark` says why.
-    `sources` is the digest of the cells in the store. `observed`: the files of the project that the
-    notebook's process read (`reads`) and wrote (`writes`); `None` where no report could be made.
+    `sources` is the digest of the cells in the store. `observed`: `None` where no report could be made.
     `undeclared`: what of it is not declared: `reads`, path → a mark of what was in it; `writes`, a list of paths;
     `env`, environment variable → a keyed hash of its value.
     """
@@ -273,7 +275,7 @@ class AttemptEnded(Event):
     remark: str = ""
     sources: str = ""
     parts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    observed: Mapping[str, Any] | None = None
+    observed: Observed | None = None
     undeclared: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -349,6 +351,8 @@ def from_json(data: Mapping[str, Any]) -> Event:
         values["inputs"] = {
             name: [Artifact.from_json(item) for item in items] for name, items in values["inputs"].items()
         }
+    if "observed" in values:
+        values["observed"] = Observed.from_json(values["observed"])
     try:
         return kind(**values)
     except TypeError as error:

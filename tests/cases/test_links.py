@@ -12,6 +12,7 @@ import pytest
 from building import ProjectBuilder, ran
 from commands import skip_without_mounts, stagebook
 from stagebook.events import Cause, Status
+from stagebook.observed import Observed
 from stagebook.planning.plan import Decision
 from stagebook.runs.run import RunReport
 
@@ -71,10 +72,9 @@ def test_undeclared_reads_through_a_link_are_seen(builder: ProjectBuilder, disk:
     )
     builder.pipeline(f"stages: {{a: {{notebook: {path}, executor: {executor}}}}}")
     report = builder.project.run("p")
-    assert report.history.stages["a"].observed == {
-        "reads": ["data/by-link", "data/by-place", "more/there/deep"],
-        "writes": ["data/new"],
-    }
+    assert report.history.stages["a"].observed == Observed(
+        reads=("data/by-link", "data/by-place", "more/there/deep"), writes=("data/new",)
+    )
 
 
 def test_a_link_to_another_file_system(builder: ProjectBuilder) -> None:

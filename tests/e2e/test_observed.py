@@ -14,6 +14,7 @@ import pytest
 from building import ProjectBuilder, notebook_data
 from commands import stagebook
 from stagebook.events import AttemptEnded, Cause, Status
+from stagebook.observed import Observed
 from stagebook.runs.run import RunReport
 
 pytestmark = pytest.mark.kernel
@@ -36,7 +37,7 @@ def observed(builder: ProjectBuilder, report: RunReport) -> dict[str, Any]:
     assert report.status is Status.COMPLETED, ended.message
     assert ended.observed is not None
     assert report.history.stages["a"].observed == ended.observed
-    return dict(ended.observed)
+    return ended.observed.to_json()
 
 
 @EVERY_WAY
@@ -158,7 +159,7 @@ def test_lines_are_there_after_a_crash(builder: ProjectBuilder, executor: str) -
     builder.file("data/in.txt", "1")
     report = run(builder, executor, "open('data/in.txt').close()\nimport os; os._exit(3)")
     assert report.status is Status.FAILED
-    assert report.history.stages["a"].observed == {"reads": ["data/in.txt"], "writes": []}
+    assert report.history.stages["a"].observed == Observed(reads=("data/in.txt",))
 
 
 BEHAVIOUR = (

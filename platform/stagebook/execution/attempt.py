@@ -8,6 +8,7 @@ from typing import Any
 
 from stagebook.artifact import Artifact, Artifacts, artifacts_from_json, artifacts_to_json
 from stagebook.events import Cause
+from stagebook.observed import Observed
 from stagebook.pipeline.types import Type, Value, parse_type
 
 ATTEMPT_FILE = "attempt.json"
@@ -102,7 +103,6 @@ class AttemptResult:
     `scraps`, `inputs` and `outputs` are as in `events.AttemptEnded`; `seconds` is its duration.
     `cpu` is in seconds and `memory` the peak in bytes, of the notebook's processes. `dump` names a
     file in the attempt's folder; `kernel` has the `pid` and `connection_file` of a kept kernel.
-    `observed` is as in `events.AttemptEnded`.
     """
 
     cause: Cause | None = None
@@ -115,7 +115,7 @@ class AttemptResult:
     memory: int = 0
     dump: str = ""
     kernel: Mapping[str, Any] | None = None
-    observed: Mapping[str, Any] | None = None
+    observed: Observed | None = None
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     inputs: Mapping[str, Sequence[Artifact]] = dataclasses.field(default_factory=dict)
     outputs: Artifacts = dataclasses.field(default_factory=dict)
@@ -123,7 +123,12 @@ class AttemptResult:
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""
         inputs = {name: [item.to_json() for item in items] for name, items in self.inputs.items()}
-        return {**dataclasses.asdict(self), "inputs": inputs, "outputs": artifacts_to_json(self.outputs)}
+        return {
+            **dataclasses.asdict(self),
+            "observed": self.observed.to_json() if self.observed is not None else None,
+            "inputs": inputs,
+            "outputs": artifacts_to_json(self.outputs),
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> AttemptResult:
@@ -137,4 +142,6 @@ class AttemptResult:
             name: [Artifact.from_json(item) for item in items] for name, items in data["inputs"].items()
         }
         outputs = artifacts_from_json(data["outputs"])
-        return cls(**{**data, "cause": Cause(cause) if cause else None, "inputs": inputs, "outputs": outputs})
+        observed = Observed.from_json(data.get("observed"))
+        typed = {"cause": Cause(cause) if cause else None, "inputs": inputs, "outputs": outputs}
+        return cls(**{**data, **typed, "observed": observed})

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import statistics
-from collections.abc import Mapping
 from typing import Any
 
 from stagebook.errors import JournalUnreadable
 from stagebook.events import Event, from_json
 from stagebook.journal.database import Database, numbered_sum
+from stagebook.observed import Observed
 
 
 class EventLog:
@@ -101,9 +102,9 @@ class EventLog:
         )
         return {stage: run for stage, run, _ in rows}
 
-    def observations(self, pipeline: str, runs: int = -1) -> dict[str, Mapping[str, Any] | None]:
+    def observations(self, pipeline: str, runs: int = -1) -> dict[str, Observed | None]:
         """For each stage what its last attempt that completed was seen to read and write, in the latest `runs`, or in
-        all; with the paths that were inputs and outputs then (`declared`), if there were any."""
+        all; with the paths that were declared then."""
         rows = self._db.read(
             "SELECT stage, json_extract(data, '$.observed'), json_extract(data, '$.inputs'),"
             " json_extract(data, '$.outputs'), max(seq) FROM events"
@@ -111,10 +112,13 @@ class EventLog:
             " (SELECT id FROM runs WHERE pipeline = ? ORDER BY first_seq DESC LIMIT ?) GROUP BY stage",
             (pipeline, runs),
         )
-        return {
-            stage: {**json.loads(text), **_declared(inputs, outputs)} if text else None
-            for stage, text, inputs, outputs, _ in rows
-        }
+        found: dict[str, Observed | None] = {}
+        for stage, text, inputs, outputs, _ in rows:
+            observed = Observed.from_json(json.loads(text)) if text else None
+            if observed is not None:
+                observed = dataclasses.replace(observed, inputs=_read(inputs), outputs=_made(outputs))
+            found[stage] = observed
+        return found
 
     def durations(self, pipeline: str, runs: int = 5) -> dict[str, float]:
         """For each stage the median of how many seconds it took to complete in the latest runs."""
@@ -134,8 +138,11 @@ class EventLog:
         return {stage: statistics.median(times) for stage, times in found.items()}
 
 
-def _declared(inputs: str | None, outputs: str | None) -> dict[str, Any]:
-    """The paths of artifacts as an event keeps them."""
-    read = [item["path"] for items in json.loads(inputs or "{}").values() for item in items]
-    made = [item["path"] for item in json.loads(outputs or "{}").values()]
-    return {"declared": {"inputs": read, "outputs": made}} if read or made else {}
+def _read(inputs: str | None) -> tuple[str, ...]:
+    """The paths of inputs as an event keeps them."""
+    return tuple(item["path"] for items in json.loads(inputs or "{}").values() for item in items)
+
+
+def _made(outputs: str | None) -> tuple[str, ...]:
+    """The paths of outputs as an event keeps them."""
+    return tuple(item["path"] for item in json.loads(outputs or "{}").values())

@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 from stagebook import events
 from stagebook.artifact import Artifacts, artifacts_to_json
 from stagebook.events import Event, Status
+from stagebook.observed import Observed
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class StageRecord:
     last_line: str = ""
     dump: str = ""
     kernel: Mapping[str, Any] | None = None
-    observed: Mapping[str, Any] | None = None
+    observed: Observed | None = None
     of_run: str = ""
     number: int = 0
     restored: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from stagebook.observed import Observed
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.plan import PlannedStage
 from stagebook.system.logins import looks_secret
@@ -30,12 +31,12 @@ class Findings:
 
 def compare(
     stage: PlannedStage,
-    observed: Mapping[str, Any] | None,
+    observed: Observed | None,
     *,
     code: Collection[str] = (),
     names: Collection[str] | None = None,
 ) -> Findings:
-    """Compare `observed`, as in `events.AttemptEnded`, with the declared inputs and outputs.
+    """Compare what was observed with the declared inputs and outputs.
 
     Args:
         stage: what is declared. A folder covers all that is in it.
@@ -47,10 +48,9 @@ def compare(
     """
     if observed is None:
         return Findings()
-    reads, writes = tuple(observed.get("reads", ())), tuple(observed.get("writes", ()))
-    then = observed.get("declared", {})
-    inputs = {*(path for item in stage.inputs.values() for path in item.paths), *then.get("inputs", ())}
-    outputs = {*(item.path for item in stage.outputs.values()), *then.get("outputs", ())}
+    reads, writes = observed.reads, observed.writes
+    inputs = {*(path for item in stage.inputs.values() for path in item.paths), *observed.inputs}
+    outputs = {*(item.path for item in stage.outputs.values()), *observed.outputs}
     known = {*inputs, *outputs, *writes, *code, stage.notebook}
     # A listing of the folder that a declared file is in; what else was read of it shows by itself.
     around = {".", *(folder for path in known for folder in folders_around(path))}
@@ -59,8 +59,8 @@ def compare(
         undeclared_writes=tuple(path for path in writes if not _is_covered(path, outputs)),
         unread_inputs=tuple(
             name
-            for name in _unread(stage, {*reads, *writes}, names, complete="left_out" not in observed)
-            if not then.get("inputs") or {*stage.inputs[name].paths} & {*then["inputs"]}
+            for name in _unread(stage, {*reads, *writes}, names, complete=not observed.left_out)
+            if not observed.inputs or {*stage.inputs[name].paths} & {*observed.inputs}
         ),
     )
 
@@ -109,7 +109,7 @@ def variables_of(stage: PlannedStage, read: Collection[str]) -> list[str]:
 
 
 def marks(
-    stage: PlannedStage, observed: Mapping[str, Any] | None, dependencies: ProjectDependencies
+    stage: PlannedStage, observed: Observed | None, dependencies: ProjectDependencies
 ) -> dict[str, Any]:
     """What an attempt that just completed read and wrote undeclared, as `events.AttemptEnded.undeclared`."""
     try:
@@ -186,7 +186,7 @@ def _grouped(paths: Sequence[str]) -> Iterator[tuple[str, str, str]]:
             yield f"{len(inside)} files in {folder or 'the project folder'}", "are", "them"
 
 
-def refusal(stage: PlannedStage, observed: Mapping[str, Any] | None, code: Collection[str] = ()) -> str:
+def refusal(stage: PlannedStage, observed: Observed | None, code: Collection[str] = ()) -> str:
     """Why a strict stage fails: what it read that is not declared; empty if it may be published."""
     if not stage.strict:
         return ""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from stagebook.code.constants import looks_like_path
+from stagebook.observed import Observed
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.plan import PlannedStage
 from stagebook.planning.undeclared import compare, messages, variables_of
@@ -15,7 +15,7 @@ from stagebook.workspace.dependencies import ProjectDependencies
 
 def remarks(
     stages: Iterable[PlannedStage],
-    observed: Mapping[str, Mapping[str, Any] | None],
+    observed: Mapping[str, Observed | None],
     dependencies: ProjectDependencies,
 ) -> list[tuple[str, str]]:
     """Pairs of a stage's name and what is to be said of it. Instances of one stage of which the same is
@@ -36,7 +36,7 @@ def remarks(
 
 def _written_twice(
     stages: Sequence[PlannedStage],
-    observed: Mapping[str, Mapping[str, Any] | None],
+    observed: Mapping[str, Observed | None],
     dependencies: ProjectDependencies,
 ) -> dict[tuple[str, str], list[str]]:
     """Undeclared files that more than one stage instance was seen to write, as `remarks` gathers what it finds."""
@@ -54,9 +54,7 @@ def _written_twice(
     return found
 
 
-def _of(
-    stage: PlannedStage, observed: Mapping[str, Any] | None, dependencies: ProjectDependencies
-) -> list[str]:
+def _of(stage: PlannedStage, observed: Observed | None, dependencies: ProjectDependencies) -> list[str]:
     try:
         code = dependencies.code(stage.notebook, stage.runs_in)
     except NotebookUnreadable:

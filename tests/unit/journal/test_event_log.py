@@ -14,6 +14,7 @@ from stagebook.artifact import Artifact
 from stagebook.errors import JournalUnreadable
 from stagebook.events import AttemptEnded, AttemptStarted, Cause, Event, RunStarted
 from stagebook.journal.journal import Journal
+from stagebook.observed import Observed
 from strategies import any_event
 
 
@@ -88,7 +89,7 @@ def test_the_expected_time_is_the_median_of_the_latest_runs_that_completed(journ
 
 
 def test_what_was_observed_is_that_of_the_last_attempt_that_completed(journal: Journal) -> None:
-    one, two = {"reads": ["one"], "writes": []}, {"reads": ["two"], "writes": []}
+    one, two = Observed(reads=("one",)), Observed(reads=("two",))
     journal.append(
         [started("r1"), attempt("a", 1.0, "r1", observed=one), attempt("b", 1.0, "r1", observed=one)]
     )

@@ -9,8 +9,8 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from stagebook.observed import Observed
 from stagebook.workspace.paths import STATE_FOLDER, PathRefused, inside, inside_for_input, linked_folders
 
 REPORT_FILE = "observed.jsonl"
@@ -22,7 +22,7 @@ _ENVIRONMENTS = ("pyvenv.cfg", "conda-meta")  # what marks a folder as one
 _SLACK = 0.01  # seconds; a file's time may be a little behind the clock
 
 
-def read_report(file: Path, root: Path, since: float) -> dict[str, Any] | None:
+def read_report(file: Path, root: Path, since: float) -> Observed | None:
     """The project's files that were read (`reads`) and written (`writes`), sorted; `None` without a report.
 
     A file that the attempt wrote before it read it is no read, nor is a folder that it made, nor the listing of one
@@ -41,9 +41,8 @@ def read_report(file: Path, root: Path, since: float) -> dict[str, Any] | None:
             noted = json.loads(line)
             accesses.take(noted["kind"], noted["path"])
     reads, writes = sorted(accesses.reads), sorted(accesses.writes)
-    result: dict[str, Any] = {"reads": reads[:MAX_PATHS], "writes": writes[:MAX_PATHS]}
     left_out = max(0, len(reads) - MAX_PATHS) + max(0, len(writes) - MAX_PATHS)
-    return {**result, "left_out": left_out} if left_out else result
+    return Observed(reads=tuple(reads[:MAX_PATHS]), writes=tuple(writes[:MAX_PATHS]), left_out=left_out)
 
 
 class _Accesses:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.events import Event
+from stagebook.observed import Observed
 from stagebook.planning.plan import PlannedStage
 from stagebook.planning.planner import Planner
 from stagebook.system.store import Store
@@ -59,7 +60,7 @@ class RunContext:
     guard: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
     sources: Callable[[PlannedStage], Mapping[str, Any]] = lambda _stage: {}
     code_paths: Callable[[PlannedStage], Collection[str]] = lambda _stage: ()
-    undeclared: Callable[[PlannedStage, Mapping[str, Any] | None], Mapping[str, Any]] = lambda *_: {}
+    undeclared: Callable[[PlannedStage, Observed | None], Mapping[str, Any]] = lambda *_: {}
 
     def attempt_folder(self, stage: str, number: int) -> Path:
         """The folder of an attempt."""

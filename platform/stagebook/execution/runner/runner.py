@@ -215,7 +215,7 @@ class Runner:
         if strict and (why := refusal(stage, result.observed, self._context.code_paths(stage))):
             result = dataclasses.replace(result, cause=Cause.UNDECLARED, message=why, outputs={})
         if result.cause is None and asked.fingerprint is not None:
-            wrote = (result.observed or {}).get("writes", ())
+            wrote = result.observed.writes if result.observed else ()
             remark = self._decider.what_changed(stage, asked, wrote)
         if result.cause is Cause.EXCEPTION and (hint := self._decider.who_wrote(result.message)):
             result = dataclasses.replace(result, message=f"{result.message}; {hint}")
