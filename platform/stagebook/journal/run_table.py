@@ -63,12 +63,13 @@ class RunTable:
         }
         given = {condition: value for condition, value in wanted.items() if value is not None}
         where = f"WHERE {' AND '.join(given)}" if given else ""
-        return self._records(f"{where} ORDER BY first_seq DESC LIMIT ?", [*given.values(), limit])
+        return _records(self._db, f"{where} ORDER BY first_seq DESC LIMIT ?", [*given.values(), limit])
 
     def latest_of_each(self, limit: int, *, points: bool = False) -> list[RunRecord]:
         """Of each pipeline the latest runs, `limit` of each kind, and the runs that go on; the newest first. With
         `points`, points of sweeps are among the former."""
-        return self._records(
+        return _records(
+            self._db,
             "WHERE ended IS NULL OR id IN (SELECT id FROM (SELECT id, row_number() OVER"
             " (PARTITION BY pipeline, kind ORDER BY first_seq DESC) AS place FROM runs WHERE ? OR parent = '')"
             " WHERE place <= ?) ORDER BY first_seq DESC",
@@ -78,8 +79,8 @@ class RunTable:
     def points_of(self, parent: str, limit: int = -1) -> list[RunRecord]:
         """The runs of the points of a sweep, in their order; at most the `limit` latest ones, or all."""
         if limit < 0:
-            return self._records("WHERE parent = ? ORDER BY first_seq", [parent])
-        return self._records("WHERE parent = ? ORDER BY first_seq DESC LIMIT ?", [parent, limit])[::-1]
+            return _records(self._db, "WHERE parent = ? ORDER BY first_seq", [parent])
+        return _records(self._db, "WHERE parent = ? ORDER BY first_seq DESC LIMIT ?", [parent, limit])[::-1]
 
     def count_of(self, pipeline: str | None) -> int:
         """How many runs there are of a pipeline, or of all, without points of sweeps."""
@@ -96,11 +97,12 @@ class RunTable:
 
     def find(self, run_id: str) -> RunRecord | None:
         """The run with this id."""
-        return next(iter(self._records("WHERE id = ?", [run_id])), None)
+        return next(iter(_records(self._db, "WHERE id = ?", [run_id])), None)
 
     def like(self, text: str) -> list[RunRecord]:
         """The runs whose id begins or ends with a text, at most three, the newest first."""
-        return self._records(
+        return _records(
+            self._db,
             "WHERE substr(id, 1, ?1) = ?2 OR substr(id, -?1) = ?2 ORDER BY first_seq DESC LIMIT 3",
             [len(text), text],
         )
@@ -108,18 +110,11 @@ class RunTable:
     def latest_begun(self) -> RunRecord | None:
         """The latest run or sweep: no point of one, and nothing that was accepted."""
         where = "WHERE parent = '' AND kind != 'accept' ORDER BY first_seq DESC LIMIT 1"
-        return next(iter(self._records(where, [])), None)
+        return next(iter(_records(self._db, where, [])), None)
 
     def going_on(self, pipeline: str) -> list[RunRecord]:
         """The runs of a pipeline that go on."""
-        return self._records("WHERE pipeline = ? AND ended IS NULL", [pipeline])
-
-    def _records(self, which: str, values: Sequence[Any]) -> list[RunRecord]:
-        rows = self._db.read(f"SELECT {_COLUMNS}, sum FROM runs {which}", values)  # noqa: S608
-        for row in rows:
-            if row[-1] != sum_of(*row[:-1]):
-                raise self._db.damaged(f"the run {row[0]}")
-        return [_record(row) for row in rows]
+        return _records(self._db, "WHERE pipeline = ? AND ended IS NULL", [pipeline])
 
     def unfinished(self) -> list[tuple[str, str]]:
         """The runs that go on by the journal, in their order: id and parent."""
@@ -157,6 +152,14 @@ class RunTable:
                 "UPDATE runs SET status = ?, reason = ?, ended = ?, sum = ? WHERE id = ?",
                 (*ended[2:4], ended[5], sum_of(*ended), event.run),
             )
+
+
+def _records(database: Database, which: str, values: Sequence[Any]) -> list[RunRecord]:
+    rows = database.read(f"SELECT {_COLUMNS}, sum FROM runs {which}", values)  # noqa: S608
+    for row in rows:
+        if row[-1] != sum_of(*row[:-1]):
+            raise database.damaged(f"the run {row[0]}")
+    return [_record(row) for row in rows]
 
 
 def _record(row: Sequence[Any]) -> RunRecord:
