@@ -136,10 +136,10 @@ def test_what_was_observed_comes_with_what_was_declared_then(journal: Journal) -
         "a",
         1.0,
         "r1",
-        observed={"reads": ["x/1"]},
+        observed=Observed(reads=("x/1",)),
         inputs={"x": [artifact("x/1"), artifact("x/2")]},
         outputs={"o": artifact("y")},
     )
     journal.append([started("r1"), event])
-    declared = {"inputs": ["x/1", "x/2"], "outputs": ["y"]}
-    assert journal.events.observations("p") == {"a": {"reads": ["x/1"], "declared": declared}}
+    found = Observed(reads=("x/1",), inputs=("x/1", "x/2"), outputs=("y",))
+    assert journal.events.observations("p") == {"a": found}

@@ -160,6 +160,8 @@ def test_earlier_scraps_are_those_of_the_last_result_or_else_of_the_last_good_ru
     known = EarlierScraps(history, KnownResults(history.journal.results), "p")
     why = "is longer than 20,000 characters"
     assert known("a") == {"run": "kept", "picture": NoValue(why=why)}
-    assert known("b") == {"run": "later"}, "a result without a fingerprint is in the record of its run"
+    assert known("b") == {"run": "later", "picture": NoValue(why=why)}, (
+        "a result without a fingerprint is in the record of its run"
+    )
     assert (known("c"), known("unknown")) == (None, None)
     assert EarlierScraps(history, Results(), "q")("a") is None
