@@ -17,6 +17,7 @@ _VOLATILE = (
     (re.compile(r"\b\d+(?:\.\d+)? ?(?:ns|[µμu]s|ms|s)\b"), "<time>"),
     (re.compile(r"(?:CPU times: user|total:|sys:).*"), "<time>"),
     (re.compile(r"\b\d\d:\d\d(?=<| *\[|, )|\d+(?:\.\d+)?(?:it/s|s/it)"), "<time>"),
+    (re.compile(r"(?<=%\|)[█▏▎▍▌▋▊▉ ]*(?=\|)"), "<bar>"),
     (re.compile(r"display_id=\w+|Thread-\d+"), "<name>"),
     (re.compile(r"(?:Cell In\[\d+\], line 2, in forever\(\)\s+1 def forever\(\):\s+----> 2     return forever\(\)\s+)+"), "<again>"),
     (re.compile(r"\[\.\.\. skipping similar frames.*"), "<again>"),

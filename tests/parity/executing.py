@@ -72,14 +72,12 @@ def run_stagebook(root: Path, names: list[str], way: str, jobs: int = 2) -> dict
     }
     text = yaml.safe_dump({"defaults": {"executor": executor}, "stages": stages}, width=10**6)
     builder.pipeline(text.replace("${", "$${"))
-    said = (root / "said.txt").open("w+", encoding="utf-8")
-    with said:
-        start(root, "run", "-k", "-j", str(jobs), env=_environment(root), stdout=said, stderr=said).wait()
-        said.seek(0)
-        text = said.read()
-    found = {}
-    (run,) = (root / ".stagebook/runs").iterdir() if (root / ".stagebook/runs").is_dir() else [None]
-    assert run is not None, text
+    said = root / "said.txt"
+    with said.open("wb") as file:
+        start(root, "run", "-k", "-j", str(jobs), env=_environment(root), stdout=file, stderr=file).wait()
+    folders = list(root.glob(".stagebook/runs/*"))
+    assert len(folders) == 1, said.read_text(encoding="utf-8")
+    run, found = folders[0], {}
     for name in names:
         result = json.loads((run / name / "1/result.json").read_bytes())
         found[name] = _done(_end(result), run / name / "1/notebook.ipynb", root)
@@ -101,7 +99,8 @@ def _write(builder: ProjectBuilder, names: list[str]) -> None:
 
 
 def _environment(root: Path) -> dict[str, str]:
-    found = environment(IPYTHONDIR=str(root / "ipython"), COLUMNS="", MPLBACKEND="")
+    """Without what says how wide a terminal is, or where to draw."""
+    found = environment(IPYTHONDIR=str(root / "ipython"))
     return {name: value for name, value in found.items() if name not in {"COLUMNS", "LINES", "MPLBACKEND"}}
 
 

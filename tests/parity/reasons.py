@@ -16,7 +16,7 @@ FROM_PAPERMILL: Mapping[str, Mapping[str, str]] = {
     "unknown_cell_magic": {"end": "name of the error"},
     "exit_false": {"end": "exit status"},
     "exit_none": {"end": "exit status"},
-    "quit": {"end": "quit"},
+    "quit": {"end": "quit", "print('after')": "quit"},
     "process_ends": {"end": "death"},
     "asks": {"input('name? ')": "asking"},
     "asks_for_password": {"import getpass\ngetpass.getpass()": "asking"},
@@ -42,6 +42,8 @@ WITHOUT_KERNEL: Mapping[str, Mapping[str, str]] = {
         "%config": "profile",
     },
 }
+VARIES = {"quit"}
+"""With papermill they end sometimes so, sometimes so."""
 REFUSED: Mapping[str, tuple[Notebook, str]] = {
     "undeclared": (Notebook(params="n = 1", values={"m": 2}, cells=("n",)), "undeclared parameter"),
     "no_parameters_cell": (Notebook(values={"m": 2}, cells=("1",)), "undeclared parameter"),

@@ -46,7 +46,7 @@ FROM_PAPERMILL: Mapping[str, FromPapermill] = {
     ),
     "quit": FromPapermill(
         what="`exit()`, `quit()`",
-        papermill="fail, as the kernel is gone",
+        papermill="the cells after it run, or fail as the kernel is gone",
         stagebook="end the notebook well",
     ),
     "raises-exception": FromPapermill(
