@@ -24,11 +24,12 @@ export function StageTree(props: {
     ? store.selected
     : ((entries[0] && keyOf(entries[0])) ?? null);
 
-  // A line that moves or is replaced loses the focus, so the focus is given back.
+  // A line that moves or is replaced loses the focus, so the focus is given back. Without lines there is no tree.
   const isHeld = tree.current?.contains(document.activeElement) === true;
   React.useLayoutEffect(() => {
+    const now: HTMLElement | null = tree.current;
     if (isHeld && document.activeElement === document.body) {
-      tree.current.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
+      now?.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
     }
   });
 

@@ -46,9 +46,9 @@ def runs_reply(project: Project, pipeline: str | None, limit: int) -> wire.RunsR
     return wire.RunsReply(
         runs=tuple(run_info(run) for run in runs),
         more=more,
-        older=project.journal.runs.count_of(pipeline) - limit if more else 0,
+        older=project.journal.runs.count_by_parent([""], pipeline)[""] - limit if more else 0,
         most=MAX_RUNS,
-        points=project.journal.runs.count_points(sweeps) if sweeps else {},
+        points=project.journal.runs.count_by_parent(sweeps) if sweeps else {},
     )
 
 

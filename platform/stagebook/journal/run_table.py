@@ -82,18 +82,14 @@ class RunTable:
             return _records(self._db, "WHERE parent = ? ORDER BY first_seq", [parent])
         return _records(self._db, "WHERE parent = ? ORDER BY first_seq DESC LIMIT ?", [parent, limit])[::-1]
 
-    def count_of(self, pipeline: str | None) -> int:
-        """How many runs there are of a pipeline, or of all, without points of sweeps."""
-        query = "SELECT count(*) FROM runs WHERE parent = '' AND (?1 IS NULL OR pipeline = ?1)"
-        return int(self._db.read(query, [pipeline or None])[0][0])
-
-    def count_points(self, parents: Sequence[str]) -> dict[str, int]:
-        """How many points sweeps have."""
+    def count_by_parent(self, parents: Sequence[str], pipeline: str | None = None) -> dict[str, int]:
+        """How many points sweeps have; for the parent "" how many runs are no points. Of one pipeline, or of all."""
         rows = self._db.read(
-            "SELECT parent, count(*) FROM runs WHERE parent IN (SELECT value FROM json_each(?)) GROUP BY parent",
-            (json.dumps(list(parents)),),
+            "SELECT parent, count(*) FROM runs WHERE parent IN (SELECT value FROM json_each(?1))"
+            " AND (?2 IS NULL OR pipeline = ?2) GROUP BY parent",
+            (json.dumps(list(parents)), pipeline or None),
         )
-        return {parent: count for parent, count in rows if parent}
+        return dict(rows)
 
     def find(self, run_id: str) -> RunRecord | None:
         """The run with this id."""

@@ -104,4 +104,4 @@ def test_the_latest_of_each_pipeline_are_hidden_by_no_other_and_by_no_points(jou
     assert journal.runs.latest(since=10.5) == []
     assert len(journal.runs.latest(since=10.0, limit=-1)) == 15
     assert [run.id for run in journal.runs.points_of("sweep", 2)] == ["point7", "point8"]
-    assert journal.runs.count_points(["sweep", "three"]) == {"sweep": 9}
+    assert journal.runs.count_by_parent(["sweep", "three"]) == {"sweep": 9}
