@@ -239,7 +239,17 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
         plan=st.just({"params": {"x": 1}, "stages": [{"id": name, "notebook": "n"} for name in ("a", "b")]}),
         jobs=_small,
         keep_going=st.booleans(),
-        origin=_data,
+        origin=st.builds(
+            events.Origin,
+            user=_text,
+            host=_text,
+            pid=_small,
+            command=_text,
+            commit=_text,
+            via=_text,
+            account=_text,
+            signals=st.booleans(),
+        ),
     ),
     "AttemptStarted": st.builds(
         events.AttemptStarted,

@@ -193,7 +193,7 @@ def _events() -> str:
 
 def _field_default(field: dataclasses.Field[Any]) -> str:
     if field.default_factory is not dataclasses.MISSING:
-        return "`{}`"
+        return "`{}`"  # in JSON; each part has a default
     return "" if field.default is dataclasses.MISSING else f"`{json.dumps(field.default)}`"
 
 

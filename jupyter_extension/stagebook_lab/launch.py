@@ -164,6 +164,6 @@ def _run_of(project: Project, pid: int, since: float) -> str | None:
         return None
     host = socket.gethostname()
     for run in project.journal.runs.latest(limit=-1, points=False, since=since - SLACK):
-        if (run.origin.get("pid"), run.origin.get("host")) == (pid, host):
+        if (run.origin.pid, run.origin.host) == (pid, host):
             return run.id
     return None

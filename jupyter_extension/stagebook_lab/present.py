@@ -131,16 +131,15 @@ def plan_reply(paths: Paths, project: Project, plan: Plan) -> wire.PlanReply:
 
 def run_info(run: RunRecord) -> wire.RunInfo:
     """A run, without its stages."""
-    origin = run.origin
     texts = {
-        name: str(origin.get(name, "")) for name in ("user", "host", "command", "commit", "via", "account")
+        name: getattr(run.origin, name) for name in ("user", "host", "command", "commit", "via", "account")
     }
     return wire_value(
         wire.RunInfo,
         run,
         status=str(run.status),
         params=dict(run.params),
-        pid=int(origin.get("pid", 0)),
+        pid=run.origin.pid,
         **texts,
     )
 

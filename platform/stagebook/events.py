@@ -71,6 +71,43 @@ class CellStatus(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who and what started a run.
+
+    `command` is that of `stagebook`, of another program its name alone. `commit` is that of the checkout, and `changed`
+    whether it had changes. Where a program asked on behalf of the user, `via` is the program and `account` the user that
+    the process belongs to. `signals`: whether a signal to the process is for the run; not so within another program.
+    """
+
+    user: str = ""
+    host: str = ""
+    pid: int = 0
+    command: str = ""
+    commit: str = ""
+    changed: bool = False
+    via: str = ""
+    account: str = ""
+    signals: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """It as plain data, without what is not known."""
+        lacks = {"pid"} if not self.pid else set()
+        lacks |= {"changed"} if not self.commit else set()
+        return {
+            name: value
+            for name, value in dataclasses.asdict(self).items()
+            if value != "" and name not in lacks
+        }
+
+    @classmethod
+    def from_json(cls, data: Any) -> Origin:
+        """What `to_json` made; what is damaged, or not known, is left out."""
+        known = data if isinstance(data, Mapping) else {}
+        kinds = {field.name: type(field.default) for field in dataclasses.fields(cls)}
+        return cls(**{name: known[name] for name, kind in kinds.items() if isinstance(known.get(name), kind)})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """What every event carries: its run and its time. A transient one is shown while the run
     goes on, and is not kept in the journal."""
@@ -92,15 +129,14 @@ class Event:
             }
         if (observed := values.get("observed")) is not None:
             values["observed"] = observed.to_json()
+        if "origin" in values:
+            values["origin"] = values["origin"].to_json()
         return {"type": type(self).__name__, "v": VERSION, **values}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """A run began. `plan` is the whole plan as plain data; `origin` says who and what started it: user, host,
-    pid, command (of another program than `stagebook` its name alone), git commit, and whether the checkout had
-    changes; where a program asked on behalf of the user, `via` is the program and `account` the user that the
-    process belongs to. `kind` is `run`, `sweep` or `accept`;
+    """A run began. `plan` is the whole plan as plain data; `kind` is `run`, `sweep` or `accept`;
     `parent` is the sweep that it is a point of; `resumes` the run that it goes on with; `request` what was
     asked for, so that it can be asked for again. `quiet`: by the plan nothing was to be done."""
 
@@ -108,7 +144,7 @@ class RunStarted(Event):
     plan: Mapping[str, Any]
     jobs: int = 1
     keep_going: bool = False
-    origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    origin: Origin = dataclasses.field(default_factory=Origin)
     kind: str = "run"
     parent: str = ""
     resumes: str = ""
@@ -353,6 +389,8 @@ def from_json(data: Mapping[str, Any]) -> Event:
         }
     if "observed" in values:
         values["observed"] = Observed.from_json(values["observed"])
+    if "origin" in values:
+        values["origin"] = Origin.from_json(values["origin"])
     try:
         return kind(**values)
     except TypeError as error:

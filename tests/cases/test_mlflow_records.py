@@ -21,6 +21,7 @@ from stagebook.events import (
     AttemptStarted,
     Cause,
     Event,
+    Origin,
     RunEnded,
     RunStarted,
     StageEnded,
@@ -128,7 +129,7 @@ def test_text_that_is_none_is_stored_all_the_same(project: ProjectBuilder) -> No
         "cause": Cause.EXCEPTION,
         "message": SURROGATE,
     }
-    origin = {"user": SURROGATE, "command": SURROGATE, "commit": SURROGATE}
+    origin = Origin(user=SURROGATE, command=SURROGATE, commit=SURROGATE)
     deliver(
         project,
         *told("r1", *attempt("r1", "a", params=params, **ended), params=params, origin=origin),

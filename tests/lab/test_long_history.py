@@ -11,7 +11,7 @@ import pytest
 from building import ProjectBuilder
 from journals import HERE, alive, alter
 from stagebook.errors import PipelineBusy, RunNotFound
-from stagebook.events import AttemptStarted, Event, RunEnded, RunStarted, Status
+from stagebook.events import AttemptStarted, Event, Origin, RunEnded, RunStarted, Status
 from stagebook.project import Project
 from stagebook.runs.request import RunRequest
 from stagebook_lab.launch import Processes, check
@@ -29,7 +29,7 @@ def project(builder: ProjectBuilder) -> Project:
 
 def begun(run: str, *, kind: str = "run", parent: str = "", pid: int = 0, at: float = 1.0) -> RunStarted:
     plan = {"stages": [{"id": "a", "notebook": "notebooks/n.ipynb"}]}
-    origin = {"pid": pid, "host": socket.gethostname()}
+    origin = Origin(pid=pid, host=socket.gethostname())
     return RunStarted(run=run, at=at, pipeline="p", plan=plan, kind=kind, parent=parent, origin=origin)
 
 

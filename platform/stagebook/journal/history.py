@@ -11,6 +11,7 @@ from stagebook import events
 from stagebook.artifact import Artifacts, artifacts_to_json
 from stagebook.events import Event, Status
 from stagebook.observed import Observed
+from stagebook.scraps import values_of
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -186,8 +187,7 @@ _MOST = int(sys.float_info.max)
 
 def figures(scraps: Mapping[str, Any]) -> dict[str, int | float]:
     """The values of the scraps that are numbers, such as a float can hold."""
-    values = {name: scrap.get("value") for name, scrap in scraps.items()}
-    return {name: value for name, value in values.items() if _is_figure(value)}
+    return {name: value for name, value in values_of(scraps).items() if _is_figure(value)}
 
 
 def _is_figure(value: Any) -> TypeGuard[int | float]:

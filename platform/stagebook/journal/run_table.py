@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stagebook.events import RunEnded, RunStarted, Status
+from stagebook.events import Origin, RunEnded, RunStarted, Status
 from stagebook.journal.database import Database, sum_of
 
 _COLUMNS = "id, pipeline, status, reason, started, ended, params, origin, first_seq, kind, parent"
@@ -25,13 +25,13 @@ class RunRecord:
     started: float
     ended: float | None
     params: Mapping[str, Any]
-    origin: Mapping[str, Any]
+    origin: Origin
     kind: str = "run"
     parent: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain data."""
-        return {**dataclasses.asdict(self), "status": str(self.status)}
+        return {**dataclasses.asdict(self), "status": str(self.status), "origin": self.origin.to_json()}
 
 
 class RunTable:
@@ -129,7 +129,7 @@ class RunTable:
     def begin(self, seq: int, event: RunStarted) -> None:
         """Write a run that begins, within a transaction."""
         params = json.dumps(dict(event.plan.get("params", {})))
-        origin = json.dumps(dict(event.origin))
+        origin = json.dumps(event.origin.to_json())
         row = (
             event.run, event.pipeline, str(Status.RUNNING), "", float(event.at), None, params, origin,
             seq, event.kind, event.parent,
@@ -161,5 +161,5 @@ def _records(database: Database, which: str, values: Sequence[Any]) -> list[RunR
 def _record(row: Sequence[Any]) -> RunRecord:
     values = dict(zip(_COLUMNS.split(", "), row[:-1], strict=True))
     del values["first_seq"]
-    read = {"params": json.loads(values["params"]), "origin": json.loads(values["origin"])}
+    read = {"params": json.loads(values["params"]), "origin": Origin.from_json(json.loads(values["origin"]))}
     return RunRecord(**{**values, **read, "status": Status(values["status"])})

@@ -8,6 +8,7 @@ from typing import Any
 
 from stagebook.artifact import Artifacts
 from stagebook.pipeline.evaluator import NoValue
+from stagebook.scraps import kinds_in_files, values_of
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +81,11 @@ def mark_of(run: str, stage: str, attempt: int) -> str:
 
 
 MAX_INLINE = 20_000  # characters of JSON of a scrap; a larger value is kept as a file
+_WHATS = {"pandas": "is a table", "display": "is a display"}
+_LONG = f"is longer than {MAX_INLINE:,} characters"
 
 
 def scrap_values(scraps: Mapping[str, Any]) -> dict[str, Any]:
     """The values of scraps for expressions; a `NoValue` of what is kept as a file."""
-    return {name: scrap["value"] if "value" in scrap else _no_value(scrap) for name, scrap in scraps.items()}
-
-
-def _no_value(scrap: Mapping[str, Any]) -> NoValue:
-    whats = {"pandas": "is a table", "display": "is a display"}
-    return NoValue(whats.get(str(scrap.get("kind")), f"is longer than {MAX_INLINE:,} characters"))
+    absent = {name: NoValue(_WHATS.get(kind, _LONG)) for name, kind in kinds_in_files(scraps).items()}
+    return {**values_of(scraps), **absent}

@@ -62,7 +62,7 @@ def accept(
     assert policy is not None
     chosen = stages_named(plan, stages)
     origin = describe_origin(launcher.root, asker)
-    by = origin.get("user") or (str(os.getuid()) if hasattr(os, "getuid") else "somebody")
+    by = origin.user or (str(os.getuid()) if hasattr(os, "getuid") else "somebody")
     said = _Statement(run=launcher.new_run_id(), at=launcher.now(), because=because.strip(), by=by)
     events = _events(launcher, plan, policy, chosen, said)
     started = RunStarted(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from stagebook.errors import UsageError
 from stagebook.execution.engine.local import LocalEngine
@@ -22,6 +20,7 @@ from stagebook.planning.preload import modules_to_import
 from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.prepare import PreparedRun
 from stagebook.runs.request import RunRequest
+from stagebook.runs.resume import asked_for
 from stagebook.runs.run import RunParts, RunReport, run_plan
 from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery
@@ -108,13 +107,7 @@ class Launcher:
         prepared = planned if isinstance(planned, PreparedRun) else None
         plan = planned.plan if isinstance(planned, PreparedRun) else planned
         rest = prepared.rest if prepared is not None else None
-        asked: dict[str, Any] = {}
-        if prepared is not None:
-            chosen, forced = dataclasses.asdict(prepared.selection), prepared.forced
-            asked["selection"] = {
-                name: list(texts) for name, texts in chosen.items()
-            }  # as the journal has it
-            asked["forced"] = None if forced is None else list(forced)
+        asked = asked_for(prepared.selection, prepared.forced) if prepared is not None else {}
         options = self._options(request, prepared)
         engine = hooks.engine or self._engine(plan, options, keep_server=hooks.keep_server)
         parts = RunParts(

@@ -12,8 +12,9 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
+from stagebook.events import Origin
 from stagebook.system.logins import shown
 
 ASKED_BY = "STAGEBOOK_ASKED_BY"  # the variable by which a program tells the command whom it starts it for
@@ -68,29 +69,26 @@ def user_name() -> str:
         return ""
 
 
-def describe_origin(root: Path, asker: Asker | None = None) -> dict[str, Any]:
+def describe_origin(root: Path, asker: Asker | None = None) -> Origin:
     """Who and what asks for something: user, host, process, command, and the commit of the checkout.
 
     The command is that of `stagebook` with its words; of any other program it is the name alone, because nobody
     knows what its arguments hold. Where `asker` asks, or the process was started for one, `user` is the person by the
     name that the program knows, `via` the program, and `account` the user that the process belongs to.
     """
-    origin: dict[str, Any] = {
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "command": _this_process.command or (asker.program if asker else _program()),
-    }
-    user, asker = user_name(), asker or _this_process.asker
-    if asker is not None:
-        origin |= {"user": asker.user, "via": asker.program}
-        user = "" if user == asker.user else user
-    if user:
-        origin["account" if asker else "user"] = user
+    command = _this_process.command or (asker.program if asker else _program())
+    own, asker = user_name(), asker or _this_process.asker
     commit = _git(root, "rev-parse", "HEAD")
-    if commit:
-        origin["commit"] = commit
-        origin["changed"] = bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
-    return origin
+    return Origin(
+        user=asker.user if asker else own,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        command=command,
+        commit=commit,
+        changed=bool(commit and _git(root, "status", "--porcelain", "--untracked-files=no")),
+        via=asker.program if asker else "",
+        account=own if asker and own != asker.user else "",
+    )
 
 
 def _program() -> str:

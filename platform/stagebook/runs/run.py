@@ -156,10 +156,9 @@ def _started(plan: Plan, options: RunOptions, parts: RunParts, *, quiet: bool) -
         plan=plan.to_json(),
         jobs=options.jobs,
         keep_going=options.keep_going,
-        origin={
-            **describe_origin(parts.root),
-            "signals": threading.current_thread() is threading.main_thread(),
-        },
+        origin=dataclasses.replace(
+            describe_origin(parts.root), signals=threading.current_thread() is threading.main_thread()
+        ),
         parent=parts.hooks.parent,
         resumes=parts.resumes,
         request=parts.request,

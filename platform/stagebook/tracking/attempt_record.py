@@ -11,6 +11,7 @@ from typing import Any
 from stagebook.artifact import Artifact
 from stagebook.events import AttemptEnded, Cause, Status
 from stagebook.journal.history import figures
+from stagebook.scraps import values_of
 from stagebook.system.blobs import BlobDamaged
 from stagebook.system.files import describe_path
 from stagebook.system.store import Store
@@ -18,7 +19,7 @@ from stagebook.tracking.chart import profiles
 from stagebook.tracking.html import write_html
 from stagebook.tracking.mlflow import RunContents, metric
 from stagebook.tracking.telling import Telling
-from stagebook.tracking.values import MAX_PARAM, as_json, mapping, named, number, text
+from stagebook.tracking.values import MAX_PARAM, as_json, named, number, text
 
 MAX_ARTIFACT = 1_000_000  # bytes; larger outputs are logged as datasets alone
 
@@ -151,21 +152,13 @@ def _cell_metrics(notebook: Path, at: float) -> list[Any]:
 
 def finite(scraps: Any) -> dict[str, float]:
     """The scraps that are numbers. What is not finite, or too large, is no metric."""
-    found = {name: number(value) for name, value in figures(_described(scraps)).items()}
+    found = {name: number(value) for name, value in figures(scraps).items()}
     return {name: value for name, value in found.items() if value is not None}
 
 
 def _texts(scraps: Any) -> dict[str, str]:
-    known, described = finite(scraps), _described(scraps)
-    return {
-        name: as_json(scrap["value"])
-        for name, scrap in described.items()
-        if "value" in scrap and name not in known
-    }
-
-
-def _described(scraps: Any) -> dict[str, Mapping[str, Any]]:
-    return {name: scrap for name, scrap in mapping(scraps).items() if isinstance(scrap, Mapping)}
+    known = finite(scraps)
+    return {name: as_json(value) for name, value in values_of(scraps).items() if name not in known}
 
 
 def _megabytes(value: Any) -> float | None:

@@ -101,16 +101,16 @@ class Tracker:
 
     def _run_started(self, event: events.RunStarted) -> None:
         experiment = self._mlflow.experiment(text(event.pipeline, 500))
-        origin, plan = mapping(event.origin), mapping(event.plan)
+        origin, plan = event.origin, mapping(event.plan)
         tags = {
             "stagebook.key": event.run,
             "stagebook.run_id": event.run,
             "stagebook.kind": event.kind,
             "stagebook.status": str(Status.RUNNING),
             "stagebook.pipeline": event.pipeline,
-            "stagebook.command": origin.get("command", ""),
+            "stagebook.command": origin.command,
             mlflow.SOURCE: plan.get("path", event.pipeline),
-            mlflow.USER: origin.get("user", ""),
+            mlflow.USER: origin.user,
             mlflow.NOTE: plan.get("description", ""),
             **mlflow.PROJECT,
         }
@@ -120,9 +120,9 @@ class Tracker:
             tags["stagebook.sweep"] = event.parent
         if event.resumes:
             tags["stagebook.resumes"] = event.resumes
-        if origin.get("commit"):
-            tags[mlflow.COMMIT] = origin["commit"]
-            tags["stagebook.changed"] = str(bool(origin.get("changed"))).lower()
+        if origin.commit:
+            tags[mlflow.COMMIT] = origin.commit
+            tags["stagebook.changed"] = str(origin.changed).lower()
         run = self._mlflow.run(self._open(event.run, experiment, event.run, event.at, tags))
         with Telling(self._outbox, event) as telling:
             with telling.part("parameters"):

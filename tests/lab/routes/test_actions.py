@@ -205,7 +205,7 @@ async def test_a_run_that_mlflow_does_not_have_leads_to_its_experiment(api, lab:
     lab.file("stagebook.toml", '[tracking]\nuri = "http://127.0.0.1:9/"\n')
     with lab.project as project:
         for name in ("known", "fresh"):
-            started = RunStarted(run=name, at=1.0, pipeline="sums", plan={"stages": []}, origin={})
+            started = RunStarted(run=name, at=1.0, pipeline="sums", plan={"stages": []})
             project.journal.append([started, RunEnded(run=name, at=2.0, status=Status.COMPLETED)])
         project.journal.outbox.track("known", "7", "abc")
     reply = await api.post("mlflow", runs=["fresh"])

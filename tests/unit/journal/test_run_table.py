@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from journals import HERE, alive, alter, started
 from stagebook.errors import JournalUnreadable
-from stagebook.events import RunEnded, RunStarted, Status
+from stagebook.events import Origin, RunEnded, RunStarted, Status
 from stagebook.journal.journal import Journal
 from strategies import plain_data
 
@@ -64,10 +64,11 @@ def test_a_run_that_is_not_known_is_none(journal: Journal) -> None:
 def test_params_and_origin_come_back_as_they_were_given(journal: Journal, value: Any) -> None:
     name = f"r{journal.runs.count()[0]}"
     plan = {"params": {"x": value}, "stages": []}
-    journal.append([RunStarted(run=name, at=1.0, pipeline="p", plan=plan, origin={"user": value})])
+    origin = Origin(user=json.dumps(value), pid=4, signals=False)
+    journal.append([RunStarted(run=name, at=1.0, pipeline="p", plan=plan, origin=origin)])
     found = journal.runs.find(name)
     assert found is not None
-    assert (found.params, found.origin) == ({"x": value}, {"user": value})
+    assert (found.params, found.origin) == ({"x": value}, origin)
     assert journal.runs.count()[1] == 0
 
 

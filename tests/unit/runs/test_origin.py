@@ -12,7 +12,7 @@ from commands import environment, python
 from stagebook.runs.origin import ASKED_BY, Asker, describe_origin
 
 SECRET = "hunter2-token"
-TELL = "import json, pathlib; from stagebook.runs.origin import describe_origin; print(json.dumps(describe_origin(pathlib.Path('.'))))"
+TELL = "import json, pathlib; from stagebook.runs.origin import describe_origin; print(json.dumps(describe_origin(pathlib.Path('.')).to_json()))"
 NAMED = (
     "import os, sys; from stagebook.runs.origin import ASKED_BY, name_command; name_command(sys.argv[1:]);"
 )
@@ -49,7 +49,7 @@ def test_the_command_is_told_with_its_words_and_for_whom_it_was_started(tmp_path
     origin = told(tmp_path, "-c", f"{NAMED}{TELL}", "run", "a b", **ada.environment())
     assert origin["command"] == "stagebook run 'a b'"
     assert (origin["user"], origin["via"]) == (ada.user, "JupyterLab")
-    assert origin["account"] == describe_origin(tmp_path)["user"]
+    assert origin["account"] == describe_origin(tmp_path).user
     left = told(
         tmp_path,
         "-c",
@@ -64,11 +64,11 @@ def test_a_variable_that_names_nobody_is_passed_over(tmp_path: Path, text: str) 
     origin = told(tmp_path, "-c", f"{NAMED}{TELL}", "runs", **{ASKED_BY: text})
     assert origin["command"] == "stagebook runs"
     assert "via" not in origin
-    assert origin["user"] == describe_origin(tmp_path)["user"]
+    assert origin["user"] == describe_origin(tmp_path).user
 
 
 def test_a_program_that_asks_for_a_person_is_told_with_the_account(tmp_path: Path) -> None:
-    own = describe_origin(tmp_path)["user"]
+    own = describe_origin(tmp_path).user
     origin = describe_origin(tmp_path, Asker(user="Ada", program="JupyterLab"))
-    assert (origin["user"], origin["via"], origin["account"]) == ("Ada", "JupyterLab", own)
-    assert "account" not in describe_origin(tmp_path, Asker(user=own, program="JupyterLab"))
+    assert (origin.user, origin.via, origin.account) == ("Ada", "JupyterLab", own)
+    assert not describe_origin(tmp_path, Asker(user=own, program="JupyterLab")).account

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.planning.result import MAX_INLINE
+from stagebook.scraps import file_of, in_file, kinds_in_files, values_of, with_value
 
 PREFIX = "application/scrapbook.scrap."
 _DISPLAYS = {
@@ -53,7 +54,11 @@ def read_scraps(
         if mark.get("display") and mark.get("name"):
             name = str(mark["name"])
             shown = _keep_display(_File(name, folder, scraps), data)
-            if shown and scraps.get(name, {}).get("kind") in {None, "display"}:
+            if (
+                shown
+                and name not in values_of(scraps)
+                and kinds_in_files(scraps).get(name, "display") == "display"
+            ):
                 scraps[name] = shown
     return scraps
 
@@ -70,12 +75,12 @@ def _keep(file: _File, kind: str, value: Any) -> dict[str, Any]:
         try:
             table = base64.b64decode(str(value), validate=True)
         except (binascii.Error, ValueError):
-            return {"kind": "text", "value": "a table that could not be read"}
-        return {"kind": kind, "file": file.write(".parquet", table)}
+            return with_value("text", "a table that could not be read")
+        return in_file(kind, file.write(".parquet", table))
     text = json.dumps(value, default=str)
     if len(text) <= MAX_INLINE:
-        return {"kind": kind, "value": value}
-    return {"kind": kind, "file": file.write(".json", text.encode())}
+        return with_value(kind, value)
+    return in_file(kind, file.write(".json", text.encode()))
 
 
 def _relative(value: Any, root: Path | None) -> Any:
@@ -100,7 +105,7 @@ def _keep_display(file: _File, data: Mapping[str, Any]) -> dict[str, Any] | None
             raw = base64.b64decode(text) if binary else text.encode()
         except (binascii.Error, ValueError):
             continue
-        return {"kind": "display", "mime": mime, "file": file.write(suffix, raw)}
+        return in_file("display", file.write(suffix, raw), mime=mime)
     return None
 
 
@@ -111,7 +116,7 @@ class _File:
         self._folder = folder
         self._name = name
         others = (scrap for other, scrap in scraps.items() if other != name)
-        self._taken = {str(scrap.get("file", "")).casefold() for scrap in others}
+        self._taken = {file_of(scrap).casefold() for scrap in others}
 
     def write(self, suffix: str, data: bytes) -> str:
         """Write it; its name. Raises `OSError`."""
