@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from building import ProjectBuilder, notebook_data
+from building import ProjectBuilder
 from stagebook.events import Status
 from ways import EACH_WAY, execute
 
@@ -86,9 +86,7 @@ def test_a_kernel_of_another_kind_that_waits_for_something_is_not_waited_for(
     builder.file("share/kernels/waits/kernel.json", json.dumps(spec))
     monkeypatch.setenv("JUPYTER_PATH", str(builder.root / "share"))
     builder.without_tracking()
-    source = notebook_data("x", kernel="waits")
-    source["metadata"]["kernelspec"]["language"] = "waits"
-    builder.file("notebooks/a.ipynb", json.dumps(source))
+    builder.notebook("a", "x", kernel="waits", language="waits")
     builder.pipeline("stages:\n  a: {notebook: notebooks/a.ipynb}")
     assert builder.project.run("p").status is Status.COMPLETED
     assert (builder.root / "asked").exists()

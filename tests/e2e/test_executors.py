@@ -354,11 +354,7 @@ def test_check_warns_of_a_profile_that_is_not_used(
 
 
 def test_another_language_is_refused_without_a_kernel(builder: ProjectBuilder) -> None:
-    builder.notebook("a", "x <- 1")
-    path = builder.root / "notebooks/a.ipynb"
-    data = json.loads(path.read_text())
-    data["metadata"]["kernelspec"]["language"] = "R"
-    path.write_text(json.dumps(data))
+    builder.notebook("a", "x <- 1", language="R")
     assert "is r, and 'executor: inprocess' runs Python only" in builder.screen(
         "stages:\n  a: {notebook: notebooks/a.ipynb, executor: inprocess}"
     )
@@ -416,7 +412,7 @@ def test_a_kernel_of_another_language_starts_the_ordinary_way(
     builder.file("share/kernels/echo/kernel.json", json.dumps(spec))
     monkeypatch.setenv("JUPYTER_PATH", str(builder.root / "share"))
     builder.without_tracking()
-    path = builder.notebook("a", "hello there", "fail", "never", kernel="echo")
+    path = builder.notebook("a", "hello there", "fail", "never", kernel="echo", language="echo")
     builder.pipeline(f"stages:\n  a: {{notebook: {path}}}")
     report = builder.project.run("p")
     assert report.history.stages["a"].message == "Failed: as asked"
