@@ -24,6 +24,11 @@ for name in ("COLUMNS", "LINES"):
 # One seed for all workers of pytest-xdist: they have to collect the same tests.
 SEED = os.environ.setdefault("STAGEBOOK_FAULTS_SEED", str(random.SystemRandom().randrange(1, 10**6)))
 
+import effort  # noqa: E402 - it reads the seed
+
+WAYS = frozenset({"executor", "way", "fork"})  # the parameters of tests that say how a notebook is executed
+IN_TURN = frozenset({"cases", "e2e", "faults"})  # the folders of tests of whole runs
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     text = "rewrite the outputs in tests/golden with what the tests find"
@@ -38,6 +43,29 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header() -> str:
     return f"random tests: STAGEBOOK_FAULTS_SEED={SEED}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A test of whole runs that takes several inputs goes through them with one executor each, in turn; `make faults`
+    runs each with every executor."""
+    if effort.IS_FULL:
+        return
+    tests: dict[tuple[Path, str], dict[str, list[pytest.Item]]] = {}
+    for item in items:
+        params = getattr(getattr(item, "callspec", None), "params", {})
+        if isinstance(item, pytest.Function) and IN_TURN & {*item.path.parts} and WAYS & params.keys():
+            given = repr([value for name, value in params.items() if name not in WAYS])
+            tests.setdefault((item.path, item.originalname), {}).setdefault(given, []).append(item)
+    left_out = {
+        item
+        for inputs in tests.values()
+        if len(inputs) > 1
+        for at, ways in enumerate(inputs.values())
+        for item in ways
+        if item is not ways[at % len(ways)]
+    }
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture
