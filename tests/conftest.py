@@ -27,7 +27,7 @@ SEED = os.environ.setdefault("STAGEBOOK_FAULTS_SEED", str(random.SystemRandom().
 import effort  # noqa: E402 - it reads the seed
 
 WAYS = frozenset({"executor", "way", "fork"})  # the parameters of tests that say how a notebook is executed
-IN_TURN = frozenset({"cases", "e2e", "faults"})  # the folders of tests of whole runs
+IN_TURN = frozenset({"cases", "faults"})  # the folders of such tests; those of `e2e` take each executor
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,20 +46,18 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A test of whole runs that takes several inputs goes through them with one executor each, in turn; `make faults`
-    runs each with every executor."""
+    """Each test of whole runs, with each of its inputs, takes one executor, in turn; `make faults` has every one."""
     if effort.IS_FULL:
         return
-    tests: dict[tuple[Path, str], dict[str, list[pytest.Item]]] = {}
+    tests: dict[Path, dict[tuple[str, str], list[pytest.Item]]] = {}
     for item in items:
         params = getattr(getattr(item, "callspec", None), "params", {})
         if isinstance(item, pytest.Function) and IN_TURN & {*item.path.parts} and WAYS & params.keys():
             given = repr([value for name, value in params.items() if name not in WAYS])
-            tests.setdefault((item.path, item.originalname), {}).setdefault(given, []).append(item)
+            tests.setdefault(item.path, {}).setdefault((item.originalname, given), []).append(item)
     left_out = {
         item
         for inputs in tests.values()
-        if len(inputs) > 1
         for at, ways in enumerate(inputs.values())
         for item in ways
         if item is not ways[at % len(ways)]
