@@ -273,7 +273,7 @@ def test_a_stage_is_added_while_the_pipeline_file_is_open(page: Page, lab) -> No
     lab.project.notebook("extra", "1", params="count = 0")
     for stage in ("extra", "more"):
         page.evaluate(
-            "window.jupyterapp.commands.execute('docmanager:open', {path: 'notebooks/extra.ipynb'})"
+            "window.jupyterapp.commands.execute('docmanager:open', {path: 'notebooks/extra.ipynb'}).then(() => null)"
         )
         expect(page.locator(".jp-NotebookPanel:visible")).to_contain_text("count", timeout=LONG)
         execute(page, "stagebook:add-notebook-as-stage")
@@ -331,7 +331,9 @@ def test_changes_are_told_by_the_number_that_the_notebook_shows(page: Page, lab)
 def test_a_notebook_is_added_as_a_stage(page: Page, lab) -> None:
     lab.project.notebook("extra", "1", params="count = 0")
     choose(page, "form")
-    page.evaluate("window.jupyterapp.commands.execute('docmanager:open', {path: 'notebooks/extra.ipynb'})")
+    page.evaluate(
+        "window.jupyterapp.commands.execute('docmanager:open', {path: 'notebooks/extra.ipynb'}).then(() => null)"
+    )
     expect(page.locator(".jp-NotebookPanel:visible")).to_contain_text("count", timeout=LONG)
     assert is_enabled(page, "stagebook:add-notebook-as-stage")
     execute(page, "stagebook:add-notebook-as-stage")
