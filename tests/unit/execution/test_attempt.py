@@ -57,7 +57,7 @@ def test_a_result_survives_its_file(result: AttemptResult) -> None:
 
 def attempt(**more: Any) -> Attempt:
     return Attempt(
-        run="r", pipeline="p", stage="a@1", number=2, root="/root", folder="/root/f", notebook="a.ipynb", executable="a.ipynb", **more
+        run="r", pipeline="p", stage="a@1", number=2, root="/project", folder="/project/f", notebook="a.ipynb", executable="a.ipynb", **more
     )  # fmt: skip
 
 
