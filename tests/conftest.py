@@ -27,7 +27,8 @@ SEED = os.environ.setdefault("STAGEBOOK_FAULTS_SEED", str(random.SystemRandom().
 import effort  # noqa: E402 - it reads the seed
 
 WAYS = frozenset({"executor", "way", "fork"})  # the parameters of tests that say how a notebook is executed
-IN_TURN = frozenset({"cases", "faults"})  # the folders of such tests; those of `e2e` take each executor
+SLOW = frozenset({"cases", "e2e", "faults"})  # the folders of tests of whole runs
+FEW = 3  # inputs that each of them takes with small numbers
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,24 +47,28 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Each test of whole runs, with each of its inputs, takes one executor, in turn; `make faults` has every one."""
+    """Each test of whole runs takes few of its inputs, and each of these one executor, in turn; `make faults` has all
+    of both."""
     if effort.IS_FULL:
         return
-    tests: dict[Path, dict[tuple[str, str], list[pytest.Item]]] = {}
+    tests: dict[tuple[Path, str], dict[str, list[pytest.Item]]] = {}
     for item in items:
-        params = getattr(getattr(item, "callspec", None), "params", {})
-        if isinstance(item, pytest.Function) and IN_TURN & {*item.path.parts} and WAYS & params.keys():
-            given = repr([value for name, value in params.items() if name not in WAYS])
-            tests.setdefault(item.path, {}).setdefault((item.originalname, given), []).append(item)
-    left_out = {
-        item
-        for inputs in tests.values()
-        for at, ways in enumerate(inputs.values())
-        for item in ways
-        if item is not ways[at % len(ways)]
-    }
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and SLOW & {*item.path.parts}:
+            given = repr([value for name, value in item.callspec.params.items() if name not in WAYS])
+            tests.setdefault((item.path, item.originalname), {}).setdefault(given, []).append(item)
+    taken: set[pytest.Item] = set()
+    for test in tests.values():
+        for at in spread(len(test)):
+            ways = [*test.values()][at]
+            taken.add(ways[len(taken) % len(ways)])
+    left_out = {item for test in tests.values() for ways in test.values() for item in ways} - taken
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
+
+
+def spread(count: int) -> list[int]:
+    """At most `FEW` of so many places, from the first to the last."""
+    return sorted({round(at * (count - 1) / (FEW - 1)) for at in range(FEW)})
 
 
 @pytest.fixture

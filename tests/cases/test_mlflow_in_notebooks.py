@@ -27,8 +27,8 @@ pytestmark = [
     pytest.mark.filterwarnings("default"),
 ]
 
-FORKED = ("kernel", "inprocess")
-UNFORKED = ("kernel, unforked", "inprocess, unforked")
+FORKED = ("kernel", "inprocess") if IS_FULL else ("kernel",)
+UNFORKED = tuple(f"{executor}, unforked" for executor in FORKED)
 EVERY_WAY = pytest.mark.parametrize("way", [*FORKED, *UNFORKED])
 EACH_WAY = pytest.mark.parametrize("way", [*FORKED, *UNFORKED] if IS_FULL else FORKED)
 FITS = """
@@ -55,6 +55,23 @@ CHOSEN = [
 NOTEBOOKS: dict[str, Any] = {
     "chosen": CHOSEN,
     "helper": ["import helper", "helper.log('m', 1)\nhelper.log('n', 2)"],
+    "raced": [
+        """
+        import mlflow
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+        create = SqlAlchemyStore.create_experiment
+        def create_late(store, *args, **kwargs):
+            create(store, *args, **kwargs)  # as another process that is a moment faster
+            return create(store, *args, **kwargs)
+        SqlAlchemyStore.create_experiment = create_late
+        """,
+        """
+        import os
+        chosen = mlflow.set_experiment(f"raced {os.getpid()}")
+        with mlflow.start_run() as run:
+            assert run.info.experiment_id == chosen.experiment_id
+        """,
+    ],
     "plain": [
         "import mlflow\nassert mlflow.active_run() is None",
         """

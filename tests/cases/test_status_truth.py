@@ -22,12 +22,18 @@ _ = open(out, 'w').write(str(months))
 
 
 @pytest.fixture(params=["kernel", "inprocess"])
-def project(builder: ProjectBuilder, request: pytest.FixtureRequest) -> ProjectBuilder:
+def executor(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+def project(builder: ProjectBuilder, executor: str) -> ProjectBuilder:
     builder.without_tracking()
     builder.notebook("clean", WRITES, params="months = []\nout = ''")
     builder.notebook("report", "print(open(src).read())", params="src = ''")
     builder.pipeline(f"""
-        defaults: {{executor: {request.param}}}
+        defaults: {{executor: {executor}}}
         params: {{months: [1]}}
         stages:
           clean:

@@ -27,14 +27,6 @@ NOTEBOOKS: dict[str, Notebook] = {
 }
 OFTEN = (
     *(f"rows_of_{name}" for name in rows.TABLES),
-    *(
-        "missing_image",
-        "widget_state_kept",
-        "scrapbook",
-        "exception",
-        "error_with_cause_and_note",
-        "syntax_error",
-    ),
-    *("exit_0", "exit_3", "keyboard_interrupt", "unknown_magic", "asks", "working_folder", "local_modules"),
-    *("surroundings", "late_thread", "skipped", "cells_that_are_no_code", "parameters", "nbformat_3_0"),
+    *("widget_state_kept", "scrapbook", "exception", "exit_3", "keyboard_interrupt", "working_folder"),
+    *("late_thread", "skipped", "parameters", "nbformat_3_0"),
 )

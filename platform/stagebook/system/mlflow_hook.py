@@ -189,6 +189,9 @@ class _Runs:
         def set_experiment(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
             chosen = choose(*args, **kwargs)
+            if chosen is not None and fluent._active_experiment_id != chosen.experiment_id:  # noqa: SLF001
+                # Another process made the experiment at this moment; MLflow 3.17 returns it then and chooses none.
+                chosen = choose(*args, **kwargs)
             if os.environ.get(_NAME) == self._experiment:
                 # MLflow has set the id for processes that are started from here on, and demands that they agree.
                 del os.environ[_NAME]
