@@ -21,12 +21,12 @@ setup-test:
 	@$(PYTHON) tools/setup_env.py test
 
 test: setup-test  ## all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: lint layers types front docs test  ## what CI runs: all checks and all tests
 
 faults: setup-test  ## the fault suite with its full numbers, about two hours; see docs/faults.md
-	STAGEBOOK_FAULTS=full $(BIN)/python -m pytest -n 2 --dist loadfile tests/faults tests/cases tests/e2e $(addprefix tests/unit/,$(FAULTS_UNIT))
+	STAGEBOOK_FAULTS=full $(BIN)/python -m pytest -n 3 --dist loadfile tests/faults tests/cases tests/e2e $(addprefix tests/unit/,$(FAULTS_UNIT))
 
 parity: setup-test  ## every notebook of tests/parity beside plain papermill, about ten minutes; prints a table
 	STAGEBOOK_FAULTS=full $(BIN)/python -m pytest -q tests/parity
