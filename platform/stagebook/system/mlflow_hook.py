@@ -162,9 +162,7 @@ class _Runs:
 
     def attach(self, fluent: Any) -> None:
         """Change `mlflow.tracking.fluent`."""
-        limit = time.monotonic() + STORE_PATIENCE
-        while is_held(os.environ.get("MLFLOW_TRACKING_URI", "")) and time.monotonic() < limit:
-            time.sleep(0.05)
+        _wait_for_store()
         start, experiment, choose = fluent.start_run, fluent._get_experiment_id, fluent.set_experiment  # noqa: SLF001 - MLflow has no public way
         self._fluent = fluent
 
@@ -189,7 +187,7 @@ class _Runs:
         def set_experiment(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
             chosen = choose(*args, **kwargs)
-            if chosen is not None and fluent._active_experiment_id != chosen.experiment_id:  # noqa: SLF001
+            if not self._is_chosen(chosen):
                 # Another process made the experiment at this moment; MLflow 3.17 returns it then and chooses none.
                 chosen = choose(*args, **kwargs)
             if os.environ.get(_NAME) == self._experiment:
@@ -225,6 +223,9 @@ class _Runs:
         if not chosen:
             return os.environ.get(_NAME) == self._experiment
         return bool(self._fluent.MlflowClient().get_experiment(chosen).name == self._experiment)
+
+    def _is_chosen(self, experiment: Any) -> bool:
+        return experiment is None or self._fluent._active_experiment_id == experiment.experiment_id  # noqa: SLF001
 
     def _take(self, implied: str) -> str | None:
         """The run of the attempt, for what is logged without a run, `plain` or by autologging (`managed`). `None`
@@ -277,6 +278,12 @@ class _Runs:
         query = f"tags.`stagebook.key` = '{self._key}'"
         found = client.search_runs([experiment.experiment_id], query, max_results=1)
         return str(found[0].info.run_id) if found else None
+
+
+def _wait_for_store() -> None:
+    limit = time.monotonic() + STORE_PATIENCE
+    while is_held(os.environ.get("MLFLOW_TRACKING_URI", "")) and time.monotonic() < limit:
+        time.sleep(0.05)
 
 
 class _Parent:
