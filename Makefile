@@ -9,7 +9,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 FAULTS_UNIT := planning/test_semantics.py runs/test_lease.py system/test_file_cache.py system/test_store.py \
 	journal/test_database.py
 
-.PHONY: run test check faults lint layers types front docs bench lock clean setup-run setup-test format
+.PHONY: run test check faults parity lint layers types front docs bench lock clean setup-run setup-test format
 
 run: setup-run  ## run the reference pipeline on real data
 	@$(BIN)/stagebook run flights
@@ -21,12 +21,15 @@ setup-test:
 	@$(PYTHON) tools/setup_env.py test
 
 test: setup-test  ## all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: lint layers types front docs test  ## what CI runs: all checks and all tests
 
 faults: setup-test  ## the fault suite with its full numbers, about two hours; see docs/faults.md
-	STAGEBOOK_FAULTS=full $(BIN)/python -m pytest -n 2 --dist loadfile tests/faults $(addprefix tests/unit/,$(FAULTS_UNIT))
+	STAGEBOOK_FAULTS=full $(BIN)/python -m pytest -n 3 --dist loadfile tests/faults tests/cases tests/e2e $(addprefix tests/unit/,$(FAULTS_UNIT))
+
+parity: setup-test  ## every notebook of tests/parity beside plain papermill, about ten minutes; prints a table
+	STAGEBOOK_FAULTS=full $(BIN)/python -m pytest -q tests/parity
 
 lint: setup-test
 	test ! -e platform/__init__.py

@@ -15,7 +15,9 @@ from stagebook.project import Project
 from stagebook.runs.run import RunReport
 
 
-def notebook_data(*cells: str, params: str | None = None, kernel: str = "python3") -> dict[str, Any]:
+def notebook_data(
+    *cells: str, params: str | None = None, kernel: str = "python3", language: str = "python"
+) -> dict[str, Any]:
     """A notebook as plain data: a parameters cell if `params` is given, then code cells. A cell
     that starts with `#md` is markdown, one that starts with `#tag NAME` has that tag."""
     made = []
@@ -30,7 +32,7 @@ def notebook_data(*cells: str, params: str | None = None, kernel: str = "python3
             made.append(_cell("code", text, [tag.strip()], at))
         else:
             made.append(_cell("code", text, [], at))
-    spec = {"name": kernel, "display_name": kernel, "language": "python"}
+    spec = {"name": kernel, "display_name": kernel, "language": language}
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": spec}, "cells": made}
 
 
@@ -58,10 +60,10 @@ class ProjectBuilder:
         for project in self._opened:
             project.close()
 
-    def notebook(self, name: str, *cells: str, params: str | None = None, kernel: str = "python3") -> str:
-        """Write `notebooks/NAME.ipynb`; its path."""
+    def notebook(self, name: str, *cells: str, **options: str | None) -> str:
+        """Write `notebooks/NAME.ipynb`, with `options` of `notebook_data`; its path."""
         path = f"notebooks/{name}.ipynb"
-        data = notebook_data(*cells, params=params, kernel=kernel)
+        data = notebook_data(*cells, **options)  # type: ignore[arg-type]
         self.file(path, json.dumps(data, indent=1))
         return path
 

@@ -24,6 +24,12 @@ for name in ("COLUMNS", "LINES"):
 # One seed for all workers of pytest-xdist: they have to collect the same tests.
 SEED = os.environ.setdefault("STAGEBOOK_FAULTS_SEED", str(random.SystemRandom().randrange(1, 10**6)))
 
+import effort  # noqa: E402 - it reads the seed
+
+WAYS = frozenset({"executor", "way", "fork"})  # the parameters of tests that say how a notebook is executed
+SLOW = frozenset({"cases", "e2e", "faults"})  # the folders of tests of whole runs
+FEW = 3  # inputs that each of them takes with small numbers
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     text = "rewrite the outputs in tests/golden with what the tests find"
@@ -38,6 +44,31 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header() -> str:
     return f"random tests: STAGEBOOK_FAULTS_SEED={SEED}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Each test of whole runs takes few of its inputs, and each of these one executor, in turn; `make faults` has all
+    of both."""
+    if effort.IS_FULL:
+        return
+    tests: dict[tuple[Path, str], dict[str, list[pytest.Item]]] = {}
+    for item in items:
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and SLOW & {*item.path.parts}:
+            given = repr([value for name, value in item.callspec.params.items() if name not in WAYS])
+            tests.setdefault((item.path, item.originalname), {}).setdefault(given, []).append(item)
+    taken: set[pytest.Item] = set()
+    for test in tests.values():
+        for at in spread(len(test)):
+            ways = [*test.values()][at]
+            taken.add(ways[len(taken) % len(ways)])
+    left_out = {item for test in tests.values() for ways in test.values() for item in ways} - taken
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
+
+
+def spread(count: int) -> list[int]:
+    """At most `FEW` of so many places, from the first to the last."""
+    return sorted({round(at * (count - 1) / (FEW - 1)) for at in range(FEW)})
 
 
 @pytest.fixture

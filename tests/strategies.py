@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stagebook import events
 from stagebook.artifact import Artifact
 from stagebook.events import Event, Status
+from stagebook.observed import Observed
 from stagebook.pipeline.types import Type, union
 
 # Text that YAML can hold without an escape.
@@ -238,7 +239,17 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
         plan=st.just({"params": {"x": 1}, "stages": [{"id": name, "notebook": "n"} for name in ("a", "b")]}),
         jobs=_small,
         keep_going=st.booleans(),
-        origin=_data,
+        origin=st.builds(
+            events.Origin,
+            user=_text,
+            host=_text,
+            pid=_small,
+            command=_text,
+            commit=_text,
+            via=_text,
+            account=_text,
+            signals=st.booleans(),
+        ),
     ),
     "AttemptStarted": st.builds(
         events.AttemptStarted,
@@ -317,7 +328,10 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
         remark=_text,
         sources=_text,
         parts=_data,
-        observed=st.none() | _data,
+        observed=st.none()
+        | st.builds(
+            Observed, reads=st.lists(_text, max_size=2).map(tuple), writes=st.just(()), left_out=_small
+        ),
     ),
     "StageExpanded": st.builds(
         events.StageExpanded,

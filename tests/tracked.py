@@ -7,10 +7,12 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from stagebook.tracking.place import absolute
+
 
 def client(root: Path) -> MlflowClient:
     """The interface to the tracking database of the project at `root`."""
-    return MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db")
+    return MlflowClient(tracking_uri=absolute("sqlite:///mlflow.db", root))
 
 
 def tracked_runs(root: Path, query: str = "", pipeline: str = "p") -> list[Run]:

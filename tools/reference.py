@@ -20,9 +20,9 @@ import typer.main
 
 from stagebook import errors, events
 from stagebook.cli.app import COMMANDS, app, load
-from stagebook.pipeline import evaluator, expressions, notebook, yaml
+from stagebook.pipeline import differences, evaluator, expressions, notebook_file, yaml
 from stagebook.pipeline.schema import json_schema
-from stagebook.planning import instances
+from stagebook.planning import instances, scopes
 from stagebook.workspace import paths, settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -193,7 +193,7 @@ def _events() -> str:
 
 def _field_default(field: dataclasses.Field[Any]) -> str:
     if field.default_factory is not dataclasses.MISSING:
-        return "`{}`"
+        return "`{}`"  # in JSON; each part has a default
     return "" if field.default is dataclasses.MISSING else f"`{json.dumps(field.default)}`"
 
 
@@ -240,10 +240,12 @@ def _limits() -> str:
         ("whole number in a pipeline file", f"{yaml.MAX_DIGITS} digits"),
         ("length of one expression", f"{expressions.MAX_LENGTH:,} characters"),
         ("items or characters of a value that an expression makes", f"{evaluator.MAX_SIZE:,}"),
+        ("steps of one value with its expressions", f"{evaluator.MAX_STEPS:,}"),
+        ("steps of all expressions of a pipeline", f"{scopes.MAX_EFFORT:,}"),
         ("whole number that an expression makes", f"{len(str(evaluator.MAX_NUMBER)) - 1} digits"),
         ("length of a path", f"{paths.MAX_LENGTH:,} characters"),
         ("length of one name in a path", f"{paths.MAX_NAME} bytes"),
-        ("size of a notebook", f"{notebook.MAX_BYTES // 1_000_000} MB"),
+        ("size of a notebook", f"{notebook_file.MAX_BYTES // 1_000_000} MB"),
         ("stage instances of a pipeline", f"{instances.MAX_INSTANCES:,}"),
     ]
     return _table(("what", "limit"), rows)
@@ -265,8 +267,22 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
+# -- executors ------------------------------------------------------------------------------------
+
+
+def _without_kernel() -> str:
+    rows = [(row.what, row.kernel, row.inprocess) for row in differences.WITHOUT_KERNEL.values()]
+    return _table(("in the notebook", "`kernel`", "`inprocess`"), rows)
+
+
+def _from_papermill() -> str:
+    rows = [(row.what, row.papermill, row.stagebook) for row in differences.FROM_PAPERMILL.values()]
+    return _table(("what", "papermill", "Stagebook"), rows)
+
+
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "README.md": {"commands": _overview},
+    "docs/executors.md": {"without-kernel": _without_kernel, "from-papermill": _from_papermill},
     "docs/reference/commands.md": {"commands": _overview, "options": _options},
     "docs/reference/settings.md": {"settings": _settings},
     "docs/reference/events.md": {"events": _events},

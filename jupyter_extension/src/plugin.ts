@@ -5,12 +5,15 @@ import { ICommandPalette, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { addCommands } from './app/commands';
 import { prepareNewKernels } from './app/kernels';
 import { addContextMenu } from './app/menus';
 import { makePlaces, say } from './app/places';
+import { Tabs } from './app/tabs';
+import { keepChoice } from './app/choice';
 import { Api } from './services/api';
 import { ExecutedDrive } from './services/executed-drive';
 import { RunLauncher } from './services/run-launcher';
@@ -32,7 +35,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     ILayoutRestorer,
     IToolbarWidgetRegistry,
     INotebookTracker,
-    ISettingRegistry
+    ISettingRegistry,
+    IStateDB
   ],
   activate: (
     app: JupyterFrontEnd,
@@ -42,7 +46,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     restorer: ILayoutRestorer | null,
     toolbars: IToolbarWidgetRegistry | null,
     notebooks: INotebookTracker | null,
-    settings: ISettingRegistry | null
+    settings: ISettingRegistry | null,
+    state: IStateDB | null
   ) => {
     const trans = (translator ?? nullTranslator).load('stagebook');
     const { serverSettings, contents } = app.serviceManager;
@@ -50,13 +55,17 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const store = new Store(api);
     const launcher = new RunLauncher(api, store);
     contents.addDrive(new ExecutedDrive(api, serverSettings));
-    const places = makePlaces({ app, docs, notebooks, store, trans, context: () => context });
+    const tabs = new Tabs(app, () => context);
+    const places = makePlaces({ app, docs, notebooks, store, trans, tabs });
     const actions = addCommands({ app, store, launcher, places, trans, palette });
     const context: Context = { store, launcher, trans, actions };
 
     const panel = new StagesPanel(context);
     app.shell.add(panel, 'left', { rank: 300 });
-    restorer?.add(panel, 'stagebook-panel');
+    if (restorer !== null) {
+      restorer.add(panel, 'stagebook-panel');
+      tabs.restore(restorer, trans);
+    }
     addContextMenu(app);
     toolbars?.addFactory<NotebookPanel>(
       'Notebook',
@@ -72,7 +81,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
         store.fileSaved(path);
       }
     });
-    void app.restored.then(() => store.refresh());
+    // What was edited in another window, such as a module, may change what a run would do.
+    window.addEventListener('focus', () => store.planner.planSoon());
+    void keepChoice(app, store, state);
   }
 };
 

@@ -18,6 +18,7 @@ from stagebook.journal.journal import RunRecord
 from stagebook.planning.plan import Plan
 from stagebook.planning.select import Selection
 from stagebook.project import Project
+from stagebook.runs.origin import Asker
 from stagebook.runs.request import RunRequest
 from stagebook.runs.sweep import grid_for
 from stagebook.system.processes import started_at
@@ -87,12 +88,12 @@ def check_rest(project: Project, run: RunRecord, request: ResumeRequest) -> None
 
 
 def _check_idle(project: Project, pipeline: str) -> None:
-    if project.history.has_journal:
-        project.history.close_abandoned()
-    for run in project.history.runs(pipeline, limit=1):
-        if run.ended is None:
-            msg = f"'{pipeline}' is being run already: {run.id}"
-            raise PipelineBusy(msg, hint="wait for it, or cancel it")
+    if not project.history.has_journal:
+        return
+    project.history.close_abandoned()
+    for run in project.journal.runs.going_on(pipeline):
+        msg = f"'{pipeline}' is being run already: {run.parent or run.id}"
+        raise PipelineBusy(msg, hint="wait for it, or cancel it")
 
 
 def rest_arguments(run: str, request: ResumeRequest) -> list[str]:
@@ -107,9 +108,11 @@ class Processes:
     def __init__(self) -> None:
         self._started: dict[int, _Started] = {}
 
-    def start(self, project: Project, words: Sequence[str]) -> ProcessReply:
-        """Start `stagebook WORDS` in the folder of a project."""
+    def start(self, project: Project, words: Sequence[str], asker: Asker | None = None) -> ProcessReply:
+        """Start `stagebook WORDS` in the folder of a project, for the person who asks."""
         environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_RUNS}
+        if asker is not None:
+            environment |= asker.environment()
         # A file without a name exists as long as either process holds it, so a run can always write.
         stderr = tempfile.TemporaryFile()  # noqa: SIM115 - the thread below closes it
         process = subprocess.Popen(
@@ -157,9 +160,10 @@ class _Started:
 
 def _run_of(project: Project, pid: int, since: float) -> str | None:
     """The run of a process that started at `since`; `None` until the journal has it."""
+    if not project.history.has_journal:
+        return None
     host = socket.gethostname()
-    for run in project.history.runs(limit=20):
-        is_of_process = (run.origin.get("pid"), run.origin.get("host")) == (pid, host)
-        if is_of_process and not run.parent and run.started >= since - SLACK:
+    for run in project.journal.runs.latest(limit=-1, points=False, since=since - SLACK):
+        if (run.origin.pid, run.origin.host) == (pid, host):
             return run.id
     return None

@@ -14,6 +14,8 @@ from stagebook.journal.journal import RunRecord
 from stagebook.pipeline.model import Pipeline, Stage, find_position
 from stagebook.planning.plan import Plan
 from stagebook.project import Project
+from stagebook.views.failures import excerpt
+from stagebook.views.on_disk import on_disk_instead
 from stagebook_lab import wire
 from stagebook_lab.params import param_info
 
@@ -101,8 +103,11 @@ def _stage_ref(paths: Paths, pipeline: Pipeline, stage: Stage) -> wire.StageRef:
     return wire.StageRef(name=stage.name, notebook=notebook, line=line, column=column)
 
 
-def plan_reply(paths: Paths, plan: Plan) -> wire.PlanReply:
+def plan_reply(paths: Paths, project: Project, plan: Plan) -> wire.PlanReply:
     """A plan."""
+    restores = any(stage.judgement is not None and stage.judgement.restores for stage in plan.stages)
+    latest = project.history.latest_stages(plan.pipeline) if restores else {}
+    on_disk = on_disk_instead(plan, latest, project.dependencies.digest)
     stages = tuple(
         wire_value(
             wire.PlanStage,
@@ -116,6 +121,7 @@ def plan_reply(paths: Paths, plan: Plan) -> wire.PlanReply:
             restores=tuple(data["restores"]),
             when=data["when"] or "",
             foreach=data["foreach"] or "",
+            on_disk=on_disk.get(stage.id, ""),
         )
         for stage, data in ((stage, stage.to_json()) for stage in plan.stages)
     )
@@ -125,27 +131,29 @@ def plan_reply(paths: Paths, plan: Plan) -> wire.PlanReply:
 
 def run_info(run: RunRecord) -> wire.RunInfo:
     """A run, without its stages."""
-    origin = run.origin
-    texts = {name: str(origin.get(name, "")) for name in ("user", "host", "command", "commit")}
+    texts = {
+        name: getattr(run.origin, name) for name in ("user", "host", "command", "commit", "via", "account")
+    }
     return wire_value(
         wire.RunInfo,
         run,
         status=str(run.status),
         params=dict(run.params),
-        pid=int(origin.get("pid", 0)),
+        pid=run.origin.pid,
         **texts,
     )
 
 
-def stage_info(run: RunRecord, stage: StageRecord) -> wire.StageInfo:
-    """A stage of a run."""
+def stage_info(run: str, pipeline: str, stage: StageRecord) -> wire.StageInfo:
+    """A stage of the run with an id, which is of a pipeline."""
     return wire_value(
         wire.StageInfo,
         stage,
-        run=run.id,
-        pipeline=run.pipeline,
+        run=run,
+        pipeline=pipeline,
         status=str(stage.status),
         cause=stage.cause or "",
+        traceback="\n".join(excerpt(stage.traceback)),
         has_notebook=bool(stage.folder),
         kept_kernel=stage.kernel is not None,
     )

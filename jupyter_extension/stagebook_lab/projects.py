@@ -10,19 +10,21 @@ from pathlib import Path
 from stagebook.errors import ProjectNotFound
 from stagebook.project import Project
 from stagebook.workspace.paths import PathRefused, inside
-from stagebook_lab.wire import ProjectInfo
+from stagebook_lab.wire import ProjectInfo, ProjectsReply
 
 DEPTH = 2  # folders below the root in which projects are looked for
 MAX_PROJECTS = 50
 _NEVER = {"node_modules", "__pycache__"}
 
 
-def find_projects(root: Path) -> list[ProjectInfo]:
+def projects_reply(root: Path) -> ProjectsReply:
     """The projects in the server's root and up to `DEPTH` folders below it, none inside another."""
-    return [
+    folders = list(itertools.islice(_folders(root, DEPTH), MAX_PROJECTS + 1))
+    found = (
         ProjectInfo(path="" if folder == root else folder.relative_to(root).as_posix(), name=folder.name)
-        for folder in itertools.islice(_folders(root, DEPTH), MAX_PROJECTS)
-    ]
+        for folder in folders[:MAX_PROJECTS]
+    )
+    return ProjectsReply(projects=tuple(found), more=len(folders) > MAX_PROJECTS)
 
 
 def _folders(folder: Path, depth: int) -> Iterator[Path]:

@@ -18,6 +18,8 @@ export function run(fields: Partial<RunInfo> = {}): RunInfo {
     commit: '',
     kind: 'run',
     parent: '',
+    via: '',
+    account: '',
     ...fields
   };
 }
@@ -66,6 +68,7 @@ export function planned(id: string, fields: Partial<PlanStage> = {}): PlanStage 
     when: '',
     foreach: '',
     trigger: 'all_success',
+    on_disk: '',
     ...fields
   };
 }

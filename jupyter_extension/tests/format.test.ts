@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { ago, bytes, duration, plain, plural, value } from '../src/model/format';
+import { ago, bytes, duration, mark, plain, plural, value } from '../src/model/format';
 
 test.each([
   [-1, '0.0 s'],
@@ -11,6 +11,19 @@ test.each([
   [7800, '2 h 10 min']
 ])('%f seconds are %s', (seconds, text) => {
   expect(duration(seconds)).toBe(text);
+});
+
+test('marks of an axis of time', () => {
+  expect([0, 0.5, 20, 60, 90, 1800, 5400, 86_400].map(mark)).toEqual([
+    '0',
+    '0.5 s',
+    '20 s',
+    '1 min',
+    '1:30 min',
+    '30 min',
+    '1:30 h',
+    '24 h'
+  ]);
 });
 
 test('times, counts and sizes', () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { gantt } from '../src/model/gantt';
+import { gantt, ticksOf } from '../src/model/gantt';
 import { info } from './building';
 
 function ran(id: string, started: number, ended: number | null): ReturnType<typeof info> {
@@ -19,7 +19,18 @@ test('bars are parts of the whole, in the order of their starts', () => {
     ['a', 0, 0.5],
     ['b', 0.5, 0.5]
   ]);
-  expect(chart.ticks).toEqual([0, 2, 4, 6, 8, 10]);
+});
+
+test.each([
+  [10, 6, [0, 2, 4, 6, 8, 10]],
+  [10, 2, [0, 10]],
+  [0.004, 4, [0, 0.002, 0.004]],
+  [100, 4, [0, 30, 60, 90]],
+  [3500, 3, [0, 1200, 2400]],
+  [40, 1, [0]],
+  [10 * 86400, 3, [0, 432000, 864000]]
+])('%f s with room for %i marks have round ones', (seconds, most, marks) => {
+  expect(ticksOf(seconds, most)).toEqual(marks);
 });
 
 test('the critical path goes back over what was waited for longest', () => {

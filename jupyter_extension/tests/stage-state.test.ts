@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { edges, nodes } from '../src/model/grouping';
-import { applyChange, EMPTY_SNAPSHOT, latestRun, liveRun } from '../src/model/snapshot';
+import { applyChange, EMPTY_SNAPSHOT, endedRuns, latestRun, liveRun } from '../src/model/snapshot';
 import { cellOf, counts, GLYPHS, progressOf, STATES, stageViews } from '../src/model/stage-state';
 import type { Change, PlanStage, StageInfo, StageStatus } from '../src/wire';
 import { info, planned, run } from './building';
@@ -42,12 +42,46 @@ describe('the state of a stage', () => {
     expect(state(planned('a', { decision: 'REUSE' }), info({ status: 'completed' }), false)).toBe(
       'up to date'
     );
-    expect(state(planned('a', { decision: 'REUSE' }), info({ status: 'failed' }), false)).toBe('up to date');
     expect(state(stale, info({ status: 'failed' }), false)).toBe('failed');
     expect(state(stale, null, false)).toBe('new');
     expect(state(planned('a', { decision: 'SKIP' }), null, false)).toBe('skipped');
     expect(state(planned('a', { decision: 'WAIT' }), info({ status: 'completed' }), false)).toBe('waits');
     expect(state(null, info({ status: 'completed' }), false)).toBe('completed');
+  });
+});
+
+describe('a run that came to no good end is not hidden by what the next one would do', () => {
+  test.each<[StageStatus, Partial<PlanStage>, string]>([
+    ['failed', { decision: 'REUSE', reasons: ['nothing changed'] }, 'has a result for these parameters'],
+    ['failed', { reasons: ['the code changed'] }, 'would run: the code changed'],
+    ['blocked', { reasons: ['selected', 'the code changed'] }, 'would run: the code changed'],
+    [
+      'cancelled',
+      { decision: 'WAIT', reasons: ['if a comes to something new'] },
+      'waits: if a comes to something new'
+    ],
+    ['interrupted', { decision: 'SKIP' }, 'skipped'],
+    ['failed', { reasons: ['selected'] }, 'would run']
+  ])('%s, and the plan says %o', (status, fields, next) => {
+    const runs = [run({ ended: 200, status: 'failed' })];
+    const stages = [info({ status, message: 'KeyError: x', reason: 'needs b, which failed' })];
+    const snapshot = applyChange(EMPTY_SNAPSHOT, change({ full: true, runs, stages }));
+    const [view] = stageViews(snapshot, 'p', [planned('a', fields)]);
+    expect([view?.state, view?.next]).toEqual([status, next]);
+  });
+
+  test('what lies on disk is told where it is not of these parameters', () => {
+    const fields = {
+      restores: ['data/a'],
+      on_disk: 'data/a on disk is of months=6',
+      reasons: ['nothing changed']
+    };
+    const snapshot = applyChange(
+      EMPTY_SNAPSHOT,
+      change({ full: true, runs: [], stages: [info({ status: 'completed' })] })
+    );
+    const [view] = stageViews(snapshot, 'p', [planned('a', { decision: 'REUSE', ...fields })]);
+    expect([view?.state, view?.why, view?.next]).toEqual(['restores', fields.on_disk, '']);
   });
 });
 
@@ -128,4 +162,22 @@ test('stages that appear while a run goes on are shown after those of the plan',
   expect(stageViews(over, 'p', [planned('a')])).toHaveLength(1);
   expect(latestRun(over, 'p')?.id).toBe('r1');
   expect(liveRun(over, 'p')).toBeUndefined();
+});
+
+test('points and acceptances hide no run, and a point that is not listed any more has ended', () => {
+  const runs = [
+    run({ id: 'accepted', kind: 'accept', ended: 1, status: 'completed' }),
+    run({ id: 'point', parent: 'sweep' }),
+    run({ id: 'sweep', kind: 'sweep' }),
+    run({ id: 'failed', ended: 1, status: 'failed' })
+  ];
+  const during = applyChange(EMPTY_SNAPSHOT, change({ full: true, runs }));
+  expect(liveRun(during, 'p')?.id).toBe('sweep');
+  expect(latestRun(during, 'p')?.id).toBe('sweep');
+  const after = applyChange(during, change({ runs: [runs[0], runs[3]].flatMap(one => one ?? []) }));
+  expect(endedRuns(during, after)).toEqual(['point', 'sweep']);
+  expect(endedRuns(EMPTY_SNAPSHOT, after)).toEqual([]);
+  const quiet = run({ id: 'quiet', ended: 2, status: 'completed' });
+  expect(endedRuns(after, applyChange(after, change({ runs: [quiet, ...after.runs] })))).toEqual(['quiet']);
+  expect(latestRun(after, 'p')?.id).toBe('failed');
 });

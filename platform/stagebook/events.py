@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from stagebook.artifact import Artifact, Artifacts, artifacts_from_json, artifacts_to_json
+from stagebook.observed import Observed
 
 VERSION = 1
 
@@ -70,6 +71,43 @@ class CellStatus(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who and what started a run.
+
+    `command` is that of `stagebook`, of another program its name alone. `commit` is that of the checkout, and `changed`
+    whether it had changes. Where a program asked on behalf of the user, `via` is the program and `account` the user that
+    the process belongs to. `signals`: whether a signal to the process is for the run; not so within another program.
+    """
+
+    user: str = ""
+    host: str = ""
+    pid: int = 0
+    command: str = ""
+    commit: str = ""
+    changed: bool = False
+    via: str = ""
+    account: str = ""
+    signals: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """It as plain data, without what is not known."""
+        lacks = {"pid"} if not self.pid else set()
+        lacks |= {"changed"} if not self.commit else set()
+        return {
+            name: value
+            for name, value in dataclasses.asdict(self).items()
+            if value != "" and name not in lacks
+        }
+
+    @classmethod
+    def from_json(cls, data: Any) -> Origin:
+        """What `to_json` made; what is damaged, or not known, is left out."""
+        known = data if isinstance(data, Mapping) else {}
+        kinds = {field.name: type(field.default) for field in dataclasses.fields(cls)}
+        return cls(**{name: known[name] for name, kind in kinds.items() if isinstance(known.get(name), kind)})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """What every event carries: its run and its time. A transient one is shown while the run
     goes on, and is not kept in the journal."""
@@ -89,13 +127,16 @@ class Event:
             values["inputs"] = {
                 name: [item.to_json() for item in items] for name, items in values["inputs"].items()
             }
+        if (observed := values.get("observed")) is not None:
+            values["observed"] = observed.to_json()
+        if "origin" in values:
+            values["origin"] = values["origin"].to_json()
         return {"type": type(self).__name__, "v": VERSION, **values}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """A run began. `plan` is the whole plan as plain data; `origin` says who and what started it: user, host,
-    pid, command, git commit, and whether the checkout had changes. `kind` is `run`, `sweep` or `accept`;
+    """A run began. `plan` is the whole plan as plain data; `kind` is `run`, `sweep` or `accept`;
     `parent` is the sweep that it is a point of; `resumes` the run that it goes on with; `request` what was
     asked for, so that it can be asked for again. `quiet`: by the plan nothing was to be done."""
 
@@ -103,7 +144,7 @@ class RunStarted(Event):
     plan: Mapping[str, Any]
     jobs: int = 1
     keep_going: bool = False
-    origin: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    origin: Origin = dataclasses.field(default_factory=Origin)
     kind: str = "run"
     parent: str = ""
     resumes: str = ""
@@ -125,7 +166,8 @@ class StageExpanded(Event):
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StageReused(Event):
     """A stage takes the result of an earlier attempt: `of_run`, in its `folder`. `number` is that of the
-    event with that result; `restored` are the outputs that came out of the store."""
+    event with that result; `restored` are the outputs that came out of the store. `remark` says what of
+    that attempt's undeclared reads and writes is not as it was."""
 
     stage: str
     of_run: str = ""
@@ -135,6 +177,7 @@ class StageReused(Event):
     restored: Sequence[str] = ()
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     outputs: Artifacts = dataclasses.field(default_factory=dict)
+    remark: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,8 +285,9 @@ class AttemptEnded(Event):
     its folder for `stagebook debug`; `kernel` has the `pid` and `connection_file` of a kept kernel.
     `fingerprint` says what the result depends on (SHA-256 of `parts`; `head` is that of what was known before
     any other stage ran). `fingerprint` is empty where the result cannot be reused; `remark` says why.
-    `sources` is the digest of the cells in the store. `observed`: the files of the project that the
-    notebook's process read (`reads`) and wrote (`writes`); `None` where no report could be made.
+    `sources` is the digest of the cells in the store. `observed`: `None` where no report could be made.
+    `undeclared`: what of it is not declared: `reads`, path → a mark of what was in it; `writes`, a list of paths;
+    `env`, environment variable → a keyed hash of its value.
     """
 
     stage: str
@@ -267,7 +311,8 @@ class AttemptEnded(Event):
     remark: str = ""
     sources: str = ""
     parts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    observed: Mapping[str, Any] | None = None
+    observed: Observed | None = None
+    undeclared: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,6 +387,10 @@ def from_json(data: Mapping[str, Any]) -> Event:
         values["inputs"] = {
             name: [Artifact.from_json(item) for item in items] for name, items in values["inputs"].items()
         }
+    if "observed" in values:
+        values["observed"] = Observed.from_json(values["observed"])
+    if "origin" in values:
+        values["origin"] = Origin.from_json(values["origin"])
     try:
         return kind(**values)
     except TypeError as error:

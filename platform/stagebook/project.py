@@ -21,6 +21,7 @@ from stagebook.journal.journal import Journal
 from stagebook.pipeline.types import Value
 from stagebook.planning.plan import Plan
 from stagebook.runs.history import History
+from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.prepare import Preparer
 from stagebook.runs.request import RunRequest, run_id
 from stagebook.system.file_cache import FileCache
@@ -170,8 +171,6 @@ class Project:
     ) -> RunReport:
         """Plan and run a pipeline; `request`, `values` and `fields` as for `plan`. `listeners` are given the
         events as they come. Raises as `plan`, and as `Launcher.run`."""
-        from stagebook.runs.run import LaunchHooks  # noqa: PLC0415 - as `launcher`
-
         asked = RunRequest.of(request, values, **fields)
         if engine is None:
             self.launcher.warm_up()

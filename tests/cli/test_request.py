@@ -28,6 +28,7 @@ requests = st.builds(
     files=st.lists(words.filter(lambda text: text.strip("./") != "").map(Path), max_size=2).map(tuple),
     selection=st.builds(Selection, targets=names, start=names, only=names, skip=names),
     force=st.booleans(),
+    verify=st.booleans(),
     jobs=st.none() | st.integers(1, 9),
     keep_going=st.booleans(),
     keep_dump=st.booleans(),

@@ -314,27 +314,47 @@ def test_a_kept_kernel_can_be_reached_and_ended(builder: ProjectBuilder, *, fork
 
 
 def test_check_warns_of_notebooks_that_need_a_kernel(builder: ProjectBuilder) -> None:
-    path = builder.notebook("a", "import ipywidgets\nname = input('?')")
+    path = builder.notebook(
+        "a",
+        "import ipywidgets\nname = input('?')",
+        "get_ipython().kernel.do_shutdown",
+        "import atexit\natexit.register(print)",
+        "%config IPKernelApp.log_level = 10",
+        "%connect_info",
+    )
     builder.pipeline(f"stages:\n  a: {{notebook: {path}, executor: inprocess}}")
-    plan = builder.plan()
-    assert [str(warning) for warning in plan.warnings] == [
-        f"pipelines/p.yaml:2:{column}: 'notebooks/a.ipynb' {what}"
-        for column, what in (
-            (7, "calls input(), and nobody can answer\n    pass it as a parameter"),
-            (
-                36,
-                "imports ipywidgets: widgets need a kernel, and show as text without one\n    'executor: kernel' runs it",
-            ),
-        )
+    need = "    'executor: kernel' runs it"
+    assert [str(warning) for warning in builder.plan().warnings] == [
+        f"pipelines/p.yaml:2:7: '{path}' calls input(), and nobody can answer\n    pass it as a parameter",
+        *(
+            f"pipelines/p.yaml:2:36: cell {cell} of '{path}' {what}\n{need}"
+            for cell, what in (
+                (2, "uses the kernel itself, and there is none"),
+                (3, "registers functions for the exit: what they print goes to the last cell"),
+                (4, "changes settings of the kernel, and there is none"),
+            )
+        ),
     ]
+    builder.pipeline(f"stages:\n  a: {{notebook: {path}}}")
+    assert len(builder.plan().warnings) == 1
+
+
+def test_check_warns_of_a_profile_that_is_not_used(
+    builder: ProjectBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IPYTHONDIR", str(builder.root / "ipython"))
+    builder.file("ipython/profile_default/ipython_config.py", "c = get_config()  # noqa\n# c.a = 1\n")
+    builder.file("ipython/profile_default/startup/README", "text")
+    path = builder.notebook("a", "1")
+    builder.pipeline(f"stages:\n  a: {{notebook: {path}, executor: inprocess}}")
+    assert builder.plan().warnings == ()
+    startup = builder.file("ipython/profile_default/startup/00.py", "import numpy\n")
+    (warning,) = builder.plan().warnings
+    assert f"uses no profile of IPython, so {startup} is not run for '{path}'" in str(warning)
 
 
 def test_another_language_is_refused_without_a_kernel(builder: ProjectBuilder) -> None:
-    builder.notebook("a", "x <- 1")
-    path = builder.root / "notebooks/a.ipynb"
-    data = json.loads(path.read_text())
-    data["metadata"]["kernelspec"]["language"] = "R"
-    path.write_text(json.dumps(data))
+    builder.notebook("a", "x <- 1", language="R")
     assert "is r, and 'executor: inprocess' runs Python only" in builder.screen(
         "stages:\n  a: {notebook: notebooks/a.ipynb, executor: inprocess}"
     )
@@ -392,7 +412,7 @@ def test_a_kernel_of_another_language_starts_the_ordinary_way(
     builder.file("share/kernels/echo/kernel.json", json.dumps(spec))
     monkeypatch.setenv("JUPYTER_PATH", str(builder.root / "share"))
     builder.without_tracking()
-    path = builder.notebook("a", "hello there", "fail", "never", kernel="echo")
+    path = builder.notebook("a", "hello there", "fail", "never", kernel="echo", language="echo")
     builder.pipeline(f"stages:\n  a: {{notebook: {path}}}")
     report = builder.project.run("p")
     assert report.history.stages["a"].message == "Failed: as asked"

@@ -82,7 +82,7 @@ def test_mlflow_holds_what_a_run_produced(builder: ProjectBuilder) -> None:
     for name, run in children.items():
         stage = history.stages[name]
         assert run.data.tags["stagebook.status"] == str(stage.status)
-        assert run.data.params == {key: json.dumps(value) for key, value in stage.params.items()}
+        assert run.data.params == {key: str(value) for key, value in stage.params.items()}
         assert run.info.start_time == round((stage.started or 0) * 1000)
         assert run.info.end_time == round((stage.ended or 0) * 1000)
         page = {"notebook.ipynb", "notebook.html", "log.txt"}
@@ -158,12 +158,12 @@ def test_statuses_of_failed_and_blocked_stages_agree(builder: ProjectBuilder) ->
     assert children["last"].data.tags["stagebook.reason"] == "needs bad, which failed"
 
 
-def test_a_notebook_that_uses_mlflow_logs_into_its_own_run_and_cannot_forge_its_status(
+def test_a_notebook_that_uses_mlflow_logs_into_the_run_of_its_attempt_and_cannot_forge_its_status(
     builder: ProjectBuilder,
 ) -> None:
     cells = (
         "import mlflow",
-        "with mlflow.start_run():\n    mlflow.log_metric('inner', 42)\n    mlflow.log_param('mine', 'yes')",
+        "mlflow.log_metric('inner', 42)\nmlflow.log_param('mine', 'yes')\nmlflow.end_run()",
         "raise RuntimeError('after a well-ended mlflow run')",
     )
     builder.notebook("a", *cells)

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from building import ProjectBuilder
+from building import ProjectBuilder, notebook_data
 from commands import stagebook
 from stagebook.events import AttemptEnded, Cause, Status
+from stagebook.observed import Observed
 from stagebook.runs.run import RunReport
 
 pytestmark = pytest.mark.kernel
@@ -36,7 +37,7 @@ def observed(builder: ProjectBuilder, report: RunReport) -> dict[str, Any]:
     assert report.status is Status.COMPLETED, ended.message
     assert ended.observed is not None
     assert report.history.stages["a"].observed == ended.observed
-    return dict(ended.observed)
+    return ended.observed.to_json()
 
 
 @EVERY_WAY
@@ -158,7 +159,7 @@ def test_lines_are_there_after_a_crash(builder: ProjectBuilder, executor: str) -
     builder.file("data/in.txt", "1")
     report = run(builder, executor, "open('data/in.txt').close()\nimport os; os._exit(3)")
     assert report.status is Status.FAILED
-    assert report.history.stages["a"].observed == {"reads": ["data/in.txt"], "writes": []}
+    assert report.history.stages["a"].observed == Observed(reads=("data/in.txt",))
 
 
 BEHAVIOUR = (
@@ -355,3 +356,22 @@ def test_infer_refuses(builder: ProjectBuilder, arguments: list[str], said: str)
     done = infer(builder, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
+
+
+def test_infer_needs_no_project_and_takes_a_kernel(builder: ProjectBuilder) -> None:
+    """Cases of `infer` in a folder of loose notebooks, whose kernel is not installed here."""
+    data = notebook_data("open('x.txt', 'w').write('1')", kernel="conda-env-lab-py")
+    builder.file("loose.ipynb", json.dumps(data))
+    done = infer(builder, "loose.ipynb")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the kernel 'conda-env-lab-py' of 'loose.ipynb' is not installed here" in done.stderr
+    assert "--kernel python3" in done.stderr
+    done = infer(builder, "loose.ipynb", "--kernel", "python3", "-o", "pipelines/p.yaml")
+    assert done.returncode == 0, done.stderr
+    text = (builder.root / "pipelines/p.yaml").read_text()
+    assert "    kernel: python3\n" in text
+    assert 'cell 1 writes x.txt: make x = "x.txt" a variable' in text
+    assert builder.screen() == ""
+    assert (
+        "the kernel 'none' is not installed here" in infer(builder, "loose.ipynb", "--kernel", "none").stderr
+    )

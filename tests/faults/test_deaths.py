@@ -20,7 +20,7 @@ SLEEP = "import time\ntime.sleep(600)"
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_a_kernel_that_is_killed_at_any_moment_is_a_failed_stage(place: Place, executor: str) -> None:
-    count = amount(4, 50)
+    count = amount(3, 50)
     names = [f"s{at}" for at in range(count)]
     place.pipeline(
         {name: {"cells": [tell_pid(f"{name}.pid"), *[STEP] * 5], "executor": executor} for name in names}
@@ -62,7 +62,7 @@ def test_a_kernel_that_is_killed_at_any_moment_is_a_failed_stage(place: Place, e
 
 
 def test_frozen_kernels_are_flagged_and_a_busy_one_never_is(place: Place) -> None:
-    count = amount(2, 25)  # of each executor
+    count = amount(1, 25)  # of each executor
     seconds = 60 if IS_FULL else 7  # longer than it takes to flag a frozen one
     frozen = [f"frozen-{executor}-{at}" for executor in EXECUTORS for at in range(count)]
     stages = {

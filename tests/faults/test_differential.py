@@ -274,7 +274,7 @@ def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
         made.close()
 
 
-@pytest.mark.parametrize("number", range(amount(6, 80)))
+@pytest.mark.parametrize("number", range(amount(3, 80)))
 def test_with_the_store_all_is_as_by_force(case: Case, number: int, count: Count) -> None:
     case.told.append("the project is new")
     was_good = False

@@ -147,7 +147,7 @@ def test_who_waits_takes_over_at_once_from_an_owner_that_is_killed(recovery: Rec
 
 def test_of_runs_that_start_at_once_one_becomes_the_owner(recovery: Recovery) -> None:
     met: collections.Counter[str] = collections.Counter()
-    count = amount(2, 25)
+    count = amount(1, 25)
     for _ in range(count):
         recovery.reset()
         stages(recovery.place, seconds=1)

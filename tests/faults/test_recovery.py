@@ -96,7 +96,7 @@ def test_a_run_that_is_killed_at_a_write_to_the_journal_is_gone_on_with(
     recovery: Recovery, whole: Whole
 ) -> None:
     points = [(at, when) for at in range(1, whole.commits + 1) for when in ("before", "after")]
-    chosen = sorted(recovery.place.random.sample(points, min(len(points), amount(3, 10_000))))
+    chosen = sorted(recovery.place.random.sample(points, min(len(points), amount(2, 10_000))))
     met: dict[str, int] = {}
     for at, when in chosen:
         recovery.reset()
@@ -111,7 +111,7 @@ def test_a_run_that_is_killed_at_a_write_to_the_journal_is_gone_on_with(
 
 
 def test_a_run_that_is_killed_at_any_moment_is_gone_on_with(recovery: Recovery, whole: Whole) -> None:
-    count, met = amount(3, 200), dict[str, int]()
+    count, met = amount(2, 200), dict[str, int]()
     for _ in range(count):
         recovery.reset()
         after = recovery.place.random.uniform(0.2, whole.seconds)
@@ -127,7 +127,7 @@ def test_a_run_that_is_killed_at_any_moment_is_gone_on_with(recovery: Recovery, 
 
 def test_what_goes_on_with_a_run_may_be_killed_too(recovery: Recovery, whole: Whole) -> None:
     dice = recovery.place.random
-    count, most = amount(2, 40), 0
+    count, most = amount(1, 40), 0
     for _ in range(count):
         recovery.reset()
         running = recovery.run(orders=at_random(recovery, whole.commits))
@@ -153,7 +153,7 @@ def at_random(recovery: Recovery, commits: int) -> dict[str, Any]:
 def test_a_run_that_is_killed_while_it_restores_is_gone_on_with(recovery: Recovery) -> None:
     """Nothing runs: all outputs come out of the store."""
     whole = Whole(recovery)
-    count = amount(2, 40)
+    count = amount(1, 40)
     for _ in range(count):
         for name in ("load.txt", "join.txt", "each/x.txt", "one.txt"):
             (recovery.root / "data" / name).unlink(missing_ok=True)

@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +51,14 @@ class Lab:
             start_new_session=True,
         )
 
-    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """The JSON of one of our routes."""
+    def ask(
+        self, path: str, body: dict[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """The JSON of one of our routes; by default each time as somebody else who has the token."""
         request = urllib.request.Request(
             f"{self.url}/stagebook/{path}",
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"token {TOKEN}"},
+            headers=dict(headers or {"Authorization": f"token {TOKEN}"}),
         )
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read())
@@ -79,8 +81,8 @@ def failures(log: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def running_lab(home: Path, make: Callable[[Path], ProjectBuilder]) -> Iterator[Lab]:
-    """A JupyterLab with settings of its own, in a process group of its own."""
+def running_lab(home: Path, make: Callable[[Path], ProjectBuilder], *arguments: str) -> Iterator[Lab]:
+    """A JupyterLab with settings of its own, in a process group of its own. It gets further `arguments`."""
     builder = make(home / "project")
     settings = home / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
@@ -104,6 +106,7 @@ def running_lab(home: Path, make: Callable[[Path], ProjectBuilder]) -> Iterator[
                 f"--ServerApp.base_url=/{USER}/", "--LabApp.expose_app_in_browser=True",
                 "--ServerApp.terminals_enabled=False", "--ServerApp.allow_external_kernels=True",
                 f"--ServerApp.external_connection_dir={home / 'kernels'}", f"--ServerApp.root_dir={builder.root}",
+                *arguments,
             ],
             cwd=builder.root, env=environment, stdout=stream, stderr=stream, start_new_session=True,
         )  # fmt: skip

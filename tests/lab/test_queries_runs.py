@@ -70,6 +70,63 @@ def test_nothing_of_a_notebook_is_trusted(builder: ProjectBuilder) -> None:
             notebook_reply(project, run, "a", None)
 
 
+OUTPUTS = [
+    {"output_type": "stream", "name": "stdout", "text": ["one\n", "two\n", "three"]},
+    {"output_type": "display_data", "metadata": {}, "data": {
+        "text/plain": ["   a\n", "0  1"], "text/html": ["<table>\n", "<tr></tr>\n", "</table>"],
+        "image/svg+xml": ["<svg>\n", "</svg>"], "application/javascript": ["let a\n", "a = 1"],
+        "text/latex": ["$a$\n", "$b$"], "image/png": ["iVBO\n", "Rw0K"], "application/vnd.x": ["a\n", "b"],
+        "application/json": ["a", "b"], "application/vnd.plotly.v1+json": {"data": ["x\n", "y"]},
+        "application/geo+json": ["a\n", "b"], "application/vnd.numbers": [1, 2],
+    }},
+    {"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": {"text/markdown": ["# a\n", "b"]}},
+    {"output_type": "error", "ename": "E", "evalue": "v", "traceback": ["first", "second\nthird"]},
+    {"output_type": "error", "ename": "E", "evalue": "v", "traceback": "first\nsecond"},
+    "no output",
+]  # fmt: skip
+
+
+def test_texts_are_in_one_piece_and_data_stays_as_it_is(builder: ProjectBuilder) -> None:
+    """nbformat writes texts as lists of lines; JupyterLab shows a list with a comma at the head of each line."""
+    project, run = project_with(builder, FOLDER)
+    cells = [
+        {
+            "cell_type": "markdown",
+            "source": ["# a\n", "b"],
+            "attachments": {"p.png": {"image/png": ["iV\n", "BO"]}},
+        },
+        {"cell_type": "code", "source": ["x = 1\n", "x"], "outputs": OUTPUTS},
+        {"cell_type": "code", "source": "as it is", "outputs": None},
+        "no cell",
+    ]
+    builder.file(f"{FOLDER}/notebook.ipynb", json.dumps({"cells": cells, "metadata": {}}))
+    markdown, code, whole, odd = notebook_reply(project, run, "a", None).content["cells"]
+    assert (markdown["source"], markdown["attachments"]) == ("# a\nb", {"p.png": {"image/png": "iV\nBO"}})
+    assert (code["source"], whole["source"], odd) == ("x = 1\nx", "as it is", "no cell")
+    stream, shown, result, error, text, _ = code["outputs"]
+    assert stream["text"] == "one\ntwo\nthree"
+    assert shown["data"] == {
+        "text/plain": "   a\n0  1", "text/html": "<table>\n<tr></tr>\n</table>", "image/svg+xml": "<svg>\n</svg>",
+        "application/javascript": "let a\na = 1", "text/latex": "$a$\n$b$", "image/png": "iVBO\nRw0K",
+        "application/vnd.x": "a\nb", "application/json": ["a", "b"],
+        "application/vnd.plotly.v1+json": {"data": ["x\n", "y"]}, "application/geo+json": ["a\n", "b"],
+        "application/vnd.numbers": [1, 2],
+    }  # fmt: skip
+    assert result["data"] == {"text/markdown": "# a\nb"}
+    assert (error["traceback"], text["traceback"]) == (["first", "second\nthird"], ["first\nsecond"])
+
+
+def test_a_version_that_was_seen_is_not_sent_again(builder: ProjectBuilder) -> None:
+    project, run = project_with(builder, FOLDER)
+    path = builder.file(f"{FOLDER}/notebook.ipynb", '{"cells": []}')
+    first = notebook_reply(project, run, "a", None)
+    seen = json.loads(json.dumps(first.modified))
+    again = notebook_reply(project, run, "a", None, seen=seen)
+    assert (again.content, again.modified) == (None, first.modified)
+    os.utime(path, (1, 1))
+    assert notebook_reply(project, run, "a", None, seen=seen).content == {"cells": []}
+
+
 @pytest.mark.parametrize(
     "folder",
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from semantics.cases import Case, Fates, Spec
@@ -38,7 +38,7 @@ class HandPolicy:
         """What a stage that takes no part leaves."""
         return Made(scraps=scraps)
 
-    def forget(self) -> None:
+    def forget(self, _doubtful: Iterable[str] = ()) -> None:
         """Look at the disk anew."""
 
 

@@ -29,5 +29,6 @@ export const IDS = {
   attach: 'stagebook:use-kept-kernel',
   addStage: 'stagebook:add-notebook-as-stage',
   newStage: 'stagebook:new-stage',
-  cancel: 'stagebook:cancel'
+  cancel: 'stagebook:cancel',
+  restoreTab: 'stagebook:restore-tab'
 } as const;

@@ -88,9 +88,10 @@ export function addCommands(parts: Parts): Actions {
 /** Start a run with the parameters of the form. */
 function start(
   { store, launcher, places }: Parts,
-  request: Omit<RunRequest, 'pipeline' | 'project' | 'texts'>
+  request: Omit<RunRequest, 'pipeline' | 'project' | 'texts' | 'sweep'>
 ): void {
-  launcher.start({ ...request, texts: store.planner.draft.texts }).catch(places.say);
+  const { draft, isSweep } = store.planner;
+  launcher.start({ ...request, texts: draft.texts, sweep: isSweep }).catch(places.say);
 }
 
 function actionsOf(parts: Parts): Actions {
@@ -278,8 +279,8 @@ function stageCommands(parts: Parts, actions: Actions): StageCommand[] {
       id: IDS.showStage,
       label: trans.__('Show the Stage in the Graph'),
       execute: stage => {
-        store.select(stage);
         places.openGraph();
+        store.show(stage);
       }
     },
     {

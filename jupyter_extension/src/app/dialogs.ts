@@ -48,6 +48,16 @@ export async function askBecause(trans: TranslationBundle, stage: string): Promi
   return asked.button.accept && asked.value?.trim() ? asked.value : null;
 }
 
+/** Ask before the edits of a pipeline file are saved, since a stage is added to what is saved. */
+export async function confirmSave(trans: TranslationBundle, path: string): Promise<boolean> {
+  const asked = await showDialog({
+    title: trans.__('Save %1 first?', PathExt.basename(path)),
+    body: trans.__('It has edits that are not saved. The stage is added to the saved file.'),
+    buttons: [Dialog.cancelButton(), Dialog.okButton({ label: trans.__('Save') })]
+  });
+  return asked.button.accept;
+}
+
 /** Ask before a kept kernel takes the place of the notebook's own. */
 export async function confirmAttach(trans: TranslationBundle, stage: string): Promise<boolean> {
   const asked = await showDialog({

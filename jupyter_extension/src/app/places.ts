@@ -6,19 +6,17 @@ import { URLExt } from '@jupyterlab/coreutils';
 import type { IDocumentManager } from '@jupyterlab/docmanager';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { Widget } from '@lumino/widgets';
 
 import { executedOf } from '../services/executed-drive';
 import type { Store } from '../services/store';
-import { ChangesView } from '../views/changes';
-import type { Actions, Context } from '../views/context';
-import { GraphView } from '../views/graph';
-import { LogView } from '../views/log';
-import { RunsView } from '../views/runs';
-import { addStage, askBecause, confirmAttach } from './dialogs';
-import { ExecutedNotebooks, openAt, openNotebook } from './documents';
+import type { Actions } from '../views/context';
+import type { LogOf } from '../views/log';
+import { addStage, askBecause, confirmAttach, confirmSave } from './dialogs';
+import { ExecutedNotebooks, hasEdits, openAt, openNotebook, saveEdits } from './documents';
 import { prepareKernel } from './kernels';
 import { openBadgeMenu } from './menus';
+import { openMlflow } from './mlflow';
+import type { Tabs } from './tabs';
 
 const NBDIME = 'nbdime:diff-checkpoint'; // a command of nbdime's extension, where it is installed
 
@@ -39,8 +37,7 @@ export interface Parts {
   readonly notebooks: INotebookTracker | null;
   readonly store: Store;
   readonly trans: TranslationBundle;
-  /** The context of the views; it is complete once a view is opened. */
-  readonly context: () => Context;
+  readonly tabs: Tabs;
 }
 
 /** Tell the user why something was refused. */
@@ -49,26 +46,25 @@ export function say(error: unknown): void {
 }
 
 export function makePlaces(parts: Parts): Places {
-  const { app, docs, store, context } = parts;
-  const executed = new ExecutedNotebooks(docs, store);
-  const show = (id: string, make: () => Widget): void => showInMain(app, id, make);
+  const { app, docs, notebooks, store, tabs } = parts;
+  const executed = new ExecutedNotebooks(docs, store, notebooks);
   return {
     say,
     openPanel: () => app.shell.activateById('stagebook-panel'),
-    openGraph: () => show('stagebook-graph', () => new GraphView(context())),
-    openRuns: () => show('stagebook-runs', () => new RunsView(context())),
-    openChanges: stage => show(`stagebook-changes-${stage}`, () => new ChangesView(context(), stage)),
+    openGraph: () => tabs.open({ kind: 'graph' }),
+    openRuns: () => tabs.open({ kind: 'runs' }),
+    openChanges: stage => tabs.open({ kind: 'changes', stage }),
     openLog: stage => {
       const log = logOf(store, stage);
       if (log !== null) {
-        show(log.id, () => log);
+        tabs.open({ kind: 'log', ...log });
       }
     },
     openMenu: (stage, node) => openBadgeMenu(app.commands, stage, node),
     openPipelineFile: (line = 0, column = 0, path = store.pipeline?.path) => {
       // Mistakes in parameters have `-p` in the place of a path.
       if (path !== undefined && !path.startsWith('-')) {
-        openAt(docs, path, line, column);
+        openAt(docs, path, line, column).catch(say);
       }
     },
     openNotebook: stage => openNotebook(docs, store, stage),
@@ -77,7 +73,7 @@ export function makePlaces(parts: Parts): Places {
     openFailing: stage => {
       executed.openFailing(stage).catch(say);
     },
-    openMlflow: (runs, stage = '') => openMlflow(parts, runs, stage),
+    openMlflow: (runs, stage = '') => openMlflow(parts, runs, stage, say),
     canCompareNotebooks: () => app.commands.hasCommand(NBDIME),
     // nbdime's command for two notebooks does nothing (3.0.4); the page of its server does.
     compareNotebooks: (base, remote) => {
@@ -96,9 +92,17 @@ export function makePlaces(parts: Parts): Places {
     canAddStage: () => canAddStage(parts),
     addStage: async isNew => {
       const path = isNew ? '' : (parts.notebooks?.currentWidget?.context.path ?? '');
+      const file = store.pipeline?.path ?? '';
+      // The stage is added to the file: edits that were not saved would undo that later.
+      if (hasEdits(docs, file)) {
+        if (!(await confirmSave(parts.trans, file))) {
+          return;
+        }
+        await saveEdits(docs, file);
+      }
       const added = await addStage(store, parts.trans, path);
       if (added !== null) {
-        openAt(docs, added.path, added.line, 3);
+        await openAt(docs, added.path, added.line, 3);
         if (isNew) {
           docs.openOrReveal(added.notebook);
         }
@@ -107,49 +111,11 @@ export function makePlaces(parts: Parts): Places {
   };
 }
 
-/** Show a view of the main area; one that is there already is brought to the front. */
-function showInMain(app: JupyterFrontEnd, id: string, make: () => Widget): void {
-  const widget = [...app.shell.widgets('main')].find(one => one.id === id) ?? make();
-  if (!widget.isAttached) {
-    app.shell.add(widget, 'main');
-  }
-  app.shell.activateById(id);
-}
-
-function logOf(store: Store, stage: string): LogView | null {
+function logOf(store: Store, stage: string): LogOf | null {
   const info = store.view(stage)?.info;
-  if (!info?.has_notebook) {
-    return null;
-  }
-  const { run, attempt } = info;
-  const isRunning = (): boolean => {
-    const now = store.view(stage)?.info;
-    return now?.run === run && now.attempt === attempt && now.status === 'running';
-  };
-  return new LogView(store.api, { project: store.projectPath, run, stage, attempt }, isRunning);
-}
-
-function openMlflow({ store, trans }: Parts, runs: readonly string[], stage: string): void {
-  // Opened at once: a browser lets no page be opened later than its click.
-  const page = window.open('', '_blank');
-  const waiting = Notification.emit(trans.__('Starting MLflow …'), 'in-progress', { autoClose: false });
-  store.api
-    .mlflow({ project: store.projectPath, runs, stage })
-    .then(reply => {
-      if (page !== null) {
-        page.opener = null;
-        page.location.href = reply.url;
-      }
-      const text = reply.found
-        ? trans.__('MLflow is at %1', reply.url)
-        : trans.__('MLflow does not know the run yet; MLflow is at %1', reply.url);
-      Notification.update({ id: waiting, message: text, type: 'success', autoClose: 5000 });
-    })
-    .catch((error: unknown) => {
-      page?.close();
-      Notification.dismiss(waiting);
-      say(error);
-    });
+  return info?.has_notebook
+    ? { project: store.projectPath, run: info.run, stage, attempt: info.attempt }
+    : null;
 }
 
 async function attach({ app, docs, store, trans }: Parts, stage: string): Promise<void> {

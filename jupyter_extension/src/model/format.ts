@@ -17,6 +17,17 @@ export function duration(seconds: number): string {
   return `${hours} h ${String(minutes % 60).padStart(2, '0')} min`;
 }
 
+/** A mark of an axis of time: `0`, `0.5 s`, `20 s`, `1:30 min`, `2 h`. */
+export function mark(seconds: number): string {
+  if (seconds < 60) {
+    return seconds === 0 ? '0' : `${seconds} s`;
+  }
+  const [unit, word] = seconds < 3600 ? [60, 'min'] : [3600, 'h'];
+  const rest = Math.round((seconds % unit) / (unit / 60));
+  const whole = Math.floor(seconds / unit);
+  return `${rest === 0 ? whole : `${whole}:${String(rest).padStart(2, '0')}`} ${word}`;
+}
+
 /** `just now`, `5 min ago`, `3 h ago`, `2 d ago`. */
 export function ago(then: number, now: number): string {
   const seconds = now - then;

@@ -15,8 +15,6 @@ export interface Bar {
 export interface Gantt {
   readonly bars: readonly Bar[];
   readonly seconds: number;
-  /** Marks of the axis: seconds after the start. */
-  readonly ticks: readonly number[];
 }
 
 /** The bars of the stages that ran, in the order in which they began. */
@@ -38,7 +36,7 @@ export function gantt(
       return { info, from, width: seconds / whole, seconds, critical: critical.has(info.id) };
     })
     .sort((a, b) => a.from - b.from);
-  return { bars, seconds: whole, ticks: ticksOf(whole) };
+  return { bars, seconds: whole };
 }
 
 const SLOT = 0.5; // seconds between the end of a stage and the start of one that waited for its place
@@ -73,14 +71,18 @@ function path(
   return found;
 }
 
-/** Three to six round numbers from 0 on. */
-function ticksOf(seconds: number): number[] {
-  const rough = seconds / 5;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map(factor => factor * power).find(one => one >= rough) ?? rough;
-  const found: number[] = [];
-  for (let at = 0; at * step <= seconds; at++) {
-    found.push(Math.round(at * step * 1000) / 1000);
-  }
-  return found;
+const STEPS = [
+  ...[0.001, 0.01, 0.1].flatMap(power => [power, 2 * power, 5 * power]),
+  ...[1, 2, 5, 10, 20, 30], // seconds
+  ...[1, 2, 5, 10, 20, 30].map(minutes => 60 * minutes),
+  ...[1, 2, 3, 6, 12].map(hours => 3600 * hours)
+];
+const DAY = 86_400;
+
+/** The marks of an axis of time: round numbers of seconds, minutes or hours from 0 on, at most `most`, and at least the 0. */
+export function ticksOf(seconds: number, most: number): number[] {
+  const fits = (step: number): boolean => Math.floor(seconds / step) + 1 <= Math.max(1, most);
+  const step = STEPS.find(fits) ?? DAY * Math.ceil(seconds / DAY / Math.max(1, most - 1));
+  const count = Math.floor(seconds / step) + 1;
+  return Array.from({ length: count }, (_, at) => Math.round(at * step * 1000) / 1000);
 }

@@ -97,7 +97,9 @@ export function labelOf(entry: Entry): string {
   if (entry.folded || entry.open || view === undefined) {
     return `${entry.label}, ${plural(entry.views.length, 'instance')}, ${summaryOf(entry)}`;
   }
-  return [view.id, view.state, cellOf(view), view.why].filter(Boolean).join(', ');
+  return [view.id, view.state, cellOf(view), view.why, view.next && `next run: ${view.next}`]
+    .filter(Boolean)
+    .join(', ');
 }
 
 /** The stages whose id, state or notebook contains all words of a text. */

@@ -39,12 +39,25 @@ export function applyChange(snapshot: Snapshot, change: Change): Snapshot {
   return { seq: change.seq, runs: change.runs, stages, definitions: change.definitions };
 }
 
-/** The newest run of a pipeline. */
+/** The newest run of a pipeline: no point of a sweep, and no acceptance. */
 export function latestRun(snapshot: Snapshot, pipeline: string): RunInfo | undefined {
-  return snapshot.runs.find(run => run.pipeline === pipeline);
+  return snapshot.runs.find(run => run.pipeline === pipeline && run.parent === '' && run.kind !== 'accept');
 }
 
-/** The run of a pipeline that goes on. */
+/** The run of a pipeline that goes on; of a sweep the whole one. */
 export function liveRun(snapshot: Snapshot, pipeline: string): RunInfo | undefined {
-  return snapshot.runs.find(run => run.pipeline === pipeline && run.ended === null);
+  const live = snapshot.runs.filter(run => run.pipeline === pipeline && run.ended === null);
+  return live.find(run => run.parent === '') ?? live[0];
+}
+
+/** The runs that ended with a change. Some began with it as well, and points of sweeps are not listed any more then. */
+export function endedRuns(before: Snapshot, after: Snapshot): string[] {
+  if (before.seq === null) {
+    return [];
+  }
+  const over = new Set(before.runs.filter(run => run.ended !== null).map(run => run.id));
+  const live = new Set(after.runs.filter(run => run.ended === null).map(run => run.id));
+  const gone = before.runs.filter(run => run.ended === null && !live.has(run.id));
+  const short = after.runs.filter(run => run.ended !== null && !over.has(run.id));
+  return [...new Set([...gone, ...short].map(run => run.id))];
 }

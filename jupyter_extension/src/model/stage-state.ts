@@ -14,6 +14,7 @@ export type State =
   | 'pending'
   | 'waits'
   | 'stale'
+  | 'restores'
   | 'new'
   | 'skipped'
   | 'completed'
@@ -32,6 +33,7 @@ export const STATES: readonly State[] = [
   'pending',
   'waits',
   'stale',
+  'restores',
   'new',
   'skipped',
   'completed',
@@ -51,6 +53,7 @@ export const GLYPHS: Readonly<Record<State, string>> = {
   pending: '…',
   waits: '◷',
   stale: '△',
+  restores: '↧',
   new: '○',
   skipped: '–',
   completed: '✓',
@@ -70,6 +73,8 @@ export interface StageView {
   readonly state: State;
   /** The reason of the state in a few words; may be empty. */
   readonly why: string;
+  /** What the next run would do, where the last one came to no good end; else empty. */
+  readonly next: string;
   readonly reasons: readonly string[];
   readonly info: StageInfo | null;
 }
@@ -126,6 +131,7 @@ function stageView(planned: PlanStage | null, info: StageInfo | null, live: Read
     upstream: planned?.upstream ?? [],
     state,
     why: why(state, planned, info),
+    next: next(state, planned),
     reasons: planned === null ? [] : because(planned),
     info
   };
@@ -140,13 +146,13 @@ function nameOf(id: string): string {
   return id.split('@')[0] ?? id;
 }
 
-/** The state. While a run goes on its outcome counts, afterwards the decision of the plan as well. */
+/**
+ * The state. While a run goes on its outcome counts. Afterwards the decision of the plan counts as well, unless the
+ * last outcome is no good one: a run with other parameters may have failed where the next one has nothing to do.
+ */
 export function stateOf(planned: PlanStage | null, info: StageInfo | null, isLive: boolean): State {
   if (info !== null && isLive) {
     return whileRunning(info);
-  }
-  if (planned?.decision === 'REUSE') {
-    return 'up to date';
   }
   switch (info?.status) {
     case 'failed':
@@ -154,6 +160,9 @@ export function stateOf(planned: PlanStage | null, info: StageInfo | null, isLiv
     case 'interrupted':
     case 'blocked':
       return info.status;
+  }
+  if (planned?.decision === 'REUSE') {
+    return planned.restores.length > 0 ? 'restores' : 'up to date';
   }
   if (planned?.decision === 'SKIP') {
     return 'skipped';
@@ -189,6 +198,8 @@ function why(state: State, planned: PlanStage | null, info: StageInfo | null): s
       return info?.reason ?? '';
     case 'skipped':
       return (info?.status === 'skipped' ? info.reason : '') || reason;
+    case 'restores':
+      return planned?.on_disk || reason;
     case 'stale':
     case 'waits':
     case 'new':
@@ -198,6 +209,22 @@ function why(state: State, planned: PlanStage | null, info: StageInfo | null): s
     default:
       return '';
   }
+}
+
+const NO_GOOD_END: ReadonlySet<State> = new Set(['failed', 'interrupted', 'cancelled', 'blocked']);
+
+function next(state: State, planned: PlanStage | null): string {
+  if (planned === null || !NO_GOOD_END.has(state)) {
+    return '';
+  }
+  const reason = because(planned)[0];
+  const words = {
+    RUN: reason ? `would run: ${reason}` : 'would run',
+    REUSE: 'has a result for these parameters',
+    WAIT: reason ? `waits: ${reason}` : 'waits',
+    SKIP: 'skipped'
+  };
+  return words[planned.decision];
 }
 
 /** The cell that runs or failed: `cell 12 of 40`; empty in other states. */

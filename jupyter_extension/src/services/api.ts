@@ -137,8 +137,16 @@ export class Api {
     return this._get<LogReply>(['runs', run, 'log'], { project, stage, attempt, after });
   }
 
-  notebook(project: string, run: string, stage: string, attempt: number): Promise<NotebookReply> {
-    return this._get<NotebookReply>(['runs', run, 'notebook'], { project, stage, attempt });
+  /** An executed notebook; without content where it is as it was `seen`, the time of an earlier reply. */
+  notebook(
+    project: string,
+    run: string,
+    stage: string,
+    attempt: number,
+    seen?: number
+  ): Promise<NotebookReply> {
+    const since: Record<string, number> = seen === undefined ? {} : { seen };
+    return this._get<NotebookReply>(['runs', run, 'notebook'], { project, stage, attempt, ...since });
   }
 
   /**

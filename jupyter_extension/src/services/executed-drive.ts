@@ -14,14 +14,26 @@ export function executedPath(project: string, run: string, stage: string, attemp
   return `${DRIVE}:${parts.map(encodeURIComponent).join('/')}`;
 }
 
-/** The run, stage and attempt of the path of an executed notebook; null for any other path. */
-export function executedOf(path: string): { run: string; stage: string; attempt: number } | null {
+/** Which executed notebook a path is of. */
+export interface Executed {
+  readonly project: string;
+  readonly run: string;
+  readonly stage: string;
+  readonly attempt: number;
+}
+
+/** The project, run, stage and attempt of the path of an executed notebook; null for any other path. */
+export function executedOf(path: string): Executed | null {
   const [head, ...rest] = path.split(':');
-  const [, run, attempt, file] = rest.join(':').split('/').map(decodeURIComponent);
-  if (head !== DRIVE || run === undefined || attempt === undefined || file === undefined) {
+  return head === DRIVE ? partsOf(rest.join(':')) : null;
+}
+
+function partsOf(localPath: string): Executed | null {
+  const [project, run, attempt, file] = localPath.split('/').map(decodeURIComponent);
+  if (!project?.startsWith('=') || run === undefined || attempt === undefined || file === undefined) {
     return null;
   }
-  return { run, stage: file.replace(SUFFIX, ''), attempt: Number(attempt) };
+  return { project: project.slice(1), run, stage: file.replace(SUFFIX, ''), attempt: Number(attempt) };
 }
 
 const SUFFIX = /\.executed\.ipynb$/;
@@ -48,15 +60,14 @@ export class ExecutedDrive implements Contents.IDrive {
   }
 
   async get(localPath: string, options?: Contents.IFetchOptions): Promise<Contents.IModel> {
-    const parts = localPath.split('/').map(decodeURIComponent);
-    const [project, run, attempt, file] = parts;
-    if (!project?.startsWith('=') || run === undefined || attempt === undefined || file === undefined) {
+    const of = partsOf(localPath);
+    if (of === null) {
       return { ...model(localPath, localPath), type: 'directory', format: 'json', content: [] };
     }
-    const stage = file.replace(SUFFIX, '');
-    const reply = await this._api.notebook(project.slice(1), run, stage, Number(attempt));
+    const reply = await this._api.notebook(of.project, of.run, of.stage, of.attempt);
     const modified = new Date(reply.modified * 1000).toISOString();
     const content = options?.content === false ? null : reply.content;
+    const file = `${of.stage}.executed.ipynb`;
     return { ...model(localPath, file), created: modified, last_modified: modified, content };
   }
 

@@ -1,10 +1,10 @@
-/** Requests that take several steps: starting a run, and planning with mistakes in the parameters. */
+/** Requests that take several steps: starting a run, planning with mistakes in the parameters, and starting MLflow. */
 
 import { type Api, Refusal, replyOf } from './api';
 import { EMPTY_DRAFT, type RunDraft } from '../model/run-request';
-import type { ErrorReply, PlanReply, ProcessReply } from '../wire';
+import type { ErrorReply, MlflowReply, MlflowRequest, PlanReply, ProcessReply } from '../wire';
 
-const POLL = 300; // milliseconds between two looks at a process that was started
+const POLL = 300; // milliseconds between two looks at what was started
 const TIMEOUT = 120_000; // milliseconds until the journal has to have the run
 
 /**
@@ -30,12 +30,36 @@ export async function runOf(
   return process.run;
 }
 
+/**
+ * Where MLflow shows runs, once its server is up; null where nobody waits for it any more.
+ *
+ * Rejects with a `Refusal` where it does not start.
+ */
+export async function mlflowOf(
+  api: Api,
+  request: MlflowRequest,
+  isWanted: () => boolean
+): Promise<MlflowReply | null> {
+  for (;;) {
+    const reply = await api.mlflow(request);
+    if (!reply.starting) {
+      return reply;
+    }
+    await new Promise(resolve => setTimeout(resolve, POLL));
+    if (!isWanted()) {
+      return null;
+    }
+  }
+}
+
 export interface Planned {
   readonly plan: PlanReply | null;
   /** Why there is no plan. */
   readonly problem: ErrorReply | null;
   /** The mistakes in parameters, by their names. The plan has the defaults of these parameters. */
   readonly fields: Readonly<Record<string, string>>;
+  /** Whether it is the plan of a sweep: the draft asks for one, and a parameter has several values. */
+  readonly isSweep: boolean;
 }
 
 /** What a run of all stages would do with the parameters of a draft. */
@@ -47,12 +71,16 @@ export async function planOf(
 ): Promise<Planned> {
   const draft = { ...EMPTY_DRAFT, texts, sweep };
   try {
-    return { plan: await api.plan(project, pipeline, draft), problem: null, fields: {} };
+    return { plan: await api.plan(project, pipeline, draft), problem: null, fields: {}, isSweep: sweep };
   } catch (error) {
     const problem = replyOf(error);
     const { fields } = problem;
     if (Object.keys(fields).length === 0) {
-      return { plan: null, problem, fields };
+      if (sweep) {
+        // Nothing is swept, or not any more: then it is a run.
+        return planOf(api, project, pipeline, { ...draft, sweep: false });
+      }
+      return { plan: null, problem, fields, isSweep: false };
     }
     const right = Object.entries(texts).filter(([name]) => !(name in fields));
     let plan: PlanReply | null = null;
@@ -60,6 +88,6 @@ export async function planOf(
       const without = { ...draft, texts: Object.fromEntries(right) };
       plan = await api.plan(project, pipeline, without).catch(() => null);
     }
-    return { plan, problem: null, fields };
+    return { plan, problem: null, fields, isSweep: false };
   }
 }

@@ -23,11 +23,15 @@ export class RunPlanner {
 
   /** What a run of all stages with the draft's parameters would do. */
   plan: PlanReply | null = null;
+  /** How often it was planned. A plan may be the same although what it rests on has changed further. */
+  planned = 0;
   /** Why there is no plan. */
   problem: ErrorReply | null = null;
   /** The mistakes in parameters, by their names. */
   fields: Readonly<Record<string, string>> = {};
   draft: RunDraft = EMPTY_DRAFT;
+  /** Whether a run with the draft's parameters is a sweep. */
+  isSweep = false;
   /** What a run of the draft would do; null while it is not known. */
   preview: PlanReply | null = null;
   previewProblem: ErrorReply | null = null;
@@ -50,6 +54,7 @@ export class RunPlanner {
     this.plan = this.preview = null;
     this.problem = this.previewProblem = null;
     this.fields = {};
+    this.isSweep = false;
   }
 
   /** Change the draft, and plan it. */
@@ -102,12 +107,14 @@ export class RunPlanner {
       this._notify();
       return;
     }
-    const { plan, problem, fields } = await planOf(this._api, target.project, target.key, draft);
-    if (this._target !== target || this.draft.texts !== draft.texts) {
+    const { plan, problem, fields, isSweep } = await planOf(this._api, target.project, target.key, draft);
+    if (this._target !== target || this.draft.texts !== draft.texts || this.draft.sweep !== draft.sweep) {
       return; // another answer is on its way
     }
     this.unplanned = new Set([...this.unplanned].filter(run => !before.has(run)));
     this.fields = fields;
+    this.isSweep = isSweep;
+    this.planned += 1;
     this.plan = plan ?? (this.hasMistakes ? this.plan : null);
     this.problem = problem;
     this._notify();

@@ -3,7 +3,7 @@
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import { applyChange, EMPTY_SNAPSHOT, latestRun, liveRun, type Snapshot } from '../model/snapshot';
+import { applyChange, EMPTY_SNAPSHOT, endedRuns, latestRun, liveRun, type Snapshot } from '../model/snapshot';
 import { type StageView, stageViews } from '../model/stage-state';
 import type { Change, ErrorReply, PipelineInfo, ProjectInfo, RunInfo, StageRef } from '../wire';
 import { type Api, replyOf } from './api';
@@ -11,6 +11,12 @@ import { RunPlanner } from './run-planner';
 import { follow } from './stream';
 
 export type Connection = 'connecting' | 'live' | 'lost';
+
+/** The project and the pipeline that are shown. */
+export interface Choice {
+  readonly project: string;
+  readonly pipeline: string;
+}
 
 export class Store implements IDisposable {
   constructor(readonly api: Api) {
@@ -25,6 +31,8 @@ export class Store implements IDisposable {
   /** What a run of the open pipeline would do. */
   readonly planner: RunPlanner;
   projects: readonly ProjectInfo[] = [];
+  /** Whether there are projects that the server does not list. */
+  hasMoreProjects = false;
   project: ProjectInfo | null = null;
   pipelines: readonly PipelineInfo[] = [];
   /** The pipeline that is shown. */
@@ -35,6 +43,8 @@ export class Store implements IDisposable {
   connection: Connection = 'connecting';
   /** The stage that was chosen last, in any view. */
   selected: string | null = null;
+  /** How often somebody asked to be shown the selected stage. */
+  asked = 0;
 
   get isDisposed(): boolean {
     return this._isDisposed;
@@ -94,20 +104,28 @@ export class Store implements IDisposable {
     return views.filter(view => view.stage === stage);
   }
 
-  /** Look for projects, and open the one that was open, or else the first one. */
-  async refresh(): Promise<void> {
+  /** What is shown; null where nothing is. */
+  get choice(): Choice | null {
+    return this.pipeline === null ? null : { project: this.projectPath, pipeline: this.pipeline.key };
+  }
+
+  /** Look for projects, and open the one that was open, or else the `wanted` one, or else the first one. */
+  async refresh(wanted?: Choice): Promise<void> {
     try {
-      this.projects = (await this.api.projects()).projects;
+      const found = await this.api.projects();
+      this.projects = found.projects;
+      this.hasMoreProjects = found.more;
     } catch (error) {
       this._tell({ problem: replyOf(error) });
       return;
     }
-    const path = this.project?.path;
+    const path = this.project?.path ?? wanted?.project;
     const project = this.projects.find(one => one.path === path) ?? this.projects[0] ?? null;
-    await this.openProject(project);
+    await this.openProject(project, project?.path === wanted?.project ? wanted?.pipeline : undefined);
   }
 
-  async openProject(project: ProjectInfo | null): Promise<void> {
+  /** Open a project with the pipeline that was open, or else the `wanted` one, or else the first one. */
+  async openProject(project: ProjectInfo | null, wanted?: string): Promise<void> {
     if (project?.path !== this.project?.path || project === null) {
       this._following?.abort();
       this._following = null;
@@ -121,7 +139,7 @@ export class Store implements IDisposable {
       this._tell({ problem: null, connection: 'live' });
       return;
     }
-    await this._loadPipelines();
+    await this._loadPipelines(wanted);
     if (this._following === null) {
       this._following = new AbortController();
       void follow(this.api, project.path, this._following.signal, {
@@ -147,6 +165,13 @@ export class Store implements IDisposable {
     }
   }
 
+  /** Select a stage, and bring it into sight where it is shown. */
+  show(stage: string): void {
+    this.selected = stage;
+    this.asked += 1;
+    this.notify();
+  }
+
   /** A file was saved. If it is of the project, a run may do something else now. */
   fileSaved(path: string): void {
     const isInside = this.projectPath === '' || path.startsWith(`${this.projectPath}/`);
@@ -169,7 +194,7 @@ export class Store implements IDisposable {
     this.pipeline = pipeline;
   }
 
-  private async _loadPipelines(): Promise<void> {
+  private async _loadPipelines(wanted?: string): Promise<void> {
     try {
       this.pipelines = (await this.api.pipelines(this.projectPath)).pipelines;
       this.problem = null;
@@ -177,7 +202,7 @@ export class Store implements IDisposable {
       this._tell({ problem: replyOf(error) });
       return;
     }
-    const key = this.pipeline?.key;
+    const key = this.pipeline?.key ?? wanted;
     this._show(this.pipelines.find(one => one.key === key) ?? this.pipelines[0] ?? null);
     this.notify();
     await this.planner.load();
@@ -188,10 +213,7 @@ export class Store implements IDisposable {
     this.snapshot = applyChange(before, change);
     this.connection = 'live';
     this.problem = null;
-    const ended = before.runs
-      .filter(run => run.ended === null)
-      .filter(run => this.snapshot.runs.some(now => now.id === run.id && now.ended !== null))
-      .map(run => run.id);
+    const ended = endedRuns(before, this.snapshot);
     if (ended.length > 0) {
       this.planner.runsEnded(ended);
     }

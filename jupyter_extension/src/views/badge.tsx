@@ -71,7 +71,9 @@ function BadgeView(props: { context: Context; path: () => string }): React.JSX.E
       data-state={state}
       aria-haspopup="menu"
       aria-label={trans.__('Stage %1', label)}
-      title={[view?.why, ...(view?.reasons ?? [])].filter(Boolean).join('\n')}
+      title={[view?.why, view?.next && `next run: ${view.next}`, ...(view?.reasons ?? [])]
+        .filter(Boolean)
+        .join('\n')}
       onClick={event => {
         const node = event.currentTarget;
         choose(context, own.pipeline, id);

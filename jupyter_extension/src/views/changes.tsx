@@ -1,25 +1,20 @@
 /** The view of changes: why a stage would run, and its notebook compared with what last ran. */
 
-import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Context } from './context';
-import { stagebookIcon } from './icon';
 import { ago } from '../model/format';
 import { useAnswer, useStore } from './hooks';
+import { MainView } from './main-view';
 import { DecisionSign } from './parts';
-import type { CellDiff, ChangesReply, WhyReply } from '../wire';
+import type { CellDiff, ChangesReply, StageInfo, WhyReply } from '../wire';
 
-export class ChangesView extends ReactWidget {
+export class ChangesView extends MainView {
   constructor(
-    private readonly _context: Context,
+    context: Context,
     private readonly _stage: string
   ) {
-    super();
-    this.id = `stagebook-changes-${_stage}`;
-    this.title.label = _context.trans.__('%1: changes', _stage);
-    this.title.icon = stagebookIcon;
-    this.title.closable = true;
+    super(context, `stagebook-changes-${_stage}`, context.trans.__('%1: changes', _stage));
     this.addClass('sb-Page');
   }
 
@@ -34,25 +29,31 @@ function Changes(props: { context: Context; stage: string }): React.JSX.Element 
   useStore(context);
   const pipeline = store.pipeline?.key ?? '';
   const info = store.view(stage)?.info;
-  const run = info?.has_notebook && info.ended !== null ? info.run : '';
+  const isRunning = info?.status === 'running' || info?.status === 'retrying';
+  const run = info?.has_notebook && !isRunning ? info.run : '';
   const attempt = info?.attempt ?? 0;
-  const mark = JSON.stringify([pipeline, store.planner.draft.texts, info?.run, info?.status]);
-  const isRight = !store.planner.hasMistakes;
+  const { planned } = store.planner;
+  const mark = JSON.stringify([pipeline, store.planner.draft.texts, info?.run, info?.status, planned]);
+  const isRight = pipeline !== '' && !store.planner.hasMistakes;
   const why = useAnswer(
     () => (isRight ? store.api.why(store.projectPath, pipeline, stage, store.planner.draft) : null),
     [mark, isRight]
   );
   const cells = useAnswer(
     () => (run === '' ? null : store.api.changes(store.projectPath, run, stage, attempt)),
-    [mark, store.planner.plan]
+    [mark]
   );
   return (
     <>
       <h1>{stage}</h1>
       {why.error && <p className="sb-FieldError">{why.error}</p>}
-      {why.value && <Why reply={why.value} />}
-      <h2>{trans.__('The notebook, compared with what last ran')}</h2>
-      {run === '' && <p>{info?.has_notebook ? trans.__('It runs now.') : trans.__('It did not run yet.')}</p>}
+      {why.value && <Why reply={why.value} compared={cells.value?.run ?? ''} />}
+      <h2>
+        {info?.status === 'failed'
+          ? trans.__('The notebook, compared with the attempt that failed')
+          : trans.__('The notebook, compared with what last ran')}
+      </h2>
+      {run === '' && <p>{notComparedWhy(context, info)}</p>}
       {cells.error && <p className="sb-FieldError">{cells.error}</p>}
       {cells.value && (
         <>
@@ -82,8 +83,25 @@ function Changes(props: { context: Context; stage: string }): React.JSX.Element 
   );
 }
 
-function Why(props: { reply: WhyReply }): React.JSX.Element {
-  const { reply } = props;
+/** Why there is nothing to compare the notebook with. */
+function notComparedWhy({ trans }: Context, info: StageInfo | null | undefined): string {
+  if (!info) {
+    return trans.__('It did not run yet.');
+  }
+  switch (info.status) {
+    case 'running':
+    case 'retrying':
+      return trans.__('It runs now.');
+    case 'pending':
+      return trans.__('Its turn in the run %1 has not come yet.', info.run);
+    default:
+      return trans.__('It did not run in the run %1.', info.run);
+  }
+}
+
+/** The reasons of the plan. `compared` is the run that the notebook is compared with below, with the cells. */
+function Why(props: { reply: WhyReply; compared: string }): React.JSX.Element {
+  const { reply, compared } = props;
   return (
     <>
       <p>
@@ -112,7 +130,7 @@ function Why(props: { reply: WhyReply }): React.JSX.Element {
         ))}
       </ul>
       {reply.diffs
-        .filter(diff => diff.title !== 'code')
+        .filter(diff => diff.title !== 'code' || compared !== reply.last_run)
         .map(diff => (
           <section key={diff.title}>
             <h3>{diff.title}</h3>
@@ -142,14 +160,12 @@ function Cells(props: { reply: ChangesReply }): React.JSX.Element {
   );
 }
 
+/** Such as `cell 3 changed ([4] in the executed notebook)`. Cells of text have no number. */
 function titleOf(cell: CellDiff): string {
-  const place =
-    cell.change === 'added'
-      ? `cell ${cell.now} is new`
-      : cell.change === 'removed'
-        ? `cell ${cell.before} is gone`
-        : `cell ${cell.now} changed`;
-  return cell.kind === 'code' ? place : `${place} (${cell.kind})`;
+  const what = cell.number === null ? `a ${cell.kind} cell` : `cell ${cell.number}`;
+  const how = { added: 'is new', removed: 'is gone', changed: 'changed', same: 'is the same' }[cell.change];
+  const isOther = cell.executed !== null && cell.executed !== cell.number;
+  return `${what} ${how}${isOther ? ` ([${cell.executed}] in the executed notebook)` : ''}`;
 }
 
 function Lines(props: { lines: readonly string[]; label: string }): React.JSX.Element {

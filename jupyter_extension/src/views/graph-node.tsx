@@ -7,6 +7,9 @@ import { type Layout, NODE } from '../model/graph-layout';
 import { type Entry, labelOf, summaryOf } from '../model/grouping';
 import { cellOf, GLYPHS, progressOf, type StageView } from '../model/stage-state';
 import type { Context } from './context';
+import { fit } from './fitting';
+
+const TEXT = NODE.width - 44; // pixels between the sign and the right side
 
 /** A stage, or a folded group of instances. */
 export function GraphNode(props: {
@@ -14,10 +17,11 @@ export function GraphNode(props: {
   entry: Entry;
   placed: Layout;
   before: ReadonlyMap<string, readonly string[]>;
+  isSelected: boolean;
   dim: boolean;
   unfold: () => void;
 }): React.JSX.Element | null {
-  const { entry, placed } = props;
+  const { entry, placed, isSelected } = props;
   const { store, actions } = props.context;
   const { planner } = store;
   const at = placed.nodes.get(entry.key);
@@ -25,7 +29,6 @@ export function GraphNode(props: {
   if (at === undefined || view === undefined) {
     return null;
   }
-  const isSelected = store.selected === entry.key;
   const press = (event: React.KeyboardEvent<SVGGElement>): void => {
     if (event.key === 'Enter' || event.key === ' ') {
       if (entry.folded) {
@@ -45,6 +48,7 @@ export function GraphNode(props: {
     event.stopPropagation();
   };
   const part = entry.folded ? null : progressOf(view);
+  const isChosen = planner.draft.stages.includes(entry.key);
   const second = entry.folded ? plural(entry.views.length, 'instance') : secondLine(view);
   return (
     <g
@@ -59,7 +63,7 @@ export function GraphNode(props: {
       data-folded={entry.folded}
       data-dim={props.dim}
       data-selected={isSelected}
-      data-chosen={planner.draft.stages.includes(entry.key)}
+      data-chosen={isChosen}
       onClick={event => {
         store.select(entry.key);
         if (event.ctrlKey || event.metaKey) {
@@ -77,7 +81,7 @@ export function GraphNode(props: {
         <rect className="sb-Behind" x={5} y={5} width={NODE.width} height={NODE.height} rx={5} />
       )}
       <rect className="sb-Box" width={NODE.width} height={NODE.height} rx={5} />
-      {planner.draft.stages.includes(entry.key) && (
+      {isChosen && (
         <text className="sb-NodeChosen" x={NODE.width - 8} y={19} textAnchor="end">
           ☑
         </text>
@@ -88,10 +92,10 @@ export function GraphNode(props: {
       </text>
       <svg width={NODE.width - 5} height={NODE.height}>
         <text className="sb-NodeName" x={34} y={19}>
-          {clip(entry.label, 30)}
+          {fit(entry.label, TEXT - (isChosen ? 16 : 0), 13)}
         </text>
         <text className="sb-NodeDetail" x={34} y={35}>
-          {clip(entry.folded ? `${second} · ${summaryOf(entry)}` : second, 40)}
+          {fit(entry.folded ? `${second} · ${summaryOf(entry)}` : second, TEXT, 11)}
         </text>
       </svg>
       {part !== null && (
@@ -112,10 +116,6 @@ function secondLine(view: StageView): string {
     return `${view.state} · ${duration(info.ended - info.started)}`;
   }
   return view.why ? `${view.state} · ${view.why}` : view.state;
-}
-
-function clip(text: string, length: number): string {
-  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
 }
 
 /** The node that an arrow key leads to: along a line to the left or right, the nearest in the layer up or down. */

@@ -1,31 +1,23 @@
 /** The view in the main area: the graph of a pipeline, and the stage that is chosen. */
 
-import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Context } from './context';
 import { GraphNode } from './graph-node';
 import { useStore } from './hooks';
-import { stagebookIcon } from './icon';
+import { MainView } from './main-view';
 import { edges, nodes, search } from '../model/grouping';
 import { layout, type Layout } from '../model/graph-layout';
+import { MARGIN, useViewport, type Viewport } from './viewport';
 import { ConnectionNote, Counts, GivenParams, PipelineSelect, Problems, RunButtons, RunLine } from './parts';
-import { StageDetails } from './stage-details';
+import { GroupDetails, StageDetails } from './stage-details';
 
-const ZOOM = { least: 0.15, most: 2.5, step: 1.25 };
-const READABLE = 0.7; // the smallest scale before somebody zooms
-const MARGIN = 24;
-
-export class GraphView extends ReactWidget {
-  constructor(private readonly _context: Context) {
-    super();
-    this.id = 'stagebook-graph';
-    this.title.icon = stagebookIcon;
-    this.title.label = _context.trans.__('Stagebook');
-    this.title.closable = true;
+export class GraphView extends MainView {
+  constructor(context: Context) {
+    super(context, 'stagebook-graph', context.trans.__('Stagebook'));
     this.addClass('sb-Graph');
     this.node.setAttribute('role', 'region');
-    this.node.setAttribute('aria-label', _context.trans.__('Pipeline graph'));
+    this.node.setAttribute('aria-label', context.trans.__('Pipeline graph'));
   }
 
   protected override render(): React.JSX.Element {
@@ -38,7 +30,6 @@ function Graph(props: { context: Context }): React.JSX.Element {
   const { store, trans } = context;
   useStore(context);
   const [text, setText] = React.useState('');
-  const [zoom, setZoom] = React.useState<number | null>(null); // null: the graph fits, unless it gets too small
   const [open, setOpen] = React.useState<ReadonlySet<string>>(new Set());
   const views = store.views;
   const entries = nodes(views, open);
@@ -51,14 +42,17 @@ function Graph(props: { context: Context }): React.JSX.Element {
     name => views.filter(view => view.stage === name).length > 1
   );
   const scroll = React.useRef<HTMLDivElement>(null);
-  const fit = useFit(scroll, placed);
-  const scale = zoom ?? Math.max(READABLE, fit);
-  const setScale = (value: number): void => setZoom(Math.max(ZOOM.least, Math.min(ZOOM.most, value)));
-  const onWheel = (event: React.WheelEvent): void => {
-    if (event.ctrlKey || event.metaKey) {
-      setScale(scale * (event.deltaY < 0 ? ZOOM.step : 1 / ZOOM.step));
-    }
-  };
+  const subject = `${store.projectPath}/${store.pipeline?.key ?? ''}`;
+  const viewport = useViewport(scroll, placed, subject);
+  React.useEffect(() => setOpen(new Set()), [subject]);
+
+  // The stage that is chosen, in whatever view, is brought into sight, and so is what a search finds.
+  const wanted = store.selected?.replace(/\/$/, '') ?? null;
+  const own = entries.find(entry => entry.key === wanted || entry.views.some(view => view.id === wanted));
+  const first =
+    found === null ? undefined : entries.find(entry => entry.views.some(view => found.has(view.id)));
+  useRevealed(viewport, own?.key, [store.asked, viewport.isReady]);
+  useRevealed(viewport, first?.key, [text]);
   return (
     <>
       <div className="sb-Bar" role="toolbar" aria-label={trans.__('Pipeline')}>
@@ -78,21 +72,13 @@ function Graph(props: { context: Context }): React.JSX.Element {
           </button>
         )}
         <span className="sb-Zoom" role="group" aria-label={trans.__('Zoom')}>
-          <button
-            className="sb-Button"
-            aria-label={trans.__('Smaller')}
-            onClick={() => setScale(scale / ZOOM.step)}
-          >
+          <button className="sb-Button" aria-label={trans.__('Smaller')} onClick={() => viewport.zoom(-1)}>
             −
           </button>
-          <button className="sb-Button" onClick={() => setScale(fit)}>
+          <button className="sb-Button" onClick={viewport.fit}>
             {trans.__('Fit')}
           </button>
-          <button
-            className="sb-Button"
-            aria-label={trans.__('Larger')}
-            onClick={() => setScale(scale * ZOOM.step)}
-          >
+          <button className="sb-Button" aria-label={trans.__('Larger')} onClick={() => viewport.zoom(1)}>
             +
           </button>
         </span>
@@ -106,15 +92,15 @@ function Graph(props: { context: Context }): React.JSX.Element {
       <ConnectionNote context={context} />
       <Problems context={context} />
       <div className="sb-Body">
-        <div className="sb-Scroll" ref={scroll} onWheel={onWheel}>
+        <div className="sb-Scroll" ref={scroll} onPointerDown={viewport.onPointerDown}>
           <svg
             role="group"
             aria-label={trans.__('Graph of %1', store.pipeline?.name ?? '')}
-            width={(placed.width + 2 * MARGIN) * scale}
-            height={(placed.height + 2 * MARGIN) * scale}
+            width={(placed.width + 2 * MARGIN) * viewport.scale}
+            height={(placed.height + 2 * MARGIN) * viewport.scale}
             viewBox={`${-MARGIN} ${-MARGIN} ${placed.width + 2 * MARGIN} ${placed.height + 2 * MARGIN}`}
           >
-            <Lines placed={placed} selected={store.selected} />
+            <Lines placed={placed} selected={own?.key ?? null} />
             {entries.map(entry => (
               <GraphNode
                 key={entry.key}
@@ -122,40 +108,33 @@ function Graph(props: { context: Context }): React.JSX.Element {
                 entry={entry}
                 placed={placed}
                 before={before}
+                isSelected={entry === own}
                 dim={found !== null && !entry.views.some(view => found.has(view.id))}
                 unfold={() => setOpen(new Set([...open, entry.key]))}
               />
             ))}
           </svg>
         </div>
-        <StageDetails context={context} view={store.view(store.selected)} />
+        {store.view(wanted) === undefined && own?.folded ? (
+          <GroupDetails context={context} entry={own} unfold={() => setOpen(new Set([...open, own.key]))} />
+        ) : (
+          <StageDetails context={context} view={store.view(wanted)} />
+        )}
       </div>
     </>
   );
 }
 
-/** The scale at which the whole graph fits, at most 1. */
-function useFit(scroll: React.RefObject<HTMLDivElement>, placed: Layout): number {
-  const [size, setSize] = React.useState({ width: 0, height: 0 });
+/** Bring a node into sight when it becomes another one, or when what it depends on changes. */
+function useRevealed({ reveal }: Viewport, key: string | undefined, depends: readonly unknown[]): void {
+  const revealing = React.useRef(reveal);
+  revealing.current = reveal;
   React.useEffect(() => {
-    const node = scroll.current;
-    if (node === null) {
-      return;
+    if (key !== undefined) {
+      revealing.current(key);
     }
-    const observer = new ResizeObserver(() => {
-      setSize({ width: node.clientWidth, height: node.clientHeight });
-    });
-    observer.observe(node);
-    return () => observer.disconnect();
-  }, [scroll]);
-  if (size.width === 0 || placed.width === 0) {
-    return 1;
-  }
-  const wanted = Math.min(
-    (size.width - 4) / (placed.width + 2 * MARGIN),
-    (size.height - 4) / (placed.height + 2 * MARGIN)
-  );
-  return Math.max(ZOOM.least, Math.min(1, wanted));
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the caller says what it depends on
+  }, [key, ...depends]);
 }
 
 const Lines = React.memo(function Lines(props: {

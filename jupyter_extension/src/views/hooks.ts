@@ -61,3 +61,32 @@ export function useNow(every: number): number {
   }, [every]);
   return now;
 }
+
+/** A value as it was told at most every few milliseconds; the last one comes in any case. */
+export function useSlowly<T>(value: T, every: number): T {
+  const [told, setTold] = React.useState({ value, at: 0 });
+  React.useEffect(() => {
+    const wait = Math.max(0, told.at + every - Date.now());
+    const timer = setTimeout(() => setTold({ value, at: Date.now() }), wait);
+    return () => clearTimeout(timer);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- what was told changes with the value alone
+  }, [value, every]);
+  return told.value;
+}
+
+/** The size of an element without its scroll bars, in pixels; 0 until it is drawn. */
+export function useSize(of: React.RefObject<HTMLElement>): { width: number; height: number } {
+  const [size, setSize] = React.useState({ width: 0, height: 0 });
+  React.useEffect(() => {
+    const node = of.current;
+    if (node === null) {
+      return;
+    }
+    const observer = new ResizeObserver(() => {
+      setSize({ width: node.clientWidth, height: node.clientHeight });
+    });
+    observer.observe(node);
+    return () => observer.disconnect();
+  }, [of]);
+  return size;
+}

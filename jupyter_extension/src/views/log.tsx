@@ -4,7 +4,7 @@ import { Widget } from '@lumino/widgets';
 
 import type { Api } from '../services/api';
 import { stagebookIcon } from './icon';
-import { plain } from '../model/format';
+import { bytes, plain } from '../model/format';
 
 const EVERY = 700; // milliseconds between two looks while the stage runs
 const MOST = 2_000_000; // characters that are shown; the earlier ones go
@@ -38,8 +38,13 @@ export class LogView extends Widget {
     this.node.append(this._status, this._text);
   }
 
+  /** A tab that is moved is attached again: what it shows goes on. */
   protected override onAfterAttach(): void {
-    void this._follow();
+    this._following ??= this._follow();
+  }
+
+  protected override onActivateRequest(): void {
+    this._text.focus({ preventScroll: true });
   }
 
   private async _follow(): Promise<void> {
@@ -53,7 +58,8 @@ export class LogView extends Widget {
         isMore = reply.more;
         this._add(reply.text);
         this._say(
-          wasRunning ? 'follows the stage as it prints' : this._length === 0 ? 'it printed nothing' : ''
+          wasRunning ? 'follows the stage as it prints' : this._length === 0 ? 'it printed nothing' : '',
+          this._gone === 0 ? '' : `the first ${bytes(this._gone)} are not shown`
         );
       } catch (error) {
         this._say(error instanceof Error ? error.message : String(error));
@@ -77,7 +83,9 @@ export class LogView extends Widget {
     this._text.append(document.createTextNode(shown));
     this._length += shown.length;
     while (this._length > MOST && this._text.childNodes.length > 1) {
-      this._length -= this._text.firstChild?.textContent?.length ?? 0;
+      const gone = this._text.firstChild?.textContent?.length ?? 0;
+      this._length -= gone;
+      this._gone += gone;
       this._text.firstChild?.remove();
     }
     if (isAtEnd) {
@@ -85,12 +93,14 @@ export class LogView extends Widget {
     }
   }
 
-  private _say(text: string): void {
-    this._status.textContent = text;
+  private _say(...texts: readonly string[]): void {
+    this._status.textContent = texts.filter(Boolean).join(' · ');
   }
 
   private readonly _status: HTMLElement;
   private readonly _text: HTMLElement;
   private _next = 0;
   private _length = 0;
+  private _gone = 0;
+  private _following: Promise<void> | null = null;
 }

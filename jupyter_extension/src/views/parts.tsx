@@ -18,8 +18,12 @@ export function Glyph(props: { state: State }): React.JSX.Element {
 }
 
 /** The decision about a stage: a sign and the word. */
-export function DecisionSign(props: { decision: Decision }): React.JSX.Element {
-  const { sign, word } = DECISIONS[props.decision];
+export function DecisionSign(props: {
+  decision: Decision;
+  /** Whether outputs come out of the store, because something else lies in their places. */
+  restores?: boolean;
+}): React.JSX.Element {
+  const { sign, word } = props.restores ? RESTORES : DECISIONS[props.decision];
   return (
     <span className="sb-Decision" data-decision={props.decision}>
       <span aria-hidden="true">{sign}</span> {word}
@@ -27,6 +31,7 @@ export function DecisionSign(props: { decision: Decision }): React.JSX.Element {
   );
 }
 
+const RESTORES = { sign: GLYPHS.restores, word: 'restores' };
 const DECISIONS: Readonly<Record<Decision, { sign: string; word: string }>> = {
   RUN: { sign: '▶', word: 'would run' },
   REUSE: { sign: '✓', word: 'up to date' },
@@ -213,6 +218,9 @@ export function PipelineSelect(props: { context: Context }): React.JSX.Element {
               {one.path || one.name}
             </option>
           ))}
+          {store.hasMoreProjects && (
+            <option disabled>{trans.__('and others: start JupyterLab in a folder further down')}</option>
+          )}
         </select>
       )}
       <select

@@ -2,12 +2,16 @@
 
 import * as React from 'react';
 
-import { ago, duration, value as valueText } from '../model/format';
-import { gantt } from '../model/gantt';
-import type { RunReply } from '../wire';
+import { ago, duration, mark, value as valueText } from '../model/format';
+import { gantt, ticksOf } from '../model/gantt';
+import type { RunInfo, RunReply } from '../wire';
 import type { Context } from './context';
-import { useAnswer, useNow } from './hooks';
+import { useAnswer, useNow, useSize, useSlowly } from './hooks';
 import { Glyph } from './parts';
+
+const TICK = 64; // pixels that a mark of the axis of time takes
+const LATE = 0.85; // of the axis; what stands there has its text before it
+const EVERY = 1_000; // milliseconds after which a run that goes on is read again
 
 /** A run with its stages over time and its notes. Read again while the run goes on. */
 export function RunDetails(props: { context: Context; run: string }): React.JSX.Element {
@@ -15,7 +19,7 @@ export function RunDetails(props: { context: Context; run: string }): React.JSX.
   const { store, launcher, actions, trans } = context;
   const [noted, setNoted] = React.useState(0);
   const isLive = store.snapshot.runs.some(run => run.id === props.run && run.ended === null);
-  const seq = isLive ? store.snapshot.seq : -1;
+  const seq = useSlowly(isLive ? store.snapshot.seq : -1, EVERY);
   const answer = useAnswer(() => store.api.run(store.projectPath, props.run), [props.run, seq, noted]);
   const reply = answer.value;
   const now = useNow(isLive ? 1 : 60);
@@ -52,9 +56,7 @@ export function RunDetails(props: { context: Context; run: string }): React.JSX.
         <dt>{trans.__('Started')}</dt>
         <dd>{new Date(run.started * 1000).toLocaleString()}</dd>
         <dt>{trans.__('By')}</dt>
-        <dd>
-          {run.user}@{run.host}
-        </dd>
+        <dd>{askedBy(run)}</dd>
         <dt>{trans.__('Command')}</dt>
         <dd>
           <code>{run.command}</code>
@@ -91,6 +93,11 @@ export function RunDetails(props: { context: Context; run: string }): React.JSX.
   );
 }
 
+/** `ada@laptop`; of what a program asked for on behalf of somebody also the program and the account. */
+function askedBy({ user, host, via, account }: RunInfo): string {
+  return via === '' ? `${user}@${host}` : `${user}, ${via} (${account || user}@${host})`;
+}
+
 /** The stages of a run over time. A sign, besides the outline, marks the critical path. */
 function GanttChart(props: { context: Context; reply: RunReply; now: number }): React.JSX.Element | null {
   const { reply, now } = props;
@@ -99,7 +106,6 @@ function GanttChart(props: { context: Context; reply: RunReply; now: number }): 
   if (chart.bars.length === 0) {
     return <p className="sb-Help">{trans.__('No stage ran.')}</p>;
   }
-  const percent = (part: number): string => `${Math.round(part * 10000) / 100}%`;
   return (
     <figure className="sb-Gantt">
       <figcaption>
@@ -131,20 +137,38 @@ function GanttChart(props: { context: Context; reply: RunReply; now: number }): 
             <span className="sb-Help">{duration(bar.seconds)}</span>
           </li>
         ))}
-        <li className="sb-Axis" aria-hidden="true">
-          <span />
-          <span className="sb-Track">
-            {chart.ticks.map(tick => (
-              <span key={tick} className="sb-Tick" style={{ left: percent(tick / chart.seconds) }}>
-                {tick} s
-              </span>
-            ))}
-          </span>
-          <span />
-        </li>
+        <Axis seconds={chart.seconds} />
       </ul>
     </figure>
   );
+}
+
+/** The axis of time, with as many marks as there is room for. */
+function Axis(props: { seconds: number }): React.JSX.Element {
+  const track = React.useRef<HTMLSpanElement>(null);
+  const ticks = ticksOf(props.seconds, Math.max(2, Math.floor(useSize(track).width / TICK)));
+  return (
+    <li className="sb-Axis" aria-hidden="true">
+      <span />
+      <span className="sb-Track" ref={track}>
+        {ticks.map(tick => (
+          <span
+            key={tick}
+            className="sb-Tick"
+            data-late={tick / props.seconds > LATE}
+            style={{ left: percent(tick / props.seconds) }}
+          >
+            {mark(tick)}
+          </span>
+        ))}
+      </span>
+      <span />
+    </li>
+  );
+}
+
+function percent(part: number): string {
+  return `${Math.round(part * 10000) / 100}%`;
 }
 
 /** The notes on a run, and the field for another one. */

@@ -9,6 +9,7 @@ import { DecisionSign } from './parts';
 import type { ParamInfo, PlanReply } from '../wire';
 
 const SHOWN = 40; // stages of a preview
+const MISTAKES = 5; // of a preview
 
 export function RunForm(props: { context: Context }): React.JSX.Element | null {
   const { context } = props;
@@ -231,11 +232,14 @@ function Preview(props: { context: Context }): React.JSX.Element {
         <p className="sb-FieldError">
           {previewProblem.message} {previewProblem.hint}
         </p>
-        {previewProblem.problems.slice(0, 5).map(problem => (
+        {previewProblem.problems.slice(0, MISTAKES).map(problem => (
           <p key={problem.message} className="sb-Help">
             {problem.message}
           </p>
         ))}
+        {previewProblem.problems.length > MISTAKES && (
+          <p className="sb-Help">{plural(previewProblem.problems.length - MISTAKES, 'more problem')}</p>
+        )}
       </div>
     );
   }
@@ -249,7 +253,7 @@ function Preview(props: { context: Context }): React.JSX.Element {
       <ul>
         {shown.slice(0, SHOWN).map(stage => (
           <li key={stage.id} title={stage.reasons.join('\n')}>
-            <DecisionSign decision={stage.decision} /> {stage.id}{' '}
+            <DecisionSign decision={stage.decision} restores={stage.restores.length > 0} /> {stage.id}{' '}
             <span className="sb-Help">{stage.reasons[0] ?? ''}</span>
           </li>
         ))}

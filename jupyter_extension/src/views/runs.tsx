@@ -1,26 +1,21 @@
 /** The view of the runs: a list, and beside it one run or several compared. */
 
-import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { Comparison } from './compare';
 import type { Context } from './context';
-import { stagebookIcon } from './icon';
-import { ago, duration, value as valueText } from '../model/format';
+import { ago, duration, plural, value as valueText } from '../model/format';
 import { useAnswer, useNow, useStore } from './hooks';
+import { MainView } from './main-view';
 import { ConnectionNote, Glyph, PipelineSelect } from './parts';
 import { RunDetails } from './run-details';
-import type { RunInfo } from '../wire';
+import type { RunInfo, RunsReply } from '../wire';
 
-const RUNS = 300;
+const RUNS = { first: 100, more: 300 }; // in the list, without points of sweeps
 
-export class RunsView extends ReactWidget {
-  constructor(private readonly _context: Context) {
-    super();
-    this.id = 'stagebook-runs';
-    this.title.icon = stagebookIcon;
-    this.title.label = _context.trans.__('Runs');
-    this.title.closable = true;
+export class RunsView extends MainView {
+  constructor(context: Context) {
+    super(context, 'stagebook-runs', context.trans.__('Runs'));
     this.addClass('sb-RunsView');
   }
 
@@ -35,11 +30,13 @@ function Runs(props: { context: Context }): React.JSX.Element {
   useStore(context);
   const [current, setCurrent] = React.useState<string | null>(null);
   const [chosen, setChosen] = React.useState<readonly string[]>([]);
+  const [limit, setLimit] = React.useState(RUNS.first);
   const name = store.pipeline?.name ?? '';
   // The list is read again whenever a run begins or ends.
   const mark = JSON.stringify(store.snapshot.runs.map(run => [run.id, run.status]));
-  const runs = useAnswer(() => store.api.runs(store.projectPath, name, RUNS), [name, mark]);
+  const runs = useAnswer(() => store.api.runs(store.projectPath, name, limit), [name, mark, limit]);
   const list = nested(runs.value?.runs ?? []);
+  const hidden = hiddenPoints(runs.value);
   const shown = list.find(one => one.run.id === current)?.run.id ?? list[0]?.run.id ?? null;
   const compared = chosen.filter(id => list.some(one => one.run.id === id));
   const toggle = (id: string): void =>
@@ -83,6 +80,7 @@ function Runs(props: { context: Context }): React.JSX.Element {
                   context={context}
                   run={run}
                   level={level}
+                  hidden={hidden.get(run.id) ?? 0}
                   isCurrent={run.id === shown}
                   isChosen={compared.includes(run.id)}
                   show={() => setCurrent(run.id)}
@@ -91,7 +89,23 @@ function Runs(props: { context: Context }): React.JSX.Element {
               ))}
             </tbody>
           </table>
-          {list.length === 0 && <p className="sb-None">{trans.__('Nothing was run yet.')}</p>}
+          {list.length === 0 && runs.value !== null && (
+            <p className="sb-None">{trans.__('Nothing was run yet.')}</p>
+          )}
+          {runs.value?.more && (
+            <p className="sb-Buttons sb-None">
+              {trans.__('%1 more, which are older.', runs.value.older)}
+              {limit < runs.value.most ? (
+                <button className="sb-Button" onClick={() => setLimit(limit + RUNS.more)}>
+                  {trans.__('Show older runs')}
+                </button>
+              ) : (
+                <span>
+                  {trans.__('In a terminal:')} <code>stagebook runs --limit N</code>
+                </span>
+              )}
+            </p>
+          )}
         </div>
         <div className="sb-RunPage">
           {compared.length >= 2 ? (
@@ -117,10 +131,22 @@ function nested(runs: readonly RunInfo[]): { run: RunInfo; level: number }[] {
   });
 }
 
+/** How many points of each sweep are not in a list. */
+function hiddenPoints(reply: RunsReply | null): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const [sweep, count] of Object.entries(reply?.points ?? {})) {
+    const listed = reply?.runs.filter(run => run.parent === sweep).length ?? 0;
+    found.set(sweep, count - listed);
+  }
+  return found;
+}
+
 function RunRow(props: {
   context: Context;
   run: RunInfo;
   level: number;
+  /** How many points of a sweep are not in the list. */
+  hidden: number;
   isCurrent: boolean;
   isChosen: boolean;
   show: () => void;
@@ -157,6 +183,7 @@ function RunRow(props: {
       </td>
       <td className="sb-Clip" title={`${run.command}\n${run.user}@${run.host}`}>
         {kind}
+        {props.hidden > 0 && `${plural(props.hidden, 'earlier point')} · `}
         {run.user || run.command}
       </td>
     </tr>

@@ -4,8 +4,9 @@ import * as React from 'react';
 
 import type { Context } from './context';
 import { cellOf, type StageView } from '../model/stage-state';
-import { bytes, duration, plain, value } from '../model/format';
-import { DecisionSign, Elapsed, Glyph } from './parts';
+import { bytes, duration, plain, plural, value } from '../model/format';
+import type { Entry } from '../model/grouping';
+import { Counts, DecisionSign, Elapsed, Glyph } from './parts';
 import type { PlanStage } from '../wire';
 
 /** A stage with all its facts. The texts of notebooks are shown as text, never as markup. */
@@ -34,11 +35,17 @@ export function StageDetails(props: {
         ) : null}
       </p>
       {view.description && <p>{view.description}</p>}
-      {planned !== undefined && (
-        <p>
-          <DecisionSign decision={planned.decision} /> {planned.reasons[0]}
-        </p>
+      {view.next ? (
+        <p>{trans.__('Next run: %1', view.next)}</p>
+      ) : (
+        planned !== undefined && (
+          <p>
+            <DecisionSign decision={planned.decision} restores={planned.restores.length > 0} />{' '}
+            {planned.reasons[0]}
+          </p>
+        )
       )}
+      {planned?.on_disk && <p>{planned.on_disk}</p>}
       {view.reasons.length > 1 && (
         <ul className="sb-Reasons">
           {view.reasons.slice(1).map(reason => (
@@ -75,22 +82,7 @@ export function StageDetails(props: {
         </button>
       </div>
       <div className="sb-Buttons">
-        {(
-          [
-            ['to', trans.__('Run to here')],
-            ['from', trans.__('Run from here')],
-            ['only', trans.__('Run only this')]
-          ] as const
-        ).map(([how, text]) => (
-          <button
-            key={how}
-            className="sb-Button"
-            disabled={!launcher.canStart || view.notebook === ''}
-            onClick={() => actions.run(how, view.id)}
-          >
-            {text}
-          </button>
-        ))}
+        <RunScopes context={context} stage={view.id} isEnabled={launcher.canStart && view.notebook !== ''} />
       </div>
       {planned !== undefined && <Contract planned={planned} />}
       {info !== null && (
@@ -124,6 +116,73 @@ export function StageDetails(props: {
         </pre>
       )}
     </aside>
+  );
+}
+
+/** A stage with several instances: how each of them is. */
+export function GroupDetails(props: {
+  context: Context;
+  entry: Entry;
+  unfold: () => void;
+}): React.JSX.Element {
+  const { context, entry } = props;
+  const { store, launcher, actions, trans } = context;
+  return (
+    <aside className="sb-Details" aria-label={trans.__('The stage %1', entry.key)}>
+      <h2>
+        <Glyph state={entry.state} /> {entry.label}
+      </h2>
+      <p className="sb-Detail">{plural(entry.views.length, 'instance')}</p>
+      <Counts views={entry.views} words />
+      <div className="sb-Buttons">
+        <button className="sb-Button" onClick={props.unfold}>
+          {trans.__('Unfold')}
+        </button>
+        <RunScopes context={context} stage={entry.key} isEnabled={launcher.canStart} />
+      </div>
+      <ul className="sb-Instances">
+        {entry.views.map(view => (
+          <li key={view.id}>
+            <Glyph state={view.state} />{' '}
+            <button className="sb-Link" onClick={() => store.select(view.id)}>
+              {view.id}
+            </button>{' '}
+            <span className="sb-Help">
+              {[view.state, cellOf(view), view.why].filter(Boolean).join(' · ')}
+            </span>
+          </li>
+        ))}
+      </ul>
+      {entry.views[0]?.notebook && (
+        <button className="sb-Button" onClick={() => actions.openNotebook(entry.views[0]?.id ?? entry.key)}>
+          {trans.__('Notebook')}
+        </button>
+      )}
+    </aside>
+  );
+}
+
+/** Buttons that run a stage with others, or alone. */
+function RunScopes(props: { context: Context; stage: string; isEnabled: boolean }): React.JSX.Element {
+  const { actions, trans } = props.context;
+  const scopes = [
+    ['to', trans.__('Run to here')],
+    ['from', trans.__('Run from here')],
+    ['only', trans.__('Run only this')]
+  ] as const;
+  return (
+    <>
+      {scopes.map(([how, text]) => (
+        <button
+          key={how}
+          className="sb-Button"
+          disabled={!props.isEnabled}
+          onClick={() => actions.run(how, props.stage)}
+        >
+          {text}
+        </button>
+      ))}
+    </>
   );
 }
 

@@ -24,11 +24,12 @@ export function StageTree(props: {
     ? store.selected
     : ((entries[0] && keyOf(entries[0])) ?? null);
 
-  // A line that moves or is replaced loses the focus, so the focus is given back.
+  // A line that moves or is replaced loses the focus, so the focus is given back. Without lines there is no tree.
   const isHeld = tree.current?.contains(document.activeElement) === true;
   React.useLayoutEffect(() => {
+    const now: HTMLElement | null = tree.current;
     if (isHeld && document.activeElement === document.body) {
-      tree.current.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
+      now?.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
     }
   });
 
@@ -206,7 +207,7 @@ function LineDetail(props: { entry: Entry }): React.JSX.Element | null {
   const isRunning = view.state === 'running' || view.state === 'frozen';
   const took = !isRunning && info?.started && info.ended ? duration(info.ended - info.started) : '';
   const texts = [cell, view.why || took].filter(Boolean);
-  if (texts.length === 0 && !isRunning) {
+  if (texts.length === 0 && !view.next && !isRunning) {
     return null;
   }
   return (
@@ -219,6 +220,7 @@ function LineDetail(props: { entry: Entry }): React.JSX.Element | null {
       ) : (
         texts.join(': ')
       )}
+      {view.next && <span className="sb-Next">next run: {view.next}</span>}
       <Progress view={view} />
     </span>
   );

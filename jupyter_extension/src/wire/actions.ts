@@ -102,11 +102,13 @@ export interface MlflowRequest {
 }
 
 /**
- * The URL of the page; `found` says whether MLflow knows the runs.
+ * The URL of the page; `found` says whether MLflow knows the runs. While its
+ * server is `starting` there is no URL: ask again.
  */
 export interface MlflowReply {
   readonly url: string;
   readonly found: boolean;
+  readonly starting: boolean;
 }
 
 /**

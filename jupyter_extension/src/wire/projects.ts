@@ -45,10 +45,12 @@ export interface ProjectInfo {
 }
 
 /**
- * The projects that were found.
+ * The projects that were found. `more` says that there are others, which are
+ * not among them.
  */
 export interface ProjectsReply {
   readonly projects: readonly ProjectInfo[];
+  readonly more: boolean;
 }
 
 /**
@@ -104,7 +106,8 @@ export interface PipelinesReply {
 /**
  * The decision about a stage instance, and its reasons. `stage` is its name
  * without the point of the matrix, `restores` are the outputs that would come
- * out of the store, `inputs` and `outputs` paths by name.
+ * out of the store, and `on_disk` says what lies in their place; `inputs` and
+ * `outputs` are paths by name.
  */
 export interface PlanStage {
   readonly id: string;
@@ -122,6 +125,7 @@ export interface PlanStage {
   readonly when: string;
   readonly foreach: string;
   readonly trigger: string;
+  readonly on_disk: string;
 }
 
 /**

@@ -19,7 +19,8 @@ export type NoteKind = 'note' | 'acknowledged';
 /**
  * A run. `ended` is null while it goes on. `pid` and `host` are of the process
  * that runs it. `kind` is `run`, `sweep` or `accept`; `parent` is the sweep
- * that it is a point of.
+ * that it is a point of. Where a program asked for it on behalf of `user`,
+ * `via` is the program and `account` the user that the process belongs to.
  */
 export interface RunInfo {
   readonly id: string;
@@ -36,13 +37,16 @@ export interface RunInfo {
   readonly commit: string;
   readonly kind: string;
   readonly parent: string;
+  readonly via: string;
+  readonly account: string;
 }
 
 /**
  * A stage instance of a run, up to now. `cell` of `cells` is the one that runs
  * or that failed. `expected` and `cpu` are in seconds, `memory` is the peak in
  * bytes, `frozen` the seconds for which the process has been stopped. `of_run`
- * is the run whose result was reused.
+ * is the run whose result was reused; among what is current, times and memory
+ * of a reused stage are those of the attempt that made the result.
  */
 export interface StageInfo {
   readonly id: string;
@@ -70,10 +74,12 @@ export interface StageInfo {
 
 /**
  * What changed since an event, or all that is current if `full`. `seq` is the
- * number of the last event in it. `stages` has the last outcome of each stage
- * that changed; `shapes` for each pipeline whose list of stages changed the
- * ids of all stages of its newest run, in order. `definitions` changes with
- * the pipeline files.
+ * number of the last event in it. `runs` are the latest ones of each pipeline,
+ * without points of sweeps, and those that go on. `stages` has the last
+ * outcome of each stage that changed; `shapes` for each pipeline whose list of
+ * stages changed the ids of all stages of its newest run, in order.
+ * `definitions` changes with the pipeline files and the notebooks that they
+ * name.
  */
 export interface Change {
   readonly seq: number;
@@ -85,10 +91,16 @@ export interface Change {
 }
 
 /**
- * Runs, the newest first.
+ * Runs, the newest first. `more` says that there are older ones, and `older`
+ * how many; of more than `most` none are told at once. Of each sweep the
+ * latest points are among them; `points` says how many it has.
  */
 export interface RunsReply {
   readonly runs: readonly RunInfo[];
+  readonly more: boolean;
+  readonly older: number;
+  readonly most: number;
+  readonly points: Readonly<Record<string, number>>;
 }
 
 /**
@@ -137,8 +149,11 @@ export interface CompareReply {
 }
 
 /**
- * A cell as it ran and as it is now. `before` and `now` are its numbers among
- * all cells, from 1; null where the cell is not there.
+ * A cell as it ran and as it is now. `before` and `now` are its places among
+ * all cells, from 1; null where the cell is not there. `number` is what
+ * `stagebook why` and a notebook that is run by hand call a code cell,
+ * `executed` what the executed notebook shows beside it, where the parameters
+ * that were put in count as well.
  */
 export interface CellDiff {
   readonly change: CellChange;
@@ -146,6 +161,8 @@ export interface CellDiff {
   readonly before: number | null;
   readonly now: number | null;
   readonly lines: readonly string[];
+  readonly number: number | null;
+  readonly executed: number | null;
 }
 
 /**
@@ -191,7 +208,7 @@ export interface LogReply {
 
 /**
  * The executed notebook of an attempt, untrusted. `modified` is when it was
- * saved last.
+ * saved last; `content` is null where the browser has this version already.
  */
 export interface NotebookReply {
   readonly attempt: number;

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from stagebook.events import Event, RunEnded, RunStarted, StageExpanded, Status
+from stagebook.events import (
+    AttemptStarted,
+    Event,
+    RunEnded,
+    RunStarted,
+    StageEnded,
+    StageExpanded,
+    Status,
+)
 from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import RunRecord
 from stagebook.project import Project
+from stagebook.runs.history import History
 from stagebook_lab import wire
 from stagebook_lab.present import run_info, stage_info
 
-RUNS = 50  # how many of the latest runs the browser knows of
-BACK = 10  # how many runs of a pipeline are searched for the last outcome of a stage
+RUNS = 10  # how many of the latest runs of each pipeline the browser knows of; points of sweeps do not count
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +30,8 @@ class Snapshot:
 
     `stages` has the last outcome by pipeline and stage, `changed` the number of the event that changed it
     last. `shapes` has for each pipeline the stages of its newest run, and the number of the event that made
-    them so. `definitions` is a digest that changes with the pipeline files.
+    them so. `definitions` is a digest that changes with the pipeline files and their
+    notebooks.
     """
 
     seq: int = 0
@@ -52,114 +61,175 @@ class Snapshot:
 
 
 class SnapshotReader:
-    """Reads the journal of a project, each time only what is new. Use it in the project's thread."""
+    """Reads the journal of a project: once as far as it says what is current, then only what is new. Use it in the
+    project's thread."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
+        self._seq: int | None = None  # all events up to this one were taken
+        self._pipelines: dict[str, _Pipeline] = {}
         self._runs: dict[str, _FollowedRun] = {}
+        self._latest: tuple[wire.RunInfo, ...] = ()
 
     def read(self) -> Snapshot:
         """The snapshot of now.
 
-        Events are numbered in the order of their commits, but each run is read on its own. A first pass
-        finds the highest number; all events below it are committed by then, and a second pass has them.
-        What the second pass sees beyond that number is told again by the next snapshot.
+        Events are numbered in the order of their commits. Those up to a number are taken first, and then the rows of
+        runs, which may be ahead of them: the next snapshot has the events, too.
         """
         if not self._project.history.has_journal:
             return Snapshot()
-        self._follow()
-        seq = max((run.seq for run in self._runs.values()), default=0)
-        records = self._follow()
+        if self._seq is None:
+            self._seq = self._begin()
+        events = self._project.journal.events.after(self._seq)
+        for seq, event in events:
+            self._take(seq, event)
+            self._seq = seq
+        if not self._latest or any(isinstance(event, RunStarted | RunEnded) for _, event in events):
+            self._read_rows()
         stages: dict[tuple[str, str], wire.StageInfo] = {}
         changed: dict[tuple[str, str], int] = {}
         shapes: dict[str, tuple[int, tuple[str, ...]]] = {}
-        for pipeline, group in _by_pipeline(records).items():
-            newest = self._run(_newest(group))
-            shapes[pipeline] = (newest.shaped, tuple(newest.history.stages))
-            for name, (run, number) in self._current(group).items():
-                stages[pipeline, name] = stage_info(run.record, run.history.stages[name])
-                changed[pipeline, name] = number
-        runs = tuple(run_info(record) for record in records)
-        return Snapshot(seq=seq, runs=runs, stages=stages, changed=changed, shapes=shapes)
+        for name, pipeline in self._pipelines.items():
+            shapes[name] = (pipeline.shaped, tuple(pipeline.newest.history.stages))
+            for stage, info in pipeline.current(self._project.history).items():
+                stages[name, stage] = info
+                changed[name, stage] = pipeline.changed[stage]
+        return Snapshot(seq=self._seq, runs=self._latest, stages=stages, changed=changed, shapes=shapes)
 
     @property
     def is_live(self) -> bool:
         """Whether a run goes on."""
         return any(run.history.ended is None for run in self._runs.values())
 
-    def _follow(self) -> list[RunRecord]:
-        """The latest runs; those that a snapshot needs are read up to now."""
-        records = self._project.history.runs(limit=RUNS)
-        for record in records:
-            known = self._runs.get(record.id)
-            if known is not None:
-                known.record = record
-            if (known is not None and known.history.ended is None) or record.ended is None:
-                self._run(record)
-        for group in _by_pipeline(records).values():
-            self._current(group)
-        return records
+    def _begin(self) -> int:
+        """Read what says how the stages of each pipeline are; the number of the last event of that."""
+        journal = self._project.journal
+        until = journal.events.last_number()
+        going_on = [run for run, _ in journal.runs.unfinished()]
+        newest: dict[str, RunRecord] = {}
+        for record in journal.runs.latest_of_each(1, points=True):
+            known = newest.setdefault(record.pipeline, record)
+            if known.kind != "run" and record.kind == "run":
+                newest[record.pipeline] = record
+        for name, record in newest.items():
+            pipeline = self._pipelines[name] = _Pipeline(self._load(record.id, until), until)
+            for stage, run in journal.events.last_runs(name, until=until).items():
+                pipeline.touched(stage, self._load(run, until))
+        for run in going_on:
+            self._load(run, until)
+        return until
 
-    def _run(self, record: RunRecord) -> _FollowedRun:
-        run = self._runs.setdefault(record.id, _FollowedRun(record))
-        if run.history.ended is None:
-            run.take(self._project.journal.events.of(record.id, after=run.seq))
-        return run
+    def _load(self, run: str, until: int) -> _FollowedRun:
+        """A run with its events up to a number."""
+        known = self._runs.get(run)
+        if known is None:
+            events = self._project.journal.events.of(run)
+            known = self._runs[run] = _FollowedRun(run)
+            for seq, event in events:
+                if seq <= until:
+                    known.history.take(event)
+        return known
 
-    def _current(self, group: Sequence[RunRecord]) -> dict[str, tuple[_FollowedRun, int]]:
-        """For each stage of the newest run of a pipeline, the last run that did not skip it, and the number
-        of the event that changed this. A skip changes it, too: an older run becomes current."""
-        newest = self._run(_newest(group))
-        found: dict[str, tuple[_FollowedRun, int]] = {}
-        missing = {name: (newest, newest.changed[name]) for name in newest.history.stages}
-        for record in group[:BACK]:
-            run = self._runs.get(record.id) or self._run(record)
-            stages = run.history.stages
-            for name, (first, seq) in list(missing.items()):
-                if name not in stages:
-                    continue
-                missing[name] = (first, max(seq, run.changed[name]))
-                if stages[name].status is not Status.SKIPPED:
-                    found[name] = (run, missing.pop(name)[1])
-            if not missing:
-                break
-        return {**found, **missing}
+    def _take(self, seq: int, event: Event) -> None:
+        run = self._runs.get(event.run)
+        if run is None:
+            run = self._load(event.run, seq - 1)
+        run.history.take(event)
+        started = run.history.started
+        if started is None:
+            return  # its beginning was lost with a damaged journal
+        pipeline = self._pipelines.get(started.pipeline)
+        if pipeline is None:
+            pipeline = self._pipelines[started.pipeline] = _Pipeline(run, seq)
+        pipeline.take(seq, event, run)
+        if isinstance(event, RunStarted | RunEnded):
+            self._forget()
+
+    def _forget(self) -> None:
+        """Let go of the runs that nothing is shown of any more."""
+        shown = {id(run) for pipeline in self._pipelines.values() for run in pipeline.runs()}
+        self._runs = {
+            name: run for name, run in self._runs.items() if run.history.ended is None or id(run) in shown
+        }
+
+    def _read_rows(self) -> None:
+        runs = self._project.journal.runs
+        self._latest = tuple(run_info(record) for record in runs.latest_of_each(RUNS))
 
 
 class _FollowedRun:
-    """A run up to the event `seq`. `changed` has for each stage the number of its last event, `shaped`
-    that of the event that determined the list of stages."""
+    """A run as far as its events were taken."""
 
-    def __init__(self, record: RunRecord) -> None:
-        self.record = record
+    def __init__(self, run: str) -> None:
+        self.id = run
         self.history = RunHistory()
-        self.seq = 0
-        self.changed: dict[str, int] = {}
-        self.shaped = 0
-
-    def take(self, events: Sequence[tuple[int, Event]]) -> None:
-        """Add further events."""
-        for seq, event in events:
-            self.history.take(event)
-            self.seq = seq
-            stage = getattr(event, "stage", None)
-            if isinstance(event, RunStarted | StageExpanded):
-                self.shaped = seq
-            if isinstance(event, RunStarted | RunEnded):
-                self.changed = dict.fromkeys(self.history.stages, seq)
-            elif stage is not None:
-                self.changed[stage] = seq
-        for name in self.history.stages:
-            self.changed.setdefault(name, self.seq)
 
 
-def _newest(group: Sequence[RunRecord]) -> RunRecord:
-    """The newest run that has all stages of its pipeline: no sweep, no acceptance."""
-    return next((record for record in group if record.kind == "run"), group[0])
+class _Pipeline:
+    """The stages of a pipeline: of each the last run that did anything about it.
 
+    `newest` is the newest run that has all stages, and `shaped` the number of the event that determined them;
+    `changed` has for each stage the number of the event that changed how it is.
+    """
 
-def _by_pipeline(records: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
-    groups: dict[str, list[RunRecord]] = {}
-    for record in records:
-        groups.setdefault(record.pipeline, []).append(record)
-    return groups
+    def __init__(self, newest: _FollowedRun, seq: int) -> None:
+        self.newest = newest
+        self.shaped = seq
+        self.changed: dict[str, int] = dict.fromkeys(newest.history.stages, seq)
+        self._touched: dict[str, _FollowedRun] = {}
+        self._infos: dict[str, wire.StageInfo] = {}
+
+    def touched(self, stage: str, run: _FollowedRun) -> None:
+        """The last run that did anything about a stage is this one."""
+        self._touched[stage] = run
+
+    def take(self, seq: int, event: Event, run: _FollowedRun) -> None:
+        """Take an event of a run of the pipeline, which has it already."""
+        started, stages = run.history.started, run.history.stages
+        assert started is not None
+        match event:
+            case RunStarted():
+                if started.kind == "run" or self._is_of_other_kind:  # a sweep and an acceptance lack stages
+                    self.newest = run
+            case AttemptStarted():
+                self.touched(event.stage, run)
+            case StageEnded() if event.status is not Status.SKIPPED:
+                self.touched(event.stage, run)
+            case _:
+                pass
+        whole = isinstance(event, RunStarted | RunEnded | StageExpanded)
+        stage = getattr(event, "stage", None)
+        names = tuple(stages) if whole or stage is None else (stage,)
+        for name in names:
+            self.changed[name] = seq
+            self._infos.pop(name, None)
+        if whole and run is self.newest:
+            self.shaped = seq
+
+    def current(self, history: History) -> dict[str, wire.StageInfo]:
+        """How each stage is: as the run has it that goes on, or else the last one that did anything about it. Of a
+        reused stage the times are those of its result."""
+        for name, own in self.newest.history.stages.items():
+            self.changed.setdefault(name, self.shaped)
+            if name not in self._infos:
+                is_live = self.newest.history.ended is None and own.status is not Status.SKIPPED
+                run = self.newest if is_live else self._touched.get(name, self.newest)
+                found = run.history.stages.get(name)
+                run, found = (self.newest, own) if found is None else (run, found)
+                self._infos[name] = stage_info(run.id, self._name, history.with_times(found))
+        return {name: self._infos[name] for name in self.newest.history.stages}
+
+    def runs(self) -> list[_FollowedRun]:
+        """The runs that something is shown of."""
+        return [self.newest, *self._touched.values()]
+
+    @property
+    def _name(self) -> str:
+        started = self.newest.history.started
+        return started.pipeline if started is not None else ""
+
+    @property
+    def _is_of_other_kind(self) -> bool:
+        started = self.newest.history.started
+        return started is not None and started.kind != "run"

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from stagebook.errors import StagebookError
+from stagebook.errors import PipelineInvalid, StagebookError
 from stagebook.project import Project
 from stagebook.workspace.catalog import PIPELINES
 from stagebook.workspace.settings import FILE
@@ -147,6 +147,8 @@ class _Files:
         self._inode = _inode(self._path)
         self._seen: object = None
         self._looked = 0.0
+        self._digest = ""  # of the settings and the pipeline files
+        self._notebooks: tuple[Path, ...] = ()  # that they name
         self.definitions = ""
 
     def is_another_journal(self) -> bool:
@@ -162,10 +164,18 @@ class _Files:
         if wal == self._seen and not late:
             return False
         if late:
-            self.definitions = _definitions(self._project)
+            self.definitions = self._look_at_definitions()
         self._looked = now
         self._seen = None if lately else wal
         return True
+
+    def _look_at_definitions(self) -> str:
+        """A digest that changes with the settings, the pipeline files and the notebooks that these name."""
+        digest = _definitions(self._project)
+        if digest != self._digest:
+            self._digest, self._notebooks = digest, _notebooks(self._project)
+        marks = repr([_mark(path) for path in self._notebooks])
+        return hashlib.sha256(f"{digest}{marks}".encode()).hexdigest()[:16]
 
 
 def _inode(path: Path) -> int:
@@ -189,7 +199,17 @@ def _definitions(project: Project) -> str:
     with contextlib.suppress(OSError):
         for entry in sorted(os.scandir(project.root / PIPELINES), key=lambda entry: entry.name):
             found.update(f"{entry.name}\0{_mark(Path(entry.path))}\0".encode())
-    return found.hexdigest()[:16]
+    return found.hexdigest()
+
+
+def _notebooks(project: Project) -> tuple[Path, ...]:
+    """The notebooks of all pipelines, but for those whose names depend on parameters."""
+    found: set[Path] = set()
+    for key in project.catalog.names():
+        with contextlib.suppress(PipelineInvalid):
+            stages = project.catalog.load(key).pipeline.stages.values()
+            found |= {project.root / stage.notebook for stage in stages if stage.notebook}
+    return tuple(sorted(found))
 
 
 def _error_reply(error: StagebookError | ValueError | OSError) -> ErrorReply:

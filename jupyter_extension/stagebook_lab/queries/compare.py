@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stagebook.errors import RunNotFound, UsageError
+from stagebook.execution.attempt import NOTEBOOK_FILE
 from stagebook.journal.journal import RunRecord
-from stagebook.pipeline.notebook import source_of
+from stagebook.pipeline.notebook_file import NotebookUnreadable, parse_notebook, read_bytes, source_of
 from stagebook.project import Project
 from stagebook.runs.grid import metrics_of
 from stagebook.runs.request import RunRequest
 from stagebook.runs.why import why
 from stagebook_lab import wire
 from stagebook_lab.present import Paths, run_info
-from stagebook_lab.queries.runs import notebook_reply
+from stagebook_lab.queries.runs import Attempts, notebook_reply
 
 MAX_RUNS = 20  # side by side
 MAX_LINES = 400  # of the difference of a cell
@@ -56,33 +57,50 @@ def changes_reply(
     """
     executed = notebook_reply(project, run, stage, attempt)
     record = project.history.stage(run, stage)
+    folder = project.root / Attempts().find(project, run, stage, attempt)[1]
     try:
-        now = json.loads(project.dependencies.workspace.executable(record.notebook).read_bytes())
-    except (OSError, ValueError) as error:  # what cannot be read as a notebook is a ValueError
+        now = parse_notebook(read_bytes(project.dependencies.workspace.executable(record.notebook)))
+    except NotebookUnreadable as error:
         raise RunNotFound(f"the notebook '{record.notebook}' cannot be read: {error}") from error
-    folder = project.root / record.folder
+    ran, ran_numbers = _cells(executed.content)
+    now_cells, now_numbers = _cells(now)
     return wire.ChangesReply(
-        run=run.id,
-        attempt=executed.attempt,
-        executed=paths.of(
-            (folder.parent / str(executed.attempt) / "notebook.ipynb").relative_to(project.root).as_posix()
-        ),
+        run=record.of_run or run.id,
+        attempt=int(folder.name) if folder.name.isdecimal() else executed.attempt,
+        executed=paths.of((folder / NOTEBOOK_FILE).relative_to(project.root).as_posix()),
         notebook=paths.of(record.notebook),
-        cells=tuple(cell_diffs(_cells(executed.content), _cells(now))),
+        cells=tuple(_numbered(diff, ran_numbers, now_numbers) for diff in cell_diffs(ran, now_cells)),
     )
 
 
 Cell = tuple[str, str]  # its kind and its source
+Numbers = tuple[int | None, int | None]  # of a code cell: by hand, and in the executed notebook
 
 
-def _cells(notebook: Any) -> list[Cell]:
-    found = []
+def _cells(notebook: Any) -> tuple[list[Cell], list[Numbers]]:
+    """The cells without those that were put in, and their numbers: the places of code cells among those that are not
+    empty, from 1, without and with the cells that were put in."""
+    found: list[Cell] = []
+    numbers: list[Numbers] = []
+    number = prompt = 0
     for cell in notebook.get("cells", ()) if isinstance(notebook, Mapping) else ():
+        kind, source = str(cell.get("cell_type")), source_of(cell)
         metadata = cell.get("metadata")
         tags = metadata.get("tags") if isinstance(metadata, Mapping) else None
-        if not (isinstance(tags, list) and INJECTED in tags):
-            found.append((str(cell.get("cell_type")), source_of(cell)))
-    return found
+        injected = isinstance(tags, list) and INJECTED in tags
+        runs = kind == "code" and bool(source.strip())
+        prompt += runs
+        if not injected:
+            number += runs
+            found.append((kind, source))
+            numbers.append((number, prompt) if runs else (None, None))
+    return found, numbers
+
+
+def _numbered(diff: wire.CellDiff, ran: Sequence[Numbers], now: Sequence[Numbers]) -> wire.CellDiff:
+    of_old = ran[diff.before - 1] if diff.before else (None, None)
+    of_new = now[diff.now - 1] if diff.now else of_old
+    return dataclasses.replace(diff, number=of_new[0], executed=of_old[1])
 
 
 def cell_diffs(before: Sequence[Cell], now: Sequence[Cell]) -> list[wire.CellDiff]:
@@ -109,8 +127,10 @@ def _cell_diff(
     kind = now[new][0] if new is not None else before[old or 0][0]
     lines: Sequence[str] = ()
     if not is_same:
-        lines = [line for line in difflib.ndiff(was.splitlines(), becomes.splitlines()) if line[0] != "?"]
-        lines = [f"{line[0]}{line[2:]}" for line in lines[:MAX_LINES]]
+        all_lines = [line for line in difflib.ndiff(was.splitlines(), becomes.splitlines()) if line[0] != "?"]
+        lines = [f"{line[0]}{line[2:]}" for line in all_lines[:MAX_LINES]]
+        if len(all_lines) > MAX_LINES:
+            lines.append(f"… {len(all_lines) - MAX_LINES} more lines")
     return wire.CellDiff(
         change=change,
         kind=kind,
@@ -131,7 +151,7 @@ def compare_reply(project: Project, names: Sequence[str]) -> wire.CompareReply:
     histories = [project.history.of(run) for run in runs]
     seconds = [
         {
-            stage.id: round(stage.ended - stage.started, 3)
+            stage.id: round(max(0.0, stage.ended - stage.started), 3)
             for stage in history.stages.values()
             if stage.started is not None and stage.ended is not None
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from stagebook.errors import RunNotFound, StagebookError
 from stagebook.events import Event, RunStarted, StageExpanded
 from stagebook.execution.attempt import LOG_FILE, NOTEBOOK_FILE
-from stagebook.journal.history import RunHistory, StageRecord
+from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import RunRecord
 from stagebook.project import Project
 from stagebook.runs.grid import metrics_of
@@ -19,17 +20,43 @@ from stagebook.workspace.paths import STATE_FOLDER, PathRefused, inside
 from stagebook_lab import wire
 from stagebook_lab.notes import notes_of
 from stagebook_lab.present import run_info, stage_info
+from stagebook_lab.queries.notebook import for_lab
 
+MAX_RUNS = 1_000  # in a list of runs; points of sweeps do not count
+POINTS = 100  # of each sweep in a list of runs
 MAX_EVENTS = 1_000  # in one reply
 MAX_LOG = 1 << 20  # bytes in one reply
 MAX_NOTEBOOK = 200 << 20  # bytes
+MAX_ATTEMPTS = 1_000  # that are remembered
+
+
+def runs_reply(project: Project, pipeline: str | None, limit: int) -> wire.RunsReply:
+    """The latest runs of a pipeline, or of all, the newest first. Points of sweeps do not count toward the `limit`; the
+    latest ones stand before their sweep."""
+    limit = min(limit, MAX_RUNS)
+    found = project.history.runs(pipeline, limit + 1, points=False)
+    shown = found[:limit]
+    sweeps = [run.id for run in shown if run.kind == "sweep"]
+    runs: list[RunRecord] = []
+    for run in shown:
+        if run.kind == "sweep":
+            runs += reversed(project.journal.runs.points_of(run.id, POINTS))
+        runs.append(run)
+    more = len(found) > limit
+    return wire.RunsReply(
+        runs=tuple(run_info(run) for run in runs),
+        more=more,
+        older=project.journal.runs.count_by_parent([""], pipeline)[""] - limit if more else 0,
+        most=MAX_RUNS,
+        points=project.journal.runs.count_by_parent(sweeps) if sweeps else {},
+    )
 
 
 def run_reply(project: Project, run: RunRecord) -> wire.RunReply:
     """A run with its stages."""
     events = project.journal.events.of(run.id)
     history = RunHistory(event for _, event in events)
-    stages = tuple(stage_info(run, stage) for stage in history.stages.values())
+    stages = tuple(stage_info(run.id, run.pipeline, stage) for stage in history.stages.values())
     points = project.journal.runs.points_of(run.id) if run.kind == "sweep" else []
     return wire.RunReply(
         run=run_info(run),
@@ -59,17 +86,53 @@ def _upstream(events: Iterable[Event]) -> dict[str, tuple[str, ...]]:
 
 def events_reply(project: Project, run: RunRecord, after: int) -> wire.EventsReply:
     """The events of a run after a number."""
-    found = project.journal.events.of(run.id, after=after)
+    found = project.journal.events.of(run.id, after=after, limit=MAX_EVENTS + 1)
     items = tuple(wire.EventItem(seq=seq, event=event.to_json()) for seq, event in found[:MAX_EVENTS])
     return wire.EventsReply(events=items, more=len(found) > MAX_EVENTS)
 
 
-def log_reply(project: Project, run: RunRecord, stage: str, attempt: int | None, after: int) -> wire.LogReply:
+class Attempts:
+    """Where attempts are. What was found once is not looked for again, so that what follows an attempt does not read
+    the events of its run each time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: dict[tuple[Path, str, str, int], str] = {}
+
+    def find(self, project: Project, run: RunRecord, stage: str, attempt: int | None) -> tuple[int, str]:
+        """The number and the folder of an attempt of a stage; by default of its latest one.
+
+        Raises:
+            RunNotFound: the run has no such stage, or it did not start.
+        """
+        known = self._found.get((project.root, run.id, stage, attempt or 0))
+        if attempt is not None and known is not None:
+            return attempt, known
+        record = project.history.stage(run, stage)
+        if not record.folder:
+            raise RunNotFound(f"the stage '{record.id}' did not start")
+        folder, number = record.folder, attempt or record.attempt
+        if number != record.attempt:
+            folder = f"{Path(folder).parent.as_posix()}/{number}"
+        with self._lock:
+            while len(self._found) >= MAX_ATTEMPTS:
+                del self._found[next(iter(self._found))]
+            self._found[project.root, run.id, stage, number] = folder
+        return number, folder
+
+
+def log_reply(
+    project: Project,
+    run: RunRecord,
+    stage: str,
+    attempt: int | None,
+    after: int,
+    attempts: Attempts | None = None,
+) -> wire.LogReply:
     """A piece of what a stage printed, from the byte `after` on; empty where there is nothing yet. `attempt`
     is `None` for the latest one."""
-    record = project.history.stage(run, stage)
-    number = attempt or record.attempt
-    path = _file_of(project, record, number, LOG_FILE)
+    number, folder = (attempts or Attempts()).find(project, run, stage, attempt)
+    path = _file_in(project, folder, LOG_FILE)
     try:
         with path.open("rb") as file:
             file.seek(after)
@@ -84,18 +147,28 @@ def log_reply(project: Project, run: RunRecord, stage: str, attempt: int | None,
     return wire.LogReply(attempt=number, text=text, next=after + len(data) - waiting, more=more)
 
 
-def notebook_reply(project: Project, run: RunRecord, stage: str, attempt: int | None) -> wire.NotebookReply:
-    """The executed notebook of an attempt, with every cell marked as untrusted.
+def notebook_reply(
+    project: Project,
+    run: RunRecord,
+    stage: str,
+    attempt: int | None,
+    *,
+    seen: float | None = None,
+    attempts: Attempts | None = None,
+) -> wire.NotebookReply:
+    """The executed notebook of an attempt, with every cell marked as untrusted. `attempt` is `None` for the latest
+    one; `seen` is when the version was saved that the caller has: where that is still the latest, no content is sent.
 
     Raises:
         RunNotFound: there is none.
         StagebookError: it is too large, or no notebook.
     """
-    record = project.history.stage(run, stage)
-    number = attempt or record.attempt
-    path = _file_of(project, record, number, NOTEBOOK_FILE)
+    number, folder = (attempts or Attempts()).find(project, run, stage, attempt)
+    path = _file_in(project, folder, NOTEBOOK_FILE)
     try:
         found = path.stat()
+        if found.st_mtime == seen:
+            return wire.NotebookReply(attempt=number, content=None, modified=found.st_mtime)
         if found.st_size > MAX_NOTEBOOK:
             raise StagebookError(f"the executed notebook is larger than {MAX_NOTEBOOK >> 20} MB: {path}")
         content = json.loads(path.read_bytes())
@@ -104,33 +177,16 @@ def notebook_reply(project: Project, run: RunRecord, stage: str, attempt: int | 
         raise RunNotFound(msg) from error
     except (ValueError, RecursionError) as error:
         raise StagebookError(f"the executed notebook cannot be read: {path}") from error
-    return wire.NotebookReply(attempt=number, content=_untrusted(content), modified=found.st_mtime)
+    return wire.NotebookReply(attempt=number, content=for_lab(content), modified=found.st_mtime)
 
 
-def _file_of(project: Project, record: StageRecord, attempt: int, name: str) -> Path:
+def _file_in(project: Project, folder: str, name: str) -> Path:
     """A file of an attempt. Raises `RunNotFound` where the journal names a place outside `runs/`."""
-    folder = (
-        record.folder if attempt == record.attempt else f"{Path(record.folder).parent.as_posix()}/{attempt}"
-    )
-    runs = project.root / STATE_FOLDER / "runs"
-    nowhere = RunNotFound(f"the stage '{record.id}' did not start")
-    if not record.folder:
-        raise nowhere
+    nowhere = RunNotFound(f"there is no attempt in '{folder}'")
     try:
         path = project.root / inside(project.root, f"{folder}/{name}")
     except PathRefused as error:
         raise nowhere from error
-    if not path.is_relative_to(runs) or path.is_symlink():
+    if not path.is_relative_to(project.root / STATE_FOLDER / "runs") or path.is_symlink():
         raise nowhere
     return path
-
-
-def _untrusted(content: Any) -> Any:
-    """A notebook with every cell marked as untrusted, which JupyterLab goes by."""
-    if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
-        raise StagebookError("the executed notebook is no notebook")
-    for cell in content["cells"]:
-        if isinstance(cell, dict):
-            metadata = cell.get("metadata")
-            cell["metadata"] = {**(metadata if isinstance(metadata, dict) else {}), "trusted": False}
-    return content

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
@@ -18,6 +19,7 @@ from tornado.iostream import StreamClosedError
 
 from stagebook import errors
 from stagebook.project import Project
+from stagebook.runs.origin import Asker, user_name
 from stagebook_lab import wire
 from stagebook_lab.feed.watch import Feeds
 from stagebook_lab.launch import Processes
@@ -25,9 +27,11 @@ from stagebook_lab.mlflow_server import MlflowServers
 from stagebook_lab.params import field_errors
 from stagebook_lab.present import Paths, error_reply, problems_of, to_json
 from stagebook_lab.projects import open_project
+from stagebook_lab.queries.runs import Attempts
 
 RUN = r"runs/(?P<run>[\w-]{1,80})"  # the routes of a run
 RESOURCE = "stagebook"  # the name that an authorizer is asked about
+_RANDOM = re.compile(r"[0-9a-f]{32}")  # what Jupyter Server calls somebody without a name
 MAX_BODY = 1 << 20  # bytes of a request
 
 
@@ -60,6 +64,7 @@ class Services:
     feeds: Feeds = dataclasses.field(default_factory=Feeds)
     processes: Processes = dataclasses.field(default_factory=Processes)
     mlflow: MlflowServers = dataclasses.field(default_factory=MlflowServers)
+    attempts: Attempts = dataclasses.field(default_factory=Attempts)
 
 
 class Handler(APIHandler):
@@ -78,6 +83,15 @@ class Handler(APIHandler):
         assert self.serverapp is not None
         return Path(self.serverapp.root_dir).resolve()
 
+    @property
+    def asker(self) -> Asker:
+        """The person who is logged in, by the name that JupyterLab has. Whoever comes with the server's token gets a name
+        by chance from Jupyter Server: that is the user whom the server belongs to."""
+        user = self.current_user
+        name = str(user.display_name or user.name or user.username)
+        is_by_chance = _RANDOM.fullmatch(str(user.username)) and name.startswith("Anonymous ")
+        return Asker(user=user_name() if is_by_chance else name, program="JupyterLab")
+
     def text(self, name: str) -> str:
         """An argument of the URL; empty where it is not given."""
         return str(self.get_query_argument(name, ""))
@@ -92,6 +106,18 @@ class Handler(APIHandler):
         if not (text.isascii() and text.isdigit() and len(text) < 16):
             raise errors.UsageError(f"'{name}' has to be a number, not '{text}'")
         return int(text)
+
+    def moment(self, name: str) -> float | None:
+        """An argument of the URL that is a time in seconds since the epoch; `None` where it is not given.
+
+        Raises:
+            UsageError: it is something else.
+        """
+        text = self.text(name)
+        try:
+            return float(text) if text else None
+        except ValueError:
+            raise errors.UsageError(f"'{name}' has to be a time in seconds, not '{text}'") from None
 
     @property
     def attempt(self) -> int | None:

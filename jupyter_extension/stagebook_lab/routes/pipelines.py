@@ -6,7 +6,7 @@ from stagebook.project import Project
 from stagebook_lab import wire
 from stagebook_lab.launch import plan, run_request
 from stagebook_lab.present import Paths, pipeline_info, plan_reply
-from stagebook_lab.projects import find_projects
+from stagebook_lab.projects import projects_reply
 from stagebook_lab.routes.handler import Handler, reads
 
 
@@ -16,7 +16,7 @@ class ProjectsHandler(Handler):
     @reads
     async def get(self) -> None:
         """The projects below the server's root."""
-        await self.answer(lambda: wire.ProjectsReply(projects=tuple(find_projects(self.root))))
+        await self.answer(lambda: projects_reply(self.root))
 
 
 class PipelinesHandler(Handler):
@@ -57,7 +57,7 @@ class PlanHandler(Handler):
             sweep=self.text("sweep") == "1",
         )
         await self.answer_about(
-            lambda project, paths: plan_reply(paths, plan(project, run_request(request))), request
+            lambda project, paths: plan_reply(paths, project, plan(project, run_request(request))), request
         )
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from stagebook.project import Project
 from stagebook.runs.cancel import cancel
 from stagebook_lab import wire
-from stagebook_lab.feed.snapshot import RUNS
 from stagebook_lab.launch import check, check_rest, rest_arguments, run_request
 from stagebook_lab.mlflow_server import mlflow_reply
 from stagebook_lab.notes import add_note
-from stagebook_lab.present import Paths, run_info
+from stagebook_lab.present import Paths
 from stagebook_lab.queries.compare import compare_reply
-from stagebook_lab.queries.runs import events_reply, run_reply
+from stagebook_lab.queries.runs import events_reply, run_reply, runs_reply
 from stagebook_lab.routes.handler import RUN, Handler, executes, reads
 
-MAX_RUNS = 1_000  # in one reply
+RUNS = 50  # by default
 
 
 class RunsHandler(Handler):
@@ -22,23 +21,19 @@ class RunsHandler(Handler):
 
     @reads
     async def get(self) -> None:
-        """The latest runs."""
+        """The latest runs, and the latest points of each sweep among them."""
         name = self.text("pipeline") or None
-
-        def work(project: Project, _: Paths) -> wire.RunsReply:
-            found = project.history.runs(name, min(self.number("limit", RUNS), MAX_RUNS))
-            return wire.RunsReply(runs=tuple(run_info(run) for run in found))
-
-        await self.answer_about(work)
+        await self.answer_about(lambda project, _: runs_reply(project, name, self.number("limit", RUNS)))
 
     @executes
     async def post(self) -> None:
         """Start a run. It is planned first: where that finds mistakes, nothing starts."""
+        asker = self.asker
 
         def work(project: Project, _: Paths, request: wire.RunRequest) -> wire.ProcessReply:
             asked = run_request(request)
             check(project, asked)
-            return self.services.processes.start(project, asked.to_argv())
+            return self.services.processes.start(project, asked.to_argv(), asker)
 
         await self.post_about(wire.RunRequest, work)
 
@@ -102,11 +97,12 @@ class ResumeHandler(Handler):
     @executes
     async def post(self, run: str) -> None:
         """Start what is left of a run, or only what failed and what depends on it."""
+        asker = self.asker
 
         def work(project: Project, _: Paths, request: wire.ResumeRequest) -> wire.ProcessReply:
             found = project.history.find(run)
             check_rest(project, found, request)
-            return self.services.processes.start(project, rest_arguments(found.id, request))
+            return self.services.processes.start(project, rest_arguments(found.id, request), asker)
 
         await self.post_about(wire.ResumeRequest, work)
 
@@ -117,7 +113,7 @@ class NotesHandler(Handler):
     @executes
     async def post(self, run: str) -> None:
         """Add a note to a run, or acknowledge its failure."""
-        by = str(self.current_user.username)
+        by = self.asker.user
 
         def work(project: Project, _: Paths, request: wire.NoteRequest) -> wire.Note:
             return add_note(project, project.history.find(run).id, request, by)

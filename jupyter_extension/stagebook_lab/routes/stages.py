@@ -42,23 +42,31 @@ class LogHandler(Handler):
         """A piece of what a stage printed."""
 
         def work(project: Project, _: Paths) -> wire.LogReply:
-            after = self.number("after", 0)
-            return log_reply(project, project.history.find(run), self.text("stage"), self.attempt, after)
+            found, after, attempts = (
+                project.history.find(run),
+                self.number("after", 0),
+                self.services.attempts,
+            )
+            return log_reply(project, found, self.text("stage"), self.attempt, after, attempts)
 
         await self.answer_about(work)
 
 
 class NotebookHandler(Handler):
-    """`GET runs/RUN/notebook?project=&stage=&attempt=`."""
+    """`GET runs/RUN/notebook?project=&stage=&attempt=&seen=`."""
 
     @reads
     async def get(self, run: str) -> None:
-        """The executed notebook of an attempt, also while it runs."""
-        await self.answer_about(
-            lambda project, _: notebook_reply(
-                project, project.history.find(run), self.text("stage"), self.attempt
+        """The executed notebook of an attempt, also while it runs. With `seen`, the `modified` of the reply before,
+        only if it was saved since."""
+
+        def work(project: Project, _: Paths) -> wire.NotebookReply:
+            found, seen, attempts = project.history.find(run), self.moment("seen"), self.services.attempts
+            return notebook_reply(
+                project, found, self.text("stage"), self.attempt, seen=seen, attempts=attempts
             )
-        )
+
+        await self.answer_about(work)
 
 
 class ChangesHandler(Handler):
@@ -80,10 +88,13 @@ class AcceptHandler(Handler):
     @executes
     async def post(self) -> None:
         """Declare the outputs of stages good as they are."""
+        asker = self.asker
 
         def work(project: Project, _: Paths, request: wire.AcceptRequest) -> wire.AcceptReply:
             asked = RunRequest(pipeline=request.pipeline, pairs=pairs_of(request.texts))
-            accepted = accept(project.preparer, project.launcher, asked, request.stages, request.because)
+            accepted = accept(
+                project.preparer, project.launcher, asked, request.stages, request.because, asker
+            )
             return wire.AcceptReply(run=accepted.run, stages=accepted.stages)
 
         await self.post_about(wire.AcceptRequest, work)

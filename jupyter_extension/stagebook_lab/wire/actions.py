@@ -115,10 +115,12 @@ class MlflowRequest:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class MlflowReply:
-    """The URL of the page; `found` says whether MLflow knows the runs."""
+    """The URL of the page; `found` says whether MLflow knows the runs. While its server is `starting` there is no URL:
+    ask again."""
 
     url: str
     found: bool
+    starting: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

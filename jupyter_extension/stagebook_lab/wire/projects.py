@@ -42,9 +42,10 @@ class ProjectInfo:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectsReply:
-    """The projects that were found."""
+    """The projects that were found. `more` says that there are others, which are not among them."""
 
     projects: tuple[ProjectInfo, ...]
+    more: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +99,8 @@ class PipelinesReply:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PlanStage:
     """The decision about a stage instance, and its reasons. `stage` is its name without the point of the
-    matrix, `restores` are the outputs that would come out of the store, `inputs` and `outputs` paths by
-    name."""
+    matrix, `restores` are the outputs that would come out of the store, and `on_disk` says what lies in their place;
+    `inputs` and `outputs` are paths by name."""
 
     id: str
     stage: str
@@ -116,6 +117,7 @@ class PlanStage:
     when: str
     foreach: str
     trigger: str
+    on_disk: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,8 @@ NoteKind = Literal["note", "acknowledged"]
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunInfo:
     """A run. `ended` is null while it goes on. `pid` and `host` are of the process that runs it. `kind`
-    is `run`, `sweep` or `accept`; `parent` is the sweep that it is a point of."""
+    is `run`, `sweep` or `accept`; `parent` is the sweep that it is a point of. Where a program asked for it on behalf of
+    `user`, `via` is the program and `account` the user that the process belongs to."""
 
     id: str
     pipeline: str
@@ -32,13 +33,16 @@ class RunInfo:
     commit: str
     kind: str
     parent: str
+    via: str = ""
+    account: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StageInfo:
     """A stage instance of a run, up to now. `cell` of `cells` is the one that runs or that failed.
     `expected` and `cpu` are in seconds, `memory` is the peak in bytes, `frozen` the seconds for which the
-    process has been stopped. `of_run` is the run whose result was reused."""
+    process has been stopped. `of_run` is the run whose result was reused; among what is current, times and memory of
+    a reused stage are those of the attempt that made the result."""
 
     id: str
     run: str
@@ -66,9 +70,9 @@ class StageInfo:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """What changed since an event, or all that is current if `full`. `seq` is the number of the last
-    event in it. `stages` has the last outcome of each stage that changed; `shapes` for each pipeline
+    event in it. `runs` are the latest ones of each pipeline, without points of sweeps, and those that go on. `stages` has the last outcome of each stage that changed; `shapes` for each pipeline
     whose list of stages changed the ids of all stages of its newest run, in order. `definitions` changes
-    with the pipeline files."""
+    with the pipeline files and the notebooks that they name."""
 
     seq: int
     full: bool
@@ -80,9 +84,14 @@ class Change:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunsReply:
-    """Runs, the newest first."""
+    """Runs, the newest first. `more` says that there are older ones, and `older` how many; of more than `most` none are
+    told at once. Of each sweep the latest points are among them; `points` says how many it has."""
 
     runs: tuple[RunInfo, ...]
+    more: bool = False
+    older: int = 0
+    most: int = 0
+    points: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,14 +139,17 @@ class CompareReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CellDiff:
-    """A cell as it ran and as it is now. `before` and `now` are its numbers among all cells, from 1; null
-    where the cell is not there."""
+    """A cell as it ran and as it is now. `before` and `now` are its places among all cells, from 1; null
+    where the cell is not there. `number` is what `stagebook why` and a notebook that is run by hand call a code cell,
+    `executed` what the executed notebook shows beside it, where the parameters that were put in count as well."""
 
     change: CellChange
     kind: str
     before: int | None
     now: int | None
     lines: tuple[str, ...]
+    number: int | None = None
+    executed: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +192,8 @@ class LogReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NotebookReply:
-    """The executed notebook of an attempt, untrusted. `modified` is when it was saved last."""
+    """The executed notebook of an attempt, untrusted. `modified` is when it was saved last; `content` is null where
+    the browser has this version already."""
 
     attempt: int
     content: Any

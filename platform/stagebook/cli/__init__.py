@@ -8,6 +8,7 @@ import sys
 
 def main() -> int:
     """The console script `stagebook`; the exit code."""
+    _leave_inspection()
     _open_standard_streams()
     if sys.argv[1:2] == ["run-stage"]:
         # An engine's child process. Start-up cost: it needs none of what the commands import.
@@ -17,6 +18,13 @@ def main() -> int:
     from stagebook.cli.app import run_app  # noqa: PLC0415 - start-up cost, of `run-stage`
 
     return run_app()
+
+
+def _leave_inspection() -> None:
+    """With `PYTHONINSPECT` in the environment the interpreter takes each exit for an error, here and in the processes of
+    a run, and ends with 1: begin anew without it."""
+    if os.name == "posix" and os.environ.pop("PYTHONINSPECT", "") and "-i" not in sys.orig_argv:
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - this very program
 
 
 def _open_standard_streams() -> None:

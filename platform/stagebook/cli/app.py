@@ -65,6 +65,10 @@ class _LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
+        if name in COMMANDS:
+            from stagebook.runs.origin import name_command  # noqa: PLC0415 - start-up cost, of `--help`
+
+            name_command(sys.argv[1:])
         return name, load(name) if name in COMMANDS else command, rest
 
     def invoke(self, ctx: Any) -> Any:

@@ -10,7 +10,7 @@ from stagebook.cli.request import request_of
 from stagebook.errors import PipelineInvalid, Problem
 from stagebook.planning.plan import Plan
 from stagebook.project import Project
-from stagebook.runs.undeclared import remarks
+from stagebook.runs.undeclared import misplaced, remarks
 from stagebook.views.formatting import plural
 from stagebook.views.problems import problem_list
 
@@ -49,13 +49,14 @@ def _undeclared(project: Project, name: str, plan: Plan) -> list[Problem]:
     """What stages read or wrote when they last ran, or name in their code, and do not declare."""
     pipeline = project.catalog.load(name).pipeline
     observed = project.journal.events.observations(pipeline.name) if project.history.has_journal else {}
-    return [
-        pipeline.problem(("stages", stage), text, _hint(text))
-        for stage, text in remarks(plan.stages, observed, project.dependencies)
-    ]
+    told = [(*pair, _hint(pair[1])) for pair in remarks(plan.stages, observed, project.dependencies)]
+    found = [*misplaced(plan.stages, project.dependencies), *told]
+    return [pipeline.problem(("stages", stage), text, hint) for stage, text, hint in found]
 
 
 def _hint(text: str) -> str:
     if "does not use" in text:
         return "remove it from the inputs"
+    if " reads the environment variable " in text:
+        return f"env: [{text.partition(' variable ')[2].partition(',')[0]}]"
     return "" if " writes " in text else "make it an input; with 'strict: true' the stage fails instead"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -14,15 +13,17 @@ import typer
 from stagebook.cli.event_lines import EventLines
 from stagebook.cli.options import Json
 from stagebook.cli.output import console, write_json
-from stagebook.errors import ExitCode, PipelineInvalid, StageFailure, UsageError
+from stagebook.errors import ExitCode, PipelineInvalid, ProjectNotFound, StageFailure, UsageError
 from stagebook.events import Status
 from stagebook.pipeline.notebook import DeclaredParam, NotebookFacts, NotebookUnreadable
+from stagebook.pipeline.notebook_file import parse_notebook, read_bytes
 from stagebook.planning.infer.draft import Trial
 from stagebook.planning.infer.propose import propose, stage_names, texts_of
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.project import Project
+from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.request import RunRequest
-from stagebook.runs.run import LaunchHooks, RunReport
+from stagebook.runs.run import RunReport
 from stagebook.system.files import write_whole
 from stagebook.views import tables
 from stagebook.workspace.paths import STATE_FOLDER, PathRefused
@@ -42,10 +43,14 @@ def infer(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    kernel: Annotated[
+        str | None,
+        typer.Option("--kernel", metavar="NAME", help="Run them in this kernel, not in their own."),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Run loose notebooks once, and propose a pipeline of them from what they read and write."""
-    with Project.open() as project:
+    with _open() as project:
         workspace = Workspace(project.root)
         paths = [_inside(workspace, text) for text in notebooks]
         if len(set(paths)) < len(paths):
@@ -53,7 +58,8 @@ def infer(
         if output is not None:
             _check_target(output, force=force)
         facts = [_facts(workspace, path) for path in paths]
-        plan = _plan(paths, facts)
+        _check_kernels(workspace, dict(zip(paths, facts, strict=True)), kernel)
+        plan = _plan(paths, facts, kernel)
         # The lines go to standard error: standard output is for the proposal.
         report = project.launcher.run(
             plan, RunRequest(jobs=1), LaunchHooks(listeners=[EventLines(stderr=True).take])
@@ -73,6 +79,31 @@ def infer(
     else:
         console().print(f"✓ {output}; read it, then: stagebook check", soft_wrap=True)
     return ExitCode.OK
+
+
+def _open() -> Project:
+    """The project here; where there is none yet, this folder becomes one."""
+    try:
+        return Project.open()
+    except ProjectNotFound:
+        return Project(Path.cwd().resolve())
+
+
+def _check_kernels(workspace: Workspace, facts: Mapping[str, NotebookFacts], kernel: str | None) -> None:
+    """Raises `UsageError` for a kernel that is not installed, or is one of another language."""
+    known = workspace.kernels()
+    for path, found in facts.items():
+        name = found.kernel if kernel is None else kernel
+        fitting = sorted(it for it, language in known.items() if language in {"", found.language})
+        hint = (
+            f"choose another one: --kernel {fitting[0]}" if fitting else f"install one for {found.language}"
+        )
+        if name.lower() not in known:
+            whose = f"of '{path}' " if kernel is None else ""
+            raise UsageError(f"the kernel '{name}' {whose}is not installed here", hint=hint)
+        if name.lower() not in fitting:
+            msg = f"'{path}' is {found.language}, and the kernel '{name}' runs {known[name.lower()]}"
+            raise UsageError(msg, hint=hint)
 
 
 def _inside(workspace: Workspace, text: str) -> str:
@@ -102,7 +133,7 @@ def _facts(workspace: Workspace, path: str) -> NotebookFacts:
         raise UsageError(f"'{path}' {error}", hint=error.hint) from error
 
 
-def _plan(paths: Sequence[str], facts: Sequence[NotebookFacts]) -> Plan:
+def _plan(paths: Sequence[str], facts: Sequence[NotebookFacts], kernel: str | None) -> Plan:
     """A plan that runs the notebooks as they are, one after the other."""
     names = stage_names(paths)
     stages = [
@@ -113,6 +144,7 @@ def _plan(paths: Sequence[str], facts: Sequence[NotebookFacts]) -> Plan:
             upstream=tuple(names[at - 1 : at]) if at else (),
             reasons=("named",),
             cache=False,
+            kernel=kernel,
         )
         for at, (name, path) in enumerate(zip(names, paths, strict=True))
     ]
@@ -149,9 +181,9 @@ def _trials(
             # that it names and that is newer than its start was written by it.
             began = (record.started or 0.0) - _CLOCK_SLACK
             made = {path for path in named if (workspace.root / path).stat().st_mtime >= began}
-            writes = tuple(sorted({*record.observed["writes"], *made}))
-            reads = tuple(sorted({*record.observed["reads"], *named.difference(writes)}))
-        data = json.loads(workspace.executable(stage.notebook).read_bytes())
+            writes = tuple(sorted({*record.observed.writes, *made}))
+            reads = tuple(sorted({*record.observed.reads, *named.difference(writes)}))
+        data = parse_notebook(read_bytes(workspace.executable(stage.notebook)))
         yield Trial(
             stage=stage.stage,
             notebook=stage.notebook,
@@ -159,6 +191,7 @@ def _trials(
             reads=reads,
             writes=writes,
             texts=texts_of(data) if known.is_python else (),
+            kernel="" if stage.kernel in {None, known.kernel} else str(stage.kernel),
         )
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 import webbrowser
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,7 +20,11 @@ from stagebook.cli.options import Json
 from stagebook.cli.output import console, write_json
 from stagebook.errors import ExitCode, UsageError
 from stagebook.project import Project
+from stagebook.system.logins import without_login
 from stagebook.system.processes import end_group
+from stagebook.tracking.place import absolute
+from stagebook.tracking.state import TrackingState
+from stagebook.views.tracking_lines import tracking_fields, tracking_lines
 from stagebook.workspace.paths import STATE_FOLDER
 
 # MLflow's job runner is eight more processes, for evaluations that nothing here asks for.
@@ -31,13 +36,17 @@ _GRACE = 5.0  # seconds that MLflow has to end
 def sync(as_json: Json = False) -> int:
     """Deliver to MLflow the records that it did not take before."""
     project = Project.open()
+    _end_by_signals()
     undelivered = project.sync()
+    told = project.history.has_journal
+    state = project.launcher.tracking_state(undelivered) if told else TrackingState()
     if as_json:
-        write_json({"undelivered": undelivered})
-    elif undelivered:
-        console().print(
-            f"! MLflow at {project.tracking_uri} did not take {undelivered} records; see .stagebook/mlflow.log"
-        )
+        write_json({"undelivered": undelivered, **tracking_fields(state)})
+    elif lines := tracking_lines(state):
+        for line in lines:
+            console().print(line, soft_wrap=True)
+        if not undelivered:
+            console().print("✓ MLflow has every other record")
     else:
         console().print("✓ MLflow has every record")
     return ExitCode.STAGE_FAILED if undelivered else ExitCode.OK
@@ -50,42 +59,73 @@ def ui(
     ] = 0,
     open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     as_json: Json = False,
-) -> None:
+) -> int:
     """Show the runs in MLflow, on this machine alone, until Ctrl-C."""
     project = Project.open()
     uri = project.tracking_uri
     if uri is None:
         raise UsageError("tracking is switched off in the settings", hint="set tracking.enabled to true")
     if uri.startswith(("http:", "https:")):
-        _announce(uri, open_browser=open_browser, as_json=as_json)
-        return
+        _announce(without_login(uri), open_browser=open_browser, as_json=as_json)
+        return ExitCode.OK
     port = _free_port(port)
     url = f"http://127.0.0.1:{port}"
     log = project.root / STATE_FOLDER / "mlflow-ui.log"
-    log.parent.mkdir(mode=0o700, exist_ok=True)
-    with log.open("wb") as stream:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
-             "--backend-store-uri", uri, "--workers", "1"],
-            cwd=project.root,
-            stdout=stream,
-            stderr=stream,
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, **_SERVER_ENVIRONMENT},
-            start_new_session=True,
-        )  # fmt: skip
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    server = _start(project, uri, port, log)
+    _end_by_signals()
     try:
         if not as_json:
             console().print("starting MLflow …")
         if not _answers(url, server):
             raise UsageError("MLflow did not start", hint=f"see {log.relative_to(project.root)}")
         _announce(url, open_browser=open_browser, as_json=as_json)
-        server.wait()
+        code = server.wait()
     except KeyboardInterrupt:
-        return
+        return ExitCode.OK
     finally:
         end_group(server, grace=_GRACE)
+    console(stderr=True).print(
+        f"! MLflow ended by itself, with exit code {code}; see {log.relative_to(project.root)}"
+    )
+    return ExitCode.STAGE_FAILED
+
+
+def _start(project: Project, uri: str, port: int, log: Path) -> subprocess.Popen[bytes]:
+    log.parent.mkdir(mode=0o700, exist_ok=True)
+    with log.open("wb") as stream:
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "mlflow",
+                "server",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(port),
+                "--workers",
+                "1",
+            ],
+            cwd=project.root,
+            stdout=stream,
+            stderr=stream,
+            stdin=subprocess.DEVNULL,
+            # A URI with a login is not for arguments, which everyone can read.
+            env={
+                **os.environ,
+                **_SERVER_ENVIRONMENT,
+                "MLFLOW_BACKEND_STORE_URI": absolute(uri, project.root),
+            },
+            start_new_session=True,
+            umask=0o077,
+        )
+
+
+def _end_by_signals() -> None:
+    """SIGTERM and SIGHUP are as Ctrl-C: what this process started ends with it. What is ignored stays ignored."""
+    for number in (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _announce(url: str, *, open_browser: bool, as_json: bool) -> None:

@@ -35,6 +35,9 @@ Skip = Annotated[list[str] | None, typer.Option("--skip", metavar="STAGE", help=
 Jobs = Annotated[
     int | None, typer.Option("-j", "--jobs", metavar="N", help="Stages at a time (default: the CPU count).")
 ]
+Verify = Annotated[
+    bool, typer.Option("--verify", help="Read every file, also those that look unchanged by size and times.")
+]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait while another run of the pipeline goes on.")]
 MaxPoints = Annotated[
     int | None, typer.Option("--max", metavar="N", help="Run at most N points of a sweep.", min=1)

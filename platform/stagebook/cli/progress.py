@@ -16,13 +16,16 @@ from stagebook.errors import ExitCode, PipelineBusy
 from stagebook.events import Event, Status
 from stagebook.journal.history import RunHistory
 from stagebook.project import Project
+from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.prepare import PreparedRun
 from stagebook.runs.recorder import Listener
 from stagebook.runs.request import RunRequest
-from stagebook.runs.run import LaunchHooks, RunReport
+from stagebook.runs.run import RunReport
 from stagebook.runs.undeclared import remarks
+from stagebook.tracking.state import TrackingState
 from stagebook.views import tables
 from stagebook.views.formatting import plain
+from stagebook.views.tracking_lines import tracking_fields, tracking_lines
 
 EXIT_CODES = {
     Status.COMPLETED: ExitCode.OK,
@@ -38,7 +41,7 @@ def run_and_show(project: Project, prepared: PreparedRun, request: RunRequest, *
     live = LiveTable(out) if out.is_terminal and not as_json else None
     listener: Listener = live.take if live else write_events if as_json else EventLines().take
     try:
-        hooks = LaunchHooks(listeners=[listener], waiting=tell_waiting)
+        hooks = LaunchHooks(listeners=[listener], waiting=tell_waiting, behind=out.is_terminal)
         report = project.launcher.run(prepared, request, hooks)
     finally:
         with lenient():
@@ -47,7 +50,8 @@ def run_and_show(project: Project, prepared: PreparedRun, request: RunRequest, *
     with lenient():
         if as_json:
             names = ("run", "status", "undelivered")
-            write_json_lines([{"type": "RunReport", **{name: getattr(report, name) for name in names}}])
+            told = {name: getattr(report, name) for name in names}
+            write_json_lines([{"type": "RunReport", **told, **tracking_fields(report.tracking)}])
         else:
             _show_end(out, project, report)
     return EXIT_CODES.get(report.status, ExitCode.STAGE_FAILED)
@@ -113,16 +117,16 @@ def _show_end(out: Console, project: Project, report: RunReport) -> None:
     for text in _remarks(project, report):
         out.print(f"! {text}", style="yellow", soft_wrap=True)
     out.print()
-    if report.undelivered:
-        out.print(
-            f"! MLflow at {project.tracking_uri} did not take {report.undelivered} records; they are kept,"
-            " and 'stagebook sync' delivers them.",
-            style="yellow",
-            soft_wrap=True,
-        )
+    show_tracking(out, report.tracking)
     out.print(f"each stage   stagebook status {history.started.pipeline}")
     if project.tracking_uri:
         out.print("in MLflow    stagebook ui")
+
+
+def show_tracking(out: Console, state: TrackingState) -> None:
+    """Print how far MLflow has been told, where that is not all."""
+    for line in tracking_lines(state):
+        out.print(line, style="yellow" if line.startswith("!") else "dim", soft_wrap=True)
 
 
 def _remarks(project: Project, report: RunReport) -> list[str]:

@@ -40,6 +40,7 @@ def run(
         bool,
         typer.Option("--force", help="Run the named stages (all, if none is named) though nothing changed."),
     ] = False,
+    verify: options.Verify = False,
     wait: options.Wait = False,
     sweep: Annotated[
         bool, typer.Option("--sweep", help="A run for each of the values: -p 'depth=[2,4,8]'.")
@@ -58,6 +59,7 @@ def run(
         only,
         skip,
         force=force,
+        verify=verify,
         jobs=jobs,
         keep_going=keep_going,
         keep_dump=debug,

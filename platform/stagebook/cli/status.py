@@ -12,6 +12,7 @@ from stagebook.cli.output import console, write_json
 from stagebook.errors import ExitCode, PipelineInvalid
 from stagebook.project import Project
 from stagebook.views import tables
+from stagebook.views.on_disk import on_disk_instead
 
 
 def status(
@@ -30,24 +31,32 @@ def status(
         name = loaded.pipeline.name
         latest = project.history.latest_stages(name)
         try:
-            planned = {stage.id: stage for stage in project.plan(file).stages}
+            plan = project.plan(file)
+            planned = {stage.id: stage for stage in plan.stages}
+            on_disk = on_disk_instead(plan, latest, project.dependencies.digest)
             known = {stage: latest.get(stage) for stage in planned}
             stale = stale or any(stage.runs for stage in planned.values())
             mistakes = False
         except PipelineInvalid:
             # Not up to date, since nobody can say so; its stages are those of earlier runs.
-            planned, known, stale, mistakes = {}, dict(latest), True, True
+            planned, known, stale, mistakes, on_disk = {}, dict(latest), True, True, {}
         data[name] = {
             stage: {
                 **({} if item is None else {"run": item[0].id, **item[1].to_json()}),
                 "now": str(planned[stage].decision) if stage in planned else None,
                 "because": list(planned[stage].reasons) if stage in planned else [],
+                "on_disk": on_disk.get(stage, ""),
             }
             for stage, item in known.items()
         }
         if not as_json:
             out.print(name, style="bold")
-            out.print(tables.status_table(known, planned, time.time()) if known else "it never ran")
+            timed = {
+                stage: item and (item[0], project.history.with_times(item[1]))
+                for stage, item in known.items()
+            }
+            table = tables.status_table(timed, planned, time.time(), on_disk)
+            out.print(table if known else "it never ran")
             if mistakes:
                 out.print(f"! {loaded.pipeline.path} has mistakes; see: stagebook check", style="yellow")
     if as_json:

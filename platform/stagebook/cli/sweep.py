@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from stagebook.cli.options import Jobs, Json, MaxPoints, Params, ParamsFile, Pipeline, Stages, StopWhen, Wait
 from stagebook.cli.output import console, lenient, write_json_lines
-from stagebook.cli.progress import EXIT_CODES, tell_waiting, write_events
+from stagebook.cli.progress import EXIT_CODES, show_tracking, tell_waiting, write_events
 from stagebook.cli.request import request_of
 from stagebook.errors import ExitCode
 from stagebook.events import Status
 from stagebook.project import Project
 from stagebook.runs.grid import Point, SweepReport
+from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.request import RunRequest
-from stagebook.runs.run import LaunchHooks
 from stagebook.runs.sweep import SweepHooks, SweepRest, resume_sweep
 from stagebook.runs.sweep import sweep as run_sweep
 from stagebook.views import reports
 from stagebook.views.formatting import pairs
+from stagebook.views.tracking_lines import tracking_fields
 
 
 def sweep(
@@ -61,9 +63,10 @@ def resume_and_show(project: Project, rest: SweepRest, how: RunRequest, *, as_js
 
 
 def _hooks(*, as_json: bool) -> SweepHooks:
-    if as_json:
-        return SweepHooks(run=LaunchHooks(listeners=[write_events], waiting=tell_waiting))
     out = console()
+    hooks = LaunchHooks(waiting=tell_waiting, behind=out.is_terminal)
+    if as_json:
+        return SweepHooks(run=dataclasses.replace(hooks, listeners=[write_events]))
 
     def told(at: int, of: int, params: Mapping[str, Any]) -> None:
         with lenient():
@@ -73,7 +76,7 @@ def _hooks(*, as_json: bool) -> SweepHooks:
         with lenient():
             out.print(reports.sweep_point(point), soft_wrap=True)
 
-    return SweepHooks(told=told, ended=ended, run=LaunchHooks(waiting=tell_waiting))
+    return SweepHooks(told=told, ended=ended, run=hooks)
 
 
 def _show(project: Project, report: SweepReport, *, as_json: bool) -> int:
@@ -85,7 +88,7 @@ def _show(project: Project, report: SweepReport, *, as_json: bool) -> int:
             ]
             rest = {"left": report.left, "why": report.why, "undelivered": report.undelivered}
             head = {"type": "SweepReport", "run": report.run, "status": report.status}
-            write_json_lines([{**head, "points": points, **rest}])
+            write_json_lines([{**head, "points": points, **rest, **tracking_fields(report.tracking)}])
         else:
             _show_table(project, report)
     return EXIT_CODES.get(report.status, ExitCode.STAGE_FAILED)
@@ -98,6 +101,7 @@ def _show_table(project: Project, report: SweepReport) -> None:
     if report.status is not Status.COMPLETED:
         out.print()
         out.print(f"go on with   stagebook resume {report.run}", soft_wrap=True)
+    show_tracking(out, report.tracking)
     if project.tracking_uri:
         out.print()
         out.print("compare in MLflow   stagebook ui")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from stagebook.code.calls import CallReader, items_of
+from stagebook.code.calls import ENVIRON, CallReader, items_of
 from stagebook.code.constants import Constants, dotted_name, looks_like_path
 from stagebook.code.magics import NAME, MagicReader
 from stagebook.code.references import CodeReferences, Collector
@@ -79,6 +79,8 @@ class _Analysis:
             ast.BinOp: self._joined_path,
             ast.Assign: self._assign,
             ast.AugAssign: self._assign,
+            ast.Subscript: self._variable,
+            ast.Compare: self._asked_for,
             ast.Call: self._calls.read,
         }
         self._take(cell)
@@ -133,6 +135,18 @@ class _Analysis:
             path = self._constants.text(node)
             if path is not None and looks_like_path(path):
                 self._found.add("paths", path)
+
+    def _variable(self, node: ast.Subscript) -> None:
+        """`os.environ[…]`."""
+        if self._constants.name(node.value) == ENVIRON and (name := self._constants.text(node.slice)):
+            self._found.add("env" if isinstance(node.ctx, ast.Load) else "sets", name)
+
+    def _asked_for(self, node: ast.Compare) -> None:
+        """`… in os.environ`."""
+        if len(node.ops) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn):
+            name = self._constants.text(node.left)
+            if name and self._constants.name(node.comparators[0]) == ENVIRON:
+                self._found.add("env", name)
 
     def _assign(self, node: ast.Assign | ast.AugAssign) -> None:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]

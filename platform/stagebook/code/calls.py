@@ -26,6 +26,7 @@ _IMPORTING = (
     "importlib.__import__",
     "builtins.__import__",
 )
+ENVIRON = "os.environ"
 _OPENING = frozenset({"open", "io.open", "codecs.open", "tokenize.open"})
 _PROCESSES = ("subprocess.", "os.spawn", "os.exec", "asyncio.create_subprocess")
 
@@ -42,6 +43,7 @@ class CallReader:
             **dict.fromkeys(("exec", "eval", "compile"), self._exec),
             **dict.fromkeys(("os.system", "os.popen"), self._process),
             **dict.fromkeys(("sys.path.append", "site.addsitedir"), self._append),
+            **dict.fromkeys(("os.getenv", f"{ENVIRON}.get", f"{ENVIRON}.pop"), self._variable),
             "sys.path.insert": self._insert,
             "sys.path.extend": self._extend,
         }
@@ -118,6 +120,10 @@ class CallReader:
             self._magics.line_magic(name, rest)
         elif method == "run_cell_magic" and len(args) == 3:
             self._magics.cell_magic(*args)
+
+    def _variable(self, node: ast.Call) -> None:
+        if name := self._constants.text(_argument(node, "key")):
+            self._found.add("env", name)
 
     def _append(self, node: ast.Call) -> None:
         if node.args:

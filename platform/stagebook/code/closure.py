@@ -14,18 +14,18 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import json
 import os
 import posixpath
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from stagebook.code.digests import KIND, CellCode, ModuleCode, cells_of, read_cells, sha256
 from stagebook.code.references import CodeReferences, absolute_name
 from stagebook.code.resolver import FoundModule, ModuleResolver, SearchPath, Unit, is_local, is_outside
 from stagebook.pipeline.notebook import NotebookUnreadable, read_notebook
+from stagebook.pipeline.notebook_file import language_of, parse_notebook, read_bytes
 from stagebook.system.file_cache import FileCache
 
 _MAX_ROUNDS = 20  # of folders that hold code that adds folders to `sys.path`
@@ -52,8 +52,10 @@ class Code:
         files: the files that they execute, or that their commands read.
         imports: the dotted names of imports from outside the project and the standard library.
         unresolved: what is imported or executed by a name that is computed.
-        path_literals: strings that look like relative paths, in all cells but the parameters cell.
+        path_cells: strings that look like relative paths, in all cells but the parameters cell, each with the
+            number of the first cell that has it.
         names: the names that are read there.
+        variables: the environment variables that the code reads, and does not set.
     """
 
     cells: tuple[str, ...]
@@ -62,15 +64,20 @@ class Code:
     files: tuple[LocalFile, ...] = ()
     imports: frozenset[str] = frozenset()
     unresolved: tuple[str, ...] = ()
-    path_literals: frozenset[str] = frozenset()
+    path_cells: Mapping[str, int] = dataclasses.field(default_factory=dict)
     names: frozenset[str] = frozenset()
+    variables: frozenset[str] = frozenset()
+
+    @property
+    def path_literals(self) -> frozenset[str]:
+        """The strings that look like relative paths, without the parameters cell."""
+        return frozenset(self.path_cells)
 
 
 def sources(executable: Path) -> tuple[str, ...]:
     """The sources of the cells that `Code.cells` are the digests of. Raises `NotebookUnreadable`."""
-    is_python = read_notebook(executable).is_python
-    data = json.loads(executable.read_bytes())
-    return tuple(cell.source for cell in cells_of(data, is_python=is_python))
+    data = parse_notebook(read_bytes(executable))
+    return tuple(cell.source for cell in cells_of(data, is_python=language_of(data) == "python"))
 
 
 class Closure:
@@ -272,6 +279,13 @@ def _code(cells: Sequence[CellCode], reached: Mapping[Unit, tuple[str, ...]]) ->
         files=files,
         imports=imports,
         unresolved=tuple(dict.fromkeys(dynamic)),
-        path_literals=frozenset(path for cell in cells for path in cell["references"].get("paths", ())),
+        path_cells={
+            path: cell["number"] for cell in reversed(cells) for path in cell["references"].get("paths", ())
+        },
         names=frozenset(name for cell in cells for name in cell["references"].get("names", ())),
+        variables=_mentioned(reached, "env") - _mentioned(reached, "sets"),
     )
+
+
+def _mentioned(units: Iterable[Unit], kind: Literal["env", "sets"]) -> frozenset[str]:
+    return frozenset(name for unit in units for name in unit.references.get(kind, ()))

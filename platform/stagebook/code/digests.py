@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.util
-import json
 import sys
 from collections.abc import Iterator
 from typing import Any, TypedDict
@@ -17,11 +16,12 @@ from stagebook.code.analysis import analyse_cells, analyse_module, analyse_text
 from stagebook.code.canonical import canonical, dump
 from stagebook.code.references import CodeReferences
 from stagebook.pipeline.cells import ParsedCell, parse_cell
-from stagebook.pipeline.notebook import MAX_BYTES, PARAMETERS_TAG, facts_of, source_of, tags_of
+from stagebook.pipeline.notebook import PARAMETERS_TAG, tags_of
+from stagebook.pipeline.notebook_file import language_of, parse_notebook
 from stagebook.pipeline.types import parse_python
 
 # Python's syntax, and with it the tree of a text, differs between versions.
-KIND = f"2-{sys.version_info.major}.{sys.version_info.minor}"
+KIND = f"3-{sys.version_info.major}.{sys.version_info.minor}"
 _TAGS_THAT_COUNT = (PARAMETERS_TAG, "raises-exception", "skip-execution")
 
 
@@ -50,13 +50,13 @@ class CellCode(ModuleCode):
 
 
 def cells_of(data: dict[str, Any], *, is_python: bool) -> Iterator[Cell]:
-    """The code cells that do something, and the parameters cell even if it is empty: a run puts its values
+    """The code cells of a notebook (`parse_notebook`) that do something, and the parameters cell even if it is empty: a run puts its values
     there."""
     number = 0
     for cell in data["cells"]:
-        if not isinstance(cell, dict) or cell.get("cell_type") != "code":
+        if cell["cell_type"] != "code":
             continue
-        source = source_of(cell)
+        source = cell["source"]
         number += bool(source.strip())
         parsed = parse_cell(source) if is_python else ParsedCell(text=source.strip())
         known = tuple(tag for tag in _TAGS_THAT_COUNT if tag in tags_of(cell))
@@ -69,12 +69,9 @@ def read_cells(content: bytes) -> list[CellCode]:
 
     Raises:
         NotebookUnreadable: it is no notebook.
-        ValueError, RecursionError: it is no JSON, or is too large.
     """
-    if len(content) > MAX_BYTES:
-        raise ValueError
-    data = json.loads(content)
-    is_python = facts_of(data).is_python
+    data = parse_notebook(content)
+    is_python = language_of(data) == "python"
     cells = list(cells_of(data, is_python=is_python))
     found: list[CodeReferences] = [{} for _ in cells]
     if is_python:

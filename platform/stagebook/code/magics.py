@@ -47,6 +47,9 @@ class MagicReader:
             while found := _OPTION.match(rest):
                 rest = rest[found.end() :]
             self._read_python(rest.strip())
+        elif name == "aimport":
+            names = (it.strip() for it in rest.split(","))
+            self._found.add("imports", *((0, it, None) for it in names if it and it[0] not in "-+~"))
         elif name in _EXTENSIONS:
             self._found.add("imports", *((0, it, None) for it in rest.split() if it not in _BUILT_IN))
         elif name in _SHELLS or name in _READING_LINES:

@@ -6,7 +6,9 @@ import collections
 from collections.abc import Hashable
 from typing import Literal, TypedDict, cast
 
-Kind = Literal["imports", "folders", "scripts", "words", "writes", "all", "dynamic", "names", "paths"]
+Kind = Literal[
+    "imports", "folders", "scripts", "words", "writes", "all", "dynamic", "names", "paths", "env", "sets"
+]
 
 
 class CodeReferences(TypedDict, total=False):
@@ -24,6 +26,7 @@ class CodeReferences(TypedDict, total=False):
         dynamic: what is computed, so that nothing can be said of it.
         names: the names that are read, also those in magics.
         paths: string constants that look like relative paths.
+        env: environment variables that are read, and `sets` those that are set.
     """
 
     imports: list[tuple[int, str, tuple[str, ...] | None]]
@@ -35,6 +38,8 @@ class CodeReferences(TypedDict, total=False):
     dynamic: list[str]
     names: list[str]
     paths: list[str]
+    env: list[str]
+    sets: list[str]
 
 
 class Collector:

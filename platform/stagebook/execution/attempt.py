@@ -8,6 +8,7 @@ from typing import Any
 
 from stagebook.artifact import Artifact, Artifacts, artifacts_from_json, artifacts_to_json
 from stagebook.events import Cause
+from stagebook.observed import Observed
 from stagebook.pipeline.types import Type, Value, parse_type
 
 ATTEMPT_FILE = "attempt.json"
@@ -70,7 +71,8 @@ class Attempt:
 
     @property
     def values(self) -> dict[str, Value]:
-        """What is injected into the notebook: params, paths of inputs, paths to write outputs to."""
+        """What the notebook gets: params, paths of inputs, paths to write outputs to. They are relative to the root
+        here, and absolute in the notebook (`worker.outputs.passed`)."""
         staged = {name: slot.staged for name, slot in self.outputs.items()}
         return {**self.params, **self.inputs, **staged}
 
@@ -86,6 +88,14 @@ class Attempt:
         return cls(**{**data, "outputs": outputs, "types": types})
 
 
+_MAPPING, _NUMBER, _NONE = (dict,), (int, float), (type(None),)
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "cause": (str, *_NONE), "message": (str,), "seconds": _NUMBER, "cell": (int, *_NONE), "cells": (int,),
+    "traceback": (str,), "cpu": _NUMBER, "memory": _NUMBER, "dump": (str,), "kernel": (*_MAPPING, *_NONE),
+    "observed": (*_MAPPING, *_NONE), "scraps": _MAPPING, "inputs": _MAPPING, "outputs": _MAPPING,
+}  # fmt: skip
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptResult:
     """What became of an attempt. Without a `cause` it completed.
@@ -93,7 +103,6 @@ class AttemptResult:
     `scraps`, `inputs` and `outputs` are as in `events.AttemptEnded`; `seconds` is its duration.
     `cpu` is in seconds and `memory` the peak in bytes, of the notebook's processes. `dump` names a
     file in the attempt's folder; `kernel` has the `pid` and `connection_file` of a kept kernel.
-    `observed` is as in `events.AttemptEnded`.
     """
 
     cause: Cause | None = None
@@ -106,7 +115,7 @@ class AttemptResult:
     memory: int = 0
     dump: str = ""
     kernel: Mapping[str, Any] | None = None
-    observed: Mapping[str, Any] | None = None
+    observed: Observed | None = None
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     inputs: Mapping[str, Sequence[Artifact]] = dataclasses.field(default_factory=dict)
     outputs: Artifacts = dataclasses.field(default_factory=dict)
@@ -114,14 +123,25 @@ class AttemptResult:
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""
         inputs = {name: [item.to_json() for item in items] for name, items in self.inputs.items()}
-        return {**dataclasses.asdict(self), "inputs": inputs, "outputs": artifacts_to_json(self.outputs)}
+        return {
+            **dataclasses.asdict(self),
+            "observed": self.observed.to_json() if self.observed is not None else None,
+            "inputs": inputs,
+            "outputs": artifacts_to_json(self.outputs),
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> AttemptResult:
-        """The result that `to_json` made."""
+        """The result that `to_json` made. Raises `ValueError` where a value is of another kind."""
+        if wrong := [name for name, value in data.items() if not isinstance(value, _KINDS.get(name, object))]:
+            raise ValueError(f"not a result: {wrong[0]} is {data[wrong[0]]!r:.80}")
+        if not all(isinstance(item, Mapping) for item in (data.get("scraps") or {}).values()):
+            raise ValueError("not a result: a scrap is no mapping")
         cause = data.get("cause")
         inputs = {
             name: [Artifact.from_json(item) for item in items] for name, items in data["inputs"].items()
         }
         outputs = artifacts_from_json(data["outputs"])
-        return cls(**{**data, "cause": Cause(cause) if cause else None, "inputs": inputs, "outputs": outputs})
+        observed = Observed.from_json(data.get("observed"))
+        typed = {"cause": Cause(cause) if cause else None, "inputs": inputs, "outputs": outputs}
+        return cls(**{**data, **typed, "observed": observed})

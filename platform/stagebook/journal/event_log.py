@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import statistics
-from collections.abc import Mapping
 from typing import Any
 
 from stagebook.errors import JournalUnreadable
 from stagebook.events import Event, from_json
 from stagebook.journal.database import Database, numbered_sum
+from stagebook.observed import Observed
 
 
 class EventLog:
@@ -18,12 +19,36 @@ class EventLog:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def of(self, run: str, *, after: int = 0) -> list[tuple[int, Event]]:
-        """The events of a run with their numbers, in order, from the one after `after` on."""
+    def of(self, run: str, *, after: int = 0, limit: int = -1) -> list[tuple[int, Event]]:
+        """The events of a run with their numbers, in order, from the one after `after` on; at most `limit`, or all."""
         rows = self._db.read(
-            "SELECT seq, run, data, sum FROM events WHERE run = ? AND seq > ? ORDER BY seq", (run, after)
+            "SELECT seq, run, data, sum FROM events WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
+            (run, after, limit),
         )
         return [(row[0], self.read(*row)) for row in rows]
+
+    def after(self, number: int) -> list[tuple[int, Event]]:
+        """The events of all runs with their numbers, in order, from the one after `number` on."""
+        rows = self._db.read("SELECT seq, run, data, sum FROM events WHERE seq > ? ORDER BY seq", (number,))
+        return [(row[0], self.read(*row)) for row in rows]
+
+    def find(self, number: int) -> Event | None:
+        """The event with a number."""
+        rows = self._db.read("SELECT seq, run, data, sum FROM events WHERE seq = ?", (number,))
+        return self.read(*rows[0]) if rows else None
+
+    def start_of(self, number: int) -> float | None:
+        """When the attempt began that ended with the event of a number, in seconds since the epoch."""
+        rows = self._db.read(
+            "SELECT s.at FROM events e JOIN events s ON s.run = e.run AND s.seq < e.seq AND s.stage = e.stage"
+            " AND s.type = 'AttemptStarted' WHERE e.seq = ? ORDER BY s.seq DESC LIMIT 1",
+            (number,),
+        )
+        return float(rows[0][0]) if rows else None
+
+    def last_number(self) -> int:
+        """The number of the last event; 0 where there is none."""
+        return int(self._db.read("SELECT coalesce(max(seq), 0) FROM events")[0][0])
 
     def read(self, seq: int, run: Any, data: Any, kept: Any) -> Event:
         """The event of a row. Raises `JournalUnreadable` where it is not as it was written."""
@@ -66,25 +91,34 @@ class EventLog:
         )
         return [row[0] for row in rows]
 
-    def last_runs(self, pipeline: str) -> dict[str, str]:
-        """For each stage that ever ran in a pipeline, or was reused, the last run in which it did."""
+    def last_runs(self, pipeline: str, *, until: int | None = None) -> dict[str, str]:
+        """For each stage that ever ran in a pipeline, or was reused, the last run in which it did; up to the event
+        with the number `until`."""
         rows = self._db.read(
             "SELECT stage, run, max(seq) FROM events WHERE (type = 'AttemptStarted' OR type = 'StageEnded'"
-            " AND json_extract(data, '$.status') != 'skipped') AND run IN"
+            " AND json_extract(data, '$.status') != 'skipped') AND seq <= coalesce(?, seq) AND run IN"
             " (SELECT id FROM runs WHERE pipeline = ?) GROUP BY stage",
-            (pipeline,),
+            (until, pipeline),
         )
         return {stage: run for stage, run, _ in rows}
 
-    def observations(self, pipeline: str, runs: int = 50) -> dict[str, Mapping[str, Any] | None]:
-        """For each stage what its last attempt that completed was seen to read and write."""
+    def observations(self, pipeline: str, runs: int = -1) -> dict[str, Observed | None]:
+        """For each stage what its last attempt that completed was seen to read and write, in the latest `runs`, or in
+        all; with the paths that were declared then."""
         rows = self._db.read(
-            "SELECT stage, json_extract(data, '$.observed'), max(seq) FROM events"
+            "SELECT stage, json_extract(data, '$.observed'), json_extract(data, '$.inputs'),"
+            " json_extract(data, '$.outputs'), max(seq) FROM events"
             " WHERE type = 'AttemptEnded' AND json_extract(data, '$.cause') IS NULL AND run IN"
             " (SELECT id FROM runs WHERE pipeline = ? ORDER BY first_seq DESC LIMIT ?) GROUP BY stage",
             (pipeline, runs),
         )
-        return {stage: json.loads(text) if text else None for stage, text, _ in rows}
+        found: dict[str, Observed | None] = {}
+        for stage, text, inputs, outputs, _ in rows:
+            observed = Observed.from_json(json.loads(text)) if text else None
+            if observed is not None:
+                observed = dataclasses.replace(observed, inputs=_read(inputs), outputs=_made(outputs))
+            found[stage] = observed
+        return found
 
     def durations(self, pipeline: str, runs: int = 5) -> dict[str, float]:
         """For each stage the median of how many seconds it took to complete in the latest runs."""
@@ -102,3 +136,13 @@ class EventLog:
             if isinstance(seconds, float | int):
                 found.setdefault(str(stage), []).append(seconds)
         return {stage: statistics.median(times) for stage, times in found.items()}
+
+
+def _read(inputs: str | None) -> tuple[str, ...]:
+    """The paths of inputs as an event keeps them."""
+    return tuple(item["path"] for items in json.loads(inputs or "{}").values() for item in items)
+
+
+def _made(outputs: str | None) -> tuple[str, ...]:
+    """The paths of outputs as an event keeps them."""
+    return tuple(item["path"] for item in json.loads(outputs or "{}").values())

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from stagebook import events
 from stagebook.artifact import Artifacts, artifacts_to_json
 from stagebook.events import Event, Status
+from stagebook.observed import Observed
+from stagebook.scraps import values_of
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -17,8 +20,9 @@ class StageRecord:
 
     `expected` is in seconds, from earlier runs. `cpu` (seconds) and `memory` (peak, bytes) are of the
     latest attempt. `frozen` says for how many seconds its process has been stopped; `last_line` is the
-    end of what it printed, for whoever watches. `of_run` is the run whose result was reused, `restored`
-    are the outputs that came out of the store; `remark` says why a result cannot be reused.
+    end of what it printed, for whoever watches. `of_run` is the run whose result was reused, `number` that of the
+    event with the result, `restored` are the outputs that came out of the store; `remark` says why a result cannot
+    be reused, or what is not as it was then of what it does not declare.
     """
 
     id: str
@@ -42,8 +46,9 @@ class StageRecord:
     last_line: str = ""
     dump: str = ""
     kernel: Mapping[str, Any] | None = None
-    observed: Mapping[str, Any] | None = None
+    observed: Observed | None = None
     of_run: str = ""
+    number: int = 0
     restored: tuple[str, ...] = ()
     remark: str = ""
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -51,10 +56,10 @@ class StageRecord:
     outputs: Artifacts = dataclasses.field(default_factory=dict)
 
     def seconds(self, now: float) -> float | None:
-        """How long it took, or takes up to now; None if it never started."""
+        """How long it took, or takes up to now; None if it never started, and 0 where the clock was set back."""
         if self.started is None:
             return None
-        return (self.ended if self.ended is not None else now) - self.started
+        return max(0.0, (self.ended if self.ended is not None else now) - self.started)
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain data."""
@@ -118,7 +123,9 @@ class RunHistory:
                 stage = self._stage(event.stage)
                 stage.scraps, stage.outputs, stage.folder = event.scraps, event.outputs, event.folder
                 if isinstance(event, events.StageReused):
-                    stage.of_run, stage.restored = event.of_run, tuple(event.restored)
+                    stage.of_run, stage.number = event.of_run, event.number
+                    stage.restored = tuple(event.restored)
+                    stage.remark = event.remark
             case events.StageExpanded():
                 self._expand(event)
             case events.StageRetrying():
@@ -175,11 +182,15 @@ def _end_attempt(stage: StageRecord, event: events.AttemptEnded) -> None:
     stage.cells = event.cells or stage.cells
 
 
+_MOST = int(sys.float_info.max)
+
+
 def figures(scraps: Mapping[str, Any]) -> dict[str, int | float]:
-    """The values of the scraps that are numbers."""
-    values = {name: scrap.get("value") for name, scrap in scraps.items()}
-    return {
-        name: value
-        for name, value in values.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
+    """The values of the scraps that are numbers, such as a float can hold."""
+    return {name: value for name, value in values_of(scraps).items() if _is_figure(value)}
+
+
+def _is_figure(value: Any) -> TypeGuard[int | float]:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return -_MOST <= value <= _MOST
+    return isinstance(value, float)

@@ -54,6 +54,10 @@ class Journal:
         """Whether the journal can be written; if not, it is read as it was last written out."""
         return self._db.is_writable
 
+    def relax(self) -> None:
+        """From here on a power cut may take back what this process wrote last, as it can be written again."""
+        self._db.relax()
+
     def problems(self) -> list[str]:
         """What is wrong with the database file."""
         return self._db.problems()

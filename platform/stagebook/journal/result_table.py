@@ -114,7 +114,8 @@ def result_of(number: int, pipeline: str, event: AttemptEnded | StageAccepted) -
     )  # fmt: skip
     because = event.because if isinstance(event, StageAccepted) else ""
     known = {name: getattr(event, name) for name in same}
-    return Result(number=number, pipeline=pipeline, because=because, **known)
+    undeclared = event.undeclared if isinstance(event, AttemptEnded) else {}
+    return Result(number=number, pipeline=pipeline, because=because, undeclared=undeclared, **known)
 
 
 def _result(number: Any, fingerprint: Any, data: Any, kept: Any) -> Result | None:

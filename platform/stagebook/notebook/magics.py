@@ -11,7 +11,7 @@ import functools
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,13 @@ class Prepared:
                 else item.path
                 for name, item in stage.outputs.items()
             },
+        }
+        # Absolute, so that they are good whatever folder the notebook goes to; as the worker passes them.
+        paths = {name for name, item in stage.outputs.items() if item.kind == "file"} | stage.inputs.keys()
+        external = {item.path for one in plan.stages for item in one.outputs.values() if item.kind != "file"}
+        self.passed = {
+            name: _absolute(self.root, value, external) if name in paths else value
+            for name, value in self.values.items()
         }
         for item in stage.outputs.values():
             if item.kind == "file":
@@ -181,7 +188,7 @@ class StageMagic:
             if name not in before.values or value != before.values[name]
         }
         if changed:
-            self._shell.push(dict(changed))
+            self._shell.push({name: self._prepared.passed[name] for name in changed})
             print(f"{file} was changed:")  # noqa: T201
         for name, value in changed.items():
             print(f"  {name} = {shorten(repr(value), 90)}")  # noqa: T201
@@ -195,7 +202,13 @@ class StageMagic:
 
     def _put(self) -> None:
         assert self._prepared is not None
-        self._shell.push(dict(self._prepared.values))
+        self._shell.push(dict(self._prepared.passed))
+
+
+def _absolute(root: Path, value: Value, external: Container[str]) -> Value:
+    if isinstance(value, list):
+        return [_absolute(root, item, external) for item in value]
+    return value if value in external else str(root / str(value))
 
 
 def _told(error: StagebookError) -> str:

@@ -4,15 +4,30 @@ only what this module names, and no value grows beyond a limit."""
 from __future__ import annotations
 
 import ast
+import dataclasses
+import itertools
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from stagebook.errors import did_you_mean
 from stagebook.pipeline.types import Value, describe, shorten
+from stagebook.system.logins import holds_login
 
 MAX_SIZE = 10_000  # items and characters of a value that an expression makes
 MAX_NUMBER = 10**30
+MAX_STEPS = 500_000  # of one text or other value with its expressions
+_CHARACTERS = 8  # that are looked at in one step
+_BITS = 4_096  # of a number
+_DIGITS = 400
+_NAMES, _NAME = 1_000, 200  # known names, and their characters, among which one that was meant is looked for
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NoValue:
+    """In place of a value that is there, but cannot be used in an expression; `why` goes on from its name."""
+
+    why: str
 
 
 class ExpressionError(ValueError):
@@ -23,14 +38,54 @@ class ExpressionError(ValueError):
         self.hint = hint
 
 
-def evaluate_tree(tree: ast.expr, scope: Mapping[str, Any]) -> Value:
+class Effort:
+    """What may be spent on expressions: a step is a node, an item or some characters that are looked at."""
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+
+    def spend(self, steps: int) -> None:
+        """Spend some steps. Raises `ExpressionError` once there are none left."""
+        self.left -= steps
+        if self.left < 0:
+            raise ExpressionError(
+                "it takes too many steps", "compute it in a notebook, and pass it on as a scrap"
+            )
+
+    def look_at(self, *values: Any) -> None:
+        """Spend what an operation on values costs. Raises `ExpressionError` as `spend`, and for a number of a size
+        that operations on it are no single step."""
+        todo = list(values)
+        while todo:
+            match todo.pop():
+                case str() as text:
+                    self.spend(1 + len(text) // _CHARACTERS)
+                case list() as items:
+                    self.spend(1 + len(items))
+                    todo += (item for item in items if not _is_small(item))
+                case Mapping() as items:
+                    self.spend(1 + len(items))
+                    todo += items.values()
+                case int() as number if number.bit_length() > _BITS:
+                    raise ExpressionError("a number is too large")
+                case _:
+                    self.spend(1)
+
+
+def _is_small(item: Any) -> bool:
+    """Whether an item is a single step, which that of its list counts."""
+    return item is None or isinstance(item, float) or (isinstance(item, int) and item.bit_length() <= _BITS)
+
+
+def evaluate_tree(tree: ast.expr, scope: Mapping[str, Any], effort: Effort | None = None) -> Value:
     """The value of an expression, with the names of `scope`.
 
     Raises:
-        ExpressionError: a name is unknown, or a value is too large.
+        ExpressionError: a name is unknown, a value is too large, or there is more to do than `effort` has left.
         ArithmeticError, TypeError, ValueError, LookupError, RecursionError: as in Python.
     """
-    return _bounded(_eval(tree, scope))
+    evaluation = _Evaluation(scope, effort or Effort(MAX_STEPS))
+    return evaluation.bounded(evaluation.value(tree))
 
 
 def source_of(node: ast.AST) -> str:
@@ -39,17 +94,6 @@ def source_of(node: ast.AST) -> str:
         return shorten(ast.unparse(node))
     except RecursionError:
         return "…"
-
-
-def _bounded(value: Any) -> Any:
-    """The value, if it is plain data and not too large."""
-    if size_of(value) > MAX_SIZE:
-        raise ExpressionError(f"a value is too large (limit {MAX_SIZE:,} items or characters)")
-    if isinstance(value, complex):
-        raise ExpressionError("a result is not a real number")
-    if isinstance(value, int) and abs(value) > MAX_NUMBER:
-        raise ExpressionError("a number is too large")
-    return value
 
 
 def size_of(value: Any) -> int:
@@ -73,43 +117,102 @@ def size_of(value: Any) -> int:
     return size
 
 
-def _eval(node: ast.expr, scope: Mapping[str, Any]) -> Any:  # noqa: C901, PLR0912 - one case a node
-    match node:
-        case ast.Constant(value=value):
-            return value
-        case ast.Name(id=name):
-            return _member(scope, name, "")
-        case ast.Attribute(value=owner, attr=name):
-            return _member(_eval(owner, scope), name, source_of(owner))
-        case ast.Subscript(value=owner, slice=ast.Slice(lower=low, upper=high, step=step)):
-            ends = [None if end is None else _eval(end, scope) for end in (low, high, step)]
-            return _eval(owner, scope)[slice(*ends)]
-        case ast.Subscript(value=owner, slice=key):
-            held, index = _eval(owner, scope), _eval(key, scope)
-            if isinstance(held, Mapping):
-                return _member(held, index, source_of(owner))
-            return held[index]
-        case ast.List(elts=items) | ast.Tuple(elts=items):
-            return _bounded([_eval(item, scope) for item in items])
-        case ast.Dict(keys=keys, values=values):
-            return {
-                str(_eval(key, scope)): _eval(value, scope)
-                for key, value in zip(keys, values, strict=True)
-                if key is not None  # `**`, which the compiler refuses
-            }
-        case ast.UnaryOp(op=op, operand=operand):
-            return UNARY[type(op)](_eval(operand, scope))
-        case ast.BinOp(left=left, op=op, right=right):
-            return _binary(op, _eval(left, scope), _eval(right, scope))
-        case ast.BoolOp(op=op, values=values):
-            return _boolean(op, values, scope)
-        case ast.Compare(left=left, ops=ops, comparators=rights):
-            return _compare(left, ops, rights, scope)
-        case ast.IfExp(test=test, body=body, orelse=orelse):
-            return _eval(body if _eval(test, scope) else orelse, scope)
-        case ast.Call(func=ast.Name(id=name), args=args):
-            return _bounded(FUNCTIONS[name](*[_eval(arg, scope) for arg in args]))
-    raise ExpressionError(f"'{source_of(node)}' cannot be evaluated")
+class _Evaluation:
+    """The evaluation of one expression."""
+
+    def __init__(self, scope: Mapping[str, Any], effort: Effort) -> None:
+        self._scope = scope
+        self._effort = effort
+
+    def bounded(self, value: Any) -> Any:
+        """The value, if it is plain data and not too large."""
+        size = size_of(value)
+        if size > MAX_SIZE:
+            raise ExpressionError(f"a value is too large (limit {MAX_SIZE:,} items or characters)")
+        if isinstance(value, complex):
+            raise ExpressionError("a result is not a real number")
+        if isinstance(value, int) and abs(value) > MAX_NUMBER:
+            raise ExpressionError("a number is too large")
+        self._effort.spend(size // _CHARACTERS)
+        return value
+
+    def value(self, node: ast.expr) -> Any:  # noqa: C901, PLR0912 - one case a node
+        self._effort.spend(1)
+        match node:
+            case ast.Constant(value=value):
+                return value
+            case ast.Name(id=name):
+                return _member(self._scope, name, "")
+            case ast.Attribute(value=owner, attr=name):
+                return _member(self.value(owner), name, source_of(owner))
+            case ast.Subscript(value=owner, slice=ast.Slice(lower=low, upper=high, step=step)):
+                ends = [None if end is None else self.value(end) for end in (low, high, step)]
+                held = self.value(owner)
+                self._effort.look_at(held)
+                return held[slice(*ends)]
+            case ast.Subscript(value=owner, slice=key):
+                held, index = self.value(owner), self.value(key)
+                if isinstance(held, Mapping):
+                    return _member(held, index, source_of(owner))
+                return held[index]
+            case ast.List(elts=items) | ast.Tuple(elts=items):
+                return self.bounded([self.value(item) for item in items])
+            case ast.Dict(keys=keys, values=values):
+                made = {
+                    str(self.value(key)): self.value(value)
+                    for key, value in zip(keys, values, strict=True)
+                    if key is not None  # `**`, which the compiler refuses
+                }
+                return self.bounded(made)
+            case ast.UnaryOp(op=op, operand=operand):
+                return UNARY[type(op)](self._looked_at(operand))
+            case ast.BinOp(left=left, op=op, right=right):
+                return self._binary(op, self._looked_at(left), self._looked_at(right))
+            case ast.BoolOp(op=op, values=values):
+                return self._boolean(op, values)
+            case ast.Compare(left=left, ops=ops, comparators=rights):
+                return self._compare(left, ops, rights)
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                return self.value(body if self.value(test) else orelse)
+            case ast.Call(func=ast.Name(id=name), args=args):
+                values = [self._looked_at(arg) for arg in args]
+                if name == "sorted":
+                    self._effort.look_at(*values, *values)  # each item is looked at several times
+                return self.bounded(FUNCTIONS[name](*values))
+        raise ExpressionError(f"'{source_of(node)}' cannot be evaluated")
+
+    def _looked_at(self, node: ast.expr) -> Any:
+        value = self.value(node)
+        self._effort.look_at(value)
+        return value
+
+    def _binary(self, op: ast.operator, left: Any, right: Any) -> Any:
+        if isinstance(op, ast.Pow) and (abs(right) > 100 or abs(left) > 10**6):
+            raise ExpressionError("a power is too large")
+        if isinstance(op, ast.Mult):
+            for one, other in ((left, right), (right, left)):
+                if isinstance(one, str | list) and isinstance(other, int) and len(one) * other > MAX_SIZE:
+                    raise ExpressionError("a repetition is too large")
+        if isinstance(op, ast.Mod) and isinstance(left, str):
+            raise ExpressionError("'%' does not format text here; write the expression inside the text")
+        return self.bounded(BINARY[type(op)](left, right))
+
+    def _boolean(self, op: ast.boolop, values: list[ast.expr]) -> Any:
+        result: Any = None
+        for value in values:
+            result = self.value(value)
+            if bool(result) is isinstance(op, ast.Or):
+                break
+        return result
+
+    def _compare(self, left: ast.expr, ops: list[ast.cmpop], rights: list[ast.expr]) -> bool:
+        held = self._looked_at(left)
+        for op, right in zip(ops, rights, strict=True):
+            other = self._looked_at(right)
+            if not _COMPARE[type(op)](held, other):
+                return False
+            held = other
+        return True
 
 
 def _member(owner: Any, name: Any, owner_text: str) -> Any:
@@ -121,39 +224,16 @@ def _member(owner: Any, name: Any, owner_text: str) -> Any:
     if name not in owner:
         where = f" under '{owner_text}'" if owner_text else ""
         msg = f"unknown name '{name}'{where}"
-        raise ExpressionError(msg, did_you_mean(str(name), [str(key) for key in owner]))
-    return owner[name]
-
-
-def _binary(op: ast.operator, left: Any, right: Any) -> Any:
-    if isinstance(op, ast.Pow) and (abs(right) > 100 or abs(left) > 10**6):
-        raise ExpressionError("a power is too large")
-    if isinstance(op, ast.Mult):
-        for one, other in ((left, right), (right, left)):
-            if isinstance(one, str | list) and isinstance(other, int) and len(one) * other > MAX_SIZE:
-                raise ExpressionError("a repetition is too large")
-    if isinstance(op, ast.Mod) and isinstance(left, str):
-        raise ExpressionError("'%' does not format text here; write the expression inside the text")
-    return _bounded(BINARY[type(op)](left, right))
-
-
-def _boolean(op: ast.boolop, values: list[ast.expr], scope: Mapping[str, Any]) -> Any:
-    result: Any = None
-    for value in values:
-        result = _eval(value, scope)
-        if bool(result) is isinstance(op, ast.Or):
-            break
-    return result
-
-
-def _compare(left: ast.expr, ops: list[ast.cmpop], rights: list[ast.expr], scope: Mapping[str, Any]) -> bool:
-    held = _eval(left, scope)
-    for op, right in zip(ops, rights, strict=True):
-        other = _eval(right, scope)
-        if not _COMPARE[type(op)](held, other):
-            return False
-        held = other
-    return True
+        known = [str(key)[:_NAME] for key in itertools.islice(owner, _NAMES)]
+        raise ExpressionError(msg, did_you_mean(str(name)[:_NAME], known))
+    value = owner[name]
+    if owner_text == "env" and isinstance(value, str) and holds_login(value):
+        msg = f"the environment variable '{name}' holds a login, and values of a pipeline are kept in its records"
+        raise ExpressionError(msg, f"read os.environ['{name}'] in the notebook: stages see the environment")
+    if isinstance(value, NoValue):
+        msg = f"'{owner_text}.{name}' {value.why}, so that no expression can use it"
+        raise ExpressionError(msg, "write it to a file, and make that an output")
+    return value
 
 
 def _size(value: Any) -> int:
@@ -167,9 +247,35 @@ def _range(*args: int) -> list[int]:
     return list(made)
 
 
+def _round(number: Any, digits: Any = None) -> Any:
+    # `round(1, -10**9)` would compute 10**10**9.
+    if digits is not None and not (isinstance(digits, int) and abs(digits) <= _DIGITS):
+        raise ExpressionError(f"'round' takes from {-_DIGITS} to {_DIGITS} digits")
+    return round(number, digits)
+
+
+def _sum(items: Any, start: Any = 0) -> Any:
+    # The sum of lists copies all of them again and again.
+    if not isinstance(items, list) or not all(isinstance(item, int | float) for item in (*items, start)):
+        raise ExpressionError("'sum' takes a list of numbers")
+    return sum(items, start)
+
+
+def _int(value: Any, base: Any = None) -> int:
+    if isinstance(value, str) and len(value) > _DIGITS:
+        raise ExpressionError(f"'int' takes a text of at most {_DIGITS} characters")
+    return int(value) if base is None else int(value, base)
+
+
+def _float(value: Any) -> float:
+    if isinstance(value, str) and len(value) > _DIGITS:
+        raise ExpressionError(f"'float' takes a text of at most {_DIGITS} characters")
+    return float(value)
+
+
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "len": _size, "min": min, "max": max, "sum": sum, "round": round, "abs": abs, "int": int,
-    "float": float, "str": str, "bool": bool, "sorted": sorted, "range": _range,
+    "len": _size, "min": min, "max": max, "sum": _sum, "round": _round, "abs": abs, "int": _int,
+    "float": _float, "str": str, "bool": bool, "sorted": sorted, "range": _range,
 }  # fmt: skip
 UNARY: Mapping[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.UAdd: operator.pos, ast.USub: operator.neg, ast.Not: operator.not_,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stagebook.errors import did_you_mean
@@ -18,7 +18,9 @@ from stagebook.pipeline.evaluator import (
     BINARY,
     FUNCTIONS,
     MAX_SIZE,
+    MAX_STEPS,
     UNARY,
+    Effort,
     ExpressionError,
     evaluate_tree,
     size_of,
@@ -98,7 +100,7 @@ def _compile(value: Value, references: set[Reference]) -> Any:
 
 
 _OPENING = re.compile(r"\$?\$\{")
-_QUOTED_OR_BRACE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[{}]""", re.DOTALL)
+_QUOTE_OR_BRACE = re.compile(r"""['"{}]|\\.""", re.DOTALL)
 
 
 def _split(text: str) -> tuple[str | Expression, ...]:
@@ -122,9 +124,15 @@ def _split(text: str) -> tuple[str | Expression, ...]:
 def _take(text: str, start: int) -> tuple[Expression, int]:
     """The expression that starts here, and the place after the brace that closes it. Braces within quotes do
     not count."""
-    depth = 1
-    for found in _QUOTED_OR_BRACE.finditer(text, start, start + MAX_LENGTH):
-        depth += {"{": 1, "}": -1}.get(found[0], 0)
+    depth, quote = 1, ""
+    for found in _QUOTE_OR_BRACE.finditer(text, start, start + MAX_LENGTH):
+        sign = found[0]
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "'\"":
+            quote = sign
+        else:
+            depth += {"{": 1, "}": -1}.get(sign, 0)
         if depth == 0:
             return _read(text[start : found.start()].strip()), found.end()
     msg = f"'{shorten(text[start - 2 :])}' has no closing brace"
@@ -215,24 +223,41 @@ def _dotted(node: ast.expr, inner: set[int]) -> Reference | None:
     return None
 
 
-def evaluate(template: Template, scope: Mapping[str, Any]) -> Value:
-    """The value of a template, with the names of `scope`. Raises `ExpressionError`."""
-    return _Filling(scope).fill(template.value)
+def evaluate(
+    template: Template, scope: Mapping[str, Any], *, is_path: bool = False, effort: Effort | None = None
+) -> Value:
+    """The value of a template, with the names of `scope`. In a path, a value within other text may not change the
+    folder. `effort`: what all templates of a pipeline may take together. Raises `ExpressionError`."""
+    most = MAX_STEPS if effort is None else min(MAX_STEPS, effort.left)
+    filling = _Filling(scope, Effort(most), is_path=is_path)
+    try:
+        return filling.fill(template.value)
+    finally:
+        if effort is not None:
+            effort.left -= most - max(0, filling.effort.left)
+
+
+_LEADS = re.compile(r"[/\\]")
 
 
 class _Filling:
     """Fills one template. Limits the size of all its values together."""
 
-    def __init__(self, scope: Mapping[str, Any]) -> None:
+    def __init__(self, scope: Mapping[str, Any], effort: Effort, *, is_path: bool) -> None:
         self.scope = scope
+        self.effort = effort
         self.left = 10 * MAX_SIZE
+        self._is_path = is_path
 
     def fill(self, value: Any) -> Value:
         match value:
             case Text(parts=(Expression() as only,)):
                 return self._run(only)
             case Text(parts=parts):
-                return "".join(part if isinstance(part, str) else self._plain(part) for part in parts)
+                texts = [part if isinstance(part, str) else self._plain(part) for part in parts]
+                if self._is_path:
+                    _check_folders(parts, texts)
+                return "".join(texts)
             case list():
                 return [self.fill(item) for item in value]
             case dict():
@@ -250,7 +275,7 @@ class _Filling:
     def _run(self, expression: Expression) -> Value:
         where = f"in '${{{shorten(expression.source)}}}'"
         try:
-            value = evaluate_tree(expression.tree, self.scope)
+            value = evaluate_tree(expression.tree, self.scope, self.effort)
         except ExpressionError as error:
             raise ExpressionError(f"{error} {where}", error.hint) from None
         except RecursionError:
@@ -262,3 +287,17 @@ class _Filling:
             msg = f"the expressions make too large a value (limit {10 * MAX_SIZE:,} items) {where}"
             raise ExpressionError(msg)
         return value
+
+
+def _check_folders(parts: Sequence[str | Expression], texts: Sequence[str]) -> None:
+    """Raise `ExpressionError` where a value leads a path to another folder than the text around it says. Values come
+    from parameters and from data: an item `../../notebooks/helper.py` is not to become code."""
+    hint = "leave '/', '\\' and '..' out of it; or let one expression be the whole path: ${'data/' + params.NAME}"
+    for part, text in zip(parts, texts, strict=True):
+        if isinstance(part, Expression) and _LEADS.search(text):
+            msg = f"'${{{shorten(part.source)}}}' is {describe(text)}, which leads to another folder"
+            raise ExpressionError(msg, hint)
+    written = "".join(part if isinstance(part, str) else "\0" for part in parts).split("/")
+    for segment, made in zip(written, "".join(texts).split("/"), strict=True):
+        if "\0" in segment and (made in {"", ".", ".."} or (made[0] == "~" and segment[0] == "\0")):
+            raise ExpressionError(f"a value makes '{made}' the name of a folder or file", hint)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterable
 
 from stagebook.errors import did_you_mean
 from stagebook.pipeline.expressions import ExpressionError, Reference
+from stagebook.system.logins import looks_secret
 
 RUN_NAMES = ("id", "pipeline", "started", "failed")
-_SECRET = re.compile(r"(?i)(secret|token|passw|credential|api_?key|private_?key|access_?key)")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +54,7 @@ class DefinedNames:
         }[root]
         if known is not None and names[0] not in known:
             raise ExpressionError(f"unknown name '{text}'", did_you_mean(names[0], known) or none)
-        if root == "env" and _SECRET.search(names[0]):
+        if root == "env" and looks_secret(names[0]):
             msg = f"'{text}' looks like a secret, and values of a pipeline are kept in its records"
             hint = f"read os.environ['{names[0]}'] in the notebook: stages see the environment"
             raise ExpressionError(msg, hint)

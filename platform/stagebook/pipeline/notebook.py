@@ -9,34 +9,41 @@ from __future__ import annotations
 import ast
 import dataclasses
 import io
-import json
+import re
 import tokenize
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stagebook.pipeline.cells import parse_cell
-from stagebook.pipeline.types import (
-    Type,
-    TypeNotUnderstood,
-    Value,
-    describe,
-    parse_annotation,
-    shorten,
-    type_of,
+from stagebook.pipeline.differences import WITHOUT_KERNEL
+from stagebook.pipeline.notebook_file import (
+    DATABRICKS,
+    PARAMETERS_TAG,
+    NotebookUnreadable,
+    language_of,
+    parse_notebook,
+    read_bytes,
+    repair,
+    source_of,
+    tags_of,
 )
+from stagebook.pipeline.types import Type, TypeNotUnderstood, Value, parse_annotation, shorten, type_of
 
-MAX_BYTES = 100_000_000
-PARAMETERS_TAG = "parameters"
+__all__ = [
+    "PARAMETERS_TAG",
+    "SCRIPT_SUFFIXES",
+    "DeclaredParam",
+    "NotebookFacts",
+    "NotebookUnreadable",
+    "facts_of",
+    "read_notebook",
+    "read_parameters",
+    "source_of",
+    "tags_of",
+]
+
 SCRIPT_SUFFIXES = (".py", ".md")
-
-
-class NotebookUnreadable(ValueError):
-    """The file is not a notebook. `hint` may say what to do."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,21 +60,34 @@ class DeclaredParam:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NotebookFacts:
-    """The facts of a notebook.
+    """The facts of a notebook. Cells are numbered among the code cells that are not empty, from 1.
 
     Attributes:
-        kernel: the name of its kernel.
+        kernel: the name of its kernel; `""` where it is not Python and names none.
         language: of its cells, in lower case.
         parameters: by name; None where there is no parameters cell.
+        nested: names that the parameters cell sets within another statement, with the word of that: no parameters.
+        repeated: names that further cells with the tag `parameters` set, with the numbers of these cells.
+        further: the numbers of these cells.
         imports: the dotted names of the modules that are imported absolutely.
         asks: those of `input` and `getpass` that are called, which wait for a person.
+        does_nothing: no cell has anything to execute.
+        doubts: what may not be meant so, and what to do about it.
+        without_kernel: what is otherwise without a kernel, as rows of `differences.WITHOUT_KERNEL`, with the number of
+            the first cell.
     """
 
     kernel: str
     language: str
     parameters: Mapping[str, DeclaredParam] | None
+    nested: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    repeated: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    further: tuple[int, ...] = ()
     imports: frozenset[str]
     asks: frozenset[str] = frozenset()
+    does_nothing: bool = False
+    doubts: tuple[tuple[str, str], ...] = ()
+    without_kernel: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def is_python(self) -> bool:
@@ -77,73 +97,82 @@ class NotebookFacts:
 
 def read_notebook(path: Path) -> NotebookFacts:
     """Read an `.ipynb` file. Raises `NotebookUnreadable`."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            msg = f"the notebook is larger than {MAX_BYTES // 1_000_000} MB"
-            raise NotebookUnreadable(msg, "clear its outputs")
-        data = json.loads(path.read_bytes())
-    except OSError as error:
-        raise NotebookUnreadable(f"cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        msg = "is not UTF-8 text"
-        raise NotebookUnreadable(msg, "open and save it in JupyterLab, or name another file") from error
-    except (ValueError, RecursionError) as error:
-        msg = "is not a notebook: it is empty" if not path.stat().st_size else f"is not a notebook: {error}"
-        raise NotebookUnreadable(msg, "open and save it in JupyterLab, or name another file") from error
-    return facts_of(data)
+    return _facts(parse_notebook(read_bytes(path)))
 
 
 def facts_of(data: Any) -> NotebookFacts:
-    """The facts of a notebook given as plain data (nbformat 4). Raises `NotebookUnreadable`."""
-    if not isinstance(data, dict) or not isinstance(data.get("cells"), list):
-        msg = "is not a notebook: it has no list of cells"
-        hint = "notebooks of nbformat 3 and older are upgraded by saving them in JupyterLab"
-        raise NotebookUnreadable(msg, hint if isinstance(data, dict) and "worksheets" in data else "")
-    if data.get("nbformat") != 4:
-        msg = f"is not a notebook of nbformat 4: its 'nbformat' is {describe(data.get('nbformat'))}"
-        raise NotebookUnreadable(msg, "open and save it in JupyterLab, which upgrades it")
-    metadata = _mapping(data, "metadata")
-    spec, info = _mapping(metadata, "kernelspec"), _mapping(metadata, "language_info")
-    cells = [cell for cell in data["cells"] if isinstance(cell, dict) and cell.get("cell_type") == "code"]
-    language = str(spec.get("language") or info.get("name") or "python").lower()
-    tagged = [cell for cell in cells if PARAMETERS_TAG in tags_of(cell)]
+    """The facts of a notebook given as plain data. Raises `NotebookUnreadable`."""
+    return _facts(repair(data))
+
+
+def _facts(data: dict[str, Any]) -> NotebookFacts:
+    spec, language = data["metadata"].get("kernelspec", {}), language_of(data)
+    is_python = language == "python"
+    code = [cell for cell in data["cells"] if cell["cell_type"] == "code"]
+    numbered = list(enumerate((cell for cell in code if cell["source"].strip()), start=1))
+    tagged = [cell for cell in code if PARAMETERS_TAG in tags_of(cell)]
+    first = tagged[0] if tagged else None
+    further = {number: cell for number, cell in numbered if cell in tagged and cell is not first}
     parameters: Mapping[str, DeclaredParam] | None = {} if tagged else None
-    found: list[tuple[set[str], set[str]]] = []
-    if language == "python":
-        if tagged:
-            parameters = read_parameters(source_of(tagged[0]))
-        found = [_imports_and_asks(source_of(cell)) for cell in cells]
+    magic = _OF_DATABRICKS if DATABRICKS in data["metadata"] else _OTHER_LANGUAGE
+    found = [_imports_and_asks(cell["source"]) for cell in code] if is_python else []
+    if is_python and first is not None:
+        parameters = read_parameters(first["source"])
     return NotebookFacts(
-        kernel=str(spec.get("name") or "python3"),
+        kernel=spec.get("name") or ("python3" if is_python else ""),
         language=language,
         parameters=parameters,
+        nested=_nested_names(first["source"], parameters or {}) if is_python and first is not None else {},
+        repeated={
+            name: number
+            for number, cell in further.items()
+            for name in (_set_names(cell["source"]) if is_python else ())
+        },
+        further=tuple(further),
         imports=frozenset().union(*(names for names, _ in found)),
         asks=frozenset().union(*(names for _, names in found)),
+        does_nothing=not any(_does_something(cell["source"], is_python=is_python) for cell in code),
+        doubts=tuple(_doubts(numbered, magic)) if is_python else (),
+        without_kernel=_without_kernel(numbered) if is_python else {},
     )
 
 
-def _mapping(metadata: dict[str, Any], key: str) -> dict[str, Any]:
-    value = metadata.get(key)
-    return value if isinstance(value, dict) else {}
+def _without_kernel(cells: Sequence[tuple[int, dict[str, Any]]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for number, cell in cells:
+        for name, row in WITHOUT_KERNEL.items():
+            if row.sign is not None and row.sign.search(cell["source"]):
+                found.setdefault(name, number)
+    return found
 
 
-def tags_of(cell: dict[str, Any]) -> Sequence[Any]:
-    """The tags of a cell; none where they are not a list."""
-    tags = _mapping(cell, "metadata").get("tags")
-    return tags if isinstance(tags, list) else []
+def _does_something(source: str, *, is_python: bool) -> bool:
+    lines = (line.strip() for line in source.splitlines())
+    return any(line and not (is_python and line.startswith("#")) for line in lines)
 
 
-def source_of(cell: dict[str, Any]) -> str:
-    """The source of a cell; nbformat allows a text or a list of lines."""
-    source = cell.get("source", "")
-    return "".join(map(str, source)) if isinstance(source, list) else str(source)
+# What Databricks gives a whole cell to another language by; to IPython it is a magic of one line.
+_OTHER_LANGUAGE = re.compile(
+    r"%(?:sql|scala|r|python|fs|sh|md|md-sandbox)[ \t]*$|%(?:scala|fs|md|md-sandbox)\b"
+)
+_OF_DATABRICKS = re.compile(r"%(?:sql|scala|r|python|fs|sh|md|md-sandbox)\b")
+
+
+def _doubts(
+    cells: Sequence[tuple[int, dict[str, Any]]], pattern: re.Pattern[str]
+) -> Iterator[tuple[str, str]]:
+    for number, cell in cells:
+        first = cell["source"].lstrip().partition("\n")[0]
+        if pattern.match(first):
+            what = f"cell {number} begins with {first.split()[0]}, which only Databricks knows: it does not run here"
+            yield what, "make it a cell of text, or of Python, or remove it"
 
 
 def read_parameters(source: str) -> dict[str, DeclaredParam]:
     """The names that a parameters cell declares, with annotation, default and comment.
 
-    A name that is annotated without a default counts; names set by more than a plain assignment
-    (unpacking, `+=`, within `if`) do not. Raises `NotebookUnreadable` on a syntax error.
+    A name that is annotated without a default counts, and so does one of several that are unpacked; names set
+    within another statement, or by `+=` alone, do not. Raises `NotebookUnreadable` on a syntax error.
     """
     cell = parse_cell(source)
     if cell.error:
@@ -157,10 +186,49 @@ def read_parameters(source: str) -> dict[str, DeclaredParam]:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
                 found[name] = _declared(name, annotation, value, comments.get(node.end_lineno or 0, ""))
             case ast.Assign(targets=targets, value=value):
-                for target in targets:
-                    if isinstance(target, ast.Name):
-                        comment = comments.get(node.end_lineno or 0, "")
-                        found[target.id] = _declared(target.id, None, value, comment)
+                comment = comments.get(node.end_lineno or 0, "")
+                for name, part in (pair for target in targets for pair in _unpacked(target, value)):
+                    found[name] = _declared(name, None, part, comment)
+    return found
+
+
+def _unpacked(target: ast.expr, value: ast.expr | None) -> Iterator[tuple[str, ast.expr | None]]:
+    """The names of a target of an assignment, each with its own value where that can be read."""
+    match target:
+        case ast.Name(id=name):
+            yield name, value
+        case ast.Starred(value=inner):
+            yield from _unpacked(inner, None)
+        case ast.Tuple(elts=targets) | ast.List(elts=targets):
+            parts: list[ast.expr | None] = [None] * len(targets)
+            if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(targets):
+                is_plain = not any(isinstance(item, ast.Starred) for item in (*targets, *value.elts))
+                parts = list(value.elts) if is_plain else parts
+            for inner, part in zip(targets, parts, strict=True):
+                yield from _unpacked(inner, part)
+
+
+def _set_names(source: str) -> set[str]:
+    """The names that a cell sets, in whatever way."""
+    tree = parse_cell(source).tree
+    return {
+        node.id
+        for node in (ast.walk(tree) if tree else ())
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+
+
+_WORDS = {"AsyncFor": "for", "AsyncWith": "with", "TryStar": "try", "AugAssign": "an assignment such as +="}
+
+
+def _nested_names(source: str, declared: Mapping[str, object]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for statement in getattr(parse_cell(source).tree, "body", ()):
+        word = _WORDS.get(type(statement).__name__, type(statement).__name__.lower())
+        if isinstance(statement, ast.stmt) and not isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id not in declared:
+                    found.setdefault(node.id, word)
     return found
 
 

@@ -220,7 +220,7 @@ class _Builder:
         seen: dict[str, int] = {}
         merged: list[Any] = []
         for key_node, value_node in node.value:
-            key = self._key(key_node)
+            key = self._key(key_node, is_name=_holds_names(location))
             position = _position(key_node.start_mark)
             if key == "<<" and not key_node.style:
                 merged += value_node.value if isinstance(value_node, nodes.SequenceNode) else [value_node]
@@ -241,10 +241,15 @@ class _Builder:
             with self._opened(source):
                 self._mapping(source, location, made)
 
-    def _key(self, node: Any) -> str:
+    def _key(self, node: Any, *, is_name: bool) -> str:
         if not isinstance(node, nodes.ScalarNode):
             raise _Refused("a key has to be plain text", node.start_mark)
-        self._scalar(node)  # for its tag
+        value = self._scalar(node)
+        if not (isinstance(value, str) or is_name):
+            shown = node.value[:60] or "null"
+            hint = f"write '{shown}', which is what the notebook gets"
+            position = _position(node.start_mark)
+            self.problems.append(make_problem(self.path, position, f"the key {shown} is not text", hint))
         return str(node.value)
 
     def _scalar(self, node: Any) -> Value:
@@ -275,6 +280,12 @@ class _Builder:
         if node.tag not in {f"tag:yaml.org,2002:{kind}", "!"}:
             msg = f"the YAML tag '{node.tag.replace('tag:yaml.org,2002:', '!!')}' is not allowed"
             raise _Refused(msg, node.start_mark, "write plain values")
+
+
+def _holds_names(location: Location) -> bool:
+    """Whether the keys there are names of a pipeline file, which are text and checked as such: a stage may be called
+    `null`."""
+    return location in (("stages",), ("params",)) or (location[:1] == ("stages",) and len(location) == 3)
 
 
 def _integer(text: str, node: Any) -> int:

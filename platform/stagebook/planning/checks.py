@@ -6,17 +6,21 @@ import contextlib
 from collections.abc import Iterable, Mapping
 
 from stagebook.errors import did_you_mean
+from stagebook.pipeline.differences import WITHOUT_KERNEL
 from stagebook.pipeline.model import Location, Pipeline, Stage
 from stagebook.pipeline.notebook import SCRIPT_SUFFIXES, DeclaredParam, NotebookFacts, NotebookUnreadable
 from stagebook.pipeline.problems import ProblemCollector
-from stagebook.pipeline.types import Type, Value, ValueMismatch, accept, accepts
+from stagebook.pipeline.types import Type, Value, ValueMismatch, accept, accepts, shorten
 from stagebook.planning.instances import Instance
+from stagebook.workspace.kernels import profile_files
 from stagebook.workspace.paths import PathRefused
 from stagebook.workspace.workspace import Workspace
 
 _SUFFIXES = (".ipynb", *SCRIPT_SUFFIXES)
-_COMMS = {"ipywidgets", "comm", "bqplot", "ipyleaflet", "ipympl", "anywidget", "pythreejs", "ipyvolume"}
 _NUMBERS = {"int", "float"}
+
+
+_LINES = 4  # of a parameters cell in a hint
 
 
 class NotebookChecks:
@@ -55,14 +59,26 @@ class NotebookChecks:
         except NotebookUnreadable as error:
             self._report(location, f"'{path}' {error}", error.hint)
             return None
-        self._check_kernel(stage, facts)
+        self._check_contents(stage, facts, path)
+        if stage.executor == "inprocess":
+            self._check_inprocess(stage, facts, path)
+        else:
+            self._check_kernel(stage, facts, path)
         self._check_names(stage, facts, path)
+        self._check_second_cells(stage, facts, path)
+        return facts
+
+    def _check_contents(self, stage: Stage, facts: NotebookFacts, path: str) -> None:
+        location: Location = ("stages", stage.name, "notebook")
+        if facts.does_nothing:
+            # One with a parameters cell is about to be written, and holds up no other stage.
+            tell = self._report if facts.parameters is None else self._warn
+            tell(location, f"'{path}' has no code to run", _how_to_write_code(path))
         if facts.asks:
             called = " and ".join(f"{name}()" for name in sorted(facts.asks))
             self._warn(location, f"'{path}' calls {called}, and nobody can answer", "pass it as a parameter")
-        if stage.executor == "inprocess":
-            self._check_inprocess(stage, facts, path)
-        return facts
+        for doubt, hint in facts.doubts:
+            self._warn(location, f"'{path}': {doubt}", hint)
 
     def _check_inprocess(self, stage: Stage, facts: NotebookFacts, path: str) -> None:
         """What needs a kernel: another language is a mistake, the rest may be meant so."""
@@ -78,43 +94,95 @@ class NotebookChecks:
         if kernel != "python3":
             what = f"'executor: inprocess' runs no kernel, so '{kernel}' of '{path}' is not used"
             self._warn(place, what, need)
-        widgets = sorted({name.partition(".")[0] for name in facts.imports} & _COMMS)
-        if widgets:
-            names = ", ".join(widgets)
-            what = f"'{path}' imports {names}: widgets need a kernel, and show as text without one"
+        if profile := profile_files():
+            what = f"'executor: inprocess' uses no profile of IPython, so {', '.join(profile)} is not run for '{path}'"
+            self._warn(place, what, need)
+        for name, cell in facts.without_kernel.items():
+            what = f"cell {cell} of '{path}' {WITHOUT_KERNEL[name].warning}"
             self._warn(place, what, need)
 
-    def _check_kernel(self, stage: Stage, facts: NotebookFacts) -> None:
+    def _check_kernel(self, stage: Stage, facts: NotebookFacts, path: str) -> None:
+        """The kernel is installed, and runs the language of the notebook."""
         kernel = stage.kernel or facts.kernel
-        if kernel == "python3":
+        if kernel == "python3" and facts.is_python:
             return
+        place: Location = ("stages", stage.name, "kernel" if stage.kernel else "notebook")
+        if stage.kernel and place not in self.pipeline.positions:
+            place = ("defaults", "kernel")
         known = self.project.kernels()
-        if kernel.lower() not in known:
-            place: Location = ("stages", stage.name, "kernel")
-            hint = did_you_mean(kernel, sorted(known))
-            if not stage.kernel:
-                place = ("stages", stage.name, "notebook")
-                hint = f"{hint}; 'kernel: python3' in the stage overrides the notebook"
-            elif place not in self.pipeline.positions:
-                place = ("defaults", "kernel")
+        fitting = sorted(name for name, language in known.items() if language in {"", facts.language})
+        hint = did_you_mean(kernel, fitting or sorted(known)) if kernel else f"known: {', '.join(fitting)}"
+        if not fitting:
+            hint = (
+                f"install a kernel for {facts.language}; those that are there run {_listed(known.values())}"
+            )
+        elif not stage.kernel:
+            instead = "python3" if "python3" in fitting else fitting[0]
+            hint = f"{hint}; 'kernel: {instead}' in the stage overrides the notebook"
+        if not kernel:
+            self._report(place, f"'{path}' is {facts.language}, and names no kernel", hint)
+        elif kernel.lower() not in known:
             self._report(place, f"the kernel '{kernel}' is not installed here", hint)
+        elif kernel.lower() not in fitting:
+            language = known[kernel.lower()]
+            self._report(
+                place, f"'{path}' is {facts.language}, and the kernel '{kernel}' runs {language}", hint
+            )
 
     def _check_names(self, stage: Stage, facts: NotebookFacts, path: str) -> None:
-        groups = {"params": stage.params, "inputs": stage.inputs, "outputs": stage.outputs}
-        passed = [(group, name) for group, names in groups.items() for name in names]
+        passed = _passed(stage)
         if facts.parameters is None:
             if passed:
                 message = f"'{path}' has no parameters cell, so nothing can be passed to it"
                 hint = "give the cell that sets its defaults the tag 'parameters'"
+                if facts.is_python:
+                    head = {"py": '# %% tags=["parameters"] ', "md": '```python tags=["parameters"] '}
+                    lines = f"{head.get(path[-2:], '')}{self._defaults(stage)}"
+                    hint += f", or begin with such a cell: {lines}"
                 self._report(("stages", stage.name, passed[0][0]), message, hint)
             return
         if not facts.is_python:
             return  # the names are in a language that is not read here
         for group, name in passed:
             if name not in facts.parameters:
-                hint = did_you_mean(name, facts.parameters) or "the parameters cell is empty"
+                hint = did_you_mean(name, facts.parameters)
+                if name in facts.nested:
+                    hint = f"the parameters cell sets it within {facts.nested[name]}: give it a line of its own, {name} = …"
+                elif name in facts.repeated:
+                    hint = f"cell {facts.repeated[name]} has the tag 'parameters', too: put the two into one cell"
                 place = ("stages", stage.name, group, name)
+                hint = hint or "the parameters cell declares nothing"
                 self._report(place, f"'{path}' declares no parameter '{name}'", hint)
+
+    def _defaults(self, stage: Stage) -> str:
+        """The lines of a parameters cell for what a stage passes."""
+        lines = []
+        for name, template in stage.params.items():
+            known, value = [], template.source
+            if template.is_expression:
+                known = [ref[1] for ref in template.references if ref[0] == "params" and len(ref) == 2]
+                param = self.pipeline.params.get(known[0]) if known else None
+                value = param.default if param else None
+            lines.append(f"{name} = {shorten(repr(value), 40)}")
+        lines += [f"{name} = {[] if item.many else ''!r}" for name, item in stage.inputs.items()]
+        paths = ((name, output.path.source) for name, output in stage.outputs.items())
+        lines += [f"{name} = {'' if '${' in path else path!r}" for name, path in paths]
+        return "; ".join(lines[:_LINES]) + ("; …" if len(lines) > _LINES else "")
+
+    def _check_second_cells(self, stage: Stage, facts: NotebookFacts, path: str) -> None:
+        """Values are passed after the first parameters cell: a further one sets its names again."""
+        if not facts.further:
+            return
+        hint = f"remove the tag 'parameters' from cell {facts.further[0]}"
+        message = (
+            f"'{path}' has {len(facts.further) + 1} cells with the tag 'parameters'; the first one counts"
+        )
+        self._warn(("stages", stage.name, "notebook"), message, hint)
+        for group, name in _passed(stage):
+            if name in facts.repeated and name in (facts.parameters or {}):
+                what = f"cell {facts.repeated[name]} of '{path}' sets '{name}' again, over the value that is passed"
+                hint = "it has the tag 'parameters', as a cell before it: make one cell of them"
+                self._report(("stages", stage.name, group, name), what, hint)
 
     def check_values(self, instance: Instance, facts: NotebookFacts) -> dict[str, Type]:
         """Check what an instance passes against what its notebook declares; the declared types."""
@@ -152,6 +220,22 @@ class NotebookChecks:
                 hint = f"in the notebook '{name}' {how} {param.type}"
                 location = ("stages", stage, group, name)
                 self.problems.report_once(location, f"'{name}' does not fit: {error}", hint)
+
+
+def _passed(stage: Stage) -> list[tuple[str, str]]:
+    """What a stage passes to its notebook: group and name."""
+    groups = {"params": stage.params, "inputs": stage.inputs, "outputs": stage.outputs}
+    return [(group, name) for group, names in groups.items() for name in names]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(filter(None, set(names)))) or "nothing that is known"
+
+
+def _how_to_write_code(path: str) -> str:
+    if path.endswith(".md"):
+        return "code stands between ```python and ```"
+    return "write a cell of code" if path.endswith(".ipynb") else "start its cells with '# %%'"
 
 
 def fits(param: DeclaredParam, value: Value) -> bool:

@@ -3,6 +3,9 @@ and outputs that nobody makes."""
 
 from __future__ import annotations
 
+import contextlib
+import re
+import sys
 from collections.abc import Mapping, Sequence
 
 from stagebook.errors import Problem
@@ -10,6 +13,7 @@ from stagebook.pipeline.model import Location, Pipeline
 from stagebook.planning import graph
 from stagebook.planning.expansion import Expansion
 from stagebook.planning.instances import Instance
+from stagebook.planning.neighbours import Neighbours
 from stagebook.planning.plan import Decision, PlannedStage
 from stagebook.planning.scopes import stages_named
 from stagebook.workspace.paths import PathRefused, folders_around
@@ -51,35 +55,127 @@ def _place_of_need(pipeline: Pipeline, instances: Mapping[str, Instance], name: 
     return ("stages", name, "after")
 
 
-def overwritten(pipeline: Pipeline, expansion: Expansion, project: Workspace) -> list[Problem]:
-    """Outputs that would take the place of what the pipeline itself is made of, or of what it reads."""
-    sources = {pipeline.path: "the pipeline file itself"}
-    for stage in pipeline.stages.values():
-        try:
-            sources.setdefault(project.inside(stage.notebook), "a notebook of the pipeline")
-        except PathRefused:
-            continue  # reported with the notebook
-    sources |= dict.fromkeys(("stagebook.toml", "pyproject.toml"), "the settings of the project")
+def overwritten(
+    pipeline: Pipeline,
+    expansion: Expansion,
+    project: Workspace,
+    *,
+    code: Mapping[str, Mapping[str, str]] | None = None,
+    neighbours: Neighbours | None = None,
+) -> list[Problem]:
+    """Outputs that would take the place of what the pipeline itself is made of, or of what it reads; of code that is
+    imported (`code`: path → who imports it → the stage of this pipeline, if it is one); or of what other pipelines
+    have."""
+    neighbours = neighbours or Neighbours()
+    sources = _made_of(pipeline, project, neighbours)
     found = _written_inside(pipeline, expansion, sources)
+    found |= _inside_neighbours(pipeline, expansion, neighbours) | _shadowing(pipeline, expansion)
+    for path, users in (code or {}).items():
+        user = next((who for who, stage in users.items() if not _waits_for(expansion, stage, path)), None)
+        if user is not None:
+            sources.setdefault(path, f"{_CODE} {user} imports")
     for instance in expansion.instances.values():
         for item in instance.inputs.values():
             plain = (path for path, source in zip(item.paths, item.sources, strict=False) if not source)
             sources.update((path, f"an input of {instance.id}") for path in plain)
+    for path, other in neighbours.outputs.items():
+        if _meeting(expansion, path) - {other.notebook}:
+            sources.setdefault(path, f"an output of {other.stage} in the pipeline {other.pipeline}")
     for source, what in sources.items():
         for path in (source, *folders_around(source)):
             if path in expansion.writers:
                 verb = "overwrite" if path == source else f"take the place of '{source}',"
                 message = f"the output '{path}' would {verb} {what}"
-                found[path] = pipeline.problem(expansion.output_place(path), message, _ELSEWHERE)
+                hint = f"{_ELSEWHERE}{_AS_INPUT if what.startswith(_CODE) else ''}"
+                found[path] = pipeline.problem(expansion.output_place(path), message, hint)
     return list(found.values())
+
+
+# What Python, and the processes of a stage, import though no notebook does. The folder of a notebook and the project
+# come before all others in the import path.
+_IMPORTED = sys.stdlib_module_names | {
+    "sitecustomize", "usercustomize", "stagebook", "ipykernel", "IPython", "traitlets", "tornado", "zmq", "jupyter_client",
+    "jupyter_core", "comm", "debugpy", "psutil", "packaging", "dateutil", "papermill", "scrapbook", "nbformat", "nbclient",
+}  # fmt: skip
+_MODULE = re.compile(r"(\w+)(?:/__init__)?(?:\.pyc?|(?:\.[\w-]+)?\.(?:so|pyd))")
+
+
+def _shadowing(pipeline: Pipeline, expansion: Expansion) -> dict[str, Problem]:
+    """Outputs that the next process would import in place of a module of Python or of its kernel."""
+    notebooks = (instance.stage.notebook for instance in expansion.instances.values())
+    folders = {"", *(notebook.rpartition("/")[0] for notebook in notebooks)}
+    found = {}
+    for path in expansion.writers:
+        for folder in folders:
+            name = path.removeprefix(f"{folder}/") if folder else path
+            module = _MODULE.fullmatch(name)
+            if (name != path or not folder) and module and module[1] in _IMPORTED:
+                message = f"the output '{path}' would be imported in place of '{module[1]}', by every stage"
+                found[path] = pipeline.problem(expansion.output_place(path), message, _ELSEWHERE)
+    return found
+
+
+_CODE = "code that"
+_AS_INPUT = "; or refer to it in the inputs of what imports it"
+
+
+def _made_of(pipeline: Pipeline, project: Workspace, neighbours: Neighbours) -> dict[str, str]:
+    """The files that pipelines are made of, with what they are."""
+    sources = {pipeline.path: "the pipeline file itself"}
+    for stage in pipeline.stages.values():
+        with contextlib.suppress(PathRefused):  # reported with the notebook
+            sources.setdefault(project.inside(stage.notebook), "a notebook of the pipeline")
+    for path, other in neighbours.notebooks.items():
+        sources.setdefault(path, f"a notebook of the pipeline {other.pipeline}")
+    return sources
+
+
+def shared(pipeline: Pipeline, expansion: Expansion, neighbours: Neighbours) -> list[Problem]:
+    """Outputs that a stage of another pipeline with the same notebook writes, too: of two variants of a pipeline
+    each replaces the other's."""
+    found = {}
+    for path in expansion.writers:
+        other = neighbours.outputs.get(path)
+        if other is not None:
+            message = f"'{path}' is also written by {other.stage} in the pipeline {other.pipeline}: each run replaces it"
+            found[path] = pipeline.problem(expansion.output_place(path), message, _ELSEWHERE)
+    return list(found.values())
+
+
+def _waits_for(expansion: Expansion, stage: str, path: str) -> bool:
+    """Whether all instances of a stage have a path among their inputs."""
+    instances = [one for one in expansion.instances.values() if one.stage.name == stage]
+    return bool(instances) and all(
+        any(path in item.paths for item in instance.inputs.values()) for instance in instances
+    )
+
+
+def _meeting(expansion: Expansion, path: str) -> set[str]:
+    """The notebooks of the instances that write a path, or a folder around it."""
+    writers = (expansion.writers[it] for it in (path, *folders_around(path)) if it in expansion.writers)
+    return {expansion.instances[name].stage.notebook for name in writers}
 
 
 def _written_inside(pipeline: Pipeline, expansion: Expansion, files: Mapping[str, str]) -> dict[str, Problem]:
     found = {}
     for path in expansion.writers:
-        if around := next((file for file in files if path.startswith(f"{file}/")), None):
+        if around := next((folder for folder in folders_around(path) if folder in files), None):
             message = f"the output '{path}' would lie inside '{around}', {files[around]}"
             found[path] = pipeline.problem(expansion.output_place(path), message, _ELSEWHERE)
+    return found
+
+
+def _inside_neighbours(
+    pipeline: Pipeline, expansion: Expansion, neighbours: Neighbours
+) -> dict[str, Problem]:
+    found = {}
+    for path, writer in expansion.writers.items():
+        for around in folders_around(path):
+            other = neighbours.outputs.get(around)
+            if other is not None and other.notebook != expansion.instances[writer].stage.notebook:
+                what = f"which {other.stage} in the pipeline {other.pipeline} writes as a whole"
+                message = f"'{path}' lies inside '{around}', {what}"
+                found[path] = pipeline.problem(expansion.output_place(path), message, _ELSEWHERE)
     return found
 
 

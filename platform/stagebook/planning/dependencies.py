@@ -96,7 +96,8 @@ class Fingerprints:
         With a change nobody can say what the result depends on. `before` and `stamps` are from the start of the
         attempt, the other arguments as in `of`.
         """
-        self.forget()
+        self._code.clear()
+        self._dependencies.forget(path for item in stage.inputs.values() for path in item.paths)
         try:
             found = changes(before.parts, self.of(stage, params, made).parts)
         except NotebookUnreadable as error:

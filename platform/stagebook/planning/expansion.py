@@ -35,6 +35,7 @@ class Expansion:
         self._project = project
         self.instances: Mapping[str, Instance] = {}
         self.writers: dict[str, str] = {}  # path → id of the instance that writes it
+        self._places: dict[str, str] = {}  # where outputs are written → the first path there
         self._evaluator = Evaluator(pipeline, params, env)
         self.problems = self._evaluator.problems
         self._scraps = scraps or {}
@@ -84,7 +85,10 @@ class Expansion:
             path = self._path_of(instance, name, output.path, is_external=output.kind == "external")
             if path is None:
                 continue
-            other = self.writers.get(path)
+            known = (
+                self._places.setdefault(self._project.identity(path), path) if output.kind == "file" else path
+            )
+            other = self.writers.get(path) or self.writers.get(known)
             if other is not None:
                 self._report_twins(instance, other, path, (*base, name))
                 continue
@@ -94,7 +98,7 @@ class Expansion:
     def _path_of(self, instance: Instance, name: str, template: Template, *, is_external: bool) -> str | None:
         location: Location = ("stages", instance.stage.name, "outputs", name)
         report = self.problems.report_once
-        text = self._evaluator.value(template, location, instance.point)
+        text = self._evaluator.value(template, location, instance.point, is_path=not is_external)
         if text is UNKNOWN:
             return None
         if not isinstance(text, str):

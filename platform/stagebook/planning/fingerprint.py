@@ -149,7 +149,8 @@ def _change(
     how = "is new" if is_new else "is gone" if is_gone else "changed"
     match part:
         case "params":
-            text = f"{name}: {_value(old, before, name)} → {_value(new, after, name)}"
+            texts = _apart(_value(old, before, name), _value(new, after, name))
+            text = f"{name}: {' → '.join(texts)}"
         case "inputs":
             text = _input(name, old, new)
         case "shapes":
@@ -173,7 +174,23 @@ def _change(
 
 
 def _value(value: Any, held: Mapping[str, Any], name: str) -> str:
-    return shorten(json.dumps(value, ensure_ascii=False), 60) if name in held else "not given"
+    return json.dumps(value, ensure_ascii=False) if name in held else "not given"
+
+
+_SHOWN = 60  # characters of a value
+_CONTEXT = 12  # of what two values have in common
+
+
+def _apart(old: str, new: str) -> tuple[str, str]:
+    """Two different values as texts, each cut to what tells them apart."""
+    if max(len(old), len(new)) <= _SHOWN:
+        return old, new
+    same = next(
+        (at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new))
+    )
+    start = max(0, same - _CONTEXT) if same > _SHOWN // 2 else 0
+    cut = [f"{'…' if start else ''}{text[start:]}" for text in (old, new)]
+    return shorten(cut[0], _SHOWN), shorten(cut[1], _SHOWN)
 
 
 def _kernel(name: str, old: str | None, new: str | None) -> str:

@@ -63,6 +63,8 @@ class References:
             return self._output(instance, match, ref)
         if match and match[1] in self._pipeline.broken:
             return None
+        if self._evaluator.value(ref.text, ref.location, instance.point, is_path=True) is UNKNOWN:
+            return None
         return self._file(name, text, ref.location, looks_like_reference=match is not None)
 
     def _text(self, instance: Instance, ref: InputRef) -> Any:
@@ -124,7 +126,7 @@ class References:
         self, name: str, text: str, location: Location, *, looks_like_reference: bool
     ) -> Sources | None:
         try:
-            path = self._project.inside(text)
+            path = self._project.inside_for_input(text)
         except PathRefused as error:
             self._report(location, f"input '{name}': {error}", error.hint)
             return None
@@ -133,6 +135,10 @@ class References:
             output = next(key for key, made in writer.outputs.items() if made.path == path)
             hint = f"refer to it as {writer.id}.{output}, so that the order is known"
             self._report(location, f"'{path}' is written by {writer.id}", hint)
+            return None
+        if self._project.is_special(path):
+            what = f"input '{name}': '{path}' is neither a file nor a folder"
+            self._report(location, what, "name a file; what comes through a pipe has to be written to one")
             return None
         if self._project.exists(path):
             return Sources(paths=(path,), sources=("",))

@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import math
 import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from stagebook.planning.scopes import UNKNOWN, Evaluator, scraps_scope, stages_n
 
 MAX_INSTANCES = 20_000
 MAX_SLUG = 100  # characters
+MAX_SLUG_BYTES = 180  # in UTF-8; a name in a file system takes 255
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -69,8 +71,12 @@ class Points:
         """The instance of a stage with this name, or with values that read like it."""
         if made := self.instances.get(f"{stage}@{name}"):
             return made
-        points = (item for item in self.of(stage) if item.point)
-        return next((item for item in points if "-".join(map(str, item.point.values())) == name), None)
+        points = [item for item in self.of(stage) if item.point]
+        for shown in (str, _ascii_slug):  # the latter is what names were once
+            found = (item for item in points if "-".join(map(shown, item.point.values())) == name)
+            if one := next(found, None):
+                return one
+        return None
 
     def of(self, stage: str) -> Sequence[Instance]:
         """The instances of a stage; none if it could not be read."""
@@ -126,7 +132,7 @@ class Points:
         what, one = ("points of the matrix", "point") if stage.foreach is None else ("items", "item")
         message, hint = f"two {what} are called '{first.id}'", f"give every {one} a value of its own"
         if first.point != point:
-            hint = "in a name, all but ASCII letters, digits and '_.+-' becomes '-'; use values that stay different"
+            hint = "in a name, all but letters, digits and '_.+-' becomes '-'; use values that stay different"
         if stage.foreach is None and len(point) == 1:
             axes = (*axes, next(iter(point)))
         self._evaluator.problems.report_once(axes, message, hint)
@@ -180,13 +186,27 @@ class Points:
 def slug_of(point: Mapping[str, Value]) -> str:
     """The name of a point, short enough for a folder's name."""
     slug = "-".join(_slug(value) for value in point.values())
-    if len(slug) <= MAX_SLUG:
+    if len(slug) <= MAX_SLUG and len(slug.encode()) <= MAX_SLUG_BYTES:
         return slug
-    return f"{slug[: MAX_SLUG - 9]}-{hashlib.sha256(repr(point).encode()).hexdigest()[:8]}"
+    mark = hashlib.sha256(repr(point).encode()).hexdigest()[:8]
+    head = slug[: MAX_SLUG - 9].encode()[: MAX_SLUG_BYTES - 9].decode("utf-8", "ignore")
+    return f"{head}-{mark}"
 
 
 def _slug(value: Value) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)  # with its sign
+    text = str(value).lower() if isinstance(value, bool | None) else str(value)
+    if text.isascii():
+        return _ascii_slug(value)
+    text = unicodedata.normalize("NFC", text)
+    slug = re.sub(r"[^\w.+-]+", "-", text).strip("-.")
+    # Signs alone, such as emoji, leave nothing: then a mark tells the values apart.
+    return slug or hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+def _ascii_slug(value: Value) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
     text = str(value).lower() if isinstance(value, bool | None) else str(value)
     return re.sub(r"[^A-Za-z0-9_.+-]+", "-", text).strip("-.") or "empty"

@@ -27,7 +27,8 @@ class Decision(enum.StrEnum):
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """What becomes of a stage, and why. `result` is the one to reuse; `restores` are the paths of the
-    outputs that come out of the store for it. `changes` are since the result it came to last."""
+    outputs that come out of the store for it. `changes` are since the result it came to last. `unnoticed` says what
+    changed of what it does not declare, so that it decided nothing."""
 
     decision: Decision
     reasons: tuple[str, ...]
@@ -35,6 +36,7 @@ class Judgement:
     result: Result | None = None
     restores: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
+    unnoticed: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

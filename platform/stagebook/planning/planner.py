@@ -9,12 +9,13 @@ from typing import Any
 
 from stagebook.errors import PipelineInvalid, Problem, StageFailure
 from stagebook.pipeline.model import Pipeline, StageOptions
-from stagebook.pipeline.notebook import NotebookFacts
+from stagebook.pipeline.notebook import NotebookFacts, NotebookUnreadable
 from stagebook.pipeline.types import Type, Value
 from stagebook.planning import conflicts, graph
 from stagebook.planning.checks import NotebookChecks
 from stagebook.planning.expansion import Expansion
 from stagebook.planning.instances import Instance
+from stagebook.planning.neighbours import PROGRAMS, Neighbours, module_paths
 from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.planning.prior_outputs import Earlier, PriorOutputs
 from stagebook.planning.result import Made
@@ -37,6 +38,7 @@ class Planner:
         earlier: the scraps of a stage instance as an earlier run left them.
         problems: mistakes found before, to be reported with those found here.
         policy: decides what is reused; without one, everything runs.
+        neighbours: the other pipelines of the project.
     """
 
     pipeline: Pipeline
@@ -48,6 +50,7 @@ class Planner:
     earlier: Earlier = lambda _stage: None
     problems: Sequence[Problem] = ()
     policy: ReusePolicy | None = None
+    neighbours: Neighbours = dataclasses.field(default_factory=Neighbours)
 
     def plan(self) -> Plan:
         """The plan of a run.
@@ -97,7 +100,13 @@ class Planner:
             for name, instance in instances.items()
         }
         found += checks.problems.found
-        found += conflicts.overwritten(self.pipeline, expansion, self.project)
+        found += conflicts.overwritten(
+            self.pipeline,
+            expansion,
+            self.project,
+            code=self._code(facts, expansion.writers),
+            neighbours=self.neighbours,
+        )
         if found:
             raise PipelineInvalid(found)
         edges = {name: tuple(instance.upstream) for name, instance in instances.items()}
@@ -115,8 +124,35 @@ class Planner:
             notebooks={s.name: self.project.inside(s.notebook) for s in self.pipeline.stages.values()},
             types=types,
             prior=prior,
-            warnings=tuple(checks.warnings.found),
+            warnings=(
+                *checks.warnings.found,
+                *conflicts.shared(self.pipeline, expansion, self.neighbours),
+            ),
         )
+
+    def _code(
+        self, facts: Mapping[str, NotebookFacts | None], written: Collection[str]
+    ) -> dict[str, dict[str, str]]:
+        """The programs that notebooks import or execute, and where modules would be found before those that they
+        import, if an output may meet one: path → who → the stage of this pipeline, or empty."""
+        policy = self.policy
+        if policy is None or not any(it.endswith(PROGRAMS) or self.project.is_folder(it) for it in written):
+            return {}
+        users = [
+            (stage.name, stage.name, stage.notebook, "" if stage.executor == "inprocess" else stage.kernel)
+            for stage in self.pipeline.stages.values()
+        ]
+        others = self.neighbours.notebooks.items()
+        users += [(f"the pipeline {one.pipeline}", "", notebook, None) for notebook, one in others]
+        found: dict[str, dict[str, str]] = {}
+        for who, stage, notebook, kernel in users:
+            with contextlib.suppress(NotebookUnreadable):  # which is reported
+                known = facts.get(stage) or self.project.facts(notebook)
+                paths = policy.dependencies.code_paths(notebook, kernel)
+                for path in (*paths, *module_paths(notebook, known.imports)):
+                    if path.endswith(PROGRAMS):
+                        found.setdefault(path, {})[who] = stage
+        return found
 
     def _judge(self, shape: _Shape) -> tuple[Plan, dict[str, Mapping[str, Any]]]:
         """The plan, and the scraps that are known without running anything."""

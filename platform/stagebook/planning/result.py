@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stagebook.artifact import Artifacts
+from stagebook.pipeline.evaluator import NoValue
+from stagebook.scraps import kinds_in_files, values_of
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +30,11 @@ class Result:
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     sources: str = ""
     because: str = ""  # of a result that was accepted
+    undeclared: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # as in `events.AttemptEnded`
 
     @property
     def values(self) -> dict[str, Any]:
-        """The scraps that have a value, for expressions."""
+        """The values of the scraps, for expressions."""
         return scrap_values(self.scraps)
 
 
@@ -77,6 +80,12 @@ def mark_of(run: str, stage: str, attempt: int) -> str:
     return f"{run} {stage} {attempt}"
 
 
+MAX_INLINE = 20_000  # characters of JSON of a scrap; a larger value is kept as a file
+_WHATS = {"pandas": "is a table", "display": "is a display"}
+_LONG = f"is longer than {MAX_INLINE:,} characters"
+
+
 def scrap_values(scraps: Mapping[str, Any]) -> dict[str, Any]:
-    """The scraps that have a value, for expressions."""
-    return {name: scrap["value"] for name, scrap in scraps.items() if "value" in scrap}
+    """The values of scraps for expressions; a `NoValue` of what is kept as a file."""
+    absent = {name: NoValue(_WHATS.get(kind, _LONG)) for name, kind in kinds_in_files(scraps).items()}
+    return {**values_of(scraps), **absent}

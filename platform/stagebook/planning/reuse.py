@@ -14,7 +14,10 @@ from stagebook.planning.dependencies import ABSENT, Fingerprints, made_inputs
 from stagebook.planning.fingerprint import Change, Fingerprint, changes
 from stagebook.planning.plan import Decision, Judgement, PlannedStage
 from stagebook.planning.result import Made, Result, Results, made_of, mark_of
+from stagebook.planning.undeclared import what_changed
 from stagebook.workspace.dependencies import ProjectDependencies
+
+_SAME = "nothing changed"
 
 
 class ReusePolicy:
@@ -67,7 +70,7 @@ class ReusePolicy:
         if finished is not None:
             lost, restores = self._obtain(stage, finished)
             if not lost:
-                return _reuse(finished, restores, f"finished in the run {finished.run}")
+                return self._reuse(stage, finished, restores, f"finished in the run {finished.run}")
         elif stage.frozen:
             return self._frozen(stage)
         try:
@@ -116,12 +119,14 @@ class ReusePolicy:
                 continue  # an effect cannot be restored: only the last result counts
             obstacle, restores = self._obtain(stage, result)
             if not obstacle:
-                why = "nothing changed"
+                why = _SAME
                 if result.because:
                     why = f"accepted: {result.because}"
                 elif latest is None or result.number != latest.number:
                     why = f"as in the run {result.run}"
-                return _reuse(result, restores, why, fingerprint)
+                unnoticed = what_changed(result.undeclared, self.dependencies)
+                reused = self._reuse(stage, result, restores, why, unnoticed)
+                return dataclasses.replace(reused, fingerprint=fingerprint)
             lost = lost or obstacle
         if lost:
             return _run(lost, fingerprint=fingerprint)
@@ -156,6 +161,34 @@ class ReusePolicy:
                 restores.append(output.path)
         return "", tuple(restores)
 
+    def _reuse(
+        self, stage: PlannedStage, result: Result, restores: tuple[str, ...], why: str, unnoticed: str = ""
+    ) -> Judgement:
+        reasons = [why]
+        if unnoticed:
+            unnoticed = f"nothing declared changed; {unnoticed}"
+            reasons = [unnoticed if why == _SAME else f"{why}; {unnoticed}"]
+        if restores:
+            first = next((path for path in restores if self._is_strange(stage, path)), "")
+            more = f" and {len(restores) - 1} more" if len(restores) > 1 else ""
+            over = " over a change that no run made" if first else ""
+            reasons.append(f"restores {first or restores[0]}{more}{over}")
+        return Judgement(
+            decision=Decision.REUSE,
+            reasons=tuple(reasons),
+            result=result,
+            restores=restores,
+            unnoticed=unnoticed,
+        )
+
+    def _is_strange(self, stage: PlannedStage, path: str) -> bool:
+        """Whether an output holds what no run is known to have made, such as an edit by hand."""
+        here = self.dependencies.digest(path)
+        if here is None or self.dependencies.store.blobs.has(here.rstrip("/")):
+            return False
+        latest = self.results.latest(self.pipeline, stage.id)
+        return latest is None or here not in {item.content for item in latest.outputs.values()}
+
     def _frozen(self, stage: PlannedStage) -> Judgement:
         """Reuse the outputs on disk; where one is missing, those of the last result."""
         absent = [
@@ -168,7 +201,7 @@ class ReusePolicy:
             obstacle, restores = self._obtain(stage, latest) if latest else (absent[0], ())
             if latest is None or obstacle:
                 return Judgement(decision=Decision.SKIP, reasons=(f"frozen, and '{absent[0]}' is not there",))
-            return _reuse(latest, restores, "frozen")
+            return self._reuse(stage, latest, restores, "frozen")
         outputs = {}
         for name, output in stage.outputs.items():
             content = self.dependencies.digest(output.path) or "" if output.kind == "file" else ""
@@ -182,7 +215,7 @@ class ReusePolicy:
             number=0, pipeline=self.pipeline, stage=stage.id, run="", attempt=0, at=0.0, fingerprint=""
         )
         found = dataclasses.replace(known, fingerprint="", parts={}, outputs=outputs, sources="", because="")
-        return _reuse(found, (), "frozen")
+        return self._reuse(stage, found, (), "frozen")
 
     def from_disk(self, stage: PlannedStage, scraps: Mapping[str, Any]) -> Made:
         """What a stage that is not selected has made: its outputs on disk, and these `scraps`."""
@@ -228,22 +261,6 @@ def _has_inputs(result: Result, stage: PlannedStage, made: Mapping[str, Made]) -
         if dict(result.parts.get("inputs", {}).get(name, ())).get(path, content) != content:
             return False
     return True
-
-
-def _reuse(
-    result: Result, restores: tuple[str, ...], why: str, fingerprint: Fingerprint | None = None
-) -> Judgement:
-    reasons = [why]
-    if restores:
-        more = f" and {len(restores) - 1} more" if len(restores) > 1 else ""
-        reasons.append(f"restores {restores[0]}{more}")
-    return Judgement(
-        decision=Decision.REUSE,
-        reasons=tuple(reasons),
-        fingerprint=fingerprint,
-        result=result,
-        restores=restores,
-    )
 
 
 def _run(*reasons: str, fingerprint: Fingerprint | None = None, changes: Iterable[Change] = ()) -> Judgement:

@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
+from stagebook.pipeline.evaluator import Effort, NoValue
 from stagebook.pipeline.expressions import ExpressionError, Template, evaluate
 from stagebook.pipeline.model import Location, Pipeline
 from stagebook.pipeline.problems import ProblemCollector
 from stagebook.pipeline.types import Type, Value, ValueMismatch, accept
 from stagebook.planning.plan import Plan, PlannedStage
 
+MAX_EFFORT = 50_000_000  # steps of all expressions of a pipeline together, some seconds at the most
 UNKNOWN: Final = object()
 """In place of a value that could not be computed; the problem is reported already."""
 
@@ -44,11 +46,16 @@ def scraps_scope(
         if any(many for _, many in found):
             known = [scraps.get(name, {}) for name, _ in found]
             shared = set(known[0]).intersection(*known[1:])
-            lists = {key: [one[key] for one in known] for key in known[0] if key in shared}
+            lists = {key: _together([one[key] for one in known]) for key in known[0] if key in shared}
             scope[stage] = {"scraps": lists}
         elif found and found[0][0] in scraps:
             scope[stage] = {"scraps": scraps[found[0][0]]}
     return scope
+
+
+def _together(values: list[Any]) -> Any:
+    """The values of all instances; none of which one has none."""
+    return next((value for value in values if isinstance(value, NoValue)), values)
 
 
 def _point_scope(point: Mapping[str, Value]) -> dict[str, Any]:
@@ -64,6 +71,7 @@ class Evaluator:
         self.problems = ProblemCollector(pipeline.path, pipeline.positions)
         self._params = dict(params)
         self._env = dict(env)
+        self._effort = Effort(MAX_EFFORT)
 
     def value(
         self,
@@ -71,13 +79,17 @@ class Evaluator:
         location: Location,
         point: Mapping[str, Value] | None = None,
         stages: Mapping[str, Any] | None = None,
+        *,
+        is_path: bool = False,
     ) -> Any:
-        """The value of a template, or `UNKNOWN`. `stages` is a scope as `scraps_scope` makes it."""
+        """The value of a template, or `UNKNOWN`. `stages` is a scope as `scraps_scope` makes it; `is_path` as for
+        `evaluate`."""
         if any(name not in self._params for _, name, *_ in template.under("params")):
             return UNKNOWN  # the parameter itself is wrong, which is reported
         scope = {"params": self._params, "env": self._env, **_point_scope(point or {})}
         try:
-            return evaluate(template, scope if stages is None else {**scope, "stages": stages})
+            full = scope if stages is None else {**scope, "stages": stages}
+            return evaluate(template, full, is_path=is_path, effort=self._effort)
         except ExpressionError as error:
             self.problems.report_once(location, str(error), error.hint)
             return UNKNOWN

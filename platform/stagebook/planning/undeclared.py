@@ -10,7 +10,11 @@ import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from stagebook.observed import Observed
+from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.plan import PlannedStage
+from stagebook.system.logins import looks_secret
+from stagebook.workspace.dependencies import ProjectDependencies
 from stagebook.workspace.paths import folders_around
 
 _NAMED = 3  # files of one folder that a message names one by one
@@ -27,32 +31,37 @@ class Findings:
 
 def compare(
     stage: PlannedStage,
-    observed: Mapping[str, Any] | None,
+    observed: Observed | None,
     *,
     code: Collection[str] = (),
     names: Collection[str] | None = None,
 ) -> Findings:
-    """Compare `observed`, as in `events.AttemptEnded`, with the declared inputs and outputs.
+    """Compare what was observed with the declared inputs and outputs.
 
     Args:
         stage: what is declared. A folder covers all that is in it.
-        observed: None if nothing was observed, and then nothing is found.
+        observed: None if nothing was observed, and then nothing is found. What was `declared` at that time was
+            expected, though other parameters declare something else.
         code: the files that the notebook's code consists of. The notebook need not be among them.
         names: the variables that the notebook's cells use; None if they are not known. An input whose
             name is used counts as read, since not every read is seen.
     """
     if observed is None:
         return Findings()
-    reads, writes = tuple(observed.get("reads", ())), tuple(observed.get("writes", ()))
-    inputs = {path for item in stage.inputs.values() for path in item.paths}
-    outputs = {item.path for item in stage.outputs.values()}
+    reads, writes = observed.reads, observed.writes
+    inputs = {*(path for item in stage.inputs.values() for path in item.paths), *observed.inputs}
+    outputs = {*(item.path for item in stage.outputs.values()), *observed.outputs}
     known = {*inputs, *outputs, *writes, *code, stage.notebook}
     # A listing of the folder that a declared file is in; what else was read of it shows by itself.
     around = {".", *(folder for path in known for folder in folders_around(path))}
     return Findings(
         undeclared_reads=tuple(path for path in reads if path not in around and not _is_covered(path, known)),
         undeclared_writes=tuple(path for path in writes if not _is_covered(path, outputs)),
-        unread_inputs=_unread(stage, {*reads, *writes}, names, complete="left_out" not in observed),
+        unread_inputs=tuple(
+            name
+            for name in _unread(stage, {*reads, *writes}, names, complete=not observed.left_out)
+            if not observed.inputs or {*stage.inputs[name].paths} & {*observed.inputs}
+        ),
     )
 
 
@@ -72,6 +81,74 @@ def _unread(
 def _is_covered(path: str, by: Collection[str]) -> bool:
     """Whether it is one of these paths, or in a folder that is."""
     return path in by or "." in by or any(folder in by for folder in folders_around(path))
+
+
+# -- what it was, and whether it is so still ------------------------------------------------------
+
+MAX_MARKED = 1_000  # paths of an attempt
+MAX_READ = 256_000_000  # bytes that are read for their marks
+# Environment variables that most results do not depend on, though much code asks for them.
+_OF_THE_MACHINE = frozenset(
+    {"HOME", "PATH", "USER", "LOGNAME", "USERNAME", "PWD", "SHELL", "TERM", "TMPDIR", "TMP", "TEMP", "HOSTNAME",
+     "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX", "DISPLAY", "COLUMNS", "LINES"}
+)  # fmt: skip
+_OURS = ("STAGEBOOK_", "MLFLOW_")
+
+
+def variables_of(stage: PlannedStage, read: Collection[str]) -> list[str]:
+    """Of the environment variables that the code of a stage reads, those that it does not declare. Secrets are left
+    out: they open what is read, and are not what is read."""
+    return [
+        name
+        for name in sorted(read)
+        if name not in stage.env
+        and name not in _OF_THE_MACHINE
+        and not name.startswith(_OURS)
+        and not looks_secret(name)
+    ]
+
+
+def marks(
+    stage: PlannedStage, observed: Observed | None, dependencies: ProjectDependencies
+) -> dict[str, Any]:
+    """What an attempt that just completed read and wrote undeclared, as `events.AttemptEnded.undeclared`."""
+    try:
+        code = dependencies.code(stage.notebook, stage.runs_in)
+    except NotebookUnreadable:
+        return {}
+    paths = [item.path for item in (*code.modules, *code.files)]
+    found = compare(stage, observed, code=paths)
+    reads: dict[str, str] = {}
+    left = MAX_READ
+    for path in found.undeclared_reads[:MAX_MARKED]:
+        if mark := dependencies.marks.of(path, most=left):
+            reads[path] = mark
+            left -= dependencies.marks.size(path) if mark.startswith("sha256 ") else 0
+    env = {name: dependencies.env_mark(name) for name in variables_of(stage, code.variables)}
+    made = {"reads": reads, "writes": list(found.undeclared_writes[:MAX_MARKED]), "env": env}
+    return {kind: values for kind, values in made.items() if values}
+
+
+def what_changed(undeclared: Mapping[str, Any], dependencies: ProjectDependencies) -> str:
+    """What is not as it was of what an attempt read and wrote undeclared, for a person; empty if all is. It goes on
+    from "nothing declared changed"."""
+    changed: list[str] = []
+    gone: list[str] = []
+    for path, mark in undeclared.get("reads", {}).items():
+        if not dependencies.marks.fits(path, mark):
+            (changed if dependencies.workspace.exists(path) else gone).append(path)
+    changed += [
+        f"the environment variable {name}"
+        for name, mark in undeclared.get("env", {}).items()
+        if dependencies.env_mark(name) != mark
+    ]
+    lost = [path for path in undeclared.get("writes", ()) if not dependencies.workspace.exists(path)]
+    told = ((changed, "reads", "did"), (gone, "reads", "is gone"), (lost, "writes", "is gone"))
+    return "; ".join(
+        f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}, which it {verb} undeclared, {how}"
+        for names, verb, how in told
+        if names
+    )
 
 
 # -- for a person ---------------------------------------------------------------------------------
@@ -109,7 +186,7 @@ def _grouped(paths: Sequence[str]) -> Iterator[tuple[str, str, str]]:
             yield f"{len(inside)} files in {folder or 'the project folder'}", "are", "them"
 
 
-def refusal(stage: PlannedStage, observed: Mapping[str, Any] | None, code: Collection[str] = ()) -> str:
+def refusal(stage: PlannedStage, observed: Observed | None, code: Collection[str] = ()) -> str:
     """Why a strict stage fails: what it read that is not declared; empty if it may be published."""
     if not stage.strict:
         return ""

@@ -18,7 +18,7 @@ from stagebook.planning.reuse import ReusePolicy
 from stagebook.planning.scopes import Scopes, depends_on_run, needed_stages, params_of
 from stagebook.runs.launcher import Launcher
 from stagebook.runs.lease import take_ownership
-from stagebook.runs.origin import describe_origin, user_name
+from stagebook.runs.origin import Asker, describe_origin
 from stagebook.runs.prepare import Preparer
 from stagebook.runs.request import RunRequest
 from stagebook.runs.why import stages_named
@@ -33,9 +33,22 @@ class Accepted:
 
 
 def accept(
-    preparer: Preparer, launcher: Launcher, request: RunRequest, stages: Sequence[str], because: str
+    preparer: Preparer,
+    launcher: Launcher,
+    request: RunRequest,
+    stages: Sequence[str],
+    because: str,
+    asker: Asker | None = None,
 ) -> Accepted:
     """Declare the outputs that are there good for the code, parameters and inputs as they are now.
+
+    Args:
+        preparer: plans the request.
+        launcher: has the journal and the store.
+        request: the pipeline and its parameters.
+        stages: names, instances or globs.
+        because: why they are good all the same.
+        asker: who declares it in another program than the command; by default the user of this process.
 
     Raises:
         UsageError: no reason is given, a stage is not known, or its outputs are not there.
@@ -48,7 +61,8 @@ def accept(
     plan, policy = prepared.plan, prepared.planner.policy
     assert policy is not None
     chosen = stages_named(plan, stages)
-    by = user_name() or (str(os.getuid()) if hasattr(os, "getuid") else "somebody")
+    origin = describe_origin(launcher.root, asker)
+    by = origin.user or (str(os.getuid()) if hasattr(os, "getuid") else "somebody")
     said = _Statement(run=launcher.new_run_id(), at=launcher.now(), because=because.strip(), by=by)
     events = _events(launcher, plan, policy, chosen, said)
     started = RunStarted(
@@ -56,7 +70,7 @@ def accept(
         at=said.at,
         pipeline=plan.pipeline,
         plan={**plan.to_json(), "stages": [stage.to_json() for stage in chosen]},
-        origin=describe_origin(launcher.root),
+        origin=origin,
         kind="accept",
     )
     end = RunEnded(run=said.run, at=said.at, status=Status.COMPLETED, reason=said.because)

@@ -47,8 +47,8 @@ def cancel(history: History, run: RunRecord) -> Owner:
     """
     if run.ended is not None:
         raise UsageError(f"the run {run.id} is over: {run.status}")
-    if run.origin.get("signals") is False:
-        msg = f"the run {run.id} goes on within another program, process {run.origin.get('pid')}"
+    if not run.origin.signals:
+        msg = f"the run {run.id} goes on within another program, process {run.origin.pid}"
         raise UsageError(msg, hint="stop it there: a signal would end the whole program")
     owner = dict(history.journal.leases.owners()).get(run.parent or run.id)
     gone = UsageError(f"the process of the run {run.id} is gone", hint="see: stagebook doctor")

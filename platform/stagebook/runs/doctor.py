@@ -15,7 +15,7 @@ import psutil
 
 from stagebook.errors import JournalUnreadable
 from stagebook.execution.runner.staging import remove
-from stagebook.journal.journal import Journal, Liveness
+from stagebook.journal.journal import MLFLOW, Journal, Liveness
 from stagebook.journal.repair import mend
 from stagebook.runs.gc import verify
 from stagebook.runs.lease import liveness_of
@@ -67,6 +67,7 @@ def examine(
     with _opened(state) as journal:
         if journal is not None:
             yield from _owners(journal, at=clock())
+            yield from _tracking(journal)
         yield from _store(journal, store, check=check_store)
         left = _Leftovers(root, journal, store, now=clock())
         yield from left.findings(repair=repair)
@@ -95,6 +96,17 @@ def _permissions(state: Path) -> Iterator[Finding]:
             what=f"{state.name} can be read by others on this machine",
             hint=f"chmod 700 {state}",
         )
+    for name, mode in (("mlflow.db", 600), ("mlruns", 700)):
+        place = (
+            state.parent / name
+        )  # where MLflow keeps what runs were given, unless the settings say otherwise
+        with contextlib.suppress(OSError):
+            if os.name == "posix" and place.stat().st_mode & 0o077:
+                yield Finding(
+                    level="warning",
+                    what=f"{name} can be read by others on this machine: it was not made by a run",
+                    hint=f"chmod {mode} {place}",
+                )
 
 
 # -- the journal --------------------------------------------------------------------------------
@@ -216,6 +228,23 @@ def _owners(journal: Journal, *, at: float) -> Iterator[Finding]:
             yield Finding(level="error", what=error.message, hint=error.hint)
 
 
+def _tracking(journal: Journal) -> Iterator[Finding]:
+    with contextlib.suppress(JournalUnreadable):
+        left = journal.outbox.count_pending(MLFLOW)
+        if left and (reason := journal.outbox.trouble(MLFLOW)):
+            yield Finding(
+                level="warning",
+                what=f"MLflow did not take {left} records: {reason}",
+                hint="stagebook sync delivers them once that is mended",
+            )
+        for run, what in journal.outbox.passed_over(MLFLOW):
+            yield Finding(
+                level="warning",
+                what=f"MLflow does not take something of the run {run}, which was passed over: {what}",
+                hint=f"the run itself has it: stagebook logs {run}",
+            )
+
+
 # -- the store, and what was left half-done -----------------------------------------------------
 
 
@@ -260,7 +289,7 @@ class _Leftovers:
         with contextlib.suppress(JournalUnreadable):
             if journal is not None:
                 self._outputs = journal.results.output_paths()
-                self._going_on = {run.id for run in journal.runs.latest(limit=1000) if run.ended is None}
+                self._going_on = {run for run, _parent in journal.runs.unfinished()}
         self._blobs = store.blobs
 
     def findings(self, *, repair: bool) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from stagebook.events import Status
 from stagebook.journal.history import RunHistory, figures
 from stagebook.pipeline.model import Pipeline
 from stagebook.pipeline.types import Value, accepts, is_sequence
+from stagebook.tracking.state import TrackingState
 
 MAX_POINTS = 10_000
 _RULE = re.compile(r"\s*([A-Za-z][\w@.+-]*)\.([A-Za-z_]\w*)\s*(<=|>=|==|<|>)\s*([-+0-9.eE]+)\s*")
@@ -127,7 +128,8 @@ class Point:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SweepReport:
-    """What became of a sweep. `left` counts the points that were not run, `why` says why."""
+    """What became of a sweep. `left` counts the points that were not run, `why` says why. `undelivered` and `tracking`
+    are as in `RunReport`."""
 
     run: str
     status: Status
@@ -135,6 +137,7 @@ class SweepReport:
     left: int = 0
     why: str = ""
     undelivered: int = 0
+    tracking: TrackingState = dataclasses.field(default_factory=TrackingState)
 
 
 def metrics_of(history: RunHistory) -> dict[str, float]:

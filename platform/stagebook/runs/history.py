@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from stagebook.errors import RunNotFound, did_you_mean
-from stagebook.events import Status
+from stagebook.events import AttemptEnded, Status
 from stagebook.journal.history import RunHistory, StageRecord
 from stagebook.journal.journal import Journal, RunRecord
 from stagebook.planning.result import Results, scrap_values
@@ -56,9 +57,11 @@ class History:
         """Whether anything was recorded yet."""
         return (self.root / STATE_FOLDER / "journal.db").exists()
 
-    def runs(self, pipeline: str | None = None, limit: int = 20) -> list[RunRecord]:
-        """The latest runs, the newest first."""
-        return self.journal.runs.latest(pipeline=pipeline, limit=limit) if self.has_journal else []
+    def runs(self, pipeline: str | None = None, limit: int = 20, *, points: bool = True) -> list[RunRecord]:
+        """The latest runs, the newest first; without `points` no points of sweeps are among them."""
+        if not self.has_journal:
+            return []
+        return self.journal.runs.latest(pipeline=pipeline, limit=limit, points=points)
 
     def close_abandoned(self) -> list[str]:
         """Mark runs whose process vanished as interrupted; their ids."""
@@ -115,6 +118,16 @@ class History:
         if stage not in stages:
             raise RunNotFound(f"the run {run.id} has no stage '{stage}'", hint=did_you_mean(stage, stages))
         return stages[stage]
+
+    def with_times(self, stage: StageRecord) -> StageRecord:
+        """The record of a stage; of a reused one with the times and the memory of the attempt that made its result."""
+        if not stage.number or stage.started is not None:
+            return stage
+        made = self.journal.events.find(stage.number)
+        if not isinstance(made, AttemptEnded):
+            return stage  # accepted: nothing ran
+        started = self.journal.events.start_of(stage.number)
+        return dataclasses.replace(stage, started=started, ended=made.at, cpu=made.cpu, memory=made.memory)
 
     def latest_stages(self, pipeline: str) -> dict[str, tuple[RunRecord, StageRecord]]:
         """For each stage of a pipeline, the last run that did anything about it."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from stagebook.errors import UsageError
 from stagebook.execution.engine.local import LocalEngine
@@ -19,11 +17,14 @@ from stagebook.execution.runner.context import RunOptions
 from stagebook.journal.journal import MLFLOW, Journal
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.preload import modules_to_import
+from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.prepare import PreparedRun
 from stagebook.runs.request import RunRequest
-from stagebook.runs.run import LaunchHooks, RunParts, RunReport, run_plan
+from stagebook.runs.resume import asked_for
+from stagebook.runs.run import RunParts, RunReport, run_plan
 from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery
+from stagebook.tracking.state import TrackingState, state_of
 from stagebook.workspace.dependencies import ProjectDependencies
 from stagebook.workspace.paths import STATE_FOLDER
 from stagebook.workspace.settings import Settings
@@ -53,6 +54,7 @@ class Launcher:
         self._settings = settings
         self._journal = journal
         self._server: client.ForkServer | None = None
+        self._delivery: Delivery | None = None
 
     @property
     def journal(self) -> Journal:
@@ -60,17 +62,34 @@ class Launcher:
         return self._journal()
 
     def warm_up(self) -> None:
-        """Start what a run needs, so that it comes up while the run is planned: the fork server."""
-        if self._server is not None or not self._settings.run.fork or not client.is_possible():
-            return
-        with contextlib.suppress(OSError):  # stages start the ordinary way then
-            self._server = client.ForkServer()
+        """Start what a run needs, so that it comes up while the run is planned: the fork server, and what tells
+        MLflow."""
+        if self._server is None and self._settings.run.fork and client.is_possible():
+            with contextlib.suppress(OSError):  # stages start the ordinary way then
+                self._server = client.ForkServer()
+        if self._delivery is None and self.tracking_uri is not None and self._has_journal():
+            self._delivery = Delivery(self.journal, self.root, self.tracking_uri)
+            with contextlib.suppress(OSError):  # it is started with the run then
+                self._delivery.warm_up()
+
+    def _has_journal(self) -> bool:
+        return (self.root / STATE_FOLDER / "journal.db").is_file()
+
+    def delivery(self) -> Delivery | None:
+        """What tells MLflow of a run that begins now; `None` where tracking is switched off."""
+        found, self._delivery = self._delivery, None
+        if found is None and self.tracking_uri is not None:
+            found = Delivery(self.journal, self.root, self.tracking_uri)
+        return found
 
     def cool_down(self) -> None:
         """End what `warm_up` started and no run took over."""
         if self._server is not None:
             self._server.close()
             self._server = None
+        if self._delivery is not None:
+            self._delivery.discard()
+            self._delivery = None
 
     def run(
         self, planned: PreparedRun | Plan, request: RunRequest, hooks: LaunchHooks | None = None
@@ -88,19 +107,13 @@ class Launcher:
         prepared = planned if isinstance(planned, PreparedRun) else None
         plan = planned.plan if isinstance(planned, PreparedRun) else planned
         rest = prepared.rest if prepared is not None else None
-        asked: dict[str, Any] = {}
-        if prepared is not None:
-            chosen, forced = dataclasses.asdict(prepared.selection), prepared.forced
-            asked["selection"] = {
-                name: list(texts) for name, texts in chosen.items()
-            }  # as the journal has it
-            asked["forced"] = None if forced is None else list(forced)
+        asked = asked_for(prepared.selection, prepared.forced) if prepared is not None else {}
         options = self._options(request, prepared)
         engine = hooks.engine or self._engine(plan, options, keep_server=hooks.keep_server)
         parts = RunParts(
             root=self.root,
             journal=self.journal,
-            tracking_uri=self.tracking_uri,
+            delivery=None if hooks.delivery is not None else self.delivery(),
             dependencies=self.dependencies,
             planner=prepared.planner if prepared is not None else None,
             store=self.store if self._settings.store.enabled else None,
@@ -165,6 +178,10 @@ class Launcher:
         if self.tracking_uri is not None and self.journal.outbox.count_pending(MLFLOW):
             Delivery(self.journal, self.root, self.tracking_uri).leave_behind()
 
+    def tracking_state(self, left: int) -> TrackingState:
+        """How far MLflow has been told of all runs, of which `left` records are left."""
+        return state_of(self.journal.outbox, left)
+
     def sync(self) -> int:
         """Deliver to MLflow what is pending; the number of records that are left.
 
@@ -175,4 +192,8 @@ class Launcher:
             raise UsageError("tracking is switched off in the settings", hint="set tracking.enabled to true")
         delivery = Delivery(self.journal, self.root, self.tracking_uri)
         delivery.start()
-        return delivery.finish(patience=120.0)
+        try:
+            return delivery.finish(patience=120.0)
+        except BaseException:  # raised again: nobody waits for it any more
+            delivery.stop()
+            raise

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from stagebook.errors import PipelineInvalid, UsageError
 from stagebook.journal.journal import RunRecord
 from stagebook.journal.result_table import KnownResults
+from stagebook.planning.neighbours import neighbours_of
 from stagebook.planning.plan import Plan
 from stagebook.planning.planner import Planner
 from stagebook.planning.result import Result, Results
@@ -74,6 +75,7 @@ class Preparer:
             raise PipelineInvalid([*loaded.problems, *problems])
         pipeline, dependencies = loaded.pipeline.name, self.dependencies
         dependencies.forget()
+        dependencies.file_cache.verify(request.verify)
         results = self.results()
         planner = Planner(
             loaded.pipeline,
@@ -90,11 +92,10 @@ class Preparer:
                 forced=() if forced is None else Matching(forced or ("*",)),
                 finished=rest.finished if rest is not None else {},
             ),
+            neighbours=neighbours_of(self.catalog, loaded.pipeline.path, dependencies.workspace, os.environ),
         )
-        try:
-            plan = planner.plan()
-        finally:
-            dependencies.file_cache.save()
+        plan = planner.plan()
+        dependencies.file_cache.save()  # looking at a pipeline with mistakes leaves no trace
         return PreparedRun(
             plan=plan,
             planner=planner,

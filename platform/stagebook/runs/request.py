@@ -25,6 +25,7 @@ class RunRequest:
         files: YAML files of parameters.
         selection: the stages.
         force: run the targets, or else the stages of `only`, or else all, though nothing changed.
+        verify: read every file, also those that look as they did when they were read last.
         jobs: how many attempts at a time; `None`: as the settings say.
         keep_going: after a failure, start what does not depend on it.
         keep_dump: of a stage that fails, keep a dump for `stagebook debug`.
@@ -41,6 +42,7 @@ class RunRequest:
     files: Sequence[Path] = ()
     selection: Selection = dataclasses.field(default_factory=Selection)
     force: bool = False
+    verify: bool = False
     jobs: int | None = None
     keep_going: bool = False
     keep_dump: bool = False
@@ -78,6 +80,7 @@ class RunRequest:
         flags = {
             "--keep-going": self.keep_going,
             "--force": self.force,
+            "--verify": self.verify,
             "--sweep": self.sweep,
             "--keep-kernel": self.keep_kernel,
             "--debug-on-failure": self.keep_dump,

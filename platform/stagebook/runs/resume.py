@@ -20,6 +20,12 @@ from stagebook.planning.reuse import ReusePolicy, made_by
 from stagebook.planning.select import Selection
 
 
+def asked_for(selection: Selection, forced: Sequence[str] | None) -> dict[str, Any]:
+    """What was asked for, as `events.RunStarted` keeps it for `Rest`."""
+    chosen = {name: list(texts) for name, texts in dataclasses.asdict(selection).items()}
+    return {"selection": chosen, "forced": None if forced is None else list(forced)}
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Rest:
     """What a run that did not come to a good end leaves to do. `finished` are the results that it came to,

@@ -6,11 +6,10 @@ import contextlib
 import dataclasses
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stagebook.errors import PipelineBusy
 from stagebook.events import RunStarted, Status
 from stagebook.execution.engine.protocol import Engine
 from stagebook.execution.runner.context import RunContext, RunOptions
@@ -19,12 +18,15 @@ from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import Journal
 from stagebook.planning.plan import Decision, Plan
 from stagebook.planning.planner import Planner
+from stagebook.planning.undeclared import marks
+from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.lease import heartbeat, take_ownership
 from stagebook.runs.origin import describe_origin
-from stagebook.runs.recorder import Listener, Recorder
+from stagebook.runs.recorder import Recorder
 from stagebook.system.processes import signal_name
 from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery, MlflowEnvironment
+from stagebook.tracking.state import TrackingState, state_of
 from stagebook.workspace.dependencies import ProjectDependencies
 from stagebook.workspace.paths import STATE_FOLDER
 
@@ -34,7 +36,7 @@ class RunReport:
     """What became of a run.
 
     Args:
-        undelivered: how many records MLflow has yet to get.
+        undelivered: how many records MLflow has yet to get; `tracking` says more.
         plan: as it has grown.
         quiet: nothing was to be done, and MLflow is not told of it.
     """
@@ -45,26 +47,7 @@ class RunReport:
     undelivered: int
     plan: Plan
     quiet: bool = False
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class LaunchHooks:
-    """What takes part in a run besides what was asked for.
-
-    Args:
-        listeners: are given the events, once the journal has them.
-        engine: `None`: the local one.
-        waiting: is told which run this one waits for.
-        parent: the sweep that the run is a point of, and `delivery` what tells MLflow of it.
-        keep_server: whether the fork server stays for a further run.
-    """
-
-    listeners: Sequence[Listener] = ()
-    engine: Engine | None = None
-    waiting: Callable[[PipelineBusy], None] = lambda _busy: None
-    parent: str = ""
-    delivery: Delivery | None = None
-    keep_server: bool = False
+    tracking: TrackingState = dataclasses.field(default_factory=TrackingState)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +55,7 @@ class RunParts:
     """What a run works with.
 
     Args:
-        tracking_uri: `None` where tracking is switched off.
+        delivery: what tells MLflow of the run; `None` where tracking is switched off, or a sweep's does.
         planner: decides about reuse, and expands stages; without it all stages of the plan run.
         store: `None` where it is switched off.
         wait: whether to wait while another process runs the pipeline.
@@ -82,7 +65,7 @@ class RunParts:
 
     root: Path
     journal: Journal
-    tracking_uri: str | None
+    delivery: Delivery | None
     dependencies: ProjectDependencies
     planner: Planner | None
     store: Store | None
@@ -109,28 +92,24 @@ def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts
         started = take_ownership(journal, begin, clock=parts.clock, wait=parts.wait, waiting=hooks.waiting)
     except BaseException:  # raised again: nothing else closes the engine then
         engine.close()
+        _discard(parts.delivery)
         raise
     recorder = Recorder(journal, run, hooks.listeners)
     with contextlib.ExitStack() as closing:
         closing.callback(engine.close)
+        closing.callback(_discard, parts.delivery)
         closing.enter_context(recorder.closing(parts.clock))
         recorder.tell([started])
-        own = None
-        if hooks.delivery is None and parts.tracking_uri:
-            own = Delivery(journal, parts.root, parts.tracking_uri, run)
+        own = parts.delivery
         delivery = hooks.delivery or own
         if delivery is not None and any(stage.runs for stage in plan.stages):
-            delivery.start()
+            delivery.start(run)
         runner = Runner(plan, engine, options, _context(plan, run, parts, recorder, delivery, expected))
-        undelivered = 0
         with heartbeat(journal.path, run), _signals_cancel(runner, delivery):
             try:
                 status = runner.run()
             finally:
-                if own is not None and own.started:
-                    undelivered = own.finish()
-    if delivery is not None and not delivery.started and not quiet:
-        delivery.leave_behind()  # nothing ran: MLflow is told while nobody waits
+                undelivered = _end_delivery(own, quiet=quiet, behind=hooks.behind)
     _remember(parts.dependencies, runner.published)
     quiet = quiet and not (delivery and delivery.started)
     return RunReport(
@@ -140,7 +119,33 @@ def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts
         undelivered=undelivered,
         plan=runner.plan,
         quiet=quiet,
+        tracking=TrackingState()
+        if own is None
+        else state_of(journal.outbox, undelivered, run=run, behind=hooks.behind),
     )
+
+
+def _discard(delivery: Delivery | None) -> None:
+    if delivery is not None:
+        delivery.discard()
+
+
+def _end_delivery(delivery: Delivery | None, *, quiet: bool, behind: bool) -> int:
+    """The run is over; how many records its own delivery has yet to tell, where that is waited for."""
+    if delivery is None or (quiet and not delivery.started):
+        return 0
+    if not delivery.started:
+        delivery.leave_behind()  # nothing ran: MLflow is told while nobody waits
+        return 0
+    return let_go(delivery, behind=behind)
+
+
+def let_go(delivery: Delivery, *, behind: bool) -> int:
+    """The run is over, and MLflow may have yet to be told of it; how many records are left."""
+    if not behind:
+        return delivery.finish()
+    delivery.leave()
+    return delivery.left()
 
 
 def _started(plan: Plan, options: RunOptions, parts: RunParts, *, quiet: bool) -> RunStarted:
@@ -151,10 +156,9 @@ def _started(plan: Plan, options: RunOptions, parts: RunParts, *, quiet: bool) -
         plan=plan.to_json(),
         jobs=options.jobs,
         keep_going=options.keep_going,
-        origin={
-            **describe_origin(parts.root),
-            "signals": threading.current_thread() is threading.main_thread(),
-        },
+        origin=dataclasses.replace(
+            describe_origin(parts.root), signals=threading.current_thread() is threading.main_thread()
+        ),
         parent=parts.hooks.parent,
         resumes=parts.resumes,
         request=parts.request,
@@ -171,19 +175,21 @@ def _context(
     expected: Mapping[str, float],
 ) -> RunContext:
     dependencies = parts.dependencies
+    folder = parts.root / STATE_FOLDER / "runs" / run
     return RunContext(
         root=parts.root,
-        folder=parts.root / STATE_FOLDER / "runs" / run,
+        folder=folder,
         clock=parts.clock,
         emit=recorder.emit,
         executable=dependencies.workspace.executable,
-        prepare=MlflowEnvironment(plan.pipeline, run, parts.journal, delivery),
+        prepare=MlflowEnvironment(plan.pipeline, run, folder, delivery),
         expected=expected,
         planner=parts.planner,
         store=parts.store,
         guard=recorder.guard,
         sources=lambda stage: dependencies.sources(stage.notebook, stage.runs_in),
         code_paths=lambda stage: dependencies.code_paths(stage.notebook, stage.runs_in),
+        undeclared=lambda stage, observed: marks(stage, observed, dependencies),
     )
 
 

@@ -14,13 +14,15 @@ from stagebook.pipeline.params import parse_pairs
 from stagebook.pipeline.types import Value
 from stagebook.planning.select import Selection
 from stagebook.runs.grid import Grid, Point, StopRule, SweepReport, grid_of, metrics_of
+from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.launcher import Launcher
 from stagebook.runs.lease import heartbeat, take_ownership
 from stagebook.runs.origin import describe_origin
 from stagebook.runs.prepare import PreparedRun, Preparer
 from stagebook.runs.request import RunRequest
-from stagebook.runs.run import LaunchHooks
+from stagebook.runs.run import let_go
 from stagebook.tracking.delivery import Delivery
+from stagebook.tracking.state import state_of
 from stagebook.workspace.catalog import Catalog
 
 
@@ -168,14 +170,13 @@ class _Sweep:
             wait=self._request.wait,
             waiting=self._hooks.run.waiting,
         )
-        uri = launcher.tracking_uri
-        delivery = Delivery(journal, launcher.root, uri, run) if uri else None
+        delivery = launcher.delivery()
         status = Status.FAILED
         undelivered = 0
         try:
             with heartbeat(journal.path, run):
                 if delivery is not None:
-                    delivery.start()
+                    delivery.start(run)
                 status = self._run_points(run, first, delivery)
         except KeyboardInterrupt:
             status, self._because = Status.CANCELLED, "interrupted from the keyboard"
@@ -184,11 +185,18 @@ class _Sweep:
             journal.append([end], owner=run)
             launcher.cool_down()
             if delivery is not None:
-                undelivered = delivery.finish()
+                behind = self._hooks.run.behind
+                undelivered = let_go(delivery, behind=behind)
         left = self._grid.size - len(self._done) - sum(map(self._is_done, self._grid.points()))
         why = self._because or (f"--max {self._request.most}" if left else "")
         return SweepReport(
-            run=run, status=status, points=self._done, left=left, why=why, undelivered=undelivered
+            run=run,
+            status=status,
+            points=self._done,
+            left=left,
+            why=why,
+            undelivered=undelivered,
+            tracking=state_of(journal.outbox, undelivered, run=run, behind=self._hooks.run.behind),
         )
 
     def _run_points(self, run: str, first: PreparedRun, delivery: Delivery | None) -> Status:

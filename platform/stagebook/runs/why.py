@@ -28,7 +28,7 @@ class Explanation:
     """What is known of a decision. `last` is the result that the stage came to last; `diffs` are the
     lines of the differences of cells and modules, by what changed; `before` are the stages before it
     that run or wait, with their decision and first reason; `unresolved` is what the code may import
-    and nobody can tell by reading it."""
+    and nobody can tell by reading it; `unnoticed` what changed of what the stage does not declare."""
 
     stage: str
     decision: Decision
@@ -38,6 +38,7 @@ class Explanation:
     diffs: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     before: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
     unresolved: tuple[str, ...] = ()
+    unnoticed: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The explanation as plain data."""
@@ -53,6 +54,7 @@ class Explanation:
                 name: {"decision": decision, "reason": why} for name, (decision, why) in self.before.items()
             },
             "unresolved": list(self.unresolved),
+            "unnoticed": self.unnoticed,
         }
 
 
@@ -110,6 +112,7 @@ def explain(
         diffs=diffs,
         before=before,
         unresolved=unresolved,
+        unnoticed=stage.judgement.unnoticed if stage.judgement else "",
     )
 
 

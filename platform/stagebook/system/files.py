@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import stat
 import tempfile
@@ -15,6 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.artifact import Artifact
+
+_LONE = re.compile("[\ud800-\udfff]")
+
+
+def utf8(text: str) -> bytes:
+    """The text in UTF-8, with U+FFFD in place of lone surrogates, which have no place in it."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _LONE.sub("\ufffd", text).encode()
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = False, mode: int = 0o666) -> None:
@@ -86,7 +98,7 @@ MAX_SOCKET_FOLDER = 80  # characters: a socket's whole path has to fit into 107 
 def private_name() -> str:
     """A short path for a temporary folder for sockets, which nobody can guess. The folder is not made: one that
     is never needed need not be removed."""
-    base = tempfile.gettempdir()
+    base = os.path.abspath(tempfile.gettempdir())  # `TMPDIR` may be `.`
     if len(base) + 20 > MAX_SOCKET_FOLDER and os.name == "posix":
         base = "/tmp"  # noqa: S108 - the name cannot be guessed, and the folder is of this user alone
     return os.path.join(base, f"sb-{secrets.token_hex(6)}")
@@ -106,7 +118,9 @@ def private_folder(name: str = "") -> str:
 
 
 def sha256_of(path: str | Path) -> str:
-    """The SHA-256 of a file's content, in hex. Raises `OSError`."""
+    """The SHA-256 of a file's content, in hex. Raises `OSError`, also for what is no file: a pipe has no end."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "not a file", str(path))
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

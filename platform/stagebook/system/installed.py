@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stagebook.system.file_cache import RACY
+from stagebook.system.file_cache import tick
 from stagebook.system.files import load_cache, save_cache
 
 VERSION = 1
@@ -98,8 +98,9 @@ def _names(folders: list[str], cache: Path | None) -> _Names:
     entries = _read(cache)
     entry = entries.get(key)
     if entry is None or _marks(path for path, _ in entry[0]) != entry[0]:
+        looked = time.time_ns()
         entry = entries[key] = _look(folders)
-        if any(mark > time.time_ns() - RACY for _, mark in entry[0]):
+        if any(mark > looked - tick(mark) for _, mark in entry[0]):
             return entry[1]  # a second change in the same tick of the clock would not be seen
         if cache is not None:
             kept = {name: entries[name] for name in [*[it for it in entries if it != key][1 - _KEPT :], key]}

@@ -26,6 +26,7 @@ except ImportError:  # pragma: no cover - Windows
 import psutil
 
 _GRACE = 3.0  # seconds
+_LAST_WORDS = 0.5  # seconds that descendants have to end by themselves
 KEPT = "STAGEBOOK_KEPT"  # in the environment of a kernel that may outlive its stage
 
 # Numbers of prctl(2) and of fcntl(2).
@@ -139,13 +140,16 @@ def descendants(pid: int) -> list[int]:
 
 
 def end_descendants(*, spare: Container[int] = ()) -> None:
-    """Kill and reap all that descends from this process, but the children in `spare`.
+    """End and reap all that descends from this process, but the children in `spare`: by SIGTERM, and what is left
+    half a second later by SIGKILL. So a helper of multiprocessing, which ignores the first and ends once all that
+    use it have ended, has the time to remove the shared memory that they left.
 
     Together with `adopt_orphans` nothing gets away: who loses its parent becomes our child. Those
     that were started to be kept (`KEPT`) stay.
     """
-    deadline = time.monotonic() + 10.0
-    while time.monotonic() < deadline:
+    began = time.monotonic()
+    asked: set[int] = set()
+    while (now := time.monotonic()) < began + 10.0:
         try:
             below = _own_children()
             children = [psutil.Process(pid) for pid in below if pid not in spare and not _is_kept(pid)]
@@ -153,12 +157,19 @@ def end_descendants(*, spare: Container[int] = ()) -> None:
             continue
         if not children:
             return
+        is_asking = now < began + _LAST_WORDS
         for child in children:
             with contextlib.suppress(psutil.Error):
-                _signal([child, *child.children(recursive=True)], signal.SIGKILL)
+                family = [child, *child.children(recursive=True)]
+                if is_asking:
+                    family = [process for process in family if process.pid not in asked]
+                    asked.update(process.pid for process in family)
+                _signal(family, signal.SIGTERM if is_asking else signal.SIGKILL)
         for child in children:
             with contextlib.suppress(ChildProcessError, psutil.Error):
-                os.waitpid(child.pid, 0)
+                os.waitpid(child.pid, os.WNOHANG if is_asking else 0)
+        if is_asking:
+            time.sleep(0.005)
 
 
 def _is_kept(pid: int) -> bool:
@@ -195,6 +206,16 @@ def signal_at_end(descriptor: int, number: int) -> None:
 def count_threads() -> int:
     """The threads of this process, those of C libraries included."""
     return psutil.Process().num_threads()
+
+
+def cpu_seconds(pid: int) -> float | None:
+    """The CPU time that a process has used, in seconds; `None` while it waits to run, or is gone."""
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_SLEEPING:
+            times = process.cpu_times()
+            return float(times.user + times.system)
+    return None
 
 
 def started_at(pid: int) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 import subprocess
 import sys
@@ -11,53 +13,96 @@ from pathlib import Path
 
 from stagebook.journal.journal import MLFLOW, Journal, attempt_key
 from stagebook.planning.plan import PlannedStage
+from stagebook.system import mlflow_hook
 from stagebook.system.processes import end_group
+from stagebook.tracking.place import URI, absolute, database, is_remote
 from stagebook.workspace.paths import STATE_FOLDER
 
 PATIENCE_LOCAL = 60.0  # seconds without progress; a new database takes a while to be made
 PATIENCE_REMOTE = 5.0
-WAIT_FOR_ID = 20.0  # seconds that a stage which uses mlflow waits for the id of its run
+WAIT_FOR_STORE = 30.0  # seconds that a stage which uses mlflow waits for a store that is just made
+CLAIM_FILE = "mlflow-run"  # of an attempt whose notebook logs into the attempt's run
 MAX_LOG = 1_000_000  # bytes of what the delivery says; then it begins anew
-_LEFT_BEHIND: list[subprocess.Popen[bytes]] = []  # nobody waits for them; kept, or Python complains
+_left_behind: list[subprocess.Popen[bytes]] = []  # nobody waits for them
 
 
 class Delivery:
     """The child process that tells MLflow what happens, while a run goes on."""
 
-    def __init__(self, journal: Journal, root: Path, uri: str, run: str | None = None) -> None:
-        """Delivers until the end of `run`, or what is pending now."""
-        self._journal = journal
+    def __init__(self, journal: Journal, root: Path, uri: str) -> None:
+        self._outbox = journal.outbox
         self._root = root
-        self._run = run
-        self.uri = uri
+        self._is_waiting = False
+        self.uri = absolute(uri, root)
         self._process: subprocess.Popen[bytes] | None = None
+        self._lifeline: int | None = None  # the process knows by its end that nobody waits for it
         self._give_up = False
 
     @property
     def started(self) -> bool:
-        """Whether it was started."""
-        return self._process is not None
+        """Whether it delivers, or has."""
+        return self._process is not None and not self._is_waiting
 
-    def start(self) -> None:
-        """Start to deliver, if that has not begun yet."""
-        if self._process is None:
-            self._process = self._begin(["--until", self._run] if self._run else [])
+    def warm_up(self) -> None:
+        """Start the process, which imports what it needs, and then waits for the run. Where there is no store yet it is
+        started with the run: a command that runs nothing makes none."""
+        file = database(self.uri)
+        if self._process is None and (file is None or (file.is_file() and file.stat().st_size)):
+            self._begin_with_lifeline(["--await"])
+            self._is_waiting = True
+
+    def start(self, run: str | None = None) -> None:
+        """Start to deliver, if that has not begun yet: until the end of a run, or what is pending now. Without a run
+        it ends with this process."""
+        if self.started:
+            return
+        hold_place(self.uri, self._root)
+        if self._is_waiting:
+            assert self._lifeline is not None
+            self._is_waiting = False
+            with contextlib.suppress(BrokenPipeError):  # it ended; its log says why
+                os.write(self._lifeline, f"{run or '-'}\n".encode())
+        elif run is not None:
+            self._begin_with_lifeline(["--until", run])
+        else:
+            self._process = self._begin([], {"STAGEBOOK_PARENT": str(os.getpid())})
 
     def leave_behind(self) -> None:
         """Deliver what is pending in a process that goes on by itself."""
-        _LEFT_BEHIND.append(self._begin([]))
+        if self._is_waiting:
+            self.start()
+            self.leave()
+        else:
+            hold_place(self.uri, self._root)
+            _leave(self._begin([], {}))
 
-    def _begin(self, until: list[str]) -> subprocess.Popen[bytes]:
+    def discard(self) -> None:
+        """End a process that waits for a run, as there is none."""
+        if self._is_waiting:
+            self.stop()
+            self.leave()
+            self._process, self._is_waiting = None, False
+
+    def _begin_with_lifeline(self, arguments: list[str]) -> None:
+        ends, self._lifeline = os.pipe()
+        try:
+            self._process = self._begin(arguments, {}, ends)
+        finally:
+            os.close(ends)
+
+    def _begin(
+        self, until: list[str], env: Mapping[str, str], stdin: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[bytes]:
         log = self._root / STATE_FOLDER / "mlflow.log"
         too_long = log.exists() and log.stat().st_size > MAX_LOG
         with log.open("wb" if too_long else "ab") as stream:
             return subprocess.Popen(  # this very program
-                [sys.executable, "-m", "stagebook.tracking.deliver", str(self._root), self.uri, *until],
-                stdin=subprocess.DEVNULL,
+                [sys.executable, "-m", "stagebook.tracking.deliver", str(self._root), *until],
+                stdin=stdin,
                 stdout=stream,
                 stderr=stream,
                 cwd=self._root,
-                env={**os.environ, "STAGEBOOK_PARENT": str(os.getpid())},
+                env={**os.environ, URI: self.uri, **env},
                 start_new_session=True,
             )
 
@@ -73,19 +118,31 @@ class Delivery:
     def finish(self, patience: float | None = None) -> int:
         """Wait as long as it gets on; the number of records that are left."""
         if patience is None:
-            remote = self.uri.startswith(("http:", "https:"))
-            patience = PATIENCE_REMOTE if remote else PATIENCE_LOCAL
-        left = self._journal.outbox.count_pending(MLFLOW)
+            patience = PATIENCE_REMOTE if is_remote(self.uri) else PATIENCE_LOCAL
+        last = self._outbox.last()  # what others tell from here on is not waited for
+        left = self._outbox.count_pending(MLFLOW, last)
         moved = time.monotonic()
-        while self.runs and not self._give_up:
-            time.sleep(0.05)
-            now = self._journal.outbox.count_pending(MLFLOW)
+        while left and self.runs and not self._give_up:
+            time.sleep(0.02)
+            now = self._outbox.count_pending(MLFLOW, last)
             if now != left:
                 left, moved = now, time.monotonic()
             elif time.monotonic() - moved > patience:
-                break
-        self.stop()
-        return self._journal.outbox.count_pending(MLFLOW)
+                self.stop()
+        self.leave()
+        return self._outbox.count_pending(MLFLOW, last)
+
+    def left(self) -> int:
+        """How many records it has yet to deliver."""
+        return self._outbox.count_pending(MLFLOW)
+
+    def leave(self) -> None:
+        """Let it deliver the rest by itself, and end."""
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
+        if self._process is not None:
+            _leave(self._process)
 
     def stop(self) -> None:
         """End the process, with all that it started."""
@@ -93,28 +150,54 @@ class Delivery:
             end_group(self._process)
 
 
-class MlflowEnvironment:
-    """The environment of attempts: where MLflow is and, if the notebook imports mlflow, its own run."""
+def _leave(process: subprocess.Popen[bytes]) -> None:
+    _left_behind[:] = [other for other in _left_behind if other.poll() is None]
+    _left_behind.append(process)
 
-    def __init__(self, pipeline: str, run: str, journal: Journal, delivery: Delivery | None) -> None:
+
+@atexit.register
+def _forget_left_behind() -> None:
+    for process in _left_behind:
+        if process.poll() is None:
+            process.returncode = 0  # else Python complains that it goes on
+
+
+def hold_place(uri: str, root: Path) -> None:
+    """Hold the place of a local store that is not there yet by an empty file: MLflow can be made ready by one process
+    alone, and that is the delivery. What is in the project is for this user alone; MLflow would make it by the umask."""
+    file = database(uri)
+    if file is None:
+        return
+    inside = file.is_relative_to(root)
+    with contextlib.suppress(OSError):  # it is there; or MLflow tells what is wrong with it
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if inside else 0o666))
+    with contextlib.suppress(OSError):
+        (root / "mlruns").mkdir(mode=0o700)
+
+
+class MlflowEnvironment:
+    """The environment of attempts: where MLflow is, and which run there is the attempt's."""
+
+    def __init__(self, pipeline: str, run: str, folder: Path, delivery: Delivery | None) -> None:
+        """`folder` is that of the run's files."""
         self._pipeline = pipeline
         self._run = run
-        self._journal = journal
+        self._folder = folder
         self._delivery = delivery
-        self._since: dict[str, float] = {}
+        self._since = time.monotonic()
 
     def __call__(self, stage: PlannedStage, attempt: int) -> Mapping[str, str] | None:
-        """The variables for an attempt at a stage; `None` while its run in MLflow is not known yet."""
+        """The variables for an attempt at a stage; `None` while the store that its notebook uses is being made."""
         if self._delivery is None:
             return {}
-        self._delivery.start()
-        env = {"MLFLOW_TRACKING_URI": self._delivery.uri, "MLFLOW_EXPERIMENT_NAME": self._pipeline}
-        if not stage.uses_mlflow:
-            return env
+        self._delivery.start(self._run)
+        if stage.uses_mlflow and self._is_being_made(self._delivery):
+            return None
+        claim = self._folder / stage.id / str(attempt) / CLAIM_FILE
         key = attempt_key(self._run, stage.id, attempt)
-        found = self._journal.outbox.tracked(key)
-        if found is not None:
-            return {**env, "MLFLOW_EXPERIMENT_ID": found[0], "MLFLOW_RUN_ID": found[1]}
-        since = self._since.setdefault(key, time.monotonic())
-        waiting = self._delivery.runs and time.monotonic() - since < WAIT_FOR_ID
-        return None if waiting else env
+        context = os.environ.get("MLFLOW_RUN_CONTEXT", "")
+        return mlflow_hook.variables(self._delivery.uri, self._pipeline, key, str(claim), context)
+
+    def _is_being_made(self, delivery: Delivery) -> bool:
+        waited = time.monotonic() - self._since
+        return waited < WAIT_FOR_STORE and delivery.runs and mlflow_hook.is_held(delivery.uri)

@@ -1,39 +1,40 @@
-"""Runs in MLflow: an experiment for a pipeline, a run for a run, a child run for an attempt.
+"""The calls to MLflow, and what comes of them. The only door to mlflow.
 
-The only door to mlflow. `Tracker.take` is told one event after the other, in their order, and
-may be told the last one again after a crash: what it does then changes nothing.
+A record that MLflow refuses (`Refused`) is told from a run that is not there any more (`Gone`) and from a server or a
+store with which something is wrong, which is any other error.
 """
 
 from __future__ import annotations
 
-import json
-import math
+import contextlib
+import os
 import re
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, SourceType
 from mlflow.exceptions import MlflowException
 from mlflow.utils import mlflow_tags
 
-from stagebook import events
-from stagebook.artifact import Artifact
-from stagebook.events import Cause, Event, Status
-from stagebook.journal.history import figures
-from stagebook.journal.journal import Journal, attempt_key
-from stagebook.system.blobs import BlobDamaged
-from stagebook.system.files import describe_path
-from stagebook.system.store import Store
-from stagebook.tracking.chart import profiles
-from stagebook.tracking.html import write_html
+from stagebook.events import Status
+from stagebook.system.mlflow_hook import is_held
+from stagebook.tracking.outcomes import REFUSALS, BadReply, Gone, Refused
+from stagebook.tracking.ownership import ROOT_TAG, own_artifacts
+from stagebook.tracking.place import absolute, database, is_remote
+from stagebook.tracking.reasons import reason_of
+from stagebook.tracking.values import MAX_PARAM, batches, fit, milliseconds, named, text
 
-MAX_PARAM = 6000  # characters; MLflow cuts longer ones
-MAX_TAG = 5000
-MAX_ARTIFACT = 1_000_000  # bytes; larger outputs are logged as datasets alone
-BATCH = 100  # datasets a call
+PARENT = mlflow_tags.MLFLOW_PARENT_RUN_ID
+COMMIT = mlflow_tags.MLFLOW_GIT_COMMIT
+SOURCE = mlflow_tags.MLFLOW_SOURCE_NAME
+NOTE = mlflow_tags.MLFLOW_RUN_NOTE
+USER = mlflow_tags.MLFLOW_USER
+PROJECT = {mlflow_tags.MLFLOW_SOURCE_TYPE: SourceType.to_string(SourceType.PROJECT)}
 
 _STATUS = {
     Status.COMPLETED: "FINISHED",
@@ -46,313 +47,296 @@ _STATUS = {
 }
 # Has MLflow's pages open on the table of runs, not on traces of language models.
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
-_UNFIT = re.compile(r"[^\w./ -]")
+_NOT_DATA = (OSError, EOFError)  # what else went wrong than what was to be told
+_PAGE = 1000
+_METRICS, _TEXTS = 500, 40  # in a call, of which MLflow takes a megabyte
 
 
-class Tracker:
-    """Tells MLflow what happened. `root` is the project root; artifacts are read below it."""
+class Mlflow:
+    """One store. `root` is the project root. `is_lenient`: what fails in a way that is not known is refused, if
+    all is well with the store otherwise."""
 
-    def __init__(self, journal: Journal, uri: str, root: Path) -> None:
-        self._journal = journal
+    def __init__(self, uri: str, root: Path) -> None:
+        self._uri = uri
         self._root = root
+        self._file = database(uri)
+        if self._file is not None and is_held(uri):
+            _make_whole(self._file, root)
         self._client = MlflowClient(tracking_uri=uri)
-        self._store = Store(root / ".stagebook" / "store")
+        if self._file is not None:
+            own_artifacts(self._client, root, self._file)
+        self._mark = self._stamp()
+        self._began: dict[str, int] = {}  # of the runs that this process made: in milliseconds
         self._experiments: dict[str, str] = {}
+        self.is_lenient = False
 
-    def take(self, event: Event) -> None:
-        """Tell MLflow of one event. Raises what MLflow raises where it cannot be reached.
+    # -- the store --------------------------------------------------------------------------------
 
-        A run in which, by its plan, nothing is to be done is not worth a line there: it gets one with
-        its first attempt, should there be one after all.
-        """
-        match event:
-            case events.RunStarted():
-                if not event.quiet:
-                    self._run_started(event)
-            case events.AttemptStarted():
-                self._attempt_started(event)
-            case events.StageReused() | events.StageAccepted():
-                self._stage_taken(event)
-            case events.AttemptEnded():
-                self._attempt_ended(event)
-            case events.StageEnded():
-                self._stage_ended(event)
-            case events.RunEnded():
-                self._run_ended(event)
+    def is_replaced(self) -> bool:
+        """Whether the file of the store is not the one that was opened: it was removed, or another is in its place."""
+        return self._stamp() != self._mark
 
-    # -- runs -----------------------------------------------------------------------------------
+    def _stamp(self) -> tuple[int, int] | None:
+        if self._file is None:
+            return None
+        try:
+            found = self._file.stat()
+        except OSError:
+            return 0, 0
+        return found.st_dev, found.st_ino
 
-    def _run_started(self, event: events.RunStarted) -> None:
-        experiment = self._experiment(event.pipeline)
-        origin = event.origin
-        tags = {
-            "stagebook.key": event.run,
-            "stagebook.run_id": event.run,
-            "stagebook.kind": event.kind,
-            "stagebook.status": str(Status.RUNNING),
-            "stagebook.pipeline": event.pipeline,
-            "stagebook.command": str(origin.get("command", "")),
-            mlflow_tags.MLFLOW_SOURCE_NAME: str(event.plan.get("path", event.pipeline)),
-            mlflow_tags.MLFLOW_SOURCE_TYPE: SourceType.to_string(SourceType.PROJECT),
-            mlflow_tags.MLFLOW_USER: str(origin.get("user", "")),
-            mlflow_tags.MLFLOW_RUN_NOTE: str(event.plan.get("description", "")),
-        }
-        parent = self._journal.outbox.tracked(event.parent) if event.parent else None
-        if parent is not None:
-            tags[mlflow_tags.MLFLOW_PARENT_RUN_ID] = parent[1]
-            tags["stagebook.sweep"] = event.parent
-        if event.resumes:
-            tags["stagebook.resumes"] = event.resumes
-        if origin.get("commit"):
-            tags[mlflow_tags.MLFLOW_GIT_COMMIT] = str(origin["commit"])
-            tags["stagebook.changed"] = str(bool(origin.get("changed"))).lower()
-        run = self._open(event.run, experiment, event.run, event.at, tags)
-        self._log_params(run, event.plan.get("params", {}))
-        self._client.log_dict(run, dict(event.plan), "plan.json")
+    def is_well(self) -> bool:
+        """Whether a harmless record is taken: whatever fails beside it is the fault of the record."""
+        try:
+            for experiment in list(self._experiments.values()):
+                self._client.set_experiment_tag(experiment, "stagebook.delivered", f"{time.time():.3f}")
+            with tempfile.TemporaryDirectory(dir=self._root / ".stagebook") as folder:
+                (Path(folder) / "probe").write_bytes(b"")  # the disk takes what is written, too
+        except Exception:  # noqa: BLE001 - whatever it is, it is not well
+            return False
+        return bool(self._experiments)
 
-    def _run_ended(self, event: events.RunEnded) -> None:
-        found = self._journal.outbox.tracked(event.run)
-        if found is None:
-            return
-        experiment, run = found
-        if event.status is Status.INTERRUPTED:
-            query = f"tags.`{mlflow_tags.MLFLOW_PARENT_RUN_ID}` = '{run}' and attributes.status = 'RUNNING'"
-            for child in self._client.search_runs([experiment], query):
-                self._client.set_tag(child.info.run_id, "stagebook.reason", event.reason)
-                self._close(child.info.run_id, Status.INTERRUPTED, event.at)
-        if event.reason:
-            self._client.set_tag(run, "stagebook.reason", event.reason[:MAX_TAG])
-        self._close(run, event.status, event.at)
+    @contextlib.contextmanager
+    def asked(self) -> Iterator[None]:
+        """Around a call: its errors are told apart. Raises `Refused`, `Gone`, and what else MLflow raises."""
+        try:
+            yield
+        except (Refused, Gone, BadReply):
+            raise
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                raise Gone(reason_of(error, self._uri)) from error
+            if error.error_code in REFUSALS or (self.is_lenient and self.is_well()):
+                raise Refused(reason_of(error, self._uri)) from error
+            raise
+        except Exception as error:
+            if not isinstance(error, _NOT_DATA) and self.is_lenient and self.is_well():
+                raise Refused(reason_of(error, self._uri)) from error
+            if isinstance(error, OverflowError | UnicodeEncodeError | RecursionError):
+                raise Refused(reason_of(error, self._uri)) from error
+            raise
 
-    # -- attempts -------------------------------------------------------------------------------
+    # -- experiments and runs ------------------------------------------------------------------------
 
-    def _attempt_started(self, event: events.AttemptStarted) -> None:
-        parent = self._journal.outbox.tracked(event.run)
-        if parent is None:
-            self._catch_up(event.run)
-            parent = self._journal.outbox.tracked(event.run)
-        if parent is None:
-            return
-        name = event.stage if event.attempt == 1 else f"{event.stage} (attempt {event.attempt})"
-        tags = _child_tags(event.run, parent[1], event.stage, event.attempt)
-        key = attempt_key(event.run, event.stage, event.attempt)
-        run = self._open(key, parent[0], name, event.at, tags)
-        self._log_params(run, event.params)
+    def forget(self) -> None:
+        """Look for experiments anew."""
+        self._experiments.clear()
 
-    def _catch_up(self, run: str) -> None:
-        """Tell of a run that was to do nothing, and does something after all."""
-        for _, event in self._journal.events.of(run):
-            if isinstance(event, events.RunStarted):
-                self._run_started(event)
-            elif isinstance(event, events.StageReused):
-                self._stage_taken(event)
+    def experiment(self, title: str) -> str:
+        """The id of an experiment; it is made, or restored, where that has to be."""
+        if title not in self._experiments:
+            with self.asked():
+                found = self._client.get_experiment_by_name(title)
+                if found is None:
+                    tags = {**_EXPERIMENT_TAGS, **({ROOT_TAG: text(self._root)} if self._file else {})}
+                    known = self._client.create_experiment(title, self._location(title), tags=tags)
+                else:
+                    known = found.experiment_id
+                    if found.lifecycle_stage == "deleted":
+                        self._client.restore_experiment(known)
+                self._experiments[title] = _identified(known)
+        return self._experiments[title]
 
-    def _stage_taken(self, event: events.StageReused | events.StageAccepted) -> None:
-        """A stage that did not run has figures all the same, so that runs can be compared."""
-        parent = self._journal.outbox.tracked(event.run)
-        if parent is None:
-            return
-        if isinstance(event, events.StageReused):
-            said = f"reused from {event.of_run}"
-        else:
-            said = f"accepted: {event.because}"
-        prefix = event.stage.replace("@", ".")
-        metrics = _metrics(_finite(event.scraps), event.at, f"{prefix}.")
-        self._client.log_batch(parent[1], metrics, tags=_tags({f"stage.{event.stage}": said}))
+    def _location(self, title: str) -> str | None:
+        """Where an experiment keeps artifacts, as a URI: MLflow's own default is a path in which it takes `%`, `#`
+        and `?` for something else. A server has its own."""
+        if is_remote(self._uri) or os.environ.get("_MLFLOW_SERVER_ARTIFACT_ROOT"):
+            return None
+        return (self._root / "mlruns" / quote(title, safe="").replace("%", "~")).as_uri()
 
-    def _attempt_ended(self, event: events.AttemptEnded) -> None:
-        parent = self._journal.outbox.tracked(event.run)
-        child = self._journal.outbox.tracked(attempt_key(event.run, event.stage, event.attempt))
-        if parent is None or child is None:
-            return
-        used = {"seconds": event.seconds, "cpu_seconds": event.cpu, "peak_memory_mb": event.memory / 1e6}
-        metrics = {**used, **_finite(event.scraps)}
-        tags = {f"scrap.{name}": text for name, text in _texts(event.scraps).items()}
-        if event.cause is not None:
-            tags |= {"stagebook.cause": str(event.cause), "stagebook.message": event.message}
-            if event.cell is not None:
-                tags["stagebook.cell"] = f"{event.cell} of {event.cells}"
-        self._client.log_batch(child[1], _metrics(metrics, event.at), tags=_tags(tags))
-        if event.cause is None:
-            prefix = event.stage.replace("@", ".")
-            self._client.log_batch(parent[1], _metrics(metrics, event.at, f"{prefix}."))
-        datasets = _datasets(event)
-        for start in range(0, len(datasets), BATCH):
-            self._client.log_inputs(child[1], datasets[start : start + BATCH])
-        self._log_artifacts(child[1], event)
-        # Last, and whatever the notebook's own calls left: the status is the one of the journal.
-        status = Status.COMPLETED if event.cause is None else Status.FAILED
-        self._close(child[1], Status.CANCELLED if event.cause is Cause.CANCELLED else status, event.at)
+    def find(self, experiment: str, key: str) -> str | None:
+        """The run of a key that a crash left without a note."""
+        with self.asked():
+            found = self._client.search_runs([experiment], f"tags.`stagebook.key` = '{key}'", max_results=1)
+            return _identified(found[0].info.run_id) if found else None
 
-    def _stage_ended(self, event: events.StageEnded) -> None:
-        """A stage without any attempt gets a run too, so that MLflow shows the same stages."""
-        parent = self._journal.outbox.tracked(event.run)
-        if parent is None or event.status not in {Status.BLOCKED, Status.CANCELLED}:
-            return
-        if self._journal.outbox.tracked(attempt_key(event.run, event.stage, 1)) is not None:
-            return
-        tags = _child_tags(event.run, parent[1], event.stage, 0)
-        key = attempt_key(event.run, event.stage, 0)
-        run = self._open(key, parent[0], event.stage, event.at, tags | {"stagebook.reason": event.reason})
-        self._close(run, event.status, event.at)
+    def create(self, experiment: str, name: str, at: float, tags: Mapping[str, Any]) -> str:
+        """Make a run; its id."""
+        marks = {key: text(value) for key, value in named(tags).items()}
+        with self.asked():
+            made = self._client.create_run(
+                experiment, start_time=milliseconds(at), tags=marks, run_name=text(name, 250) or "-"
+            )
+            run = _identified(made.info.run_id)
+            self._began[run] = milliseconds(at)
+            return run
 
-    def _log_artifacts(self, run: str, event: events.AttemptEnded) -> None:
-        folder = self._root / ".stagebook" / "runs" / event.run / event.stage / str(event.attempt)
-        notebook = folder / "notebook.ipynb"
-        if notebook.is_file():
-            page = folder / "notebook.html"
+    def close(self, run: str, status: Status, at: float) -> None:
+        """End a run; not before it began, though the clock was set back."""
+        with self.asked():
+            end = max(milliseconds(at), self._began.pop(run, 0))
+            self._client.set_terminated(run, _STATUS[status], end_time=end)
+
+    def children(self, experiment: str, run: str) -> list[tuple[str, Mapping[str, str]]]:
+        """The runs below another one that have not ended, with their tags."""
+        query = f"tags.`{PARENT}` = '{run}' and attributes.status = 'RUNNING'"
+        return [(child.info.run_id, child.data.tags) for child in self._search([experiment], query)]
+
+    def started_by(self, tag: str, prefix: str) -> list[tuple[str, Mapping[str, str]]]:
+        """The runs of any experiment of which a tag begins with a text, with their tags."""
+        experiments, page = [], None
+        with self.asked():
+            while True:
+                found = self._client.search_experiments(max_results=_PAGE, page_token=page)
+                experiments += [experiment.experiment_id for experiment in found]
+                if not (page := found.token):
+                    break
+        runs = self._search(experiments, f"tags.`{tag}` LIKE '{prefix}%'")
+        return [(run.info.run_id, run.data.tags) for run in runs]
+
+    def _search(self, experiments: list[str], query: str) -> list[Any]:
+        runs, page = [], None
+        with self.asked():
+            while True:
+                found = self._client.search_runs(experiments, query, max_results=_PAGE, page_token=page)
+                runs += found
+                if not (page := found.token):
+                    return runs
+
+    def run(self, run: str) -> RunContents:
+        """What a run holds."""
+        return RunContents(self, self._client, run)
+
+
+class RunContents:
+    """What a run holds: values, datasets, artifacts."""
+
+    def __init__(self, mlflow: Mlflow, client: Any, run: str) -> None:
+        self._mlflow = mlflow
+        self._client = client
+        self._run = run
+
+    def log(
+        self,
+        *,
+        metrics: Sequence[Metric] = (),
+        params: Mapping[str, Any] | None = None,
+        tags: Mapping[str, Any] | None = None,
+    ) -> list[str]:
+        """Log values. What the run has of another value of a parameter already stays as it is, and ours goes into a
+        tag. Of a batch that is refused the items are logged one by one; those that are refused, with the reasons."""
+        given = [Param(key, text(value, MAX_PARAM)) for key, value in named(params or {}).items()]
+        marks = [RunTag(key, text(value)) for key, value in named(tags or {}).items()]
+        if len(metrics) <= _METRICS and len(given) <= _TEXTS and len(marks) <= _TEXTS:
             try:
-                write_html(notebook, page)
-            except Exception as error:  # noqa: BLE001 - the page is a courtesy, the notebook is there
-                page.write_text(f"<!doctype html><p>The page could not be made: {type(error).__name__}.")
-            self._client.log_artifact(run, str(notebook))
-            self._client.log_artifact(run, str(page))
-            self._client.log_batch(run, _cell_metrics(notebook, round(event.at * 1000)))
-        for file in sorted(folder.glob("notebook_files/*")):
-            if file.stat().st_size < MAX_ARTIFACT:
-                self._client.log_artifact(run, str(file), "notebook_files")
-        if (folder / "log.txt").is_file():
-            self._client.log_artifact(run, str(folder / "log.txt"))
-        if (folder / "scraps").is_dir():
-            self._client.log_artifacts(run, str(folder / "scraps"), "scraps")
-        if event.cause is None:
-            for item in event.outputs.values():
-                if item.size is not None and item.size < MAX_ARTIFACT and not item.folder:
-                    self._log_output(run, item)
-
-    def _log_output(self, run: str, item: Artifact) -> None:
-        """Log an output as it was made: what is in its place by now may be of a later run."""
-        path = self._root / item.path
-        with tempfile.TemporaryDirectory() as folder:
-            if not path.is_file() or describe_path(path, "").sha256 != item.sha256:
-                path = Path(folder) / path.name
-                try:
-                    self._store.fetch(item, path)
-                except BlobDamaged:
-                    return
-            self._client.log_artifact(run, str(path), "outputs")
-
-    # -- calls ----------------------------------------------------------------------------------
-
-    def _experiment(self, name: str) -> str:
-        if name not in self._experiments:
-            found = self._client.get_experiment_by_name(name)
-            if found is None:
-                self._experiments[name] = self._client.create_experiment(name, tags=_EXPERIMENT_TAGS)
+                self._batch(metrics=metrics, params=given, tags=marks)
+            except Refused:
+                pass
             else:
-                if found.lifecycle_stage == "deleted":
-                    self._client.restore_experiment(found.experiment_id)
-                self._experiments[name] = found.experiment_id
-        return self._experiments[name]
+                return []
+        given, differing = self._without_theirs(given)
+        refused: list[str] = []
+        for group in batches(metrics, _METRICS):
+            refused += _one_by_one(group, lambda items: self._batch(metrics=items))
+        for texts in batches(given, _TEXTS):
+            refused += _one_by_one(texts, lambda items: self._batch(params=items))
+        for texts in batches([*marks, *differing], _TEXTS):
+            refused += _one_by_one(texts, lambda items: self._batch(tags=items))
+        return refused
 
-    def _open(self, key: str, experiment: str, name: str, at: float, tags: Mapping[str, str]) -> str:
-        """Create the MLflow run of a key, or find the one that a crash left without a note."""
-        known = self._journal.outbox.tracked(key)
-        if known is not None:
-            return known[1]
-        query = f"tags.`stagebook.key` = '{key}'"
-        found = self._client.search_runs([experiment], query, max_results=1)
-        if found:
-            run: str = found[0].info.run_id
-        else:
-            run = self._client.create_run(
-                experiment, start_time=round(at * 1000), tags=dict(tags), run_name=name
-            ).info.run_id
-        self._journal.outbox.track(key, experiment, run)
-        return run
+    def _without_theirs(self, params: Sequence[Param]) -> tuple[list[Param], list[RunTag]]:
+        """Those parameters of which the run has no other value, and tags for the others."""
+        if not params:
+            return [], []
+        with self._mlflow.asked():
+            theirs = self._client.get_run(self._run).data.params
+        differing = [param for param in params if theirs.get(param.key, param.value) != param.value]
+        tags = [RunTag(fit(f"stagebook.param.{param.key}"), text(param.value)) for param in differing]
+        return [param for param in params if param not in differing], tags
 
-    def _close(self, run: str, status: Status, at: float) -> None:
-        self._client.set_tag(run, "stagebook.status", str(status))
-        self._client.set_terminated(run, _STATUS[status], end_time=round(at * 1000))
+    def _batch(
+        self, *, metrics: Sequence[Metric] = (), params: Sequence[Param] = (), tags: Sequence[RunTag] = ()
+    ) -> None:
+        if metrics or params or tags:
+            with self._mlflow.asked():
+                self._client.log_batch(self._run, list(metrics), list(params), list(tags))
 
-    def _log_params(self, run: str, params: Mapping[str, Any]) -> None:
-        texts = {name: _text(value) for name, value in params.items()}
-        self._client.log_batch(
-            run, params=[Param(_fit(name), text[:MAX_PARAM]) for name, text in texts.items()]
-        )
-        if any(len(text) > MAX_PARAM for text in texts.values()):
-            self._client.log_dict(run, dict(params), "params.json")
+    def inputs(self, entries: Sequence[tuple[str, str, str, str, int | None]]) -> list[str]:
+        """Log artifacts as datasets: (`input` or `output`, name, path, digest, bytes); what is refused."""
+        datasets = [_Keyed(item.dataset.name, item) for item in (_dataset(*entry) for entry in entries)]
+        refused = []
+        for group in batches(datasets, 100):
+            refused += _one_by_one(group, self._log_inputs)
+        return refused
 
+    def _log_inputs(self, datasets: Sequence[_Keyed]) -> None:
+        with self._mlflow.asked():
+            self._client.log_inputs(self._run, [item.value for item in datasets])
 
-def is_permanent(error: Exception) -> bool:
-    """Whether MLflow refuses a thing for good, so that asking again is of no use."""
-    refused = {
-        "INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_STATE",
-    }  # fmt: skip
-    return isinstance(error, MlflowException) and error.error_code in refused
+    def artifact(self, path: Path, folder: str | None = None) -> None:
+        """Log a file, or the files of a folder, in a folder of the run's artifacts."""
+        with self._mlflow.asked():
+            if path.is_dir():
+                self._client.log_artifacts(self._run, str(path), folder)
+            else:
+                self._client.log_artifact(self._run, str(path), folder)
 
-
-def _child_tags(run: str, parent: str, stage: str, attempt: int) -> dict[str, str]:
-    return {
-        "stagebook.key": attempt_key(run, stage, attempt),
-        "stagebook.run_id": run,
-        "stagebook.kind": "stage",
-        "stagebook.stage": stage,
-        "stagebook.attempt": str(attempt),
-        "stagebook.status": str(Status.RUNNING),
-        mlflow_tags.MLFLOW_PARENT_RUN_ID: parent,
-    }
-
-
-def _datasets(event: events.AttemptEnded) -> list[DatasetInput]:
-    entries = [(name, item, "input") for name, items in event.inputs.items() for item in items]
-    entries += [(name, item, "output") for name, item in event.outputs.items()]
-    return [
-        DatasetInput(
-            Dataset(
-                name=f"{name}: {item.path}"[:500],
-                digest=(item.sha256 or "external")[:36],
-                source_type="local",
-                source=json.dumps({"uri": item.path}),
-                schema=None,
-                profile=json.dumps({"bytes": item.size}),
-            ),
-            [InputTag("mlflow.data.context", role)],
-        )
-        for name, item, role in entries
-    ]
+    def document(self, data: Mapping[str, Any], file: str) -> None:
+        """Log plain data as a file."""
+        with self._mlflow.asked():
+            self._client.log_dict(self._run, dict(data), file)
 
 
-def _metrics(values: Mapping[str, float], at: float, prefix: str = "") -> list[Metric]:
-    """Metrics with these names and values; `at` is in seconds."""
-    return [Metric(_fit(f"{prefix}{key}"), value, round(at * 1000), 0) for key, value in values.items()]
+def _one_by_one(items: Sequence[Any], log: Callable[[Sequence[Any]], None]) -> list[str]:
+    """Log all but the items that are refused; these, with the reasons."""
+    try:
+        log(items)
+    except Refused as error:
+        if len(items) == 1:
+            return [f"{items[0].key}: {error}"]
+        half = len(items) // 2
+        return [*_one_by_one(items[:half], log), *_one_by_one(items[half:], log)]
+    return []
 
 
-def _tags(texts: Mapping[str, str]) -> list[RunTag]:
-    return [RunTag(_fit(key), value[:MAX_TAG]) for key, value in texts.items()]
+class _Keyed:
+    """Something with a name, as metrics, parameters and tags are."""
+
+    def __init__(self, key: str, value: Any) -> None:
+        self.key = key
+        self.value = value
 
 
-def _cell_metrics(notebook: Path, at: int) -> list[Metric]:
-    """Time, CPU time and memory of each code cell, as a series over the cells."""
-    return [
-        Metric(key, value, at, step)
-        for step, cell in enumerate(profiles(notebook), start=1)
-        for key, value in (
-            ("cell.seconds", cell.seconds),
-            ("cell.cpu_seconds", cell.cpu),
-            ("cell.peak_memory_mb", cell.memory / 1e6),
-        )
-    ]
+def open_store(uri: str) -> None:
+    """Open a store that is there, ahead of its use: MLflow keeps it open."""
+    MlflowClient(tracking_uri=uri)
 
 
-def _finite(scraps: Mapping[str, Any]) -> dict[str, float]:
-    """The scraps that are numbers. What is not finite is no metric: MLflow would store 1.8e308."""
-    return {name: float(value) for name, value in figures(scraps).items() if math.isfinite(value)}
+def _make_whole(file: Path, root: Path) -> None:
+    """Make a new store beside its place, and put it there once it is complete: MLflow makes its tables one by one, and
+    a second process that sees some of them fails."""
+    new = root / ".stagebook" / "mlflow.db.new"
+    new.unlink(missing_ok=True)
+    client = MlflowClient(tracking_uri=absolute("sqlite:///.stagebook/mlflow.db.new", root))
+    client.search_experiments(max_results=1)
+    client._tracking_client.store.engine.dispose()  # noqa: SLF001 - MLflow has no public way to close it
+    with contextlib.suppress(OSError):  # another disk: MLflow makes it in its place
+        if file.stat().st_size == 0:
+            new.replace(file)
+    new.unlink(missing_ok=True)
 
 
-def _texts(scraps: Mapping[str, Any]) -> dict[str, str]:
-    known = _finite(scraps)
-    return {
-        name: _text(scrap["value"])
-        for name, scrap in scraps.items()
-        if "value" in scrap and name not in known
-    }
+def metric(key: str, value: float, at: float, step: int = 0) -> Metric:
+    """A metric; `at` is in seconds."""
+    return Metric(key, value, milliseconds(at), step)
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _dataset(role: str, name: str, path: str, digest: str, size: int | None) -> DatasetInput:
+    source = re.sub(r'["\\\x00-\x1f]', "_", text(path, 2000))
+    return DatasetInput(
+        Dataset(
+            name=text(f"{name}: {path}", 500),
+            digest=text(digest, 36) or "external",
+            source_type="local",
+            source=f'{{"uri": "{source}"}}',
+            schema=None,
+            profile=f'{{"bytes": {size if isinstance(size, int) else "null"}}}',
+        ),
+        [InputTag("mlflow.data.context", role)],
+    )
 
 
-def _fit(key: str) -> str:
-    """A key that MLflow takes: letters, digits, `_ - . /` and space, 250 characters."""
-    return _UNFIT.sub("-", key)[:250]
+def _identified(found: Any) -> str:
+    if not isinstance(found, str) or not found:
+        raise BadReply("what answers is no MLflow: its reply has no id")
+    return found

@@ -20,9 +20,10 @@ def plain(untrusted: str) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """`0.4 s`, `12 s`, `3m 05s`, `1h 02m`."""
+    """`0.4 s`, `12 s`, `3m 05s`, `1h 02m`; `0.0 s` where the clock was set back meanwhile."""
     if seconds is None:
         return ""
+    seconds = max(seconds, 0.0)
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 59.5:

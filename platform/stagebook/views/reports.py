@@ -23,7 +23,8 @@ def explanation(item: Explanation, now: float) -> RenderableType:
     head += Text(f"  {plain('; '.join(item.reasons[:1]))}")
     lines: list[RenderableType] = [head]
     if item.last is not None:
-        what = "since" if item.changes else "nothing changed since"
+        what = "nothing declared changed since" if item.unnoticed else "nothing changed since"
+        what = "since" if item.changes else what
         ago = formatting.when(item.last.at, now)
         lines.append(Text(f"  {what} the run {item.last.run}, {ago}", style="dim"))
     shown_code = False

@@ -15,6 +15,7 @@ from stagebook.journal.history import RunHistory, StageRecord, figures
 from stagebook.journal.journal import RunRecord
 from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.views import formatting
+from stagebook.views.failures import excerpt
 from stagebook.views.formatting import plain
 
 # A sign and a style for each status; the sign serves where there is no colour.
@@ -192,8 +193,7 @@ def failure(run: str, stage: StageRecord) -> RenderableType:
     """Why a stage failed: the cell, the error, and where the executed notebook is."""
     lines = [Text.assemble(("✗ ", "bold red"), (stage.id, "bold"), f" failed{_in_cell(stage)}")]
     lines.append(Text(f"  {plain(stage.message)}", style="red"))
-    tail = [line for line in plain(stage.traceback).splitlines() if line.strip()][-12:]
-    lines += [Text(f"  │ {line}", style="dim") for line in tail]
+    lines += [Text(f"  │ {line}", style="dim") for line in excerpt(stage.traceback)]
     if stage.folder:
         lines.append(Text(f"  notebook  {stage.folder}/notebook.ipynb"))
         lines.append(Text(f"  log       stagebook logs {run} {stage.id}"))
@@ -291,13 +291,16 @@ def status_table(
     stages: Mapping[str, tuple[RunRecord, StageRecord] | None],
     planned: Mapping[str, PlannedStage],
     now: float,
+    on_disk: Mapping[str, str] | None = None,
 ) -> RenderableType:
     """Each stage with its last outcome, and whether it is up to date.
 
     Args:
-        stages: the record of each stage's last execution or reuse; `None`: it never ran.
+        stages: the record of each stage's last execution or reuse; `None`: it never ran. That of a reused stage has the
+            times of the attempt that made its result.
         planned: what the next run would do with each stage; empty where the pipeline has mistakes.
         now: the time, as Unix time in seconds.
+        on_disk: what lies in the place of outputs that the next run would restore, by stage.
     """
     table = table_of("stage", "status", "when", "time", "now", "")
     for name, known in stages.items():
@@ -308,11 +311,16 @@ def status_table(
             continue
         run, stage = known
         stale = plan is not None and plan.runs and stage.status.is_good
-        because = plan.reasons[0] if plan is not None and stale and plan.reasons else ""
+        judged = plan.judgement if plan is not None else None
+        unnoticed = judged is not None and judged.unnoticed
+        because = plan.reasons[0] if plan is not None and (stale or unnoticed) and plan.reasons else ""
+        if stage.status.is_good:
+            because = because or (on_disk or {}).get(name, "")
+        reused = stage.status is Status.REUSED
         table.add_row(
             Text(name),
             status_text(stage.status),
-            formatting.when(stage.ended or stage.started or run.started, now),
+            formatting.when((not reused and (stage.ended or stage.started)) or run.started, now),
             formatting.duration(stage.seconds(now)),
             state,
             Text(plain(because), style="cyan") if because else _remark(stage),
@@ -325,5 +333,7 @@ def _state(stage: PlannedStage | None) -> Text:
         return Text("")
     if stage.decision is Decision.RUN:
         return Text("stale", style="yellow")
+    if stage.judgement is not None and stage.judgement.restores:
+        return Text("restores", style="yellow")
     word, style = DECISIONS[stage.decision]
     return Text(word, style=style if stage.decision is Decision.WAIT else "dim")

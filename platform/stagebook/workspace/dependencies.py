@@ -12,11 +12,12 @@ from typing import Any
 
 from stagebook.artifact import Artifact
 from stagebook.code.closure import Closure, Code, sources
-from stagebook.system.file_cache import RACY, FileCache, stat_of
+from stagebook.system.file_cache import FileCache, stat_of, tick
 from stagebook.system.files import describe_path, make_private, walk, write_whole
 from stagebook.system.installed import source_folders, versions
 from stagebook.system.store import Store
 from stagebook.workspace.kernels import Kernel, find_kernel, this_python
+from stagebook.workspace.marks import Marks
 from stagebook.workspace.paths import STATE_FOLDER, PathRefused
 from stagebook.workspace.workspace import Workspace
 
@@ -43,6 +44,7 @@ class ProjectDependencies:
         self.workspace = workspace
         self.file_cache = file_cache
         self.store = store
+        self.marks = Marks(workspace.root, file_cache)
         self._restores = restores
         self._root = workspace.root
         self._cache = self._root / STATE_FOLDER / "cache"
@@ -54,8 +56,10 @@ class ProjectDependencies:
         self._versions: dict[tuple[frozenset[str], str], Mapping[str, str]] = {}
         self._kernels: dict[str, Kernel] = {}
 
-    def forget(self) -> None:
-        """Read the project and the machine anew when they are asked for next."""
+    def forget(self, doubtful: Iterable[str] = ()) -> None:
+        """Read the project and the machine anew when they are asked for next. Of the `doubtful` paths not even the
+        hashes are trusted that were remembered with their stats, as `FileCache.reread`."""
+        self.file_cache.reread(self._root / path for path in doubtful)
         self._closures.clear()
         self._digests.clear()
         self._versions.clear()
@@ -121,7 +125,7 @@ class ProjectDependencies:
     def is_file(self, path: str) -> bool:
         """Whether a path names a file of the project."""
         try:
-            return self.workspace.is_file(self.workspace.inside(path))
+            return self.workspace.is_file(self.workspace.inside_for_input(path))
         except PathRefused:
             return False
 
@@ -180,7 +184,8 @@ def _key(path: Path) -> bytes:
 
 def _remove_older(cache: str, name: str, source: str) -> None:
     with contextlib.suppress(OSError):
-        changed = os.stat(source).st_ctime_ns + RACY
+        found = os.stat(source)
+        changed = found.st_ctime_ns + tick(found.st_mtime_ns, found.st_ctime_ns)
         with os.scandir(cache) as entries:
             compiled = [it for it in entries if it.name.startswith(name[:-2]) and it.name.endswith(".pyc")]
         for entry in compiled:

@@ -55,6 +55,40 @@ def kernel_folders() -> list[Path]:
     return [Path(folder) for folder in jupyter_path("kernels")]
 
 
+def profile_files() -> list[str]:
+    """The files of the IPython profile that a kernel would run at its start and that hold some code."""
+    place = Path(os.environ.get("IPYTHONDIR") or Path.home() / ".ipython") / "profile_default"
+    found = [place / "ipython_config.py", place / "ipython_kernel_config.py"]
+    with contextlib.suppress(OSError):
+        found += sorted(path for path in (place / "startup").iterdir() if path.suffix in {".py", ".ipy"})
+    return [str(path) for path in found if _holds_code(path)]
+
+
+def _holds_code(path: Path) -> bool:
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(
+        line.strip() and not line.lstrip().startswith("#") for line in lines if "get_config()" not in line
+    )
+
+
+def kernel_languages() -> dict[str, str]:
+    """The kernels that Jupyter finds: name → language in lower case, empty where it is not known."""
+    found: dict[str, str] = {}
+    for folder in kernel_folders():
+        for place in sorted(folder.glob("*/kernel.json")):
+            name = place.parent.name.lower()
+            if place.is_file() and name not in found:  # the first one is taken
+                spec: Any = None
+                with contextlib.suppress(OSError, ValueError, RecursionError):
+                    spec = json.loads(place.read_bytes())
+                language = spec.get("language") if isinstance(spec, dict) else None
+                found[name] = language.lower() if isinstance(language, str) else ""
+    return {**found, PYTHON: found.get(PYTHON) or "python"}
+
+
 def _version() -> dict[str, str]:
     return {"python": f"{platform.python_implementation()} {platform.python_version()}"}
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -18,6 +20,10 @@ class PathRefused(ValueError):
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+
+
+class _LeadsOut(PathRefused):
+    """The path leads out through a symlink."""
 
 
 def inside(root: Path, text: str, plain_folders: set[str] | None = None) -> str:
@@ -50,7 +56,7 @@ def inside(root: Path, text: str, plain_folders: set[str] | None = None) -> str:
     for place in (folder, real):
         if os.path.commonpath([real_root, place]) != real_root:
             msg = f"'{text}' leads out of the project through a symlink, to {place}"
-            raise PathRefused(msg, _STAY_INSIDE)
+            raise _LeadsOut(msg, _STAY_INSIDE)
     found = PurePosixPath(Path(os.path.relpath(os.path.join(folder, name), real_root))).as_posix()
     _check_text(found)  # a link may lead to a file that is called `~`
     return found
@@ -78,11 +84,140 @@ def _check_text(text: str) -> None:
         raise PathRefused(f"'{text[:40]}…' is longer than a path may be")
 
 
+# -- data, which may be on another disk ------------------------------------------------------------
+
+# No data is below these. What a link leads to is read, hashed, and written to.
+_SYSTEM = (
+    "/etc",
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/boot",
+    "/dev",
+    "/proc",
+    "/sys",
+    "/run",
+)
+_EXCEPT = ("/run/media/", "/dev/shm/")  # noqa: S108 - disks that were plugged in, and one in memory
+_PRIVATE = {".git", STATE_FOLDER}
+
+
+def inside_for_input(root: Path, text: str, plain_folders: set[str] | None = None) -> str:
+    """As `inside`, but a symlink may also lead to data elsewhere (`outside_data`): then the path goes through the
+    link. Raises `PathRefused`."""
+    try:
+        return inside(root, text, plain_folders)
+    except _LeadsOut as refused:
+        return _through_link(root, text, refused)
+
+
 def inside_for_output(root: Path, text: str, plain_folders: set[str] | None = None) -> str:
-    """As `inside`, for a path that a run writes to. The project's own state is refused as well."""
-    path = inside(root, text, plain_folders)
-    parts = [part.casefold() for part in path.split("/")]
-    if path == "." or parts[0] == STATE_FOLDER or ".git" in parts:
-        what = "the project root" if path == "." else ".git/" if ".git" in parts else f"{path.split('/')[0]}/"
+    """As `inside_for_input`, for a path that a run writes to. The project's own state is refused as well, and a link
+    to elsewhere itself, which would be replaced."""
+    try:
+        path = inside(root, text, plain_folders)
+    except _LeadsOut as refused:
+        path = _through_link(root, text, refused)
+        if os.path.islink(os.path.join(root, path)):
+            what = f"'{text}' is a symlink to {os.path.realpath(os.path.join(root, path))}, which an output would replace"
+            hint = "remove the link, or choose another path"
+            if os.path.isdir(os.path.join(root, path)):
+                hint = f"write to a path in it, such as {path}/name, or remove the link"
+            raise PathRefused(what, hint) from None
+    if what := _of_the_project(os.path.realpath(root), path):
         raise PathRefused(f"an output cannot be written to {what}", "choose a path such as data/name.parquet")
+    return path
+
+
+# What a project is kept, configured and run by. No run writes to it.
+_OWN_FOLDERS = frozenset(
+    {STATE_FOLDER, "pipelines", "mlruns", ".venv", ".github", ".gitlab", ".circleci", ".devcontainer", ".vscode", ".idea",
+     ".hg", ".svn", ".ssh", ".ipython", ".jupyter", ".config"}
+)  # fmt: skip
+_OWN_FILES = re.compile(
+    r"stagebook\.toml|pyproject\.toml|mlflow\.db(-\w+)?|\.env(\..*)?|\.envrc|\.git.*|\.pre-commit-config\.yaml|\.python-version"
+    r"|\.netrc|\.pypirc|\.condarc|\.(bash|zsh|)(rc|_?profile)"
+    r"|(gnu)?makefile|justfile|dockerfile|setup\.(py|cfg)|conftest\.py|noxfile\.py|tox\.ini"
+)
+_ANYWHERE = frozenset({".git", "site-packages", "dist-packages", "__pycache__", "node_modules"})
+_ENVIRONMENT = ("pyvenv.cfg", "conda-meta")  # what marks a folder as one
+
+
+def _of_the_project(real_root: str, path: str) -> str:
+    """What of the project itself a path is, or is in; empty if it is none of it."""
+    if path == ".":
+        return "the project root"
+    parts = [part.casefold() for part in path.split("/")]
+    if parts[0] in _OWN_FOLDERS:
+        return f"{path.split('/', maxsplit=1)[0]}/"
+    if _OWN_FILES.fullmatch(parts[0]):
+        return path.split("/", maxsplit=1)[0]
+    if inner := next((part for part in parts if part in _ANYWHERE), ""):
+        return f"{inner}/"
+    for folder in (path, *folders_around(path)):
+        if any(os.path.exists(os.path.join(real_root, folder, mark)) for mark in _ENVIRONMENT):
+            return f"{folder}/, an environment of Python"
+    return ""
+
+
+def outside_data(root: str, place: str) -> str:
+    """Why a symlink in the project may not lead to a place outside of it (a real path); empty if it may.
+
+    A link to a folder is how data lives on another disk, and who can make one in a project can change its notebooks,
+    too. Refused is what is no data: folders of the system, hidden ones of a home folder, states, and the folders that
+    the project is in.
+    """
+    parts = place.split(os.sep)
+    home = os.path.realpath(os.path.expanduser("~"))
+    if os.path.commonpath([root, place]) == place:
+        return "the project itself is in it"
+    if f"{place}/".startswith(tuple(f"{folder}/" for folder in _SYSTEM)) and not place.startswith(_EXCEPT):
+        return "that is a folder of the system"
+    if place == home or (place.startswith(f"{home}/.") and home != os.sep):
+        return "that is private"
+    if not _PRIVATE.isdisjoint(parts):
+        return "that is a state"
+    return ""
+
+
+def linked_folders(root: Path) -> dict[str, str]:
+    """The symlinks directly in the project that lead to folders of data elsewhere: real path → name."""
+    real_root = os.path.realpath(root)
+    with contextlib.suppress(OSError), os.scandir(real_root) as entries:
+        links = {
+            os.path.realpath(it.path): it.name for it in entries if it.is_symlink() and os.path.isdir(it.path)
+        }
+        return {
+            real: name
+            for real, name in links.items()
+            if os.path.commonpath([real_root, real]) != real_root and not outside_data(real_root, real)
+        }
+    return {}
+
+
+def _through_link(root: Path, text: str, refused: PathRefused) -> str:
+    """The path of data that a symlink in the project leads to, by the first link that leads out of it."""
+    real_root = os.path.realpath(root)
+    here, parts = real_root, os.path.normpath(text).split(os.sep)
+    while (
+        parts and os.path.commonpath([real_root, os.path.realpath(os.path.join(here, parts[0]))]) == real_root
+    ):
+        here = os.path.realpath(os.path.join(here, parts.pop(0)))
+    link = os.path.join(here, parts[0]) if parts else here
+    target = os.path.realpath(link)
+    found = os.path.join(link, *parts[1:])
+    if not os.path.exists(target):
+        raise PathRefused(
+            f"'{text}' leads to {target}, which is not there", "mount the disk, or mend the link"
+        )
+    further = [found, os.path.dirname(found)] if parts[1:] else []  # which may hold further links
+    for place in dict.fromkeys([target, *map(os.path.realpath, further)]):
+        inner = os.path.commonpath([real_root, place]) == real_root
+        if reason := "it leads back into the project" if inner else outside_data(real_root, place):
+            raise PathRefused(f"{refused}: {reason}", refused.hint)
+    path = PurePosixPath(Path(os.path.relpath(found, real_root))).as_posix()
+    _check_text(path)
     return path

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from stagebook.pipeline.notebook import SCRIPT_SUFFIXES, NotebookFacts, NotebookUnreadable, read_notebook
-from stagebook.pipeline.scripts import convert, is_intact
+from stagebook.pipeline.notebook_file import read_bytes
+from stagebook.pipeline.scripts import VERSION, convert, doubts_of, is_intact
 from stagebook.system.file_cache import FileCache
 from stagebook.workspace import paths
-from stagebook.workspace.kernels import PYTHON, kernel_folders
+from stagebook.workspace.kernels import kernel_languages
 
 
 class Workspace:
@@ -30,13 +34,33 @@ class Workspace:
         """A path of the project, normalised. Raises `paths.PathRefused`."""
         return paths.inside(self.root, text, self._folders)
 
+    def inside_for_input(self, text: str) -> str:
+        """A path of the project, or of data that a symlink in it leads to. Raises `paths.PathRefused`."""
+        return paths.inside_for_input(self.root, text, self._folders)
+
     def inside_for_output(self, text: str) -> str:
-        """A path of the project that may be written. Raises `paths.PathRefused`."""
+        """A path of the project that may be written, or of data as in `inside_for_input`. Raises
+        `paths.PathRefused`."""
         return paths.inside_for_output(self.root, text, self._folders)
+
+    def identity(self, path: str) -> str:
+        """What two paths of one place have in common: two symlinks may lead to one folder elsewhere."""
+        if path.rpartition("/")[0] in self._folders:
+            return path
+        return os.path.realpath(self.root / path)
 
     def exists(self, path: str) -> bool:
         """Whether a file or folder is there."""
         return (self.root / path).exists()
+
+    def is_special(self, path: str) -> bool:
+        """Whether something is there that is neither a file nor a folder: a pipe, a device."""
+        place = self.root / path
+        return place.exists() and not place.is_file() and not place.is_dir()
+
+    def is_folder(self, path: str) -> bool:
+        """Whether a folder is there."""
+        return (self.root / path).is_dir()
 
     def is_file(self, path: str) -> bool:
         """Whether a file is there."""
@@ -46,7 +70,7 @@ class Workspace:
         """What a notebook says of itself. Raises `NotebookUnreadable`."""
         if notebook not in self._facts:
             try:
-                self._facts[notebook] = read_notebook(self.executable(notebook))
+                self._facts[notebook] = self._read(notebook)
             except NotebookUnreadable as error:
                 self._facts[notebook] = error
         known = self._facts[notebook]
@@ -54,16 +78,21 @@ class Workspace:
             raise known
         return known
 
+    def _read(self, notebook: str) -> NotebookFacts:
+        found, path = read_notebook(self.executable(notebook)), self.root / notebook
+        if path.suffix in SCRIPT_SUFFIXES:
+            doubts = doubts_of(read_bytes(path), path.suffix)
+            return dataclasses.replace(found, doubts=(*doubts, *found.doubts))
+        return found
+
     def executable(self, notebook: str) -> Path:
-        """The `.ipynb` file to execute: the notebook itself, or what its script converts to."""
+        """The `.ipynb` file to execute: the notebook itself, or what its script converts to. Raises
+        `NotebookUnreadable`."""
         path = self.root / notebook
         if path.suffix not in SCRIPT_SUFFIXES:
             return path
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise NotebookUnreadable(f"cannot be read: {error.strerror}") from error
-        digest = hashlib.sha256(path.suffix.encode() + b"\0" + content).hexdigest()
+        content = read_bytes(path)
+        digest = hashlib.sha256(f"{VERSION}{path.suffix}\0".encode() + content).hexdigest()
         target = self.root / paths.STATE_FOLDER / "cache" / "scripts" / f"{digest}.ipynb"
         if not self._is_whole(target):
             convert(content, path.suffix, target)
@@ -75,7 +104,6 @@ class Workspace:
         except OSError:
             return False
 
-    def kernels(self) -> frozenset[str]:
-        """The names of the kernels that are installed here."""
-        places = (place for folder in kernel_folders() for place in folder.glob("*/kernel.json"))
-        return frozenset({PYTHON, *(place.parent.name.lower() for place in places if place.is_file())})
+    def kernels(self) -> Mapping[str, str]:
+        """The kernels that are installed here: name → language in lower case, empty where it is not known."""
+        return kernel_languages()

@@ -33,10 +33,16 @@ def own_lab(tmp_path: Path) -> Iterator[Lab]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the browser, which keeps its cache from module to module."""
+    return tmp_path_factory.mktemp("browser")
+
+
 # Not of the session: while Playwright runs, no other event loop does, and the tests of routes need theirs.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[BrowserContext]:
-    """Debian's Chromium, or another one that is installed. Its cache is shared by all pages."""
+def browser(profile: Path) -> Iterator[BrowserContext]:
+    """Debian's Chromium, or another one that is installed. Its cache, also of compiled scripts, is shared by all pages."""
     executable = next((found for name in NAMES if (found := shutil.which(name))), None)
     if executable is None:
         message = "no Chromium is installed; on Debian: apt install chromium"
@@ -44,9 +50,11 @@ def browser() -> Iterator[BrowserContext]:
             pytest.fail(message)
         pytest.skip(message)
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
-        yield started.new_context(viewport={"width": 1280, "height": 760})
-        started.close()
+        context = playwright.chromium.launch_persistent_context(
+            profile, executable_path=executable, args=list(FLAGS), viewport={"width": 1280, "height": 760}
+        )
+        yield context
+        context.close()
 
 
 @pytest.fixture

@@ -9,6 +9,25 @@ from building import ProjectBuilder
 
 REPOSITORY = Path(__file__).parents[3]
 
+SHOWS = (
+    "#md # Two lines\nof text",
+    "print('one\\ntwo\\nthree')",
+    "import sys; print('four\\nfive', file=sys.stderr)",
+    "from IPython.display import HTML, JSON, Latex, Markdown, display",
+    "display(HTML('<table>\\n<tr>\\n<td>six</td>\\n<td>seven</td>\\n</tr>\\n</table>'))",
+    "display(Markdown('eight\\n\\nnine'))",
+    "'ten\\neleven'.splitlines()",
+    "class Two:\n    def __repr__(self):\n        return 'twelve\\nthirteen'\nTwo()",
+    "raise ValueError('fourteen\\nfifteen')",
+)
+GROWS = (
+    "print('begun')",
+    "import time\nfor at in range(60):\n    print('line', at, flush=True)\n    time.sleep(0.25)",
+    "print('nearly')",
+    "time.sleep(4)",
+    "print('done')",
+)
+
 
 def make_project(root: Path) -> ProjectBuilder:
     """The pipelines of the reference project, and small ones: a matrix, a failure, something slow, mistakes."""
@@ -95,4 +114,31 @@ def make_project(root: Path) -> ProjectBuilder:
     builder.notebook("kept", "answer = 6 * 7", "raise RuntimeError('look at it')")
     builder.pipeline("stages:\n  talk: {notebook: notebooks/talks.ipynb}\n", "talks")
     builder.pipeline("stages:\n  kept: {notebook: notebooks/kept.ipynb}\n", "kept")
+    builder.notebook("shows", *SHOWS)
+    builder.pipeline("stages:\n  shows: {notebook: notebooks/shows.ipynb}\n", "shows")
+    builder.notebook("grows", *GROWS)
+    builder.pipeline("stages:\n  grows: {notebook: notebooks/grows.ipynb}\n", "grows")
+    writes = "if limit < 0:\n    raise ValueError('a limit from 0 on')\n_ = open(out, 'w').write(str(limit))"
+    builder.notebook("limits", "held = bytearray(8 << 20)", writes, params="limit = 0\nout = ''")
+    builder.pipeline(
+        """
+        params: {limit: 1}
+        stages:
+          limits:
+            notebook: notebooks/limits.ipynb
+            params: {limit: "${params.limit}"}
+            outputs: {out: data/limit.txt}
+          after: {notebook: notebooks/work.ipynb, after: [limits]}
+        """,
+        "limits",
+    )
+    chain = "".join(
+        f"  s{at}: {{notebook: notebooks/work.ipynb, after: [{f's{at - 1}' if at else ''}]}}\n"
+        for at in range(40)
+    )
+    many = "  many: {notebook: notebooks/work.ipynb, matrix: {n: [1, 2, 3]}, after: [s39]}\n"
+    builder.pipeline(f"stages:\n{chain}{many}", "wide")
+    long = [f"for at in range(12): print('cell {at}, line', at)" for at in range(120)]
+    builder.notebook("long", *long[:95], "raise RuntimeError('deep down')", *long[95:])
+    builder.pipeline("stages:\n  long: {notebook: notebooks/long.ipynb}\n", "long")
     return builder

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
 from building import notebook_data
-from lab.browser.page import GOOD, LONG, choose, execute, expect_state, is_enabled, line, panel, picture
+from lab.browser.page import (
+    GOOD,
+    LONG,
+    choose,
+    drawn,
+    execute,
+    expect_state,
+    is_enabled,
+    line,
+    panel,
+    picture,
+)  # fmt: skip
+from lab.server import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -18,6 +32,19 @@ def open_form(page: Page, pipeline: str):
     choose(page, pipeline)
     panel(page).get_by_role("button", name="Run …").click()
     return page.get_by_role("form", name="What to run")
+
+
+@contextlib.contextmanager
+def planned(page: Page, *, sweep: bool) -> Iterator[None]:
+    """Wait until a plan that the block asks for is there: of a sweep, or of a run with the defaults."""
+
+    def is_it(response: Response) -> bool:
+        is_sweep = "sweep=1" in response.url and "count" in response.url
+        return response.ok and "stagebook/plan?" in response.url and is_sweep == sweep
+
+    with page.expect_response(is_it, timeout=LONG):
+        yield
+    drawn(page)
 
 
 def test_a_form_is_made_of_types_and_checked_before_anything_starts(page: Page, lab) -> None:
@@ -84,6 +111,45 @@ def test_a_sweep_is_asked_for_and_its_points_are_compared(page: Page, lab) -> No
     expect(params.get_by_role("row")).to_have_count(5)
 
 
+def test_after_a_sweep_its_values_are_taken_back_and_all_is_as_before(page: Page, lab) -> None:
+    form = open_form(page, "form")
+    execute(page, "stagebook:open-graph")
+    form.get_by_text("Options").click()
+    form.get_by_label("A run for each of several values").check()
+    form.get_by_label("count", exact=True).fill("[1, 2]")
+    expect(form.get_by_role("button", name="Start the sweep")).to_be_enabled(timeout=LONG)
+    form.get_by_role("button", name="Close").click()
+    chip = panel(page).get_by_role("button", name="count=[1, 2]")
+    expect(chip).to_be_visible()
+    expect(panel(page).get_by_role("button", name="Run all")).to_be_enabled()
+    with planned(page, sweep=False):
+        chip.click()
+    expect(chip).to_have_count(0)
+    expect(panel(page).get_by_role("button", name="Run all")).to_be_enabled()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.locator(".sb-Edges path")).to_have_count(2)
+    expect_state(line(page, "last"), re.compile("new|completed|up to date|stale|reused"))
+    panel(page).get_by_role("button", name="Run all").click()
+    expect_state(line(page, "last"), GOOD)
+    assert lab.ask("runs?pipeline=form")["runs"][0]["kind"] == "run"
+
+
+def test_values_of_a_sweep_that_stand_are_swept_by_run_all(page: Page, lab) -> None:
+    form = open_form(page, "form")
+    form.get_by_text("Options").click()
+    form.get_by_label("A run for each of several values").check()
+    with planned(page, sweep=True):
+        form.get_by_label("count", exact=True).fill("[1, 2]")
+    form.get_by_role("button", name="Close").click()
+    expect(panel(page).get_by_role("button", name="count=[1, 2]")).to_be_visible()
+    expect(panel(page).get_by_role("button", name="Run all")).to_be_enabled(timeout=LONG)
+    execute(page, "stagebook:run-to-here", stage="begin")
+    expect(panel(page).locator(".sb-Run")).to_contain_text("running", timeout=LONG)
+    expect(panel(page).locator(".sb-Run")).to_contain_text("completed", timeout=LONG)
+    (sweep,) = [run for run in lab.ask("runs?pipeline=form&limit=1")["runs"] if run["kind"] == "sweep"]
+    assert sweep["params"]["count"] == [1, 2]
+
+
 def test_the_toolbar_of_a_notebook_knows_its_stage(page: Page, lab) -> None:
     choose(page, "breaks")
     panel(page).get_by_role("button", name="Run all").click()
@@ -126,6 +192,10 @@ def test_a_log_streams_as_text(page: Page, lab) -> None:
     log = page.get_by_role("log")
     expect(log).to_contain_text("line 2", timeout=LONG)
     expect(page.locator(".sb-Log")).to_contain_text("follows the stage")
+    # A tab that is moved goes on, once.
+    page.evaluate(
+        "(({ shell }) => shell.add(shell.currentWidget, 'main', { mode: 'split-right' }))(window.jupyterapp)"
+    )
     expect(log).to_contain_text("line 11", timeout=LONG)
     expect(page.locator(".sb-Log")).not_to_contain_text("follows the stage", timeout=LONG)
     assert log.inner_text().split() == [word for at in range(12) for word in ("line", str(at))]
@@ -186,10 +256,84 @@ def test_the_kernel_of_a_failed_stage_is_taken_over(page: Page, lab) -> None:
     lab.ask(f"runs/{run}/kernel", {"stage": "kept", "end": True})
 
 
+EDITOR = "window.jupyterapp.shell.currentWidget?.content?.editor"
+
+
+def test_a_stage_is_added_while_the_pipeline_file_is_open(page: Page, lab) -> None:
+    """Its editor has the new stage, and saving it takes nothing back; edits in it are not lost."""
+    lab.project.pipeline("stages:\n  one: {notebook: notebooks/work.ipynb}\n", "grown")
+    path = lab.project.root / "pipelines/grown.yaml"
+    execute(page, "stagebook:refresh")
+    expect(
+        page.get_by_role("combobox", name="Pipeline").first.locator("option[value=grown]")
+    ).to_be_attached()
+    choose(page, "grown")
+    execute(page, "stagebook:open-pipeline-file")
+    page.wait_for_function(f"{EDITOR}?.lineCount === 3", timeout=LONG)
+    lab.project.notebook("extra", "1", params="count = 0")
+    for stage in ("extra", "more"):
+        page.evaluate(
+            "window.jupyterapp.commands.execute('docmanager:open', {path: 'notebooks/extra.ipynb'}).then(() => null)"
+        )
+        expect(page.locator(".jp-NotebookPanel:visible")).to_contain_text("count", timeout=LONG)
+        execute(page, "stagebook:add-notebook-as-stage")
+        if stage == "more":
+            page.get_by_role("dialog").get_by_role("button", name="Save").click()
+        page.get_by_label("Name of the stage").fill(stage)
+        page.get_by_role("button", name="Add", exact=True).click()
+        expect_state(line(page, stage), "new")
+        at = path.read_text().splitlines().index(f"  {stage}:")
+        page.wait_for_function(f"{EDITOR}?.getCursorPosition().line === {at}", timeout=LONG)
+        assert page.evaluate(f"{EDITOR}.model.sharedModel.getSource()") == path.read_text()
+        # An edit that is not saved, when the next stage is added.
+        page.evaluate(f"{EDITOR}.model.sharedModel.updateSource(0, 0, '# edited\\n')")
+    execute(page, "docmanager:save")
+    expect(page.get_by_text("Overwrite")).to_have_count(0)
+    until(lambda: path.read_text().startswith("# edited\n# edited\nstages:"))
+    assert "  extra:\n" in path.read_text()
+    assert "  more:\n" in path.read_text()
+
+
+def test_changes_are_told_by_the_number_that_the_notebook_shows(page: Page, lab) -> None:
+    lab.project.notebook("numbers", "#md # A text", "a = 1", "", "b = 2", "1 / c", params="c = 1\nout = ''")
+    lab.project.pipeline("stages:\n  n: {notebook: notebooks/numbers.ipynb, params: {c: 1}}\n", "numbers")
+    assert lab.stagebook("run", "numbers").wait(90) == 0
+    execute(page, "stagebook:refresh")
+    expect(
+        page.get_by_role("combobox", name="Pipeline").first.locator("option[value=numbers]")
+    ).to_be_attached()
+    choose(page, "numbers")
+    assert lab.stagebook("run", "numbers").wait(90) == 0  # all is reused
+    execute(page, "stagebook:open-changes", stage="n")
+    changes = page.locator(".sb-Page")
+    expect(changes).to_contain_text("0 of 6 cells differ; the notebook is as it ran", timeout=LONG)
+    lab.project.edit("numbers", "b = 2", "b = 3")
+    lab.project.edit("numbers", "1 / c", "1 / 0")
+    assert lab.stagebook("run", "numbers").wait(90) == 1
+    expect_state(line(page, "n"), "failed")
+    expect(line(page, "n")).to_contain_text("at cell 5 of 5")
+    # The failed attempt ran what the notebook is now; the difference is that to the result, as `why` prints it.
+    expect(changes).to_contain_text("0 of 6 cells differ", timeout=LONG)
+    expect(changes).to_contain_text("cell 3 changed")
+    code = changes.get_by_label("code")
+    expect(code).to_contain_text("cell 3\n-b = 2\n+b = 3")
+    lab.project.edit("numbers", "1 / 0", "1 / 1")
+    lab.project.edit("numbers", "# A text", "# Another text")  # both are seen by themselves
+    expect(
+        changes.get_by_role("heading", name="cell 4 changed ([5] in the executed notebook)")
+    ).to_be_visible(timeout=LONG)
+    expect(changes.get_by_role("heading", name="a markdown cell changed")).to_be_visible()
+    execute(page, "stagebook:open-failing-cell", stage="n")
+    active = page.locator(".jp-NotebookPanel:visible .jp-Cell.jp-mod-active")
+    expect(active.locator(".jp-InputPrompt")).to_have_text("[5]:", timeout=LONG)
+
+
 def test_a_notebook_is_added_as_a_stage(page: Page, lab) -> None:
     lab.project.notebook("extra", "1", params="count = 0")
     choose(page, "form")
-    page.evaluate("window.jupyterapp.commands.execute('docmanager:open', {path: 'notebooks/extra.ipynb'})")
+    page.evaluate(
+        "window.jupyterapp.commands.execute('docmanager:open', {path: 'notebooks/extra.ipynb'}).then(() => null)"
+    )
     expect(page.locator(".jp-NotebookPanel:visible")).to_contain_text("count", timeout=LONG)
     assert is_enabled(page, "stagebook:add-notebook-as-stage")
     execute(page, "stagebook:add-notebook-as-stage")

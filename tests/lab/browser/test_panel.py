@@ -107,6 +107,12 @@ def test_mistakes_are_listed_and_lead_to_their_place(page: Page, lab) -> None:
     lab.project.pipeline("stages:\n  one: {notebook: notebooks/work.ipynb}\n", "mistaken")
     expect_state(line(page, "one"), "new")
     expect(problems).to_have_count(0)
+    # The list goes while it has the focus.
+    line(page, "one").focus()
+    lab.project.pipeline("stages: {one: }\n", "mistaken")
+    expect(problems).to_contain_text("problem", timeout=LONG)
+    expect(line(page, "one")).to_have_count(0)
+    expect(page.get_by_role("combobox", name="Pipeline").first).to_have_value("mistaken")
 
 
 def test_keys_reach_everything(page: Page, lab) -> None:

@@ -103,6 +103,15 @@ class Api:
             await asyncio.sleep(0.1)
         pytest.fail(f"{'/'.join(parts)} never came to be as wanted: {answer}")
 
+    async def until_posted(self, *parts: str, that: Callable[[Any], bool], **body: Any) -> Any:
+        """Ask by a POST until the answer is as wanted."""
+        for _ in range(1_000):
+            answer = await self.post(*parts, **body)
+            if that(answer):
+                return answer
+            await asyncio.sleep(0.1)
+        pytest.fail(f"{'/'.join(parts)} never came to be as wanted: {answer}")
+
 
 def _pairs(params: dict[str, Any]) -> list[tuple[str, Any]]:
     """Arguments of a URL; a list gives one name several times."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from building import ProjectBuilder
+from stagebook.events import RunEnded, RunStarted, Status
 
 
 async def run(api, **request) -> str:
@@ -148,26 +152,68 @@ async def test_without_tracking_there_are_no_pages_of_mlflow(api, lab: ProjectBu
     assert (status, reply["message"]) == (400, "tracking is switched off in the settings")
 
 
+async def mlflow_page(api, **request) -> dict[str, Any]:
+    """Where MLflow shows runs, once it is up."""
+    return await api.until_posted("mlflow", that=lambda reply: not reply["starting"], **request)
+
+
 @pytest.mark.e2e
 async def test_mlflow_is_started_once_and_ended_with_the_server(
     api, lab: ProjectBuilder, jp_serverapp
 ) -> None:
     (lab.root / "stagebook.toml").unlink()
     run_id = await run(api, pipeline="sums", only=["first"])
-    shown = await api.post("mlflow", runs=[run_id])
+    starting = await api.post("mlflow", runs=[run_id])
+    assert (starting["url"], starting["starting"]) == ("", True), "nobody waits for it"
+    shown = await mlflow_page(api, runs=[run_id])
     assert shown["found"]
-    assert "/#/experiments/" in shown["url"]
-    again = await api.post("mlflow")
+    assert re.search(r"/#/experiments/\d+/runs/\w+\?workflowType=machine_learning$", shown["url"])
+    again = await mlflow_page(api)
     assert again["url"].split("/#")[0] == shown["url"].split("/#")[0]
-    stage = await api.post("mlflow", runs=[run_id], stage="first")
+    assert again["url"].endswith("/#/experiments?workflowType=machine_learning")
+    stage = await mlflow_page(api, runs=[run_id], stage="first")
     assert stage["url"] != shown["url"]
-    (extension,) = jp_serverapp.extension_manager.extension_apps["stagebook_lab"]
-    servers = extension.services.mlflow
-    (process,) = [process for process, _ in servers._started.values()]
+    servers = jp_serverapp.extension_manager.extension_apps["stagebook_lab"].pop().services.mlflow
+    (server,) = servers._servers.values()
+    process = server._process
+    # MLflow ends by itself, or somebody ends it: it is started again, at another place.
+    os.kill(process.pid, signal.SIGTERM)
+    process.wait(timeout=30)
+    assert (await api.post("mlflow"))["starting"]
+    (server,) = servers._servers.values()
+    process = server._process
     servers.stop()
     assert process.poll() is not None
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
+
+
+@pytest.mark.e2e
+async def test_mlflow_is_stopped_while_it_starts(api, lab: ProjectBuilder, jp_serverapp) -> None:
+    """What starts holds up neither another request nor the end of the server."""
+    (lab.root / "stagebook.toml").unlink()
+    assert (await api.post("mlflow"))["starting"]
+    assert (await api.post("mlflow"))["starting"]
+    servers = jp_serverapp.extension_manager.extension_apps["stagebook_lab"].pop().services.mlflow
+    (server,) = servers._servers.values()
+    servers.stop()
+    assert server._process.poll() is not None
+    assert server.url is None
+
+
+async def test_a_run_that_mlflow_does_not_have_leads_to_its_experiment(api, lab: ProjectBuilder) -> None:
+    lab.file("stagebook.toml", '[tracking]\nuri = "http://127.0.0.1:9/"\n')
+    with lab.project as project:
+        for name in ("known", "fresh"):
+            started = RunStarted(run=name, at=1.0, pipeline="sums", plan={"stages": []})
+            project.journal.append([started, RunEnded(run=name, at=2.0, status=Status.COMPLETED)])
+        project.journal.outbox.track("known", "7", "abc")
+    reply = await api.post("mlflow", runs=["fresh"])
+    assert reply == {
+        "url": "http://127.0.0.1:9/#/experiments/7?workflowType=machine_learning",
+        "found": False,
+        "starting": False,
+    }
 
 
 async def test_a_notebook_is_added_as_a_stage(api, lab: ProjectBuilder) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from building import ProjectBuilder
 from stagebook.events import (
     AttemptEnded,
     AttemptStarted,
@@ -20,16 +21,22 @@ from stagebook.events import (
 )
 from stagebook.journal.leases import Liveness, Owner
 from stagebook.project import Project
+from stagebook_lab import wire
 from stagebook_lab.feed.snapshot import SnapshotReader
 
 STAGES = ("a", "b", "c")
 
 
-def story(run: str, pipeline: str, only: str | None, *, ends: bool) -> list[Event]:
-    """A run of three stages, or of one of them."""
-    plan = {"stages": [{"id": name, "notebook": "n.ipynb", "decision": "RUN"} for name in STAGES]}
-    events: list[Event] = [RunStarted(run=run, at=1.0, pipeline=pipeline, plan=plan)]
-    for name in STAGES:
+def story(run: str, pipeline: str, only: str | None, *, ends: bool, kind: str) -> list[Event]:
+    """A run of three stages, or of one of them; or an acceptance, or the point of a sweep, which goes on."""
+    names = STAGES if kind != "accept" or only is None else (only,)
+    plan = {"stages": [{"id": name, "notebook": "n.ipynb", "decision": "RUN"} for name in names]}
+    own, ends = ("accept", True) if kind == "accept" else ("run", ends)  # an acceptance is one transaction
+    begun = RunStarted(
+        run=run, at=1.0, pipeline=pipeline, plan=plan, kind=own, parent="sweep" if kind == "point" else ""
+    )
+    events: list[Event] = [begun]
+    for name in names:
         if only not in {None, name}:
             events.append(StageEnded(run=run, at=1.5, stage=name, status=Status.SKIPPED))
             continue
@@ -42,17 +49,26 @@ def story(run: str, pipeline: str, only: str | None, *, ends: bool) -> list[Even
     return [*events, RunEnded(run=run, at=4.0, status=Status.COMPLETED)] if ends else events[:-2]
 
 
-runs = st.lists(st.tuples(st.sampled_from("pq"), st.sampled_from([None, *STAGES]), st.booleans()), max_size=4)
+runs = st.lists(
+    st.tuples(
+        st.sampled_from("pq"), st.sampled_from([None, *STAGES]), st.booleans(),
+        st.sampled_from(["run", "run", "point", "accept"]),
+    ),
+    max_size=4,
+)  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data(), wanted=runs)
-def test_changes_add_up_to_the_whole(data: st.DataObject, wanted: list[tuple[str, str | None, bool]]) -> None:
+def test_changes_add_up_to_the_whole(
+    data: st.DataObject, wanted: list[tuple[str, str | None, bool, str]]
+) -> None:
+    """A viewer, also one that a new reader serves after a while, ends with what a new viewer sees."""
     with tempfile.TemporaryDirectory() as folder, Project.open(folder_of_project(folder)) as project:
-        stories = [story(f"r{at}", *one[:2], ends=one[2]) for at, one in enumerate(wanted)]
+        stories = [story(f"r{at}", *one[:2], ends=one[2], kind=one[3]) for at, one in enumerate(wanted)]
         reader = SnapshotReader(project)
         position: int | None = None
-        stages: dict[tuple[str, str], object] = {}
+        stages: dict[tuple[str, str], wire.StageInfo] = {}
         shapes: dict[str, tuple[str, ...]] = {}
 
         def look() -> None:
@@ -69,17 +85,49 @@ def test_changes_add_up_to_the_whole(data: st.DataObject, wanted: list[tuple[str
         while any(stories):
             first = {wanted[at][0]: at for at, events in reversed(list(enumerate(stories))) if events}
             at = data.draw(st.sampled_from(sorted(first.values())))  # a pipeline has one run at a time
-            count = data.draw(st.integers(1, 4))
+            count = len(stories[at]) if wanted[at][3] == "accept" else data.draw(st.integers(1, 4))
             batch, stories[at] = stories[at][:count], stories[at][count:]
             write(project, batch)
             if data.draw(st.booleans()):
+                reader = SnapshotReader(project) if data.draw(st.booleans()) else reader
                 look()
         look()
         look()
         whole = SnapshotReader(project).read().since(None)
         assert whole is not None
         assert shapes == whole.shapes
-        assert stages == {(stage.pipeline, stage.id): stage for stage in whole.stages}
+        seen = {
+            key: info for key, info in stages.items() if key[1] in shapes[key[0]]
+        }  # as a viewer keeps them
+        assert seen == {(stage.pipeline, stage.id): stage for stage in whole.stages}
+        for pipeline in shapes:
+            for stage, (run, record) in project.history.latest_stages(pipeline).items():
+                info = seen.get((pipeline, stage))
+                told = info and (info.run, info.status)
+                assert told in {None, (run.id, str(record.status))}, "the terminal tells the same"
+
+
+def test_what_was_long_ago_is_still_so(builder: ProjectBuilder) -> None:
+    """A stage that no run of the last fifty touched, and a pipeline that a long sweep of another one follows."""
+    (builder.root / "pipelines").mkdir()
+    project = builder.project
+    write(project, story("old", "quiet", None, ends=True, kind="run"))
+    write(project, story("first", "busy", "a", ends=True, kind="run"))
+    for at in range(30):
+        write(project, story(f"later{at}", "busy", "b", ends=True, kind="run"))
+    begun = RunStarted(run="sweep", at=1.0, pipeline="busy", plan={"stages": []}, kind="sweep")
+    write(project, [begun])
+    for at in range(60):
+        write(project, story(f"point{at}", "busy", "b", ends=True, kind="point"))
+    snapshot = SnapshotReader(project).read()
+    assert [run.id for run in snapshot.runs if run.pipeline == "quiet"] == ["old"]
+    busy = [run.id for run in snapshot.runs if run.pipeline == "busy"]
+    assert busy == ["sweep", *[f"later{at}" for at in range(29, 19, -1)]]
+    of = {key: (info.run, info.status) for key, info in snapshot.stages.items()}
+    assert of["busy", "a"] == ("first", "completed")
+    assert of["busy", "b"] == ("point59", "completed")
+    assert of["busy", "c"] == ("point59", "skipped")
+    assert of["quiet", "c"] == ("old", "completed")
 
 
 def folder_of_project(folder: str) -> Path:
@@ -92,8 +140,12 @@ def write(project: Project, events: list[Event]) -> None:
     """As a runner does. A run that did not end is found to be interrupted when the next one begins."""
     first, rest = events[0], events[1:]
     if isinstance(first, RunStarted):
-        owner = Owner(pid=1, started=0.0, host="elsewhere")
-        project.journal.begin(first, owner, lambda _: Liveness.DEAD)
-        project.journal.append(rest)
+        project.journal.close_abandoned(lambda _: Liveness.DEAD, 5.0)
+        if first.parent:  # its sweep owns the pipeline
+            project.journal.append(events)
+        else:
+            owner = Owner(pid=1, started=0.0, host="elsewhere")
+            project.journal.begin(first, owner, lambda _: Liveness.DEAD)
+            project.journal.append(rest)
     else:
         project.journal.append(events)

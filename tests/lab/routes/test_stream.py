@@ -131,6 +131,17 @@ async def test_a_run_in_a_terminal_is_seen_and_a_lost_connection_resumed(
     assert feed._thread is None
 
 
+async def test_an_edit_of_a_notebook_by_another_program_is_told(watch, lab: ProjectBuilder) -> None:
+    viewer = watch()
+    await viewer.until(lambda seen: seen.changes)
+    lab.notebook("unrelated", "1")
+    lab.edit("second", "print(open(number).read())", "print(open(number).read().upper())")
+    await viewer.until(lambda seen: len(seen.changes) > 1)
+    before, after = viewer.changes
+    assert before["definitions"] != after["definitions"]
+    await viewer.close()
+
+
 async def test_a_damaged_journal_is_told_and_a_new_one_is_taken_up(watch, lab: ProjectBuilder) -> None:
     lab.file(".stagebook/journal.db", b"nothing that SQLite knows" * 100)
     viewer = watch()

@@ -52,6 +52,9 @@ def read(call: str) -> CodeReferences:
         ("sys.path.insert(at, 'lib')", "folders", [(0, "lib")]),
         ("sys.path.extend(['a', *more] + ('b',))", "folders", [(None, "a"), (None, "b")]),
         ("site.addsitedir('lib')", "folders", [(None, "lib")]),
+        ("os.getenv(NAME), os.environ.get('A', ''), os.environ.pop('B')", "env", ["known", "A", "B"]),
+        ("os.environ['C'] if 'D' not in os.environ else 0", "env", ["D", "C"]),
+        ("os.environ['E'] = '1'", "sets", ["E"]),
     ],
 )  # fmt: skip
 def test_a_call_is_read(call: str, kind: str, wanted: list[Any]) -> None:

@@ -13,12 +13,19 @@ from hypothesis import strategies as st
 from stagebook.artifact import Artifact
 from stagebook.events import Cause
 from stagebook.execution.attempt import Attempt, AttemptResult, OutputSlot
+from stagebook.observed import Observed
 from strategies import plain_data, texts, types
 
 names = st.text("abc_", min_size=1, max_size=4)
 values = st.dictionaries(names, plain_data, max_size=3)
 artifact_maps = st.dictionaries(
     names, st.builds(Artifact, path=texts, size=st.none() | st.integers(0), sha256=texts), max_size=2
+)
+observed = st.builds(
+    Observed,
+    reads=st.lists(texts, max_size=3).map(tuple),
+    writes=st.lists(texts, max_size=3).map(tuple),
+    left_out=st.integers(0),
 )
 attempts = st.builds(
     Attempt,
@@ -31,7 +38,7 @@ attempts = st.builds(
 results = st.builds(
     AttemptResult,
     cause=st.none() | st.sampled_from(Cause), message=texts, seconds=st.floats(0, 1e9), cell=st.none() | st.integers(1, 9),
-    kernel=st.none() | values, observed=st.none() | values, scraps=values, outputs=artifact_maps,
+    kernel=st.none() | values, observed=st.none() | observed, scraps=st.dictionaries(names, values, max_size=2), outputs=artifact_maps,
     inputs=st.dictionaries(names, artifact_maps.map(lambda made: list(made.values())), max_size=2),
 )  # fmt: skip
 
@@ -72,4 +79,14 @@ def test_every_attempt_marks_its_processes_with_a_name_of_its_own() -> None:
 @pytest.mark.parametrize("damage", [{"cause": "boredom"}, {"outputs": {"out": {"size": 1}}}])
 def test_a_result_that_makes_no_sense_is_refused(damage: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"boredom|not an artifact"):
+        AttemptResult.from_json({**AttemptResult().to_json(), **damage})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"message": 1}, {"seconds": "1"}, {"cell": "2"}, {"scraps": []}, {"scraps": {"n": 1}}, {"inputs": []},
+     {"outputs": [1]}, {"kernel": "k"}, {"observed": [1]}, {"memory": None}, {"cause": 3}],
+)  # fmt: skip
+def test_a_result_with_a_value_of_another_kind_is_refused(damage: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="not a result"):
         AttemptResult.from_json({**AttemptResult().to_json(), **damage})

@@ -10,9 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from journals import HERE, alive, alter, ended, started
+from stagebook.artifact import Artifact
 from stagebook.errors import JournalUnreadable
-from stagebook.events import AttemptEnded, Cause, Event, RunStarted
+from stagebook.events import AttemptEnded, AttemptStarted, Cause, Event, RunStarted
 from stagebook.journal.journal import Journal
+from stagebook.observed import Observed
 from strategies import any_event
 
 
@@ -87,7 +89,7 @@ def test_the_expected_time_is_the_median_of_the_latest_runs_that_completed(journ
 
 
 def test_what_was_observed_is_that_of_the_last_attempt_that_completed(journal: Journal) -> None:
-    one, two = {"reads": ["one"], "writes": []}, {"reads": ["two"], "writes": []}
+    one, two = Observed(reads=("one",)), Observed(reads=("two",))
     journal.append(
         [started("r1"), attempt("a", 1.0, "r1", observed=one), attempt("b", 1.0, "r1", observed=one)]
     )
@@ -106,3 +108,38 @@ def test_the_runs_that_left_kernels_are_found_the_latest_first(journal: Journal)
     journal.append([attempt("a", 1.0, "two", kernel=kernel), attempt("a", 1.0, "three")])
     journal.append([attempt("a", 1.0, "one", kernel=kernel), attempt("b", 1.0, "two", kernel=None)])
     assert journal.events.runs_with_kernels() == ["one", "two"]
+
+
+def test_the_events_of_all_runs_are_read_from_a_number_on(journal: Journal) -> None:
+    assert (journal.events.last_number(), journal.events.after(0)) == (0, [])
+    journal.append([started("one"), started("two"), begun("two", "a"), begun("one", "a"), begun("one", "b")])
+    assert journal.events.last_number() == 5
+    assert [(seq, event.run) for seq, event in journal.events.after(2)] == [
+        (3, "two"),
+        (4, "one"),
+        (5, "one"),
+    ]
+    assert [seq for seq, _ in journal.events.of("one", limit=2)] == [1, 4]
+    assert journal.events.last_runs("p") == {"a": "one", "b": "one"}
+    assert journal.events.last_runs("p", until=3) == {"a": "two"}
+
+
+def begun(run: str, stage: str) -> AttemptStarted:
+    return AttemptStarted(run=run, at=11.0, stage=stage, attempt=1, folder="f")
+
+
+def test_what_was_observed_comes_with_what_was_declared_then(journal: Journal) -> None:
+    def artifact(path: str) -> Artifact:
+        return Artifact(path=path, size=1, sha256="0" * 64)
+
+    event = attempt(
+        "a",
+        1.0,
+        "r1",
+        observed=Observed(reads=("x/1",)),
+        inputs={"x": [artifact("x/1"), artifact("x/2")]},
+        outputs={"o": artifact("y")},
+    )
+    journal.append([started("r1"), event])
+    found = Observed(reads=("x/1",), inputs=("x/1", "x/2"), outputs=("y",))
+    assert journal.events.observations("p") == {"a": found}

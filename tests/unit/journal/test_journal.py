@@ -14,7 +14,7 @@ import pytest
 
 from journals import HERE, OTHER, alive, dead, ended, started, unsure
 from stagebook.errors import JournalUnreadable, PipelineBusy, RunTakenOver
-from stagebook.events import RunEnded, RunStarted, StageEnded, Status, from_json
+from stagebook.events import Origin, RunEnded, RunStarted, StageEnded, Status, from_json
 from stagebook.journal.journal import Journal, Liveness, RunRecord
 
 PLATFORM = str(Path(__file__).parents[3] / "platform")
@@ -162,7 +162,7 @@ def test_a_journal_of_version_1_stays_readable(of_version_1: Path) -> None:
         ]
         assert journal.runs.find("old") == RunRecord(
             id="old", pipeline="p", status=Status.FAILED, reason="why", started=5.0, ended=9.5,
-            params={"x": 1}, origin={},
+            params={"x": 1}, origin=Origin(),
         )  # fmt: skip
         assert journal.leases.owners() == [("live", HERE)]
         assert [number for number, _ in journal.outbox.pending("mlflow")] == [4]

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from journals import HERE, alive, alter, started
 from stagebook.errors import JournalUnreadable
-from stagebook.events import RunEnded, RunStarted, Status
+from stagebook.events import Origin, RunEnded, RunStarted, Status
 from stagebook.journal.journal import Journal
 from strategies import plain_data
 
@@ -64,10 +64,11 @@ def test_a_run_that_is_not_known_is_none(journal: Journal) -> None:
 def test_params_and_origin_come_back_as_they_were_given(journal: Journal, value: Any) -> None:
     name = f"r{journal.runs.count()[0]}"
     plan = {"params": {"x": value}, "stages": []}
-    journal.append([RunStarted(run=name, at=1.0, pipeline="p", plan=plan, origin={"user": value})])
+    origin = Origin(user=json.dumps(value), pid=4, signals=False)
+    journal.append([RunStarted(run=name, at=1.0, pipeline="p", plan=plan, origin=origin)])
     found = journal.runs.find(name)
     assert found is not None
-    assert (found.params, found.origin) == ({"x": value}, {"user": value})
+    assert (found.params, found.origin) == ({"x": value}, origin)
     assert journal.runs.count()[1] == 0
 
 
@@ -87,3 +88,21 @@ def test_a_damaged_run_is_counted_and_the_others_can_be_read(journal: Journal) -
     assert journal.runs.find("two") is not None
     with pytest.raises(JournalUnreadable, match="the run one is not as it was written"):
         journal.runs.find("one")
+
+
+def test_the_latest_of_each_pipeline_are_hidden_by_no_other_and_by_no_points(journal: Journal) -> None:
+    names = [f"point{at}" for at in range(9)]
+    journal.append([started("quiet", "q"), started("old", "p"), started("two"), started("three")])
+    journal.append([dataclasses.replace(started(name), kind=name) for name in ("sweep", "accept")])
+    journal.append([dataclasses.replace(started(name), parent="sweep") for name in names])
+    journal.append([ended(run) for run in ("quiet", "old", "two", "three", "accept", *names[:-1])])
+    found = [run.id for run in journal.runs.latest_of_each(2)]
+    assert found == ["point8", "accept", "sweep", "three", "two", "quiet"], "one point goes on"
+    assert [run.id for run in journal.runs.latest_of_each(1, points=True)] == [
+        "point8", "accept", "sweep", "quiet",
+    ]  # fmt: skip
+    assert [run.id for run in journal.runs.latest(points=False, limit=3)] == ["accept", "sweep", "three"]
+    assert journal.runs.latest(since=10.5) == []
+    assert len(journal.runs.latest(since=10.0, limit=-1)) == 15
+    assert [run.id for run in journal.runs.points_of("sweep", 2)] == ["point7", "point8"]
+    assert journal.runs.count_by_parent(["sweep", "three"]) == {"sweep": 9}

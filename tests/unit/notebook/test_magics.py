@@ -58,23 +58,24 @@ def test_a_stage_by_hand_has_what_it_has_in_the_pipeline(
     assert shell.run_cell("%stage fit@4").success
     names = shell.user_ns
     assert names["day"] == datetime.date(2013, 1, 31)
-    assert (names["rows"], names["raw"]) == (4, "data/raw.txt")
-    assert names["made"] == ".stagebook/interactive/fit@4/made-4.txt"
+    assert (names["rows"], names["raw"]) == (4, f"{builder.root}/data/raw.txt")
+    assert names["made"] == f"{builder.root}/.stagebook/interactive/fit@4/made-4.txt"
     assert Path.cwd() == builder.root
     said = capsys.readouterr().out
     assert "p/fit@4, in" in said
+    assert "  raw = 'data/raw.txt'\n" in said
     assert "'data/raw.txt' is not there yet" in said
-    assert shell.run_cell("__import__('pathlib').Path(made).write_text('x')").success
+    assert shell.run_cell("%cd notebooks\n__import__('pathlib').Path(made).write_text('x')").success
     assert not (builder.root / "data").exists()
     assert (builder.root / "notebooks/fit.ipynb").read_bytes() == before
     assert str(builder.root / "notebooks") in sys.path
 
 
-def test_the_parameters_cell_does_not_undo_it(shell: Any) -> None:
+def test_the_parameters_cell_does_not_undo_it(shell: Any, builder: ProjectBuilder) -> None:
     shell.run_cell("%stage fit@2")
     shell.run_cell("from datetime import date")
     shell.run_cell(PARAMS)
-    assert (shell.user_ns["rows"], shell.user_ns["raw"]) == (2, "data/raw.txt")
+    assert (shell.user_ns["rows"], shell.user_ns["raw"]) == (2, f"{builder.root}/data/raw.txt")
     shell.run_cell("rows = 9")  # of one's own will
     assert shell.user_ns["rows"] == 9
     shell.run_cell("%stage --off")
@@ -120,7 +121,7 @@ def test_without_a_name_it_is_the_stage_of_the_notebook(
 ) -> None:
     monkeypatch.setenv("JPY_SESSION_NAME", str(builder.root / "notebooks/load.ipynb"))
     assert shell.run_cell("%stage").success
-    assert shell.user_ns["raw"] == ".stagebook/interactive/load/raw.txt"
+    assert shell.user_ns["raw"] == f"{builder.root}/.stagebook/interactive/load/raw.txt"
 
 
 @pytest.mark.parametrize(

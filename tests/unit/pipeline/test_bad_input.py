@@ -26,6 +26,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     builder.notebook("plain", "x = 1")
     builder.notebook("hollow", "x = 1", params="")
     builder.notebook("broken", "x = 1", params="n = = 1")
+    builder.notebook("nested", "x = 1", params="n, m = 1, 2\nif n:\n    k = 3")
+    builder.notebook("twice", "x = 1", "#tag parameters\nn = 2\nlate = 1", params="n = 1")
     builder.notebook("julia", "x = 1", kernel="julia-1.11")
     builder.file("notebooks/text.ipynb", "# %%\nx = 1\n")
     builder.file("notebooks/nothing.ipynb", "")
@@ -42,6 +44,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (builder.root / "link").symlink_to("data")
     (builder.root / "state").symlink_to(".stagebook")
     (builder.root / "away").symlink_to("../outside")
+    (builder.root / "system").symlink_to("/etc")
     (builder.root / "secret.txt").symlink_to("../outside/x.csv")
     return home
 

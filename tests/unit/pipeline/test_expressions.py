@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from effort import at_most
-from stagebook.pipeline.evaluator import MAX_SIZE
+from stagebook.pipeline.evaluator import MAX_SIZE, Effort
 from stagebook.pipeline.expressions import ExpressionError, compile_value, evaluate
 from strategies import arithmetic, noise, plain_data, templates
 
@@ -163,3 +163,152 @@ def test_the_references_are_the_names_up_to_what_is_computed() -> None:
     assert template.references == {
         ("params", "a", "b"), ("matrix", "m"), ("stages", "x", "scraps", "rows"), ("params", "k"),
     }  # fmt: skip
+
+
+_values = st.text("ab./\\~ \0", max_size=4)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    values=st.lists(_values, min_size=2, max_size=2),
+    text=st.sampled_from(
+        ["data/${params.a}", "${params.a}/x", "d/${params.a}${params.b}.csv", "d/.${params.a}/${params.b}"]
+    ),
+)
+def test_a_value_in_a_path_stays_in_its_segment(values: list[str], text: str) -> None:
+    scope = {"params": {"a": values[0], "b": values[1]}}
+    try:
+        made = evaluate(compile_value(text), scope, is_path=True)
+    except ExpressionError:
+        used = [value for name, value in zip("ab", values, strict=True) if f"params.{name}" in text]
+        assert any(set(value) & set("./\\~") or value == "" for value in used)
+        return
+    assert made == evaluate(compile_value(text), scope)
+    written, segments = text.split("/"), made.split("/")
+    assert len(segments) == len(written)
+    for segment, pattern in zip(segments, written, strict=True):
+        assert "$" in pattern or segment == pattern
+        assert segment not in {"", ".", ".."}
+    assert not made.startswith("~")
+
+
+def test_one_expression_may_be_a_whole_path() -> None:
+    for text in ("${params.a}", "${'data/' + params.a}"):
+        assert "/../" in evaluate(compile_value(text), {"params": {"a": "x/../y"}}, is_path=True)
+    with pytest.raises(ExpressionError) as caught:
+        evaluate(compile_value("data/${params.a}.csv"), {"params": {"a": "x/y"}}, is_path=True)
+    assert str(caught.value) == "'${params.a}' is 'x/y' (str), which leads to another folder"
+    assert caught.value.hint.endswith("let one expression be the whole path: ${'data/' + params.NAME}")
+    assert evaluate(compile_value("data/../${params.a}"), {"params": {"a": "x"}}, is_path=True) == "data/../x"
+
+
+# -- effort ---------------------------------------------------------------------------------------
+
+_HUGE: dict[str, Any] = {
+    "params": {
+        "n": 10**30, "deep": [[[0] * 20] * 20] * 20, "list": list(range(20_000)), "texts": ["a" * 50 + str(n) for n in range(2_000)],
+        "text": "ab" * 400_000, "map": {str(n): n for n in range(20_000)}, "big": 7**40_000, "pairs": [[n, n] for n in range(5_000)],
+    },
+    "env": {}, "matrix": {}, "run": {}, "stages": {},
+}  # fmt: skip
+_atoms = st.sampled_from(
+    [
+        *(f"params.{name}" for name in _HUGE["params"]),
+        "1",
+        "-10**9",
+        "10**9",
+        "1e308",
+        "0.5",
+        "'9'",
+        "[]",
+        "[0]",
+        "''",
+        "True",
+        "'1' * 9000",
+        "range(9999)",
+    ]
+)
+_names = st.sampled_from(
+    ["len", "min", "max", "sum", "round", "abs", "int", "float", "str", "bool", "sorted", "range"]
+)
+_operators = st.sampled_from(
+    ["+", "-", "*", "/", "//", "%", "**", "==", "<", "in", "not in", "and", "or", "is"]
+)
+
+
+def _combined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    calls = st.builds(
+        lambda name, args: f"{name}({', '.join(args)})", _names, st.lists(inner, min_size=1, max_size=3)
+    )
+    pairs = st.builds(lambda one, sign, other: f"({one}) {sign} ({other})", inner, _operators, inner)
+    lists = st.lists(inner, max_size=4).map(lambda items: f"[{', '.join(items)}]")
+    maps = st.lists(inner, max_size=3).map(
+        lambda items: "{" + ", ".join(f"{n}: {item}" for n, item in enumerate(items)) + "}"
+    )
+    parts = st.builds(lambda one, low, high: f"({one})[{low}:{high}]", inner, inner, inner)
+    return calls | pairs | lists | maps | parts | inner.map(lambda one: f"-({one})")
+
+
+@settings(max_examples=400, deadline=None)
+@given(source=st.recursive(_atoms, _combined, max_leaves=25))
+def test_any_expression_ends_within_a_bounded_effort(source: str) -> None:
+    with at_most(60), contextlib.suppress(ExpressionError):
+        value_of("${" + source[:1_900] + "}", _HUGE)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "str(round(1, -10**9))", "round(params.n, -10**30)", "round(0.1, 10**9)", "round(1, True * 10**9)", "str(params.big)", "params.big * params.big",
+        "params.big // 7", "params.big == params.big + 1", "int('9' * 9000)", "int('z' * 5000, 36)", "int('1' * 9000, 2)", "float('9' * 9000)",
+        "sum(params.pairs, [])", "sum([params.list, params.list], [])", " + ".join(["sorted(params.list)[:9]"] * 60), "[" + "params.list == params.list, " * 60 + "1]",
+        "[" * 80 + "params.deep" + "]" * 80, " and ".join(["params.text in params.text"] * 60), "str({" + ", ".join(f"{n}: [0] * 9999" for n in range(80)) + "})",
+        "max(" + ", ".join(["sorted(params.texts)[-1]"] * 60) + ")", "params.text[::-1][::-1][::-1]", "str(params.map)", "params.nothing", "'x' * params.n",
+        "[[0] * 9000] * 9000", "(2 ** 99) ** 99", "abs(-params.n) ** 100", "10 ** -10 ** 9", "range(params.n)", "range(0, 10**9, 1)", "min(params.map)",
+    ],
+)  # fmt: skip
+def test_what_would_take_long_ends_soon(source: str) -> None:
+    with at_most(60), contextlib.suppress(ExpressionError):
+        value_of("${" + source + "}", _HUGE)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("str(round(1, -10**9))", "'round' takes from -400 to 400 digits in '${str(round(1, -10**9))}'"),
+        ("sum([[1]], [])", "'sum' takes a list of numbers in '${sum([[1]], [])}'"),
+        ("int('9' * 500)", "'int' takes a text of at most 400 characters in '${int('9' * 500)}'"),
+        ("params.big + 1", "a number is too large in '${params.big + 1}'"),
+        (" + ".join(["params.list[:1]"] * 50), "it takes too many steps in '${"),
+    ],
+)
+def test_what_is_too_much_is_told(source: str, message: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        value_of("${" + source + "}", _HUGE)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "${" + "'" * 1_990,
+        "${" + "{" * 1_990,
+        "${'" + "\\" * 1_990,
+        "$" * 100_000,
+        "${1}" * 20_000,
+        "${" * 50_000,
+        "${" + "(" * 900 + ")" * 900 + "}",
+    ],
+)
+def test_any_text_is_split_soon(text: str) -> None:
+    with at_most(200), contextlib.suppress(ExpressionError):
+        value_of(text)
+
+
+def test_all_expressions_of_a_pipeline_have_one_effort() -> None:
+    effort = Effort(30_000)
+    template = compile_value("${len(params.list)}")
+    assert evaluate(template, _HUGE, effort=effort) == 20_000
+    assert effort.left < 30_000 - 20_000
+    with pytest.raises(ExpressionError, match="too many steps"):
+        evaluate(template, _HUGE, effort=effort)

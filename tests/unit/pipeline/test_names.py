@@ -61,7 +61,27 @@ def test_what_could_not_be_read_is_no_further_mistake() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["DB_PASSWORD", "api_key", "GITHUB_TOKEN", "AWS_ACCESS_KEY_ID", "MySecret", "GOOGLE_CREDENTIALS"]
+    "name",
+    [
+        "DB_PASSWORD",
+        "api_key",
+        "GITHUB_TOKEN",
+        "AWS_ACCESS_KEY_ID",
+        "MySecret",
+        "GOOGLE_CREDENTIALS",
+        "DATABASE_URL",
+        "MYSQL_PWD",
+        "PGPASSWORD",
+        "GH_PAT",
+        "SENTRY_DSN",
+        "SLACK_WEBHOOK",
+        "SLACK_WEBHOOK_URL",
+        "AZURE_STORAGE_CONNECTION_STRING",
+        "SSH_PASSPHRASE",
+        "NPM_AUTH",
+        "db_url",
+        "SNOWFLAKE_PWD",
+    ],
 )
 def test_a_secret_does_not_get_into_the_records_of_a_pipeline(name: str) -> None:
     with pytest.raises(ExpressionError, match="looks like a secret") as caught:
@@ -69,6 +89,23 @@ def test_a_secret_does_not_get_into_the_records_of_a_pipeline(name: str) -> None
     assert f"os.environ['{name}']" in caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["HOME", "KEYBOARD", "API_URL", "PASSENGERS"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "HOME",
+        "KEYBOARD",
+        "API_URL",
+        "PASSENGERS",
+        "PWD",
+        "OLDPWD",
+        "PATH",
+        "AUTHOR",
+        "SSH_AUTH_SOCK",
+        "TOKENIZERS_PARALLELISM",
+        "PATTERN",
+        "DSNAME",
+        "BASE_URL",
+    ],
+)
 def test_other_variables_are_no_secrets(name: str) -> None:
     NAMES.check(("env", name), ALL, PLAIN)

@@ -18,6 +18,7 @@ from stagebook.pipeline.notebook import (
     read_notebook,
     read_parameters,
 )
+from stagebook.pipeline.notebook_file import parse_notebook, repair
 from strategies import plain_data
 
 _lines = st.sampled_from(
@@ -32,8 +33,8 @@ _lines = st.sampled_from(
 def test_any_cell_is_read_or_unreadable(source: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert all(isinstance(name, str) for name in facts_of(notebook_data(source)).imports)
         try:
+            assert all(isinstance(name, str) for name in facts_of(notebook_data(source)).imports)
             found = read_parameters(source)
         except NotebookUnreadable:
             return
@@ -143,6 +144,8 @@ def test_annotations_defaults_and_comments_are_read() -> None:
         "required": ("int", True, None, ""),
         "own": (None, True, None, ""),
         "computed": (None, False, None, ""),
+        "x": ("int", False, 1, ""),
+        "y": ("int", False, 2, ""),
     }
 
 
@@ -186,3 +189,53 @@ def test_a_source_may_be_a_list_of_lines() -> None:
     data = notebook_data(params="x")
     data["cells"][0]["source"] = ["a = 1\n", "b = 2"]
     assert list(facts_of(json.loads(json.dumps(data))).parameters or {}) == ["a", "b"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=_books)
+def test_what_is_repaired_needs_no_repair(data: Any) -> None:
+    before = json.dumps(data)
+    try:
+        made = repair(data)
+    except NotebookUnreadable:
+        return
+    assert json.dumps(data) == before, "it is left as it is"
+    assert repair(made) == made
+    json.dumps(made, ensure_ascii=False).encode()
+    assert parse_notebook(json.dumps(made).encode()) == made
+
+
+def test_names_that_are_unpacked_are_parameters_each_with_its_own_default() -> None:
+    found = read_parameters("a, (b, *c) = 1, f()  # both\n[d, e] = x = ['s', 2.0]\nf, g = h, *i = 1, 2")
+    assert {name: (param.type and str(param.type), param.default) for name, param in found.items()} == {
+        "a": ("int", 1), "b": (None, None), "c": (None, None), "d": ("str", "s"), "e": ("float", 2.0),
+        "x": ("list[Any]", ["s", 2.0]), "f": ("int", 1), "g": ("int", 2), "h": (None, None), "i": (None, None),
+    }  # fmt: skip
+    assert found["a"].help == found["b"].help == "both"
+
+
+def test_what_the_parameters_cell_sets_in_another_way_is_no_parameter() -> None:
+    source = "n = 1\nif n:\n    a = 1\nfor b in range(2):\n    pass\nwith open('x') as c:\n    n = 2\nd += 1\ndef f():\n    e = 1"
+    facts = facts_of(notebook_data(params=source))
+    assert list(facts.parameters or {}) == ["n"]
+    assert facts.nested == {"a": "if", "b": "for", "c": "with", "d": "an assignment such as +="}
+
+
+def test_further_cells_with_the_tag_are_known_with_their_names() -> None:
+    data = notebook_data("x = 1", "#tag parameters\nn = 2\nfor m in ():\n    pass", params="n = 1")
+    facts = facts_of(data)
+    assert (list(facts.parameters or {}), facts.repeated, facts.further) == (["n"], {"n": 3, "m": 3}, (3,))
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("%sql\nselect 1", True), ("%md # Title", True), ("\n%python \nprint(1)", True), ("%fs ls", True),
+        ("%sql select 1", False), ("%%sql\nselect 1", False), ("%mdx", False), ("x = 1\n%md", False),
+    ],
+)  # fmt: skip
+def test_magics_that_only_databricks_knows_are_doubted(source: str, told: bool) -> None:
+    assert bool(facts_of(notebook_data(source)).doubts) is told
+    data = notebook_data("%sql select 1")
+    data["metadata"]["application/vnd.databricks.v1+notebook"] = {"language": "python"}
+    assert facts_of(data).doubts[0][0].startswith("cell 1 begins with %sql, which only Databricks knows")

@@ -79,7 +79,7 @@ def test_every_key_knows_its_line_and_column(data: dict[str, Any], indent: int) 
         ("no", "no"), ("on", "on"), ("12:30", "12:30"), ("2013-01-31", "2013-01-31"), ("0o17", 15), ("0x1F", 31), ("017", 17),
         ("1_000", "1_000"), ("1e3", 1000.0), ("1.", 1.0), (".5", 0.5), ("-.inf", -math.inf), ("~", None), ("", None), ("Null", None),
         ("TRUE", True), ("tRUE", "tRUE"), ("+1", 1), ("=", "="), ("[1, a, {b: c}]", [1, "a", {"b": "c"}]), ("'1'", "1"),
-        ("!!str 1", "1"), ("!!int '1'", 1), ("!!float '1'", 1.0), ("!!bool 'false'", False), ("{1: a, true: b, ~: c}", {"1": "a", "true": "b", "~": "c"}),
+        ("!!str 1", "1"), ("!!int '1'", 1), ("!!float '1'", 1.0), ("!!bool 'false'", False), ("{'1': a, yes: b}", {"1": "a", "yes": "b"}),
     ],
 )  # fmt: skip
 def test_scalars_follow_yaml_1_2(text: str, value: object) -> None:
@@ -112,6 +112,23 @@ def test_each_duplicate_key_is_told_of_and_the_first_one_counts() -> None:
         (2, 11, "duplicate key 'c'"), (3, 1, "duplicate key 'a'"), (4, 1, "duplicate key 'a'"),
     ]  # fmt: skip
     assert document.data == {"a": 1, "b": {"c": 1}}
+
+
+def test_a_key_that_is_not_text_is_told_of_and_the_rest_is_read() -> None:
+    document = read_document("m: {1: a, true: b, ~: c, 0.5: d, '2': e, 2013-01-31: f}", "p.yaml")
+    assert [(problem.column, problem.message) for problem in document.problems] == [
+        (5, "the key 1 is not text"), (11, "the key true is not text"), (20, "the key ~ is not text"), (26, "the key 0.5 is not text"),
+    ]  # fmt: skip
+    assert document.problems[0].hint == "write '1', which is what the notebook gets"
+    assert document.data == {"m": {"1": "a", "true": "b", "~": "c", "0.5": "d", "2": "e", "2013-01-31": "f"}}
+    with pytest.raises(ValueError, match="the key 1 is not text"):
+        parse_scalar("{1: a}")
+    assert read_document("stages: {null: {params: {true: 1}}}", "p.yaml").problems == ()
+    nested = read_document("stages: {a: {params: {m: {1: b}}, matrix: {m: [{true: b}]}}}", "p.yaml")
+    assert [problem.message for problem in nested.problems] == [
+        "the key 1 is not text",
+        "the key true is not text",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,13 @@ class Files:
             raise PathRefused(text, "")
         return text.removeprefix("./")
 
-    inside_for_output = inside
+    inside_for_input = inside_for_output = inside
+
+    def identity(self, path: str) -> str:
+        return path
+
+    def is_special(self, _path: str) -> bool:
+        return False
 
     def exists(self, path: str) -> bool:
         return True
@@ -99,7 +105,6 @@ def clashes(stages: str) -> list[str]:
     [
         ("pipelines/p.yaml", "the output 'pipelines/p.yaml' would overwrite the pipeline file itself"),
         ("n.ipynb", "the output 'n.ipynb' would overwrite a notebook of the pipeline"),
-        ("stagebook.toml", "the output 'stagebook.toml' would overwrite the settings of the project"),
         ("raw", "the output 'raw' would take the place of 'raw/in.csv', an input of a"),
         (
             "pipelines",

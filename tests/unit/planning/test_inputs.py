@@ -26,7 +26,13 @@ class Files:
             raise PathRefused(msg, "stay inside")
         return text.removeprefix("./")
 
-    inside_for_output = inside
+    inside_for_input = inside_for_output = inside
+
+    def identity(self, path: str) -> str:
+        return path
+
+    def is_special(self, _path: str) -> bool:
+        return False
 
     def exists(self, path: str) -> bool:
         return path == "raw/in.csv"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from building import load
 from stagebook.planning import instances
-from stagebook.planning.instances import MAX_SLUG, Points, slug_of
+from stagebook.planning.instances import MAX_SLUG, MAX_SLUG_BYTES, Points, slug_of
 from stagebook.planning.scopes import Evaluator
 from strategies import scalars
 
@@ -37,8 +37,38 @@ def test_the_name_of_a_point_fits_a_folder_and_is_the_same_each_time(point: dict
     slug = slug_of(point)
     assert slug == slug_of(dict(point))
     assert 0 < len(slug) <= MAX_SLUG
-    assert slug.isascii()
+    assert len(slug.encode()) <= MAX_SLUG_BYTES
+    assert all(len(character.encode()) for character in slug)
     assert not set(slug) & set("/@ \\:*")
+
+
+def test_values_in_other_scripts_have_names_of_their_own() -> None:
+    """Points of a matrix in Chinese, Greek or Cyrillic are not all called `empty`."""
+    values = [
+        "東京",
+        "大阪",
+        "Αθήνα",
+        "Москва",
+        "münchen",
+        "münchen".replace("ü", "ö"),
+        "Čeština 1",
+        "🙂",
+        "🙃",
+    ]
+    made, problems = points(f"a: {A}matrix: {{m: '${{params.v}}'}}}}", v=values)
+    assert problems == []
+    names = [name.partition("@")[2] for name in made.instances]
+    assert names[:7] == ["東京", "大阪", "Αθήνα", "Москва", "münchen", "mönchen", "Čeština-1"]
+    assert len(set(names)) == len(values)
+    for value, name in zip(values, made.instances, strict=True):
+        found = made.find("a", value)
+        assert found is not None
+        assert found.id == name
+    old = made.find("a", "e-tina-1")
+    assert old is not None, "the name that it had before is still understood"
+    assert old.id == "a@Čeština-1"
+    assert len(slug_of({"m": "京" * 90}).encode()) <= MAX_SLUG_BYTES
+    assert slug_of({"m": "京" * 90 + "a"}) != slug_of({"m": "京" * 90 + "b"})
 
 
 @given(st.integers(MAX_SLUG - 3, MAX_SLUG + 200), st.sampled_from("xyz"), st.sampled_from("xyz"))
@@ -110,7 +140,7 @@ def test_an_empty_list_leaves_its_stage_out_with_a_reason() -> None:
         ('matrix: {m: "${params.v}"}', [1, 1], "two points of the matrix are called 'a@1'"),
         ('matrix: {m: "${params.v}"}', ["a b", "a-b"], "two points of the matrix are called 'a@a-b'"),
         ('foreach: "${params.v}"', "text", "'foreach' has to be a list, not 'text' (str)"),
-        ('foreach: "${params.v}"', ["é", ""], "two items are called 'a@empty'"),
+        ('foreach: "${params.v}"', ["?", ""], "two items are called 'a@empty'"),
     ],
 )
 def test_a_list_that_makes_no_instances_is_told(stage: str, value: Any, message: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
 
 import pytest
 
+from stagebook.observed import Observed
 from stagebook.planning.plan import PlannedInput, PlannedOutput, PlannedStage
-from stagebook.planning.undeclared import compare, messages, refusal
+from stagebook.planning.undeclared import compare, messages, refusal, variables_of
 
 
 def stage(*, strict: bool = False, **inputs: str | tuple[str, ...]) -> PlannedStage:
@@ -26,8 +27,8 @@ def stage(*, strict: bool = False, **inputs: str | tuple[str, ...]) -> PlannedSt
     )
 
 
-def seen(*reads: str, writes: tuple[str, ...] = ()) -> dict[str, Any]:
-    return {"reads": list(reads), "writes": list(writes)}
+def seen(*reads: str, writes: tuple[str, ...] = ()) -> Observed:
+    return Observed(reads=reads, writes=writes)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def seen(*reads: str, writes: tuple[str, ...] = ()) -> dict[str, Any]:
         ),
     ],
 )
-def test_undeclared_reads(observed: dict[str, Any] | None, found: tuple[str, ...]) -> None:
+def test_undeclared_reads(observed: Observed | None, found: tuple[str, ...]) -> None:
     declared = stage(x="data/x.csv", folder="data/folder", many=("data/many/1.csv", "data/many/2.csv"))
     assert compare(declared, observed, code=["src/lib.py", "src/pack"]).undeclared_reads == found
 
@@ -66,7 +67,7 @@ def test_unread_inputs() -> None:
     assert compare(declared, observed).unread_inputs == ()
     assert compare(declared, observed, names={"y"}).unread_inputs == ("z",)
     assert compare(declared, seen("in", "data/x.csv", "data/folder"), names=()).unread_inputs == ("y",)
-    assert compare(declared, {**observed, "left_out": 1}, names=()).unread_inputs == ()
+    assert compare(declared, dataclasses.replace(observed, left_out=1), names=()).unread_inputs == ()
     assert compare(declared, None, names=()).unread_inputs == ()
 
 
@@ -91,3 +92,24 @@ def test_strict() -> None:
     assert refusal(stage(strict=True), seen("a.csv")) == (
         "it is strict, and reads what is not declared as an input: a.csv"
     )
+
+
+def test_variables_that_are_declared_or_of_the_machine_or_secret_are_no_findings() -> None:
+    read = {"HOME", "MLFLOW_RUN_ID", "STAGEBOOK_STAGE", "API_KEY", "DECLARED", "B", "A"}
+    assert variables_of(dataclasses.replace(stage(), env=("DECLARED",)), read) == ["A", "B"]
+
+
+def test_what_was_declared_then_is_no_finding_under_other_parameters() -> None:
+    """The tutorial: the last run had three sensors, the plan has two."""
+    observed = seen("raw/roof.csv", "raw/cellar.csv", "raw/other.csv", writes=("raw/made.csv",))
+    observed = dataclasses.replace(
+        observed, inputs=("raw/roof.csv", "raw/cellar.csv"), outputs=("raw/made.csv",)
+    )
+    found = compare(stage(raw=("raw/roof.csv", "raw/garden.csv")), observed)
+    assert (found.undeclared_reads, found.undeclared_writes) == (("raw/other.csv",), ())
+
+
+def test_an_input_that_was_not_declared_then_is_not_called_unread() -> None:
+    observed = dataclasses.replace(seen("raw/roof.csv"), inputs=("raw/roof.csv", "raw/unused.csv"))
+    declared = stage(raw="raw/roof.csv", new="raw/new.csv", unused="raw/unused.csv")
+    assert compare(declared, observed, names=set()).unread_inputs == ("unused",)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stagebook.errors import RunNotFound, UsageError
-from stagebook.events import RunEnded, RunStarted, Status
+from stagebook.events import Origin, RunEnded, RunStarted, Status
 from stagebook.journal.journal import Liveness, Owner
 from stagebook.runs.cancel import cancel, going_on
 from stagebook.runs.history import History
@@ -96,7 +96,7 @@ def test_a_run_within_another_program_is_not_signalled(
 ) -> None:
     """Such as one that a thread of a server started: the signal would end the whole server."""
     started = RunStarted(
-        run="r", at=1.0, pipeline="p", plan={}, origin={"pid": process.pid, "signals": False}
+        run="r", at=1.0, pipeline="p", plan={}, origin=Origin(pid=process.pid, signals=False)
     )
     archive.journal.begin(started, owner_of(process), lambda _owner: Liveness.ALIVE)
     with pytest.raises(UsageError, match=f"goes on within another program, process {process.pid}"):

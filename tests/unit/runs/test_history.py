@@ -12,9 +12,19 @@ import pytest
 from fakes import FakeClock
 from journals import alive, started
 from stagebook.errors import RunNotFound
-from stagebook.events import AttemptEnded, AttemptStarted, Event, RunEnded, RunStarted, StageEnded, Status
+from stagebook.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Event,
+    RunEnded,
+    RunStarted,
+    StageEnded,
+    StageReused,
+    Status,
+)
 from stagebook.journal.journal import Owner
 from stagebook.journal.result_table import KnownResults
+from stagebook.pipeline.evaluator import NoValue
 from stagebook.planning.result import Results
 from stagebook.runs.history import EarlierScraps, History
 
@@ -116,6 +126,20 @@ def test_the_latest_of_a_stage_is_in_the_last_run_that_did_not_skip_it(history: 
     }  # fmt: skip
 
 
+def test_a_reused_stage_has_the_times_of_the_attempt_that_made_its_result(history: History) -> None:
+    ran(history, "made", {"a": Status.COMPLETED, "b": Status.COMPLETED})
+    made = next(seq for seq, event in history.journal.events.of("made") if isinstance(event, AttemptEnded))
+    reused = StageReused(run="again", at=20.0, stage="a", of_run="made", number=made)
+    ran(history, "again", {})
+    history.journal.append([reused, StageEnded(run="again", at=20.0, stage="a", status=Status.REUSED)])
+    stage = history.stage(history.find("again"), "a")
+    assert (stage.started, stage.ended) == (None, None)
+    timed = history.with_times(stage)
+    assert (timed.started, timed.ended, timed.status) == (10.0, 11.0, Status.REUSED)
+    completed = history.stage(history.find("made"), "b")
+    assert history.with_times(completed) is completed
+
+
 def test_runs_whose_process_vanished_are_closed_and_told_when_the_journal_is_opened(tmp_path: Path) -> None:
     told: list[list[str]] = []
     history = History(tmp_path, clock=FakeClock(500.0), interrupted=told.append)
@@ -134,7 +158,10 @@ def test_earlier_scraps_are_those_of_the_last_result_or_else_of_the_last_good_ru
     ran(history, "kept", {"a": Status.COMPLETED}, fingerprint="f")
     ran(history, "later", {"a": Status.FAILED, "b": Status.COMPLETED, "c": Status.FAILED})
     known = EarlierScraps(history, KnownResults(history.journal.results), "p")
-    assert known("a") == {"run": "kept"}
-    assert known("b") == {"run": "later"}, "a result without a fingerprint is in the record of its run"
+    why = "is longer than 20,000 characters"
+    assert known("a") == {"run": "kept", "picture": NoValue(why=why)}
+    assert known("b") == {"run": "later", "picture": NoValue(why=why)}, (
+        "a result without a fingerprint is in the record of its run"
+    )
     assert (known("c"), known("unknown")) == (None, None)
     assert EarlierScraps(history, Results(), "q")("a") is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import multiprocessing
 import os
 import random
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from effort import SEED, amount
 from stagebook.system import file_cache as memo_module
-from stagebook.system.file_cache import RACY, FileCache, stat_of
+from stagebook.system.file_cache import COARSE, RACY, FileCache, stat_of, tick
 from stagebook.system.files import EMPTY, describe_path, list_folder, sha256_of
 
 LATER = 10 * RACY  # nanoseconds
@@ -106,6 +107,90 @@ def same_tick(file: Path, data: bytes, stat: tuple[int, ...], patch: pytest.Monk
         return (*found[:2], stat[2], *found[3:]) if Path(path) == file else found
 
     patch.setattr(memo_module, "stat_of", as_before)
+
+
+@pytest.fixture
+def whole_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that keeps whole seconds."""
+
+    def cut(path: str | Path) -> tuple[int, ...]:
+        size, *times, inode, device = stat_of(path)
+        return (size, *(at - at % 1_000_000_000 for at in times), inode, device)
+
+    monkeypatch.setattr(memo_module, "stat_of", cut)
+
+
+@pytest.mark.usefixtures("whole_seconds")
+def test_where_times_are_whole_seconds_a_file_settles_after_two(tmp_path: Path, reads: Counting) -> None:
+    file = tmp_path / "f"
+    for content, ahead, again in (
+        (b"one", RACY, True),
+        (b"two", 900_000_000, True),
+        (b"six", COARSE * 2, False),
+    ):
+        file.write_bytes(content)
+        file_cache = FileCache(clock=Clock(ahead))
+        before = reads.count
+        assert [file_cache.digest(file), file_cache.digest(file)] == [sha(content)] * 2
+        assert reads.count - before == 1 + again, (content, ahead)
+
+
+@pytest.mark.usefixtures("whole_seconds")
+def test_where_times_are_whole_seconds_what_was_published_is_read(tmp_path: Path) -> None:
+    """It may have been written once more within the second."""
+    file = tmp_path / "f"
+    file.write_bytes(b"one")
+    file.write_bytes(b"two")
+    file_cache = FileCache(clock=Clock(COARSE * 2))
+    file_cache.note(file, "sha256", sha(b"one"))
+    assert file_cache.digest(file) == sha(b"two")
+
+
+def test_a_time_of_whole_seconds_beside_a_finer_one_is_by_a_program() -> None:
+    assert tick(10_000_000_000, 10_000_000_000) == COARSE
+    assert tick(10_000_000_000, 10_000_000_001) == RACY
+
+
+def test_what_is_read_again_is_bounded_the_smallest_first(
+    tmp_path: Path, reads: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memo_module, "MAX_REREAD", 30)
+    (tmp_path / "folder").mkdir()
+    files = [tmp_path / name for name in ("large", "folder/small", "smaller")]
+    for file, size in zip(files, (50, 20, 10), strict=True):
+        file.write_bytes(b"x" * size)
+    file_cache = FileCache(clock=Clock())
+    for verifies, again in ((False, 2), (True, 3)):
+        for file in files:
+            file_cache.digest(file)
+        before = reads.count
+        file_cache.verify(verifies)
+        for file in files:
+            file_cache.digest(file)
+        assert reads.count - before == 3 * verifies
+        file_cache.reread([tmp_path / "large", tmp_path / "folder", tmp_path / "smaller", tmp_path / "none"])
+        for file in files:
+            file_cache.digest(file)
+        assert reads.count - before == again + 3 * verifies
+
+
+def test_a_write_through_a_shared_map_is_seen_when_the_file_is_to_be_read_again(
+    tmp_path: Path, reads: Counting
+) -> None:
+    file, kept = tmp_path / "f", tmp_path / "files.json"
+    file.write_bytes(b"one")
+    with file.open("r+b") as opened, mmap.mmap(opened.fileno(), 3) as mapped:
+        mapped[:] = b"two"  # the page is dirty from now on, and no stat tells of what else is written to it
+        file_cache = FileCache(kept, clock=Clock())
+        assert file_cache.digest(file) == sha(b"two")
+        mapped[:] = b"six"
+        file_cache.reread([file])
+        assert file_cache.digest(file) == sha(b"six")
+        assert file_cache.digest(file) == sha(b"six")
+        assert reads.count == 2
+        mapped[:] = b"ten"
+        file_cache.verify(wanted=True)
+        assert file_cache.digest(file) == sha(b"ten")
 
 
 def test_what_changes_while_it_is_read_again_and_again_is_not_remembered(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +16,7 @@ from stagebook.events import Event, RunEnded, StageEnded, Status
 from stagebook.journal.journal import MLFLOW, Journal
 from stagebook.tracking import deliver as delivering
 from stagebook.tracking.deliver import EXIT_UNREACHABLE, deliver
+from stagebook.tracking.outcomes import Refused
 
 
 class Receiver:
@@ -92,26 +95,68 @@ def test_where_mlflow_is_away_the_rest_is_kept(
     assert (delivered(journal, receiver), receiver.taken) == (0, [started(), stage("a"), stage("b")])
 
 
-@pytest.mark.parametrize("code", ["INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "INVALID_STATE"])
-def test_what_mlflow_refuses_for_good_does_not_hold_up_the_rest(journal: Journal, code: str) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        RestException({"error_code": "INVALID_PARAMETER_VALUE", "message": "no"}),
+        RestException({"error_code": "INVALID_STATE", "message": "no"}),
+        Refused("no"),
+    ],
+)
+def test_what_mlflow_refuses_for_good_does_not_hold_up_the_rest_and_is_noted(
+    journal: Journal, error: Exception
+) -> None:
     journal.append([started(), stage("a"), stage("b")])
 
     def refuse(event: Event) -> None:
         if event == stage("a"):
-            raise RestException({"error_code": code, "message": "no"})
+            raise error
 
     receiver = Receiver(refuse)
     assert (delivered(journal, receiver), receiver.taken) == (0, [started(), stage("b")])
     assert journal.outbox.count_pending(MLFLOW) == 0
+    ((run, what),) = journal.outbox.passed_over(MLFLOW)
+    assert (run, what.startswith("StageEnded a: ")) == ("r", True)
 
 
-def test_a_trouble_of_the_server_is_no_refusal(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        MlflowException("down"),
+        RestException({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no"}),
+        OSError(),
+    ],
+)
+def test_a_trouble_of_the_server_is_no_refusal(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     monkeypatch.setattr(delivering, "TRIES", 1)
     journal.append([started()])
 
     def trouble(_event: Event) -> None:
-        msg = "down"
-        raise MlflowException(msg)
+        raise error
 
     assert delivered(journal, Receiver(trouble)) == EXIT_UNREACHABLE
     assert journal.outbox.count_pending(MLFLOW) == 1
+    assert journal.outbox.passed_over(MLFLOW) == []
+    assert journal.outbox.trouble(MLFLOW) == str(error)
+    assert delivered(journal, Receiver()) == 0
+    assert journal.outbox.trouble(MLFLOW) == ""
+
+
+def test_a_damaged_event_is_passed_over(journal: Journal) -> None:
+    journal.append([started(), stage("a"), stage("b")])
+    with contextlib.closing(sqlite3.connect(journal.path)) as database:
+        database.execute("UPDATE events SET data = '{}' WHERE seq = 2")
+        database.commit()
+    receiver = Receiver()
+    assert (delivered(journal, receiver), receiver.taken) == (0, [started(), stage("b")])
+    ((run, what),) = journal.outbox.passed_over(MLFLOW)
+    assert (run, "event 2 is not as it was written" in what) == ("r", True)
+
+
+def test_who_nobody_waits_for_takes_what_is_there_and_ends(journal: Journal) -> None:
+    journal.begin(started(), HERE, alive)
+    receiver = Receiver()
+    assert deliver(journal, cast("Any", receiver), "r", lambda: False) == 0
+    assert receiver.taken == [started()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import py_compile
 import stat
@@ -108,6 +109,20 @@ def test_a_digest_is_that_of_the_content(place: Place) -> None:
     assert dependencies.digest("data/a.csv") == place.store.blobs.keep_bytes(b"one"), "what was seen is kept"
     dependencies.forget()
     assert dependencies.digest("data/a.csv") == place.store.blobs.keep_bytes(b"two")
+
+
+def test_what_is_doubtful_is_read_again_though_its_stat_is_as_it_was(place: Place) -> None:
+    """A write through a shared memory map changes no stat."""
+    file = place.builder.file("data/folder/a.csv", "one")
+    file_cache = FileCache(clock=lambda: time.time_ns() + 10**10)
+    dependencies = ProjectDependencies(Workspace(place.root, file_cache), file_cache, place.store, place.env)
+    with file.open("r+b") as opened, mmap.mmap(opened.fileno(), 3) as mapped:
+        mapped[:] = b"one"
+        before = dependencies.digest("data/folder"), dependencies.digest("data/folder/a.csv")
+        mapped[:] = b"two"
+        dependencies.forget(["data/folder"])
+        assert dependencies.digest("data/folder") != before[0]
+        assert dependencies.digest("data/folder/a.csv") == place.store.blobs.keep_bytes(b"two")
 
 
 def test_a_folder_is_told_from_a_file_that_holds_its_list(place: Place) -> None:

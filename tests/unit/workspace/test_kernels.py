@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from stagebook.workspace.kernels import Kernel, find_kernel, this_python
+from stagebook.workspace.kernels import Kernel, find_kernel, kernel_languages, this_python
 
 ENV = {"PATH": os.environ["PATH"]}
 VERSION = f"{platform.python_implementation()} {platform.python_version()}"
@@ -102,3 +102,14 @@ def test_a_kernel_that_is_not_installed_is_another_than_any_that_is(kernel: Writ
     unknown = find_kernel("late", ENV)
     kernel("late", sys.executable)
     assert find_kernel("late", ENV).facts != unknown.facts
+
+
+def test_the_language_of_each_kernel_is_that_of_its_specification(kernel: Write) -> None:
+    kernel("ir", "R", language="R")
+    kernel("none", "x", language=None)
+    kernel("broken", text=b"{")
+    kernel("Mine", "python")
+    found = kernel_languages()
+    assert {name: found[name] for name in ("ir", "none", "broken", "mine", "python3")} == {
+        "ir": "r", "none": "", "broken": "", "mine": "python", "python3": "python",
+    }  # fmt: skip

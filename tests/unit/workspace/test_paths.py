@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stagebook.workspace.paths import PathRefused, inside, inside_for_output
+from stagebook.workspace.paths import PathRefused, inside, inside_for_input, inside_for_output, linked_folders
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,7 @@ def test_what_comes_out_is_inside_whatever_goes_in(root: Path, parts: list[str],
     # The same place as the text names, but for `..` after a link, which is read as it is written.
     if ".." not in parts:
         assert real == os.path.realpath(root / text)
+    assert inside_for_input(root, text) == made, "what is inside has one path"
     try:
         target = inside_for_output(root, text)
     except PathRefused:
@@ -122,3 +123,49 @@ def test_a_run_does_not_write_to_the_state_of_the_project(root: Path, text: str)
         return
     with pytest.raises(PathRefused):
         inside_for_output(root, text)
+
+
+@settings(max_examples=400, deadline=None)
+@given(parts=st.lists(_segments, max_size=6))
+def test_data_elsewhere_keeps_the_path_through_its_link(root: Path, parts: list[str]) -> None:
+    text = "/".join(parts)
+    try:
+        made = inside_for_input(root, text)
+    except PathRefused:
+        return
+    assert not os.path.isabs(made)
+    assert ".." not in made.split("/")
+    assert inside_for_input(root, made) == made
+    real, top = os.path.realpath(root / made), os.path.realpath(root)
+    allowed = (top, os.path.realpath(root.parent / "outside"), os.path.realpath(root.parent / "project-twin"))
+    assert any(os.path.commonpath([real, place]) == place for place in allowed)
+    if ".." not in parts:
+        assert real == os.path.realpath(root / text)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("out/x", "out/x"), ("out/deep/x", "out/deep/x"), ("data/out/x", "data/out/x"), ("link/out/x", "data/out/x"), ("twin/x", "twin/x"),
+     ("self/out/./x", "out/x"), ("out", "out")],
+)  # fmt: skip
+def test_a_link_to_a_folder_elsewhere_is_followed_for_data(root: Path, text: str, wanted: str) -> None:
+    assert inside_for_input(root, text) == wanted
+    if text != "out":
+        assert inside_for_output(root, text) == wanted
+    else:  # the link would be replaced by the output
+        with pytest.raises(PathRefused, match="is a symlink to"):
+            inside_for_output(root, text)
+    assert linked_folders(root) == {
+        os.path.realpath(root.parent / "outside"): "out",
+        os.path.realpath(root.parent / "project-twin"): "twin",
+    }
+
+
+@pytest.mark.parametrize("text", ["up/x", "abs/etc", "away", "away/x", "loop/x"])
+def test_a_link_to_what_is_no_data_is_not_followed(root: Path, text: str) -> None:
+    for resolve in (inside_for_input, inside_for_output):
+        if text == "loop/x":
+            assert resolve(root, text) == text  # which is not there
+            continue
+        with pytest.raises(PathRefused):
+            resolve(root, text)

@@ -90,5 +90,5 @@ def test_the_kernels_are_those_with_a_specification(tmp_path: Path, monkeypatch:
         (tmp_path / f"kernels/{name}").mkdir(parents=True)
     (tmp_path / "kernels/Mine/kernel.json").write_text("{}")
     found = Workspace(tmp_path).kernels()
-    assert {"mine", "python3"} <= found
+    assert {"mine", "python3"} <= found.keys()
     assert "empty" not in found

@@ -29,6 +29,7 @@ from stagebook.execution.engine.protocol import Ended, Progress, Report
 from stagebook.execution.fork.client import ADDRESS, SOCKETS, Forked, ask, request_of
 from stagebook.system import processes
 from stagebook.system.files import make_private, private_name, write_whole
+from stagebook.system.logins import shown
 
 _ORDERLY = {0, 1, 75}  # exit codes of a worker that ended all of its processes itself
 
@@ -102,7 +103,10 @@ class Worker:
         self._sockets = private_name()
         self._environment = {**os.environ, **attempt.env, MARKER: attempt.marker, SOCKETS: self._sockets}
         make_private(folder)
-        write_whole(folder / ATTEMPT_FILE, json.dumps(attempt.to_json(), indent=1).encode())
+        # A login is handed over by the environment alone.
+        shown_env = {name: value for name, value in attempt.env.items() if shown(value) == value}
+        described = {**attempt.to_json(), "env": shown_env}
+        write_whole(folder / ATTEMPT_FILE, json.dumps(described, indent=1).encode())
         self._log = (folder / WORKER_LOG_FILE).open("wb")
         self.output = Output()
 
@@ -204,7 +208,9 @@ class Worker:
         folder = Path(self.attempt.folder)
         if self.output.result is not None:
             return self.output.result
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # killed before it was written
+        with contextlib.suppress(
+            OSError, ValueError, TypeError, KeyError, AttributeError
+        ):  # killed before it was written
             return AttemptResult.from_json(json.loads((folder / RESULT_FILE).read_bytes()))
         result = crash.explain(code, self.cause, self.attempt.timeout, time.monotonic() - self.started)
         assert result.cause is not None

@@ -9,9 +9,9 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from stagebook.workspace.paths import STATE_FOLDER, PathRefused, inside
+from stagebook.observed import Observed
+from stagebook.workspace.paths import STATE_FOLDER, PathRefused, inside, inside_for_input, linked_folders
 
 REPORT_FILE = "observed.jsonl"
 MAX_PATHS = 10_000  # of each kind; beyond it, `left_out` counts the rest
@@ -22,10 +22,11 @@ _ENVIRONMENTS = ("pyvenv.cfg", "conda-meta")  # what marks a folder as one
 _SLACK = 0.01  # seconds; a file's time may be a little behind the clock
 
 
-def read_report(file: Path, root: Path, since: float) -> dict[str, Any] | None:
+def read_report(file: Path, root: Path, since: float) -> Observed | None:
     """The project's files that were read (`reads`) and written (`writes`), sorted; `None` without a report.
 
-    A file that the attempt wrote before it read it is no read, and one that is gone at the end is neither. A
+    A file that the attempt wrote before it read it is no read, nor is a folder that it made, nor the listing of one
+    that it would have made had it not been there, and one that is gone at the end is neither. A
     folder stands for a listing of it, or for all that is in it. `since` is when the attempt began, in seconds
     since the epoch.
     """
@@ -40,9 +41,8 @@ def read_report(file: Path, root: Path, since: float) -> dict[str, Any] | None:
             noted = json.loads(line)
             accesses.take(noted["kind"], noted["path"])
     reads, writes = sorted(accesses.reads), sorted(accesses.writes)
-    result: dict[str, Any] = {"reads": reads[:MAX_PATHS], "writes": writes[:MAX_PATHS]}
     left_out = max(0, len(reads) - MAX_PATHS) + max(0, len(writes) - MAX_PATHS)
-    return {**result, "left_out": left_out} if left_out else result
+    return Observed(reads=tuple(reads[:MAX_PATHS]), writes=tuple(writes[:MAX_PATHS]), left_out=left_out)
 
 
 class _Accesses:
@@ -52,7 +52,10 @@ class _Accesses:
         self._root = os.path.realpath(root)
         self._since = since - _SLACK
         self._folders: dict[str, str | None] = {}  # as noted → inside the project
+        self._links = linked_folders(root)
         self._environments: dict[str, bool] = {}
+        self._made: set[str] = set()  # folders
+        self._wanted: set[str] = set()  # folders that were to be made, and were there
         self.reads: set[str] = set()
         self.writes: set[str] = set()
 
@@ -75,17 +78,31 @@ class _Accesses:
         match kind:
             case "write":
                 self.writes.add(path)
+            case "made":
+                self._made.add(path)
+            case "wanted":
+                self._wanted.add(path)
             case "target" if status.st_mtime >= self._since:
                 self.writes.add(path)
             case "read" | "compiled" if not folder and not self._is_own(path):
                 self.reads.add(path)
-            case "list" if folder and not self._is_own(path):
+            case "list" if folder and not self._is_own(path) and not self._is_kept(path):
                 self.reads.add(path)
             case "source" if not self._is_own(path):
                 self.reads.add(path)
 
+    def _is_kept(self, path: str) -> bool:
+        """Whether a folder is one that the notebook makes where it is not there, or holds nothing else."""
+        if path in self._wanted:
+            return True
+        own = self._wanted | self._made | self.writes
+        with contextlib.suppress(OSError):
+            names = os.listdir(os.path.join(self._root, path))
+            return bool(names) and all(f"{path}/{name}" in own for name in names)
+        return False
+
     def _is_own(self, path: str) -> bool:
-        return any(part in self.writes for part in _upwards(path))
+        return any(part in self.writes or part in self._made for part in _upwards(path))
 
     def _expanded(self, kind: str, noted: str) -> Iterator[str]:
         if kind == "source" and glob.has_magic(noted) and not os.path.lexists(noted):
@@ -112,13 +129,20 @@ class _Accesses:
         real = os.path.realpath(folder)
         if real == self._root:
             return "."
+        is_outside = os.path.commonpath([self._root, real]) != self._root
+        if is_outside and folder.startswith(self._root + os.sep):
+            with contextlib.suppress(PathRefused):  # through a symlink to data elsewhere
+                return inside_for_input(Path(self._root), os.path.relpath(folder, self._root))
         path = self._inside(real)
         return path if path not in {None, "."} else None
 
     def _inside(self, plain: str) -> str | None:
         real_folder = os.path.realpath(os.path.dirname(plain))
-        path = os.path.relpath(os.path.join(real_folder, os.path.basename(plain)), self._root)
+        full = os.path.join(real_folder, os.path.basename(plain))
+        path = os.path.relpath(full, self._root)
         if path == ".." or path.startswith("../"):
+            if linked := self._linked(full):
+                return linked
             real = os.path.realpath(plain)
             if real != self._root and not real.startswith(self._root + os.sep):
                 return None
@@ -128,6 +152,13 @@ class _Accesses:
         except PathRefused:
             return None
         return None if _is_ignored(path) or self._is_environment(path) else path
+
+    def _linked(self, full: str) -> str | None:
+        """The path through a symlink of the project of what is elsewhere."""
+        for real, name in self._links.items():
+            if full == real or full.startswith(real + os.sep):
+                return f"{name}{full[len(real) :]}".replace(os.sep, "/")
+        return None
 
     def _is_environment(self, path: str) -> bool:
         for folder in _upwards(path.rpartition("/")[0]):

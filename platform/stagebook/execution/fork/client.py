@@ -226,6 +226,7 @@ def ask(address: str, request: Mapping[str, Any], descriptors: Sequence[int] = (
 def _server_environment(path: str) -> dict[str, str]:
     # With pytest's variable ipykernel would not read what child processes print.
     kept = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    kept["TMPDIR"] = os.path.abspath(tempfile.gettempdir())  # which may be relative to this folder
     return {**kept, "PYTHONPATH": path} if path else kept
 
 

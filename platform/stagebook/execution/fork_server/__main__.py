@@ -2,6 +2,9 @@
 
 It is started with the descriptor of its socket, the folder of that, and the modules that it must not
 import. The first line on its standard input says what to import beside the base; until then requests wait.
+
+A process with threads cannot be forked. Where a module starts one, the server begins anew without it, and without those
+that import it. It does so once: where there is a thread again, stages start the ordinary way.
 """
 
 from __future__ import annotations
@@ -14,14 +17,20 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
+from stagebook.execution.fork_server.importing import Refused, Watch, count_threads
 from stagebook.system import processes
 
-# Without these the imports below would start threads. OpenBLAS gets its threads back in each child;
+# Without these the imports below would start threads. OpenBLAS and numexpr get theirs back in each child;
 # pyarrow's allocator does without its one, which only returns memory earlier.
-_QUIET = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+_QUIET = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
 # What ipykernel says to matplotlib, which reads it when it is imported; a user's own choice stays.
 _USUAL = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
@@ -46,7 +55,7 @@ _ORDERS = "STAGEBOOK_FORKSERVER_ORDERS"  # what was read of the orders before it
 
 
 class Preloader:
-    """Imports modules ahead, but for those in `refused`: they start threads, which no fork can copy.
+    """Imports modules ahead, but for those in `refused`, because of which this process began anew.
     `environment` is the one without `_QUIET` and `_USUAL`. `orders`: what was read of the standard input and
     is not used yet."""
 
@@ -59,16 +68,24 @@ class Preloader:
 
     def run(self) -> bool:
         """Import the base, wait for the first order, and import the rest; whether there was one."""
-        self._import([*_BASE, *_KERNEL])
-        while b"\n" not in self.orders:
-            data = os.read(0, 1 << 16)
-            if not data:
-                return False
-            self.orders += data
-        line, _, self.orders = self.orders.partition(b"\n")
-        order = json.loads(line)
-        self.spares = order.get("spares", {})
-        self._import(order.get("modules", []), order=line + b"\n")
+        from stagebook.execution.kernels.guise import looking_like_a_kernel  # noqa: PLC0415 - see `main`
+
+        with looking_like_a_kernel():
+            shown = warnings.showwarning
+            warnings.showwarning = lambda *_args, **_kwargs: (
+                None
+            )  # of what Stagebook needs: nobody can act on them
+            self._import([*_BASE, *_KERNEL])
+            warnings.showwarning = shown
+            while b"\n" not in self.orders:
+                data = os.read(0, 1 << 16)
+                if not data:
+                    return False
+                self.orders += data
+            line, _, self.orders = self.orders.partition(b"\n")
+            order = json.loads(line)
+            self.spares = order.get("spares", {})
+            self._import(order.get("modules", []), order=line + b"\n")
         # It ties itself to the shell that is there when it is imported, and here is none.
         for name in [name for name in sys.modules if name.startswith("matplotlib_inline")]:
             del sys.modules[name]
@@ -77,25 +94,39 @@ class Preloader:
         return True
 
     def _import(self, modules: Iterable[str], order: bytes = b"") -> None:
-        for name in modules:
-            if name in self._refused:
-                continue
-            try:
-                importlib.import_module(name)
-            except Exception:  # noqa: BLE001, S112 - whatever a module raises: the notebook that needs it says so better
-                continue
-            if processes.count_threads() > 1:
-                self._begin_anew_without(name, order)
+        watch = Watch(self._refused)
+        sys.meta_path.insert(0, watch)
+        try:
+            for name in modules:
+                try:
+                    importlib.import_module(name)
+                except Refused as refused:
+                    _log(f"not imported ahead, because it imports {refused}: {name}")
+                except Exception:  # noqa: BLE001, S112 - whatever a module raises: the notebook that needs it says so better
+                    continue
+                if count_threads() > 1:
+                    culprit = watch.culprit or (name,)
+                    _log(f"not imported ahead, because it starts threads: {culprit[-1]}")
+                    if self._refused:
+                        _log("stages start the ordinary way: there is a thread again")
+                        return
+                    self._begin_anew_without(culprit, order)
+        finally:
+            sys.meta_path.remove(watch)
 
-    def _begin_anew_without(self, name: str, order: bytes) -> NoReturn:
-        """A module started a thread: start this process over, and leave the module to the stages."""
-        sys.stderr.write(f"not imported ahead, because it starts threads: {name}\n")
-        sys.stderr.flush()
+    def _begin_anew_without(self, modules: Sequence[str], order: bytes) -> NoReturn:
+        """A module started a thread: start this process over, and leave it, and those that imported it, to the
+        stages."""
         os.set_inheritable(self._listener.fileno(), True)
         module = [sys.executable, "-m", "stagebook.execution.fork_server"]
-        command = [*module, str(self._listener.fileno()), sys.argv[2], *self._refused, name]
+        command = [*module, str(self._listener.fileno()), sys.argv[2], *modules]
         environment = {**self._environment, _ORDERS: (order + self.orders).decode()}
         os.execve(sys.executable, command, environment)  # noqa: S606 - this very program
+
+
+def _log(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stagebook.execution.fork.client import request_of
@@ -81,11 +81,21 @@ def find_libraries() -> None:
 
 
 def free_threads() -> None:
-    """Give OpenBLAS, which was told to start none, the threads that its environment, or else the
+    """Give OpenBLAS and numexpr, which were told to start none, the threads that their environment, or else the
     machine, allows."""
-    if _libraries is None:
-        return
-    names = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
+    if _libraries is not None:
+        names = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
+        _libraries.limit(limits=_allowed(names, len(os.sched_getaffinity(0))))
+    numexpr: Any = sys.modules.get("numexpr")
+    if numexpr is not None:
+        # As it does when it is imported (`numexpr.utils`).
+        most = _allowed(("NUMEXPR_MAX_THREADS",), 16)
+        count = _allowed(("NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS"), min(most, os.cpu_count() or 1))
+        numexpr.set_num_threads(count)
+        numexpr.nthreads = count
+
+
+def _allowed(names: Sequence[str], otherwise: int) -> int:
+    """The first number that one of these variables has."""
     given = next((value for name in names if (value := os.environ.get(name))), "").partition(",")[0]
-    count = int(given) if given.isdigit() else len(os.sched_getaffinity(0))
-    _libraries.limit(limits=max(1, count))
+    return max(1, int(given)) if given.isdigit() else otherwise

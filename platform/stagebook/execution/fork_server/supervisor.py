@@ -24,9 +24,12 @@ from typing import Any, NoReturn
 from stagebook.execution.fork import client
 from stagebook.execution.fork_server import child_setup
 from stagebook.execution.kernels import cells, stage_kernel
+from stagebook.execution.kernels.channel import Channel
 from stagebook.execution.kernels.leaving import leave
 from stagebook.system import processes
 from stagebook.system.files import private_folder
+
+READY = 50.0  # seconds for a process to be ready, fewer than its owner waits
 
 
 def supervise(server: socket.socket, kind: str) -> int:
@@ -70,8 +73,8 @@ class _Supervisor:
             client.send(self._kernel, request, descriptors)
             for number in descriptors:
                 os.close(number)
-            if not self._is_ready():
-                client.send(owner, {"error": f"the forked process ended {_how(self._reap())}"})
+            if not self._is_ready(owner):
+                self._refuse(owner)
                 return 1
             told = {"pid": self._pid, **self._connection()}
             with contextlib.suppress(OSError):
@@ -104,12 +107,22 @@ class _Supervisor:
         owner, *descriptors = descriptors
         return request, socket.socket(fileno=owner), descriptors
 
-    def _is_ready(self) -> bool:
-        ready = _wait([self._kernel, self._watch], 60.0)
+    def _is_ready(self, owner: socket.socket) -> bool:
+        """Wait until it is; it is not where it has ended, its owner has gone, or it takes too long."""
+        ready = _wait([self._kernel, self._watch, owner], READY)
         try:
             return self._kernel in ready and bool(self._kernel.recv(1))
         except OSError:
             return False
+
+    def _refuse(self, owner: socket.socket) -> None:
+        """Tell why it did not get ready. It is ended first, since it may hang."""
+        has_ended = self._watch in _wait([self._watch], 0.0)
+        self._signal(signal.SIGKILL)
+        how = _how(self._reap())
+        reason = f"the forked process ended {how}" if has_ended else "the forked process did not get ready"
+        with contextlib.suppress(OSError):  # the owner has gone
+            client.send(owner, {"error": reason})
 
     def _watch_over(self, owner: socket.socket) -> None:
         """Pass signals on until the kernel ends, and end it when its owner goes."""
@@ -203,7 +216,7 @@ def _kernel(folder: str, parent: socket.socket) -> None:
 
 
 def _cells(_: str, parent: socket.socket) -> None:
-    channel = cells.Channel()
+    channel = Channel()
     with cells.Client(channel) as shell:
         shell.warm_up()
         asked, told, output, errors = _await_owner(parent, "sb-cells")

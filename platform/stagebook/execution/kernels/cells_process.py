@@ -14,7 +14,9 @@ from typing import Any
 
 from stagebook.execution.fork.client import Forked, ForkRefused, ask, request_of
 from stagebook.execution.kernels.executor import Surroundings
+from stagebook.execution.kernels.programs import beside_interpreter
 from stagebook.system import processes
+from stagebook.system.files import utf8
 
 _READY = 60.0  # seconds for a forked process to be ready
 _READ = 1 << 18
@@ -32,8 +34,9 @@ class CellsProcess:
     async def start(self, asked: int, told: int, output: int, errors: int) -> None:
         """Start it with its ends of the four pipes: requests, frames, output, errors. Raises `OSError`."""
         where = self._where
+        env = beside_interpreter(where.env, sys.executable)
         if where.fork_address:
-            request = request_of("cells", cwd=where.cwd, env=where.env)
+            request = request_of("cells", cwd=where.cwd, env=env)
             try:
                 forked = ask(where.fork_address, request, [asked, told, output, errors])
                 await forked.told("pid", _READY)
@@ -49,7 +52,7 @@ class CellsProcess:
             stderr=errors,
             pass_fds=[asked, told],
             cwd=where.cwd,
-            env=dict(where.env),
+            env=env,
             start_new_session=True,
         )
 
@@ -128,7 +131,7 @@ class Pipes:
 
     def write(self, request: Mapping[str, Any]) -> None:
         """Send a request. Raises `OSError`."""
-        data = memoryview(json.dumps(request).encode() + b"\n")
+        data = memoryview(utf8(json.dumps(request, ensure_ascii=False)) + b"\n")
         while data:
             data = data[os.write(self._requests, data) :]
 
@@ -176,7 +179,7 @@ class Pipes:
             if letter in {b"o", b"e"}:
                 self._stream("stdout" if letter == b"o" else "stderr", payload.decode("utf-8", "replace"))
             elif letter == b"m":
-                self._message(json.loads(payload.decode("utf-8", "surrogatepass")))
+                self._message(json.loads(payload))
             else:
                 self._drain_raw()
                 self._done(json.loads(payload))

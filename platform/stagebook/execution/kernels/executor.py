@@ -9,6 +9,10 @@ from typing import Any, Protocol
 
 from stagebook.system.processes import signal_name
 
+# Tags of cells, as nbclient has them.
+RAISES = "raises-exception"  # the cell may raise
+SKIPPED = "skip-execution"  # the cell is not executed
+
 
 class Verdict(enum.Enum):
     """What became of a cell."""
@@ -34,12 +38,14 @@ class CellEnd:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """Where cells run. `fork_address` is empty where nothing can be forked; `may_outlive`: the
-    process may stay alive when all else has ended."""
+    process may stay alive when all else has ended; `log` is the file that this process, and what it starts, write
+    their own messages to."""
 
     cwd: str
     env: Mapping[str, str]
     fork_address: str = ""
     may_outlive: bool = False
+    log: str = ""
 
 
 class Executor(Protocol):
@@ -71,6 +77,19 @@ class Executor(Protocol):
 
     def processes(self) -> Sequence[int]:
         """The ids of the processes that run the cells, without their children."""
+
+
+def judged(end: CellEnd, cell: Mapping[str, Any]) -> CellEnd:
+    """The end of a cell with the error that it shows. Some errors are shown alone: those of showing a value, and of a
+    program that `%run` ran; ipykernel tells some of them as `NoneType`."""
+    if end.verdict not in {Verdict.DONE, Verdict.RAISED} or RAISES in cell["metadata"].get("tags", ()):
+        return end
+    if end.verdict is Verdict.RAISED and end.name != "NoneType":
+        return end
+    for output in reversed(cell.get("outputs", ())):
+        if output.get("output_type") == "error":
+            return CellEnd(verdict=Verdict.RAISED, name=output["ename"], value=output["evalue"])
+    return end
 
 
 def how_ended(code: int) -> str:

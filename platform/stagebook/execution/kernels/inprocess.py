@@ -7,6 +7,7 @@ included, is seen and told here.
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import os
 import signal
@@ -21,7 +22,7 @@ from nbformat import NotebookNode
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
 from stagebook.execution.kernels.cells_process import CellsProcess, Pipes
-from stagebook.execution.kernels.executor import CellEnd, Surroundings, Verdict, how_ended
+from stagebook.execution.kernels.executor import RAISES, SKIPPED, CellEnd, Surroundings, Verdict, how_ended
 from stagebook.execution.kernels.recording import Recorder, Sink, not_kept
 
 END_TIMEOUT = 10.0  # seconds for the process to end by itself
@@ -37,17 +38,32 @@ _LANGUAGE = {
 }
 
 
+class _NobodyHears:
+    """In place of a kernel's client: what a widget of nbclient would tell the notebook's widget is dropped."""
+
+    def __init__(self) -> None:
+        self.session = self.shell_channel = self
+
+    def msg(self, *_: Any, **__: Any) -> None:
+        """A message."""
+
+    def send(self, _: None) -> None:
+        """Send it."""
+
+
 class InprocessExecutor:
     """The cells of one notebook in one process, without a kernel."""
 
     def __init__(self, notebook: NotebookNode, sink: Sink, where: Surroundings) -> None:
         self._recorder = Recorder(notebook)
         self._recorder.prepare(sink)
+        self._recorder.kc = _NobodyHears()  # type: ignore[assignment]
         self._notebook = notebook
         self._process = CellsProcess(where)
         self._pipes = Pipes(self._take_message, self._take_answer, self._fail)
         self._done: asyncio.Future[dict[str, Any]] | None = None
         self._cell: tuple[Any, int] | None = None
+        self._cells: dict[str, tuple[Any, int]] = {}
 
     async def start(self) -> None:
         """Start the process, and listen to it. Raises `StageFailure`."""
@@ -66,10 +82,12 @@ class InprocessExecutor:
 
     async def run(self, cell: Any, at: int) -> CellEnd:
         """Run one cell."""
-        self._cell = (cell, at)
         cell.outputs = []
+        if SKIPPED in cell.metadata.get("tags", []):
+            return CellEnd(verdict=Verdict.DONE)
+        self._cells[_name(at)] = self._cell = (cell, at)
         try:
-            end = await self._ask({"cell": cell.source})
+            end = await self._ask({"cell": cell.source, "name": _name(at)})
         except asyncio.CancelledError:
             return CellEnd(verdict=Verdict.STOPPED)
         except EOFError:
@@ -83,7 +101,7 @@ class InprocessExecutor:
         finally:
             self._recorder.close_cell(at)
         cell.execution_count = end["count"]
-        if end["name"] and "raises-exception" not in cell.metadata.get("tags", []):
+        if end["name"] and RAISES not in cell.metadata.get("tags", []):
             return CellEnd(verdict=Verdict.RAISED, name=end["name"], value=end["value"])
         return CellEnd(verdict=Verdict.DONE)
 
@@ -93,12 +111,14 @@ class InprocessExecutor:
 
     async def dump(self, path: str) -> bool:
         """Have the process write a dump of its last exception."""
+        self._cell = None  # what the dump's writing prints is not of the notebook
         with contextlib.suppress(EOFError, TimeoutError):
             await asyncio.wait_for(self._ask({"dump": path}), 60.0)
         return Path(path).exists()
 
     async def settle(self) -> None:
-        """Nothing: there are no widgets without a kernel."""
+        """Write the state of widgets into the notebook."""
+        self._recorder.keep_widgets()
 
     def keep(self) -> dict[str, Any] | None:
         """`None`: there is no kernel to keep."""
@@ -150,9 +170,14 @@ class InprocessExecutor:
         self._fail(EOFError())
 
     def _take_message(self, message: dict[str, Any]) -> None:
-        if self._cell is not None:
-            header = {"msg_type": message["msg_type"]}
-            self._recorder.process_message({**message, "header": header, "parent_header": {}}, *self._cell)
+        """Give a message to its cell; text, which names none, to the one that runs."""
+        if self._cell is None:
+            return
+        name = message.pop("parent", "") or _name(self._cell[1])
+        buffers = [base64.b64decode(buffer) for buffer in message.pop("buffers", ())]
+        header = {"msg_type": message["msg_type"]}
+        whole = {**message, "header": header, "parent_header": {"msg_id": name}, "buffers": buffers}
+        self._recorder.process_message(whole, *self._cells.get(name, self._cell))
 
     def _take_answer(self, answer: dict[str, Any]) -> None:
         if self._done is not None and not self._done.done():
@@ -161,3 +186,8 @@ class InprocessExecutor:
     def _fail(self, error: Exception) -> None:
         if self._done is not None and not self._done.done():
             self._done.set_exception(error)
+
+
+def _name(at: int) -> str:
+    """The id of the messages of the cell at an index."""
+    return f"cell-{at}"

@@ -21,8 +21,10 @@ from nbformat import NotebookNode
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
 from stagebook.execution.fork.client import KEPT_FOR, SOCKETS
+from stagebook.execution.kernels import reasons
 from stagebook.execution.kernels.executor import CellEnd, Surroundings, Verdict, how_ended
 from stagebook.execution.kernels.postmortem import code_for_dump
+from stagebook.execution.kernels.programs import beside_interpreter
 from stagebook.execution.kernels.provisioner import Manager
 from stagebook.execution.kernels.recording import Recorder, Sink, not_kept
 from stagebook.system import processes
@@ -32,6 +34,7 @@ _log = logging.getLogger(__name__)
 
 START_TIMEOUT = 120.0  # seconds for a kernel to come up
 END_TIMEOUT = 10.0  # seconds for a kernel to end by itself, with what its notebook left to do
+IDLE_TIMEOUT = 0.5  # of them, seconds in which a kernel of another kind does nothing at all
 WAITING = 200  # messages that may wait to be read; the kernel waits once there are more
 _LAST_OUTPUTS = 0.3  # seconds without a message, after which none is expected from a dead kernel
 
@@ -44,8 +47,9 @@ class KernelExecutor:
         self._client.prepare(sink)
         self._name = kernel
         self._cwd = where.cwd
-        self._env = {**where.env, processes.KEPT: "1"} if where.may_outlive else dict(where.env)
+        self._env = {**where.env, processes.KEPT: "1"} if where.may_outlive else where.env
         self._may_outlive = where.may_outlive
+        self._log = reasons.Log(where.log)
         self._kept = False
         self._orderly = False
         self._folder = ""  # of a kernel that is started the ordinary way
@@ -69,7 +73,8 @@ class KernelExecutor:
     async def start(self) -> None:
         """Start the kernel and wait until it answers. Raises `StageFailure`."""
         try:
-            await self._manager.start(cwd=self._cwd, env=self._env, independent=self._may_outlive)
+            env = beside_interpreter(self._env, self._manager.interpreter)
+            await self._manager.start(cwd=self._cwd, env=env, independent=self._may_outlive)
             client = self._client.kc = self._manager.client()
             client.allow_stdin = False
             client.start_channels(stdin=False, hb=not self._manager.is_ours)
@@ -80,8 +85,8 @@ class KernelExecutor:
                 reply = await self._client.async_wait_for_reply(client.kernel_info())
                 self._take_info(reply)
         except Exception as error:  # whatever jupyter_client raises: it is told as the failure of the stage
-            what = str(error) or type(error).__name__
-            msg = f"the kernel '{self._name}' did not start: {what}"
+            reason = await _why_not_started(self._manager, self._log, error)
+            msg = f"the kernel '{self._name}' did not start: {reason}"
             raise StageFailure(msg, cause=Cause.KERNEL_START) from error
 
     async def _ready(self) -> None:
@@ -103,7 +108,7 @@ class KernelExecutor:
                         self._take_info(reply)
                         info = True
             if not info and not await self._manager.is_alive():
-                raise DeadKernelError(f"it ended {await self._how_it_died()}")
+                raise DeadKernelError("it ended")
 
     def _take_info(self, reply: Mapping[str, Any] | None) -> None:
         if reply is not None and "language_info" in reply["content"]:
@@ -148,8 +153,7 @@ class KernelExecutor:
 
     async def settle(self) -> None:
         """Write the state of widgets into the notebook."""
-        with _logged("keeping the state of widgets"):
-            self._client.set_widgets_metadata()
+        self._client.keep_widgets()
 
     def keep(self) -> dict[str, Any] | None:
         """Leave the kernel alive."""
@@ -185,9 +189,7 @@ class KernelExecutor:
         """Wait for the end of the kernel, and clear away."""
         if not self._kept:
             if self._orderly:
-                deadline = time.monotonic() + END_TIMEOUT
-                while time.monotonic() < deadline and await self._manager.is_alive():
-                    await asyncio.sleep(0.005)
+                await _end_by_itself(self._manager)
             with _logged("killing the kernel"):
                 await self._manager.kill_and_wait(END_TIMEOUT)
         if self._client.kc is not None:
@@ -211,6 +213,47 @@ class KernelExecutor:
         with _logged("asking for the kernel's exit code"):
             code = await self._manager.exit_code()
         return f"while the cell ran, {how_ended(code)}" if isinstance(code, int) else "while the cell ran"
+
+
+async def _why_not_started(manager: Manager, log: reasons.Log, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"there is no program '{manager.interpreter}'"
+    code = None
+    with _logged("asking for the kernel's exit code"):
+        code = await manager.exit_code()
+    if isinstance(code, int) and (isinstance(error, TimeoutError) or not isinstance(error, OSError)):
+        return reasons.of_end(code, log.since_then(), manager.argv)
+    if isinstance(error, TimeoutError):
+        return f"it did not answer within {START_TIMEOUT:g} s"
+    return str(error) or type(error).__name__
+
+
+async def _end_by_itself(manager: Manager) -> None:
+    """Wait until the kernel has ended with what its notebook left to do. A kernel that is not ours may wait for
+    something that does not come, such as the end of its own child: once it has done nothing for a while, that
+    is enough."""
+    deadline = time.monotonic() + END_TIMEOUT
+    idle = _Idle(manager.pid)
+    while time.monotonic() < deadline and await manager.is_alive():
+        if not manager.is_ours and idle.seconds() > IDLE_TIMEOUT:
+            return
+        await asyncio.sleep(0.005)
+
+
+class _Idle:
+    """For how long a process has used no time of any CPU."""
+
+    def __init__(self, pid: int | None) -> None:
+        self._pid = pid
+        self._used: float | None = None
+        self._since = time.monotonic()
+
+    def seconds(self) -> float:
+        """Seconds, as far as they were looked at."""
+        used = processes.cpu_seconds(self._pid) if self._pid is not None else None
+        if used is None or used != self._used:
+            self._used, self._since = used, time.monotonic()
+        return time.monotonic() - self._since
 
 
 @contextlib.contextmanager

@@ -14,6 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import traitlets
+import zmq
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
@@ -81,9 +85,28 @@ class ForkProvisioner(KernelProvisionerBase):
             self.forked.close()
 
 
+class Channel(AsyncZMQSocketChannel):
+    """A channel whose reader is woken after each message that is sent. Sending goes past the asynchronous socket,
+    and takes the sign of what came meanwhile with it, so that nobody would read that: nbclient sends from within the
+    handling of an output widget's message, while it waits for the reply of the cell."""
+
+    def send(self, msg: dict[str, Any]) -> None:
+        """Send a message, and look at what has come."""
+        super().send(msg)
+        self.socket.get(zmq.EVENTS)  # which schedules the reading of it
+
+
+class Client(AsyncKernelClient):
+    """A client of a kernel, with such channels."""
+
+    shell_channel_class = traitlets.Type(Channel)
+    control_channel_class = traitlets.Type(Channel)
+
+
 class Manager(AsyncKernelManager):
     """A kernel manager that forks where it can: the kernel is ipykernel in this very interpreter."""
 
+    client_factory = traitlets.Type(Client)
     fork_address = ""
     make_folder: Callable[[], None] = staticmethod(lambda: None)  # before an ordinary start
 
@@ -93,13 +116,23 @@ class Manager(AsyncKernelManager):
         spec = self.kernel_spec
         return spec is not None and spec.argv[1:3] == _LAUNCHER
 
+    @property
+    def argv(self) -> list[str]:
+        """The command of the kernel as its specification has it; empty where there is no such kernel."""
+        spec = self.kernel_spec
+        words = list(spec.argv) if spec is not None else []
+        return [sys.executable, *words[1:]] if words and words[0] in _SAME else words
+
+    @property
+    def interpreter(self) -> str:
+        """The program that the kernel starts with: a path or name, empty where there is no such kernel."""
+        return next(iter(self.argv), "")
+
     def _can_fork(self) -> bool:
         spec = self.kernel_spec
         if spec is None or not self.fork_address or not self.is_ours or spec.env:
             return False
-        if spec.argv[0] in _SAME:
-            return True
-        return (shutil.which(spec.argv[0]) or spec.argv[0]) == sys.executable
+        return (shutil.which(self.interpreter) or self.interpreter) == sys.executable
 
     async def start(self, *, cwd: str, env: dict[str, str], independent: bool) -> None:
         """Fork the kernel where that can be done, and else start it. `independent`: it may outlive

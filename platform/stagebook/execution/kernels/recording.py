@@ -11,12 +11,17 @@ import collections
 import contextlib
 import dataclasses
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+
+from stagebook.system.logins import NO_SECRETS, Redaction
+
+_log = logging.getLogger(__name__)
 
 MAX_TEXT = 1_000_000  # characters of one stream in one cell that stay in the notebook
 MAX_DISPLAY = 10_000_000  # characters of one display
@@ -38,11 +43,12 @@ _BINARY = {"image/png", "image/jpeg", "image/gif", "application/pdf"}
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Sink:
     """Where outputs go besides the notebook: large ones into `folder`, text into `log`, and the text of each
-    to `heard`."""
+    to `heard`; what of them is `redacted` first."""
 
     folder: Path
     log: TextIO
     heard: Callable[[str], None]
+    redacted: Redaction = NO_SECRETS
 
 
 class Recorder(NotebookClient):
@@ -64,6 +70,7 @@ class Recorder(NotebookClient):
     ) -> NotebookNode | None:
         """Take one message of the cell that runs."""
         kind = msg["msg_type"]
+        msg["content"] = self.sink.redacted.data(msg["content"])
         if kind in {"display_data", "execute_result", "update_display_data"}:
             self._measure(msg["content"], cell_index, is_update=kind == "update_display_data")
         return super().process_message(msg, cell, cell_index)
@@ -73,9 +80,10 @@ class Recorder(NotebookClient):
     ) -> NotebookNode | None:
         """Add one output to those of a cell."""
         parent = msg["parent_header"].get("msg_id")
-        if self.output_hook_stack[parent]:
-            return super().output(outs, msg, display_id, cell_index)  # an Output widget takes it
         content = msg["content"]
+        if self.output_hook_stack[parent]:  # an Output widget takes it
+            self._tell(content.get("text") or _text_of({**content, "output_type": msg["msg_type"]}))
+            return super().output(outs, msg, display_id, cell_index)
         if msg["msg_type"] == "stream":
             self._clear_if_due(outs, cell_index)
             out: NotebookNode | None = self._stream(outs, cell_index, content["name"], content["text"])
@@ -89,6 +97,13 @@ class Recorder(NotebookClient):
         super().clear_output(outs, msg, cell_index)
         if not outs:
             self._forget(cell_index)
+
+    def keep_widgets(self) -> None:
+        """Write the state of widgets into the notebook. A failure of that is told in the log of the worker alone."""
+        try:
+            self.set_widgets_metadata()
+        except Exception:  # noqa: BLE001 - whatever nbclient makes of what a widget said
+            _log.exception("the state of widgets could not be kept")
 
     def close_cell(self, cell_index: int) -> None:
         """Close the files of a cell, and write their sizes into the notes."""
@@ -247,11 +262,11 @@ def _amount(size: int) -> str:
     return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size:,} bytes"
 
 
-def _text_of(out: NotebookNode | None) -> str:
-    match out.get("output_type") if out else None:
-        case "error":
-            return "\n".join(out.get("traceback", ())) + "\n"  # type: ignore[union-attr]
-        case "display_data" | "execute_result":
-            plain = out.get("data", {}).get("text/plain", "")  # type: ignore[union-attr]
+def _text_of(out: Mapping[str, Any] | None) -> str:
+    match out.get("output_type") if out else None, out or {}:
+        case "error", found:
+            return "\n".join(found.get("traceback", ())) + "\n"
+        case "display_data" | "execute_result", found:
+            plain = found.get("data", {}).get("text/plain", "")
             return f"{plain}\n" if plain else ""
     return ""

@@ -12,20 +12,26 @@ from __future__ import annotations
 
 import atexit
 import codecs
+import contextlib
 import importlib.util
 import os
+import select
 import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import zmq
 from ipykernel.iostream import IOPubThread, OutStream
+from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 
 PIECE = 256_000  # characters of text in one message
 WAITING = 200  # messages that may wait, here and again in the socket
+_READ = 1 << 16  # bytes of text of child processes
+_READS = 32  # at once: the largest pipe that a user may have holds 1 MB, and a child may never stop
 
 # The name by which ipykernel imports the class of its streams.
 sys.modules.setdefault("stagebook_stage_kernel", sys.modules[__name__])
@@ -36,28 +42,73 @@ class Stream(OutStream):
 
     _unsent = 0
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._reading = threading.RLock()
+        self._reader: int | None = None  # the thread that takes what came to the descriptor
+        super().__init__(*args, **kwargs)
+
+    def fileno(self) -> int:
+        """The descriptor whose text becomes an output, as that of `write` does. ipykernel gives the one of its
+        own log."""
+        number = getattr(self, "_original_stdstream_fd", None)
+        return super().fileno() if number is None else int(number)
+
     def write(self, string: str) -> int:
         """Text to be sent. Waits for the socket after each piece, so that memory stays bounded."""
-        if not isinstance(string, str) or len(string) + self._unsent < PIECE:
-            self._unsent += len(string)
+        size = len(string) if isinstance(string, str) else 0
+        if size + self._unsent < PIECE:
+            self._unsent += size
             return super().write(string) or 0
         for at in range(0, len(string), PIECE):
             super().write(string[at : at + PIECE])
             self.flush()
         return len(string)
 
+    def flush(self) -> None:
+        """Send what was written, also to the descriptor: by C code and by child processes."""
+        with contextlib.suppress(OSError, ValueError):  # the pipe is closed
+            self._take()
+        super().flush()
+
     def _watch_pipe_fd(self) -> None:
         """Read what child processes write. Unlike ipykernel's method, this one keeps a character whole that two
         reads tear, and does not copy the text to the kernel's own log."""
         if self._fid is None:
             return
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        os.set_blocking(self._fid, False)
+        poll = select.poll()
+        poll.register(self._fid, select.POLLIN)
         try:
-            while (data := os.read(self._fid, 1 << 16)) and self._should_watch:
-                if text := decoder.decode(data):
-                    self.write(text)
+            while self._should_watch:
+                poll.poll()
+                if not self._take():
+                    return
         except Exception:  # noqa: BLE001 - told when the stream is closed, as ipykernel does
             self._exc = sys.exc_info()
+
+    def _take(self) -> bool:
+        """Take what has come to the descriptor, at most what its pipe can hold; whether there may come more. Of
+        several threads one takes at a time, so afterwards nothing that came before is still on its way."""
+        if self._fid is None or not self._should_watch or not self._is_master_process():
+            return False
+        with self._reading:
+            if self._reader == threading.get_ident():
+                return True  # it writes what it took
+            self._reader = threading.get_ident()
+            try:
+                for _ in range(_READS):
+                    try:
+                        data = os.read(self._fid, _READ)
+                    except BlockingIOError:
+                        break
+                    if not data:
+                        return False
+                    if text := self._decoder.decode(data):
+                        self.write(text)
+                return True
+            finally:
+                self._reader = None
 
     def _flush(self) -> None:
         self._unsent = 0
@@ -74,8 +125,41 @@ class _Publisher(IOPubThread):
         super().schedule(f)
 
 
+class StageKernel(IPythonKernel):
+    """ipykernel's kernel, which waits for no child process at its end and loses no text of C code."""
+
+    async def do_execute(self, *args: Any, **kwargs: Any) -> Any:
+        """Run code, and have the C library write what it holds back."""
+        try:
+            return await super().do_execute(*args, **kwargs)
+        finally:
+            _ours("stagebook.execution.kernels.leaving").flush_c_streams()
+
+    def raw_input(self, prompt: Any = "") -> Any:
+        """Ask somebody, if anybody is there: a console that was connected to a kept kernel."""
+        return (
+            super().raw_input(prompt)
+            if self._allow_stdin
+            else _ours("stagebook.execution.kernels.leaving").no_input()
+        )
+
+    def getpass(self, *args: Any, **kwargs: Any) -> Any:
+        """As `raw_input`."""
+        return (
+            super().getpass(*args, **kwargs)
+            if self._allow_stdin
+            else _ours("stagebook.execution.kernels.leaving").no_input()
+        )
+
+    async def _progressively_terminate_all_children(self) -> None:
+        """Wait for none of them, as ipykernel does for up to half a minute: in vain, where nobody waited for one that
+        has ended, or it is a helper of multiprocessing, which ends after its parent. Whoever started the kernel ends
+        what is left."""
+        _ours("stagebook.execution.kernels.leaving").end_children_soon()
+
+
 class StageKernelApp(IPKernelApp):
-    """ipykernel's application with the two changes above; `before_code` is called once the kernel
+    """ipykernel's application with the changes above; `before_code` is called once the kernel
     is up, before anything that depends on its folder or environment."""
 
     before_code: Callable[[], None] | None = None
@@ -104,6 +188,10 @@ class StageKernelApp(IPKernelApp):
                 "pass", store_history=False, silent=True
             )  # as `Client.warm_up` in `cells`
             self.before_code()
+            shell = self.kernel.shell
+            shell.init_environment()
+            shell.starting_dir = os.getcwd()
+            shell.user_ns["_dh"][:] = [Path.cwd()]
         super().init_path()
 
     def init_poller(self) -> None:
@@ -111,13 +199,25 @@ class StageKernelApp(IPKernelApp):
         if self.before_code is None:
             super().init_poller()
 
+    def initialize(self, argv: Any = None) -> None:
+        """Set up. At its exit ipykernel stops the thread that sends outputs, while another may still wait for it
+        to send: ten seconds. The end of the process closes all of it as well, after the notebook's own exit
+        functions, whose outputs are sent that way."""
+        super().initialize(argv)
+        atexit.unregister(self.close)
+        atexit.unregister(self.iopub_thread.stop)
+
     def start(self) -> None:
-        """Serve. From here on file access is reported, if the environment asks for it."""
-        if os.environ.get("STAGEBOOK_OBSERVED"):
-            try:
-                _file_access_hooks().begin(self.shell)
-            except Exception as error:  # noqa: BLE001 - whatever an older interpreter raises: the notebook runs
-                self.log.warning("file access is not reported: %r", error)
+        """Serve. From here on MLflow knows the attempt's run, and file access is reported, if the environment asks for
+        it."""
+        try:
+            _ours("stagebook.execution.kernels.cell_files").begin(self.shell)
+            if os.environ.get("STAGEBOOK_MLFLOW"):
+                _ours("stagebook.system.mlflow_hook").begin()
+            if os.environ.get("STAGEBOOK_OBSERVED"):
+                _ours("stagebook.execution.file_access.hooks").begin(self.shell)
+        except Exception as error:  # noqa: BLE001 - whatever an older interpreter raises: the notebook runs
+            self.log.warning("a hook of Stagebook is missing: %r", error)
         super().start()
 
     def log_connection_info(self) -> None:
@@ -126,23 +226,31 @@ class StageKernelApp(IPKernelApp):
         self._ports = {name: getattr(self, f"{name}_port") for name in names}
 
 
-def _file_access_hooks() -> Any:
-    """The package `file_access.hooks`: imported already in a forked kernel, else loaded from its folder."""
-    name = "stagebook.execution.file_access.hooks"
-    if name not in sys.modules:
-        name = "stagebook_file_access_hooks"
-        here = os.path.dirname(os.path.abspath(__file__))
-        folder = os.path.join(os.path.dirname(here), "file_access", "hooks")
-        spec = importlib.util.spec_from_file_location(name, os.path.join(folder, "__init__.py"))
+# Settings go by the name of the class: `%config IPKernelApp…`.
+StageKernelApp.__name__ = StageKernelApp.__qualname__ = "IPKernelApp"
+
+
+def _ours(name: str) -> Any:
+    """A module of Stagebook: imported already in a forked kernel, else loaded from its file, as the interpreter may have
+    no Stagebook. So it must import nothing of Stagebook either."""
+    if name in sys.modules:
+        return sys.modules[name]
+    alone = name.replace(".", "_")
+    if alone not in sys.modules:
+        package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        path = os.path.join(package, *name.split(".")[1:])
+        path = os.path.join(path, "__init__.py") if os.path.isdir(path) else f"{path}.py"
+        spec = importlib.util.spec_from_file_location(alone, path)
         assert spec is not None
         assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
+        sys.modules[alone] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[alone])
+    return sys.modules[alone]
 
 
 def _application(**options: Any) -> StageKernelApp:
-    app = StageKernelApp.instance(outstream_class="stagebook_stage_kernel.Stream", **options)
+    streams = "stagebook_stage_kernel.Stream"
+    app = StageKernelApp.instance(outstream_class=streams, kernel_class=StageKernel, **options)
     assert isinstance(app, StageKernelApp)
     return app
 
@@ -153,11 +261,6 @@ def run(folder: str, before_code: Callable[[], None]) -> None:
     app.before_code = before_code
     sys.argv = ["stagebook-kernel", "-f", f"{folder}/k.json"]
     app.initialize(["--HistoryManager.hist_file=:memory:"])
-    # At its exit ipykernel stops the thread that sends outputs, while another may still wait for it
-    # to send: ten seconds. The end of the process closes all of it as well, after the notebook's own
-    # exit functions, whose outputs are sent that way.
-    atexit.unregister(app.close)
-    atexit.unregister(app.iopub_thread.stop)
     app.start()
 
 

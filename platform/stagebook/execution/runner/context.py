@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.events import Event
+from stagebook.observed import Observed
 from stagebook.planning.plan import PlannedStage
 from stagebook.planning.planner import Planner
 from stagebook.system.store import Store
@@ -44,6 +45,7 @@ class RunContext:
     - `guard`: while it is held, no other run takes the pipeline over
     - `sources`: the texts of a stage's code, to compare them later
     - `code_paths`: the files of a stage's code, which a strict stage may read
+    - `undeclared`: what an attempt at a stage read and wrote undeclared, by what was observed of it
     """
 
     root: Path
@@ -58,6 +60,7 @@ class RunContext:
     guard: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
     sources: Callable[[PlannedStage], Mapping[str, Any]] = lambda _stage: {}
     code_paths: Callable[[PlannedStage], Collection[str]] = lambda _stage: ()
+    undeclared: Callable[[PlannedStage, Observed | None], Mapping[str, Any]] = lambda *_: {}
 
     def attempt_folder(self, stage: str, number: int) -> Path:
         """The folder of an attempt."""

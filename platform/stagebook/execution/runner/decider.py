@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Callable, Container, Mapping
 from typing import Any
 
@@ -42,6 +43,7 @@ class Reuse:
     result: Result | None
     reasons: tuple[str, ...]
     restores: tuple[str, ...] = ()
+    unnoticed: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class Decider:
         self._looked = clock()
         self.scraps: dict[str, Mapping[str, Any]] = dict(plan.scraps)
         self.made: dict[str, Made] = {}
+        self._written: dict[str, str] = {}  # what reused stages wrote undeclared when they ran: path → stage
         self._relied: dict[str, Result] = {
             one.id: one.judgement.result
             for one in plan.stages
@@ -119,7 +122,7 @@ class Decider:
             return Execute(params)
         found = self._judged(stage, params)
         if found.decision is Decision.REUSE:
-            return Reuse(found.result, found.reasons, found.restores)
+            return Reuse(found.result, found.reasons, found.restores, found.unnoticed)
         if found.decision is Decision.SKIP:
             return Fail(Cause.OUTPUT_MISSING, found.reasons[0])
         if found.fingerprint is None:
@@ -205,6 +208,18 @@ class Decider:
         made = made_by(stage, result) if result is not None else Made()
         self.made[stage.id] = made
         self.scraps.setdefault(stage.id, made.scraps)
+        if result is not None:
+            self._written |= dict.fromkeys(result.undeclared.get("writes", ()), stage.id)
+
+    def who_wrote(self, message: str) -> str:
+        """What to do about an error that names a file which is not there, and which a reused stage was seen to
+        write, undeclared; empty where that is not so."""
+        for path, stage in self._written.items():
+            named = re.search(rf"(?<![\w.-]){re.escape(path)}(?![\w/.-])", message)
+            if named and self._policy and not self._policy.dependencies.workspace.exists(path):
+                how = f"stagebook run {self.plan.pipeline} {stage} --force"
+                return f"{stage}, which was reused, wrote {path} when it ran, and does not declare it: {how}"
+        return ""
 
     def what_changed(self, stage: PlannedStage, asked: Execute, wrote: Container[str] = ()) -> str:
         """What changed while an attempt ran of what its result depends on, empty if nothing; then the result is

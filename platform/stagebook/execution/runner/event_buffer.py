@@ -45,7 +45,9 @@ class EventBuffer:
             event = dataclasses.replace(event, expected=self._expected.get(event.stage))
         self._events.append(event)
 
-    def reused(self, stage: PlannedStage, result: Result, restored: Sequence[str]) -> None:
+    def reused(
+        self, stage: PlannedStage, result: Result, restored: Sequence[str], *, remark: str = ""
+    ) -> None:
         """Add that a stage took an earlier result."""
         known = {name: item for name, item in result.outputs.items() if name in stage.outputs}
         self.add(
@@ -58,6 +60,7 @@ class EventBuffer:
             restored=list(restored),
             scraps=result.scraps,
             outputs={name: item.at(stage.outputs[name].path) for name, item in known.items()},
+            remark=remark,
         )
 
     def attempt_ended(self, stage: str, number: int, result: AttemptResult, **more: Any) -> None:

@@ -16,6 +16,7 @@ from stagebook.events import Cause
 from stagebook.execution.attempt import AttemptResult, OutputSlot
 from stagebook.execution.runner import staging
 from stagebook.execution.runner.context import RunContext
+from stagebook.observed import Observed
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.fingerprint import Fingerprint
 from stagebook.planning.plan import PlannedStage
@@ -77,7 +78,9 @@ class Publisher:
                 with contextlib.suppress(OSError, KeyError):
                     self.published[slot.path] = (stat_of(path), outputs[name].sha256)
 
-    def reusable(self, stage: PlannedStage, fingerprint: Fingerprint) -> dict[str, Any]:
+    def reusable(
+        self, stage: PlannedStage, fingerprint: Fingerprint, observed: Observed | None = None
+    ) -> dict[str, Any]:
         """The fields of `AttemptEnded` by which a later run can reuse a result."""
         sources, store = "", self._context.store
         if store is not None:
@@ -89,6 +92,7 @@ class Publisher:
             "head": fingerprint.head,
             "parts": fingerprint.parts,
             "sources": sources,
+            "undeclared": self._context.undeclared(stage, observed),
         }
 
 

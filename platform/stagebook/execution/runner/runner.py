@@ -9,7 +9,8 @@ import collections
 import dataclasses
 import heapq
 import shutil
-from typing import assert_never
+from collections.abc import Mapping
+from typing import Any, assert_never
 
 from stagebook import events
 from stagebook.errors import StageFailure
@@ -23,7 +24,6 @@ from stagebook.execution.runner.event_buffer import EventBuffer
 from stagebook.execution.runner.publication import Publisher
 from stagebook.execution.runner.run_state import Ask, Cancel, End, Finish, Instruction, Retry, RunState, Start
 from stagebook.pipeline.notebook import NotebookUnreadable
-from stagebook.planning.fingerprint import Fingerprint
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.undeclared import refusal
 from stagebook.system.blobs import BlobDamaged
@@ -156,7 +156,7 @@ class Runner:
         try:
             with self._publisher.restored(stage, result, answer.restores):
                 if result is not None:
-                    self._events.reused(stage, result, answer.restores)
+                    self._events.reused(stage, result, answer.restores, remark=answer.unnoticed)
                 self._decider.reused(stage, result)
                 reason = "; ".join(answer.reasons)
                 self._queue += self._state.decided(stage.id, Status.REUSED, reason)
@@ -215,12 +215,17 @@ class Runner:
         if strict and (why := refusal(stage, result.observed, self._context.code_paths(stage))):
             result = dataclasses.replace(result, cause=Cause.UNDECLARED, message=why, outputs={})
         if result.cause is None and asked.fingerprint is not None:
-            wrote = (result.observed or {}).get("writes", ())
+            wrote = result.observed.writes if result.observed else ()
             remark = self._decider.what_changed(stage, asked, wrote)
+        if result.cause is Cause.EXCEPTION and (hint := self._decider.who_wrote(result.message)):
+            result = dataclasses.replace(result, message=f"{result.message}; {hint}")
         near, result = self._publisher.bring_near(attempt.outputs, result)
+        reusable: dict[str, Any] = {}
+        if result.cause is None and asked.fingerprint is not None and not remark:
+            reusable = self._publisher.reusable(stage, asked.fingerprint, result.observed)
         with self._context.guard():
             result = self._publisher.publish(attempt.outputs, near, result)
-            self._end(stage, attempt.number, result, None if remark else asked.fingerprint, remark)
+            self._end(stage, attempt.number, result, reusable, remark)
             while self._queue and isinstance(self._queue[0], Finish):
                 self._do(self._queue.popleft())  # emitted with the end of the attempt, or not at all
             self._events.flush()
@@ -230,19 +235,19 @@ class Runner:
         stage: PlannedStage,
         number: int,
         result: AttemptResult,
-        fingerprint: Fingerprint | None = None,
+        reusable: Mapping[str, Any] | None = None,
         remark: str = "",
     ) -> None:
+        """Emit the end of an attempt. `reusable`: what makes its result recognised later, if it completed."""
         self._attempts.remove(stage.id)
         folder = self._context.attempt_folder(stage.id, number)
-        reusable = {}
+        more: Mapping[str, Any] = {}
         if result.cause is None:
             self._decider.completed(stage, result.outputs, result.scraps, number)
-            if fingerprint is not None:
-                reusable = self._publisher.reusable(stage, fingerprint)
+            more = reusable or {}
         remark = f"not reused later, since {remark} while it ran" if remark else ""
         shown = self._context.shown(folder)
-        self._events.attempt_ended(stage.id, number, result, folder=shown, remark=remark, **reusable)
+        self._events.attempt_ended(stage.id, number, result, folder=shown, remark=remark, **more)
         if stage.outputs:
             # The outputs of a failed attempt are of no use, and it may have failed because the disk is full.
             shutil.rmtree(folder / OUTPUTS_FOLDER, ignore_errors=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
 from stagebook.execution.attempt import OutputSlot
+from stagebook.workspace.paths import PathRefused, inside_for_output
 
 
 def bring_near(root: Path, slots: Mapping[str, OutputSlot]) -> dict[str, Path]:
@@ -31,13 +32,21 @@ def bring_near(root: Path, slots: Mapping[str, OutputSlot]) -> dict[str, Path]:
             continue
         final = root / slot.path
         try:
+            _check_place(root, slot)
             final.parent.mkdir(parents=True, exist_ok=True)
             near[name] = _beside(root / slot.staged, final)
-        except OSError as error:
+        except (OSError, PathRefused) as error:
             for path in near.values():
                 remove(path)
             raise _unmovable(slot, error) from error
     return near
+
+
+def _check_place(root: Path, slot: OutputSlot) -> None:
+    """The place of an output is still where it was planned: a folder may have become a symlink since. Raises
+    `PathRefused`."""
+    if (place := inside_for_output(root, slot.path)) != slot.path:
+        raise PathRefused(f"it leads to {place} now")
 
 
 def publish(root: Path, slots: Mapping[str, OutputSlot], near: Mapping[str, Path] | None = None) -> None:
@@ -65,8 +74,9 @@ def publish(root: Path, slots: Mapping[str, OutputSlot], near: Mapping[str, Path
             remove(before)
 
 
-def _unmovable(slot: OutputSlot, error: OSError) -> StageFailure:
-    msg = f"the output '{slot.path}' could not be moved to its place: {error.strerror or error}"
+def _unmovable(slot: OutputSlot, error: OSError | PathRefused) -> StageFailure:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    msg = f"the output '{slot.path}' could not be moved to its place: {reason}"
     return StageFailure(msg, cause=Cause.PUBLICATION)
 
 
@@ -80,7 +90,7 @@ def _beside(staged: Path, final: Path) -> Path:
         if staged.is_dir():
             shutil.copytree(staged, near)
         else:
-            shutil.copyfile(staged, near)
+            shutil.copy(staged, near)
     except OSError:
         remove(near)
         raise

@@ -29,7 +29,7 @@ from stagebook.execution.worker import outputs
 from stagebook.execution.worker.papermill_engine import execute
 from stagebook.execution.worker.scraps import read_scraps
 from stagebook.execution.worker.session import Stop
-from stagebook.system import processes
+from stagebook.system import mlflow_hook, processes
 from stagebook.system.files import write_whole
 
 EXIT_OK = 0
@@ -102,7 +102,8 @@ def _run(attempt: Attempt, events: IO[str], stop: Stop, began: float) -> Attempt
 
 def _environment(attempt: Attempt, root: Path) -> dict[str, str]:
     """The kernel's environment: modules beside the notebook import as they do in JupyterLab."""
-    inherited = {name: value for name, value in os.environ.items() if name not in _OWN}
+    dropped = _OWN | mlflow_hook.FOREIGN if mlflow_hook.VARIABLE in attempt.env else _OWN
+    inherited = {name: value for name, value in os.environ.items() if name not in dropped}
     if os.environ.get(REPORT_TO) != "off":
         inherited[REPORT_TO] = str(Path(attempt.folder) / REPORT_FILE)
     paths = [str((root / attempt.notebook).parent), str(root), os.environ.get("PYTHONPATH", "")]
@@ -125,11 +126,13 @@ def _finished(
     scraps: dict[str, Any] = {}
     described: dict[str, Any] = {}
     try:
-        scraps = read_scraps(cells, folder / "scraps")
+        scraps = read_scraps(cells, folder / "scraps", root)
         if cause is None and (absent := outputs.missing(root, attempt.outputs)):
             cause = Cause.OUTPUT_MISSING
             names = (f"'{name}' ({attempt.outputs[name].path})" for name in absent)
             message = f"the notebook ended without writing {', '.join(names)}"
+        if cause is None and (reason := outputs.replace_links(root, attempt.outputs)):
+            cause, message = Cause.OUTPUT_MISSING, reason
         if cause is None:
             described["outputs"] = outputs.describe_outputs(attempt)
             described["inputs"] = outputs.describe_inputs(attempt)

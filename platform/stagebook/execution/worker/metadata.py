@@ -13,6 +13,8 @@ from stagebook.events import CellStatus
 from stagebook.execution.attempt import Attempt
 from stagebook.execution.worker.profile import Usage
 
+_MAX_TRACEBACK = 20_000  # characters
+
 
 def new_node(**values: Any) -> NotebookNode:
     """A mapping as notebooks have it."""
@@ -41,7 +43,9 @@ def reset(notebook: NotebookNode, attempt: Attempt, *, kernel: str, started: dat
         exception=None,
     )
     meta["parameters"] = json.loads(json.dumps(attempt.values))
-    notebook.metadata.kernelspec["name"] = kernel
+    spec = notebook.metadata.kernelspec
+    if kernel != spec.name:
+        spec.update(name=kernel, display_name=kernel)
     for cell in notebook.cells:
         cell.metadata["papermill"] = new_node(
             exception=None, start_time=None, end_time=None, duration=None, status=str(CellStatus.PENDING)
@@ -73,15 +77,20 @@ def settle(notebook: NotebookNode, about: Mapping[str, Any], *, started: datetim
     ended = now()
     notebook.metadata.papermill.update(
         end_time=ended.isoformat(),
-        duration=(ended - started).total_seconds(),
+        duration=max(0.0, (ended - started).total_seconds()),  # the clock may have been set back
         exception=about["cause"] is not None,
     )
     notebook.metadata["stagebook"] = about
 
 
 def traceback_of(cell: NotebookNode) -> str:
-    """The last 20,000 characters of a failed cell's traceback, empty where there is none."""
+    """The traceback of a failed cell, empty where there is none. Of a long one there are the beginning, with the line
+    of the cell, and the end: 20,000 characters together."""
     for output in reversed(cell.get("outputs", [])):
         if output.get("output_type") == "error":
-            return "\n".join(output.get("traceback", ()))[-20_000:]
+            text = "\n".join(output.get("traceback", ()))
+            if len(text) <= _MAX_TRACEBACK:
+                return text
+            half = _MAX_TRACEBACK // 2
+            return f"{text[:half]}\x1b[0m\n   …\n{text[-half:]}"
     return ""

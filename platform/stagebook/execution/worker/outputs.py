@@ -1,14 +1,54 @@
-"""The files of an attempt: folders to write outputs into, and what inputs and outputs hold at its end."""
+"""The files of an attempt: the paths that its notebook gets, folders to write outputs into, and what inputs and
+outputs hold at its end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from stagebook.artifact import Artifact
 from stagebook.execution.attempt import Attempt, OutputSlot
+from stagebook.execution.kernels.executor import CellEnd
+from stagebook.pipeline.types import Value
 from stagebook.system.files import describe_path
 from stagebook.system.store import Store
+
+
+def passed(attempt: Attempt) -> dict[str, Value]:
+    """The attempt's values as its notebook gets them: paths of files are absolute, so that they are good whatever
+    folder the notebook goes to. Texts of `external` outputs stay as they are."""
+    root = Path(attempt.root)
+    found = dict(attempt.values)
+    for name, value in attempt.inputs.items():
+        if isinstance(value, list):
+            found[name] = [_absolute(root, path) for path in value]
+        else:
+            found[name] = _absolute(root, value)
+    for name, slot in attempt.outputs.items():
+        if slot.kind == "file":
+            found[name] = str(root / slot.staged)
+    return found
+
+
+def _absolute(root: Path, path: Value) -> Value:
+    return str(root / path) if isinstance(path, str) and (root / path).exists() else path
+
+
+def misplaced(end: CellEnd, attempt: Attempt) -> str:
+    """What to add to the message of a file that was not found: its path, where it is there as seen from the folder
+    of the notebook; else nothing."""
+    found = re.search(r"'([^'\n]{1,1000})'", end.value) if end.name == "FileNotFoundError" else None
+    if found is None or os.path.isabs(found[1]):
+        return ""
+    beside = os.path.normpath(os.path.join(os.path.dirname(attempt.notebook), found[1]))
+    if beside.startswith("..") or beside == os.path.normpath(found[1]):
+        return ""
+    if not os.path.exists(os.path.join(attempt.root, beside)):
+        return ""
+    return f"; notebooks run in the project's root, from where it is '{beside}': write that, or declare it as an input"
 
 
 def make_folders(root: Path, slots: Mapping[str, OutputSlot]) -> None:
@@ -18,9 +58,66 @@ def make_folders(root: Path, slots: Mapping[str, OutputSlot]) -> None:
             (root / slot.staged).parent.mkdir(parents=True, exist_ok=True)
 
 
+def replace_links(root: Path, slots: Mapping[str, OutputSlot]) -> str:
+    """Put what they lead to in the place of the symlinks among the outputs; why an output cannot be taken, empty if
+    all can.
+
+    An output is moved, kept and restored: a link would lead elsewhere afterwards, or into a folder that is removed.
+    What is outside of the project is nobody's output, and what is no file has no end.
+    """
+    real_root = os.path.realpath(root)
+    for name, slot in slots.items():
+        if slot.kind == "file":
+            staged = root / slot.staged
+            for path in _parts(staged):
+                reason = _replace(path, real_root)
+                if reason:
+                    within = f"'{path.relative_to(staged).as_posix()}' in " if path != staged else ""
+                    return f"{within}the output '{name}' ({slot.path}) {reason}"
+    return ""
+
+
+def _parts(staged: Path) -> Iterator[Path]:
+    """An output and all that is in it, from the outside; what a folder is replaced by meanwhile counts."""
+    yield staged
+    for folder, folders, files in os.walk(staged):
+        yield from (Path(folder, name) for name in (*folders, *files))
+
+
+def _replace(path: Path, real_root: str) -> str:
+    """Replace one path that is a symlink; why it cannot be an output."""
+    if not os.path.lexists(path):
+        return ""
+    if not path.is_symlink():
+        return "" if path.is_file() or path.is_dir() else "is neither a file nor a folder: write a file"
+    target = os.path.realpath(path)
+    if not os.path.exists(target):
+        return f"is a symlink to {os.readlink(path)}, which is not there: write a file"
+    if os.path.commonpath([real_root, target]) != real_root:
+        return f"is a symlink to {target}, outside of the project: copy it"
+    if os.path.isdir(target) and os.path.commonpath([target, os.path.realpath(path.parent)]) == target:
+        return f"is a symlink to {target}, which it is in: remove it"
+    if not os.path.isfile(target) and not os.path.isdir(target):
+        return f"is a symlink to {target}, which is neither a file nor a folder"
+    copy = path.with_name(f".{path.name[:100]}.copy")
+    if os.path.isdir(target):
+        shutil.copytree(target, copy, symlinks=True)
+    else:
+        shutil.copy2(target, copy)
+    path.unlink()
+    copy.rename(path)
+    return (
+        next(filter(None, (_replace(it, real_root) for it in path.rglob("*"))), "") if path.is_dir() else ""
+    )
+
+
 def missing(root: Path, slots: Mapping[str, OutputSlot]) -> list[str]:
     """The names of the declared outputs that were not written."""
-    return [name for name, slot in slots.items() if slot.kind == "file" and not (root / slot.staged).exists()]
+    return [
+        name
+        for name, slot in slots.items()
+        if slot.kind == "file" and not os.path.lexists(root / slot.staged)
+    ]
 
 
 def describe_outputs(attempt: Attempt) -> dict[str, Artifact]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
-from stagebook.execution.attempt import Attempt, AttemptResult
+from stagebook.execution.attempt import WORKER_LOG_FILE, Attempt, AttemptResult
 from stagebook.execution.fork.client import ADDRESS
 from stagebook.execution.kernels.executor import Executor, Surroundings
 from stagebook.execution.kernels.inprocess import InprocessExecutor
@@ -25,8 +25,11 @@ from stagebook.execution.kernels.kernel import KernelExecutor
 from stagebook.execution.kernels.recording import Sink
 from stagebook.execution.worker.live import Emit
 from stagebook.execution.worker.metadata import new_node
+from stagebook.execution.worker.outputs import passed
 from stagebook.execution.worker.session import Session, Stop
+from stagebook.pipeline.notebook_file import NotebookUnreadable, language_of, parse_notebook, read_bytes
 from stagebook.pipeline.types import ANY, typed
+from stagebook.system.logins import Redaction
 
 
 @contextlib.contextmanager
@@ -64,7 +67,11 @@ def execute(
     whatever happened, with true statuses.
     """
     where = Surroundings(
-        cwd=attempt.root, env=env, fork_address=os.environ.get(ADDRESS, ""), may_outlive=attempt.keep_kernel
+        cwd=attempt.root,
+        env=env,
+        fork_address=os.environ.get(ADDRESS, ""),
+        may_outlive=attempt.keep_kernel,
+        log=str(Path(attempt.folder) / WORKER_LOG_FILE),
     )
 
     def make_executor(notebook: NotebookNode, kernel: str, sink: Sink) -> Executor:
@@ -72,19 +79,15 @@ def execute(
             return InprocessExecutor(notebook, sink, where)
         return KernelExecutor(notebook, kernel, sink, where)
 
-    session = Session(attempt, emit, stop, make_executor)
+    session = Session(attempt, emit, stop, make_executor, Redaction(env))
     source = Path(attempt.root) / attempt.executable
     try:
-        notebook = nbformat.read(source, as_version=4)  # type: ignore[no-untyped-call]
-    except Exception as error:  # noqa: BLE001 - nbformat raises what its parsers raise
-        message = f"'{attempt.notebook}' cannot be read: {error}"
+        notebook = to_node(parse_notebook(read_bytes(source)), attempt.kernel)
+    except NotebookUnreadable as error:
+        message = f"'{attempt.notebook}' {error}"
         return AttemptResult(cause=Cause.NOTEBOOK, message=message), ()
-    notebook.metadata.setdefault("kernelspec", {}).setdefault("name", "python3")
-    if "language_info" not in notebook.metadata:
-        language = notebook.metadata.kernelspec.get("language", "python")
-        notebook.metadata["language_info"] = {"name": language}
     parameters = {
-        name: typed(attempt.types.get(name, ANY), value, _literal) for name, value in attempt.values.items()
+        name: typed(attempt.types.get(name, ANY), value, literal) for name, value in passed(attempt).items()
     }
     cause, message = None, ""
     try:
@@ -95,6 +98,20 @@ def execute(
         logging.getLogger(__name__).exception("the notebook could not be executed")
         cause, message = Cause.INTERNAL, f"{type(error).__name__}: {error}"
     return session.result(cause, message), session.notebook.cells if session.notebook else ()
+
+
+def to_node(data: dict[str, Any], kernel: str | None) -> NotebookNode:
+    """A notebook of `parse_notebook` as papermill takes it, with all that the format wants of a kernel."""
+    metadata, language = data["metadata"], language_of(data)
+    spec = metadata.setdefault("kernelspec", {})
+    if kernel is not None and kernel != spec.get("name"):
+        spec.clear()  # what it says is about another kernel
+    spec.setdefault("name", kernel or "python3")
+    spec.setdefault("display_name", spec["name"])
+    spec.setdefault("language", language)
+    metadata.setdefault("language_info", {"name": language})
+    made: NotebookNode = nbformat.v4.to_notebook_json(data)  # type: ignore[no-untyped-call]
+    return made
 
 
 def _execute_papermill(
@@ -178,7 +195,7 @@ _CODE = {
 }
 
 
-def _literal(kind: str, text: str) -> _Literal:
+def literal(kind: str, text: str) -> _Literal:
     """The text of a date or path, which is injected as that."""
     literal = _Literal(text)
     literal.code = _CODE[kind].format(text)

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from stagebook.system.files import write_whole
+from stagebook.system.files import utf8, write_whole
 
 SAVE_EVERY = 2.0  # seconds, at the least; see `Saver`
 
@@ -26,7 +26,7 @@ class Saver:
         """Save now. Raises `OSError`."""
         started = time.monotonic()
         data = nbformat.v4.writes(notebook)  # type: ignore[no-untyped-call]
-        write_whole(self.path, data.encode("utf-8", "surrogatepass"), durable=True)
+        write_whole(self.path, utf8(data), durable=True)
         now = time.monotonic()
         self._next = now + max(SAVE_EVERY, 10 * (now - started))
 

@@ -11,14 +11,18 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stagebook.planning.result import MAX_INLINE
+from stagebook.scraps import file_of, in_file, kinds_in_files, values_of, with_value
+
 PREFIX = "application/scrapbook.scrap."
-MAX_INLINE = 20_000  # characters of JSON; a larger value is kept as a file
 _DISPLAYS = {
     "image/png": ".png",
     "image/jpeg": ".jpg",
@@ -29,8 +33,11 @@ _DISPLAYS = {
 }
 
 
-def read_scraps(cells: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, dict[str, Any]]:
-    """The scraps of executed cells; of two with one name the later wins.
+def read_scraps(
+    cells: Sequence[Mapping[str, Any]], folder: Path, root: Path | None = None
+) -> dict[str, dict[str, Any]]:
+    """The scraps of executed cells; of two with one name the later wins. Paths within the project, `root`, become
+    relative to it, as pipelines have them: a notebook makes them of the absolute ones that it gets.
 
     Returns name → `{kind: json | text | pandas | display, value | file}`. Large values, tables
     (Parquet) and displays are written to `folder`, and `file` is the name there.
@@ -42,12 +49,16 @@ def read_scraps(cells: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, d
             if mime.startswith(PREFIX) and isinstance(payload, Mapping) and "name" in payload:
                 name = str(payload["name"])
                 kind = mime.removeprefix(PREFIX).removesuffix("+json")
-                scraps[name] = _keep(name, kind, payload.get("data"), folder)
+                scraps[name] = _keep(_File(name, folder, scraps), kind, _relative(payload.get("data"), root))
         mark = (output.get("metadata") or {}).get("scrapbook") or {}
         if mark.get("display") and mark.get("name"):
             name = str(mark["name"])
-            shown = _keep_display(name, data, folder)
-            if shown and scraps.get(name, {}).get("kind") in {None, "display"}:
+            shown = _keep_display(_File(name, folder, scraps), data)
+            if (
+                shown
+                and name not in values_of(scraps)
+                and kinds_in_files(scraps).get(name, "display") == "display"
+            ):
                 scraps[name] = shown
     return scraps
 
@@ -59,20 +70,31 @@ def _outputs(cells: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
                 yield output
 
 
-def _keep(name: str, kind: str, value: Any, folder: Path) -> dict[str, Any]:
+def _keep(file: _File, kind: str, value: Any) -> dict[str, Any]:
     if kind == "pandas":
         try:
             table = base64.b64decode(str(value), validate=True)
         except (binascii.Error, ValueError):
-            return {"kind": "text", "value": "a table that could not be read"}
-        return {"kind": kind, "file": _write(folder, name, ".parquet", table)}
+            return with_value("text", "a table that could not be read")
+        return in_file(kind, file.write(".parquet", table))
     text = json.dumps(value, default=str)
     if len(text) <= MAX_INLINE:
-        return {"kind": kind, "value": value}
-    return {"kind": kind, "file": _write(folder, name, ".json", text.encode())}
+        return with_value(kind, value)
+    return in_file(kind, file.write(".json", text.encode()))
 
 
-def _keep_display(name: str, data: Mapping[str, Any], folder: Path) -> dict[str, Any] | None:
+def _relative(value: Any, root: Path | None) -> Any:
+    match value:
+        case str() if root is not None and value.startswith(f"{root}{os.sep}") and value.isprintable():
+            return value[len(str(root)) + 1 :].replace(os.sep, "/")
+        case list():
+            return [_relative(item, root) for item in value]
+        case dict():
+            return {name: _relative(item, root) for name, item in value.items()}
+    return value
+
+
+def _keep_display(file: _File, data: Mapping[str, Any]) -> dict[str, Any] | None:
     for mime, suffix in _DISPLAYS.items():
         if mime not in data:
             continue
@@ -83,13 +105,26 @@ def _keep_display(name: str, data: Mapping[str, Any], folder: Path) -> dict[str,
             raw = base64.b64decode(text) if binary else text.encode()
         except (binascii.Error, ValueError):
             continue
-        return {"kind": "display", "mime": mime, "file": _write(folder, name, suffix, raw)}
+        return in_file("display", file.write(suffix, raw), mime=mime)
     return None
 
 
-def _write(folder: Path, name: str, suffix: str, data: bytes) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip(".-")[:80] or "scrap"
-    file = folder / f"{stem}{suffix}"
-    file.write_bytes(data)
-    return file.name
+class _File:
+    """The file of a scrap. Names that become alike get files of their own: `scraps` are those that were read before."""
+
+    def __init__(self, name: str, folder: Path, scraps: Mapping[str, Mapping[str, Any]]) -> None:
+        self._folder = folder
+        self._name = name
+        others = (scrap for other, scrap in scraps.items() if other != name)
+        self._taken = {file_of(scrap).casefold() for scrap in others}
+
+    def write(self, suffix: str, data: bytes) -> str:
+        """Write it; its name. Raises `OSError`."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", self._name).strip(".-")[:80] or "scrap"
+        if f"{stem}{suffix}".casefold() in self._taken:
+            mark = hashlib.sha256(self._name.encode("utf-8", "surrogatepass")).hexdigest()
+            stem = f"{stem}-{mark[:8]}"
+        file = self._folder / f"{stem}{suffix}"
+        file.write_bytes(data)
+        return file.name

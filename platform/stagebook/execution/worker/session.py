@@ -25,14 +25,17 @@ from stagebook.execution.attempt import (
     Attempt,
     AttemptResult,
 )  # fmt: skip
-from stagebook.execution.kernels.executor import CellEnd, Executor, Verdict
+from stagebook.execution.kernels.executor import CellEnd, Executor, Verdict, judged
 from stagebook.execution.kernels.postmortem import DUMP_FILE
 from stagebook.execution.kernels.recording import Sink
 from stagebook.execution.worker import metadata
 from stagebook.execution.worker.live import Emit, Live
+from stagebook.execution.worker.outputs import misplaced
 from stagebook.execution.worker.profile import EVERY, Sampler, Usage
 from stagebook.execution.worker.saving import Saver
+from stagebook.system.logins import Redaction
 
+_SUCCESS = {"", "0", "None", "False"}  # values of SystemExit, as text, with the exit status 0
 LAST_WORDS = 3.0  # seconds that an interrupted cell has to show where it was
 
 
@@ -65,7 +68,15 @@ MakeExecutor = Callable[[NotebookNode, str, Sink], Executor]
 class Session:
     """One execution of the notebook of an attempt."""
 
-    def __init__(self, attempt: Attempt, emit: Emit, stop: Stop, make_executor: MakeExecutor) -> None:
+    def __init__(
+        self,
+        attempt: Attempt,
+        emit: Emit,
+        stop: Stop,
+        make_executor: MakeExecutor,
+        redacted: Redaction,
+    ) -> None:
+        """`redacted`: takes secrets out of all that is kept."""
         self.attempt = attempt
         self.folder = Path(attempt.folder)
         self.emit = emit
@@ -80,6 +91,7 @@ class Session:
         self.dump = ""
         self.kernel: dict[str, Any] | None = None
         self._make_executor = make_executor
+        self._redacted = redacted
 
     def execute(self, notebook: NotebookNode, kernel: str) -> None:
         """Run all cells. Raises `StageFailure`."""
@@ -90,7 +102,10 @@ class Session:
             with (self.folder / LOG_FILE).open("w", encoding="utf-8", errors="replace") as log:
                 live = Live(self.emit, self.cells)
                 sink = Sink(
-                    folder=self.folder / FILES_FOLDER, log=log, heard=lambda text: self._heard(live, text)
+                    folder=self.folder / FILES_FOLDER,
+                    log=log,
+                    heard=lambda text: self._heard(live, text),
+                    redacted=self._redacted,
                 )
                 asyncio.run(self._execute(self._make_executor(notebook, kernel, sink), live))
         except OSError as error:
@@ -99,7 +114,7 @@ class Session:
 
     def result(self, cause: Cause | None, message: str) -> AttemptResult:
         """Settle the metadata, save for the last time, and return what became of the notebook."""
-        notebook = self.notebook
+        notebook, message = self.notebook, self._redacted.text(message)
         if notebook is None:
             return AttemptResult(cause=cause or Cause.INTERNAL, message=message)
         self._settle(notebook, cause, message)
@@ -214,10 +229,10 @@ class Session:
         self.emit(CellStarted, cell=self.cell, cells=self.cells)
         self._save_sometimes()
         sampler.begin_cell()
-        end = await _end_of(executor.run(cell, at), executor, stopping)
+        end = judged(await _end_of(executor.run(cell, at), executor, stopping), cell)
         live.flush()
         used, seconds = sampler.end_cell(), time.monotonic() - began
-        exits = end.verdict is Verdict.RAISED and end.name == "SystemExit" and end.value in {"", "0", "None"}
+        exits = end.verdict is Verdict.RAISED and end.name == "SystemExit" and end.value in _SUCCESS
         good = end.verdict is Verdict.DONE or (exits and not stopping.done())
         status = CellStatus.COMPLETED if good else CellStatus.FAILED
         metadata.end_cell(cell, status, seconds, used)
@@ -237,7 +252,7 @@ class Session:
         self.traceback = metadata.traceback_of(cell)
         if stopping.done():
             self._raise_stopped()
-        raise _failure(end)
+        raise _failure(end, hint=misplaced(end, self.attempt))
 
     def _raise_stopped(self) -> None:
         cause = self.stop.cause or Cause.CANCELLED
@@ -279,6 +294,6 @@ async def _end_of(
 _CAUSES = {Verdict.RAISED: Cause.EXCEPTION, Verdict.DIED: Cause.KERNEL_DIED, Verdict.DISK: Cause.DISK}
 
 
-def _failure(end: CellEnd) -> StageFailure:
-    message = f"{end.name}: {end.value}" if end.verdict is Verdict.RAISED else end.message
+def _failure(end: CellEnd, hint: str) -> StageFailure:
+    message = f"{end.name}: {end.value}{hint}" if end.verdict is Verdict.RAISED else end.message
     return StageFailure(message, cause=_CAUSES.get(end.verdict, Cause.INTERNAL))

@@ -18,7 +18,8 @@ _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "i
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """A notebook that ran. `reads` and `writes` are None where they could not be observed. `texts` are
-    the text constants of its cells, but for the parameters cell, each with the number of its cell."""
+    the text constants of its cells, but for the parameters cell, each with the number of its cell. `kernel`: the
+    one that it ran in instead of its own; empty for its own."""
 
     stage: str
     notebook: str
@@ -26,6 +27,7 @@ class Trial:
     reads: tuple[str, ...] | None = None
     writes: tuple[str, ...] | None = None
     texts: tuple[tuple[int, str], ...] = ()
+    kernel: str = ""
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -42,6 +44,9 @@ class Draft:
     outputs: dict[str, str] = dataclasses.field(default_factory=dict)
     after: dict[str, None] = dataclasses.field(default_factory=dict)
     remarks: list[str] = dataclasses.field(default_factory=list)
+    to_come: dict[str, str] = dataclasses.field(
+        default_factory=dict
+    )  # outputs that remarks ask for, by their paths
 
     @property
     def name(self) -> str:
@@ -53,6 +58,8 @@ def stage_lines(draft: Draft) -> Iterator[str]:
     """The lines of a stage in a pipeline file."""
     yield f"{draft.name}:"
     yield f"  notebook: {yaml(draft.trial.notebook)}"
+    if draft.trial.kernel:
+        yield f"  kernel: {yaml(draft.trial.kernel)}"
     for remark in draft.remarks:
         yield f"  # {one_line(remark)}"
     if draft.params:

@@ -106,7 +106,7 @@ class _Proposer:
         if bare:
             for draft in self._drafts:
                 self._follow(draft)
-                _remark_on_paths(draft, draft.reads, draft.writes, {})
+                _remark_on_paths(draft, draft.reads, draft.writes, self._sources(draft))
         else:
             for draft in self._drafts:
                 self._find_outputs(draft)
@@ -163,6 +163,12 @@ class _Proposer:
             refs = [self._reference(draft, path) for path in paths]
             if None not in refs:
                 draft.inputs[name] = [ref for ref in refs if ref is not None]
+                later = self._sources(draft)
+                for path in paths:
+                    if path in later and later[path] not in refs:
+                        maker = later[path].partition(".")[0]
+                        what = f"'{name}' is what {maker} writes: once {maker} has it as an output, write {later[path]}"
+                        draft.remarks.append(what)
 
     def _reference(self, draft: Draft, path: str) -> str | None:
         """How the file names an input; None where it cannot be one."""
@@ -218,13 +224,15 @@ class _Proposer:
         for number, path in dict.fromkeys((n, self._path(text)) for n, text in trial.texts):
             if path in known:
                 draft.remarks.append(f"cell {number} names {path} by itself: write {known[path]} there")
-        sources = {
-            path: f"{other.name}.{name}"
-            for other in self._drafts[: draft.at]
-            for name, path in other.outputs.items()
-        }
         cells = {path: n for n, text in reversed(trial.texts) if (path := self._path(text)) is not None}
-        _remark_on_paths(draft, open_reads, open_writes, sources, cells)
+        _remark_on_paths(draft, open_reads, open_writes, self._sources(draft), cells)
+
+    def _sources(self, draft: Draft) -> dict[str, str]:
+        """The references to what the notebooks before it write, as outputs they have or are to get, by the paths."""
+        before = self._drafts[: draft.at]
+        to_come = {path: f"{other.name}.{name}" for other in before for path, name in other.to_come.items()}
+        made = {path: f"{other.name}.{name}" for other in before for name, path in other.outputs.items()}
+        return to_come | made
 
     # -- params ---------------------------------------------------------------------------------
 
@@ -282,11 +290,15 @@ def _remark_on_paths(
             if holder:
                 draft.remarks.append(f"'{holder}' cannot be passed yet: {where} {verb} {what} by it")
                 continue
-            name = _variable(path, taken)
+            source = next((one for one in sources if _is_in(path, one)), "") if group == "inputs" else ""
+            passed = source or path
+            name = _variable(passed, taken)
             taken.add(name)
-            entry = f"{group}: {{{name}: {yaml(sources.get(path, path))}}}"
+            if group == "outputs":
+                draft.to_come[passed] = name
+            entry = f"{group}: {{{name}: {yaml(sources.get(source, passed))}}}"
             draft.remarks.append(
-                f"{where} {verb} {what}: make {name} = {json.dumps(path, ensure_ascii=False)} a variable of "
+                f"{where} {verb} {what}: make {name} = {json.dumps(passed, ensure_ascii=False)} a variable of "
                 f"the parameters cell, and add {entry}"
             )
 

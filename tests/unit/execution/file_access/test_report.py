@@ -6,17 +6,17 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stagebook.execution.file_access.report import read_report
+from stagebook.observed import Observed
 
 
-def seen(*reads: str, writes: tuple[str, ...] = ()) -> dict[str, Any]:
-    return {"reads": list(reads), "writes": list(writes)}
+def seen(*reads: str, writes: tuple[str, ...] = ()) -> Observed:
+    return Observed(reads=reads, writes=writes)
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def root(tmp_path: Path) -> Path:
     return real
 
 
-def sense(root: Path, *lines: tuple[str, str], since: float = 0.0, raw: bytes = b"") -> dict[str, Any] | None:
+def sense(root: Path, *lines: tuple[str, str], since: float = 0.0, raw: bytes = b"") -> Observed | None:
     file = root.parent / "observed.jsonl"
     text = "".join(json.dumps({"kind": kind, "path": path}) + "\n" for kind, path in lines)
     file.write_bytes(text.encode() + raw)
@@ -41,7 +41,7 @@ def touch(root: Path, *paths: str) -> None:
 
 def test_nothing_noted_is_not_the_same_as_nothing_to_note(root: Path) -> None:
     assert read_report(root / "absent", root, 0.0) is None
-    assert sense(root) == {"reads": [], "writes": []}
+    assert sense(root) == Observed()
 
 
 def test_torn_and_foreign_lines_are_passed_over(root: Path) -> None:
@@ -59,11 +59,14 @@ def test_paths_are_as_a_pipeline_file_has_them(root: Path) -> None:
     outside.mkdir()
     (outside / "o").write_text("")
     (root / "out").symlink_to(outside)
+    (root / "etc").symlink_to("/etc")
     noted = [
         f"{root}/link/a", f"{root}/x/../data/./b", f"{root.parent}/way/data/a", f"{root}/data/alias",
-        f"{root}/out/o", f"{root}/../outside/o", f"{outside}/o", f"{root}/ä/ü x", "/", f"{root}/\x07",
+        f"{root}/out/o", f"{root}/../outside/o", f"{outside}/o", f"{root}/etc/passwd", f"{root}/ä/ü x", "/", f"{root}/\x07",
     ]  # fmt: skip
-    assert sense(root, *(("read", path) for path in noted)) == seen("data/a", "data/alias", "data/b", "ä/ü x")
+    assert sense(root, *(("read", path) for path in noted)) == seen(
+        "data/a", "data/alias", "data/b", "out/o", "ä/ü x"
+    )
 
 
 def test_what_is_not_the_notebooks_is_left_out(root: Path) -> None:
@@ -105,7 +108,7 @@ def test_there_is_a_limit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stagebook.execution.file_access.report.MAX_PATHS", 2)
     touch(root, "a", "b", "c")
     found = sense(root, *(("read", f"{root}/{name}") for name in "abc"))
-    assert found == {"reads": ["a", "b"], "writes": [], "left_out": 1}
+    assert found == Observed(reads=("a", "b"), left_out=1)
 
 
 ACCESSES = st.lists(
@@ -122,7 +125,7 @@ def test_a_report_holds_what_is_there_and_what_came_before_it_was_written(
     touch(root, "a", "d/b", "d/c", "e/f")
     found = sense(root, *((kind, f"{root}/{path}") for kind, path in noted))
     assert found is not None
-    reads, writes = found["reads"], found["writes"]
+    reads, writes = list(found.reads), list(found.writes)
     assert (reads, writes) == (sorted(set(reads)), sorted(set(writes)))
     assert all((root / path).exists() for path in [*reads, *writes])
     assert {path for kind, path in noted if kind == "write" and path != "gone"} <= set(writes)

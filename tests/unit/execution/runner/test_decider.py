@@ -96,7 +96,7 @@ def test_a_mistake_in_one_list_fails_the_stage_that_goes_over_it(project: Projec
     ("others", "message"),
     [
         (["x/y", "x y"], "two items are called 'bad@x-y'"),
-        (["../../x"], "output 'out': 'other/../../x' leaves the project"),
+        (["../../x"], "is '../../x' (str), which leads to another folder"),
         ([["x"]], "'${item}' is ['x'] (list), which cannot stand inside a text"),
         (None, "'foreach' has to be a list, not None"),
     ],

@@ -119,12 +119,13 @@ def test_only_code_is_executed() -> None:
     assert [metadata.executes(cell) for cell in made.cells] == [True, False, False, True]
 
 
-def test_the_traceback_of_a_cell_is_the_end_of_its_last_error() -> None:
+def test_the_traceback_of_a_cell_is_the_beginning_and_end_of_its_last_error() -> None:
     (cell,) = notebook("x").cells
     assert metadata.traceback_of(cell) == ""
-    for lines in (["first"], ["a" * 30_000, "second"]):
+    for lines in (["first"], ["begins", "a" * 30_000, "second"]):
         error = nbformat.v4.new_output("error", ename="E", evalue="e", traceback=lines)  # type: ignore[no-untyped-call]
         cell.outputs += [error, nbformat.v4.new_output("stream", text="after")]  # type: ignore[no-untyped-call]
     found = metadata.traceback_of(cell)
-    assert (len(found), found[-8:]) == (20_000, "a\nsecond")
+    assert (found[:8], found[-8:]) == ("begins\na", "a\nsecond")
+    assert len(found) == 20_000 + len("\x1b[0m\n   …\n")
     assert metadata.traceback_of(notebook("#md x").cells[0]) == ""

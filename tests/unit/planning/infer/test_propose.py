@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import posixpath
 from typing import Any
 
@@ -244,3 +245,33 @@ def test_texts_of_cells() -> None:
 def test_a_path_that_is_passed_and_written_out_as_well() -> None:
     text, _ = proposed(trial("a", "x = 'd/x'\nout = 'o'", ("d/x",), ("o",), ((2, "d/x"), (2, "d/x"))))
     assert text.count("cell 2 names d/x by itself: write x there") == 1
+
+
+def test_what_a_notebook_is_to_write_is_referred_to_by_those_after_it() -> None:
+    """Case infer_written_input: whoever follows all comments has a pipeline without a mistake."""
+    first = trial(
+        "a", writes=("middle.txt", "set/1", "set/2", "set/3", "set/4", "set/5"), texts=((1, "middle.txt"),)
+    )
+    second = trial("b", "src = 'middle.txt'", reads=("middle.txt",))
+    third = trial("c", reads=("middle.txt", "set/3"), texts=((2, "middle.txt"),))
+    text, data = proposed(first, second, third)
+    assert (
+        'cell 1 writes middle.txt: make middle = "middle.txt" a variable of the parameters cell, and add outputs: {middle: middle.txt}'
+        in text
+    )
+    assert "# 'src' is what a writes: once a has it as an output, write a.middle" in text
+    assert (
+        'cell 2 reads middle.txt: make middle = "middle.txt" a variable of the parameters cell, and add inputs: {middle: a.middle}'
+        in text
+    )
+    assert (
+        'it reads set/3: make set = "set" a variable of the parameters cell, and add inputs: {set: a.set}'
+        in text
+    )
+    assert data["stages"]["b"]["inputs"] == {"src": "./middle.txt"}
+    assert "add inputs: {middle: a.middle}" in proposed(first, third, bare=True)[0]
+
+
+def test_a_kernel_that_is_not_the_notebooks_own_is_named() -> None:
+    one = dataclasses.replace(trial("a"), kernel="python3")
+    assert proposed(one)[1]["stages"]["a"] == {"notebook": "notebooks/a.ipynb", "kernel": "python3"}

@@ -27,6 +27,7 @@ class _Events:
             "os.listdir": self._listed,
             "os.scandir": self._listed,
             "os.rename": self._renamed,
+            "os.mkdir": self._made,
             "os.link": self._linked,
             "os.symlink": self._symlinked,
             "os.truncate": lambda args: self._note_path("write", args[0]),
@@ -60,6 +61,12 @@ class _Events:
     def _renamed(self, args: tuple[Any, ...]) -> None:
         if args[3] == -1:
             self._note_path("write", args[1])
+
+    def _made(self, args: tuple[Any, ...]) -> None:
+        """A folder that is about to be made, or that a notebook sees to be there (`exist_ok`)."""
+        if args[2] == -1:
+            path = text_of(args[0])
+            self._note_path("wanted" if os.path.lexists(path) else "made", path)
 
     def _linked(self, args: tuple[Any, ...]) -> None:
         if args[2] == -1:
