@@ -243,6 +243,7 @@ def _contenders(environments: Mapping[str, Environment]) -> list[Contender]:
         Stagebook(name=names.KERNEL, environment=ours, executor="kernel"),
         Stagebook(name=names.INPROCESS, environment=ours, executor="inprocess"),
         Stagebook(name=names.TRACKED, environment=ours, executor="kernel", tracking=True),
+        Stagebook(name=names.AT_TERMINAL, environment=ours, executor="kernel", tracking=True, terminal=True),
     ]
 
 

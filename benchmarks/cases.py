@@ -31,6 +31,7 @@ PARALLEL = "Ploomber, Parallel"
 KERNEL = "Stagebook, kernel"
 INPROCESS = "Stagebook, inprocess"
 TRACKED = "Stagebook, kernel, with MLflow"
+AT_TERMINAL = "Stagebook, kernel, with MLflow, on a terminal"
 
 DISPLAYS = 20_000
 
@@ -111,7 +112,18 @@ def make_cases(contenders: Sequence[Contender], *, quick: bool) -> list[Case]:
     return [
         _overhead(of(no_ops(4 if quick else 10), PAPERMILL, KERNEL, INPROCESS)),
         _one_stage(of(no_ops(1), PAPERMILL, SERIAL, KERNEL, INPROCESS)),
-        _chain(of(pandas_chain(3 if quick else 10), PAPERMILL, SERIAL, PARALLEL, KERNEL, INPROCESS, TRACKED)),
+        _chain(
+            of(
+                pandas_chain(3 if quick else 10),
+                PAPERMILL,
+                SERIAL,
+                PARALLEL,
+                KERNEL,
+                INPROCESS,
+                TRACKED,
+                AT_TERMINAL,
+            )
+        ),
         _fan(
             of(
                 busy_fan(4 if quick else 8, _turns_of_one_second(), jobs=2),
@@ -180,12 +192,13 @@ def _chain(entries: list[Entry]) -> Case:
         figures=[Figure(title="whole process", unit="s", value=wall, base=PAPERMILL)],
         budgets=[
             Budget(
-                text=f"whole process, a chain of {count}, `kernel`, ÷ the same in one papermill loop",
+                text=f"whole process, a chain of {count}, {what}, ÷ the same in one papermill loop",
                 figure="whole process",
-                contender=KERNEL,
+                contender=name,
                 kind="median ratio",
                 limit=0.25,
             )
+            for name, what in ((KERNEL, "`kernel`"), (AT_TERMINAL, "with MLflow, on a terminal"))
         ],
     )
 

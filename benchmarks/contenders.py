@@ -141,13 +141,15 @@ class Ploomber:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Stagebook:
-    """`stagebook run`. No peer keeps a record in MLflow, so tracking is off, but for one contender that
-    shows what it costs; the store is made beforehand then, which happens once in a project's life."""
+    """`stagebook run`. No peer keeps a record in MLflow, so tracking is off, but for those that
+    show what it costs: with the output in a file, where the command waits for MLflow, and on a terminal, where it does
+    not. The store is made beforehand then, which happens once in a project's life."""
 
     name: str
     environment: Environment
     executor: str
     tracking: bool = False
+    terminal: bool = False
 
     def prepare(self, workload: Workload, folder: Path) -> None:
         """A project."""
@@ -182,6 +184,7 @@ class Stagebook:
             env=variables,
             log=folder / "log.txt",
             watch_memory=watch_memory,
+            terminal=self.terminal,
         )
         said = subprocess.check_output(
             [*self._command, "logs", "--json"], cwd=folder, env=variables, text=True

@@ -9,6 +9,7 @@ import os
 import resource
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -75,7 +76,7 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def run(
+def run(  # noqa: PLR0913 - each is a condition of the measurement
     command: Sequence[str],
     *,
     cwd: Path,
@@ -83,14 +84,15 @@ def run(
     log: Path,
     watch_memory: bool = False,
     limit: float = LIMIT,
+    terminal: bool = False,
 ) -> Measured:
-    """Run a command to its end and measure its process tree. Raises `MeasuredProcessFailed`, and
-    `MeasuredProcessTooSlow` after `limit` seconds.
+    """Run a command to its end and measure its process tree: its output goes to a file, or, on a `terminal`, to
+    one that is read as it comes. Raises `MeasuredProcessFailed`, and `MeasuredProcessTooSlow` after `limit` seconds.
 
     Nothing else may have children of this process while it runs: all children's CPU time is taken.
     """
     before = _children_cpu()
-    with log.open("wb") as output:
+    with _terminal(log) if terminal else log.open("wb") as output:
         began = time.perf_counter()
         process = subprocess.Popen(
             command,
@@ -171,6 +173,27 @@ def _kill_tree(pid: int) -> None:
         for process in list(_tree(psutil.Process(pid))):
             with contextlib.suppress(psutil.Error):
                 process.kill()
+
+
+@contextlib.contextmanager
+def _terminal(log: Path) -> Iterator[int]:
+    """A terminal of 100 columns, what it shows kept in a file."""
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (40, 100))
+
+    def read() -> None:
+        with log.open("wb") as kept, contextlib.suppress(OSError):  # nobody has it open any more
+            while piece := os.read(ours, 65_536):
+                kept.write(piece)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield theirs
+    finally:
+        os.close(theirs)
+        reader.join()
+        os.close(ours)
 
 
 def _reap_orphans() -> None:
