@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import commands
+from stagebook.cli import runs_stages
 from stagebook.cli.app import COMMANDS, load
 
 
@@ -29,6 +30,23 @@ def test_help_and_version_import_no_command(tmp_path: Path) -> None:
     for option in ("--help", "--version"):
         done = commands.python(tmp_path, "-c", code.format(option))
         assert (done.returncode, done.stderr) == (0, repr([rooms, files])), option
+
+
+@pytest.mark.parametrize(
+    ("words", "starts"),
+    [
+        (["run"], True),
+        (["-C", "run", "run", "p"], True),
+        (["--directory=x", "resume"], True),
+        (["retry", "--json"], True),
+        (["status", "run"], False),
+        (["-C", "run"], False),
+        (["run", "p", "--help"], False),
+        ([], False),
+    ],
+)
+def test_only_what_runs_stages_starts_a_fork_server_ahead(words: list[str], starts: bool) -> None:
+    assert runs_stages(words) is starts
 
 
 @pytest.mark.parametrize(

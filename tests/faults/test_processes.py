@@ -67,6 +67,21 @@ def slow(place: Place, executor: str, names: str = "ab") -> Running:
     return running
 
 
+def test_a_fork_server_that_no_run_takes_is_ended(place: Place) -> None:
+    place.builder.pipeline("stages: {a: {}}")
+    running = place.start()
+    assert running.wait(60) == 2
+    place.gone(0)
+
+    place.settings(fork=False)
+    place.pipeline({"a": {"cells": [tell_pid("pid"), "import time\ntime.sleep(0.5)"]}})
+    running = place.start()
+    place.pid_in("pid")
+    assert place.named("sb-forkserver") == []
+    assert running.wait(60) == 0
+    place.gone(2)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_a_worker_that_is_killed_fails_its_stage_alone(place: Place, executor: str, number: int) -> None:

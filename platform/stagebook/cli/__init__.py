@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+_RUNS = {"run", "resume", "retry", "sweep"}
+_ASKS = {"-h", "--help", "--version"}
+
 
 def main() -> int:
     """The console script `stagebook`; the exit code."""
@@ -15,9 +18,24 @@ def main() -> int:
         from stagebook.execution.worker.main import command  # noqa: PLC0415 - start-up cost
 
         return command(sys.argv[2:])
-    from stagebook.cli.app import run_app  # noqa: PLC0415 - start-up cost, of `run-stage`
+    if runs_stages(sys.argv[1:]):
+        from stagebook.execution.fork import client  # noqa: PLC0415 - start-up cost, of all other commands
+
+        client.start_early()
+    from stagebook.cli.app import run_app  # noqa: PLC0415 - start-up cost, of `run-stage`, and of what was just started
 
     return run_app()
+
+
+def runs_stages(words: list[str]) -> bool:
+    """Whether a command of these words runs stages, as far as can be seen without reading them all."""
+    rest = iter(words)
+    for word in rest:
+        if word in {"-C", "--directory"}:
+            next(rest, "")
+        elif not word.startswith("-"):
+            return word in _RUNS and _ASKS.isdisjoint(words)
+    return False
 
 
 def _leave_inspection() -> None:

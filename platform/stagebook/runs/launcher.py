@@ -64,9 +64,11 @@ class Launcher:
     def warm_up(self) -> None:
         """Start what a run needs, so that it comes up while the run is planned: the fork server, and what tells
         MLflow."""
-        if self._server is None and self._settings.run.fork and client.is_possible():
+        if not self._settings.run.fork:
+            client.discard_early()
+        elif self._server is None and client.is_possible():
             with contextlib.suppress(OSError):  # stages start the ordinary way then
-                self._server = client.ForkServer()
+                self._server = client.take_server()
         if self._delivery is None and self.tracking_uri is not None and self._has_journal():
             self._delivery = Delivery(self.journal, self.root, self.tracking_uri)
             with contextlib.suppress(OSError):  # it is started with the run then

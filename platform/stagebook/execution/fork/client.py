@@ -8,6 +8,7 @@ descriptors that the process gets; answers are lines of JSON: `{"pid": 7, …}` 
 from __future__ import annotations
 
 import array
+import atexit
 import contextlib
 import json
 import os
@@ -228,6 +229,29 @@ def _server_environment(path: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
     kept["TMPDIR"] = os.path.abspath(tempfile.gettempdir())  # which may be relative to this folder
     return {**kept, "PYTHONPATH": path} if path else kept
+
+
+_early: list[ForkServer] = []  # a server that was started before it is known whether there will be a run
+
+
+def start_early() -> None:
+    """Start a server now, for the first run of this process: its imports take longer than all that comes before a run.
+    It ends with this process if there is none."""
+    if is_possible():
+        with contextlib.suppress(OSError):  # it is started with the run then
+            _early.append(ForkServer())
+            atexit.register(discard_early)
+
+
+def take_server() -> ForkServer:
+    """The server that was started early, or a new one. Raises `OSError`."""
+    return _early.pop() if _early else ForkServer()
+
+
+def discard_early() -> None:
+    """End the server that was started early, if no run took it."""
+    while _early:
+        _early.pop().close()
 
 
 class ForkServer:
