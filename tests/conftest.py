@@ -28,6 +28,7 @@ import effort  # noqa: E402 - it reads the seed
 
 WAYS = frozenset({"executor", "way", "fork"})  # the parameters of tests that say how a notebook is executed
 SLOW = frozenset({"cases", "e2e", "faults"})  # the folders of tests of whole runs
+TESTS = Path(__file__).parent
 FEW = 3  # inputs that each of them takes with small numbers
 
 
@@ -53,7 +54,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     tests: dict[tuple[Path, str], dict[str, list[pytest.Item]]] = {}
     for item in items:
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and SLOW & {*item.path.parts}:
+        folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and folder in SLOW:
             given = repr([value for name, value in item.callspec.params.items() if name not in WAYS])
             tests.setdefault((item.path, item.originalname), {}).setdefault(given, []).append(item)
     taken: set[pytest.Item] = set()
