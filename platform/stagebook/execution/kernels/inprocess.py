@@ -64,6 +64,7 @@ class InprocessExecutor:
         self._done: asyncio.Future[dict[str, Any]] | None = None
         self._cell: tuple[Any, int] | None = None
         self._cells: dict[str, tuple[Any, int]] = {}
+        self._count = 0  # of the cell that ran last
 
     async def start(self) -> None:
         """Start the process, and listen to it. Raises `StageFailure`."""
@@ -86,6 +87,7 @@ class InprocessExecutor:
         if SKIPPED in cell.metadata.get("tags", []):
             return CellEnd(verdict=Verdict.DONE)
         self._cells[_name(at)] = self._cell = (cell, at)
+        cell.execution_count = self._count = self._count + 1  # it has one also where its process dies
         try:
             end = await self._ask({"cell": cell.source, "name": _name(at)})
         except asyncio.CancelledError:
@@ -100,7 +102,7 @@ class InprocessExecutor:
             return CellEnd(verdict=Verdict.BROKEN, message=what)
         finally:
             self._recorder.close_cell(at)
-        cell.execution_count = end["count"]
+        cell.execution_count = self._count = end["count"]
         if end["name"] and RAISES not in cell.metadata.get("tags", []):
             return CellEnd(verdict=Verdict.RAISED, name=end["name"], value=end["value"])
         return CellEnd(verdict=Verdict.DONE)
