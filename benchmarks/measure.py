@@ -33,7 +33,7 @@ _ROLES_BY_NAME = {
 # For processes that have no such name: a word of the command line.
 _ROLES_BY_WORD = {
     "drive_papermill.py": "worker",
-    "run-stage": "worker",
+    "stagebook.execution.worker": "worker",
     "ipykernel_launcher": "kernel",
     "stagebook.tracking.deliver": "delivery",
 }

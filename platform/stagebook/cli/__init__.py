@@ -13,16 +13,11 @@ def main() -> int:
     """The console script `stagebook`; the exit code."""
     _leave_inspection()
     _open_standard_streams()
-    if sys.argv[1:2] == ["run-stage"]:
-        # An engine's child process. Start-up cost: it needs none of what the commands import.
-        from stagebook.execution.worker.main import command  # noqa: PLC0415 - start-up cost
-
-        return command(sys.argv[2:])
     if runs_stages(sys.argv[1:]):
         from stagebook.execution.fork import client  # noqa: PLC0415 - start-up cost, of all other commands
 
         client.start_early()
-    from stagebook.cli.app import run_app  # noqa: PLC0415 - start-up cost, of `run-stage`, and of what was just started
+    from stagebook.cli.app import run_app  # noqa: PLC0415 - after what was just started, which comes up meanwhile
 
     return run_app()
 

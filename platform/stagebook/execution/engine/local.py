@@ -21,7 +21,7 @@ BACKSTOP = 15.0  # seconds after a worker's own timeout until it is ended from o
 
 
 class LocalEngine:
-    """Runs `stagebook run-stage` for each attempt, in a session of its own, and listens to it.
+    """Runs a worker for each attempt, in a session of its own, and listens to it.
 
     With a fork server the process is forked from it; where the server refuses, or is gone, it is started
     the ordinary way, with the same result. The engine tells the server to import `modules` ahead, and to hold

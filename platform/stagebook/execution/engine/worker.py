@@ -97,7 +97,7 @@ class Worker:
         self.kill_at: float | None = None
         self.cause: Cause | None = None
         self.process: subprocess.Popen[bytes] | Forked | None = None
-        self._arguments = [str(folder / ATTEMPT_FILE)]
+        self._attempt_file = str(folder / ATTEMPT_FILE)
         self._lifeline: int | None = None  # a forked worker ends when this is closed
         # For the sockets of its kernel. It is removed here, since a worker may be killed.
         self._sockets = private_name()
@@ -121,7 +121,7 @@ class Worker:
         """Ask the fork server at an address for the process. Raises `ForkRefused`; then `spawn` can be used."""
         ends, self._lifeline = os.pipe()
         env = {**self._environment, ADDRESS: address}
-        request = request_of("worker", cwd=self.attempt.root, env=env, arguments=self._arguments)
+        request = request_of("worker", cwd=self.attempt.root, env=env, attempt=self._attempt_file)
         try:
             forked = ask(address, request, [self.output.its_end, self._log.fileno(), ends])
         finally:
@@ -131,13 +131,15 @@ class Worker:
 
     def spawn(self) -> None:
         """Start the process the ordinary way. Raises `OSError`."""
+        environment = {**self._environment, "STAGEBOOK_PARENT": str(os.getpid())}
+        environment.pop("PYTHONINSPECT", None)  # with it the interpreter takes each exit for an error
         self.process = subprocess.Popen(  # the command is this very program
-            [sys.executable, "-m", "stagebook", "run-stage", *self._arguments],
+            [sys.executable, "-m", "stagebook.execution.worker", self._attempt_file],
             stdin=subprocess.DEVNULL,
             stdout=self.output.its_end,
             stderr=self._log,
             cwd=self.attempt.root,
-            env={**self._environment, "STAGEBOOK_PARENT": str(os.getpid())},
+            env=environment,
             start_new_session=True,
         )
         self.output.assign()

@@ -23,6 +23,7 @@ from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from stagebook.execution.fork_server.importing import Refused, Watch, count_threads
+from stagebook.execution.kernels.guise import looking_like_a_kernel
 from stagebook.system import processes
 
 # Without these the imports below would start threads. OpenBLAS and numexpr get theirs back in each child;
@@ -69,8 +70,6 @@ class Preloader:
 
     def run(self) -> bool:
         """Import the base, wait for the first order, and import the rest; whether there was one."""
-        from stagebook.execution.kernels.guise import looking_like_a_kernel  # noqa: PLC0415 - see `main`
-
         with looking_like_a_kernel():
             shown = warnings.showwarning
             warnings.showwarning = lambda *_args, **_kwargs: (

@@ -150,4 +150,4 @@ def _work(server: socket.socket) -> int:
     os.close(errors)
     child_setup.apply(request, name="sb-worker")
     os.environ[client.LIFELINE] = str(lifeline)
-    return worker.command(request["arguments"])
+    return worker.main(request["attempt"])

@@ -1,4 +1,4 @@
-"""`stagebook run-stage`: the process that executes one attempt, for every engine.
+"""The process that executes one attempt, for every engine (`python -m stagebook.execution.worker ATTEMPT_FILE`).
 
 The process reads the attempt from a file, writes what happens as JSON lines to its standard output
 (`messages`) and the result to `result.json` too, and ends with an exit code: 0 completed, 1 the stage failed,
@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -149,11 +148,3 @@ def _finished(
         scraps=scraps,
         **described,
     )
-
-
-def command(arguments: list[str]) -> int:
-    """The command line of `run-stage`."""
-    if len(arguments) != 1:
-        sys.stderr.write("usage: stagebook run-stage ATTEMPT_FILE\n")
-        return 2
-    return main(arguments[0])
