@@ -14,11 +14,10 @@ from stagebook.journal.journal import RunRecord, attempt_key
 from stagebook.project import Project
 from stagebook.system.logins import without_login
 from stagebook.system.processes import end_group
+from stagebook.tracking.pages import comparison_page, experiments_page, run_page
 from stagebook_lab import wire
 
 END = 8.0  # seconds that MLflow has to end; `stagebook ui` itself waits for 5 s
-# MLflow opens with its pages for language models; this asks for those of classic runs.
-CLASSIC = "workflowType=machine_learning"
 # Runs `stagebook ui`, and ends it when standard input ends: Jupyter Server is gone, however it ended.
 _UI = """
 import os, signal, sys, threading
@@ -136,22 +135,10 @@ def mlflow_reply(
     if url is None:
         return wire.MlflowReply(url="", found=len(found) == len(keys), starting=True)
     if len(found) == 1:
-        where = f"/experiments/{found[0][0]}/runs/{found[0][1]}?{CLASSIC}"
+        page = run_page(url, *found[0])
     elif found:
-        names = json.dumps([run for _, run in found], separators=(",", ":"))
-        experiments = json.dumps(sorted({experiment for experiment, _ in found}), separators=(",", ":"))
-        where = f"/compare-runs?runs={names}&experiments={experiments}&{CLASSIC}"
+        page = comparison_page(url, [experiment for experiment, _ in found], [run for _, run in found])
     else:
-        experiment = _experiment(project, runs)
-        where = f"/experiments{f'/{experiment}' if experiment else ''}?{CLASSIC}"
-    return wire.MlflowReply(url=f"{url.rstrip('/')}/#{where}", found=len(found) == len(keys))
-
-
-def _experiment(project: Project, runs: Sequence[RunRecord]) -> str | None:
-    """The MLflow experiment of the pipeline of runs, by its latest run that MLflow has."""
-    for name in {run.pipeline for run in runs}:
-        for known in project.history.runs(name):
-            place = project.journal.outbox.tracked(known.id)
-            if place is not None:
-                return place[0]
-    return None
+        experiments = (project.history.experiment(name) for name in {run.pipeline for run in runs})
+        page = experiments_page(url, next(filter(None, experiments), None))
+    return wire.MlflowReply(url=page, found=len(found) == len(keys))

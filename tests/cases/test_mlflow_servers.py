@@ -224,4 +224,4 @@ def test_ui_of_a_server_shows_no_login(builder: ProjectBuilder) -> None:
     builder.file("pipelines/none.yaml", "")
     uri = f"https://{LOGIN}@tracking.example/mlflow"
     done = stagebook(builder.root, "ui", "--json", env=environment(MLFLOW_TRACKING_URI=uri))
-    assert json.loads(done.stdout) == {"url": "https://tracking.example/mlflow"}
+    assert json.loads(done.stdout) == {"url": "https://tracking.example/mlflow", "pages": {}}

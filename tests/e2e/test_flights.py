@@ -153,26 +153,31 @@ def test_source_notebooks_are_committed_clean() -> None:
 
 
 @pytest.fixture(scope="module")
-def page(root: Path, histories: list[RunHistory]) -> Iterator[tuple[Page, str]]:
-    """A page of a real browser, and the address of `stagebook ui`."""
+def told(root: Path, histories: list[RunHistory]) -> Iterator[dict[str, Any]]:
+    """What `stagebook ui` tells, while it runs."""
     del histories
+    with start(root, "ui", "--json", stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout is not None
+            yield json.loads(server.stdout.readline())
+        finally:
+            server.send_signal(signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def page(told: dict[str, Any]) -> Iterator[tuple[Page, str]]:
+    """A page of a real browser, and the address of `stagebook ui`."""
     if CHROMIUM is None:
         if os.environ.get("CI"):
             pytest.fail("CI has to have a chromium: apt-get install chromium")
         pytest.skip("no chromium here: apt-get install chromium")
-    with start(root, "ui", "--json", stdout=subprocess.PIPE) as server:
-        try:
-            assert server.stdout is not None
-            url = json.loads(server.stdout.readline())["url"]
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-                view = browser.new_page(viewport={"width": 1600, "height": 1400})
-                view.set_default_timeout(60_000)
-                expect.set_options(timeout=60_000)
-                yield view, url
-                browser.close()
-        finally:
-            server.send_signal(signal.SIGTERM)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        view = browser.new_page(viewport={"width": 1600, "height": 1400})
+        view.set_default_timeout(60_000)
+        expect.set_options(timeout=60_000)
+        yield view, told["url"]
+        browser.close()
 
 
 def tracked(root: Path, history: RunHistory) -> tuple[str, str]:
@@ -182,12 +187,11 @@ def tracked(root: Path, history: RunHistory) -> tuple[str, str]:
     return run.info.experiment_id, run.info.run_id
 
 
-def test_the_browser_shows_the_runs_in_one_table(
-    root: Path, page: tuple[Page, str], histories: list[RunHistory]
+def test_the_page_that_ui_tells_shows_the_runs_in_one_table(
+    page: tuple[Page, str], told: dict[str, Any], histories: list[RunHistory]
 ) -> None:
-    view, url = page
-    experiment, _ = tracked(root, histories[0])
-    view.goto(f"{url}/#/experiments/{experiment}/runs")
+    view, _ = page
+    view.goto(told["pages"]["flights"])
     for history in histories:
         assert history.started is not None
         expect(view.get_by_text(history.started.run).first).to_be_visible()

@@ -39,6 +39,20 @@ const DECISIONS: Readonly<Record<Decision, { sign: string; word: string }>> = {
   SKIP: { sign: '–', word: 'skipped' }
 };
 
+/** Text that breaks after a slash where its line is too short, and within a word only where that is not enough. */
+export function Breakable(props: { text: string }): React.JSX.Element {
+  return (
+    <>
+      {props.text.split(/(?<=\/)/).map((part, index) => (
+        <React.Fragment key={index}>
+          {index > 0 && <wbr />}
+          {part}
+        </React.Fragment>
+      ))}
+    </>
+  );
+}
+
 export function Ago(props: { then: number }): React.JSX.Element {
   return <>{ago(props.then, useNow(20))}</>;
 }

@@ -6,7 +6,7 @@ import type { Context } from './context';
 import { cellOf, type StageView } from '../model/stage-state';
 import { bytes, duration, plain, plural, value } from '../model/format';
 import type { Entry } from '../model/grouping';
-import { Counts, DecisionSign, Elapsed, Glyph } from './parts';
+import { Breakable, Counts, DecisionSign, Elapsed, Glyph } from './parts';
 import type { PlanStage } from '../wire';
 
 /** A stage with all its facts. The texts of notebooks are shown as text, never as markup. */
@@ -204,7 +204,9 @@ function Contract(props: { planned: PlanStage }): React.JSX.Element | null {
       {rows.map(([name, text]) => (
         <React.Fragment key={name}>
           <dt>{name}</dt>
-          <dd>{text}</dd>
+          <dd>
+            <Breakable text={text} />
+          </dd>
         </React.Fragment>
       ))}
     </dl>

@@ -22,6 +22,7 @@ from stagebook.errors import ExitCode, UsageError
 from stagebook.project import Project
 from stagebook.system.logins import without_login
 from stagebook.system.processes import end_group
+from stagebook.tracking.pages import experiments_page
 from stagebook.tracking.place import absolute
 from stagebook.tracking.state import TrackingState
 from stagebook.views.tracking_lines import tracking_fields, tracking_lines
@@ -31,6 +32,7 @@ from stagebook.workspace.paths import STATE_FOLDER
 _SERVER_ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 START_LIMIT = 120.0  # seconds until MLflow has to answer
 _GRACE = 5.0  # seconds that MLflow has to end
+_LATEST = 200  # runs that are looked through for pipelines
 
 
 def sync(as_json: Json = False) -> int:
@@ -66,7 +68,7 @@ def ui(
     if uri is None:
         raise UsageError("tracking is switched off in the settings", hint="set tracking.enabled to true")
     if uri.startswith(("http:", "https:")):
-        _announce(without_login(uri), open_browser=open_browser, as_json=as_json)
+        _announce(without_login(uri), project, open_browser=open_browser, as_json=as_json)
         return ExitCode.OK
     port = _free_port(port)
     url = f"http://127.0.0.1:{port}"
@@ -78,7 +80,7 @@ def ui(
             console().print("starting MLflow …")
         if not _answers(url, server):
             raise UsageError("MLflow did not start", hint=f"see {log.relative_to(project.root)}")
-        _announce(url, open_browser=open_browser, as_json=as_json)
+        _announce(url, project, open_browser=open_browser, as_json=as_json)
         code = server.wait()
     except KeyboardInterrupt:
         return ExitCode.OK
@@ -128,13 +130,23 @@ def _end_by_signals() -> None:
             signal.signal(number, signal.default_int_handler)
 
 
-def _announce(url: str, *, open_browser: bool, as_json: bool) -> None:
+def _announce(url: str, project: Project, *, open_browser: bool, as_json: bool) -> None:
+    """Tell the address, and that of the runs of each pipeline, those that ran last first."""
+    latest = dict.fromkeys(run.pipeline for run in project.history.runs(limit=_LATEST))
+    pages = {
+        pipeline: experiments_page(url, experiment)
+        for pipeline in latest
+        if (experiment := project.history.experiment(pipeline)) is not None
+    }
     if as_json:
-        write_json({"url": url})
+        write_json({"url": url, "pages": pages})
     else:
         console().print(f"MLflow shows the runs at {url}   (Ctrl-C ends it)")
+        width = max(map(len, pages), default=0)
+        for pipeline, page in pages.items():
+            console().print(f"  {pipeline:{width}}   {page}", soft_wrap=True)
     if open_browser:
-        webbrowser.open(url)
+        webbrowser.open(next(iter(pages.values()), url))
 
 
 def _free_port(port: int) -> int:

@@ -63,6 +63,11 @@ class History:
             return []
         return self.journal.runs.latest(pipeline=pipeline, limit=limit, points=points)
 
+    def experiment(self, pipeline: str) -> str | None:
+        """The id of the MLflow experiment of a pipeline, by its latest run that MLflow has."""
+        places = (self.journal.outbox.tracked(run.id) for run in self.runs(pipeline))
+        return next((place[0] for place in places if place is not None), None)
+
     def close_abandoned(self) -> list[str]:
         """Mark runs whose process vanished as interrupted; their ids."""
         if not self.journal.is_writable:
