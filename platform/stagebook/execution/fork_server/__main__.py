@@ -33,8 +33,12 @@ _QUIET = {
     "NUMEXPR_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
-# What ipykernel says to matplotlib, which reads it when it is imported; a user's own choice stays.
+# What libraries read when they are imported; a user's own choice stays.
 _USUAL = {
+    # Threads of OpenBLAS that have nothing to do look for work during 2^20 ticks, not 2^26: each process starts them, and
+    # with two cores those that look for 25 ms hold up the others.
+    "OPENBLAS_THREAD_TIMEOUT": "20",
+    # As ipykernel says to matplotlib.
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger's advice is not for here
 }
