@@ -159,3 +159,23 @@ def test_pandas_shows_the_same_table_in_each_way(builder: ProjectBuilder) -> Non
     shown = [(one.text(1), one.outputs(2), one.text(3)) for one in done.values()]
     assert shown[0] == shown[1]
     assert shown[0][0] == "[20, 80, 60]\n"
+
+
+PAPERMILL = """
+import sys
+print("papermill" in sys.modules, "pyarrow" in sys.modules)
+import papermill as pm, papermill.engines, papermill.iorw, papermill.translators, pyarrow.fs
+print(papermill.iorw.HadoopFileSystem is pyarrow.fs.HadoopFileSystem)
+print(sorted(papermill.engines.papermill_engines._engines, key=str))
+print(papermill.translators.papermill_translators.find_translator("python3", "python").__module__)
+"""
+
+
+def test_a_notebook_that_uses_papermill_gets_the_whole_of_it(builder: ProjectBuilder) -> None:
+    done = execute_each(builder, WAYS, PAPERMILL)
+    assert {way: one.end for way, one in done.items()} == dict.fromkeys(WAYS, "completed")
+    first, *others = (one.text(0).splitlines()[1:] for one in done.values())
+    assert first == others[0] == others[1]
+    assert first[0] == "True"
+    assert "ploomber" in first[1] or "profiling" in first[1] or "nbclient" in first[1]
+    assert first[2] == "papermill.translators"

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stagebook.execution.fork.client import request_of
-from stagebook.execution.worker import papermill_engine
 from stagebook.system import processes
 
 _BASE_PATH = [
@@ -55,7 +54,6 @@ def restore_libraries() -> None:
     """Take back what Stagebook changed in libraries that a notebook may use itself."""
     if sys.modules.get("rfc3987_syntax", sys) is None:  # see `stagebook.execution`
         del sys.modules["rfc3987_syntax"]
-    papermill_engine.restore_papermill()
     free_threads()
 
 

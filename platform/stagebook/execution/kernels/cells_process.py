@@ -82,7 +82,7 @@ class CellsProcess:
             if isinstance(self._process, Forked):
                 await self._process.has_news(60.0)
             else:
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.005)
 
     def close(self) -> None:
         """Close the connection to its supervisor."""

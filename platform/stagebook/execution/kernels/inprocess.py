@@ -12,7 +12,6 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -140,11 +139,11 @@ class InprocessExecutor:
 
     async def ended(self) -> None:
         """Wait for its end."""
-        deadline = time.monotonic() + END_TIMEOUT
-        while not self._process.has_ended():
-            if time.monotonic() > deadline:
-                self._process.signal(signal.SIGKILL)
-            await asyncio.sleep(0.002)
+        try:
+            await asyncio.wait_for(self._process.ended(), END_TIMEOUT)
+        except TimeoutError:
+            self._process.signal(signal.SIGKILL)
+            await self._process.ended()
         self._pipes.close()
         self._recorder.close()
         self._process.close()
@@ -163,6 +162,7 @@ class InprocessExecutor:
             return await self._done
         finally:
             watching.cancel()
+            await asyncio.wait({watching})  # it listens where the next one will
             self._done = None
 
     async def _fail_at_end(self) -> None:

@@ -43,11 +43,13 @@ _BINARY = {"image/png", "image/jpeg", "image/gif", "application/pdf"}
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Sink:
     """Where outputs go besides the notebook: large ones into `folder`, text into `log`, and the text of each
-    to `heard`; what of them is `redacted` first."""
+    to `heard`; what of them is `redacted` first. `changes` is called before each message that may change the
+    notebook."""
 
     folder: Path
     log: TextIO
     heard: Callable[[str], None]
+    changes: Callable[[], None] = lambda: None
     redacted: Redaction = NO_SECRETS
 
 
@@ -69,6 +71,7 @@ class Recorder(NotebookClient):
         self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
     ) -> NotebookNode | None:
         """Take one message of the cell that runs."""
+        self.sink.changes()
         kind = msg["msg_type"]
         msg["content"] = self.sink.redacted.data(msg["content"])
         if kind in {"display_data", "execute_result", "update_display_data"}:

@@ -11,8 +11,10 @@ import contextlib
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from stagebook.errors import StageFailure
@@ -31,22 +33,39 @@ from stagebook.pipeline.notebook_file import NotebookUnreadable, language_of, pa
 from stagebook.pipeline.types import ANY, typed
 from stagebook.system.logins import Redaction
 
+# What papermill reads notebooks from other places with, where it is installed. Nothing here does, and pyarrow alone
+# takes as long to import as all the rest.
+_FOR_OTHER_PLACES = ("pyarrow", "boto3", "azure", "gcsfs", "github")
+
 
 @contextlib.contextmanager
-def _without_engines_of_others() -> Iterator[None]:
-    """Papermill imports every engine that is installed, and ploomber-engine's imports matplotlib.
-    Only the engine below is used here, so none is offered to it while it is imported."""
+def _for_this_module_alone() -> Iterator[None]:
+    """What is imported of papermill is without its parts for other places, and without the engines that are installed:
+    ploomber-engine's imports matplotlib. It is this module's own: a notebook, whose process is forked from one
+    that imported this, imports papermill anew."""
     import entrypoints  # noqa: PLC0415
 
     offered = entrypoints.get_group_all
     entrypoints.get_group_all = lambda *_args, **_kwargs: []
+    others = _taken_out("papermill")
+    hidden = [name for name in _FOR_OTHER_PLACES if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # `None`: an import of it fails
     try:
         yield
     finally:
         entrypoints.get_group_all = offered
+        _taken_out("papermill")
+        for name in hidden:
+            sys.modules.pop(name, None)
+        sys.modules.update(others)
 
 
-with _without_engines_of_others():
+def _taken_out(package: str) -> dict[str, ModuleType]:
+    names = [name for name in sys.modules if name.partition(".")[0] == package]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+with _for_this_module_alone():
     import papermill.engines
     import papermill.execute
     import papermill.translators
@@ -145,29 +164,6 @@ class _Nothing:
 
     def execute(self, *_: Any) -> None:
         """Run nothing."""
-
-
-def restore_papermill() -> None:
-    """Undo what this module changed in papermill, for a notebook's process that is forked from one
-    which imported it: such a notebook may use papermill itself."""
-    registry = papermill.engines.papermill_engines
-    registry._engines.pop(ENGINE, None)  # noqa: SLF001 - there is no way to unregister
-    original = PythonTranslator.__bases__[0]
-    papermill.translators.papermill_translators.register("python", original)
-    registry.__class__ = _LateEngines
-
-
-class _LateEngines(papermill.engines.PapermillEngines):  # type: ignore[misc]
-    """The engines that are installed, looked for once one is asked for."""
-
-    _is_complete = False
-
-    def get_engine(self, name: str | None = None) -> Any:
-        """An engine by its name."""
-        if not self._is_complete:
-            self._is_complete = True
-            self.register_entry_points()
-        return super().get_engine(name)
 
 
 class _Literal(str):

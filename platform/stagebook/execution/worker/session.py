@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,7 @@ class Session:
         self.started = metadata.now()
         self.usage = Usage()
         self.dump = ""
+        self._is_saved = False  # as it is, and settled as completed
         self.kernel: dict[str, Any] | None = None
         self._make_executor = make_executor
         self._redacted = redacted
@@ -105,6 +106,7 @@ class Session:
                     folder=self.folder / FILES_FOLDER,
                     log=log,
                     heard=lambda text: self._heard(live, text),
+                    changes=self._changes,
                     redacted=self._redacted,
                 )
                 asyncio.run(self._execute(self._make_executor(notebook, kernel, sink), live))
@@ -117,9 +119,10 @@ class Session:
         notebook, message = self.notebook, self._redacted.text(message)
         if notebook is None:
             return AttemptResult(cause=cause or Cause.INTERNAL, message=message)
-        self._settle(notebook, cause, message)
         try:
-            self.saver.save(notebook)
+            if cause is not None or not self._is_saved:
+                self._settle(notebook, cause, message)
+                self.saver.save(notebook)
         except OSError as error:
             if cause is None:
                 cause = Cause.DISK
@@ -141,6 +144,16 @@ class Session:
             kernel=self.kernel,
         )
 
+    def _save_ahead(self, notebook: NotebookNode) -> None:
+        """Settle and save a notebook that completed, while its process ends. What still comes of that changes it, so
+        that `result` saves it again."""
+        self._is_saved = True
+        self._settle(notebook, None, "")
+        try:
+            self.saver.save(notebook)
+        except OSError:
+            self._is_saved = False  # `result` tells it
+
     def _settle(self, notebook: NotebookNode, cause: Cause | None, message: str) -> None:
         about = {
             "cause": str(cause) if cause else None,
@@ -158,7 +171,7 @@ class Session:
         timer = None
         if (limit := self.attempt.timeout) is not None:
             timer = asyncio.get_running_loop().call_later(limit, self.stop.request, Cause.TIMEOUT)
-        orderly = False
+        completed = orderly = False
         try:
             await self._start(executor, stopping)
             assert self.notebook is not None
@@ -166,7 +179,7 @@ class Session:
                 if not await self._run_cell(executor, sampler, live, cell, at, stopping):
                     break
             await executor.settle()
-            orderly = True
+            completed = orderly = True
         except StageFailure as failure:
             orderly = failure.cause == Cause.EXCEPTION
             await self._after_failure(executor, failure)
@@ -176,6 +189,8 @@ class Session:
             watching.cancel()
             self.usage = sampler.total
             live.flush()
+            if completed and self.notebook is not None:
+                self._save_ahead(self.notebook)
             await executor.ended()
             stopping.cancel()
             if timer is not None:
@@ -227,9 +242,11 @@ class Session:
         began = time.monotonic()
         metadata.begin_cell(cell)
         self.emit(CellStarted, cell=self.cell, cells=self.cells)
-        self._save_sometimes()
         sampler.begin_cell()
-        end = judged(await _end_of(executor.run(cell, at), executor, stopping), cell)
+        running = asyncio.ensure_future(executor.run(cell, at))
+        await asyncio.sleep(0)  # the cell is on its way before the notebook is saved
+        self._save_sometimes()
+        end = judged(await _end_of(running, executor, stopping), cell)
         live.flush()
         used, seconds = sampler.end_cell(), time.monotonic() - began
         exits = end.verdict is Verdict.RAISED and end.name == "SystemExit" and end.value in _SUCCESS
@@ -262,6 +279,9 @@ class Session:
 
     # -- the notebook ---------------------------------------------------------------------------
 
+    def _changes(self) -> None:
+        self._is_saved = False
+
     def _heard(self, live: Live, text: str) -> None:
         live.heard(self.cell, text)
         self._save_sometimes()
@@ -276,11 +296,10 @@ async def _first(*futures: asyncio.Future[Any]) -> None:
 
 
 async def _end_of(
-    cell: Coroutine[Any, Any, CellEnd], executor: Executor, stopping: asyncio.Future[None]
+    running: asyncio.Task[CellEnd], executor: Executor, stopping: asyncio.Future[None]
 ) -> CellEnd:
     """The end of the cell that runs. One that is to stop is interrupted, so that its traceback shows where it
     was, and abandoned if it does not end."""
-    running = asyncio.ensure_future(cell)
     await _first(running, stopping)
     if not running.done():
         await executor.interrupt()
