@@ -175,6 +175,19 @@ class Place:
         """The ids of those that are called by a name."""
         return [process.pid for process in self.left() if comm(process.pid) == name]
 
+    def fork_server(self) -> int:
+        """The id of the fork server, once there is one. For a moment after a fork its children are called as it is."""
+
+        def look() -> int | None:
+            found = self.named("sb-forkserver")
+            for pid in found:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if psutil.Process(pid).ppid() not in found:
+                        return pid
+            return None
+
+        return until(look, 30, "the fork server is there")
+
     def worker_of(self, running: Running, stage: str) -> int:
         """The id of the worker of a stage: the process that has the log open."""
         log = str(running.folder(stage) / "log.txt")

@@ -25,8 +25,7 @@ def test_many_starts_lose_nothing(place: Place) -> None:
     count = amount(32, 1000)
     place.pipeline({f"s{at}": {"cells": ["1"], "executor": EXECUTORS[at % 2]} for at in range(count)})
     running = place.start("--jobs", "16")
-    until(lambda: place.named("sb-forkserver"), 30, "the fork server is there")
-    (server,) = place.named("sb-forkserver")
+    server = place.fork_server()
     seen: dict[int, list[tuple[int, int]]] = {running.process.pid: [], server: []}
     looks = done = 0
     while running.process.poll() is None:
@@ -121,8 +120,7 @@ def test_stages_do_not_need_the_fork_server_to_live(place: Place, number: int) -
         }
         place.pipeline(stages)
         running = place.start("--jobs", "3")
-        until(lambda: place.named("sb-forkserver"), 30, "the fork server is there")
-        (server,) = place.named("sb-forkserver")
+        server = place.fork_server()
         time.sleep(place.random.uniform(0, 3.0))
         kill(server, number)
         running.wait(120)
@@ -149,7 +147,7 @@ def test_a_run_that_is_process_1_of_a_container_survives_the_fork_server(place: 
         )
         running = place.start(prefix=prefix)
         place.pid_in("pid")
-        (server,) = place.named("sb-forkserver")
+        server = place.fork_server()
         kill(server)
         running.wait(20)
         assert [(e.stage, e.status) for e in running.of(StageEnded)] == [
@@ -161,8 +159,7 @@ def test_a_run_that_is_process_1_of_a_container_survives_the_fork_server(place: 
 def test_a_run_can_be_cancelled_while_the_fork_server_hangs(place: Place) -> None:
     place.pipeline({"a": {"cells": ["1"]}, "b": {"cells": ["1"], "after": "a"}})
     running = place.start()
-    until(lambda: place.named("sb-forkserver"), 30, "the fork server is there")
-    (server,) = place.named("sb-forkserver")
+    server = place.fork_server()
     kill(server, signal.SIGSTOP)
     until(running.told, 30, "the run began")
     time.sleep(1)
