@@ -231,6 +231,9 @@ def test_a_run_that_somebody_deleted_in_mlflow_holds_up_no_other(project: Projec
     over = journal.outbox.passed_over(MLFLOW)
     assert {run for run, _ in over} == {"r1"}
     assert any("deleted" in what for _, what in over)
+    project.file("pipelines/p.yaml", "")
+    shown = stagebook(project.root, "status", "p").stdout
+    assert "MLflow does not take, so that it was passed over: r1" in shown
 
 
 def test_a_database_that_is_removed_in_the_middle_gets_the_run_once_more(project: ProjectBuilder) -> None:

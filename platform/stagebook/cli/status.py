@@ -11,8 +11,10 @@ from stagebook.cli.options import Json, Pipeline
 from stagebook.cli.output import console, write_json
 from stagebook.errors import ExitCode, PipelineInvalid
 from stagebook.project import Project
+from stagebook.tracking.state import TrackingState, state_of_runs
 from stagebook.views import tables
 from stagebook.views.on_disk import on_disk_instead
+from stagebook.views.tracking_lines import tracking_fields, tracking_lines
 
 
 def status(
@@ -26,6 +28,7 @@ def status(
     out = console()
     data = {}
     stale = False
+    runs = set()
     for file in files:
         loaded = project.catalog.load(file)
         name = loaded.pipeline.name
@@ -40,6 +43,7 @@ def status(
         except PipelineInvalid:
             # Not up to date, since nobody can say so; its stages are those of earlier runs.
             planned, known, stale, mistakes, on_disk = {}, dict(latest), True, True, {}
+        runs |= {item[0].id for item in known.values() if item is not None}
         data[name] = {
             stage: {
                 **({} if item is None else {"run": item[0].id, **item[1].to_json()}),
@@ -59,9 +63,12 @@ def status(
             out.print(table if known else "it never ran")
             if mistakes:
                 out.print(f"! {loaded.pipeline.path} has mistakes; see: stagebook check", style="yellow")
+    tracking = state_of_runs(project.journal.outbox, runs) if runs else TrackingState()
     if as_json:
-        write_json({"pipelines": data, "stale": stale})
+        write_json({"pipelines": data, "stale": stale, "mlflow": tracking_fields(tracking)})
     elif not files:
         out.print("no pipelines yet; make a project with one: stagebook init NAME")
+    for line in [] if as_json else tracking_lines(tracking):
+        out.print(line, soft_wrap=True)
     project.close()
     return ExitCode.STALE if check and stale else ExitCode.OK

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from stagebook.journal.journal import MLFLOW
 from stagebook.journal.outbox import Outbox
@@ -24,6 +24,14 @@ class TrackingState:
     reason: str = ""
     passed_over: Sequence[str] = ()
     behind: bool = False
+
+
+def state_of_runs(outbox: Outbox, runs: Collection[str]) -> TrackingState:
+    """What MLflow did not take of these runs. Records that it is about to get are not told, only those that it refused."""
+    left = outbox.count_pending(MLFLOW) if outbox.trouble(MLFLOW) else 0
+    known = outbox.passed_over(MLFLOW)
+    passed_over = tuple(f"{of}: {what}" for of, what in known if of in runs)
+    return TrackingState(left=left, reason=outbox.trouble(MLFLOW) if left else "", passed_over=passed_over)
 
 
 def state_of(outbox: Outbox, left: int, *, run: str | None = None, behind: bool = False) -> TrackingState:
