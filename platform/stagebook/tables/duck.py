@@ -1,0 +1,187 @@
+"""DuckDB, reading tables in bounded memory. The only door to duckdb and deltalake.
+
+No connection is shared across a fork: each audit opens one of its own, in memory, and closes it. A connection may read
+the files that it was opened for and no others, nor write any but those it is told to; what people wrote in SQL is one
+`SELECT`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from stagebook.tables import sql
+from stagebook.tables.source import Format, NoTable, Source
+
+MEMORY = "300MB"
+THREADS = 2
+
+Row = tuple[Any, ...]
+
+
+class QueryFailed(Exception):
+    """A query could not be answered; the text says why, in DuckDB's words without its trailers."""
+
+
+class Connection:
+    """One connection, see the module. It is a context manager."""
+
+    def __init__(self, tables: Mapping[str, Source], *, spill: Path, writes: Sequence[Path] = ()) -> None:
+        """`tables` become views by these names, with the values as they are in the files. What does not fit into memory
+        goes to the folder `spill`.
+
+        Raises:
+            NoTable: one cannot be read; its `name` says which.
+        """
+        self._duck = duckdb.connect(":memory:")
+        try:
+            self._open(tables, spill, writes)
+        except BaseException:
+            self._duck.close()
+            raise
+
+    def _open(self, tables: Mapping[str, Source], spill: Path, writes: Sequence[Path]) -> None:
+        do = self._duck.execute
+        do(f"SET memory_limit = '{MEMORY}'")
+        do(f"SET threads = {THREADS}")
+        do("SET enable_progress_bar = false")
+        do("SET TimeZone = 'UTC'")
+        do("SET python_enable_replacements = false")
+        do("SET autoinstall_known_extensions = false")
+        do("SET autoload_known_extensions = false")
+        do(f"SET temp_directory = {sql.literal(str(spill))}")
+        folders = {str(source.path) for source in tables.values() if source.path.is_dir()} | {str(spill)}
+        files = {str(source.path) for source in tables.values() if not source.path.is_dir()}
+        files |= {str(path) for path in writes}
+        do(f"SET allowed_directories = [{', '.join(sql.literal(f'{path}/') for path in sorted(folders))}]")
+        do(f"SET allowed_paths = [{', '.join(sql.literal(path) for path in sorted(files))}]")
+        for number, (name, source) in enumerate(tables.items()):
+            try:
+                self._view(name, source, f"source_{number}")
+            except (duckdb.Error, NoTable, OSError) as error:
+                text = reason_of(error).replace(str(source.path), source.path.name)
+                raise NoTable(text) from error
+        do("SET enable_external_access = false")
+        do("SET lock_configuration = true")
+
+    def _view(self, name: str, source: Source, alias: str) -> None:
+        relation = source.relation
+        if source.format is Format.DUCKDB:
+            self._duck.execute(f"ATTACH {sql.literal(str(source.path))} AS {alias} (READ_ONLY)")
+            relation = f"{alias}.{sql.name(self._table_in(alias, source.table))}"
+        elif source.format is Format.DELTA:
+            self._duck.register(alias, _delta(source.path))
+            relation = alias
+        self._duck.execute(f"CREATE VIEW {sql.name(name)} AS SELECT * FROM {relation}")
+
+    def _table_in(self, alias: str, wanted: str) -> str:
+        query = "SELECT table_name FROM information_schema.tables WHERE table_catalog = ? ORDER BY 1"
+        names = [row[0] for row in self._duck.execute(query, [alias]).fetchall()]
+        if wanted in names:
+            return wanted
+        if len(names) == 1:
+            return str(names[0])
+        raise NoTable(f"the database has no table '{wanted}'; it has {', '.join(names) or 'none'}")
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._duck.close()
+
+    def columns(self, table: str) -> dict[str, str]:
+        """The columns of a table, with their types."""
+        return {row[0]: row[1] for row in self.rows(f"DESCRIBE {sql.name(table)}")}
+
+    def do(self, text: str) -> None:
+        """Execute a statement of ours. Raises `QueryFailed`."""
+        with _told():
+            self._duck.execute(text)
+
+    def rows(self, text: str) -> list[Row]:
+        """The rows of a query of ours. Raises `QueryFailed`."""
+        with _told():
+            return self._duck.execute(text).fetchall()
+
+    def named_rows(self, text: str) -> list[dict[str, Any]]:
+        """As `rows`, by the names of the columns."""
+        with _told():
+            found = self._duck.execute(text)
+            names = [column[0] for column in found.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    def number(self, text: str, *, seconds: float) -> float | None:
+        """The one number that a query gives which a person wrote; `None` for null.
+
+        Raises:
+            QueryFailed: it is no single `SELECT`, takes longer than `seconds`, or gives something else.
+        """
+        with _told():
+            statements = self._duck.extract_statements(text)
+            if len(statements) != 1 or statements[0].type is not duckdb.StatementType.SELECT:
+                raise QueryFailed("it is not one SELECT")
+            with self._limited(seconds):
+                found = self._duck.execute(statements[0]).fetchmany(2)
+        if len(found) != 1 or len(found[0]) != 1:
+            raise QueryFailed(
+                f"it gives {len(found) if len(found) < 2 else 'several'} rows of {len(found[0]) if found else 0} columns, not one number"
+            )
+        value = found[0][0]
+        if value is None:
+            return None
+        try:
+            return float(value)
+        except (TypeError, ValueError, OverflowError):
+            raise QueryFailed(f"it gives {value!r:.60}, which is no number") from None
+
+    def frame(self, table: str) -> Any:
+        """A table as a pandas DataFrame, all of it in memory."""
+        with _told():
+            return self._duck.execute(f"SELECT * FROM {sql.name(table)}").df()
+
+    @contextlib.contextmanager
+    def _limited(self, seconds: float) -> Iterator[None]:
+        passed = threading.Event()
+
+        def stop() -> None:
+            passed.set()
+            self._duck.interrupt()
+
+        timer = threading.Timer(seconds, stop)
+        timer.start()
+        try:
+            yield
+        except duckdb.Error as error:
+            if passed.is_set():
+                raise QueryFailed(f"it was not done after {seconds:g} s") from error
+            raise
+        finally:
+            timer.cancel()
+
+
+def _delta(path: Path) -> Any:
+    import deltalake  # noqa: PLC0415 - an extra; most tables are no Delta
+
+    try:
+        return deltalake.DeltaTable(path).to_pyarrow_dataset()
+    except Exception as error:
+        raise NoTable(f"the Delta table cannot be read: {reason_of(error)}") from error
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise QueryFailed(reason_of(error)) from error
+
+
+def reason_of(error: BaseException) -> str:
+    """What is wrong, in one line of at most 300 characters."""
+    text = str(error).strip().splitlines()
+    return (text[0] if text else type(error).__name__)[:300]
