@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from stagebook import events
 from stagebook.artifact import Artifact
+from stagebook.audits import Audit, CheckResult, Outcome, Severity
 from stagebook.events import Event, Status
 from stagebook.observed import Observed
+from stagebook.origin import Origin
 from stagebook.pipeline.types import Type, union
 
 # Text that YAML can hold without an escape.
@@ -230,6 +232,36 @@ _artifact = st.builds(
     external=st.booleans(),
 )
 _artifacts = st.dictionaries(_text, _artifact, max_size=2)
+_texts = st.lists(_text, max_size=2).map(tuple)
+_check = st.builds(
+    CheckResult,
+    rule=_text,
+    text=_text,
+    severity=st.sampled_from(Severity),
+    outcome=st.sampled_from(Outcome),
+    figure=st.none() | _number,
+    message=_text,
+    line=_small,
+    columns=_texts,
+    sample=st.lists(_data, max_size=1).map(tuple),
+)
+_audits = st.dictionaries(
+    _text,
+    st.builds(
+        Audit,
+        dataset=_text,
+        contract=_text,
+        version=_text,
+        digest=_text,
+        rows=_small,
+        checks=st.lists(_check, max_size=2).map(tuple),
+        seconds=_number,
+        rejected=_small,
+        personal=_texts,
+        not_checked=_texts,
+    ),
+    max_size=1,
+)
 EVENTS: dict[str, st.SearchStrategy[Event]] = {
     "RunStarted": st.builds(
         events.RunStarted,
@@ -240,7 +272,7 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
         jobs=_small,
         keep_going=st.booleans(),
         origin=st.builds(
-            events.Origin,
+            Origin,
             user=_text,
             host=_text,
             pid=_small,
@@ -323,6 +355,8 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
         scraps=_data,
         inputs=st.dictionaries(_text, st.lists(_artifact, max_size=2), max_size=2),
         outputs=_artifacts,
+        audits=_audits,
+        written=_artifacts,
         fingerprint=_text,
         head=_text,
         remark=_text,
@@ -354,6 +388,7 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
         restored=st.lists(_text, max_size=2),
         scraps=_data,
         outputs=_artifacts,
+        audits=_audits,
     ),
     "StageAccepted": st.builds(
         events.StageAccepted,

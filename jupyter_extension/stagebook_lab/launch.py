@@ -18,10 +18,10 @@ from stagebook.journal.journal import RunRecord
 from stagebook.planning.plan import Plan
 from stagebook.planning.select import Selection
 from stagebook.project import Project
-from stagebook.runs.origin import Asker
 from stagebook.runs.request import RunRequest
 from stagebook.runs.sweep import grid_for
 from stagebook.system.processes import started_at
+from stagebook.system.this_process import Asker
 from stagebook_lab import wire
 from stagebook_lab.params import pairs_of
 from stagebook_lab.wire import ProcessReply, ResumeRequest

@@ -46,6 +46,7 @@ export function info(fields: Partial<StageInfo> = {}): StageInfo {
     frozen: 0,
     has_notebook: false,
     kept_kernel: false,
+    checks: [],
     of_run: '',
     ...fields
   };

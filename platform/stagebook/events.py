@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from stagebook.artifact import Artifact, Artifacts, artifacts_from_json, artifacts_to_json
+from stagebook.audits import Audits, audits_from_json, audits_to_json
 from stagebook.observed import Observed
+from stagebook.origin import Origin
 
 VERSION = 1
 
@@ -54,6 +56,7 @@ class Cause(enum.StrEnum):
     PARAMS = "params"  # a value that is known only now does not fit
     NOTEBOOK = "notebook"  # the notebook cannot be read
     OUTPUT_MISSING = "output_missing"
+    CONTRACT = "contract"  # an output does not fulfil its contract
     UNDECLARED = "undeclared"  # a strict stage read files that are not declared as its inputs
     PUBLICATION = "publication"  # outputs could not be moved to their places
     DISK = "disk"  # the executed notebook could not be saved
@@ -68,43 +71,6 @@ class CellStatus(enum.StrEnum):
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Who and what started a run.
-
-    `command` is that of `stagebook`, of another program its name alone. `commit` is that of the checkout, and `changed`
-    whether it had changes. Where a program asked on behalf of the user, `via` is the program and `account` the user that
-    the process belongs to. `signals`: whether a signal to the process is for the run; not so within another program.
-    """
-
-    user: str = ""
-    host: str = ""
-    pid: int = 0
-    command: str = ""
-    commit: str = ""
-    changed: bool = False
-    via: str = ""
-    account: str = ""
-    signals: bool = True
-
-    def to_json(self) -> dict[str, Any]:
-        """It as plain data, without what is not known."""
-        lacks = {"pid"} if not self.pid else set()
-        lacks |= {"changed"} if not self.commit else set()
-        return {
-            name: value
-            for name, value in dataclasses.asdict(self).items()
-            if value != "" and name not in lacks
-        }
-
-    @classmethod
-    def from_json(cls, data: Any) -> Origin:
-        """What `to_json` made; what is damaged, or not known, is left out."""
-        known = data if isinstance(data, Mapping) else {}
-        kinds = {field.name: type(field.default) for field in dataclasses.fields(cls)}
-        return cls(**{name: known[name] for name, kind in kinds.items() if isinstance(known.get(name), kind)})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +89,9 @@ class Event:
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         if "outputs" in values:
             values["outputs"] = artifacts_to_json(values["outputs"])
+        for name, plain in (("audits", audits_to_json), ("written", artifacts_to_json)):
+            if name in values:
+                values[name] = plain(values[name])
         if "inputs" in values:
             values["inputs"] = {
                 name: [item.to_json() for item in items] for name, items in values["inputs"].items()
@@ -167,7 +136,7 @@ class StageExpanded(Event):
 class StageReused(Event):
     """A stage takes the result of an earlier attempt: `of_run`, in its `folder`. `number` is that of the
     event with that result; `restored` are the outputs that came out of the store. `remark` says what of
-    that attempt's undeclared reads and writes is not as it was."""
+    that attempt's undeclared reads and writes is not as it was; `audits` is as in `AttemptEnded`."""
 
     stage: str
     of_run: str = ""
@@ -178,6 +147,7 @@ class StageReused(Event):
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     outputs: Artifacts = dataclasses.field(default_factory=dict)
     remark: str = ""
+    audits: Audits = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,7 +257,8 @@ class AttemptEnded(Event):
     any other stage ran). `fingerprint` is empty where the result cannot be reused; `remark` says why.
     `sources` is the digest of the cells in the store. `observed`: `None` where no report could be made.
     `undeclared`: what of it is not declared: `reads`, path → a mark of what was in it; `writes`, a list of paths;
-    `env`, environment variable → a keyed hash of its value.
+    `env`, environment variable → a keyed hash of its value. `audits`: output → what its contract came to. `written`:
+    outputs of which not all was published, name → artifact of what the stage wrote.
     """
 
     stage: str
@@ -313,6 +284,8 @@ class AttemptEnded(Event):
     parts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     observed: Observed | None = None
     undeclared: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    audits: Audits = dataclasses.field(default_factory=dict)
+    written: Artifacts = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,6 +338,20 @@ _ENUMS: Mapping[tuple[str, str], type[enum.StrEnum]] = {
 }
 
 
+def _inputs_from_json(data: Mapping[str, Any]) -> dict[str, list[Artifact]]:
+    return {name: [Artifact.from_json(item) for item in items] for name, items in data.items()}
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "outputs": artifacts_from_json,
+    "written": artifacts_from_json,
+    "audits": audits_from_json,
+    "inputs": _inputs_from_json,
+    "observed": Observed.from_json,
+    "origin": Origin.from_json,
+}
+
+
 def from_json(data: Mapping[str, Any]) -> Event:
     """The event that `to_json` made.
 
@@ -381,16 +368,8 @@ def from_json(data: Mapping[str, Any]) -> Event:
         enumeration = _ENUMS.get((kind.__name__, key))
         if enumeration is not None and value is not None:
             values[key] = enumeration(value)
-    if "outputs" in values:
-        values["outputs"] = artifacts_from_json(values["outputs"])
-    if "inputs" in values:
-        values["inputs"] = {
-            name: [Artifact.from_json(item) for item in items] for name, items in values["inputs"].items()
-        }
-    if "observed" in values:
-        values["observed"] = Observed.from_json(values["observed"])
-    if "origin" in values:
-        values["origin"] = Origin.from_json(values["origin"])
+    for key in _READERS.keys() & values.keys():
+        values[key] = _READERS[key](values[key])
     try:
         return kind(**values)
     except TypeError as error:

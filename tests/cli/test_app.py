@@ -25,7 +25,7 @@ def test_help_and_version_import_no_command(tmp_path: Path) -> None:
         "files = {{name for name in sys.modules if name.startswith('stagebook.cli.')}}\n"
         "sys.stderr.write(repr([sorted(rooms), sorted(files)]))"
     )
-    rooms = ["stagebook.cli", "stagebook.errors", "stagebook.views"]
+    rooms = ["stagebook.cli", "stagebook.errors", "stagebook.system", "stagebook.views"]
     files = ["stagebook.cli.app", "stagebook.cli.output"]
     for option in ("--help", "--version"):
         done = commands.python(tmp_path, "-c", code.format(option))

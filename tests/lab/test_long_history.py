@@ -11,7 +11,8 @@ import pytest
 from building import ProjectBuilder
 from journals import HERE, alive, alter
 from stagebook.errors import PipelineBusy, RunNotFound
-from stagebook.events import AttemptStarted, Event, Origin, RunEnded, RunStarted, Status
+from stagebook.events import AttemptStarted, Event, RunEnded, RunStarted, Status
+from stagebook.origin import Origin
 from stagebook.project import Project
 from stagebook.runs.request import RunRequest
 from stagebook_lab.launch import Processes, check

@@ -221,6 +221,7 @@ function next(state: State, planned: PlanStage | null): string {
   const words = {
     RUN: reason ? `would run: ${reason}` : 'would run',
     REUSE: 'has a result for these parameters',
+    AUDIT: reason ? `audits again: ${reason}` : 'audits again',
     WAIT: reason ? `waits: ${reason}` : 'waits',
     SKIP: 'skipped'
   };

@@ -35,6 +35,7 @@ const RESTORES = { sign: GLYPHS.restores, word: 'restores' };
 const DECISIONS: Readonly<Record<Decision, { sign: string; word: string }>> = {
   RUN: { sign: '▶', word: 'would run' },
   REUSE: { sign: '✓', word: 'up to date' },
+  AUDIT: { sign: '▷', word: 'audits again' },
   WAIT: { sign: '◷', word: 'waits' },
   SKIP: { sign: '–', word: 'skipped' }
 };

@@ -274,6 +274,7 @@ function summary(plan: PlanReply): string {
 const DECISIONS = [
   { decision: 'RUN', one: 'would run', many: 'would run' },
   { decision: 'REUSE', one: 'up to date', many: 'up to date' },
+  { decision: 'AUDIT', one: 'audits again', many: 'audit again' },
   { decision: 'WAIT', one: 'waits', many: 'wait' },
   { decision: 'SKIP', one: 'skipped', many: 'skipped' }
 ] as const;

@@ -109,6 +109,13 @@ export function StageDetails(props: {
           )}
         </dl>
       )}
+      {info !== null && info.checks.length > 0 && (
+        <ul className="sb-Checks" aria-label={trans.__('Checks that do not hold')}>
+          {info.checks.map(line => (
+            <li key={line}>{line}</li>
+          ))}
+        </ul>
+      )}
       {info?.message && <p className="sb-Message">{info.message}</p>}
       {info?.traceback && (
         <pre className="sb-Traceback" tabIndex={0} aria-label={trans.__('Traceback')}>

@@ -1,6 +1,6 @@
 // Generated from stagebook_lab/wire/ by tools/wire.py. Do not edit.
 
-export type Decision = 'RUN' | 'REUSE' | 'WAIT' | 'SKIP';
+export type Decision = 'RUN' | 'REUSE' | 'AUDIT' | 'WAIT' | 'SKIP';
 
 export type ParamKind =
   | 'bool'

@@ -46,7 +46,8 @@ export interface RunInfo {
  * or that failed. `expected` and `cpu` are in seconds, `memory` is the peak in
  * bytes, `frozen` the seconds for which the process has been stopped. `of_run`
  * is the run whose result was reused; among what is current, times and memory
- * of a reused stage are those of the attempt that made the result.
+ * of a reused stage are those of the attempt that made the result. `checks`
+ * are those of contracts that do not hold, as lines of text.
  */
 export interface StageInfo {
   readonly id: string;
@@ -70,6 +71,7 @@ export interface StageInfo {
   readonly has_notebook: boolean;
   readonly kept_kernel: boolean;
   readonly of_run: string;
+  readonly checks: readonly string[];
 }
 
 /**

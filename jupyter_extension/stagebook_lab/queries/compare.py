@@ -22,7 +22,13 @@ from stagebook_lab.queries.runs import Attempts, notebook_reply
 MAX_RUNS = 20  # side by side
 MAX_LINES = 400  # of the difference of a cell
 INJECTED = "injected-parameters"  # the tag of the cell that papermill adds
-_SHOWN = {"RUN": "would run", "REUSE": "up to date", "WAIT": "waits", "SKIP": "skipped"}
+_SHOWN = {
+    "RUN": "would run",
+    "REUSE": "up to date",
+    "AUDIT": "audits again",
+    "WAIT": "waits",
+    "SKIP": "skipped",
+}
 
 
 def why_reply(project: Project, request: RunRequest, stage: str) -> wire.WhyReply:

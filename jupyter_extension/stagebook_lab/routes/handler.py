@@ -19,7 +19,8 @@ from tornado.iostream import StreamClosedError
 
 from stagebook import errors
 from stagebook.project import Project
-from stagebook.runs.origin import Asker, user_name
+from stagebook.runs.origin import user_name
+from stagebook.system.this_process import Asker
 from stagebook_lab import wire
 from stagebook_lab.feed.watch import Feeds
 from stagebook_lab.launch import Processes

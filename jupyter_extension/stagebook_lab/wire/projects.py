@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal
 
-Decision = Literal["RUN", "REUSE", "WAIT", "SKIP"]
+Decision = Literal["RUN", "REUSE", "AUDIT", "WAIT", "SKIP"]
 ParamKind = Literal["bool", "int", "float", "text", "date", "datetime", "choice", "yaml"]
 
 

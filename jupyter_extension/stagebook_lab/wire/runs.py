@@ -42,7 +42,8 @@ class StageInfo:
     """A stage instance of a run, up to now. `cell` of `cells` is the one that runs or that failed.
     `expected` and `cpu` are in seconds, `memory` is the peak in bytes, `frozen` the seconds for which the
     process has been stopped. `of_run` is the run whose result was reused; among what is current, times and memory of
-    a reused stage are those of the attempt that made the result."""
+    a reused stage are those of the attempt that made the result. `checks` are those of contracts that do not hold, as
+    lines of text."""
 
     id: str
     run: str
@@ -65,6 +66,7 @@ class StageInfo:
     has_notebook: bool
     kept_kernel: bool
     of_run: str
+    checks: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

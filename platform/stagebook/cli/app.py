@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from stagebook import __version__
 from stagebook.cli.output import console, discard_output
 from stagebook.errors import ExitCode, PipelineInvalid, StagebookError
+from stagebook.system.this_process import name_command
 from stagebook.views.problems import problem_list
 
 # Name → (module of this package, help), in the order of `--help`. The module's function of that name is the command.
@@ -39,6 +40,8 @@ COMMANDS = {
     "ui": ("mlflow", "Show the runs in MLflow, on this machine alone, until Ctrl-C."),
     "lab": ("lab", "Open JupyterLab on this project, on this machine alone, until Ctrl-C."),
     "infer": ("infer", "Run loose notebooks once, and propose a pipeline of them from what they read and write."),
+    "contract": ("contract", "Say what must hold of an output: draft it, test it on earlier versions, list it."),
+    "quarantine": ("quarantine", "List or show rows that contracts keep out of what is published."),
     "store": ("store", "Verify the store of outputs, or remove what is no longer needed."),
 }  # fmt: skip
 # An error in the arguments. Newer typer has its own copy of click, so that `click.UsageError` need not be its base.
@@ -66,8 +69,6 @@ class _LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
         if name in COMMANDS:
-            from stagebook.runs.origin import name_command  # noqa: PLC0415 - start-up cost, of `--help`
-
             name_command(sys.argv[1:])
         return name, load(name) if name in COMMANDS else command, rest
 

@@ -24,6 +24,7 @@ from stagebook.runs.run import RunReport
 from stagebook.runs.undeclared import remarks
 from stagebook.tracking.state import TrackingState
 from stagebook.views import tables
+from stagebook.views.audit_lines import audit_lines
 from stagebook.views.formatting import plain
 from stagebook.views.tracking_lines import tracking_fields, tracking_lines
 
@@ -114,6 +115,10 @@ def _show_end(out: Console, project: Project, report: RunReport) -> None:
     elif outputs is not None:
         out.print()
         out.print(outputs)
+    for stage in history.stages.values():
+        if stage.status.is_good:
+            for line in audit_lines(stage.audits):
+                out.print(f"{stage.id}: {line}", style="yellow", soft_wrap=True)
     for text in _remarks(project, report):
         out.print(f"! {text}", style="yellow", soft_wrap=True)
     out.print()

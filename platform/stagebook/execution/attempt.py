@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stagebook.artifact import Artifact, Artifacts, artifacts_from_json, artifacts_to_json
+from stagebook.audits import Audits, audits_from_json, audits_to_json
 from stagebook.events import Cause
 from stagebook.observed import Observed
 from stagebook.pipeline.types import Type, Value, parse_type
@@ -17,6 +18,7 @@ NOTEBOOK_FILE = "notebook.ipynb"
 LOG_FILE = "log.txt"
 WORKER_LOG_FILE = "worker.txt"
 OUTPUTS_FOLDER = "outputs"
+QUARANTINE_FOLDER = "quarantine"  # rows that contracts kept out, a file for each output
 FILES_FOLDER = "notebook_files"  # outputs of cells that are too large for the notebook
 
 MARKER = "STAGEBOOK_ATTEMPT"  # in the environment of every process of an attempt
@@ -32,6 +34,34 @@ class OutputSlot:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OutputContract:
+    """What an output has to fulfil: the text of a contract, as it was planned. `path` is the file's, relative to the
+    project; `related` are the paths of the datasets that its rules ask for, by their names."""
+
+    path: str
+    text: str
+    related: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What an earlier attempt wrote: its outputs, in the store; its scraps; its folder, relative to the project."""
+
+    outputs: Artifacts
+    scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    folder: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """It as plain data."""
+        return {**dataclasses.asdict(self), "outputs": artifacts_to_json(self.outputs)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Given:
+        """What `to_json` made."""
+        return cls(**{**data, "outputs": artifacts_from_json(data["outputs"])})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One try at one stage instance.
 
@@ -39,7 +69,8 @@ class Attempt:
     to execute, `notebook` the source that it comes from. `types`: the types that the
     notebook declares, by parameter. `timeout` and `grace` are seconds. After a failure
     `keep_dump` leaves a file for a debugger, and `keep_kernel` the kernel alive. `store` is the folder
-    of the store for outputs of up to `store_most` bytes.
+    of the store for outputs of up to `store_most` bytes. `contracts`: what outputs have to fulfil, by their names. Where
+    outputs are `given`, the notebook is not executed: they are audited and published.
     """
 
     run: str
@@ -63,6 +94,8 @@ class Attempt:
     keep_kernel: bool = False
     store: str = ""
     store_most: int | None = None
+    contracts: Mapping[str, OutputContract] = dataclasses.field(default_factory=dict)
+    given: Given | None = None
 
     @property
     def marker(self) -> str:
@@ -78,14 +111,19 @@ class Attempt:
 
     def to_json(self) -> dict[str, Any]:
         """The attempt as plain data."""
-        return {**dataclasses.asdict(self), "types": {name: str(kind) for name, kind in self.types.items()}}
+        types = {name: str(kind) for name, kind in self.types.items()}
+        given = self.given.to_json() if self.given is not None else None
+        return {**dataclasses.asdict(self), "types": types, "given": given}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Attempt:
         """The attempt that `to_json` made."""
         outputs = {name: OutputSlot(**slot) for name, slot in data["outputs"].items()}
         types = {name: parse_type(text) for name, text in data["types"].items()}
-        return cls(**{**data, "outputs": outputs, "types": types})
+        contracts = {name: OutputContract(**one) for name, one in data.get("contracts", {}).items()}
+        given = data.get("given")
+        typed = {"outputs": outputs, "types": types, "contracts": contracts}
+        return cls(**{**data, **typed, "given": Given.from_json(given) if given else None})
 
 
 _MAPPING, _NUMBER, _NONE = (dict,), (int, float), (type(None),)
@@ -93,6 +131,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "cause": (str, *_NONE), "message": (str,), "seconds": _NUMBER, "cell": (int, *_NONE), "cells": (int,),
     "traceback": (str,), "cpu": _NUMBER, "memory": _NUMBER, "dump": (str,), "kernel": (*_MAPPING, *_NONE),
     "observed": (*_MAPPING, *_NONE), "scraps": _MAPPING, "inputs": _MAPPING, "outputs": _MAPPING,
+    "audits": _MAPPING, "written": _MAPPING,
 }  # fmt: skip
 
 
@@ -100,7 +139,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
 class AttemptResult:
     """What became of an attempt. Without a `cause` it completed.
 
-    `scraps`, `inputs` and `outputs` are as in `events.AttemptEnded`; `seconds` is its duration.
+    `scraps`, `inputs`, `outputs`, `audits` and `written` are as in `events.AttemptEnded`; `seconds` is its duration.
     `cpu` is in seconds and `memory` the peak in bytes, of the notebook's processes. `dump` names a
     file in the attempt's folder; `kernel` has the `pid` and `connection_file` of a kept kernel.
     """
@@ -119,6 +158,8 @@ class AttemptResult:
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     inputs: Mapping[str, Sequence[Artifact]] = dataclasses.field(default_factory=dict)
     outputs: Artifacts = dataclasses.field(default_factory=dict)
+    audits: Audits = dataclasses.field(default_factory=dict)
+    written: Artifacts = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""
@@ -128,6 +169,8 @@ class AttemptResult:
             "observed": self.observed.to_json() if self.observed is not None else None,
             "inputs": inputs,
             "outputs": artifacts_to_json(self.outputs),
+            "audits": audits_to_json(self.audits),
+            "written": artifacts_to_json(self.written),
         }
 
     @classmethod
@@ -143,5 +186,11 @@ class AttemptResult:
         }
         outputs = artifacts_from_json(data["outputs"])
         observed = Observed.from_json(data.get("observed"))
-        typed = {"cause": Cause(cause) if cause else None, "inputs": inputs, "outputs": outputs}
+        typed = {
+            "cause": Cause(cause) if cause else None,
+            "inputs": inputs,
+            "outputs": outputs,
+            "audits": audits_from_json(data.get("audits", {})),
+            "written": artifacts_from_json(data.get("written", {})),
+        }
         return cls(**{**data, **typed, "observed": observed})

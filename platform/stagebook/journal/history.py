@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 
 from stagebook import events
 from stagebook.artifact import Artifacts, artifacts_to_json
+from stagebook.audits import Audits, audits_to_json
 from stagebook.events import Event, Status
 from stagebook.observed import Observed
 from stagebook.scraps import values_of
@@ -54,6 +55,7 @@ class StageRecord:
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     outputs: Artifacts = dataclasses.field(default_factory=dict)
+    audits: Audits = dataclasses.field(default_factory=dict)
 
     def seconds(self, now: float) -> float | None:
         """How long it took, or takes up to now; None if it never started, and 0 where the clock was set back."""
@@ -67,12 +69,13 @@ class StageRecord:
             **dataclasses.asdict(self),
             "status": str(self.status),
             "outputs": artifacts_to_json(self.outputs),
+            "audits": audits_to_json(self.audits),
         }
 
 
 # What the end of an attempt says of its stage.
 _OF_ATTEMPT = (
-    "cpu", "memory", "dump", "kernel", "observed", "message", "traceback", "scraps", "outputs", "remark",
+    "cpu", "memory", "dump", "kernel", "observed", "message", "traceback", "scraps", "outputs", "remark", "audits",
 )  # fmt: skip
 
 
@@ -125,6 +128,7 @@ class RunHistory:
                 if isinstance(event, events.StageReused):
                     stage.of_run, stage.number = event.of_run, event.number
                     stage.restored = tuple(event.restored)
+                    stage.audits = event.audits
                     stage.remark = event.remark
             case events.StageExpanded():
                 self._expand(event)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stagebook.artifact import artifacts_from_json, artifacts_to_json
+from stagebook.audits import audits_from_json, audits_to_json
 from stagebook.events import AttemptEnded, StageAccepted
 from stagebook.journal.database import Database, checksum, sum_of
 from stagebook.planning.result import Result, Results
@@ -92,7 +93,12 @@ class ResultTable:
         """Write the result that an event tells of, within a transaction."""
         result = result_of(number, pipeline, event)
         values = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
-        text = json.dumps({**values, "outputs": artifacts_to_json(result.outputs)})
+        values |= {
+            "outputs": artifacts_to_json(result.outputs),
+            "audits": audits_to_json(result.audits),
+            "written": artifacts_to_json(result.written),
+        }
+        text = json.dumps(values)
         self._db.do(
             "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (number, event.fingerprint, event.head, pipeline, event.stage, event.at, text, checksum(text)),
@@ -114,8 +120,9 @@ def result_of(number: int, pipeline: str, event: AttemptEnded | StageAccepted) -
     )  # fmt: skip
     because = event.because if isinstance(event, StageAccepted) else ""
     known = {name: getattr(event, name) for name in same}
-    undeclared = event.undeclared if isinstance(event, AttemptEnded) else {}
-    return Result(number=number, pipeline=pipeline, because=because, undeclared=undeclared, **known)
+    if isinstance(event, AttemptEnded):
+        known |= {name: getattr(event, name) for name in ("undeclared", "audits", "written")}
+    return Result(number=number, pipeline=pipeline, because=because, **known)
 
 
 def _result(number: Any, fingerprint: Any, data: Any, kept: Any) -> Result | None:
@@ -123,7 +130,12 @@ def _result(number: Any, fingerprint: Any, data: Any, kept: Any) -> Result | Non
     try:
         if kept == checksum(data):
             values = json.loads(data)
-            result = Result(**{**values, "outputs": artifacts_from_json(values["outputs"])})
+            typed = {
+                "outputs": artifacts_from_json(values["outputs"]),
+                "audits": audits_from_json(values.get("audits", {})),
+                "written": artifacts_from_json(values.get("written", {})),
+            }
+            result = Result(**{**values, **typed})
             if (result.number, result.fingerprint) == (number, fingerprint):
                 return result
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -7,8 +7,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stagebook.events import Origin, RunEnded, RunStarted, Status
+from stagebook.events import RunEnded, RunStarted, Status
 from stagebook.journal.database import Database, sum_of
+from stagebook.origin import Origin
 
 _COLUMNS = "id, pipeline, status, reason, started, ended, params, origin, first_seq, kind, parent"
 

@@ -48,11 +48,13 @@ class Input:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """One output of a stage: a file or folder of the project, or `external` (a URL, a table)."""
+    """One output of a stage: a file or folder of the project, or `external` (a URL, a table). `contract` is the path of
+    the file that says what must hold of it, where the stage names one."""
 
     name: str
     path: Template
     kind: OutputKind = "file"
+    contract: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

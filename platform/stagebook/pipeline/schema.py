@@ -110,6 +110,7 @@ class OutputFile(_Model):
 
     path: str
     kind: Literal["file", "external"] = "file"
+    contract: str | None = None
 
 
 Output = Annotated[OutputFile, pydantic.BeforeValidator(_as_output, json_schema_input_type=OutputFile | str)]
@@ -191,7 +192,8 @@ def read_what_can_be(
     read, mistakes = read_model(model, data)
     if read is not None or not isinstance(data, dict):
         return read, mistakes
-    kept = {key: value for key, value in data.items() if key in model.model_fields}
+    known = {field.alias or name for name, field in model.model_fields.items()}
+    kept = {key: value for key, value in data.items() if key in known}
     for where, _, _ in mistakes:
         key = str(where[0]) if where else ""
         is_item = len(where) > 2 or (len(where) == 2 and key == "outputs")
@@ -243,7 +245,7 @@ def _keys(model: type[pydantic.BaseModel], location: Location) -> Iterable[str]:
         inner = OutputFile if part == "outputs" else field.annotation if field else None
         if isinstance(inner, type) and issubclass(inner, pydantic.BaseModel):
             model = inner
-    return model.model_fields
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 _WANTED = {

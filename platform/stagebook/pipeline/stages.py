@@ -180,7 +180,13 @@ class StageReader:
         raw = {name: output.path for name, output in spec.outputs.items()}
         paths = self._templates(raw, base, _IN_PATH, scope)
         return {
-            name: Output(name=name, path=path, kind=spec.outputs[name].kind) for name, path in paths.items()
+            name: Output(
+                name=name,
+                path=path,
+                kind=spec.outputs[name].kind,
+                contract=spec.outputs[name].contract or "",
+            )
+            for name, path in paths.items()
         }
 
     def _templates(

@@ -13,7 +13,7 @@ from stagebook.planning.expansion import Expansion
 from stagebook.workspace.catalog import Catalog
 from stagebook.workspace.workspace import Workspace
 
-VERSION = 1  # of what is remembered of a pipeline file
+VERSION = 2  # of what is remembered of a pipeline file
 PROGRAMS = (".py", ".pyc", ".so", ".pyd", ".ipynb", ".md", ".sh", ".R", ".jl")
 
 
@@ -24,6 +24,7 @@ class Neighbour:
     pipeline: str
     notebook: str
     stage: str = ""
+    output: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,14 @@ class Neighbours:
 
     outputs: Mapping[str, Neighbour] = dataclasses.field(default_factory=dict)
     notebooks: Mapping[str, Neighbour] = dataclasses.field(default_factory=dict)
+
+    def paths_of(self, dataset: str) -> tuple[str, ...]:
+        """Where a dataset of another pipeline is, by its name `pipeline.stage.output`."""
+        return tuple(
+            path
+            for path, one in self.outputs.items()
+            if one.stage and f"{one.pipeline}.{one.stage}.{one.output}" == dataset
+        )
 
 
 def neighbours_of(catalog: Catalog, path: str, workspace: Workspace, env: Mapping[str, str]) -> Neighbours:
@@ -54,8 +63,8 @@ def neighbours_of(catalog: Catalog, path: str, workspace: Workspace, env: Mappin
                 found = read(content)  # the environment is no part of the file
             else:
                 found = workspace.file_cache.derive(file, f"neighbour-{VERSION}", read)
-            for written, (stage, notebook) in found["outputs"].items():
-                one = Neighbour(pipeline=found["name"], notebook=notebook, stage=stage)
+            for written, (stage, output, notebook) in found["outputs"].items():
+                one = Neighbour(pipeline=found["name"], notebook=notebook, stage=stage, output=output)
                 outputs.setdefault(written, one)
             for notebook in found["notebooks"]:
                 notebooks.setdefault(notebook, Neighbour(pipeline=found["name"], notebook=notebook))
@@ -79,9 +88,9 @@ def _read(content: bytes, path: str, workspace: Workspace, env: Mapping[str, str
         "name": pipeline.name,
         "notebooks": sorted({stage.notebook for stage in pipeline.stages.values() if stage.notebook}),
         "outputs": {
-            output.path: [instance.stage.name, instance.stage.notebook]
+            output.path: [instance.stage.name, name, instance.stage.notebook]
             for instance in instances.values()
-            for output in instance.outputs.values()
+            for name, output in instance.outputs.items()
             if output.kind == "file"
         },
     }

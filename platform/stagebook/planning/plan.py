@@ -7,6 +7,7 @@ import enum
 from collections.abc import Mapping
 from typing import Any
 
+from stagebook.contracts.contract import Contract
 from stagebook.errors import Problem
 from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.model import OutputKind, StageOptions
@@ -20,13 +21,14 @@ class Decision(enum.StrEnum):
 
     RUN = "RUN"
     REUSE = "REUSE"
+    AUDIT = "AUDIT"  # an earlier result is taken, once it is held against contracts that changed since
     WAIT = "WAIT"  # decided once the scraps it depends on are known
     SKIP = "SKIP"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What becomes of a stage, and why. `result` is the one to reuse; `restores` are the paths of the
+    """What becomes of a stage, and why. `result` is the one to reuse, or to audit; `restores` are the paths of the
     outputs that come out of the store for it. `changes` are since the result it came to last. `unnoticed` says what
     changed of what it does not declare, so that it decided nothing."""
 
@@ -59,10 +61,13 @@ class PlannedInput:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedOutput:
-    """Where an output is published. For `external` the notebook writes there itself."""
+    """Where an output is published. For `external` the notebook writes there itself. `contract` says what must hold of
+    it; `related` are the paths of the datasets that its rules ask for, by their names."""
 
     path: str
     kind: OutputKind = "file"
+    contract: Contract | None = None
+    related: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +108,7 @@ class PlannedStage(StageOptions):
     @property
     def runs(self) -> bool:
         """Whether the run may execute it."""
-        return self.decision in {Decision.RUN, Decision.WAIT}
+        return self.decision in {Decision.RUN, Decision.AUDIT, Decision.WAIT}
 
     @property
     def open(self) -> list[Template]:

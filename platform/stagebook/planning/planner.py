@@ -7,16 +7,17 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from stagebook.contracts.contract import Contract
 from stagebook.errors import PipelineInvalid, Problem, StageFailure
 from stagebook.pipeline.model import Pipeline, StageOptions
 from stagebook.pipeline.notebook import NotebookFacts, NotebookUnreadable
 from stagebook.pipeline.types import Type, Value
-from stagebook.planning import conflicts, graph
+from stagebook.planning import conflicts, contracts, graph
 from stagebook.planning.checks import NotebookChecks
 from stagebook.planning.expansion import Expansion
 from stagebook.planning.instances import Instance
 from stagebook.planning.neighbours import PROGRAMS, Neighbours, module_paths
-from stagebook.planning.plan import Decision, Plan, PlannedStage
+from stagebook.planning.plan import Decision, Plan, PlannedOutput, PlannedStage
 from stagebook.planning.prior_outputs import Earlier, PriorOutputs
 from stagebook.planning.result import Made
 from stagebook.planning.reuse import ReusePolicy, made_by
@@ -107,9 +108,16 @@ class Planner:
             code=self._code(facts, expansion.writers),
             neighbours=self.neighbours,
         )
+        edges = {name: tuple(instance.upstream) for name, instance in instances.items()}
+        attached = contracts.attach(self.pipeline, self.project)
+        found += attached.problems
         if found:
             raise PipelineInvalid(found)
-        edges = {name: tuple(instance.upstream) for name, instance in instances.items()}
+        related, wrong = contracts.related(
+            self.pipeline, attached, instances, edges, self.neighbours.paths_of
+        )
+        if wrong:
+            raise PipelineInvalid(wrong)
         grows = {stage.name for stage in self.pipeline.stages.values() if stages_named(stage.foreach)}
         chosen = select(self.selection, edges, grows) if self.selection else set(edges)
         prior = PriorOutputs(self.pipeline, instances, chosen, self.project, self.earlier)
@@ -124,6 +132,8 @@ class Planner:
             notebooks={s.name: self.project.inside(s.notebook) for s in self.pipeline.stages.values()},
             types=types,
             prior=prior,
+            contracts=attached.contracts,
+            related=related,
             warnings=(
                 *checks.warnings.found,
                 *conflicts.shared(self.pipeline, expansion, self.neighbours),
@@ -223,7 +233,7 @@ class Planner:
             deferred=instance.deferred,
             types=shape.types[name],
             inputs=instance.inputs,
-            outputs=instance.outputs,
+            outputs=shape.outputs(instance),
             upstream=shape.edges[name],
             decision=decision,
             reasons=(instance.skip,) if instance.skip else reasons,
@@ -261,7 +271,21 @@ class _Shape:
     notebooks: Mapping[str, str]
     types: Mapping[str, Mapping[str, Type]]
     prior: PriorOutputs
+    contracts: Mapping[str, Contract]
+    related: Mapping[str, Mapping[str, tuple[str, ...]]]
     warnings: tuple[Problem, ...]
+
+    def outputs(self, instance: Instance) -> dict[str, PlannedOutput]:
+        """The outputs of an instance, with their contracts."""
+        names = {name: f"{instance.stage.name}.{name}" for name in instance.outputs}
+        return {
+            name: dataclasses.replace(
+                output, contract=self.contracts[names[name]], related=self.related[names[name]]
+            )
+            if names[name] in self.contracts
+            else output
+            for name, output in instance.outputs.items()
+        }
 
 
 def _with_what_follows(stages: Sequence[PlannedStage]) -> list[PlannedStage]:

@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stagebook.artifact import Artifacts
+from stagebook.artifact import Artifact, Artifacts
+from stagebook.audits import Audits
 from stagebook.pipeline.evaluator import NoValue
 from stagebook.scraps import kinds_in_files, values_of
 
@@ -15,7 +16,8 @@ from stagebook.scraps import kinds_in_files, values_of
 class Result:
     """A result that a stage came to: in an attempt, or as it was accepted. `number` is that of its event in
     the journal; `outputs` and `scraps` are as in `events.AttemptEnded`; `at` is seconds since the epoch;
-    `folder` is the attempt's, relative to the project; `sources` the digest of its cells in the store."""
+    `folder` is the attempt's, relative to the project; `sources` the digest of its cells in the store. `audits` and
+    `written` are as in `events.AttemptEnded`."""
 
     number: int
     pipeline: str
@@ -31,11 +33,18 @@ class Result:
     sources: str = ""
     because: str = ""  # of a result that was accepted
     undeclared: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # as in `events.AttemptEnded`
+    audits: Audits = dataclasses.field(default_factory=dict)
+    written: Artifacts = dataclasses.field(default_factory=dict)
 
     @property
     def values(self) -> dict[str, Any]:
         """The values of the scraps, for expressions."""
         return scrap_values(self.scraps)
+
+    @property
+    def whole(self) -> dict[str, Artifact]:
+        """The outputs as the stage wrote them, also those of which not all rows were published."""
+        return {**self.outputs, **self.written}
 
 
 class Results:

@@ -12,7 +12,7 @@ from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.pipeline.types import Value
 from stagebook.planning.dependencies import ABSENT, Fingerprints, made_inputs
 from stagebook.planning.fingerprint import Change, Fingerprint, changes
-from stagebook.planning.plan import Decision, Judgement, PlannedStage
+from stagebook.planning.plan import Decision, Judgement, PlannedOutput, PlannedStage
 from stagebook.planning.result import Made, Result, Results, made_of, mark_of
 from stagebook.planning.undeclared import what_changed
 from stagebook.workspace.dependencies import ProjectDependencies
@@ -70,7 +70,9 @@ class ReusePolicy:
         if finished is not None:
             lost, restores = self._obtain(stage, finished)
             if not lost:
-                return self._reuse(stage, finished, restores, f"finished in the run {finished.run}")
+                reused = self._reuse(stage, finished, restores, f"finished in the run {finished.run}")
+                if self._audited(stage, finished, reused) is reused:
+                    return reused
         elif stage.frozen:
             return self._frozen(stage)
         try:
@@ -126,7 +128,7 @@ class ReusePolicy:
                     why = f"as in the run {result.run}"
                 unnoticed = what_changed(result.undeclared, self.dependencies)
                 reused = self._reuse(stage, result, restores, why, unnoticed)
-                return dataclasses.replace(reused, fingerprint=fingerprint)
+                return self._audited(stage, result, dataclasses.replace(reused, fingerprint=fingerprint))
             lost = lost or obstacle
         if lost:
             return _run(lost, fingerprint=fingerprint)
@@ -179,6 +181,39 @@ class ReusePolicy:
             result=result,
             restores=restores,
             unnoticed=unnoticed,
+        )
+
+    def _audited(self, stage: PlannedStage, result: Result, reused: Judgement) -> Judgement:
+        """The judgement that a result is reused, unless a contract says something else than when it was audited: then
+        it is audited, or the stage runs where the store does not have what it wrote."""
+        changed = [
+            name for name, output in stage.outputs.items() if _has_other_contract(name, output, result)
+        ]
+        if not changed:
+            return reused
+        contract = stage.outputs[changed[0]].contract
+        if contract is None:
+            why = f"{changed[0]} has no contract any more"
+        elif changed[0] in result.audits:
+            why = f"{contract.path} changed"
+        else:
+            why = f"{contract.path} is new"
+        more = f", and {len(changed) - 1} more" if len(changed) > 1 else ""
+        whole = result.whole
+        kept = all(
+            name in whole and self.dependencies.holds(whole[name])
+            for name, output in stage.outputs.items()
+            if output.kind == "file"
+        )
+        if not kept:
+            return _run(
+                f"{why}{more}, and what the stage wrote is not in the store", fingerprint=reused.fingerprint
+            )
+        return dataclasses.replace(
+            reused,
+            decision=Decision.AUDIT,
+            reasons=(f"{why}{more}; the notebook does not run",),
+            restores=(),
         )
 
     def _is_strange(self, stage: PlannedStage, path: str) -> bool:
@@ -253,6 +288,14 @@ def is_open(change: Change, fingerprint: Fingerprint) -> bool:
     """Whether a change is of a value that is known only once other stages have run."""
     names = {"params": fingerprint.open, "inputs": fingerprint.made}
     return change.name in names.get(change.part, ())
+
+
+def _has_other_contract(name: str, output: PlannedOutput, result: Result) -> bool:
+    """Whether what was published of an output depends on another contract than that which it has now."""
+    audit = result.audits.get(name)
+    if output.contract is None:
+        return name in result.written
+    return audit is None or audit.digest != output.contract.digest
 
 
 def _has_inputs(result: Result, stage: PlannedStage, made: Mapping[str, Made]) -> bool:

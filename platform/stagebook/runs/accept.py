@@ -18,10 +18,11 @@ from stagebook.planning.reuse import ReusePolicy
 from stagebook.planning.scopes import Scopes, depends_on_run, needed_stages, params_of
 from stagebook.runs.launcher import Launcher
 from stagebook.runs.lease import take_ownership
-from stagebook.runs.origin import Asker, describe_origin
+from stagebook.runs.origin import describe_origin
 from stagebook.runs.prepare import Preparer
 from stagebook.runs.request import RunRequest
 from stagebook.runs.why import stages_named
+from stagebook.system.this_process import Asker
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,7 +94,7 @@ def _references(results: Iterable[Result], store: Store) -> set[str]:
     for result in results:
         if result.sources:
             found.add(result.sources)
-        for output in result.outputs.values():
+        for output in (*result.outputs.values(), *result.written.values()):
             if output.kept:
                 found.add(output.sha256)
                 if output.folder:

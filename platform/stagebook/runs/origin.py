@@ -2,63 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import getpass
-import json
 import os
-import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
 
-from stagebook.events import Origin
-from stagebook.system.logins import shown
-
-ASKED_BY = "STAGEBOOK_ASKED_BY"  # the variable by which a program tells the command whom it starts it for
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Asker:
-    """A person, by the name that a program knows, and the program, such as JupyterLab."""
-
-    user: str
-    program: str
-
-    def environment(self) -> Mapping[str, str]:
-        """The variable for the command `stagebook` that the program starts for the person."""
-        return {ASKED_BY: json.dumps(dataclasses.asdict(self))}
-
-    @classmethod
-    def from_text(cls, text: str) -> Self | None:
-        """The value of the variable; `None` where it is no such value."""
-        try:
-            known = json.loads(text)
-            return cls(user=str(known["user"]), program=str(known["program"]))
-        except (ValueError, TypeError, KeyError):
-            return None
-
-
-class _ThisProcess:
-    """Whether this process is the command `stagebook`, and for whom it was started."""
-
-    def __init__(self) -> None:
-        self.command = ""
-        self.asker: Asker | None = None
-
-
-_this_process = _ThisProcess()
-
-
-def name_command(words: Sequence[str]) -> None:
-    """This process is the command `stagebook` with these words; runs are recorded with them.
-
-    The variable `ASKED_BY` is taken out of the environment: what notebooks start nobody asked for.
-    """
-    _this_process.command = shown(shlex.join(["stagebook", *words]))
-    _this_process.asker = Asker.from_text(os.environ.pop(ASKED_BY, ""))
+from stagebook.origin import Origin
+from stagebook.system.this_process import THIS_PROCESS, Asker
 
 
 def user_name() -> str:
@@ -76,8 +28,8 @@ def describe_origin(root: Path, asker: Asker | None = None) -> Origin:
     knows what its arguments hold. Where `asker` asks, or the process was started for one, `user` is the person by the
     name that the program knows, `via` the program, and `account` the user that the process belongs to.
     """
-    command = _this_process.command or (asker.program if asker else _program())
-    own, asker = user_name(), asker or _this_process.asker
+    command = THIS_PROCESS.command or (asker.program if asker else _program())
+    own, asker = user_name(), asker or THIS_PROCESS.asker
     commit = _git(root, "rev-parse", "HEAD")
     return Origin(
         user=asker.user if asker else own,

@@ -174,6 +174,8 @@ def _reused(pipeline: str, number: int, event: events.StageReused, known: Result
         parts=known.parts if known else {},
         outputs=event.outputs,
         scraps=event.scraps,
+        audits=event.audits,
+        written=known.written if known else {},
     )
 
 

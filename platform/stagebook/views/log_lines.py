@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from stagebook import events
 from stagebook.events import Event, Status
 from stagebook.journal.history import RunHistory
+from stagebook.views.audit_lines import audit_lines
 from stagebook.views.formatting import duration, plain, plural, value
 from stagebook.views.tables import SIGNS
 
@@ -28,9 +29,8 @@ def lines_of(event: Event, history: RunHistory) -> Iterator[str]:
         case events.AttemptFrozen():
             where = f" in cell {event.cell}" if event.cell else ""
             yield f"{at} ! {event.stage} is frozen{where}: its process has been stopped for {duration(event.seconds)}"
-        case events.AttemptEnded(cause=cause) if cause is not None:
-            cell = f" in cell {event.cell} of {event.cells}" if event.cell else ""
-            yield f"{at} ! {event.stage} attempt {event.attempt}: {cause}{cell}: {plain(value(event.message, 300))}"
+        case events.AttemptEnded():
+            yield from (f"{at} {line}" for line in _attempt_lines(event))
         case events.StageRetrying():
             yield f"{at} {SIGNS[Status.RETRYING][0]} {event.stage} is tried again in {duration(event.delay)}"
         case events.StageExpanded():
@@ -41,6 +41,15 @@ def lines_of(event: Event, history: RunHistory) -> Iterator[str]:
             yield f"{at} ■ stopping: {event.reason}"
         case events.RunEnded():
             yield f"{at} {SIGNS[event.status][0]} {event.run} {event.status}"
+
+
+def _attempt_lines(event: events.AttemptEnded) -> Iterator[str]:
+    if event.cause is not None:
+        cell = f" in cell {event.cell} of {event.cells}" if event.cell else ""
+        message = plain(value(event.message, 300))
+        yield f"! {event.stage} attempt {event.attempt}: {event.cause}{cell}: {message}"
+    else:
+        yield from (f"{event.stage}: {line}" for line in audit_lines(event.audits))
 
 
 def _is_worth_a_line(event: events.StageEnded, history: RunHistory) -> bool:

@@ -15,6 +15,7 @@ from stagebook.journal.history import RunHistory, StageRecord, figures
 from stagebook.journal.journal import RunRecord
 from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.views import formatting
+from stagebook.views.audit_lines import failing_rows, in_short
 from stagebook.views.failures import excerpt
 from stagebook.views.formatting import plain
 
@@ -35,6 +36,7 @@ SIGNS: Mapping[Status, tuple[str, str]] = {
 DECISIONS: Mapping[Decision, tuple[str, str]] = {
     Decision.RUN: ("would run", "cyan"),
     Decision.REUSE: ("up to date", "green"),
+    Decision.AUDIT: ("audits again", "cyan"),
     Decision.WAIT: ("waits", "yellow"),
     Decision.SKIP: ("skipped", "dim"),
 }
@@ -172,6 +174,8 @@ def _cells(stage: StageRecord) -> Text:
 
 
 def _remark(stage: StageRecord) -> Text:
+    if stage.status in {Status.COMPLETED, Status.REUSED} and (short := in_short(stage.audits)):
+        return Text(short, style="yellow")
     if stage.status in {Status.COMPLETED, Status.REUSED} and not stage.restored:
         return Text(plain(formatting.pairs(figures(stage.scraps))), style="dim")
     if stage.status is Status.FAILED:
@@ -194,6 +198,7 @@ def failure(run: str, stage: StageRecord) -> RenderableType:
     lines = [Text.assemble(("✗ ", "bold red"), (stage.id, "bold"), f" failed{_in_cell(stage)}")]
     lines.append(Text(f"  {plain(stage.message)}", style="red"))
     lines += [Text(f"  │ {line}", style="dim") for line in excerpt(stage.traceback)]
+    lines += [Text(f"  │ {plain(line)}", style="dim") for line in failing_rows(stage)]
     if stage.folder:
         lines.append(Text(f"  notebook  {stage.folder}/notebook.ipynb"))
         lines.append(Text(f"  log       stagebook logs {run} {stage.id}"))

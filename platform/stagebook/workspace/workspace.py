@@ -13,6 +13,7 @@ from stagebook.pipeline.notebook_file import read_bytes
 from stagebook.pipeline.scripts import VERSION, convert, doubts_of, is_intact
 from stagebook.system.file_cache import FileCache
 from stagebook.workspace import paths
+from stagebook.workspace.contracts import Contracts
 from stagebook.workspace.kernels import kernel_languages
 
 
@@ -22,12 +23,14 @@ class Workspace:
     def __init__(self, root: Path, file_cache: FileCache | None = None) -> None:
         self.root = root
         self.file_cache = file_cache or FileCache()
+        self.contracts = Contracts(root)
         self._folders: set[str] = set()
         self._facts: dict[str, NotebookFacts | NotebookUnreadable] = {}
 
     def forget(self) -> None:
         """Look at the files anew."""
         self._facts.clear()
+        self.contracts.forget()
         self._folders.clear()
 
     def inside(self, text: str) -> str:

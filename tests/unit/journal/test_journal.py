@@ -14,8 +14,9 @@ import pytest
 
 from journals import HERE, OTHER, alive, dead, ended, started, unsure
 from stagebook.errors import JournalUnreadable, PipelineBusy, RunTakenOver
-from stagebook.events import Origin, RunEnded, RunStarted, StageEnded, Status, from_json
+from stagebook.events import RunEnded, RunStarted, StageEnded, Status, from_json
 from stagebook.journal.journal import Journal, Liveness, RunRecord
+from stagebook.origin import Origin
 
 PLATFORM = str(Path(__file__).parents[3] / "platform")
 

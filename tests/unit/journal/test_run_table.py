@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 
 from journals import HERE, alive, alter, started
 from stagebook.errors import JournalUnreadable
-from stagebook.events import Origin, RunEnded, RunStarted, Status
+from stagebook.events import RunEnded, RunStarted, Status
 from stagebook.journal.journal import Journal
+from stagebook.origin import Origin
 from strategies import plain_data
 
 

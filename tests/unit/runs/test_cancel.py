@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from stagebook.errors import RunNotFound, UsageError
-from stagebook.events import Origin, RunEnded, RunStarted, Status
+from stagebook.events import RunEnded, RunStarted, Status
 from stagebook.journal.journal import Liveness, Owner
+from stagebook.origin import Origin
 from stagebook.runs.cancel import cancel, going_on
 from stagebook.runs.history import History
 from stagebook.runs.lease import _look, this_process

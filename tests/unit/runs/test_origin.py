@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from commands import environment, python
-from stagebook.runs.origin import ASKED_BY, Asker, describe_origin
+from stagebook.runs.origin import describe_origin
+from stagebook.system.this_process import ASKED_BY, Asker
 
 SECRET = "hunter2-token"
 TELL = "import json, pathlib; from stagebook.runs.origin import describe_origin; print(json.dumps(describe_origin(pathlib.Path('.')).to_json()))"
-NAMED = (
-    "import os, sys; from stagebook.runs.origin import ASKED_BY, name_command; name_command(sys.argv[1:]);"
-)
+NAMED = "import os, sys; from stagebook.system.this_process import ASKED_BY, name_command; name_command(sys.argv[1:]);"
 
 
 def told(folder: Path, *arguments: str, **variables: str) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from stagebook.execution.attempt import OUTPUTS_FOLDER, Attempt, OutputSlot
+from stagebook.execution.attempt import OUTPUTS_FOLDER, Attempt, Given, OutputContract, OutputSlot
 from stagebook.execution.engine.protocol import Engine
 from stagebook.execution.runner.context import RunContext, RunOptions
 from stagebook.pipeline.types import Value
 from stagebook.planning.plan import Plan, PlannedStage
+from stagebook.planning.result import Result
 
 
 def attempt_at(
@@ -37,6 +38,7 @@ def attempt_at(
         types=stage.types,
         inputs=inputs,
         outputs=_slots(stage, f"{context.shown(folder)}/{OUTPUTS_FOLDER}"),
+        contracts=_contracts(stage),
         kernel=stage.kernel,
         executor=stage.executor,
         timeout=stage.timeout,
@@ -47,6 +49,23 @@ def attempt_at(
         # Of several attempts the last one's kernel is kept: the stage failed with that one.
         keep_kernel=options.keep_kernel and number > stage.retries,
     )
+
+
+def with_given(attempt: Attempt, result: Result | None) -> Attempt:
+    """The attempt, or one that audits and publishes what an earlier result left."""
+    if result is None:
+        return attempt
+    outputs = {name: item for name, item in result.whole.items() if name in attempt.outputs}
+    given = Given(outputs=outputs, scraps=result.scraps, folder=result.folder)
+    return dataclasses.replace(attempt, given=given)
+
+
+def _contracts(stage: PlannedStage) -> dict[str, OutputContract]:
+    return {
+        name: OutputContract(path=output.contract.path, text=output.contract.source, related=output.related)
+        for name, output in stage.outputs.items()
+        if output.contract is not None
+    }
 
 
 def _slots(stage: PlannedStage, folder: str) -> dict[str, OutputSlot]:

@@ -29,11 +29,13 @@ _LOOK_AGAIN = 1.0  # seconds after which the files on disk are looked at again
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Execute:
-    """Execute the stage with these parameters. `stamps`: path → stamp of each file that the result depends on."""
+    """Execute the stage with these parameters. `stamps`: path → stamp of each file that the result depends on. Where
+    it `audits` an earlier result, the notebook is not executed."""
 
     params: Mapping[str, Value]
     fingerprint: Fingerprint | None = None
     stamps: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    audits: Result | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -125,11 +127,13 @@ class Decider:
             return Reuse(found.result, found.reasons, found.restores, found.unnoticed)
         if found.decision is Decision.SKIP:
             return Fail(Cause.OUTPUT_MISSING, found.reasons[0])
+        audits = found.result if found.decision is Decision.AUDIT else None
         if found.fingerprint is None:
-            return Execute(params)
+            return Execute(params, audits=audits)
         with contextlib.suppress(NotebookUnreadable):  # the attempt tells
             self._policy.dependencies.freshen(stage.notebook, stage.runs_in)
-        return Execute(params, found.fingerprint, self._policy.fingerprints.stamps(stage, found.fingerprint))
+        stamps = self._policy.fingerprints.stamps(stage, found.fingerprint)
+        return Execute(params, found.fingerprint, stamps, audits)
 
     def _judged(self, stage: PlannedStage, params: Mapping[str, Value]) -> Judgement:
         assert self._policy is not None

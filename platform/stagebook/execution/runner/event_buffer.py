@@ -61,6 +61,7 @@ class EventBuffer:
             scraps=result.scraps,
             outputs={name: item.at(stage.outputs[name].path) for name, item in known.items()},
             remark=remark,
+            audits={name: audit for name, audit in result.audits.items() if name in stage.outputs},
         )
 
     def attempt_ended(self, stage: str, number: int, result: AttemptResult, **more: Any) -> None:

@@ -17,7 +17,7 @@ from stagebook.errors import StageFailure
 from stagebook.events import Cause, Status
 from stagebook.execution.attempt import OUTPUTS_FOLDER, Attempt, AttemptResult
 from stagebook.execution.engine.protocol import Ended, Engine, Progress, Report
-from stagebook.execution.runner.attempts import Attempts, attempt_at
+from stagebook.execution.runner.attempts import Attempts, attempt_at, with_given
 from stagebook.execution.runner.context import RunContext, RunOptions
 from stagebook.execution.runner.decider import Decider, Execute, Expand, Fail, Reuse, Skip
 from stagebook.execution.runner.event_buffer import EventBuffer
@@ -187,6 +187,7 @@ class Runner:
             attempt = attempt_at(
                 stage, number, plan=self.plan, context=self._context, options=self._options, values=values
             )
+            attempt = with_given(attempt, self._to_execute[stage.id].audits)
         except NotebookUnreadable as error:  # it changed since the run was planned
             message = f"'{stage.notebook}' {error}"
             self._end(stage, number, AttemptResult(cause=Cause.NOTEBOOK, message=message))
@@ -251,8 +252,13 @@ class Runner:
         if stage.outputs:
             # The outputs of a failed attempt are of no use, and it may have failed because the disk is full.
             shutil.rmtree(folder / OUTPUTS_FOLDER, ignore_errors=True)
+        asked = self._to_execute.get(stage.id)
+        is_audit = asked is not None and asked.audits is not None  # of the same data each time
         self._queue += self._state.attempt_ended(
-            stage.id, ok=result.cause is None, reason=result.message, retryable=result.cause not in _HOPELESS
+            stage.id,
+            ok=result.cause is None,
+            reason=result.message,
+            retryable=result.cause not in _HOPELESS and not is_audit,
         )
 
     # -- time and stops -------------------------------------------------------------------------

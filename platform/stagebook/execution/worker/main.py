@@ -25,10 +25,12 @@ from stagebook.execution.file_access.report import REPORT_FILE, read_report
 from stagebook.execution.fork.client import ADDRESS, LIFELINE, SOCKETS, tie_to_lifeline
 from stagebook.execution.messages import Message, to_line
 from stagebook.execution.worker import outputs
+from stagebook.execution.worker.audited import Audited
 from stagebook.execution.worker.papermill_engine import execute
 from stagebook.execution.worker.scraps import read_scraps
 from stagebook.execution.worker.session import Stop
 from stagebook.system import mlflow_hook, processes
+from stagebook.system.blobs import BlobDamaged
 from stagebook.system.files import write_whole
 
 EXIT_OK = 0
@@ -95,6 +97,8 @@ def _run(attempt: Attempt, events: IO[str], stop: Stop, began: float) -> Attempt
         outputs.make_folders(root, attempt.outputs)
     except OSError as error:
         return AttemptResult(cause=Cause.DISK, message=f"no room for outputs: {error.strerror or error}")
+    if attempt.given is not None:
+        return _finished(attempt, AttemptResult(), (), began)
     result, cells = execute(attempt, _environment(attempt, root), emit, stop)
     return _finished(attempt, result, cells, began)
 
@@ -125,16 +129,26 @@ def _finished(
     scraps: dict[str, Any] = {}
     described: dict[str, Any] = {}
     try:
-        scraps = read_scraps(cells, folder / "scraps", root)
+        if attempt.given is not None:
+            outputs.take(attempt, attempt.given)
+            scraps = dict(attempt.given.scraps)
+        else:
+            scraps = read_scraps(cells, folder / "scraps", root)
         if cause is None and (absent := outputs.missing(root, attempt.outputs)):
             cause = Cause.OUTPUT_MISSING
             names = (f"'{name}' ({attempt.outputs[name].path})" for name in absent)
             message = f"the notebook ended without writing {', '.join(names)}"
         if cause is None and (reason := outputs.replace_links(root, attempt.outputs)):
             cause, message = Cause.OUTPUT_MISSING, reason
+        if cause is None and attempt.contracts:
+            audited = _audited(attempt)
+            cause, message = audited.cause, audited.message
+            described["audits"], described["written"] = audited.audits, audited.written
         if cause is None:
             described["outputs"] = outputs.describe_outputs(attempt)
             described["inputs"] = outputs.describe_inputs(attempt)
+    except BlobDamaged as error:
+        cause, message = Cause.OUTPUT_MISSING, f"what the stage wrote is not in the store any more: {error}"
     except OSError as error:
         cause, message = Cause.DISK, f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
     seconds = time.monotonic() - began
@@ -148,3 +162,10 @@ def _finished(
         scraps=scraps,
         **described,
     )
+
+
+def _audited(attempt: Attempt) -> Audited:
+    # Only where there are contracts: it imports DuckDB.
+    from stagebook.execution.worker.auditing import audit_outputs  # noqa: PLC0415
+
+    return audit_outputs(attempt)

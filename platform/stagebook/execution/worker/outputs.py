@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from stagebook.artifact import Artifact
-from stagebook.execution.attempt import Attempt, OutputSlot
+from stagebook.execution.attempt import FILES_FOLDER, LOG_FILE, NOTEBOOK_FILE, Attempt, Given, OutputSlot
 from stagebook.execution.kernels.executor import CellEnd
 from stagebook.pipeline.types import Value
 from stagebook.system.files import describe_path
@@ -109,6 +109,28 @@ def _replace(path: Path, real_root: str) -> str:
     return (
         next(filter(None, (_replace(it, real_root) for it in path.rglob("*"))), "") if path.is_dir() else ""
     )
+
+
+_OF_NOTEBOOK = (NOTEBOOK_FILE, LOG_FILE, FILES_FOLDER)
+
+
+def take(attempt: Attempt, given: Given) -> None:
+    """Fetch what an earlier attempt wrote to where this one's outputs are expected, and its executed notebook beside it.
+
+    Raises:
+        BlobDamaged: something is not in the store any more.
+        OSError: it cannot be written.
+    """
+    root, store = Path(attempt.root), Store(Path(attempt.store))
+    for name, artifact in given.outputs.items():
+        if not artifact.external:
+            store.fetch(artifact, root / attempt.outputs[name].staged)
+    for name in _OF_NOTEBOOK:
+        source, target = root / given.folder / name, Path(attempt.folder) / name
+        if source.is_dir():
+            shutil.copytree(source, target)
+        elif source.is_file():
+            shutil.copy2(source, target)
 
 
 def missing(root: Path, slots: Mapping[str, OutputSlot]) -> list[str]:

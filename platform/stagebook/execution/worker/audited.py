@@ -1,0 +1,19 @@
+"""What the audits of an attempt's outputs came to."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from stagebook.artifact import Artifacts
+from stagebook.audits import Audits
+from stagebook.events import Cause
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """`audits` and `written` are as in `events.AttemptEnded`; with a `cause` the stage fails."""
+
+    audits: Audits = dataclasses.field(default_factory=dict)
+    written: Artifacts = dataclasses.field(default_factory=dict)
+    cause: Cause | None = None
+    message: str = ""

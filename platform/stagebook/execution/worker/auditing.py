@@ -1,0 +1,146 @@
+"""The outputs of an attempt, held against their contracts before anything is published."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from stagebook.artifact import Artifact
+from stagebook.audits import Audit, CheckResult, Severity
+from stagebook.contracts.audit import audit
+from stagebook.contracts.loader import load_contract
+from stagebook.contracts.probe import Surroundings
+from stagebook.contracts.quarantine import needs_split, split
+from stagebook.events import Cause
+from stagebook.execution.attempt import QUARANTINE_FOLDER, Attempt, OutputContract
+from stagebook.execution.worker.audited import Audited
+from stagebook.system.files import describe_path
+from stagebook.system.store import Store
+from stagebook.tables.duck import QueryFailed
+from stagebook.tables.source import NoTable, Source, source_of
+
+_SPILL = "spill"
+
+
+class _NotAudited(Exception):
+    """An output cannot be read, or its rows cannot be told apart; the text says why."""
+
+
+def audit_outputs(attempt: Attempt) -> Audited:
+    """Audit all outputs that have a contract. Where none fails, rows that are to be quarantined are taken out of the
+    staged files. What the stage wrote of those is kept in the store. Raises `OSError`."""
+    found: dict[str, Audit] = {}
+    written: dict[str, Artifact] = {}
+    try:
+        audited = {name: _Output(attempt, name, given) for name, given in attempt.contracts.items()}
+        for name, output in audited.items():
+            found[name] = output.audit()
+        for name, done in found.items():
+            if broken := done.broken(Severity.FAIL):
+                message = _told(attempt, name, done, broken)
+                return Audited(audits=found, cause=Cause.CONTRACT, message=message)
+        for name, output in audited.items():
+            if needs_split(output.contract, found[name]):
+                written[name] = output.keep_whole()
+                found[name] = dataclasses.replace(found[name], rejected=output.split(found[name]))
+    except _NotAudited as error:
+        return Audited(audits=found, cause=Cause.CONTRACT, message=str(error))
+    return Audited(audits=found, written=written)
+
+
+class _Output:
+    """One output, as it is staged."""
+
+    def __init__(self, attempt: Attempt, name: str, given: OutputContract) -> None:
+        self._attempt = attempt
+        self._name = name
+        self._root = Path(attempt.root)
+        self.contract = load_contract(given.text, given.path).contract
+        self._staged = self._root / attempt.outputs[name].staged
+        self._rejected = Path(attempt.folder) / QUARANTINE_FOLDER / f"{name}.parquet"
+        with self._told():
+            self._source = source_of(self._staged, self.contract.table)
+            self._neighbours = _related(self._root, attempt, given)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (NoTable, QueryFailed) as error:
+            what = f"the output '{self._name}' ({self._attempt.outputs[self._name].path}) cannot be audited"
+            raise _NotAudited(f"{self.contract.path}: {what}: {error}") from error
+
+    @contextlib.contextmanager
+    def _surroundings(self) -> Iterator[Surroundings]:
+        spill = Path(self._attempt.folder) / _SPILL
+        spill.mkdir(exist_ok=True)
+        try:
+            with self._told():
+                yield Surroundings(spill=spill, neighbours=self._neighbours, call=_caller(self._root))
+        finally:
+            shutil.rmtree(spill, ignore_errors=True)
+
+    def audit(self) -> Audit:
+        """Hold it against its contract."""
+        with self._surroundings() as around:
+            return audit(self.contract, self._source, around)
+
+    def keep_whole(self) -> Artifact:
+        """What the stage wrote, kept in the store if there is one."""
+        path = self._attempt.outputs[self._name].path
+        if not self._attempt.store:
+            return describe_path(self._staged, path)
+        return Store(Path(self._attempt.store)).keep(self._staged, path, most=self._attempt.store_most)
+
+    def split(self, done: Audit) -> int:
+        """Leave the good rows in the staged file, and put the others into quarantine; how many those are."""
+        good = self._staged.with_name(f".{self._staged.name}.good")
+        self._rejected.parent.mkdir(exist_ok=True)
+        with self._surroundings() as around:
+            count = split(self.contract, done, self._source, good, self._rejected, around)
+        if self._staged.is_dir():
+            shutil.rmtree(self._staged)
+        os.replace(good, self._staged)
+        return count
+
+
+def _related(root: Path, attempt: Attempt, given: OutputContract) -> dict[str, Source]:
+    """The datasets that the rules ask for; those of this very attempt are where it has just written them."""
+    own = {slot.path: slot.staged for slot in attempt.outputs.values()}
+    found = {}
+    for dataset, paths in given.related.items():
+        places = [root / own.get(path, path) for path in paths]
+        there = [place for place in places if place.exists()]
+        if there:
+            found[dataset] = source_of(there[0])
+    return found
+
+
+def _caller(root: Path) -> Any:
+    """Calls a function of a file of the project, or validates by a pandera schema of that name."""
+
+    def call(target: str, frame: Any) -> Any:
+        path, _, name = target.rpartition(":")
+        spec = importlib.util.spec_from_file_location(f"_contract_{Path(path).stem}", root / path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"there is no {path}")
+        sys.path.insert(0, str((root / path).parent))
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return getattr(module, name)(frame)
+
+    return call
+
+
+def _told(attempt: Attempt, name: str, found: Audit, broken: list[CheckResult]) -> str:
+    first = broken[0]
+    more = f"; and {len(broken) - 1} more" if len(broken) > 1 else ""
+    place = f"{found.contract}:{first.line}" if first.line else found.contract
+    return f"{place}: {attempt.outputs[name].path}: {first.text}: {first.message}{more}"

@@ -1,0 +1,96 @@
+"""A contract held against all versions of its dataset that are in the store: when it would have fired."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from stagebook.audits import Audit, CheckResult, check_from_json
+from stagebook.contracts.audit import audit
+from stagebook.contracts.contract import Contract, KeyRule, QueryRule, Rule, rule_digest
+from stagebook.contracts.probe import Surroundings
+from stagebook.runs.datasets import Version, opened
+from stagebook.system.files import load_cache, save_cache
+from stagebook.system.store import Store
+from stagebook.tables.source import NoTable
+from stagebook.workspace.paths import STATE_FOLDER
+
+CACHE = "cache/audits.json"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """What a contract comes to for one version; `problem` says why that is not known."""
+
+    version: Version
+    audit: Audit | None = None
+    problem: str = ""
+
+
+def backtest(contract: Contract, versions: list[Version], store: Store, root: Path) -> Iterator[Tested]:
+    """Test each version. What a rule came to for a content is remembered, but for rules that ask for other datasets, of
+    which only the present is known."""
+    path = root / STATE_FOLDER / CACHE
+    known: dict[str, Any] = dict(load_cache(path))
+    try:
+        for version in versions:
+            try:
+                yield Tested(version=version, audit=_test(contract, version, store, root, known))
+            except NoTable as error:
+                yield Tested(version=version, problem=str(error))
+    finally:
+        save_cache(path, known)
+
+
+def _test(contract: Contract, version: Version, store: Store, root: Path, known: dict[str, Any]) -> Audit:
+    content = str(version.artifact.content)
+    keys = {rule.name: _key(rule, contract, content) for rule in contract.rules}
+    new = [rule for rule in contract.rules if keys[rule.name] not in known or not _is_lasting(rule)]
+    rows = known.get(f"rows {content}")
+    found: dict[str, CheckResult] = {}
+    if new or rows is None:
+        part = dataclasses.replace(contract, rules=tuple(new))
+        with (
+            opened(version, store, root, contract.table) as source,
+            tempfile.TemporaryDirectory(dir=root / STATE_FOLDER) as spill,
+        ):
+            done = audit(part, source, Surroundings(spill=Path(spill), now=version.at))
+        rows = known[f"rows {content}"] = done.rows
+        found = {check.rule: check for check in done.checks}
+        for rule in new:
+            if _is_lasting(rule):
+                known[keys[rule.name]] = found[rule.name].to_json()
+    checks = [
+        found[rule.name] if rule.name in found else _remembered(rule, known[keys[rule.name]])
+        for rule in contract.rules
+    ]
+    return Audit(
+        dataset=contract.dataset,
+        contract=contract.path,
+        version=contract.version,
+        digest=contract.digest,
+        rows=rows,
+        checks=tuple(checks),
+        personal=tuple(name for name, column in contract.columns.items() if column.personal),
+        not_checked=contract.not_checked,
+    )
+
+
+def _remembered(rule: Rule, data: Mapping[str, Any]) -> CheckResult:
+    return dataclasses.replace(check_from_json(data), rule=rule.name, text=rule.text)
+
+
+def _is_lasting(rule: Rule) -> bool:
+    """Whether what a rule comes to depends on the content alone."""
+    return not isinstance(rule, KeyRule) and not (isinstance(rule, QueryRule) and '"' in rule.query)
+
+
+def _key(rule: Rule, contract: Contract, content: str) -> str:
+    personal = sorted(name for name, column in contract.columns.items() if column.personal)
+    text = json.dumps([rule_digest(rule), personal, content])
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,100 @@
+"""A contract proposed for an output, from what lies in its place."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from stagebook.contracts.draft import ENOUGH, draft
+from stagebook.errors import UsageError
+from stagebook.planning.plan import Plan
+from stagebook.runs.datasets import DatasetName, paths_of
+from stagebook.tables import sql
+from stagebook.tables.duck import Connection, QueryFailed
+from stagebook.tables.profile import TableProfile, profile
+from stagebook.tables.source import NoTable, source_of
+from stagebook.workspace.paths import STATE_FOLDER
+
+_MOST = 50  # instances that are looked at
+_NEARLY = 0.9  # of the rows: as many different values, by estimate, make it worth to count them
+
+
+def draft_for(name: DatasetName, plan: Plan, root: Path) -> str:
+    """The text of a contract for a dataset, from its profile: of all instances together, but for those that are not there.
+
+    Raises:
+        UsageError: no output is there, or one is no table.
+    """
+    paths = paths_of(name, plan)
+    found = [path for path in paths if (root / path).exists()][:_MOST]
+    if not found:
+        raise UsageError(f"there is no '{paths[0]}' yet", hint=f"stagebook run {name.pipeline} {name.stage}")
+    state = root / STATE_FOLDER
+    state.mkdir(exist_ok=True)
+    try:
+        tables = {f"part {number}": source_of(root / path) for number, path in enumerate(found)}
+        with (
+            tempfile.TemporaryDirectory(dir=state) as spill,
+            Connection(tables, spill=Path(spill)) as connection,
+        ):
+            seen = _profiled(
+                connection, list(tables), is_text=all(table.is_text for table in tables.values())
+            )
+            counts = [connection.rows(f"SELECT count(*) FROM {sql.name(part)}")[0][0] for part in tables]  # noqa: S608 - quoted
+            rows = (min(counts), max(counts))
+            return draft(str(name), seen, unique=_unique(connection, seen), rows=rows)
+    except (NoTable, QueryFailed) as error:
+        raise UsageError(f"no contract can be drafted for '{found[0]}': {error}") from error
+
+
+def _profiled(connection: Connection, parts: Sequence[str], *, is_text: bool) -> TableProfile:
+    """The profile of several tables as one, which is `typed` then."""
+    whole = " UNION ALL BY NAME ".join(f"SELECT * FROM {sql.name(part)}" for part in parts)  # noqa: S608 - quoted
+    connection.do(f"CREATE VIEW whole AS {whole}")
+    columns = list(connection.columns("whole"))
+    kinds = _kinds_of_text(connection, columns) if is_text else {}
+    typed = (
+        f"TRY_CAST({sql.name(one)} AS {kinds[one]}) AS {sql.name(one)}" if one in kinds else sql.name(one)
+        for one in columns
+    )
+    connection.do(f"CREATE VIEW typed AS SELECT {', '.join(typed)} FROM whole")  # noqa: S608 - names are quoted
+    return profile(connection, "typed")
+
+
+_KINDS = {  # the narrowest first; a cast to whole numbers would round
+    "BIGINT": "regexp_full_match({0}, '[+-]?[0-9]{{1,18}}')",
+    **{kind: f"TRY_CAST({{0}} AS {kind}) IS NOT NULL" for kind in ("DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP")},
+}
+
+
+def _kinds_of_text(connection: Connection, names: Sequence[str]) -> dict[str, str]:
+    """The types that the values of columns of text have, for those that all have one and the same."""
+    asked = [f"count({sql.name(name)})" for name in names]
+    asked += [
+        f"count(*) FILTER (WHERE {fits.format(sql.name(name))})" for name in names for fits in _KINDS.values()
+    ]
+    counts = connection.rows(f"SELECT {', '.join(asked)} FROM whole")[0]  # noqa: S608 - names are quoted
+    found = {}
+    for at, name in enumerate(names):
+        fitting = counts[len(names) + at * len(_KINDS) :][: len(_KINDS)]
+        kind = next(
+            (one for one, count in zip(_KINDS, fitting, strict=True) if count == counts[at] > 0), None
+        )
+        if kind is not None:
+            found[name] = kind
+    return found
+
+
+def _unique(connection: Connection, seen: TableProfile) -> frozenset[str]:
+    """The columns that have no value twice."""
+    likely = [
+        name
+        for name, column in seen.columns.items()
+        if seen.rows >= ENOUGH and not column.nulls and column.distinct >= _NEARLY * seen.rows
+    ]
+    if not likely:
+        return frozenset()
+    asked = ", ".join(f"count(DISTINCT {sql.name(name)})" for name in likely)
+    counts = connection.rows(f"SELECT {asked} FROM typed")[0]  # noqa: S608 - names are quoted
+    return frozenset(name for name, count in zip(likely, counts, strict=True) if count == seen.rows)

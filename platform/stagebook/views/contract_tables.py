@@ -1,0 +1,81 @@
+"""Contracts, their tests on earlier versions, and rows in quarantine, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from stagebook.audits import Audit, Severity
+from stagebook.contracts.contract import Contract
+from stagebook.runs.backtest import Tested
+from stagebook.runs.quarantine import Quarantined
+from stagebook.views import formatting
+from stagebook.views.audit_lines import audit_lines, failing_rows_of, in_short
+from stagebook.views.formatting import plain
+from stagebook.views.tables import table_of
+
+_STYLES = {Severity.FAIL: "red", Severity.QUARANTINE: "yellow", Severity.WARN: "yellow", Severity.LOG: "dim"}
+
+
+def contracts(rows: Iterable[tuple[str, Contract | None, Audit | None]]) -> Table:
+    """Each output, with its contract and what that came to last."""
+    table = table_of("output", "contract", "checks", "last result")
+    for dataset, contract, audit in rows:
+        if contract is None:
+            table.add_row(Text(dataset), Text("none", style="dim"), "", "")
+        else:
+            table.add_row(Text(dataset), contract.path, str(len(contract.rules)), _outcome(audit))
+    return table
+
+
+def _outcome(audit: Audit | None) -> Text:
+    if audit is None:
+        return Text("never audited", style="dim")
+    worst = audit.worst()
+    if worst is None:
+        return Text(f"✓ all hold, {formatting.plural(audit.rows, 'row')}", style="green")
+    sign = "✗" if worst is Severity.FAIL else "!"
+    short = in_short({"": audit}) or "only what is logged does not hold"
+    return Text(f"{sign} {short}", style=_STYLES[worst])
+
+
+def tested(found: Sequence[Tested], now: float) -> RenderableType:
+    """What a contract comes to for each version, the latest first, and below it what fired in the latest of these."""
+    table = table_of("version of run", "stage", "made", "rows", "result")
+    for one in found:
+        version = one.version
+        made = formatting.when(version.at, now)
+        if one.audit is None:
+            table.add_row(version.run, version.stage, made, "", Text(plain(one.problem), style="dim"))
+        else:
+            table.add_row(version.run, version.stage, made, f"{one.audit.rows:,}", _outcome(one.audit))
+    fired = next((one for one in found if one.audit is not None and one.audit.worst() is not None), None)
+    if fired is None or fired.audit is None:
+        return table
+    head = Text(f"\nin the version of {fired.version.run}, {fired.version.stage}:")
+    lines = [Text(f"  {line}") for line in audit_lines({"": fired.audit})]
+    rows = [Text(f"  {plain(line)}", style="dim") for line in failing_rows_of(fired.audit)]
+    return Group(table, head, *lines, *rows)
+
+
+def in_quarantine(found: Iterable[tuple[str, Quarantined]]) -> Table:
+    """Outputs of which rows are in quarantine."""
+    table = table_of("output", "rows", "since the run", "checks")
+    for pipeline, one in found:
+        table.add_row(
+            Text(f"{pipeline}.{one.name}"), f"{one.rows:,}", one.run, Text(plain(", ".join(one.rules)))
+        )
+    return table
+
+
+def rows(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Rows of a table, with their columns."""
+    names = list(dict.fromkeys(name for row in found for name in row))
+    table = table_of(*(plain(name) for name in names))
+    for row in found:
+        table.add_row(*(Text(plain(formatting.value(row.get(name), 40))) for name in names))
+    return table

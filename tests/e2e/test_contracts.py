@@ -1,0 +1,245 @@
+"""Contracts in runs: what fails is not published, what is set apart is kept, and a changed contract runs no notebook."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from building import ProjectBuilder
+from commands import stagebook
+from stagebook.audits import Outcome, Severity
+from stagebook.events import Cause, Status
+from stagebook.planning.plan import Decision
+
+pytestmark = [pytest.mark.kernel, pytest.mark.e2e]
+
+MAKE = """
+import csv, pathlib
+rows = [("ann", 1, 20.0), ("bob", 2, 1048.0), ("cyd", 3, 12.5)]
+rows += [(f"n{i}", 4 + i, 10.0 + i) for i in range(more)]
+with open(people, "w", newline="") as file:
+    writer = csv.writer(file)
+    writer.writerow(["name", "number", "speed"])
+    writer.writerows(rows)
+with open("ran.txt", "a") as file:
+    file.write("make\\n")
+"""
+COUNT = """
+lines = open(people).read().splitlines()[1:]
+open(total, "w").write(str(len(lines)))
+with open("ran.txt", "a") as file:
+    file.write("count\\n")
+"""
+PIPELINE = """
+params: {more: 0}
+stages:
+  make:
+    notebook: notebooks/make.ipynb
+    params: {more: "${params.more}"}
+    outputs: {people: data/people.csv}
+  count:
+    notebook: notebooks/count.ipynb
+    inputs: {people: make.people}
+    outputs: {total: data/total.txt}
+"""
+CONTRACT = """\
+apiVersion: v3.2.0
+kind: DataContract
+id: p.make.people
+version: 1.0.0
+status: active
+schema:
+  - name: people
+    properties:
+      - name: name
+        logicalType: string
+        required: true
+        classification: personal
+      - name: number
+        logicalType: integer
+        unique: true
+      - name: speed
+        logicalType: number
+        logicalTypeOptions: {minimum: 0, maximum: MOST}
+        customProperties: [{property: severity, value: SEVERITY}]
+"""
+
+
+@pytest.fixture
+def project(builder: ProjectBuilder) -> ProjectBuilder:
+    """A pipeline of two stages; each notes in `ran.txt` that it ran."""
+    builder.without_tracking()
+    builder.notebook("make", MAKE, params="more: int = 0\npeople: str = ''")
+    builder.notebook("count", COUNT, params="people: str = ''\ntotal: str = ''")
+    builder.pipeline(PIPELINE)
+    return builder
+
+
+def contract(project: ProjectBuilder, severity: str = "fail", most: int = 200) -> Path:
+    """Write the contract of the output."""
+    text = CONTRACT.replace("SEVERITY", severity).replace("MOST", str(most))
+    return project.file("contracts/p.make.people.yaml", text)
+
+
+def ran(project: ProjectBuilder) -> list[str]:
+    """The notebooks that ran since the last look."""
+    path = project.root / "ran.txt"
+    found = path.read_text().split() if path.exists() else []
+    path.unlink(missing_ok=True)
+    return found
+
+
+def people(project: ProjectBuilder) -> list[str]:
+    """The names that are published."""
+    lines = (project.root / "data/people.csv").read_text().splitlines()
+    return [line.partition(",")[0] for line in lines[1:]]
+
+
+def journal_text(project: ProjectBuilder) -> str:
+    """All files of the project's state but the store and executed notebooks, where data is."""
+    state = project.root / ".stagebook"
+    parts = [state / "journal.db", state / "journal.db-wal", *state.glob("runs/*/*/*/*.json*")]
+    return "".join(path.read_bytes().decode("latin-1") for path in parts if path.exists())
+
+
+def test_what_breaks_a_contract_is_not_published(project: ProjectBuilder) -> None:
+    contract(project, most=2000)
+    assert project.project.run("p").status is Status.COMPLETED
+    assert ran(project) == ["make", "count"]
+    contract(project)
+    done = stagebook(project.root, "run", "p", "-p", "more=1")
+    assert done.returncode == 1
+    assert ran(project) == ["make"]
+    assert people(project) == ["ann", "bob", "cyd"], "the last good version"
+    said = done.stdout + done.stderr
+    place = "contracts/p.make.people.yaml:18: data/people.csv: speed is at least 0 and at most 200"
+    assert f"{place}: 1 of 4 rows break it" in said
+    assert "speed=1048" in said
+    assert "bob" not in said, "a personal value"
+    report = project.project.history.find()
+    record = project.project.history.stage(report, "make")
+    assert (record.cause, record.status) == (Cause.CONTRACT, Status.FAILED)
+    (check,) = record.audits["people"].broken(Severity.FAIL)
+    assert (check.outcome, check.figure) == (Outcome.BROKEN, 1)
+    assert "bob" not in journal_text(project)
+    events = json.loads(stagebook(project.root, "logs", "--json").stdout)["events"]
+    (ended,) = [event for event in events if event["type"] == "AttemptEnded" and event["stage"] == "make"]
+    assert ended["audits"]["people"]["rows"] == 4
+
+
+def test_a_changed_contract_audits_again_and_runs_no_notebook(project: ProjectBuilder) -> None:
+    assert project.project.run("p").status is Status.COMPLETED
+    ran(project)
+    contract(project, "quarantine")
+    plan = {stage.id: stage for stage in project.project.plan("p").stages}
+    assert plan["make"].decision is Decision.AUDIT
+    assert plan["make"].reasons == ("contracts/p.make.people.yaml is new; the notebook does not run",)
+    said = stagebook(project.root, "why", "p", "make").stdout
+    assert "contracts/p.make.people.yaml is new" in said
+    report = project.project.run("p")
+    assert ran(project) == ["count"], "make ran no notebook, and what follows it got other data"
+    assert people(project) == ["ann", "cyd"]
+    assert report.history.stages["make"].status is Status.COMPLETED
+    executed = project.executed(report.run, "make")
+    assert any("writerows" in "".join(cell["source"]) for cell in executed["cells"])
+    assert {str(stage.decision) for stage in project.project.plan("p").stages} == {"REUSE"}
+    text = (project.root / "contracts/p.make.people.yaml").read_text()
+    project.file(
+        "contracts/p.make.people.yaml", text.replace("version: 1.0.0", "version: 1.1.0 # only words")
+    )
+    assert {str(stage.decision) for stage in project.project.plan("p").stages} == {"REUSE"}
+    contract(project, "fail")
+    report = project.project.run("p")
+    assert (report.status, ran(project)) == (Status.FAILED, [])
+    assert report.history.stages["make"].attempt == 1, "the same data would come to the same"
+    assert people(project) == ["ann", "cyd"]
+    (project.root / "contracts/p.make.people.yaml").unlink()
+    assert project.project.run("p").status is Status.COMPLETED
+    assert ran(project) == []
+    assert people(project) == ["ann", "bob", "cyd"], "all that the stage wrote"
+    assert (project.root / "data/total.txt").read_text() == "3"
+
+
+def test_rows_in_quarantine_are_listed_and_shown(project: ProjectBuilder) -> None:
+    contract(project, "quarantine")
+    done = stagebook(project.root, "run", "p")
+    assert done.returncode == 0, done.stderr
+    assert "1 of 3 rows break it, kept in quarantine" in done.stdout
+    assert people(project) == ["ann", "cyd"]
+    assert "1 row in quarantine" in stagebook(project.root, "status", "p").stdout
+    listed = json.loads(stagebook(project.root, "quarantine", "list", "--json").stdout)["quarantined"]
+    assert [(one["dataset"], one["rows"], one["rules"]) for one in listed] == [
+        ("p.make.people", 1, ["speed.range"])
+    ]
+    shown: dict[str, Any] = json.loads(
+        stagebook(project.root, "quarantine", "show", "p", "make.people", "--json").stdout
+    )
+    assert shown["rows"] == [
+        {"row": 2, "breaks": "speed.range", "name": "•••", "number": "2", "speed": "1048.0"}
+    ]
+    assert "p.make.people" in stagebook(project.root, "quarantine", "list").stdout
+    wrong = stagebook(project.root, "quarantine", "show", "p", "count.total")
+    assert wrong.returncode == 2
+    assert "nothing of 'count.total' is in quarantine" in wrong.stderr
+
+
+def test_a_warning_is_shown_and_stops_nothing(project: ProjectBuilder) -> None:
+    contract(project, "warn")
+    done = stagebook(project.root, "run", "p")
+    assert done.returncode == 0
+    assert people(project) == ["ann", "bob", "cyd"]
+    assert "! speed is at least 0 and at most 200: 1 of 3 rows break it" in done.stdout
+    again = stagebook(project.root, "run", "p")
+    assert "1 of 3 rows break it" in again.stdout, "also of a result that is reused"
+    assert "1 warning" in stagebook(project.root, "status", "p").stdout
+
+
+def test_a_contract_is_drafted_and_tried_on_earlier_versions(project: ProjectBuilder) -> None:
+    assert project.project.run("p", {"more": 200}).status is Status.COMPLETED
+    assert project.project.run("p", {"more": 300}).status is Status.COMPLETED
+    ran(project)
+    done = stagebook(project.root, "contract", "draft", "p", "make.people", "--write")
+    assert done.returncode == 0, done.stderr
+    text = (project.root / "contracts/p.make.people.yaml").read_text()
+    assert "unique: true # 303 rows, and no value twice" in text
+    assert stagebook(project.root, "contract", "draft", "p", "make.people", "--write").returncode == 2
+    assert project.project.run("p", {"more": 300}).status is Status.COMPLETED
+    assert ran(project) == []
+    contract(project)
+    tried = stagebook(project.root, "contract", "test", "p", "make.people", "--json")
+    assert tried.returncode == 1
+    versions = json.loads(tried.stdout)["versions"]
+    assert [one["audit"]["rows"] for one in versions] == [303, 203]
+    fired = [
+        [check["figure"] for check in one["audit"]["checks"] if check["outcome"] != "passed"]
+        for one in versions
+    ]
+    assert fired == [[110], [10]]
+    assert "versions" not in stagebook(project.root, "contract", "test", "p", "make.people").stderr
+    listed = json.loads(stagebook(project.root, "contract", "list", "--json").stdout)["outputs"]
+    assert {one["dataset"]: one["contract"] for one in listed} == {
+        "p.make.people": "contracts/p.make.people.yaml",
+        "p.count.total": None,
+    }
+
+
+def test_what_cannot_be_audited_is_told(project: ProjectBuilder) -> None:
+    contract(project)
+    project.edit("make", 'writer.writerow(["name", "number", "speed"])', "pass")
+    project.edit("make", "writer.writerows(rows)", "file.write('')")
+    report = project.project.run("p")
+    message = report.history.stages["make"].message
+    where = "contracts/p.make.people.yaml: the output 'people' (data/people.csv) cannot be audited"
+    assert message == f"{where}: the file is empty"
+    project.edit("make", "file.write('')", "file.write('name,number\\nann,x\\n')")
+    report = project.project.run("p")
+    message = report.history.stages["make"].message
+    assert "number is a whole number: 1 of 1 rows break it; and 2 more" in message
+    wrong = project.file("contracts/p.make.people.yaml", "schema: []")
+    assert wrong.exists()
+    checked = stagebook(project.root, "check", "p")
+    assert checked.returncode == 2
+    assert "contracts/p.make.people.yaml:1" in checked.stdout + checked.stderr
