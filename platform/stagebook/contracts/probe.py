@@ -18,6 +18,7 @@ from stagebook.tables.source import Source
 
 TABLE = "table"  # what the dataset is called in queries: ${table}
 QUERY_SECONDS = 300.0  # that a query which a person wrote may take
+SHOWN_COLUMNS = 20  # of each of these
 SAMPLE = 5  # rows that show what breaks a rule
 MASK = "•••"
 
@@ -93,14 +94,19 @@ class Probe:
             message=message,
             line=self.contract.positions.get(rule.location, (0, 0))[0],
             columns=rule.columns,
-            sample=tuple(self._masked(row) for row in sample),
+            sample=tuple(self._masked(rule, row) for row in sample),
         )
 
-    def _masked(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def _masked(self, rule: Rule, row: Mapping[str, Any]) -> dict[str, Any]:
+        """A row as it is shown: the columns of the rule and some others, without personal values."""
         columns = self.contract.columns
+        shown = [*rule.columns, *(name for name in row if name not in rule.columns)][:SHOWN_COLUMNS]
         return {
-            name: MASK if name in columns and columns[name].personal and value is not None else _plain(value)
-            for name, value in row.items()
+            name: MASK
+            if name in columns and columns[name].personal and row[name] is not None
+            else _plain(row[name])
+            for name in shown
+            if name in row
         }
 
 
