@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from building import ProjectBuilder
 from golden import Golden, default_case, refuse_update
 
 # So that their assertions, too, show what they compared.
 pytest.register_assert_rewrite("semantics", "faults")
+
+# How long an example takes says what else the machine does.
+settings.register_profile("stagebook", deadline=None)
+settings.load_profile("stagebook")
 
 # The processes that tests start inherit these.
 os.environ.setdefault("PLOOMBER_STATS_ENABLED", "false")
