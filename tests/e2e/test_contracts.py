@@ -13,6 +13,7 @@ from commands import stagebook
 from stagebook.audits import Outcome, Severity
 from stagebook.events import Cause, Status
 from stagebook.planning.plan import Decision
+from tracked import client, tracked_runs
 
 pytestmark = [pytest.mark.kernel, pytest.mark.e2e]
 
@@ -243,3 +244,52 @@ def test_what_cannot_be_audited_is_told(project: ProjectBuilder) -> None:
     checked = stagebook(project.root, "check", "p")
     assert checked.returncode == 2
     assert "contracts/p.make.people.yaml:1" in checked.stdout + checked.stderr
+
+
+@pytest.mark.filterwarnings("default")
+def test_mlflow_gets_what_a_contract_came_to(project: ProjectBuilder) -> None:
+    (project.root / "stagebook.toml").unlink()
+    contract(project, "quarantine")
+    report = project.project.run("p")
+    assert report.tracking.passed_over == ()
+    (run,) = tracked_runs(project.root, f"tags.`stagebook.key` = '{report.run}/make/1'", "p")
+    wanted = {"rows": 3, "rejected_rows": 1, "broken_checks": 1}
+    assert {name: run.data.metrics[f"contract.people.{name}"] for name in wanted} == wanted
+    tags = {name: run.data.tags[f"contract.people.{name}"] for name in ("version", "outcome")}
+    assert tags == {"version": "1.0.0", "outcome": "quarantine"}
+    (whole,) = tracked_runs(project.root, f"tags.`stagebook.key` = '{report.run}'", "p")
+    assert whole.data.metrics["make.contract.people.rejected_rows"] == 1
+    path = client(project.root).download_artifacts(run.info.run_id, "contracts/people.json")
+    assert "bob" not in Path(path).read_text(), "a personal value"
+    assert json.loads(Path(path).read_text())["rejected"] == 1
+
+
+def test_a_secret_in_the_data_is_not_told(project: ProjectBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_PASSWORD", "s3cr3t-w0rd-of-it")
+    contract(project, "warn")
+    project.edit("make", '("bob", 2, 1048.0)', '("bob", "s3cr3t-w0rd-of-it", 1048.0)')
+    report = project.project.run("p")
+    record = report.history.stages["make"]
+    assert record.status is Status.FAILED, "the number is none"
+    assert record.audits["people"].broken(Severity.FAIL)
+    assert "s3cr3t" not in record.message + journal_text(project)
+
+
+def test_versions_are_compared_by_their_columns(project: ProjectBuilder) -> None:
+    assert project.project.run("p").status is Status.COMPLETED
+    alone = stagebook(project.root, "contract", "diff", "p", "make.people")
+    assert alone.returncode == 2
+    assert "there is only one version of p.make.people" in alone.stderr
+    project.edit("make", '["name", "number", "speed"]', '["name", "speed", "note"]')
+    project.edit("make", "writer.writerows(rows)", "writer.writerows([('x', 'fast', '')])")
+    assert project.project.run("p").status is Status.COMPLETED
+    done = stagebook(project.root, "contract", "diff", "p", "make.people")
+    assert done.returncode == 1, "number is gone"
+    assert "✗ number is gone: it was BIGINT  (breaking)" in done.stdout
+    assert "✗ speed is VARCHAR: it was DOUBLE  (breaking)" in done.stdout
+    assert "+ note is new: VARCHAR" in done.stdout
+    found = json.loads(stagebook(project.root, "contract", "diff", "p", "make.people", "--json").stdout)
+    assert found["rows"] == [3, 1]
+    back = stagebook(project.root, "contract", "diff", "p", "make.people", found["after"], found["before"])
+    assert "note is gone" in back.stdout
+    assert stagebook(project.root, "contract", "diff", "p", "make.people", "nothing").returncode == 2

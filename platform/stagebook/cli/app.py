@@ -40,7 +40,7 @@ COMMANDS = {
     "ui": ("mlflow", "Show the runs in MLflow, on this machine alone, until Ctrl-C."),
     "lab": ("lab", "Open JupyterLab on this project, on this machine alone, until Ctrl-C."),
     "infer": ("infer", "Run loose notebooks once, and propose a pipeline of them from what they read and write."),
-    "contract": ("contract", "Say what must hold of an output: draft it, test it on earlier versions, list it."),
+    "contract": ("contract", "Say what must hold of an output: draft it, test it on earlier versions, compare these."),
     "quarantine": ("quarantine", "List or show rows that contracts keep out of what is published."),
     "store": ("store", "Verify the store of outputs, or remove what is no longer needed."),
 }  # fmt: skip

@@ -1,7 +1,8 @@
-"""`stagebook contract list`, `draft` and `test`."""
+"""`stagebook contract list`, `draft`, `test` and `diff`."""
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import Annotated
 
@@ -16,12 +17,13 @@ from stagebook.project import Project
 from stagebook.runs.backtest import Tested, backtest
 from stagebook.runs.datasets import dataset_name, versions_of
 from stagebook.runs.drafting import draft_for
+from stagebook.runs.drift import Drift, drift_of
 from stagebook.system.files import write_whole
 from stagebook.views import contract_tables
 from stagebook.workspace.contracts import Contracts
 
 contract = typer.Typer(
-    help="Say what must hold of an output: draft it, test it on earlier versions, list it.",
+    help="Say what must hold of an output: draft it, test it on earlier versions, compare these.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -112,6 +114,37 @@ def try_on_versions(
         console().print(contract_tables.tested(tested, time.time()))
     fired = any(one.audit is not None and one.audit.worst() is Severity.FAIL for one in tested)
     return ExitCode.STAGE_FAILED if fired else ExitCode.OK
+
+
+@contract.command()
+def diff(
+    pipeline: Pipeline,
+    dataset: Dataset,
+    before: Annotated[
+        str, typer.Argument(help="A run, or the beginning of its id (default: the one before).")
+    ] = "",
+    after: Annotated[str, typer.Argument(help="Another run (default: the last one).")] = "",
+    as_json: Json = False,
+) -> int:
+    """Compare the columns of two versions of an output; ends with 1 where a change breaks who reads it."""
+    project = Project.open()
+    name = dataset_name(dataset, project.plan(pipeline))
+    found = drift_of(name, (before, after), project.history, project.store, project.root)
+    if as_json:
+        write_json(_drift_to_json(found))
+    else:
+        console().print(contract_tables.drift(found))
+    return ExitCode.STAGE_FAILED if found.is_breaking else ExitCode.OK
+
+
+def _drift_to_json(found: Drift) -> dict[str, object]:
+    changes = [dataclasses.asdict(change) for change in found.changes]
+    return {
+        "before": found.before.run,
+        "after": found.after.run,
+        "rows": list(found.rows),
+        "changes": changes,
+    }
 
 
 def _to_json(dataset: str, known: Contract | None, audit: Audit | None) -> dict[str, object]:

@@ -14,6 +14,7 @@ from stagebook.tables import sql
 from stagebook.tables.duck import Connection, QueryFailed
 from stagebook.tables.profile import TableProfile, profile
 from stagebook.tables.source import NoTable, source_of
+from stagebook.tables.text_types import types_of_text
 from stagebook.workspace.paths import STATE_FOLDER
 
 _MOST = 50  # instances that are looked at
@@ -53,37 +54,13 @@ def _profiled(connection: Connection, parts: Sequence[str], *, is_text: bool) ->
     whole = " UNION ALL BY NAME ".join(f"SELECT * FROM {sql.name(part)}" for part in parts)  # noqa: S608 - quoted
     connection.do(f"CREATE VIEW whole AS {whole}")
     columns = list(connection.columns("whole"))
-    kinds = _kinds_of_text(connection, columns) if is_text else {}
+    kinds = types_of_text(connection, "whole", columns) if is_text else {}
     typed = (
         f"TRY_CAST({sql.name(one)} AS {kinds[one]}) AS {sql.name(one)}" if one in kinds else sql.name(one)
         for one in columns
     )
     connection.do(f"CREATE VIEW typed AS SELECT {', '.join(typed)} FROM whole")  # noqa: S608 - names are quoted
     return profile(connection, "typed")
-
-
-_KINDS = {  # the narrowest first; a cast to whole numbers would round
-    "BIGINT": "regexp_full_match({0}, '[+-]?[0-9]{{1,18}}')",
-    **{kind: f"TRY_CAST({{0}} AS {kind}) IS NOT NULL" for kind in ("DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP")},
-}
-
-
-def _kinds_of_text(connection: Connection, names: Sequence[str]) -> dict[str, str]:
-    """The types that the values of columns of text have, for those that all have one and the same."""
-    asked = [f"count({sql.name(name)})" for name in names]
-    asked += [
-        f"count(*) FILTER (WHERE {fits.format(sql.name(name))})" for name in names for fits in _KINDS.values()
-    ]
-    counts = connection.rows(f"SELECT {', '.join(asked)} FROM whole")[0]  # noqa: S608 - names are quoted
-    found = {}
-    for at, name in enumerate(names):
-        fitting = counts[len(names) + at * len(_KINDS) :][: len(_KINDS)]
-        kind = next(
-            (one for one, count in zip(_KINDS, fitting, strict=True) if count == counts[at] > 0), None
-        )
-        if kind is not None:
-            found[name] = kind
-    return found
 
 
 def _unique(connection: Connection, seen: TableProfile) -> frozenset[str]:

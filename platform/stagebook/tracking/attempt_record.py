@@ -15,6 +15,7 @@ from stagebook.scraps import values_of
 from stagebook.system.blobs import BlobDamaged
 from stagebook.system.files import describe_path
 from stagebook.system.store import Store
+from stagebook.tracking.audit_values import audit_metrics, audit_tags
 from stagebook.tracking.chart import profiles
 from stagebook.tracking.html import write_html
 from stagebook.tracking.mlflow import RunContents, metric
@@ -55,7 +56,7 @@ class AttemptRecord:
             "peak_memory_mb": _megabytes(event.memory),
         }
         known = {name: value for name, value in used.items() if value is not None}
-        values = {**known, **finite(event.scraps)}
+        values = {**known, **audit_metrics(event.audits), **finite(event.scraps)}
         with telling.part("values"):
             cells = _cell_metrics(folder / "notebook.ipynb", event.at)
             metrics = [*metrics_of(values, event.at), *cells]
@@ -66,6 +67,9 @@ class AttemptRecord:
             with telling.part("values, for the run"):
                 prefix = f"{event.stage.replace('@', '.')}."
                 telling.log(parent, metrics=metrics_of(values, event.at, prefix))
+        for name, audit in event.audits.items():
+            with telling.part(f"contract of '{name}'"):
+                child.document(audit.to_json(), f"contracts/{name}.json")
         with telling.part("inputs and outputs"):
             for refused in child.inputs(_datasets(event)):
                 telling.pass_over(refused)
@@ -120,6 +124,7 @@ def _datasets(event: AttemptEnded) -> list[tuple[str, str, str, str, int | None]
 
 def _tags(event: AttemptEnded) -> dict[str, Any]:
     tags: dict[str, Any] = {f"scrap.{name}": value for name, value in _texts(event.scraps).items()}
+    tags |= audit_tags(event.audits)
     tags["stagebook.status"] = str(status_of(event))
     if event.cause is not None:
         tags |= {"stagebook.cause": str(event.cause), "stagebook.message": event.message}

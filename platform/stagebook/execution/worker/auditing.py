@@ -22,6 +22,7 @@ from stagebook.events import Cause
 from stagebook.execution.attempt import QUARANTINE_FOLDER, Attempt, OutputContract
 from stagebook.execution.worker.audited import Audited
 from stagebook.system.files import describe_path
+from stagebook.system.logins import Redaction
 from stagebook.system.store import Store
 from stagebook.tables.duck import QueryFailed
 from stagebook.tables.source import NoTable, Source, source_of
@@ -33,15 +34,15 @@ class _NotAudited(Exception):
     """An output cannot be read, or its rows cannot be told apart; the text says why."""
 
 
-def audit_outputs(attempt: Attempt) -> Audited:
-    """Audit all outputs that have a contract. Where none fails, rows that are to be quarantined are taken out of the
+def audit_outputs(attempt: Attempt, redacted: Redaction) -> Audited:
+    """Audit all outputs that have a contract; secrets are `redacted` in what is told of them. Where none fails, rows that are to be quarantined are taken out of the
     staged files. What the stage wrote of those is kept in the store. Raises `OSError`."""
     found: dict[str, Audit] = {}
     written: dict[str, Artifact] = {}
     try:
         audited = {name: _Output(attempt, name, given) for name, given in attempt.contracts.items()}
         for name, output in audited.items():
-            found[name] = output.audit()
+            found[name] = Audit.from_json(redacted.data(output.audit().to_json()))
         for name, done in found.items():
             if broken := done.broken(Severity.FAIL):
                 message = _told(attempt, name, done, broken)

@@ -32,6 +32,7 @@ from stagebook.execution.worker.session import Stop
 from stagebook.system import mlflow_hook, processes
 from stagebook.system.blobs import BlobDamaged
 from stagebook.system.files import write_whole
+from stagebook.system.logins import Redaction
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -168,4 +169,4 @@ def _audited(attempt: Attempt) -> Audited:
     # Only where there are contracts: it imports DuckDB.
     from stagebook.execution.worker.auditing import audit_outputs  # noqa: PLC0415
 
-    return audit_outputs(attempt)
+    return audit_outputs(attempt, Redaction({**os.environ, **attempt.env}))
