@@ -105,15 +105,28 @@ class Connection:
 
     def rows(self, text: str) -> list[Row]:
         """The rows of a query of ours. Raises `QueryFailed`."""
-        with _told():
-            return self._duck.execute(text).fetchall()
+        return self._fetched(text)[1]
 
     def named_rows(self, text: str) -> list[dict[str, Any]]:
         """As `rows`, by the names of the columns."""
+        names, rows = self._fetched(text)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def _fetched(self, text: str) -> tuple[list[str], list[Row]]:
+        """The names of the columns, and the rows. Times with a zone are text where DuckDB lacks pytz to make values of
+        them."""
         with _told():
             found = self._duck.execute(text)
             names = [column[0] for column in found.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+            try:
+                return names, found.fetchall()
+            except duckdb.InvalidInputException as error:
+                if "pytz" not in str(error):
+                    raise
+            kinds = self._duck.execute(f"DESCRIBE {text}").fetchall()
+            zoned = (row[0] for row in kinds if "WITH TIME ZONE" in row[1])
+            replaced = ", ".join(f"{sql.name(name)}::VARCHAR AS {sql.name(name)}" for name in zoned)
+            return names, self._duck.execute(f"SELECT * REPLACE ({replaced}) FROM ({text})").fetchall()
 
     def number(self, text: str, *, seconds: float) -> float | None:
         """The one number that a query gives which a person wrote; `None` for null.
