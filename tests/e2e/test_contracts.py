@@ -293,3 +293,21 @@ def test_versions_are_compared_by_their_columns(project: ProjectBuilder) -> None
     back = stagebook(project.root, "contract", "diff", "p", "make.people", found["after"], found["before"])
     assert "note is gone" in back.stdout
     assert stagebook(project.root, "contract", "diff", "p", "make.people", "nothing").returncode == 2
+
+
+def test_a_function_of_the_project_is_a_check_in_runs_and_left_out_of_tests_on_versions(
+    project: ProjectBuilder,
+) -> None:
+    assert project.project.run("p").status is Status.COMPLETED
+    project.file(
+        "checks.py", "def few(frame):\n    return f'{len(frame)} are too many' if len(frame) > 2 else ''\n"
+    )
+    text = contract(project, most=2000).read_text()
+    check = "{type: custom, engine: stagebook, implementation: 'checks.py:few'}"
+    project.file("contracts/p.make.people.yaml", f"{text}    quality:\n      - {check}\n")
+    report = project.project.run("p")
+    assert report.history.stages["make"].cause == Cause.CONTRACT
+    assert report.history.stages["make"].message.endswith("checks.py:few finds nothing: 3 are too many")
+    tried = stagebook(project.root, "contract", "test", "p", "make.people")
+    assert tried.returncode == 0, "nothing is said to have fired that was not tried"
+    assert "not checked: checks.py:few finds nothing" in tried.stdout

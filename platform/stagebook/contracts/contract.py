@@ -126,11 +126,10 @@ class QueryRule(Rule):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionRule(Rule):
-    """A function of the project, or a pandera schema, takes the dataset as a pandas DataFrame. `target` is
-    `path/to/file.py:name`."""
+    """A function of the project takes the dataset as a pandas DataFrame, and returns what is wrong, if anything is. `target`
+    is `path/to/file.py:name`."""
 
     target: str
-    is_pandera: bool = False
 
 
 def rule_digest(rule: Rule) -> str:

@@ -219,10 +219,14 @@ def _query(context: RuleContext, spec: Quality, place: Location, column: str) ->
 
 def _custom(context: RuleContext, spec: Quality, place: Location, column: str) -> Rule | None:
     body = spec.implementation
-    if spec.engine not in {"stagebook", "pandera"}:
+    if spec.engine == "pandera":
+        hint = "call it in a function that returns what is wrong: engine: stagebook, implementation: path/to/file.py:name"
+        context.report((*place, "engine"), "a schema of pandera is not checked by itself", hint)
+        return None
+    if spec.engine != "stagebook":
         context.not_checked.append(f"a check of the engine {shorten(spec.engine or '(none)')}")
         return None
-    if spec.engine == "stagebook" and isinstance(body, dict) and body.keys() == {"expression"}:
+    if isinstance(body, dict) and body.keys() == {"expression"}:
         good = body["expression"]
         if not isinstance(good, str) or not good.strip():
             context.report(
@@ -244,21 +248,8 @@ def _custom(context: RuleContext, spec: Quality, place: Location, column: str) -
         hint = "implementation: {expression: a condition of SQL} or path/to/file.py:name"
         context.report((*place, "implementation"), "the check names no condition and no function", hint)
         return None
-    is_pandera = spec.engine == "pandera"
-    text = (
-        spec.description
-        or f"{'the schema' if is_pandera else ''} {target} {'holds' if is_pandera else 'finds nothing'}".strip()
-    )
-    return _of_table(
-        context,
-        FunctionRule,
-        spec,
-        place,
-        target.rpartition(":")[2],
-        text,
-        target=target,
-        is_pandera=is_pandera,
-    )
+    text = spec.description or f"{target} finds nothing"
+    return _of_table(context, FunctionRule, spec, place, target.rpartition(":")[2], text, target=target)
 
 
 def freshness(context: RuleContext, entries: Sequence[Any], default: str | None) -> list[Rule]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from stagebook.audits import Audit, CheckResult, check_from_json
 from stagebook.contracts.audit import audit
-from stagebook.contracts.contract import Contract, KeyRule, QueryRule, Rule, rule_digest
+from stagebook.contracts.contract import Contract, FunctionRule, KeyRule, QueryRule, Rule, rule_digest
 from stagebook.contracts.probe import Surroundings
 from stagebook.runs.datasets import Version, opened
 from stagebook.system.files import load_cache, save_cache
@@ -33,8 +33,10 @@ class Tested:
 
 
 def backtest(contract: Contract, versions: list[Version], store: Store, root: Path) -> Iterator[Tested]:
-    """Test each version. What a rule came to for a content is remembered, but for rules that ask for other datasets, of
-    which only the present is known."""
+    """Test each version; what a rule came to for a content is remembered. Rules that depend on more than the content are
+    left out, and are told among what is not checked: of other datasets only the present is known, and a function may
+    ask for anything."""
+    contract = _of_content(contract)
     path = root / STATE_FOLDER / CACHE
     known: dict[str, Any] = dict(load_cache(path))
     try:
@@ -50,7 +52,7 @@ def backtest(contract: Contract, versions: list[Version], store: Store, root: Pa
 def _test(contract: Contract, version: Version, store: Store, root: Path, known: dict[str, Any]) -> Audit:
     content = str(version.artifact.content)
     keys = {rule.name: _key(rule, contract, content) for rule in contract.rules}
-    new = [rule for rule in contract.rules if keys[rule.name] not in known or not _is_lasting(rule)]
+    new = [rule for rule in contract.rules if keys[rule.name] not in known]
     rows = known.get(f"rows {content}")
     found: dict[str, CheckResult] = {}
     if new or rows is None:
@@ -62,9 +64,7 @@ def _test(contract: Contract, version: Version, store: Store, root: Path, known:
             done = audit(part, source, Surroundings(spill=Path(spill), now=version.at))
         rows = known[f"rows {content}"] = done.rows
         found = {check.rule: check for check in done.checks}
-        for rule in new:
-            if _is_lasting(rule):
-                known[keys[rule.name]] = found[rule.name].to_json()
+        known |= {keys[name]: check.to_json() for name, check in found.items()}
     checks = [
         found[rule.name] if rule.name in found else _remembered(rule, known[keys[rule.name]])
         for rule in contract.rules
@@ -85,9 +85,18 @@ def _remembered(rule: Rule, data: Mapping[str, Any]) -> CheckResult:
     return dataclasses.replace(check_from_json(data), rule=rule.name, text=rule.text)
 
 
-def _is_lasting(rule: Rule) -> bool:
-    """Whether what a rule comes to depends on the content alone."""
-    return not isinstance(rule, KeyRule) and not (isinstance(rule, QueryRule) and '"' in rule.query)
+def _of_content(contract: Contract) -> Contract:
+    """The contract with those rules alone that depend on nothing but the content."""
+    left_out = [
+        rule
+        for rule in contract.rules
+        if isinstance(rule, KeyRule | FunctionRule) or (isinstance(rule, QueryRule) and '"' in rule.query)
+    ]
+    return dataclasses.replace(
+        contract,
+        rules=tuple(rule for rule in contract.rules if rule not in left_out),
+        not_checked=(*contract.not_checked, *(rule.text for rule in left_out)),
+    )
 
 
 def _key(rule: Rule, contract: Contract, content: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -97,8 +96,4 @@ def opened(version: Version, store: Store, root: Path, table: str = "") -> Itera
             store.fetch(artifact, target)
         except BlobDamaged as error:
             raise NoTable("it is damaged in the store") from error
-        try:
-            yield source_of(target, table)
-        finally:
-            if target.is_dir():
-                shutil.rmtree(target, ignore_errors=True)
+        yield source_of(target, table)

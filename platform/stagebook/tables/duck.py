@@ -178,9 +178,9 @@ class Connection:
 
 
 def _delta(path: Path) -> Any:
-    import deltalake  # noqa: PLC0415 - an extra; most tables are no Delta
-
     try:
+        import deltalake  # noqa: PLC0415 - most tables are no Delta
+
         return deltalake.DeltaTable(path).to_pyarrow_dataset()
     except Exception as error:
         raise NoTable(f"the Delta table cannot be read: {reason_of(error)}") from error

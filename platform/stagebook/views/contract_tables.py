@@ -54,13 +54,18 @@ def tested(found: Sequence[Tested], now: float) -> RenderableType:
             table.add_row(version.run, version.stage, made, "", Text(plain(one.problem), style="dim"))
         else:
             table.add_row(version.run, version.stage, made, f"{one.audit.rows:,}", _outcome(one.audit))
+    left_out = [Text(f"not checked: {plain(text)}", style="dim") for text in _not_checked(found)]
     fired = next((one for one in found if one.audit is not None and one.audit.worst() is not None), None)
     if fired is None or fired.audit is None:
-        return table
+        return Group(table, *left_out)
     head = Text(f"\nin the version of {fired.version.run}, {fired.version.stage}:")
     lines = [Text(f"  {line}") for line in audit_lines({"": fired.audit})]
     rows = [Text(f"  {plain(line)}", style="dim") for line in failing_rows_of(fired.audit)]
-    return Group(table, head, *lines, *rows)
+    return Group(table, *left_out, head, *lines, *rows)
+
+
+def _not_checked(found: Sequence[Tested]) -> tuple[str, ...]:
+    return next((one.audit.not_checked for one in found if one.audit is not None), ())
 
 
 def drift(found: Drift) -> RenderableType:

@@ -76,13 +76,13 @@ class CellsProcess:
         """Whether it is gone."""
         return self.exit_code() is not None
 
-    async def ended(self) -> None:
-        """Wait until it has ended by itself."""
+    async def ended(self, every: float = 0.1) -> None:
+        """Wait until it has ended by itself; where nobody tells, it is looked at `every` so many seconds."""
         while not self.has_ended():
             if isinstance(self._process, Forked):
                 await self._process.has_news(60.0)
             else:
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(every)
 
     def close(self) -> None:
         """Close the connection to its supervisor."""

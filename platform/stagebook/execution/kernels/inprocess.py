@@ -25,6 +25,7 @@ from stagebook.execution.kernels.executor import RAISES, SKIPPED, CellEnd, Surro
 from stagebook.execution.kernels.recording import Recorder, Sink, not_kept
 
 END_TIMEOUT = 10.0  # seconds for the process to end by itself
+_SOON = 0.005  # seconds between two looks at a process that is about to end
 
 _LANGUAGE = {
     "name": "python",
@@ -140,10 +141,10 @@ class InprocessExecutor:
     async def ended(self) -> None:
         """Wait for its end."""
         try:
-            await asyncio.wait_for(self._process.ended(), END_TIMEOUT)
+            await asyncio.wait_for(self._process.ended(_SOON), END_TIMEOUT)
         except TimeoutError:
             self._process.signal(signal.SIGKILL)
-            await self._process.ended()
+            await self._process.ended(_SOON)
         self._pipes.close()
         self._recorder.close()
         self._process.close()

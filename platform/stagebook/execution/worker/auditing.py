@@ -125,7 +125,7 @@ def _related(root: Path, attempt: Attempt, given: OutputContract) -> dict[str, S
 
 
 def _caller(root: Path) -> Any:
-    """Calls a function of a file of the project, or validates by a pandera schema of that name."""
+    """Calls a function of a file of the project."""
 
     def call(target: str, frame: Any) -> Any:
         path, _, name = target.rpartition(":")
