@@ -13,6 +13,7 @@ from stagebook.pipeline.loader import load_pipeline
 from stagebook.planning.plan import Plan
 from stagebook.project import Project
 from stagebook.runs.run import RunReport
+from stagebook.system.files import write_whole
 
 
 def notebook_data(
@@ -81,12 +82,12 @@ class ProjectBuilder:
         return target
 
     def edit(self, notebook: str, old: str, new: str) -> None:
-        """Replace text in the cells of `notebooks/NOTEBOOK.ipynb`."""
+        """Replace text in the cells of `notebooks/NOTEBOOK.ipynb`, and the whole file at once, as JupyterLab saves it."""
         path = self.root / f"notebooks/{notebook}.ipynb"
         data = json.loads(path.read_text())
         for cell in data["cells"]:
             cell["source"] = "".join(cell["source"]).replace(old, new)
-        path.write_text(json.dumps(data))
+        write_whole(path, json.dumps(data).encode())
 
     def without_tracking(self) -> None:
         """Switch MLflow off, for tests that are not about it."""
