@@ -28,15 +28,20 @@ def audit(contract: Contract, source: Source, around: Surroundings) -> Audit:
             checks = _Auditor(probe).run()
         except QueryFailed as error:
             raise NoTable(str(error)) from error
+    return audit_of(contract, probe.rows, checks, seconds=time.monotonic() - began)
+
+
+def audit_of(contract: Contract, rows: int, checks: Sequence[CheckResult], *, seconds: float = 0.0) -> Audit:
+    """The audit that these results of a contract's rules make."""
     return Audit(
         dataset=contract.dataset,
         contract=contract.path,
         version=contract.version,
         digest=contract.digest,
-        rows=probe.rows,
+        rows=rows,
         checks=tuple(checks),
-        seconds=time.monotonic() - began,
-        personal=tuple(name for name, column in contract.columns.items() if column.personal),
+        seconds=seconds,
+        personal=contract.personal,
         not_checked=contract.not_checked,
     )
 

@@ -183,3 +183,8 @@ class Contract:
     not_checked: tuple[str, ...] = ()
     positions: Positions = dataclasses.field(default_factory=dict)
     source: str = dataclasses.field(default="", repr=False, compare=False)
+
+    @property
+    def personal(self) -> tuple[str, ...]:
+        """The columns whose values are never shown."""
+        return tuple(name for name, column in self.columns.items() if column.personal)

@@ -99,12 +99,9 @@ class Probe:
 
     def _masked(self, rule: Rule, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row as it is shown: the columns of the rule and some others, without personal values."""
-        columns = self.contract.columns
         shown = [*rule.columns, *(name for name in row if name not in rule.columns)][:SHOWN_COLUMNS]
         return {
-            name: MASK
-            if name in columns and columns[name].personal and row[name] is not None
-            else _plain(row[name])
+            name: MASK if name in self.contract.personal and row[name] is not None else _plain(row[name])
             for name in shown
             if name in row
         }

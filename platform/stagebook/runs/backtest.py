@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.audits import Audit, CheckResult, check_from_json
-from stagebook.contracts.audit import audit
+from stagebook.contracts.audit import audit, audit_of
 from stagebook.contracts.contract import Contract, FunctionRule, KeyRule, QueryRule, Rule, rule_digest
 from stagebook.contracts.probe import Surroundings
 from stagebook.runs.datasets import Version, opened
@@ -69,16 +69,7 @@ def _test(contract: Contract, version: Version, store: Store, root: Path, known:
         found[rule.name] if rule.name in found else _remembered(rule, known[keys[rule.name]])
         for rule in contract.rules
     ]
-    return Audit(
-        dataset=contract.dataset,
-        contract=contract.path,
-        version=contract.version,
-        digest=contract.digest,
-        rows=rows,
-        checks=tuple(checks),
-        personal=tuple(name for name, column in contract.columns.items() if column.personal),
-        not_checked=contract.not_checked,
-    )
+    return audit_of(contract, rows, checks)
 
 
 def _remembered(rule: Rule, data: Mapping[str, Any]) -> CheckResult:
@@ -100,6 +91,5 @@ def _of_content(contract: Contract) -> Contract:
 
 
 def _key(rule: Rule, contract: Contract, content: str) -> str:
-    personal = sorted(name for name, column in contract.columns.items() if column.personal)
-    text = json.dumps([rule_digest(rule), personal, content])
+    text = json.dumps([rule_digest(rule), sorted(contract.personal), content])
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
