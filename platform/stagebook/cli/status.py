@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stagebook.cli.options import Json, Pipeline
+from stagebook.cli.options import Json, Pipeline, Verify
 from stagebook.cli.output import console, write_json
 from stagebook.errors import ExitCode, PipelineInvalid
 from stagebook.project import Project
@@ -20,6 +20,7 @@ from stagebook.views.tracking_lines import tracking_fields, tracking_lines
 def status(
     pipeline: Pipeline = None,
     check: Annotated[bool, typer.Option("--check", help="Exit with 3 if any stage is stale.")] = False,
+    verify: Verify = False,
     as_json: Json = False,
 ) -> int:
     """Show the last outcome of each stage, and whether it is up to date."""
@@ -34,7 +35,7 @@ def status(
         name = loaded.pipeline.name
         latest = project.history.latest_stages(name)
         try:
-            plan = project.plan(file)
+            plan = project.plan(file, verify=verify)
             planned = {stage.id: stage for stage in plan.stages}
             on_disk = on_disk_instead(plan, latest, project.dependencies.digest)
             known = {stage: latest.get(stage) for stage in planned}

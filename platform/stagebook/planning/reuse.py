@@ -31,6 +31,7 @@ class ReusePolicy:
         *,
         forced: Container[str] = (),
         finished: Mapping[str, Result] | None = None,
+        audited: Container[str] = (),
     ) -> None:
         """Args:
         pipeline: its name.
@@ -38,6 +39,7 @@ class ReusePolicy:
         results: the earlier results; none by default.
         forced: the stage instances that run in any case.
         finished: the results of the run that is resumed, by stage instance; these do not run again.
+        audited: the stage instances whose outputs are audited again where they are reused.
         """
         self.pipeline = pipeline
         self.dependencies = dependencies
@@ -45,6 +47,7 @@ class ReusePolicy:
         self.results = results or Results()
         self._forced = forced
         self._finished = finished or {}
+        self._audits = audited
 
     def decide(
         self,
@@ -189,13 +192,20 @@ class ReusePolicy:
         changed = [
             name for name, output in stage.outputs.items() if _has_other_contract(name, output, result)
         ]
+        if not changed and stage.id in self._audits:
+            changed = [name for name, output in stage.outputs.items() if output.contract is not None]
         if not changed:
             return reused
         contract = stage.outputs[changed[0]].contract
         if contract is None:
             why = f"{changed[0]} has no contract any more"
+        elif not _has_other_contract(changed[0], stage.outputs[changed[0]], result):
+            why = "audited again, as asked"
         elif changed[0] in result.audits:
-            why = f"{contract.path} changed"
+            before, now = (
+                text.partition("+")[0] for text in (result.audits[changed[0]].digest, contract.digest)
+            )
+            why = f"other rows of {changed[0]} are released" if before == now else f"{contract.path} changed"
         else:
             why = f"{contract.path} is new"
         more = f", and {len(changed) - 1} more" if len(changed) > 1 else ""

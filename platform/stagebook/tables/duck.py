@@ -13,19 +13,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from stagebook.tables import sql
 from stagebook.tables.source import Format, NoTable, Source
 
 MEMORY = "300MB"
 THREADS = 2
+INSTALL = "pip install 'stagebook[data]'"
 
 Row = tuple[Any, ...]
 
 
 class QueryFailed(Exception):
     """A query could not be answered; the text says why, in DuckDB's words without its trailers."""
+
+
+def _duckdb() -> Any:
+    """The module. Raises `NoTable` where it is not installed."""
+    try:
+        import duckdb  # noqa: PLC0415 - an extra, and 30 ms for commands that read no table
+    except ImportError as error:
+        raise NoTable(f"DuckDB is needed, and cannot be imported: {reason_of(error)}; {INSTALL}") from error
+    return duckdb
 
 
 class Connection:
@@ -38,7 +46,7 @@ class Connection:
         Raises:
             NoTable: one cannot be read; its `name` says which.
         """
-        self._duck = duckdb.connect(":memory:")
+        self._duck = _duckdb().connect(":memory:")
         try:
             self._open(tables, spill, writes)
         except BaseException:
@@ -63,7 +71,7 @@ class Connection:
         for number, (name, source) in enumerate(tables.items()):
             try:
                 self._view(name, source, f"source_{number}")
-            except (duckdb.Error, NoTable, OSError) as error:
+            except (_duckdb().Error, NoTable, OSError) as error:
                 text = reason_of(error).replace(str(source.path), source.path.name)
                 raise NoTable(text) from error
         do("SET enable_external_access = false")
@@ -120,7 +128,7 @@ class Connection:
             names = [column[0] for column in found.description or ()]
             try:
                 return names, found.fetchall()
-            except duckdb.InvalidInputException as error:
+            except _duckdb().InvalidInputException as error:
                 if "pytz" not in str(error):
                     raise
             kinds = self._duck.execute(f"DESCRIBE {text}").fetchall()
@@ -136,7 +144,7 @@ class Connection:
         """
         with _told():
             statements = self._duck.extract_statements(text)
-            if len(statements) != 1 or statements[0].type is not duckdb.StatementType.SELECT:
+            if len(statements) != 1 or statements[0].type is not _duckdb().StatementType.SELECT:
                 raise QueryFailed("it is not one SELECT")
             with self._limited(seconds):
                 found = self._duck.execute(statements[0]).fetchmany(2)
@@ -169,7 +177,7 @@ class Connection:
         timer.start()
         try:
             yield
-        except duckdb.Error as error:
+        except _duckdb().Error as error:
             if passed.is_set():
                 raise QueryFailed(f"it was not done after {seconds:g} s") from error
             raise
@@ -190,7 +198,7 @@ def _delta(path: Path) -> Any:
 def _told() -> Iterator[None]:
     try:
         yield
-    except duckdb.Error as error:
+    except _duckdb().Error as error:
         raise QueryFailed(reason_of(error)) from error
 
 

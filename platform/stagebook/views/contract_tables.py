@@ -13,10 +13,10 @@ from stagebook.audits import Audit, Severity
 from stagebook.contracts.contract import Contract
 from stagebook.runs.backtest import Tested
 from stagebook.runs.drift import Drift
-from stagebook.runs.quarantine import Quarantined
+from stagebook.runs.quarantine import Prospect
 from stagebook.views import formatting
 from stagebook.views.audit_lines import audit_lines, failing_rows_of, in_short
-from stagebook.views.formatting import plain
+from stagebook.views.formatting import plain, plural
 from stagebook.views.tables import table_of
 
 _STYLES = {Severity.FAIL: "red", Severity.QUARANTINE: "yellow", Severity.WARN: "yellow", Severity.LOG: "dim"}
@@ -38,7 +38,7 @@ def _outcome(audit: Audit | None) -> Text:
         return Text("never audited", style="dim")
     worst = audit.worst()
     if worst is None:
-        return Text(f"✓ all hold, {formatting.plural(audit.rows, 'row')}", style="green")
+        return Text(f"✓ all hold, {plural(audit.rows, 'row')}", style="green")
     sign = "✗" if worst is Severity.FAIL else "!"
     short = in_short({"": audit}) or "only what is logged does not hold"
     return Text(f"{sign} {short}", style=_STYLES[worst])
@@ -88,14 +88,27 @@ def drift(found: Drift) -> RenderableType:
     return Group(head, *lines)
 
 
-def in_quarantine(found: Iterable[tuple[str, Quarantined]]) -> Table:
-    """Outputs of which rows are in quarantine."""
-    table = table_of("output", "rows", "since the run", "checks")
-    for pipeline, one in found:
+def in_quarantine(found: Iterable[Prospect]) -> Table:
+    """Outputs of which rows are in quarantine, and what becomes of these."""
+    table = table_of("output", "rows", "pass now", "since the run", "checks")
+    for one in found:
+        rows = one.rows
         table.add_row(
-            Text(f"{pipeline}.{one.name}"), f"{one.rows:,}", one.run, Text(plain(", ".join(one.rules)))
+            Text(f"{rows.pipeline}.{rows.name}"),
+            f"{rows.rows:,}",
+            Text(plain(one.problem), style="dim") if one.passing is None else f"{one.passing:,}",
+            rows.run,
+            Text(plain(", ".join(rows.rules))),
         )
     return table
+
+
+def prospect(one: Prospect) -> Text:
+    """What a run makes of rows in quarantine, in a line."""
+    what = f"{one.rows.name}: of {plural(one.rows.rows, 'row')} in quarantine"
+    if one.passing is None:
+        return Text(plain(f"! {what}, nobody can say yet how many pass: {one.problem}"), style="yellow")
+    return Text(f"! {what} {one.passing:,} now {'passes' if one.passing == 1 else 'pass'}", style="yellow")
 
 
 def rows(found: Sequence[Mapping[str, Any]]) -> Table:

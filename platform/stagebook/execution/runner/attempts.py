@@ -62,7 +62,12 @@ def with_given(attempt: Attempt, result: Result | None) -> Attempt:
 
 def _contracts(stage: PlannedStage) -> dict[str, OutputContract]:
     return {
-        name: OutputContract(path=output.contract.path, text=output.contract.source, related=output.related)
+        name: OutputContract(
+            path=output.contract.path,
+            text=output.contract.source,
+            related=output.related,
+            released=output.contract.released,
+        )
         for name, output in stage.outputs.items()
         if output.contract is not None
     }
