@@ -41,7 +41,8 @@ COMMANDS = {
     "lab": ("lab", "Open JupyterLab on this project, on this machine alone, until Ctrl-C."),
     "infer": ("infer", "Run loose notebooks once, and propose a pipeline of them from what they read and write."),
     "contract": ("contract", "Say what must hold of an output: draft it, test it on earlier versions, compare these."),
-    "quarantine": ("quarantine", "List or show rows that contracts keep out of what is published."),
+    "quarantine": ("quarantine", "Show rows that contracts keep out of what is published, release them, audit them again."),
+    "monitor": ("monitor", "Show the figures of stages and their outputs over the runs: durations, bytes, rows, and what is unusual."),
     "store": ("store", "Verify the store of outputs, or remove what is no longer needed."),
 }  # fmt: skip
 # An error in the arguments. Newer typer has its own copy of click, so that `click.UsageError` need not be its base.

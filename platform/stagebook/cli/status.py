@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 
 from stagebook.cli.options import Json, Pipeline, Verify
 from stagebook.cli.output import console, write_json
 from stagebook.errors import ExitCode, PipelineInvalid
+from stagebook.journal.history import StageRecord
+from stagebook.journal.journal import RunRecord
 from stagebook.project import Project
+from stagebook.runs.monitors import Series, unusual
 from stagebook.tracking.state import TrackingState, state_of_runs
 from stagebook.views import tables
+from stagebook.views.monitor_tables import unusual_lines
 from stagebook.views.on_disk import on_disk_instead
 from stagebook.views.tracking_lines import tracking_fields, tracking_lines
 
@@ -30,6 +35,7 @@ def status(
     data = {}
     stale = False
     runs = set()
+    figures = {}
     for file in files:
         loaded = project.catalog.load(file)
         name = loaded.pipeline.name
@@ -44,6 +50,7 @@ def status(
         except PipelineInvalid:
             # Not up to date, since nobody can say so; its stages are those of earlier runs.
             planned, known, stale, mistakes, on_disk = {}, dict(latest), True, True, {}
+        figures[name] = _unusual(project, name, known)
         runs |= {item[0].id for item in known.values() if item is not None}
         data[name] = {
             stage: {
@@ -62,14 +69,35 @@ def status(
             }
             table = tables.status_table(timed, planned, time.time(), on_disk)
             out.print(table if known else "it never ran")
+            for line in unusual_lines(figures[name]):
+                out.print(f"! {line}", style="yellow", soft_wrap=True)
             if mistakes:
                 out.print(f"! {loaded.pipeline.path} has mistakes; see: stagebook check", style="yellow")
     tracking = state_of_runs(project.journal.outbox, runs) if runs else TrackingState()
     if as_json:
-        write_json({"pipelines": data, "stale": stale, "mlflow": tracking_fields(tracking)})
+        write_json(
+            {
+                "pipelines": data,
+                "stale": stale,
+                "mlflow": tracking_fields(tracking),
+                "unusual": _to_json(figures),
+            }
+        )
     elif not files:
         out.print("no pipelines yet; make a project with one: stagebook init NAME")
     for line in [] if as_json else tracking_lines(tracking):
         out.print(line, soft_wrap=True)
     project.close()
     return ExitCode.STALE if check and stale else ExitCode.OK
+
+
+def _unusual(
+    project: Project, pipeline: str, known: Mapping[str, tuple[RunRecord, StageRecord] | None]
+) -> list[Series]:
+    """The figures of the results as they stand that are unusual."""
+    of_runs = {stage: item[1].of_run or item[0].id for stage, item in known.items() if item is not None}
+    return unusual(project.history, pipeline, project.settings.monitors, of_runs)
+
+
+def _to_json(figures: Mapping[str, Sequence[Series]]) -> dict[str, list[dict[str, Any]]]:
+    return {name: [one.to_json() for one in found] for name, found in figures.items() if found}

@@ -39,21 +39,30 @@ def _duckdb() -> Any:
 class Connection:
     """One connection, see the module. It is a context manager."""
 
-    def __init__(self, tables: Mapping[str, Source], *, spill: Path, writes: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, tables: Mapping[str, Source], *, spill: Path, writes: Sequence[Path] = (), is_open: bool = False
+    ) -> None:
         """`tables` become views by these names, with the values as they are in the files. What does not fit into memory
-        goes to the folder `spill`.
+        goes to the folder `spill`. `is_open`: more tables may be added later, so that nothing a person wrote may be asked.
 
         Raises:
             NoTable: one cannot be read; its `name` says which.
         """
         self._duck = _duckdb().connect(":memory:")
+        self._count = 0
         try:
-            self._open(tables, spill, writes)
+            self._set_up(spill)
+            if not is_open:
+                self._allow(tables, spill, writes)
+            for name, source in tables.items():
+                self.add(name, source)
+            if not is_open:
+                self._lock()
         except BaseException:
             self._duck.close()
             raise
 
-    def _open(self, tables: Mapping[str, Source], spill: Path, writes: Sequence[Path]) -> None:
+    def _set_up(self, spill: Path) -> None:
         do = self._duck.execute
         do(f"SET memory_limit = '{MEMORY}'")
         do(f"SET threads = {THREADS}")
@@ -63,19 +72,27 @@ class Connection:
         do("SET autoinstall_known_extensions = false")
         do("SET autoload_known_extensions = false")
         do(f"SET temp_directory = {sql.literal(str(spill))}")
+
+    def _allow(self, tables: Mapping[str, Source], spill: Path, writes: Sequence[Path]) -> None:
+        do = self._duck.execute
         folders = {str(source.path) for source in tables.values() if source.path.is_dir()} | {str(spill)}
         files = {str(source.path) for source in tables.values() if not source.path.is_dir()}
         files |= {str(path) for path in writes}
         do(f"SET allowed_directories = [{', '.join(sql.literal(f'{path}/') for path in sorted(folders))}]")
         do(f"SET allowed_paths = [{', '.join(sql.literal(path) for path in sorted(files))}]")
-        for number, (name, source) in enumerate(tables.items()):
-            try:
-                self._view(name, source, f"source_{number}")
-            except (_duckdb().Error, NoTable, OSError) as error:
-                text = reason_of(error).replace(str(source.path), source.path.name)
-                raise NoTable(text) from error
-        do("SET enable_external_access = false")
-        do("SET lock_configuration = true")
+
+    def _lock(self) -> None:
+        self._duck.execute("SET enable_external_access = false")
+        self._duck.execute("SET lock_configuration = true")
+
+    def add(self, name: str, source: Source) -> None:
+        """Make a table a view, in the place of one of that name. Raises `NoTable`."""
+        self._count += 1
+        try:
+            self._view(name, source, f"source_{self._count}")
+        except (_duckdb().Error, NoTable, OSError) as error:
+            text = reason_of(error).replace(str(source.path), source.path.name)
+            raise NoTable(text) from error
 
     def _view(self, name: str, source: Source, alias: str) -> None:
         relation = source.relation
@@ -85,7 +102,7 @@ class Connection:
         elif source.format is Format.DELTA:
             self._duck.register(alias, _delta(source.path))
             relation = alias
-        self._duck.execute(f"CREATE VIEW {sql.name(name)} AS SELECT * FROM {relation}")
+        self._duck.execute(f"CREATE OR REPLACE VIEW {sql.name(name)} AS SELECT * FROM {relation}")
 
     def _table_in(self, alias: str, wanted: str) -> str:
         query = "SELECT table_name FROM information_schema.tables WHERE table_catalog = ? ORDER BY 1"

@@ -80,6 +80,8 @@ class Tracker:
                 self._stage_taken(event)
             case events.AttemptEnded():
                 self._attempt_ended(event)
+            case events.StageMeasured():
+                self._stage_measured(event)
             case events.StageEnded():
                 self._stage_ended(event)
             case events.RunEnded():
@@ -220,6 +222,19 @@ class Tracker:
             # Last, and whatever the notebook's own calls left: the status is the one of the journal.
             with telling.part("end"):
                 self._mlflow.close(child[1], status_of(event), event.at)
+
+    def _stage_measured(self, event: events.StageMeasured) -> None:
+        parent = self._outbox.tracked(event.run)
+        child = self._outbox.tracked(attempt_key(event.run, event.stage, event.attempt))
+        rows = {f"output.{name}.rows": table.rows for name, table in event.figures.items()}
+        if parent is None or child is None or not rows:
+            return
+        with Telling(self._outbox, event) as telling:
+            with telling.part("figures"):
+                telling.log(self._mlflow.run(child[1]), metrics=metrics_of(rows, event.at))
+            with telling.part("figures, for the run"):
+                prefix = f"{event.stage.replace('@', '.')}."
+                telling.log(self._mlflow.run(parent[1]), metrics=metrics_of(rows, event.at, prefix))
 
     def _stage_ended(self, event: events.StageEnded) -> None:
         """A stage without any attempt gets a run too, so that MLflow shows the same stages."""
