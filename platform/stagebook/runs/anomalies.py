@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Sequence
 
 _NORMAL_MAD = 1.4826  # standard deviation ÷ median absolute deviation of a normal distribution
+_ROUNDING = 1e-9  # what is so small beside the figures is 0
 _NORMAL_MEAN_AD = 1.2533  # and ÷ mean absolute deviation: √(π/2)
 
 
@@ -27,7 +28,9 @@ def usual(values: Sequence[float], sensitivity: float, slack: float = 0.0) -> tu
     """
     middle = statistics.median(values)
     deviations = [abs(value - middle) for value in values]
-    spread = _NORMAL_MAD * statistics.median(deviations) or _NORMAL_MEAN_AD * statistics.fmean(deviations)
+    spread = _NORMAL_MAD * statistics.median(deviations)
+    if spread <= _ROUNDING * max(abs(middle), max(deviations)):
+        spread = _NORMAL_MEAN_AD * statistics.fmean(deviations)
     width = max(sensitivity * spread, slack)
     return middle - width, middle + width
 

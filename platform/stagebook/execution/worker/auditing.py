@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.util
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from stagebook.artifact import Artifact
 from stagebook.audits import Audit, CheckResult, Severity
 from stagebook.contracts.audit import audit
+from stagebook.contracts.calling import caller
 from stagebook.contracts.loader import load_contract
 from stagebook.contracts.probe import Surroundings, neighbours_at
 from stagebook.contracts.quarantine import Split, Target, needs_split, split
@@ -89,7 +87,7 @@ class _Output:
         spill.mkdir(exist_ok=True)
         try:
             with self._told():
-                yield Surroundings(spill=spill, neighbours=self._neighbours, call=_caller(self._root))
+                yield Surroundings(spill=spill, neighbours=self._neighbours, call=caller(self._root))
         finally:
             shutil.rmtree(spill, ignore_errors=True)
 
@@ -121,22 +119,6 @@ class _Output:
             shutil.rmtree(self._staged)
         os.replace(good, self._staged)
         return parts
-
-
-def _caller(root: Path) -> Any:
-    """Calls a function of a file of the project."""
-
-    def call(target: str, frame: Any) -> Any:
-        path, _, name = target.rpartition(":")
-        spec = importlib.util.spec_from_file_location(f"_contract_{Path(path).stem}", root / path)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"there is no {path}")
-        sys.path.insert(0, str((root / path).parent))
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return getattr(module, name)(frame)
-
-    return call
 
 
 def _told(attempt: Attempt, name: str, found: Audit, broken: list[CheckResult]) -> str:
