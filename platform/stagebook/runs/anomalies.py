@@ -29,7 +29,7 @@ def usual(values: Sequence[float], sensitivity: float, slack: float = 0.0) -> tu
     middle = statistics.median(values)
     deviations = [abs(value - middle) for value in values]
     spread = _NORMAL_MAD * statistics.median(deviations)
-    if spread <= _ROUNDING * max(abs(middle), max(deviations)):
+    if spread <= _ROUNDING * max(abs(middle), *deviations):
         spread = _NORMAL_MEAN_AD * statistics.fmean(deviations)
     width = max(sensitivity * spread, slack)
     return middle - width, middle + width

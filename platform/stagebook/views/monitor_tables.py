@@ -23,9 +23,9 @@ def monitors(found: Iterable[Series]) -> Table:
         sign = "! " if one.is_unusual else ""
         table.add_row(
             Text(plain(one.monitor.dataset)),
-            Text(plain(_name(one.monitor))),
-            Text(f"{sign}{_value(one.monitor, one.last.value)}", style="yellow" if sign else ""),
-            Text(_range(one) or f"unknown yet, {plural(len(one.points), 'run')}", style="dim"),
+            Text(plain(figure_name(one.monitor))),
+            Text(f"{sign}{figure_text(one.monitor, one.last.value)}", style="yellow" if sign else ""),
+            Text(figure_range(one) or f"unknown yet, {plural(len(one.points), 'run')}", style="dim"),
             Text(course([point.value for point in one.points])),
         )
     return table
@@ -38,8 +38,8 @@ def unusual_lines(found: Sequence[Series]) -> Iterator[str]:
         by_dataset.setdefault(one.monitor.dataset, []).append(one)
     for dataset, items in by_dataset.items():
         for one in items[:_SHOWN]:
-            what = f"{_name(one.monitor)} {_value(one.monitor, one.last.value)}"
-            yield plain(f"{dataset}: {what}, usually {_range(one)} ({plural(one.compared, 'run')})")
+            what = f"{figure_name(one.monitor)} {figure_text(one.monitor, one.last.value)}"
+            yield plain(f"{dataset}: {what}, usually {figure_range(one)} ({plural(one.compared, 'run')})")
         if len(items) > _SHOWN:
             yield plain(f"{dataset}: {plural(len(items) - _SHOWN, 'more figure')} out of the usual")
 
@@ -54,19 +54,22 @@ def course(values: Sequence[float]) -> str:
     return "".join(_BARS[round((value - low) / step)] for value in values)
 
 
-def _name(monitor: Monitor) -> str:
+def figure_name(monitor: Monitor) -> str:
+    """What a figure is called within its stage or output."""
     name = {"seconds": "duration", "age in seconds": "age of the newest"}.get(monitor.figure, monitor.figure)
     return f"{monitor.column}: {name}" if monitor.column else name
 
 
-def _range(one: Series) -> str:
+def figure_range(one: Series) -> str:
+    """What is usual; empty where that is not known."""
     if one.low is None or one.high is None:
         return ""
-    low, high = _value(one.monitor, one.low), _value(one.monitor, one.high)
+    low, high = figure_text(one.monitor, one.low), figure_text(one.monitor, one.high)
     return low if low == high else f"{low} to {high}"
 
 
-def _value(monitor: Monitor, number: float) -> str:
+def figure_text(monitor: Monitor, number: float) -> str:
+    """A value of a figure, with its unit."""
     match monitor.figure:
         case "seconds" | "age in seconds":
             return duration(max(0.0, number))
