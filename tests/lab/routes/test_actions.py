@@ -233,7 +233,9 @@ async def test_a_notebook_is_added_as_a_stage(api, lab: ProjectBuilder) -> None:
 
 async def test_a_contract_is_drafted_and_the_plan_names_its_file(api, lab: ProjectBuilder) -> None:
     lab.notebook("table", "open(rows, 'w').write('a,b\\n1,2\\n')", params="rows = ''")
-    lab.pipeline("stages: {make: {notebook: notebooks/table.ipynb, outputs: {rows: data/rows.csv}}}", "tables")
+    lab.pipeline(
+        "stages: {make: {notebook: notebooks/table.ipynb, outputs: {rows: data/rows.csv}}}", "tables"
+    )
     body = '{"pipeline": "tables", "dataset": "make.rows"}'
     status, early = await api.refused("contracts", method="POST", body=body)
     assert (status, "there is no 'data/rows.csv' yet" in early["message"]) == (400, True)
