@@ -22,15 +22,17 @@ from stagebook.views.tables import table_of
 _STYLES = {Severity.FAIL: "red", Severity.QUARANTINE: "yellow", Severity.WARN: "yellow", Severity.LOG: "dim"}
 
 
-def contracts(rows: Iterable[tuple[str, Contract | None, Audit | None]]) -> Table:
-    """Each output, with its contract and what that came to last."""
+def contracts(rows: Sequence[tuple[str, Contract | None, Audit | None]]) -> RenderableType:
+    """Each output, with its contract and what that came to last; below it what contracts say and nothing checks."""
     table = table_of("output", "contract", "checks", "last result")
     for dataset, contract, audit in rows:
         if contract is None:
             table.add_row(Text(dataset), Text("none", style="dim"), "", "")
         else:
             table.add_row(Text(dataset), contract.path, str(len(contract.rules)), _outcome(audit))
-    return table
+    found = {contract.path: contract.not_checked for _, contract, _ in rows if contract is not None}
+    lines = (plain(f"{path}: not checked: {text}") for path, texts in found.items() for text in texts)
+    return Group(table, *(Text(line, style="dim") for line in lines))
 
 
 def _outcome(audit: Audit | None) -> Text:
