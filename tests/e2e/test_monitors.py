@@ -93,7 +93,7 @@ def test_a_figure_that_is_out_of_the_usual_is_told_and_stops_nothing(project: Pr
     assert (usual.returncode, cautions(usual.stdout)) == (0, [])
     done = stagebook(project.root, "run", "p", "-p", "rows=12", "-p", "empty=5")
     assert done.returncode == 0
-    assert "! make.people: rows 12, usually 87 to 114 (9 runs)" in done.stdout
+    assert "! make.people: rows 12, usually 91 to 111 (9 runs)" in done.stdout
     assert "speed: share of nulls 41.7 %, usually 0 %" in done.stdout
     status = stagebook(project.root, "status", "p")
     assert "! make.people: rows 12, usually" in status.stdout

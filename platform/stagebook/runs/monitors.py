@@ -17,6 +17,9 @@ RECENT = 40  # and at the end of a run
 # How far a figure may be from its median in any case, as a share of that: what is estimated is a few percent off.
 _SLACK = {"seconds": 0.25, "bytes": 0.02, "different values": 0.1, "5 %": 0.02, "median": 0.02, "95 %": 0.02}
 _SLACK_SECONDS = 1.0
+_TELLING = (  # what says most comes first
+    "rows", "share of nulls", "age in seconds", "different values", "median", "5 %", "95 %", "bytes", "seconds",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -97,15 +100,16 @@ def series_of(history: History, pipeline: str, settings: MonitorSettings, most: 
 def unusual(
     history: History, pipeline: str, settings: MonitorSettings, runs: Mapping[str, str]
 ) -> list[Series]:
-    """The figures that are unusual. `runs`: by stage instance, the run whose figures are meant. Raises `JournalUnreadable`."""
+    """The figures that are unusual, by dataset. `runs`: by stage instance, the run whose figures are meant. Raises `JournalUnreadable`."""
     if not settings.enabled or not runs:
         return []
     most = RECENT if settings.seasonal == "none" else RUNS
-    return [
+    found = [
         one
         for one in series_of(history, pipeline, settings, most)
         if one.is_unusual and runs.get(one.monitor.stage) == one.last.run
     ]
+    return sorted(found, key=lambda one: (one.monitor.dataset, _TELLING.index(one.monitor.figure)))
 
 
 def _figures(measured: StageMeasured) -> Iterator[tuple[Monitor, float]]:
