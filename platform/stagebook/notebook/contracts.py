@@ -134,14 +134,11 @@ def _file(data: Any, folder: Path) -> Path:
         return Path(data).absolute()
     path = folder / "data.parquet"
     try:
-        if hasattr(data, "to_parquet"):  # pandas
-            data.to_parquet(path)
-        elif hasattr(data, "write_parquet"):  # polars
+        if hasattr(data, "write_parquet"):  # polars
             data.write_parquet(path)
         else:
-            import pyarrow.parquet  # noqa: PLC0415 - heavy, and seldom needed
-
-            pyarrow.parquet.write_table(data, path)
+            frame = data.to_pandas() if hasattr(data, "to_pandas") else data  # pyarrow has it
+            frame.to_parquet(path)
     except Exception as error:
         raise UsageError(f"the data cannot be audited: {type(error).__name__}: {error}"[:500]) from error
     return path

@@ -20,6 +20,16 @@ MEMORY = "300MB"
 THREADS = 2
 INSTALL = "pip install 'stagebook[data]'"
 
+_SETTINGS = (
+    f"memory_limit = '{MEMORY}'",
+    f"threads = {THREADS}",
+    "enable_progress_bar = false",
+    "TimeZone = 'UTC'",
+    "python_enable_replacements = false",
+    "autoinstall_known_extensions = false",
+    "autoload_known_extensions = false",
+)
+
 Row = tuple[Any, ...]
 
 
@@ -51,39 +61,25 @@ class Connection:
         self._duck = _duckdb().connect(":memory:")
         self._count = 0
         try:
-            self._set_up(spill)
-            if not is_open:
-                self._allow(tables, spill, writes)
+            for setting in (*_SETTINGS, f"temp_directory = {sql.literal(str(spill))}"):
+                self._duck.execute(f"SET {setting}")
             for name, source in tables.items():
                 self.add(name, source)
             if not is_open:
-                self._lock()
+                self._lock(tables, spill, writes)
         except BaseException:
             self._duck.close()
             raise
 
-    def _set_up(self, spill: Path) -> None:
-        do = self._duck.execute
-        do(f"SET memory_limit = '{MEMORY}'")
-        do(f"SET threads = {THREADS}")
-        do("SET enable_progress_bar = false")
-        do("SET TimeZone = 'UTC'")
-        do("SET python_enable_replacements = false")
-        do("SET autoinstall_known_extensions = false")
-        do("SET autoload_known_extensions = false")
-        do(f"SET temp_directory = {sql.literal(str(spill))}")
-
-    def _allow(self, tables: Mapping[str, Source], spill: Path, writes: Sequence[Path]) -> None:
+    def _lock(self, tables: Mapping[str, Source], spill: Path, writes: Sequence[Path]) -> None:
         do = self._duck.execute
         folders = {str(source.path) for source in tables.values() if source.path.is_dir()} | {str(spill)}
         files = {str(source.path) for source in tables.values() if not source.path.is_dir()}
         files |= {str(path) for path in writes}
         do(f"SET allowed_directories = [{', '.join(sql.literal(f'{path}/') for path in sorted(folders))}]")
         do(f"SET allowed_paths = [{', '.join(sql.literal(path) for path in sorted(files))}]")
-
-    def _lock(self) -> None:
-        self._duck.execute("SET enable_external_access = false")
-        self._duck.execute("SET lock_configuration = true")
+        do("SET enable_external_access = false")
+        do("SET lock_configuration = true")
 
     def add(self, name: str, source: Source) -> None:
         """Make a table a view, in the place of one of that name. Raises `NoTable`."""

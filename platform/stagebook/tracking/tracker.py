@@ -78,10 +78,8 @@ class Tracker:
                 self._attempt_started(event)
             case events.StageReused() | events.StageAccepted():
                 self._stage_taken(event)
-            case events.AttemptEnded():
-                self._attempt_ended(event)
-            case events.StageMeasured():
-                self._stage_measured(event)
+            case events.AttemptEnded() | events.StageMeasured():
+                self._of_attempt(event)
             case events.StageEnded():
                 self._stage_ended(event)
             case events.RunEnded():
@@ -210,31 +208,21 @@ class Tracker:
         with Telling(self._outbox, event) as telling, telling.part("values"):
             telling.log(self._mlflow.run(parent[1]), metrics=metrics, tags={f"stage.{event.stage}": said})
 
-    def _attempt_ended(self, event: events.AttemptEnded) -> None:
+    def _of_attempt(self, event: events.AttemptEnded | events.StageMeasured) -> None:
         key = attempt_key(event.run, event.stage, event.attempt)
         parent, child = self._outbox.tracked(event.run), self._outbox.tracked(key)
         if parent is None or child is None:
             return
-        params = self._params_of(event.run, key)
         runs = {"child": self._mlflow.run(child[1]), "parent": self._mlflow.run(parent[1])}
         with Telling(self._outbox, event) as telling:
+            if isinstance(event, events.StageMeasured):
+                self._record.tell_figures(telling, event, **runs)
+                return
+            params = self._params_of(event.run, key)
             self._record.tell(telling, event, params, **runs)
             # Last, and whatever the notebook's own calls left: the status is the one of the journal.
             with telling.part("end"):
                 self._mlflow.close(child[1], status_of(event), event.at)
-
-    def _stage_measured(self, event: events.StageMeasured) -> None:
-        parent = self._outbox.tracked(event.run)
-        child = self._outbox.tracked(attempt_key(event.run, event.stage, event.attempt))
-        rows = {f"output.{name}.rows": table.rows for name, table in event.figures.items()}
-        if parent is None or child is None or not rows:
-            return
-        with Telling(self._outbox, event) as telling:
-            with telling.part("figures"):
-                telling.log(self._mlflow.run(child[1]), metrics=metrics_of(rows, event.at))
-            with telling.part("figures, for the run"):
-                prefix = f"{event.stage.replace('@', '.')}."
-                telling.log(self._mlflow.run(parent[1]), metrics=metrics_of(rows, event.at, prefix))
 
     def _stage_ended(self, event: events.StageEnded) -> None:
         """A stage without any attempt gets a run too, so that MLflow shows the same stages."""
