@@ -28,8 +28,6 @@ export function plotOf(
   return {
     points: values.map((value, at) => ({ x: EDGE + at * step, y: y(value) })),
     band:
-      low === undefined || high === undefined
-        ? null
-        : { top: y(high), height: Math.max(1, y(low) - y(high)) }
+      low === undefined || high === undefined ? null : { top: y(high), height: Math.max(1, y(low) - y(high)) }
   };
 }

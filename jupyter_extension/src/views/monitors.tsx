@@ -63,7 +63,13 @@ function Plot(props: { series: MonitorSeries }): React.JSX.Element {
       <polyline points={plot.points.map(point => `${point.x},${point.y}`).join(' ')} />
       {last && <circle cx={last.x} cy={last.y} r={2.5} />}
       {series.points.map((point, at) => (
-        <circle key={point.run} className="sb-PlotPoint" cx={plot.points[at]?.x} cy={plot.points[at]?.y} r={5}>
+        <circle
+          key={point.run}
+          className="sb-PlotPoint"
+          cx={plot.points[at]?.x}
+          cy={plot.points[at]?.y}
+          r={5}
+        >
           <title>{`${point.run}: ${point.text}`}</title>
         </circle>
       ))}
