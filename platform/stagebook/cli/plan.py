@@ -37,7 +37,8 @@ def plan(
     made = project.plan(request)
     if as_json:
         found = prospects(made, project.history, project.store, project.root)
-        write_json({**made.to_json(), "quarantine": [one.to_json() for one in found]})
+        more = {"quarantine": [one.to_json() for one in found]} if found else {}
+        write_json({**made.to_json(), **more})
     elif len(made.stages) > tables.MAX_ROWS:
         sys.stdout.writelines(f"{line}\n" for line in tables.plan_lines(made))
     else:
