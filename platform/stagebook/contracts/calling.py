@@ -1,4 +1,4 @@
-"""Functions of the project that a contract names."""
+"""Functions of the project that a contract names, and schemas of pandera."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import Any
 
 from stagebook.contracts.probe import Call
 
+_SHOWN = 5  # of what a schema finds
+
 
 def caller(root: Path) -> Call:
-    """What calls `path/to/file.py:name` with a DataFrame; `root` is the project's. Raises what the project's code raises."""
+    """What calls `path/to/file.py:name` with a DataFrame, or validates that against it; `root` is the project's. Raises what
+    the project's code raises."""
 
     def call(target: str, frame: Any) -> Any:
         path, _, name = target.rpartition(":")
@@ -21,6 +24,23 @@ def caller(root: Path) -> Call:
         sys.path.insert(0, str((root / path).parent))
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        return getattr(module, name)(frame)
+        found = getattr(module, name)
+        return _validated(found, frame) if hasattr(found, "validate") else found(frame)
 
     return call
+
+
+def _validated(schema: Any, frame: Any) -> str:
+    """What a schema or model of pandera finds wrong: columns and checks, and how often; no values."""
+    try:
+        schema.validate(frame, lazy=True)
+    except Exception as error:
+        cases = getattr(error, "failure_cases", None)
+        if cases is None or not {"column", "check"} <= set(getattr(cases, "columns", ())):
+            raise
+        counts = cases.groupby(["column", "check"], dropna=False).size()
+        found = [f"{column}: {check} ({count:,})" for (column, check), count in counts.items()]
+        return "; ".join(found[:_SHOWN]) + (
+            f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        )
+    return ""
