@@ -121,9 +121,12 @@ def test_a_replay_audits_again_what_the_stage_wrote(project: ProjectBuilder) -> 
     ran(project)
     project.edit("known", "ann\\n", "ann\\ncyd\\n")
     assert project.project.run("q").status is Status.COMPLETED
+    why = "q.known.names changed, which contracts/p.make.people.yaml asks for; the notebook does not run"
+    assert decided(project) == (Decision.AUDIT, why)
     done = stagebook(project.root, "quarantine", "replay", "p", "make.people")
     assert done.returncode == 0, done.stderr
     assert (ran(project), people(project)) == ([], ["ann", "cyd"])
+    assert decided(project)[0] is Decision.REUSE
     assert "audited again, as asked" in stagebook(project.root, "plan", "p", "--audit").stdout
 
 

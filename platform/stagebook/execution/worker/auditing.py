@@ -66,6 +66,7 @@ class _Output:
         self._name = name
         self._root = Path(attempt.root)
         self.contract = with_released(load_contract(given.text, given.path).contract, given.released)
+        self._contents = given.contents
         self._staged = self._root / attempt.outputs[name].staged
         with self._told():
             self._source = source_of(self._staged, self.contract.table)
@@ -94,7 +95,8 @@ class _Output:
     def audit(self) -> Audit:
         """Hold it against its contract."""
         with self._surroundings() as around:
-            return audit(self.contract, self._source, around)
+            found = audit(self.contract, self._source, around)
+        return dataclasses.replace(found, related=dict(self._contents))
 
     def keep_whole(self) -> Artifact:
         """What the stage wrote, kept in the store if there is one."""
