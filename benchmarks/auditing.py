@@ -30,8 +30,8 @@ schema:
       - name: carrier
         logicalType: string
         required: true
-        enum: [AA, B6, DL, EV, UA, US, WN, 9E, MQ, VX]
-      - {name: origin, logicalType: string, enum: [EWR, JFK, LGA]}
+        enum: [{value: AA}, {value: B6}, {value: DL}, {value: EV}, {value: UA}, {value: US}, {value: WN}, {value: 9E}, {value: MQ}, {value: VX}]
+      - {name: origin, logicalType: string, enum: [{value: EWR}, {value: JFK}, {value: LGA}]}
       - {name: delay, logicalType: number, logicalTypeOptions: {minimum: -120, maximum: 1500}}
       - name: speed
         logicalType: number

@@ -45,7 +45,7 @@ schema:
       - {name: kind, logicalType: string, enum: [{value: bird}, {value: cat}], classification: personal}
       - {name: day, logicalType: date, logicalTypeOptions: {minimum: 2026-01-01}}
     relationships:
-      - {from: name, to: p.known.names.name}
+      - {from: people.name, to: p.known.names.name}
     quality:
       - {metric: rowCount, mustBeBetween: [1, 100]}
       - {metric: duplicateValues, mustBe: 0, arguments: {properties: [name, day]}}

@@ -32,7 +32,7 @@ schema:
         logicalTypeOptions: {maximum: 200}
         customProperties: [{property: severity, value: quarantine}]
     relationships:
-      - {from: name, to: p.known.names.name}
+      - {from: people.name, to: p.known.names.name}
     quality:
       - {type: custom, engine: stagebook, implementation: 'checks.py:few'}
 """
