@@ -118,5 +118,10 @@ def rows(found: Sequence[Mapping[str, Any]]) -> Table:
     names = list(dict.fromkeys(name for row in found for name in row))
     table = table_of(*(plain(name) for name in names))
     for row in found:
-        table.add_row(*(Text(plain(formatting.value(row.get(name), 40))) for name in names))
+        table.add_row(*(Text(plain(_cell(row.get(name)))) for name in names))
     return table
+
+
+def _cell(value: Any) -> str:
+    """A value of a row; numbers as they are, since many stand for years or are keys."""
+    return formatting.value(str(value) if isinstance(value, int) else value, 40)
