@@ -8,6 +8,7 @@ the files that it was opened for and no others, nor write any but those it is to
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -215,7 +216,20 @@ def _told() -> Iterator[None]:
         raise QueryFailed(reason_of(error)) from error
 
 
+_OF_LINES = (
+    "Expected Number of Columns",
+    "Invalid unicode",
+    "Value with unterminated quote",
+    "Maximum line size",
+)
+_LINE = re.compile(r"CSV Error on Line: (\d+)")
+
+
 def reason_of(error: BaseException) -> str:
-    """What is wrong, in one line of at most 300 characters."""
+    """What is wrong, in one line of at most 300 characters; of a line of a text file no values."""
     text = str(error).strip().splitlines()
-    return (text[0] if text else type(error).__name__)[:300]
+    if text and (place := _LINE.search(text[0])):
+        detail = next((line for line in text[1:] if line.startswith(_OF_LINES)), "it cannot be read")
+        return f"line {place[1]}: {detail}"[:300]
+    first = text[0].removeprefix("Invalid Input Error: ") if text else type(error).__name__
+    return first[:300]
