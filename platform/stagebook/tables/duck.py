@@ -1,4 +1,4 @@
-"""DuckDB, reading tables in bounded memory. The only door to duckdb and deltalake.
+"""DuckDB, reading tables in bounded memory. The only door to duckdb.
 
 No connection is shared across a fork: each audit opens one of its own, in memory, and closes it. A connection may read
 the files that it was opened for and no others, nor write any but those it is told to; what people wrote in SQL is one
@@ -16,7 +16,8 @@ from typing import Any
 import duckdb
 
 from stagebook.tables import sql
-from stagebook.tables.source import Format, NoTable, Source
+from stagebook.tables.delta import DeltaFailed, dataset
+from stagebook.tables.source import Format, NoTable, Source, reason_of
 
 MEMORY = "300MB"
 THREADS = 2
@@ -75,7 +76,10 @@ class Connection:
             self._duck.execute(f"ATTACH {sql.literal(str(source.path))} AS {alias} (READ_ONLY)")
             relation = f"{alias}.{sql.name(self._table_in(alias, source.table))}"
         elif source.format is Format.DELTA:
-            self._duck.register(alias, _delta(source.path))
+            try:
+                self._duck.register(alias, dataset(source.path, source.version))
+            except DeltaFailed as error:
+                raise NoTable(f"the Delta table cannot be read: {error}") from error
             relation = alias
         self._duck.execute(f"CREATE VIEW {sql.name(name)} AS SELECT * FROM {relation}")
 
@@ -177,24 +181,9 @@ class Connection:
             timer.cancel()
 
 
-def _delta(path: Path) -> Any:
-    try:
-        import deltalake  # noqa: PLC0415 - most tables are no Delta
-
-        return deltalake.DeltaTable(path).to_pyarrow_dataset()
-    except Exception as error:
-        raise NoTable(f"the Delta table cannot be read: {reason_of(error)}") from error
-
-
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
         raise QueryFailed(reason_of(error)) from error
-
-
-def reason_of(error: BaseException) -> str:
-    """What is wrong, in one line of at most 300 characters."""
-    text = str(error).strip().splitlines()
-    return (text[0] if text else type(error).__name__)[:300]

@@ -6,6 +6,7 @@ import dataclasses
 import enum
 from pathlib import Path
 
+from stagebook.system.delta_log import is_table
 from stagebook.tables import sql
 
 
@@ -32,11 +33,13 @@ class NoTable(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Source:
-    """A table in a file or folder. `table`: its name within a database."""
+    """A table in a file or folder. `table`: its name within a database; `version`: that of a Delta table, the present one
+    by default."""
 
     path: Path
     format: Format
     table: str = ""
+    version: int | None = None
 
     @property
     def is_text(self) -> bool:
@@ -70,7 +73,7 @@ def source_of(path: Path, table: str = "") -> Source:
     if not path.exists():
         raise NoTable("it is not there")
     if path.is_dir():
-        if (path / "_delta_log").is_dir():
+        if is_table(path):
             return Source(path, Format.DELTA, table)
         if next(path.rglob("*.parquet"), None) is not None:
             return Source(path, Format.PARQUET, table)
@@ -79,6 +82,8 @@ def source_of(path: Path, table: str = "") -> Source:
     if suffixes and suffixes[-1] in _PACKED:
         suffixes.pop()
     found = _SUFFIXES.get(suffixes[-1]) if suffixes else None
+    if found is None and _is_parquet(path):
+        found = Format.PARQUET
     if found is None:
         known = ", ".join(sorted(_SUFFIXES))
         raise NoTable(
@@ -87,3 +92,16 @@ def source_of(path: Path, table: str = "") -> Source:
     if found is not Format.DUCKDB and path.stat().st_size == 0:
         raise NoTable("the file is empty")
     return Source(path, found, table)
+
+
+def _is_parquet(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
+
+
+def reason_of(error: BaseException) -> str:
+    """What is wrong, in one line of at most 300 characters."""
+    text = str(error).strip().splitlines()
+    return (text[0] if text else type(error).__name__)[:300]

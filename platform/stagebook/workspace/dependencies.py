@@ -12,6 +12,7 @@ from typing import Any
 
 from stagebook.artifact import Artifact
 from stagebook.code.closure import Closure, Code, sources
+from stagebook.system.delta_log import LOG
 from stagebook.system.file_cache import FileCache, stat_of, tick
 from stagebook.system.files import describe_path, make_private, walk, write_whole
 from stagebook.system.installed import source_folders, versions
@@ -97,10 +98,20 @@ class ProjectDependencies:
         if path not in self._digests:
             try:
                 found = describe_path(self._root / path, path, self.file_cache.digest)
-                self._digests[path] = found.content
+                self._digests[path] = found.content if self._is_whole(path, found) else None
             except OSError:
                 self._digests[path] = None
         return self._digests[path]
+
+    def _is_whole(self, path: str, found: Artifact) -> bool:
+        """Whether the data files of a version of a Delta table are as they were published, as far as the store knows.
+        Raises `OSError`."""
+        listed = self.store.listed(found.sha256) if found.version is not None else None
+        return listed is None or all(
+            self.file_cache.digest(str(self._root / path / name)) == digest
+            for name, digest in listed.items()
+            if not name.startswith(f"{LOG}/")
+        )
 
     def stamp(self, path: str) -> object:
         """A value that changes with every write to a file or folder of the project, whatever is written."""
