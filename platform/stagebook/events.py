@@ -57,6 +57,7 @@ class Cause(enum.StrEnum):
     NOTEBOOK = "notebook"  # the notebook cannot be read
     OUTPUT_MISSING = "output_missing"
     CONTRACT = "contract"  # an output does not fulfil its contract
+    TABLE = "table"  # what was written does not go into its Delta table
     UNDECLARED = "undeclared"  # a strict stage read files that are not declared as its inputs
     PUBLICATION = "publication"  # outputs could not be moved to their places
     DISK = "disk"  # the executed notebook could not be saved

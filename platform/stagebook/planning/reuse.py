@@ -117,8 +117,10 @@ class ReusePolicy:
                 return _run(f"nobody knows what '{path}' holds")
         lost = ""
         for result in self.results.find(fingerprint.digest):
-            if not (stage.outputs or result.scraps) and (latest is None or result.number != latest.number):
-                continue  # an effect cannot be restored: only the last result counts
+            # An effect cannot be restored, nor may rows be taken back that came since: the last result counts.
+            only_last = stage.accumulates or not (stage.outputs or result.scraps)
+            if only_last and (latest is None or result.number != latest.number):
+                continue
             obstacle, restores = self._obtain(stage, result)
             if not obstacle:
                 why = _SAME
@@ -201,9 +203,11 @@ class ReusePolicy:
         more = f", and {len(changed) - 1} more" if len(changed) > 1 else ""
         whole = result.whole
         kept = all(
-            name in whole and self.dependencies.holds(whole[name])
+            name in whole
+            and (output.kind == "file" or name in result.written)
+            and self.dependencies.holds(whole[name])
             for name, output in stage.outputs.items()
-            if output.kind == "file"
+            if output.kind != "external"
         )
         if not kept:
             return _run(
@@ -229,7 +233,7 @@ class ReusePolicy:
         absent = [
             output.path
             for output in stage.outputs.values()
-            if output.kind == "file" and self.dependencies.digest(output.path) is None
+            if output.kind != "external" and self.dependencies.digest(output.path) is None
         ]
         latest = self.results.latest(self.pipeline, stage.id)
         if absent:
@@ -239,7 +243,7 @@ class ReusePolicy:
             return self._reuse(stage, latest, restores, "frozen")
         outputs = {}
         for name, output in stage.outputs.items():
-            content = self.dependencies.digest(output.path) or "" if output.kind == "file" else ""
+            content = self.dependencies.digest(output.path) or "" if output.kind != "external" else ""
             outputs[name] = Artifact(
                 path=output.path,
                 sha256=content.rstrip("/"),
@@ -257,7 +261,7 @@ class ReusePolicy:
         outputs = {
             output.path: self.dependencies.digest(output.path) or ABSENT
             for output in stage.outputs.values()
-            if output.kind == "file"
+            if output.kind != "external"
         }
         mark = ""
         if stage.writes_outside:
@@ -294,7 +298,7 @@ def _has_other_contract(name: str, output: PlannedOutput, result: Result) -> boo
     """Whether what was published of an output depends on another contract than that which it has now."""
     audit = result.audits.get(name)
     if output.contract is None:
-        return name in result.written
+        return name in result.written and name in result.audits
     return audit is None or audit.digest != output.contract.digest
 
 

@@ -121,7 +121,7 @@ class _Statement:
         """The event about one stage, whose outputs are kept."""
         outputs = {
             key: launcher.store.keep(launcher.root / output.path, output.path)
-            if output.kind == "file"
+            if output.kind != "external"
             else Artifact(path=output.path, external=True)
             for key, output in stage.outputs.items()
         }
@@ -162,6 +162,6 @@ def _check_outputs(root: Path, stage: PlannedStage) -> None:
     if stage.foreach is not None:
         raise UsageError(f"the list of {stage.id} is not known yet", hint="run the stage that makes it first")
     for output in stage.outputs.values():
-        if output.kind == "file" and not (root / output.path).exists():
+        if output.kind != "external" and not (root / output.path).exists():
             msg = f"{stage.id} cannot be accepted: its output '{output.path}' is not there"
             raise UsageError(msg, hint="run the stage, or put the file there")

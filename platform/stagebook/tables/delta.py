@@ -18,7 +18,6 @@ from typing import Any
 from stagebook.tables import sql
 from stagebook.tables.source import reason_of
 
-
 _UNREAD = {"deletionVectors", "columnMapping"}
 
 

@@ -67,12 +67,17 @@ class Prepared:
         return self.before.version + (1 if self.is_new else 0)
 
     def assemble(self) -> tuple[Path, dict[str, str]]:
-        """The content as a folder of links; and the SHA-256 of those of its files of which it is known. Raises `OSError`."""
+        """The content as a folder of links; and the SHA-256 of those of its files of which it is known. Raises
+        `LakeRefused` where one is gone, and `OSError`."""
         folder = self.folder / CONTENT
         _remake(folder)
         known = {}
         for name in self.after.files:
-            link(self.places.get(name, self.table / name), folder / name)
+            place = self.places.get(name, self.table / name)
+            if not place.is_file():
+                hint = "move its folder away: the last result comes back out of the store"
+                raise LakeRefused(f"a data file of the table is gone: {name}; {hint}")
+            link(place, folder / name)
             if found := _OURS.fullmatch(name.rpartition("/")[2]):
                 known[name] = found[1]
         log = delta_log.commit_path(folder, 0)
@@ -85,13 +90,13 @@ class Prepared:
         `OSError`."""
         ready = self.folder / READY
         _remake(ready)
-        if not self.is_new:
-            return
         for name, place in self.places.items():
             if name in self.after.files:
                 target = ready / name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(place, target)
+                shutil.move(place, target)
+        if not self.is_new:
+            return
         noted = {**note, "content": content.content, "size": content.size}
         path = delta_log.commit_path(ready, self.version)
         path.parent.mkdir()
@@ -100,13 +105,20 @@ class Prepared:
     def _commit(self, noted: Mapping[str, Any]) -> list[dict[str, Any]]:
         now = int(time.time() * 1000)
         before = self.before.files if self.before is not None else {}
-        told = {"timestamp": now, "operation": self.operation, "engineInfo": "stagebook", delta_log.NOTE: noted}
+        told = {
+            "timestamp": now,
+            "operation": self.operation,
+            "engineInfo": "stagebook",
+            delta_log.NOTE: noted,
+        }
         actions: list[dict[str, Any]] = [{"commitInfo": told}]
         if self.before is None or self.before.protocol != self.after.protocol:
             actions.append({"protocol": dict(self.after.protocol)})
         if self.before is None or _columns(self.before) != _columns(self.after):
             actions.append(_metadata(self.after, self.after.id if self.before is None else self.before.id))
-        actions += [_remove(file, now) for name, file in sorted(before.items()) if name not in self.after.files]
+        actions += [
+            _remove(file, now) for name, file in sorted(before.items()) if name not in self.after.files
+        ]
         new = [file for name, file in sorted(self.after.files.items()) if name not in before]
         return [*actions, *(_add(file, now, self.stats.get(file.name, "")) for file in new)]
 
@@ -207,12 +219,16 @@ def branch_of(table: Path, folder: Path, before: State | None, *, with_data: boo
     return branch
 
 
-def renamed(branch: Path, before: State | None, after: State, tag: str) -> tuple[dict[str, DataFile], dict[str, Path], dict[str, str]]:
+def renamed(
+    branch: Path, before: State | None, after: State, tag: str
+) -> tuple[dict[str, DataFile], dict[str, Path], dict[str, str]]:
     """The data files of a branch that has been written to, those that are new called after their content: the files by
     name, where the new ones are, and what the log says of these. A `tag` tells files of equal content apart that are to
     be there twice. Raises `OSError`."""
     known = before.files if before is not None else {}
-    said = {add["path"]: add for action in delta_log.actions(branch, after.version) if (add := action.get("add"))}
+    said = {
+        add["path"]: add for action in delta_log.actions(branch, after.version) if (add := action.get("add"))
+    }
     files, places, stats = {}, {}, {}
     for name, file in sorted(after.files.items()):
         if name in known:
@@ -263,15 +279,18 @@ def back_to(content: Path, table: Path, folder: Path, shown: str) -> Prepared:
         wanted = delta.state(content)
     except DeltaFailed as error:
         raise LakeRefused(f"what '{shown}' was cannot be read: {error}") from error
-    known = before.files if before is not None else {}
     configuration = before.configuration if before is not None else wanted.configuration
     after = dataclasses.replace(wanted, configuration=configuration)
     if before is not None and before.protocol["minWriterVersion"] > after.protocol["minWriterVersion"]:
         after = dataclasses.replace(after, protocol=before.protocol)  # readers of older versions need it
-    places = {name: content / name for name in wanted.files if name not in known}
+    places = {name: content / name for name in wanted.files if not _is_same(content / name, table / name)}
     return Prepared(
         table=table, folder=folder, before=before, after=after, places=places, operation="RESTORE"
     )
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return other.is_file() and sha256_of(one) == sha256_of(other)
 
 
 def link(source: Path, target: Path) -> None:
