@@ -1,0 +1,326 @@
+"""Versions of Delta tables, made ready and published: what a table holds is what a model of it holds."""
+
+from __future__ import annotations
+
+import collections
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stagebook.artifact import Artifact
+from stagebook.execution.runner import commits
+from stagebook.execution.worker.delta_tables import sealed
+from stagebook.pipeline.model import DeltaMode, DeltaOptions
+from stagebook.system import delta_log
+from stagebook.system.files import describe_path
+from stagebook.system.store import Store
+from stagebook.tables import delta, lake
+from stagebook.tables.lake import READY, LakeRefused, Prepared, back_to
+from stagebook.tables.lake_changes import Change, prepare
+from stagebook.tables.source import source_of
+
+Rows = Sequence[tuple[int, int, str]]
+ABC: Rows = [(1, 1, "a"), (2, 1, "b"), (3, 2, "c")]
+
+
+class Lake:
+    """Tables in a folder, with a store."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.store = Store(root / "store")
+        self.count = 0
+
+    def made_ready(
+        self,
+        rows: Rows | pa.Table,
+        mode: DeltaMode = "overwrite",
+        *,
+        parts: tuple[str, ...] = (),
+        key: tuple[str, ...] = (),
+        replaces: tuple[str, ...] = (),
+    ) -> tuple[Artifact, Path]:
+        """Make a change of the table ready, as the worker does; what it will be, and the folder."""
+        self.count += 1
+        folder = self.root / f"attempt {self.count}"
+        folder.mkdir()
+        table = rows if isinstance(rows, pa.Table) else frame(rows)
+        pq.write_table(table, folder / "rows")
+        options = DeltaOptions(mode=mode, partition_by=parts, key=key)
+        change = Change(
+            rows=source_of(folder / "rows"),
+            table=self.table,
+            shown="t",
+            options=options,
+            attempt=f"r/s/{self.count}",
+            replaces=replaces,
+        )
+        return self.sealed(prepare(change, folder / "lake"), folder / "lake")
+
+    def sealed(self, prepared: Prepared, folder: Path) -> tuple[Artifact, Path]:
+        note = {"run": "r", "pipeline": "p", "stage": "s", "output": "t", "attempt": self.count}
+        return sealed(prepared, "t", note, self.store.folder, None), folder / READY
+
+    def publish(self, ready: Path) -> bool:
+        """Publish it, as the runner does; whether there is a new version."""
+        self.table.mkdir(exist_ok=True)
+        commit = commits.place_files(ready, self.table)
+        if commit is not None:
+            commits.publish(commit, self.table)
+        return commit is not None
+
+    def write(self, rows: Rows | pa.Table, mode: DeltaMode = "overwrite", **options: Any) -> bool:
+        """Both; whether there is a new version."""
+        content, ready = self.made_ready(rows, mode, **options)
+        is_new = self.publish(ready)
+        found = describe_path(self.table, "t")
+        assert (found.content, found.version) == (content.content, content.version)
+        return is_new
+
+    @property
+    def table(self) -> Path:
+        return self.root / "t"
+
+    @property
+    def rows(self) -> list[tuple[Any, ...]]:
+        """What the table holds, sorted."""
+        found = delta.dataset(self.table).to_table(columns=["id", "m", "x"]).to_pylist()
+        return sorted(tuple(row.values()) for row in found)
+
+
+def frame(rows: Rows) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) or [(), (), ()]
+    kinds = {"id": pa.int64(), "m": pa.int64(), "x": pa.string()}
+    return pa.table({name: pa.array(column, kinds[name]) for name, column in zip(kinds, columns, strict=True)})
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Lake:
+    return Lake(tmp_path)
+
+
+WRITTEN = st.lists(
+    st.tuples(st.integers(0, 4), st.integers(0, 2), st.sampled_from("abc")),
+    max_size=5,
+    unique_by=lambda row: row[0],
+)
+
+
+def after(mode: str, held: list[Any], rows: Rows) -> list[Any]:
+    """What a table holds once these rows were written."""
+    match mode:
+        case "append":
+            return sorted([*held, *rows])
+        case "merge":
+            new = {row[0] for row in rows}
+            return sorted([*(row for row in held if row[0] not in new), *rows])
+        case "partitions":
+            new = {row[1] for row in rows}
+            return sorted([*(row for row in held if row[1] not in new), *rows])
+    return sorted(rows)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    mode=st.sampled_from(["overwrite", "partitions", "append", "merge"]),
+    changes=st.lists(WRITTEN, min_size=1, max_size=4),
+)
+def test_a_table_holds_what_was_written_to_it(mode: str, changes: list[list[Any]]) -> None:
+    options: dict[str, Any] = {"merge": {"key": ("id",)}, "partitions": {"parts": ("m",)}}.get(mode, {})
+    how: Any = "overwrite" if mode == "partitions" else mode
+    with tempfile.TemporaryDirectory() as folder:
+        place, held = Lake(Path(folder)), []
+        for number, rows in enumerate(changes):
+            expected = after(mode, held, rows)
+            is_new = place.write(rows, how, **options)
+            assert place.rows == expected
+            if number and collections.Counter(expected) != collections.Counter(held):
+                assert is_new
+            if not rows and mode != "overwrite" and number:
+                assert not is_new
+            held = expected
+        if mode != "append":
+            assert not place.write(changes[-1], how, **options), "the same again makes no version"
+
+
+def test_nothing_is_seen_before_the_commit(place: Lake) -> None:
+    place.write(ABC)
+    _, ready = place.made_ready([(9, 9, "z")])
+    commit = commits.place_files(ready, place.table)
+    assert place.rows == ABC
+    assert delta_log.versions(place.table) == [0]
+    assert commit is not None
+    commits.publish(commit, place.table)
+    assert place.rows == [(9, 9, "z")]
+
+
+def test_of_two_writers_one_is_told(place: Lake) -> None:
+    place.write(ABC)
+    _, one = place.made_ready([(4, 4, "d")], "append")
+    _, other = place.made_ready([(5, 5, "e")], "append")
+    place.publish(one)
+    with pytest.raises(commits.Overtaken, match="another writer made version 1"):
+        place.publish(other)
+    assert place.rows == [*ABC, (4, 4, "d")]
+    assert not list(place.table.rglob("*.incoming"))
+
+
+def test_a_version_that_was_just_published_is_taken_back_unless_another_follows(place: Lake) -> None:
+    place.write(ABC)
+    _, ready = place.made_ready([(4, 4, "d")])
+    commit = commits.place_files(ready, place.table)
+    assert commit is not None
+    made = commits.publish(commit, place.table)
+    commits.take_back([made])
+    assert place.rows == ABC
+    made = commits.publish(commit, place.table)
+    place.write(ABC, "append")
+    commits.take_back([made])
+    assert place.rows == sorted([*ABC, (4, 4, "d")])
+
+
+def test_rows_of_an_attempt_are_replaced(place: Lake) -> None:
+    place.write(ABC, "append")
+    place.write([(4, 4, "d")], "append")
+    place.write([(5, 5, "e")], "append", replaces=("r/s/2",))
+    assert place.rows == [*ABC, (5, 5, "e")]
+    with pytest.raises(LakeRefused, match="no version is of that attempt"):
+        place.made_ready([(5, 5, "e")], "append", replaces=("r/other/1",))
+
+
+def test_equal_rows_that_are_added_twice_are_there_twice(place: Lake) -> None:
+    place.write(ABC, "append")
+    place.write(ABC, "append")
+    assert place.rows == sorted([*ABC, *ABC])
+
+
+def test_a_content_comes_out_of_the_store_as_a_table(place: Lake, tmp_path: Path) -> None:
+    content, ready = place.made_ready(ABC, parts=("m",))
+    place.publish(ready)
+    place.write([(9, 2, "z")], parts=("m",))
+    place.store.fetch(content, tmp_path / "out")
+    assert describe_path(tmp_path / "out", "t").content == content.content
+    assert delta.dataset(tmp_path / "out").count_rows() == 3
+    prepared = back_to(tmp_path / "out", place.table, tmp_path / "back", "t")
+    prepared.seal(content, {"run": "r2"})
+    assert place.publish(tmp_path / "back" / READY)
+    assert place.rows == ABC
+    assert describe_path(place.table, "t").content == content.content
+    assert delta_log.versions(place.table) == [2, 1, 0]
+
+
+def test_values_of_every_kind_are_kept_apart_as_partitions(place: Lake, tmp_path: Path) -> None:
+    moment = pa.scalar(1_700_000_000_123_456, pa.timestamp("us")).as_py()
+    table = pa.table(
+        {
+            "x": [1, 2, 3],
+            "s": ["a b/c%", "é=ü", None],
+            "d": [moment.date(), None, moment.date()],
+            "b": [True, False, None],
+            "at": pa.array([moment, None, None], pa.timestamp("us")),
+            "zoned": pa.array([moment, None, None], pa.timestamp("us", "UTC")),
+        }
+    )
+    parts = ("s", "d", "b", "at", "zoned")
+    content, ready = place.made_ready(table, parts=parts)
+    place.publish(ready)
+    assert not place.write(table.slice(0, 1), parts=parts)
+    place.store.fetch(content, tmp_path / "out")
+    for path in (place.table, tmp_path / "out"):
+        found = delta.dataset(path).to_table().sort_by("x")
+        assert found.select(table.schema.names).equals(table), path
+
+
+def test_new_columns_are_taken_in_and_those_of_pandas_are_not(place: Lake) -> None:
+    place.write(ABC, "append")
+    more = pa.table({"id": [4], "m": [4], "x": ["d"], "new": [1.5], "__index_level_0__": [7]})
+    place.write(more, "append")
+    found = delta.dataset(place.table).to_table().sort_by("id")
+    assert found["new"].to_pylist() == [None, None, None, 1.5]
+    assert "__index_level_0__" not in found.schema.names
+
+
+def test_what_does_not_fit_is_refused_and_changes_nothing(place: Lake) -> None:
+    place.write(ABC, parts=("m",))
+    text = pa.table({"id": ["a"], "m": [1], "x": ["a"]})
+    cases: list[tuple[str, Any, dict[str, Any]]] = [
+        ("partition_by names mm, which the stage did not write; did you mean", ABC, {"parts": ("mm",)}),
+        ("partition_by is id, and the table is partitioned by m", ABC, {"parts": ("id",)}),
+        ("the column id is string in what the stage wrote, and int64 in the table", text, {"parts": ("m",)}),
+        ("every column is in partition_by", pa.table({"m": [1]}), {"parts": ("m",)}),
+        ("key names ix", ABC, {"mode": "merge", "key": ("ix",), "parts": ("m",)}),
+        ("3 rows repeat the key", [*ABC, *ABC], {"mode": "merge", "key": ("id",), "parts": ("m",)}),
+        (
+            "1 rows have no id",
+            pa.table({"id": [None, 1], "m": [1, 1], "x": ["a", "b"]}),
+            {"mode": "merge", "key": ("id",), "parts": ("m",)},
+        ),
+    ]
+    for message, rows, options in cases:
+        with pytest.raises(LakeRefused, match=message):
+            place.made_ready(rows, **options)
+    assert place.rows == ABC
+    assert delta_log.versions(place.table) == [0]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda table: delta_log.commit_path(table, 1).write_text('{"commitInfo":{"time'), "cannot be read"),
+        (lambda table: delta_log.commit_path(table, 0).unlink(), "cannot be read"),
+        (lambda table: next(table.glob("part-*")).unlink(), "a data file of the table is gone"),
+    ],
+    ids=["torn", "gap", "gone"],
+)
+def test_a_damaged_table_is_told_and_left_alone(place: Lake, damage: Any, message: str) -> None:
+    place.write(ABC)
+    place.write([(4, 4, "d")], "append")
+    damage(place.table)
+    before = sorted(str(path) for path in place.table.rglob("*"))
+    with pytest.raises(LakeRefused, match=message):
+        place.made_ready([(5, 5, "e")], "append")
+    assert sorted(str(path) for path in place.table.rglob("*")) == before
+
+
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_a_place_that_holds_something_else_is_left_alone(place: Lake, is_folder: bool) -> None:
+    if is_folder:
+        place.table.mkdir()
+        (place.table / "mine.txt").write_text("mine")
+    else:
+        place.table.write_text("mine")
+    with pytest.raises(LakeRefused, match="no Delta table: move it away"):
+        place.made_ready(ABC)
+
+
+def test_versions_of_other_writers_are_built_on(place: Lake) -> None:
+    import deltalake
+
+    place.write(ABC)
+    deltalake.write_deltalake(place.table, frame([(4, 4, "d")]), mode="append")
+    assert delta_log.published(place.table) is None
+    assert describe_path(place.table, "t").version is None
+    place.write([(5, 5, "e")], "append")
+    assert place.rows == [*ABC, (4, 4, "d"), (5, 5, "e")]
+    assert deltalake.DeltaTable(place.table).version() == 2
+
+
+def test_a_log_that_is_no_longer_json_is_read_from_its_checkpoint(place: Lake) -> None:
+    import deltalake
+
+    place.write(ABC)
+    place.write([(4, 4, "d")], "append")
+    delta.checkpoint(place.table)
+    delta_log.commit_path(place.table, 0).unlink()
+    place.write([(5, 5, "e")], "append")
+    assert place.rows == [*ABC, (4, 4, "d"), (5, 5, "e")]
+    assert deltalake.DeltaTable(place.table).version() == 2
+
+
