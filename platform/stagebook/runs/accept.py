@@ -64,8 +64,8 @@ def accept(
     chosen = stages_named(plan, stages)
     origin = describe_origin(launcher.root, asker)
     by = origin.user or (str(os.getuid()) if hasattr(os, "getuid") else "somebody")
-    said = _Statement(run=launcher.new_run_id(), at=launcher.now(), because=because.strip(), by=by)
-    events = _events(launcher, plan, policy, chosen, said)
+    said = Statement(run=launcher.new_run_id(), at=launcher.now(), because=because.strip(), by=by)
+    events = accepted_events(launcher, plan, policy, chosen, said)
     started = RunStarted(
         run=said.run,
         at=said.at,
@@ -80,8 +80,8 @@ def accept(
     return Accepted(run=said.run, stages=tuple(stage.id for stage in chosen))
 
 
-def _events(
-    launcher: Launcher, plan: Plan, policy: ReusePolicy, chosen: Sequence[PlannedStage], said: _Statement
+def accepted_events(
+    launcher: Launcher, plan: Plan, policy: ReusePolicy, chosen: Sequence[PlannedStage], said: Statement
 ) -> list[Event]:
     """The events about the stages. One that builds on another is accepted on what that one's outputs are."""
     events: list[Event] = []
@@ -107,7 +107,7 @@ def _events(
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Statement:
+class Statement:
     """What a person states of outputs, and when."""
 
     run: str

@@ -10,11 +10,13 @@ import contextlib
 import dataclasses
 import datetime
 import json
+import math
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stagebook.system import delta_log
 from stagebook.tables import sql
 from stagebook.tables.source import reason_of
 
@@ -195,7 +197,9 @@ def merge(path: Path, rows: Any, key: Sequence[str]) -> bool:
         pairs = {sql.name(name): f"s.{sql.name(name)}" for name in names}
         same = " AND ".join(f"t.{sql.name(name)} = s.{sql.name(name)}" for name in key)
         compared = [name for name in names if name in known and name not in key]
-        differs = " OR ".join(f"(t.{sql.name(name)} IS DISTINCT FROM s.{sql.name(name)})" for name in compared)
+        differs = " OR ".join(
+            f"(t.{sql.name(name)} IS DISTINCT FROM s.{sql.name(name)})" for name in compared
+        )
         is_wider = not known.issuperset(names)
         merger = table.merge(
             rows, same, source_alias="s", target_alias="t", merge_schema=is_wider, **_properties(library)
@@ -212,16 +216,27 @@ def checkpoint(path: Path) -> None:
         library.DeltaTable(path).create_checkpoint()
 
 
-def vacuum(path: Path, *, hours: float, keep: Sequence[int], dry: bool) -> list[str]:
-    """Remove data files that have been in no version for `hours`, but those of the versions to `keep`; their paths.
-    Raises `DeltaFailed`."""
-    with _told() as library:
-        found: list[str] = library.DeltaTable(path).vacuum(
-            retention_hours=int(hours),
-            dry_run=dry,
-            enforce_retention_duration=False,
-            full=True,
-            keep_versions=sorted(keep) or None,
-            **_properties(library),
-        )
-        return found
+def unused(path: Path, *, before: float, keep: Sequence[int]) -> list[Path]:
+    """The data files in the folder of a table that no version has which came after a time (seconds since the epoch), nor
+    any of those to `keep`, and that were written before that time themselves. Raises `DeltaFailed`."""
+    present = state(path)
+    needed = set(present.files)
+    for number in delta_log.versions(path):
+        if number == present.version:
+            continue
+        if number in keep or _ended(path, number) >= before:
+            needed |= set(state(path, number).files)
+    found = [
+        (file, name)
+        for file in sorted(path.rglob("*.parquet"))
+        if not (name := file.relative_to(path).as_posix()).startswith((f"{delta_log.LOG}/", "_change_data/"))
+    ]
+    return [file for file, name in found if name not in needed and file.stat().st_mtime < before]
+
+
+def _ended(path: Path, number: int) -> float:
+    """When a version was followed by the next one, in seconds since the epoch."""
+    try:
+        return float(delta_log.info(path, number + 1)["timestamp"]) / 1000
+    except (delta_log.LogDamaged, KeyError, TypeError, ValueError):
+        return math.inf  # nobody knows

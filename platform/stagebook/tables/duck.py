@@ -132,6 +132,30 @@ class Connection:
             replaced = ", ".join(f"{sql.name(name)}::VARCHAR AS {sql.name(name)}" for name in zoned)
             return names, self._duck.execute(f"SELECT * REPLACE ({replaced}) FROM ({text})").fetchall()
 
+    def select(self, text: str) -> tuple[tuple[tuple[str, str], ...], Iterator[Row]]:
+        """The columns, with their types, and the rows of a query that a person wrote. Times with a zone are text. Raises
+        `QueryFailed` where it is no single `SELECT`, or cannot be answered; the rows raise it, too."""
+        with _told():
+            statements = self._duck.extract_statements(text)
+            if len(statements) != 1 or statements[0].type is not duckdb.StatementType.SELECT:
+                raise QueryFailed("it is not one SELECT: data is read here, and nothing is written")
+            described = self._duck.execute(f"DESCRIBE {text}").fetchall()
+            columns = tuple((row[0], row[1]) for row in described)
+            zoned = [
+                f"{sql.name(name)}::VARCHAR AS {sql.name(name)}"
+                for name, kind in columns
+                if "WITH TIME ZONE" in kind
+            ]
+            asked = f"SELECT * REPLACE ({', '.join(zoned)}) FROM ({text}\n)" if zoned else text
+            found = self._duck.execute(asked)
+
+        def rows() -> Iterator[Row]:
+            with _told():
+                while some := found.fetchmany(1000):
+                    yield from some
+
+        return columns, rows()
+
     def number(self, text: str, *, seconds: float) -> float | None:
         """The one number that a query gives which a person wrote; `None` for null.
 

@@ -97,7 +97,7 @@ class Prepared:
                 shutil.move(place, target)
         if not self.is_new:
             return
-        noted = {**note, "content": content.content, "size": content.size}
+        noted = {**note, "content": content.content, "size": content.size, "rows": self.after.rows}
         path = delta_log.commit_path(ready, self.version)
         path.parent.mkdir()
         path.write_bytes(_lines(self._commit(noted)))
