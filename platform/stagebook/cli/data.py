@@ -16,7 +16,7 @@ from stagebook.cli.output import console, lenient, write_json
 from stagebook.errors import ExitCode, PipelineInvalid, UsageError
 from stagebook.project import Project
 from stagebook.runs.data import Datasets, DataVersion
-from stagebook.runs.data_diff import DataDiff, diff_of, sample_rows
+from stagebook.runs.data_diff import DataDiff, diff_of, first_rows
 from stagebook.runs.data_query import asked
 from stagebook.runs.data_restore import restore as restore_version
 from stagebook.runs.request import RunRequest
@@ -65,7 +65,7 @@ def show(
     found = _datasets(project)
     one = found.find(name)
     version = found.version(one, at) if at else None
-    rows = list(sample_rows(found, one, version, limit))
+    rows = first_rows(found, one, version, limit)
     count = found.rows(one, version)
     if as_json:
         write_json({"dataset": one.name, "path": one.path, "rows": count, "first": rows})
@@ -206,12 +206,7 @@ def _diff_to_json(done: DataDiff) -> dict[str, object]:
     return {
         "before": _to_json(done.before),
         "after": _to_json(done.after),
-        "rows": list(done.rows),
-        "columns": [dataclasses.asdict(change) for change in done.changes],
-        "key": list(done.key),
-        "added": done.added,
-        "removed": done.removed,
-        "changed": done.changed,
-        "changed_columns": dict(done.columns),
-        "samples": {what: list(rows) for what, rows in done.samples.items()},
+        "counts": list(done.counts),
+        "columns": [dataclasses.asdict(change) for change in done.columns],
+        "rows": dataclasses.asdict(done.rows),
     }

@@ -54,7 +54,8 @@ def history(versions: Iterable[DataVersion], now: float) -> Table:
 
 def difference(done: DataDiff, *, width: int) -> RenderableType:
     """What became of columns and rows."""
-    before, after = done.rows
+    before, after = done.counts
+    rows = done.rows
     head = Text.assemble(
         f"version {done.before.number} → {done.after.number}  ", (f"{before:,} → {after:,} rows", "dim")
     )
@@ -62,18 +63,18 @@ def difference(done: DataDiff, *, width: int) -> RenderableType:
         return Group(head, Text("✓ the same", style="green"))
     lines: list[RenderableType] = [
         Text(plain(f"{'✗' if one.is_breaking else '+'} {one.text}"), style="red" if one.is_breaking else "")
-        for one in done.changes
+        for one in done.columns
     ]
-    by = f" by {', '.join(done.key)}" if done.key else ""
-    counts = [(what, getattr(done, what)) for what in ("added", "removed", "changed")]
+    by = f" by {', '.join(rows.key)}" if rows.key else ""
+    counts = [(what, getattr(rows, what)) for what in ("added", "removed", "changed")]
     told = ", ".join(f"{count:,} {what}" for what, count in counts if count)
     lines.append(Text(plain(f"rows{by}: {told or 'the same'}")))
-    if done.columns:
-        columns = ", ".join(f"{name} in {count:,}" for name, count in done.columns.items())
+    if rows.columns:
+        columns = ", ".join(f"{name} in {count:,}" for name, count in rows.columns.items())
         lines.append(Text(plain(f"  changed: {columns}"), style="dim"))
-    for what, rows in done.samples.items():
-        if rows:
-            lines += [Text(f"\n{what}:"), rows_of(rows, width=width)]
+    for what, some in rows.samples.items():
+        if some:
+            lines += [Text(f"\n{what}:"), rows_of(some, width=width)]
     return Group(head, *lines)
 
 
