@@ -86,7 +86,8 @@ def _slots(stage: PlannedStage, folder: str, pipeline: str, context: RunContext)
         staged = output.path if output.kind == "external" else f"{folder}/{name}/{last}"
         table = None
         if output.delta is not None:
-            begun = _unfinished(context, output.path, (pipeline, stage.id, name))
+            adds = output.delta.mode == "append"  # the other modes come to the same when they are done twice
+            begun = _unfinished(context, output.path, (pipeline, stage.id, name)) if adds else ()
             ready = f"{folder}/{TABLES_FOLDER}/{name}"
             table = TableSlot(options=output.delta, ready=ready, place=output.place, replaces=begun)
         slots[name] = OutputSlot(path=output.path, staged=staged, kind=output.kind, table=table)

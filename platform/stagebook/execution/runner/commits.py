@@ -23,24 +23,28 @@ class Overtaken(Exception):
 def place_files(ready: Path, table: Path) -> Path | None:
     """Put new data files into the folder of a table, where no version has them yet; the commit to publish, `None` where
     there will be no new version. One that is there already is of the same content, or damaged. Raises `OSError`."""
+    table.mkdir(parents=True, exist_ok=True)
+    if ready.stat().st_dev != table.stat().st_dev:
+        near = table.with_name(
+            f".{table.name}.{os.getpid()}.incoming"
+        )  # a rename does not cross file systems
+        shutil.rmtree(near, ignore_errors=True)
+        ready = shutil.copytree(ready, near)
     log = ready / delta_log.LOG
+    commit = next(log.iterdir()) if log.is_dir() else None
     for name, file, _ in walk(ready):
-        if name.startswith(f"{delta_log.LOG}/") or name.endswith("/"):
-            continue
-        target = table / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        incoming = target.with_name(f".{target.name}.{os.getpid()}.incoming")
-        try:
-            shutil.move(file, incoming)
-            _flush(incoming)
-            incoming.rename(target)
-        finally:
-            incoming.unlink(missing_ok=True)
-    return next(log.iterdir()) if log.is_dir() else None
+        if not name.endswith("/"):
+            _flush(Path(file))
+        if not name.endswith("/") and Path(file) != commit:
+            (table / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(file, table / name)
+    if commit is None:
+        shutil.rmtree(ready)
+    return commit
 
 
 def publish(commit: Path, table: Path) -> Path:
-    """Publish a commit; the file that makes it a version.
+    """Publish a commit; the file that makes it a version. What it was made ready in is gone then.
 
     Raises:
         Overtaken: that version is there already.
@@ -48,18 +52,15 @@ def publish(commit: Path, table: Path) -> Path:
     """
     target = table / delta_log.LOG / commit.name
     target.parent.mkdir(parents=True, exist_ok=True)
-    incoming = target.with_name(f".{commit.name}.{os.getpid()}.incoming")
     try:
-        shutil.copyfile(commit, incoming)
-        _flush(incoming)
-        os.link(incoming, target)
+        os.link(commit, target)
     except FileExistsError as error:
         version = int(commit.stem)
         raise Overtaken(
             f"another writer made version {version} of the table meanwhile: run it again"
         ) from error
     finally:
-        incoming.unlink(missing_ok=True)
+        shutil.rmtree(commit.parent.parent, ignore_errors=True)
     _flush(target.parent)
     return target
 
