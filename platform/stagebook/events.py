@@ -153,8 +153,8 @@ class StageReused(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StageAccepted(Event):
-    """Somebody declared the outputs of a stage good for its code as it is now. `fingerprint`, `head` and
-    `parts` are as in `AttemptEnded`."""
+    """Somebody declared the outputs of a stage good for its code as it is now. `fingerprint`, `head`, `parts`, and of
+    outputs that are as an attempt left them `audits` and `written`, are as in `AttemptEnded`."""
 
     stage: str
     because: str
@@ -167,6 +167,8 @@ class StageAccepted(Event):
     parts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     outputs: Artifacts = dataclasses.field(default_factory=dict)
+    audits: Audits = dataclasses.field(default_factory=dict)
+    written: Artifacts = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

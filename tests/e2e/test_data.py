@@ -218,7 +218,7 @@ def test_a_version_is_restored_and_stays(project: ProjectBuilder) -> None:
 
 def test_removed_data_files_come_out_of_the_store(project: ProjectBuilder, tmp_path: Path) -> None:
     table = project.root / "data/silver"
-    present = {file for file in delta.state(table).files}
+    present = set(delta.state(table).files)
     for file in table.glob("*.parquet"):
         if file.name not in present:
             file.rename(tmp_path / file.name)

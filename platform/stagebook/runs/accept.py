@@ -125,6 +125,14 @@ class Statement:
             else Artifact(path=output.path, external=True)
             for key, output in stage.outputs.items()
         }
+        same = [
+            key
+            for key, output in stage.outputs.items()
+            if latest is not None
+            and output.delta is None
+            and (known := latest.outputs.get(key)) is not None
+            and known.content == outputs[key].content
+        ]
         return StageAccepted(
             run=self.run,
             at=self.at,
@@ -139,6 +147,8 @@ class Statement:
             sources=launcher.keep_sources(stage),
             scraps=latest.scraps if latest else {},
             outputs=outputs,
+            audits={key: latest.audits[key] for key in same if latest and key in latest.audits},
+            written={key: latest.written[key] for key in same if latest and key in latest.written},
         )
 
 

@@ -148,7 +148,7 @@ class Datasets:
             "pipeline = ? AND stage = ?", (dataset.pipeline, dataset.stage)
         )
         found: dict[str, DataVersion] = {}
-        for result in results:
+        for result in reversed(results):  # a content has the number that it had first
             artifact = result.outputs.get(dataset.output)
             content = artifact.content if artifact is not None else None
             if artifact is None or content is None or content in found:
@@ -163,7 +163,7 @@ class Datasets:
                 operation="ACCEPT" if result.because else "WRITE",
                 is_present=content == here,
             )
-        return list(found.values())
+        return list(reversed(found.values()))
 
     def version(self, dataset: Dataset, text: str) -> DataVersion:
         """The version that a person means by its number, or by the beginning of the id of its run; the present one where

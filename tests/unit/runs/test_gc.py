@@ -15,11 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lakes import ABC, Lake
 from stagebook.errors import JournalUnreadable
 from stagebook.events import AttemptEnded, RunStarted, StageReused
 from stagebook.journal.journal import Journal, Liveness, Owner
 from stagebook.runs.gc import collect, verify
 from stagebook.system.store import Store
+from stagebook.tables import delta
 
 DAY = 86_400.0
 NOW = 1_000_000_000.0  # far back: every blob of a test is newer than that, unless it is made older
@@ -186,6 +188,34 @@ def test_what_is_damaged_or_missing_is_found(keeping: Keeping, tmp_path: Path) -
     again = verify(keeping.journal, keeping.store)
     assert (again.damaged, again.blobs) == ((), 2)
     assert verify(None, keeping.store).missing == ()
+
+
+def test_data_files_that_no_version_needs_go(keeping: Keeping) -> None:
+    lake = Lake(keeping.folder)
+    contents = []
+    for rows in (ABC[:1], ABC[:2], ABC, ABC[1:]):
+        content, ready = lake.made_ready(rows)
+        lake.publish(ready)
+        contents.append(content)
+    for at, content in ((1, contents[0]), (2, contents[1])):
+        event = AttemptEnded(
+            run="r", at=NOW + at, stage="a", attempt=at, seconds=1.0, outputs={"t": content},
+            fingerprint=f"table {at}", head="h",
+        )  # fmt: skip
+        keeping.journal.append([event], owner="r")
+    before = sorted(lake.table.rglob("*"))
+    assert (
+        collect(keeping.journal, keeping.store, root=keeping.folder, now=time.time(), days=30).data_files == 0
+    )
+    later = max(time.time(), NOW) + 40 * DAY
+    dry = collect(keeping.journal, keeping.store, root=keeping.folder, now=later, days=30, dry=True)
+    assert (dry.data_files, sorted(lake.table.rglob("*"))) == (2, before)
+    done = collect(keeping.journal, keeping.store, root=keeping.folder, now=later, days=30)
+    assert done.data_files == 2, "of the first version and the third"
+    assert delta.dataset(lake.table, 1).count_rows() == 2, "the last result refers to it"
+    assert lake.rows == ABC[1:]
+    assert not any((lake.table / name).exists() for name in delta.state(lake.table, 0).files)
+    assert not any((lake.table / name).exists() for name in delta.state(lake.table, 2).files)
 
 
 STEPS = st.sampled_from(["result", "result", "reuse", "collect"])
