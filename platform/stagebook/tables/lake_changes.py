@@ -149,16 +149,27 @@ class _Rows:
 
 def _opened(source: Source) -> Any:
     import pyarrow as pa  # noqa: PLC0415 - start-up cost
-    import pyarrow.dataset as ds  # noqa: PLC0415 - as above
 
     try:
         if source.format is Format.DELTA:
             return delta.dataset(source.path)
         if source.format is Format.PARQUET:
-            return ds.dataset(source.path, format="parquet", partitioning="hive")
+            return _of_files(source.path)
     except (DeltaFailed, OSError, pa.ArrowException) as error:
         raise LakeRefused(f"what the stage wrote cannot be read: {error}") from error
     raise LakeRefused(f"a Delta table is written as Parquet or as a Delta table, not as {source.format}")
+
+
+def _of_files(path: Path) -> Any:
+    """The Parquet files of a folder, or one, with the columns of all of them."""
+    import pyarrow as pa  # noqa: PLC0415 - start-up cost
+    import pyarrow.dataset as ds  # noqa: PLC0415 - as above
+
+    options: dict[str, Any] = {"format": "parquet", "partitioning": "hive" if path.is_dir() else None}
+    found = ds.dataset(path, **options)
+    parts = [found.schema, *(fragment.physical_schema for fragment in found.get_fragments())]
+    whole = pa.unify_schemas(parts, promote_options="permissive")
+    return found if whole.equals(found.schema) else ds.dataset(path, schema=whole, **options)
 
 
 def _fits(new: Any, old: Any) -> bool:

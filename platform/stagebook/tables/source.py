@@ -52,7 +52,8 @@ class Source:
         where = sql.literal(str(self.path))
         match self.format:
             case Format.PARQUET:
-                return f"read_parquet({_files(self.path, '*.parquet')})"
+                together = ", union_by_name = true" if self.path.is_dir() else ""
+                return f"read_parquet({_files(self.path, '*.parquet')}{together})"
             case Format.CSV:
                 return f"read_csv({where}, all_varchar = true, null_padding = false, header = true)"
             case Format.JSON:

@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 
 from lakes import ABC, Lake, Rows, frame
 from stagebook.execution.runner import commits
+from stagebook.pipeline.model import DeltaOptions
 from stagebook.system import delta_log
 from stagebook.system.files import describe_path
 from stagebook.tables import delta
 from stagebook.tables.lake import READY, LakeRefused, back_to
+from stagebook.tables.lake_changes import Change, prepare
+from stagebook.tables.source import source_of
 
 
 @pytest.fixture
@@ -240,3 +243,23 @@ def test_a_log_that_is_no_longer_json_is_read_from_its_checkpoint(place: Lake) -
     place.write([(5, 5, "e")], "append")
     assert place.rows == [*ABC, (4, 4, "d"), (5, 5, "e")]
     assert deltalake.DeltaTable(place.table).version() == 2
+
+
+def test_a_folder_of_files_has_the_columns_of_all_of_them(tmp_path: Path) -> None:
+    import pandas as pd
+
+    first = pd.DataFrame({"m": [1, 1, 2], "id": [1, 2, 3]})
+    folder = tmp_path / "folder"
+    first.to_parquet(folder, partition_cols=["m"], index=False)
+    pd.DataFrame({"id": [4], "more": ["x"]}).to_parquet(folder / "m=2" / "z.parquet", index=False)
+    change = Change(
+        rows=source_of(folder), table=tmp_path / "t", shown="t", options=DeltaOptions(), attempt="r/s/1"
+    )
+    prepared = prepare(change, tmp_path / "lake")
+    place = Lake(tmp_path)
+    _, ready = place.sealed(prepared, tmp_path / "lake")
+    place.publish(ready)
+    found = delta.dataset(place.table).to_table().sort_by("id")
+    assert found["id"].to_pylist() == [1, 2, 3, 4]
+    assert found["m"].to_pylist() == [1, 1, 2, 2]
+    assert found["more"].to_pylist() == [None, None, None, "x"]
