@@ -19,13 +19,13 @@ def table_problems(
             if output.delta is None:
                 continue
             location: Location = ("stages", instance.stage.name, "outputs", name)
-            if not project.can_write_tables:
+            if not project.tables.can_be_written:
                 message, hint = (
                     "Delta tables need deltalake, which is not installed",
                     "pip install 'stagebook[data]'",
                 )
                 yield pipeline.problem((*location, "kind"), message, hint)
                 return
-            if project.blocks_table(output.path):
+            if project.tables.is_blocked(output.path):
                 message = f"'{output.path}' holds something else than a Delta table"
                 yield pipeline.problem(location, message, "move it away, or give the output another path")

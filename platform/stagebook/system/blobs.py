@@ -64,16 +64,6 @@ class Blobs:
             return self.path(digest).stat().st_mtime > than
         return False
 
-    def touch(self, digest: str) -> bool:
-        """Note that a blob is to be kept from now on; whether it is there."""
-        if not self.has(digest):
-            return False
-        try:
-            os.utime(self.path(digest))
-        except OSError:
-            return False
-        return True
-
     def keep_file(self, path: Path) -> str:
         """Keep a file, which is read once; its digest. Raises `OSError`."""
         with _temporary(self.folder) as temporary:
@@ -183,6 +173,17 @@ class Blobs:
                 if entry.stat(follow_symlinks=False).st_mtime < before:
                     found.append(Path(entry.path))
         return found
+
+
+def touch(blobs: Blobs, digest: str) -> bool:
+    """Note that a blob is to be kept from now on; whether it is there."""
+    if not blobs.has(digest):
+        return False
+    try:
+        os.utime(blobs.path(digest))
+    except OSError:
+        return False
+    return True
 
 
 def is_digest(text: str) -> bool:

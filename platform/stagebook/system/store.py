@@ -16,7 +16,7 @@ from pathlib import Path
 
 from stagebook.artifact import Artifact
 from stagebook.system import delta_log
-from stagebook.system.blobs import BlobDamaged, Blobs, is_digest
+from stagebook.system.blobs import BlobDamaged, Blobs, is_digest, touch
 from stagebook.system.files import EMPTY, describe_path, list_folder, make_private, sha256_of, walk
 
 _SPARE = 1 << 28  # bytes that stay free on the disk
@@ -72,9 +72,7 @@ class Store:
         executable = bool(found.st_mode & 0o111)
         return Artifact(path=shown, size=found.st_size, sha256=digest, kept=kept, executable=executable)
 
-    def _keep_folder(
-        self, path: Path, shown: str, most: int | None, known: Mapping[str, str]
-    ) -> Artifact:
+    def _keep_folder(self, path: Path, shown: str, most: int | None, known: Mapping[str, str]) -> Artifact:
         found = list(walk(path))
         # A name with the end of a line in it could not be read out of the list again.
         readable = not any("\n" in name for name, _, _ in found)
@@ -84,7 +82,7 @@ class Store:
 
         def keep(file: str) -> str:
             nonlocal kept
-            if file in digests and self.blobs.touch(digests[file]):
+            if file in digests and touch(self.blobs, digests[file]):
                 return digests[file]
             digest, kept = self._keep_file(Path(file), wanted=kept)
             return digest

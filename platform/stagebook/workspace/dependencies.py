@@ -98,20 +98,12 @@ class ProjectDependencies:
         if path not in self._digests:
             try:
                 found = describe_path(self._root / path, path, self.file_cache.digest)
-                self._digests[path] = found.content if self._is_whole(path, found) else None
+                listed = self.store.listed(found.sha256) if found.version is not None else None
+                is_whole = listed is None or _is_whole(self._root / path, listed, self.file_cache)
+                self._digests[path] = found.content if is_whole else None
             except OSError:
                 self._digests[path] = None
         return self._digests[path]
-
-    def _is_whole(self, path: str, found: Artifact) -> bool:
-        """Whether the data files of a version of a Delta table are as they were published, as far as the store knows.
-        Raises `OSError`."""
-        listed = self.store.listed(found.sha256) if found.version is not None else None
-        return listed is None or all(
-            self.file_cache.digest(str(self._root / path / name)) == digest
-            for name, digest in listed.items()
-            if not name.startswith(f"{LOG}/")
-        )
 
     def stamp(self, path: str) -> object:
         """A value that changes with every write to a file or folder of the project, whatever is written."""
@@ -178,6 +170,15 @@ class ProjectDependencies:
         if self._key is None:
             self._key = _key(self._root / STATE_FOLDER / "key")
         return hmac.new(self._key, f"{name}={value}".encode("utf-8", "surrogateescape"), "sha256").hexdigest()
+
+
+def _is_whole(table: Path, listed: Mapping[str, str], file_cache: FileCache) -> bool:
+    """Whether the data files of a version of a Delta table are as they were published. Raises `OSError`."""
+    return all(
+        file_cache.digest(str(table / name)) == digest
+        for name, digest in listed.items()
+        if not name.startswith(f"{LOG}/")
+    )
 
 
 def _key(path: Path) -> bytes:

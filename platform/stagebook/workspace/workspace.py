@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +11,11 @@ from pathlib import Path
 from stagebook.pipeline.notebook import SCRIPT_SUFFIXES, NotebookFacts, NotebookUnreadable, read_notebook
 from stagebook.pipeline.notebook_file import read_bytes
 from stagebook.pipeline.scripts import VERSION, convert, doubts_of, is_intact
-from stagebook.system.delta_log import is_table
 from stagebook.system.file_cache import FileCache
 from stagebook.workspace import paths
 from stagebook.workspace.contracts import Contracts
 from stagebook.workspace.kernels import kernel_languages
+from stagebook.workspace.tables import Tables
 
 
 class Workspace:
@@ -26,6 +25,7 @@ class Workspace:
         self.root = root
         self.file_cache = file_cache or FileCache()
         self.contracts = Contracts(root)
+        self.tables = Tables(root)
         self._folders: set[str] = set()
         self._facts: dict[str, NotebookFacts | NotebookUnreadable] = {}
 
@@ -66,16 +66,6 @@ class Workspace:
     def is_folder(self, path: str) -> bool:
         """Whether a folder is there."""
         return (self.root / path).is_dir()
-
-    @property
-    def can_write_tables(self) -> bool:
-        """Whether what writes Delta tables is installed: deltalake, which is an extra."""
-        return importlib.util.find_spec("deltalake") is not None
-
-    def blocks_table(self, path: str) -> bool:
-        """Whether something else than a Delta table is at a place."""
-        place = self.root / path
-        return place.exists() and not (place.is_dir() and (is_table(place) or not any(place.iterdir())))
 
     def is_file(self, path: str) -> bool:
         """Whether a file is there."""
