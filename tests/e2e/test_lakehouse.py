@@ -110,7 +110,9 @@ def test_a_table_is_overwritten_reused_and_restored(builder: ProjectBuilder) -> 
     assert house.end(report).outputs["silver"].version == 0
 
     assert ran(house.run()) == []
-    assert ran(house.run(forced=("make",))) == ["make"], "equal content: no version, and nothing after it runs"
+    assert ran(house.run(forced=("make",))) == ["make"], (
+        "equal content: no version, and nothing after it runs"
+    )
     assert house.versions == [0]
 
     assert ran(house.run(4, 5)) == ["make", "count"]
@@ -228,7 +230,9 @@ def test_what_goes_wrong_is_told_with_its_place(builder: ProjectBuilder) -> None
 def test_a_table_that_the_notebook_writes_as_one(builder: ProjectBuilder) -> None:
     house = Lakehouse(builder)
     builder.edit(
-        "make", "pq.write_table(pa.table(rows), silver)", "import deltalake; deltalake.write_deltalake(silver, pa.table(rows))"
+        "make",
+        "pq.write_table(pa.table(rows), silver)",
+        "import deltalake; deltalake.write_deltalake(silver, pa.table(rows))",
     )
     house.run()
     assert (house.ids, house.versions) == ([1, 2, 3], [0])
@@ -246,6 +250,38 @@ def test_a_change_that_no_run_made_is_told_and_built_on(builder: ProjectBuilder)
     )
     assert ran(house.run(3)) == ["make", "count"]
     assert house.ids == [1, 1, 3]
+
+
+def test_a_data_file_that_was_changed_or_removed_comes_back(builder: ProjectBuilder) -> None:
+    house = Lakehouse(builder)
+    house.run()
+    for damage in ("change", "remove"):
+        (data,) = house.table.glob("*.parquet")
+        content = data.read_bytes()
+        if damage == "change":
+            data.write_bytes(content[:50] + b"damaged" + content[57:])
+        else:
+            data.unlink()
+        assert "restores data/silver" in builder.plan().stage("make").reasons
+        assert ran(house.run()) == []
+        assert data.read_bytes() == content
+        assert (house.ids, house.versions) == ([1, 2, 3], [0])
+
+
+def test_a_torn_log_is_left_alone(builder: ProjectBuilder) -> None:
+    house = Lakehouse(builder, "mode: append")
+    house.run(1)
+    house.run(2)
+    torn = delta_log.commit_path(house.table, 1)
+    torn.write_bytes(torn.read_bytes()[:40])
+    before = sorted(house.table.rglob("*"))
+    report = house.run(2)
+    assert report.status is Status.FAILED
+    assert "move its folder away" in report.history.stages["make"].reason
+    assert sorted(house.table.rglob("*")) == before
+    house.table.rename(builder.root / "aside")
+    assert ran(house.run(2)) == []
+    assert house.ids == [1, 2]
 
 
 def test_json_names_the_version(builder: ProjectBuilder) -> None:
