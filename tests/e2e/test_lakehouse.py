@@ -165,7 +165,7 @@ def test_a_failed_stage_or_contract_leaves_no_version(builder: ProjectBuilder) -
     builder.edit("make", "pq.write_table", "raise ValueError; pq.write_table")
     assert house.run(3).status is Status.FAILED
     assert (house.ids, house.versions) == ([1], [0])
-    data = [path for path in house.table.rglob("*.parquet")]
+    data = list(house.table.rglob("*.parquet"))
     assert len(data) == 1, "nothing is left beside the data of the version"
 
 
