@@ -64,8 +64,8 @@ class Store:
         the file cannot be read."""
         if path.is_dir():
             if delta_log.published(path) is not None:
-                found = describe_path(path, shown)
-                return dataclasses.replace(found, kept=self.holds(dataclasses.replace(found, kept=True)))
+                table = dataclasses.replace(describe_path(path, shown), kept=True)
+                return table if self.holds(table) else dataclasses.replace(table, kept=False)
             return self._keep_folder(path, shown, most, known or {})
         found = path.stat()
         digest, kept = self._keep_file(path, wanted=self._has_room(found.st_size, most))

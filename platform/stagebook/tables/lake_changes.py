@@ -132,7 +132,9 @@ class _Rows:
                 continue
             old, new = there.field(at).type, self._dataset.schema.field(name).type
             if not _fits(new, old):
-                raise LakeRefused(f"the column {name} is {new} in what the stage wrote, and {old} in the table")
+                raise LakeRefused(
+                    f"the column {name} is {new} in what the stage wrote, and {old} in the table"
+                )
 
     def check_key(self) -> None:
         """Raises `LakeRefused` where a key is not there, or there twice."""
@@ -175,7 +177,11 @@ def _of_files(path: Path) -> Any:
 def _fits(new: Any, old: Any) -> bool:
     """Whether the values of a type of pyarrow are those of another one, once they are cast."""
     kinds = _kind(new), _kind(old)
-    return kinds[0] == kinds[1] or kinds in {("integer", "floating"), ("integer", "decimal")} or kinds[0] == "null"
+    return (
+        kinds[0] == kinds[1]
+        or kinds in {("integer", "floating"), ("integer", "decimal")}
+        or kinds[0] == "null"
+    )
 
 
 def _kind(kind: Any) -> str:
