@@ -14,6 +14,7 @@ import pytest
 
 from building import ProjectBuilder, ran
 from commands import environment, stagebook
+from stagebook.system import delta_log
 from stagebook.tables import delta
 
 pytestmark = [pytest.mark.kernel, pytest.mark.e2e]
@@ -224,3 +225,8 @@ def test_removed_data_files_come_out_of_the_store(project: ProjectBuilder, tmp_p
             file.rename(tmp_path / file.name)
     rows = values(project, "sql", "SELECT count(*) FROM p.make.silver AT (VERSION => 0)")["rows"]
     assert rows == [[2]]
+    content = delta_log.note(table, 0)["content"].removesuffix("/")
+    project.project.store.blobs.remove(content)
+    query = "SELECT count(*) FROM p.make.silver AT (VERSION => 0)"
+    assert "at version 0 cannot be read: it is not in the store" in said(project, "sql", query, code=2)
+    assert "data files of version 0 were removed" in said(project, "restore", "make.silver", "0", code=2)

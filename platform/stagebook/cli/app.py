@@ -50,8 +50,15 @@ _ArgumentsInvalid = cast("type[typer.BadParameter]", typer.BadParameter.__base__
 
 
 def load(name: str) -> Any:
-    """The command of that name as typer makes it. Imports its module."""
-    made = getattr(importlib.import_module(f"stagebook.cli.{COMMANDS[name][0]}"), name)
+    """The command of that name as typer makes it. Imports its module. Raises `StagebookError` where an extra that it needs
+    is not installed."""
+    try:
+        made = getattr(importlib.import_module(f"stagebook.cli.{COMMANDS[name][0]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name != "duckdb":
+            raise
+        message = f"stagebook {name} needs DuckDB, which is not installed"
+        raise StagebookError(message, hint="pip install 'stagebook[data]'") from error
     if not isinstance(made, typer.Typer):
         command, made = made, typer.Typer(add_completion=False)
         made.command(name)(command)

@@ -142,6 +142,11 @@ def _content(dataset: Dataset, version: DataVersion, target: Path, launcher: Lau
         raise UsageError(f"version {version.number} of {dataset.name} is not in the store any more")
     table = launcher.root / dataset.path
     state = delta.state(table, version.number)
+    if not all((table / name).is_file() for name in state.files):
+        what = f"the data files of version {version.number} were removed"
+        raise UsageError(
+            f"{what}, and the store does not have them", hint=f"stagebook data history {dataset.name}"
+        )
     whole = Prepared(table=table, folder=target.parent / "whole", before=None, after=state, places={})
     links, digests = whole.assemble()
     shutil.copytree(links, target)
