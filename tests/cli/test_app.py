@@ -36,7 +36,7 @@ def test_help_and_version_import_no_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lacking", "words", "message"),
     [
-        ("duckdb", ["data", "list"], "stagebook data needs DuckDB, which is not installed"),
+        ("duckdb", ["data", "sql", "SELECT 1"], "DuckDB is needed, and cannot be imported"),
         (
             "deltalake",
             ["check"],

@@ -41,7 +41,8 @@ COMMANDS = {
     "lab": ("lab", "Open JupyterLab on this project, on this machine alone, until Ctrl-C."),
     "infer": ("infer", "Run loose notebooks once, and propose a pipeline of them from what they read and write."),
     "contract": ("contract", "Say what must hold of an output: draft it, test it on earlier versions, compare these."),
-    "quarantine": ("quarantine", "List or show rows that contracts keep out of what is published."),
+    "quarantine": ("quarantine", "Show rows that contracts keep out of what is published, release them, audit them again."),
+    "monitor": ("monitor", "Show the figures of stages and their outputs over the runs: durations, bytes, rows, and what is unusual."),
     "data": ("data", "Look at datasets: list, show, query by SQL, compare and restore their versions."),
     "store": ("store", "Verify the store of outputs, or remove what is no longer needed."),
 }  # fmt: skip
@@ -50,15 +51,8 @@ _ArgumentsInvalid = cast("type[typer.BadParameter]", typer.BadParameter.__base__
 
 
 def load(name: str) -> Any:
-    """The command of that name as typer makes it. Imports its module. Raises `StagebookError` where an extra that it needs
-    is not installed."""
-    try:
-        made = getattr(importlib.import_module(f"stagebook.cli.{COMMANDS[name][0]}"), name)
-    except ModuleNotFoundError as error:
-        if error.name != "duckdb":
-            raise
-        message = f"stagebook {name} needs DuckDB, which is not installed"
-        raise StagebookError(message, hint="pip install 'stagebook[data]'") from error
+    """The command of that name as typer makes it. Imports its module."""
+    made = getattr(importlib.import_module(f"stagebook.cli.{COMMANDS[name][0]}"), name)
     if not isinstance(made, typer.Typer):
         command, made = made, typer.Typer(add_completion=False)
         made.command(name)(command)

@@ -124,6 +124,7 @@ class Launcher:
             hooks=hooks,
             resumes=rest.started.run if rest else "",
             request=asked,
+            measures=self._settings.monitors.enabled,
         )
         try:
             return run_plan(plan, options=options, engine=engine, parts=parts)

@@ -21,6 +21,7 @@ from stagebook.planning.planner import Planner
 from stagebook.planning.undeclared import marks
 from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.lease import heartbeat, take_ownership
+from stagebook.runs.measuring import Measuring
 from stagebook.runs.origin import describe_origin
 from stagebook.runs.recorder import Recorder
 from stagebook.system.processes import signal_name
@@ -61,6 +62,7 @@ class RunParts:
         wait: whether to wait while another process runs the pipeline.
         resumes: the run that this one goes on with.
         request: what was asked for, as `RunStarted` has it.
+        measures: whether outputs that are tables are measured.
     """
 
     root: Path
@@ -74,6 +76,7 @@ class RunParts:
     hooks: LaunchHooks
     resumes: str
     request: Mapping[str, Any]
+    measures: bool = False
 
 
 def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts) -> RunReport:
@@ -104,7 +107,13 @@ def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts
         delivery = hooks.delivery or own
         if delivery is not None and any(stage.runs for stage in plan.stages):
             delivery.start(run)
-        runner = Runner(plan, engine, options, _context(plan, run, parts, recorder, delivery, expected))
+        measuring = Measuring(parts.root, lambda: runner.plan, parts.clock) if parts.measures else None
+        if measuring is not None:
+            closing.callback(measuring.close)
+        context = _context(plan, run, parts, recorder, delivery, expected)
+        if measuring is not None:
+            context = dataclasses.replace(context, emit=lambda told: recorder.emit(measuring.take(told)))
+        runner = Runner(plan, engine, options, context)
         with heartbeat(journal.path, run), _signals_cancel(runner, delivery):
             try:
                 status = runner.run()

@@ -18,7 +18,7 @@ from typing import Any
 
 from stagebook.system import delta_log
 from stagebook.tables import sql
-from stagebook.tables.source import reason_of
+from stagebook.tables.reasons import reason_of
 
 _UNREAD = {"deletionVectors", "columnMapping"}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stagebook.system.delta_log import is_table
 from stagebook.tables import sql
+from stagebook.tables.csv_dialect import Dialect, NotRead, dialect_of
 
 
 class Format(enum.StrEnum):
@@ -33,18 +34,21 @@ class NoTable(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Source:
-    """A table in a file or folder. `table`: its name within a database; `version`: that of a Delta table, the present one
-    by default."""
+    """A table in a file or folder. `table`: its name within a database; `dialect`: how a text file is read,
+    `None` where DuckDB is to find it out; `guessed`: its values have the types that its first 20,000 rows suggest;
+    `version`: that of a Delta table, the present one by default."""
 
     path: Path
     format: Format
     table: str = ""
+    dialect: Dialect | None = None
+    guessed: bool = False
     version: int | None = None
 
     @property
     def is_text(self) -> bool:
         """Whether all values are text in the file."""
-        return self.format is Format.CSV
+        return self.format is Format.CSV and not self.guessed
 
     @property
     def relation(self) -> str:
@@ -52,10 +56,13 @@ class Source:
         where = sql.literal(str(self.path))
         match self.format:
             case Format.PARQUET:
-                together = ", union_by_name = true" if self.path.is_dir() else ""
-                return f"read_parquet({_files(self.path, '*.parquet')}{together})"
+                union = ", union_by_name = true" if self.path.is_dir() else ""
+                return f"read_parquet({_files(self.path, '*.parquet')}{union})"
+            case Format.CSV if self.dialect is not None:
+                return f"read_csv({where}, {self.dialect.options(guessed=self.guessed)})"
             case Format.CSV:
-                return f"read_csv({where}, all_varchar = true, null_padding = false, header = true)"
+                types = "" if self.guessed else ", all_varchar = true"
+                return f"read_csv({where}, null_padding = false, header = true{types})"
             case Format.JSON:
                 return f"read_json({where}, sample_size = -1)"
             case Format.DUCKDB:
@@ -74,11 +81,7 @@ def source_of(path: Path, table: str = "") -> Source:
     if not path.exists():
         raise NoTable("it is not there")
     if path.is_dir():
-        if is_table(path):
-            return Source(path, Format.DELTA, table)
-        if next(path.rglob("*.parquet"), None) is not None:
-            return Source(path, Format.PARQUET, table)
-        raise NoTable("the folder holds no Parquet files, and no Delta table")
+        return _of_folder(path, table)
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in _PACKED:
         suffixes.pop()
@@ -92,7 +95,20 @@ def source_of(path: Path, table: str = "") -> Source:
         )
     if found is not Format.DUCKDB and path.stat().st_size == 0:
         raise NoTable("the file is empty")
-    return Source(path, found, table)
+    try:
+        return Source(path, found, table, dialect_of(path) if found is Format.CSV else None)
+    except NotRead as error:
+        raise NoTable(str(error)) from error
+    except (OSError, EOFError) as error:
+        raise NoTable(getattr(error, "strerror", None) or str(error)) from error
+
+
+def _of_folder(path: Path, table: str) -> Source:
+    if is_table(path):
+        return Source(path, Format.DELTA, table)
+    if next(path.rglob("*.parquet"), None) is not None:
+        return Source(path, Format.PARQUET, table)
+    raise NoTable("the folder holds no Parquet files, and no Delta table")
 
 
 def _is_parquet(path: Path) -> bool:
@@ -100,9 +116,3 @@ def _is_parquet(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         return file.read(4) == b"PAR1"
-
-
-def reason_of(error: BaseException) -> str:
-    """What is wrong, in one line of at most 300 characters."""
-    text = str(error).strip().splitlines()
-    return (text[0] if text else type(error).__name__)[:300]

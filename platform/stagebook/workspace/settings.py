@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -49,12 +49,27 @@ class StoreSettings(_Section):
     keep_days: Annotated[int, pydantic.Field(ge=0)] = 30
 
 
+class MonitorSettings(_Section):
+    """`[monitors]`. `enabled`: measure what stages write (with `stagebook[data]`), and compare it with earlier runs.
+    `sensitivity`: how far from the median, in standard deviations as a normal distribution has them, a figure is unusual;
+    more is less strict. `minimum`: of how many earlier runs there have to be figures. `seasonal`: compare with those runs
+    alone that were on the same weekday, or in the same month, where they are as many. `fail`: `stagebook run` ends with 1
+    where a figure is unusual."""
+
+    enabled: bool = True
+    sensitivity: Annotated[float, pydantic.Field(gt=0, strict=False)] = 3.5
+    minimum: Annotated[int, pydantic.Field(ge=3)] = 8
+    seasonal: Literal["none", "weekday", "month"] = "none"
+    fail: bool = False
+
+
 class Settings(_Section):
     """All settings of a project."""
 
     run: RunSettings = RunSettings()
     tracking: TrackingSettings = TrackingSettings()
     store: StoreSettings = StoreSettings()
+    monitors: MonitorSettings = MonitorSettings()
 
 
 def read_settings(root: Path) -> Settings:
