@@ -76,7 +76,7 @@ class ExecEngine:
                 del sys.modules[name]
         if absent := outputs.missing(root, attempt.outputs):
             return AttemptResult(cause=Cause.OUTPUT_MISSING, message=", ".join(absent), scraps=scraps)
-        return AttemptResult(scraps=scraps, outputs=outputs.describe_outputs(attempt))
+        return AttemptResult(scraps=scraps, outputs=outputs.describe_outputs(attempt, {}))
 
 
 def _run_cells(attempt: Attempt, scraps: dict[str, Any], meanwhile: Meanwhile) -> None:

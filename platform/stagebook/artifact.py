@@ -20,6 +20,7 @@ class Artifact:
         folder: whether it is a folder.
         executable: `True` for a file that may be executed; for a folder, the names of such files.
         external: it lies outside of the project, where nothing can be hashed, kept or restored.
+        version: of a Delta table, that which has the content; `None` for anything else.
     """
 
     path: str
@@ -29,6 +30,7 @@ class Artifact:
     folder: bool = False
     executable: bool | tuple[str, ...] = False
     external: bool = False
+    version: int | None = None
 
     @property
     def content(self) -> str | None:
@@ -53,6 +55,8 @@ class Artifact:
             value = getattr(self, name)
             if value:
                 data[name] = list(value) if isinstance(value, tuple) else value
+        if self.version is not None:
+            data["version"] = self.version
         return data
 
     @classmethod
@@ -64,6 +68,7 @@ class Artifact:
         """
         try:
             size, executable = data.get("size"), data.get("executable", False)
+            version = data.get("version")
             return cls(
                 path=str(data["path"]),
                 size=None if size is None else int(size),
@@ -72,6 +77,7 @@ class Artifact:
                 folder=bool(data.get("folder")),
                 executable=tuple(map(str, executable)) if isinstance(executable, list) else bool(executable),
                 external=bool(data.get("external")),
+                version=None if version is None else int(version),
             )
         except (KeyError, TypeError, AttributeError) as error:
             msg = f"not an artifact: {data!r:.80}"

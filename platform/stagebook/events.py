@@ -63,6 +63,7 @@ class Cause(enum.StrEnum):
     NOTEBOOK = "notebook"  # the notebook cannot be read
     OUTPUT_MISSING = "output_missing"
     CONTRACT = "contract"  # an output does not fulfil its contract
+    TABLE = "table"  # what was written does not go into its Delta table
     UNDECLARED = "undeclared"  # a strict stage read files that are not declared as its inputs
     PUBLICATION = "publication"  # outputs could not be moved to their places
     DISK = "disk"  # the executed notebook could not be saved
@@ -158,8 +159,8 @@ class StageReused(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StageAccepted(Event):
-    """Somebody declared the outputs of a stage good for its code as it is now. `fingerprint`, `head` and
-    `parts` are as in `AttemptEnded`."""
+    """Somebody declared the outputs of a stage good for its code as it is now. `fingerprint`, `head`, `parts`, and of
+    outputs that are as an attempt left them `audits` and `written`, are as in `AttemptEnded`."""
 
     stage: str
     because: str
@@ -172,6 +173,8 @@ class StageAccepted(Event):
     parts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     outputs: Artifacts = dataclasses.field(default_factory=dict)
+    audits: Audits = dataclasses.field(default_factory=dict)
+    written: Artifacts = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import commands
+from building import ProjectBuilder
 from stagebook.cli import runs_stages
 from stagebook.cli.app import COMMANDS, load
 
@@ -30,6 +31,35 @@ def test_help_and_version_import_no_command(tmp_path: Path) -> None:
     for option in ("--help", "--version"):
         done = commands.python(tmp_path, "-c", code.format(option))
         assert (done.returncode, done.stderr) == (0, repr([rooms, files])), option
+
+
+@pytest.mark.parametrize(
+    ("lacking", "words", "message"),
+    [
+        ("duckdb", ["data", "sql", "SELECT 1"], "DuckDB is needed, and cannot be imported"),
+        (
+            "deltalake",
+            ["check"],
+            "pipelines/p.yaml:3:37: Delta tables need deltalake, which is not installed",
+        ),
+    ],
+)
+def test_an_extra_that_is_not_installed_is_named(
+    builder: ProjectBuilder, lacking: str, words: list[str], message: str
+) -> None:
+    builder.notebook("a", "x = 1", params="out: str = ''")
+    builder.pipeline(
+        "stages:\n  a: {notebook: notebooks/a.ipynb,\n    outputs: {out: {path: data/out, kind: delta}}}\n"
+    )
+    code = (
+        f"import sys; sys.modules[{lacking!r}] = None; sys.argv = ['stagebook', *{words!r}]\n"
+        "from stagebook.cli import main\n"
+        "sys.exit(main())"
+    )
+    done = commands.python(builder.root, "-c", code)
+    assert done.returncode
+    assert message in done.stdout + done.stderr
+    assert "pip install 'stagebook[data]'" in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

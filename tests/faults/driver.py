@@ -6,7 +6,8 @@ The orders come as JSON in STAGEBOOK_TEST_ORDERS:
     at      the number of a commit of the main thread to the journal, from 1
     when    `before` it, or `after` it
     what    SIGKILL or SIGSTOP, which this process sends itself then
-    around  a call that brings up or ends the fork server: `spawn`, `folder`, `remove`; with `when`
+    around  a call that brings up or ends the fork server: `spawn`, `folder`, `remove`; or one that publishes a
+            version of a Delta table: `files`, `publish`, `link`; with `when`
     count   a file that gets the number of commits at the end
 """
 
@@ -22,6 +23,7 @@ from pathlib import Path
 from stagebook.cli import main
 from stagebook.execution.engine import local
 from stagebook.execution.fork import client
+from stagebook.execution.runner import commits as delta_commits
 from stagebook.journal import database
 from stagebook.runs import lease
 
@@ -74,6 +76,12 @@ match ORDERS.get("around"):
         around(client, "private_folder")
     case "remove":
         around(client.shutil, "rmtree")
+    case "files":
+        around(delta_commits, "place_files")
+    case "publish":
+        around(delta_commits, "publish")
+    case "link":
+        around(delta_commits.os, "link")
 
 if __name__ == "__main__":
     try:

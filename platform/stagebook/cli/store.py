@@ -35,14 +35,17 @@ def collect(
     """Remove outputs that no result refers to any more."""
     project = Project.open()
     keep = project.settings.store.keep_days if days is None else days
-    done = gc.collect(project.journal, project.store, now=time.time(), days=keep, dry=dry_run)
+    done = gc.collect(
+        project.journal, project.store, root=project.root, now=time.time(), days=keep, dry=dry_run
+    )
     if as_json:
-        names = ("results", "blobs", "freed", "kept", "size")
+        names = ("results", "blobs", "freed", "kept", "size", "data_files")
         write_json({"dry_run": dry_run, **{name: getattr(done, name) for name in names}})
         return
     verb = "would be removed" if dry_run else "removed"
+    tables = f" and {plural(done.data_files, 'data file')} of Delta tables" if done.data_files else ""
     console().print(
-        f"{plural(done.blobs, 'blob')} {verb}, {size(done.freed)}; {plural(done.results, 'result')} forgotten;"
+        f"{plural(done.blobs, 'blob')}{tables} {verb}, {size(done.freed)}; {plural(done.results, 'result')} forgotten;"
         f" {plural(done.kept, 'blob')} kept, {size(done.size)}"
     )
 

@@ -10,6 +10,7 @@ from stagebook.artifact import Artifact, Artifacts, artifacts_from_json, artifac
 from stagebook.audits import Audits, audits_from_json, audits_to_json
 from stagebook.events import Cause
 from stagebook.observed import Observed
+from stagebook.pipeline.model import DeltaOptions
 from stagebook.pipeline.types import Type, Value, parse_type
 
 ATTEMPT_FILE = "attempt.json"
@@ -18,6 +19,7 @@ NOTEBOOK_FILE = "notebook.ipynb"
 LOG_FILE = "log.txt"
 WORKER_LOG_FILE = "worker.txt"
 OUTPUTS_FOLDER = "outputs"
+TABLES_FOLDER = ".tables"  # within that of the outputs: versions of Delta tables that are made ready
 QUARANTINE_FOLDER = "quarantine"  # rows that contracts kept out, a file for each output
 FILES_FOLDER = "notebook_files"  # outputs of cells that are too large for the notebook
 
@@ -25,12 +27,54 @@ MARKER = "STAGEBOOK_ATTEMPT"  # in the environment of every process of an attemp
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TableSlot:
+    """What becomes of a Delta table.
+
+    Args:
+        options: how rows get into it.
+        ready: the folder in which a version of it is made ready, relative to the project root.
+        place: where the pipeline file declares it.
+        replaces: the attempts (run/stage/attempt) whose rows this one puts others in the place of.
+    """
+
+    options: DeltaOptions
+    ready: str
+    place: str = ""
+    replaces: Sequence[str] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TableSlot:
+        """What `dataclasses.asdict` made."""
+        given = data["options"]
+        options = DeltaOptions(
+            mode=given["mode"], partition_by=tuple(given["partition_by"]), key=tuple(given["key"])
+        )
+        return cls(**{**data, "options": options, "replaces": tuple(data["replaces"])})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OutputSlot:
-    """Where a stage writes an output, and where it goes. Paths are relative to the project root."""
+    """Where a stage writes an output, and where it goes. Paths are relative to the project root. What it writes of a Delta
+    table goes into that as `table` says."""
 
     path: str
     staged: str
     kind: str = "file"
+    table: TableSlot | None = None
+
+    def instead_of(self, attempt: str) -> OutputSlot:
+        """The slot of an attempt that publishes anew what an earlier one (run/stage/attempt) published. Where rows are
+        added, they take the place of those; the other modes come to the same whatever is there."""
+        if self.table is None or self.table.options.mode != "append":
+            return self
+        table = dataclasses.replace(self.table, replaces=(*self.table.replaces, attempt))
+        return dataclasses.replace(self, table=table)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> OutputSlot:
+        """What `dataclasses.asdict` made."""
+        table = data.get("table")
+        return cls(**{**data, "table": TableSlot.from_json(table) if table else None})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +150,11 @@ class Attempt:
         return f"{self.run}/{self.stage}/{self.number}"
 
     @property
+    def has_tables(self) -> bool:
+        """Whether any output is a Delta table."""
+        return any(slot.table is not None for slot in self.outputs.values())
+
+    @property
     def values(self) -> dict[str, Value]:
         """What the notebook gets: params, paths of inputs, paths to write outputs to. They are relative to the root
         here, and absolute in the notebook (`worker.outputs.passed`)."""
@@ -121,7 +170,7 @@ class Attempt:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Attempt:
         """The attempt that `to_json` made."""
-        outputs = {name: OutputSlot(**slot) for name, slot in data["outputs"].items()}
+        outputs = {name: OutputSlot.from_json(slot) for name, slot in data["outputs"].items()}
         types = {name: parse_type(text) for name, text in data["types"].items()}
         contracts = {name: OutputContract(**one) for name, one in data.get("contracts", {}).items()}
         given = data.get("given")

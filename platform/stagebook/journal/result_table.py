@@ -119,9 +119,9 @@ def result_of(number: int, pipeline: str, event: AttemptEnded | StageAccepted) -
         "stage", "run", "attempt", "at", "fingerprint", "folder", "parts", "outputs", "scraps", "sources",
     )  # fmt: skip
     because = event.because if isinstance(event, StageAccepted) else ""
-    known = {name: getattr(event, name) for name in same}
+    known = {name: getattr(event, name) for name in (*same, "audits", "written")}
     if isinstance(event, AttemptEnded):
-        known |= {name: getattr(event, name) for name in ("undeclared", "audits", "written")}
+        known["undeclared"] = event.undeclared
     return Result(number=number, pipeline=pipeline, because=because, **known)
 
 

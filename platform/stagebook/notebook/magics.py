@@ -59,20 +59,24 @@ class Prepared:
             **{name: item.value for name, item in stage.inputs.items()},
             **{
                 name: f"{STATE_FOLDER}/{FOLDER}/{stage.id}/{Path(item.path).name}"
-                if item.kind == "file"
+                if item.kind != "external"
                 else item.path
                 for name, item in stage.outputs.items()
             },
         }
         # Absolute, so that they are good whatever folder the notebook goes to; as the worker passes them.
-        paths = {name for name, item in stage.outputs.items() if item.kind == "file"} | stage.inputs.keys()
-        external = {item.path for one in plan.stages for item in one.outputs.values() if item.kind != "file"}
+        paths = {
+            name for name, item in stage.outputs.items() if item.kind != "external"
+        } | stage.inputs.keys()
+        external = {
+            item.path for one in plan.stages for item in one.outputs.values() if item.kind == "external"
+        }
         self.passed = {
             name: _absolute(self.root, value, external) if name in paths else value
             for name, value in self.values.items()
         }
         for item in stage.outputs.values():
-            if item.kind == "file":
+            if item.kind != "external":
                 (project.root / STATE_FOLDER / FOLDER / stage.id).mkdir(
                     mode=0o700, parents=True, exist_ok=True
                 )

@@ -14,7 +14,8 @@ Location = tuple[str | int, ...]  # the keys that lead to a value, such as ("sta
 Position = tuple[int, int]  # line and column, from 1; (0, 0) where there is none
 Positions = Mapping[Location, Position]
 Executor = Literal["kernel", "inprocess"]
-OutputKind = Literal["file", "external"]
+OutputKind = Literal["file", "external", "delta"]
+DeltaMode = Literal["overwrite", "append", "merge"]
 Trigger = Literal["all_success", "all_done", "one_failed", "all_failed", "one_success", "none_failed"]
 
 
@@ -47,14 +48,30 @@ class Input:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DeltaOptions:
+    """What becomes of a Delta table when a stage wrote rows: they are added (`append`), put in the place of those with the
+    same `key` (`merge`), or of all rows (`overwrite`): of the partitions that were written where it is partitioned."""
+
+    mode: DeltaMode = "overwrite"
+    partition_by: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether rows of earlier runs stay."""
+        return self.mode != "overwrite" or bool(self.partition_by)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """One output of a stage: a file or folder of the project, or `external` (a URL, a table). `contract` is the path of
-    the file that says what must hold of it, where the stage names one."""
+    """One output of a stage: a file or folder of the project, a Delta table in it, or `external` (a URL, a table
+    elsewhere). `contract` is the path of the file that says what must hold of it, where the stage names one."""
 
     name: str
     path: Template
     kind: OutputKind = "file"
     contract: str = ""
+    delta: DeltaOptions | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

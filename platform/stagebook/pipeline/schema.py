@@ -109,8 +109,11 @@ class OutputFile(_Model):
     """One output in its long form."""
 
     path: str
-    kind: Literal["file", "external"] = "file"
+    kind: Literal["file", "external", "delta"] = "file"
     contract: str | None = None
+    mode: Literal["overwrite", "append", "merge"] | None = None
+    partition_by: TextList = pydantic.Field(default_factory=list)
+    key: TextList = pydantic.Field(default_factory=list)
 
 
 Output = Annotated[OutputFile, pydantic.BeforeValidator(_as_output, json_schema_input_type=OutputFile | str)]

@@ -7,10 +7,10 @@ from typing import Any
 
 from stagebook.errors import did_you_mean
 from stagebook.pipeline.expressions import ExpressionError, Template, compile_value
-from stagebook.pipeline.model import Input, InputRef, Location, Output, Stage
+from stagebook.pipeline.model import DeltaOptions, Input, InputRef, Location, Output, Stage
 from stagebook.pipeline.names import DefinedNames, StageScope
 from stagebook.pipeline.problems import NAME_HINT, STAGE_NAME, ProblemCollector
-from stagebook.pipeline.schema import DefaultsFile, StageFile, read_what_can_be
+from stagebook.pipeline.schema import DefaultsFile, OutputFile, StageFile, read_what_can_be
 from stagebook.pipeline.types import Value, describe
 
 # The roots that an expression may refer to, by where it stands.
@@ -185,9 +185,31 @@ class StageReader:
                 path=path,
                 kind=spec.outputs[name].kind,
                 contract=spec.outputs[name].contract or "",
+                delta=self._delta(spec.outputs[name], (*base, name)),
             )
             for name, path in paths.items()
         }
+
+    def _delta(self, output: OutputFile, base: Location) -> DeltaOptions | None:
+        """What becomes of a Delta table; `None` for another kind of output."""
+        if output.kind != "delta":
+            for key in ("mode", "partition_by", "key"):
+                if getattr(output, key):
+                    self._report((*base, key), f"'{key}' is for kind: delta", "add kind: delta, or remove it")
+            return None
+        if output.mode == "merge" and not output.key:
+            hint = "name the columns that tell rows apart: key: id"
+            self._report((*base, "mode"), "rows are merged by a key, and there is none", hint)
+        if output.key and output.mode != "merge":
+            self._report((*base, "key"), "'key' is for mode: merge", "add mode: merge, or remove it")
+        for key in ("partition_by", "key"):
+            names = getattr(output, key)
+            if twice := next((name for name in names if names.count(name) > 1 or not name), None):
+                what = f"'{key}' names {twice} twice" if twice else f"'{key}' has an empty name"
+                self._report((*base, key), what, "name each column once")
+        return DeltaOptions(
+            mode=output.mode or "overwrite", partition_by=tuple(output.partition_by), key=tuple(output.key)
+        )
 
     def _templates(
         self, raw: Mapping[str, Any], base: Location, allowed: frozenset[str], scope: StageScope

@@ -119,7 +119,7 @@ def _datasets(pipeline: str, instances: Mapping[str, Instance]) -> dict[str, tup
     found: dict[str, list[str]] = {}
     for instance in instances.values():
         for name, output in instance.outputs.items():
-            if output.kind == "file":
+            if output.kind != "external":
                 found.setdefault(f"{pipeline}.{instance.stage.name}.{name}", []).append(output.path)
     return {name: tuple(paths) for name, paths in found.items()}
 

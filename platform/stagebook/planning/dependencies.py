@@ -8,7 +8,7 @@ from typing import Any
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.pipeline.types import Value
 from stagebook.planning.fingerprint import Fingerprint, changes
-from stagebook.planning.plan import PlannedStage
+from stagebook.planning.plan import PlannedOutput, PlannedStage
 from stagebook.planning.result import Made
 from stagebook.workspace.dependencies import ProjectDependencies
 
@@ -40,10 +40,7 @@ class Fingerprints:
             "params": dict(params),
             "inputs": {name: self._input(stage, name, made) for name in stage.inputs},
             "shapes": {name: "list" for name, item in stage.inputs.items() if item.many},
-            "outputs": {
-                name: [item.kind, item.path if item.kind == "external" else item.path.rsplit("/", 1)[-1]]
-                for name, item in stage.outputs.items()
-            },
+            "outputs": {name: _output_part(item) for name, item in stage.outputs.items()},
             "env": {name: self._dependencies.env_mark(name) for name in stage.env},
         }
         of_stages = tuple(name for name, item in stage.inputs.items() if any(item.sources))
@@ -110,6 +107,14 @@ class Fingerprints:
         # A file that was changed and changed back looks the same, and may have been read in between.
         written = (path for path in stamps if self._dependencies.stamp(path) != stamps[path])
         return next((f"{path} was written" for path in written), "")
+
+
+def _output_part(output: PlannedOutput) -> list[str]:
+    """What the code gets of an output, and what becomes of what it writes."""
+    found = [output.kind, output.path if output.kind == "external" else output.path.rsplit("/", 1)[-1]]
+    if output.delta is not None:
+        found += [output.delta.mode, ", ".join(output.delta.partition_by), ", ".join(output.delta.key)]
+    return found
 
 
 def made_inputs(stage: PlannedStage, made: Mapping[str, Made]) -> Iterator[tuple[str, str, str]]:

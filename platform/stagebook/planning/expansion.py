@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from stagebook.pipeline.expressions import Template
-from stagebook.pipeline.model import Location, Pipeline
+from stagebook.pipeline.model import Location, Pipeline, find_position
 from stagebook.pipeline.types import Value, describe
 from stagebook.planning.inputs import References
 from stagebook.planning.instances import Instance, Points
@@ -85,15 +85,20 @@ class Expansion:
             path = self._path_of(instance, name, output.path, is_external=output.kind == "external")
             if path is None:
                 continue
-            known = (
-                self._places.setdefault(self._project.identity(path), path) if output.kind == "file" else path
-            )
+            is_inside = output.kind != "external"
+            known = self._places.setdefault(self._project.identity(path), path) if is_inside else path
             other = self.writers.get(path) or self.writers.get(known)
             if other is not None:
                 self._report_twins(instance, other, path, (*base, name))
                 continue
             self.writers[path] = instance.id
-            instance.outputs[name] = PlannedOutput(path=path, kind=output.kind)
+            line, _ = find_position(self.pipeline.positions, (*base, name))
+            instance.outputs[name] = PlannedOutput(
+                path=path,
+                kind=output.kind,
+                delta=output.delta,
+                place=f"{self.pipeline.path}:{line}" if output.delta is not None else "",
+            )
 
     def _path_of(self, instance: Instance, name: str, template: Template, *, is_external: bool) -> str | None:
         location: Location = ("stages", instance.stage.name, "outputs", name)

@@ -209,7 +209,11 @@ def _variable(how: str, old: str | None, new: str | None) -> str:
 
 def _output(name: str, old: Sequence[str], new: Sequence[str]) -> str:
     if old[0] != new[0]:
-        return f"the output {name} is {'external' if new[0] == 'external' else 'a file'} now"
+        kinds = {"external": "external", "delta": "a Delta table"}
+        return f"the output {name} is {kinds.get(new[0], 'a file')} now"
+    for what, before, after in zip(("mode", "partition_by", "key"), old[2:], new[2:], strict=False):
+        if before != after:
+            return f"the output {name} has {what} {after or 'nothing'}, before {before or 'nothing'}"
     return f"the output {name} is {new[1]}, before {old[1]}"
 
 

@@ -91,6 +91,6 @@ def _read(content: bytes, path: str, workspace: Workspace, env: Mapping[str, str
             output.path: [instance.stage.name, name, instance.stage.notebook]
             for instance in instances.values()
             for name, output in instance.outputs.items()
-            if output.kind == "file"
+            if output.kind != "external"
         },
     }

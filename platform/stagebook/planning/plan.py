@@ -10,7 +10,7 @@ from typing import Any
 from stagebook.contracts.contract import Contract
 from stagebook.errors import Problem
 from stagebook.pipeline.expressions import Template
-from stagebook.pipeline.model import OutputKind, StageOptions
+from stagebook.pipeline.model import DeltaOptions, OutputKind, StageOptions
 from stagebook.pipeline.types import Type, Value
 from stagebook.planning.fingerprint import Change, Fingerprint
 from stagebook.planning.result import Result
@@ -62,10 +62,13 @@ class PlannedInput:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedOutput:
     """Where an output is published. For `external` the notebook writes there itself. `contract` says what must hold of
-    it; `related` are the paths of the datasets that its rules ask for, by their names."""
+    it; `related` are the paths of the datasets that its rules ask for, by their names. `delta` says what becomes of a Delta
+    table; `place` is where the pipeline file declares it."""
 
     path: str
     kind: OutputKind = "file"
+    delta: DeltaOptions | None = None
+    place: str = ""
     contract: Contract | None = None
     related: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
@@ -119,6 +122,11 @@ class PlannedStage(StageOptions):
     def writes_outside(self) -> bool:
         """Whether an output is none of the project's files: a URL, a table."""
         return any(output.kind == "external" for output in self.outputs.values())
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether rows of earlier runs stay in an output, so that it is no function of what the stage depends on."""
+        return any(output.delta is not None and output.delta.accumulates for output in self.outputs.values())
 
     def decided(self, decision: Decision, *reasons: str) -> PlannedStage:
         """The stage with another decision."""

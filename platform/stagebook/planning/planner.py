@@ -14,6 +14,7 @@ from stagebook.pipeline.notebook import NotebookFacts, NotebookUnreadable
 from stagebook.pipeline.types import Type, Value
 from stagebook.planning import conflicts, contracts, graph
 from stagebook.planning.checks import NotebookChecks
+from stagebook.planning.delta_tables import table_problems
 from stagebook.planning.expansion import Expansion
 from stagebook.planning.instances import Instance
 from stagebook.planning.neighbours import PROGRAMS, Neighbours, module_paths
@@ -111,6 +112,7 @@ class Planner:
         edges = {name: tuple(instance.upstream) for name, instance in instances.items()}
         attached = contracts.attach(self.pipeline, self.project)
         found += attached.problems
+        found += table_problems(self.pipeline, instances, self.project)
         if found:
             raise PipelineInvalid(found)
         related, wrong = contracts.related(

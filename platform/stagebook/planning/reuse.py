@@ -122,8 +122,10 @@ class ReusePolicy:
                 return _run(f"nobody knows what '{path}' holds")
         lost = ""
         for result in self.results.find(fingerprint.digest):
-            if not (stage.outputs or result.scraps) and (latest is None or result.number != latest.number):
-                continue  # an effect cannot be restored: only the last result counts
+            # An effect cannot be restored, nor may rows be taken back that came since: the last result counts.
+            only_last = stage.accumulates or not (stage.outputs or result.scraps)
+            if only_last and (latest is None or result.number != latest.number):
+                continue
             obstacle, restores = self._obtain(stage, result)
             if not obstacle:
                 why = _SAME
@@ -223,9 +225,11 @@ class ReusePolicy:
         more = f", and {len(changed) - 1} more" if len(changed) > 1 else ""
         whole = result.whole
         kept = all(
-            name in whole and self.dependencies.holds(whole[name])
+            name in whole
+            and (output.kind == "file" or name in result.written)
+            and self.dependencies.holds(whole[name])
             for name, output in stage.outputs.items()
-            if output.kind == "file"
+            if output.kind != "external"
         )
         if not kept:
             return _run(
@@ -242,8 +246,11 @@ class ReusePolicy:
         """Why what a result wrote as an output has to be audited; empty if it has not."""
         output, audit = stage.outputs[name], result.audits.get(name)
         contract = output.contract
+        if output.kind == "delta" and name not in result.written:
+            return ""  # it was accepted as it is: nobody knows what was written for it
         if contract is None:
-            return f"{name} has no contract any more" if name in result.written else ""
+            is_split = name in result.written and name in result.audits
+            return f"{name} has no contract any more" if is_split else ""
         if audit is None:
             return f"{contract.path} is new"
         if audit.digest != contract.digest:
@@ -267,7 +274,7 @@ class ReusePolicy:
         absent = [
             output.path
             for output in stage.outputs.values()
-            if output.kind == "file" and self.dependencies.digest(output.path) is None
+            if output.kind != "external" and self.dependencies.digest(output.path) is None
         ]
         latest = self.results.latest(self.pipeline, stage.id)
         if absent:
@@ -277,7 +284,7 @@ class ReusePolicy:
             return self._reuse(stage, latest, restores, "frozen")
         outputs = {}
         for name, output in stage.outputs.items():
-            content = self.dependencies.digest(output.path) or "" if output.kind == "file" else ""
+            content = self.dependencies.digest(output.path) or "" if output.kind != "external" else ""
             outputs[name] = Artifact(
                 path=output.path,
                 sha256=content.rstrip("/"),
@@ -295,7 +302,7 @@ class ReusePolicy:
         outputs = {
             output.path: self.dependencies.digest(output.path) or ABSENT
             for output in stage.outputs.values()
-            if output.kind == "file"
+            if output.kind != "external"
         }
         mark = ""
         if stage.writes_outside:

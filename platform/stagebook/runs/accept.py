@@ -64,8 +64,8 @@ def accept(
     chosen = stages_named(plan, stages)
     origin = describe_origin(launcher.root, asker)
     by = origin.user or (str(os.getuid()) if hasattr(os, "getuid") else "somebody")
-    said = _Statement(run=launcher.new_run_id(), at=launcher.now(), because=because.strip(), by=by)
-    events = _events(launcher, plan, policy, chosen, said)
+    said = Statement(run=launcher.new_run_id(), at=launcher.now(), because=because.strip(), by=by)
+    events = accepted_events(launcher, plan, policy, chosen, said)
     started = RunStarted(
         run=said.run,
         at=said.at,
@@ -80,8 +80,8 @@ def accept(
     return Accepted(run=said.run, stages=tuple(stage.id for stage in chosen))
 
 
-def _events(
-    launcher: Launcher, plan: Plan, policy: ReusePolicy, chosen: Sequence[PlannedStage], said: _Statement
+def accepted_events(
+    launcher: Launcher, plan: Plan, policy: ReusePolicy, chosen: Sequence[PlannedStage], said: Statement
 ) -> list[Event]:
     """The events about the stages. One that builds on another is accepted on what that one's outputs are."""
     events: list[Event] = []
@@ -107,7 +107,7 @@ def _events(
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Statement:
+class Statement:
     """What a person states of outputs, and when."""
 
     run: str
@@ -121,10 +121,18 @@ class _Statement:
         """The event about one stage, whose outputs are kept."""
         outputs = {
             key: launcher.store.keep(launcher.root / output.path, output.path)
-            if output.kind == "file"
+            if output.kind != "external"
             else Artifact(path=output.path, external=True)
             for key, output in stage.outputs.items()
         }
+        same = [
+            key
+            for key, output in stage.outputs.items()
+            if latest is not None
+            and output.delta is None
+            and (known := latest.outputs.get(key)) is not None
+            and known.content == outputs[key].content
+        ]
         return StageAccepted(
             run=self.run,
             at=self.at,
@@ -139,6 +147,8 @@ class _Statement:
             sources=launcher.keep_sources(stage),
             scraps=latest.scraps if latest else {},
             outputs=outputs,
+            audits={key: latest.audits[key] for key in same if latest and key in latest.audits},
+            written={key: latest.written[key] for key in same if latest and key in latest.written},
         )
 
 
@@ -162,6 +172,6 @@ def _check_outputs(root: Path, stage: PlannedStage) -> None:
     if stage.foreach is not None:
         raise UsageError(f"the list of {stage.id} is not known yet", hint="run the stage that makes it first")
     for output in stage.outputs.values():
-        if output.kind == "file" and not (root / output.path).exists():
+        if output.kind != "external" and not (root / output.path).exists():
             msg = f"{stage.id} cannot be accepted: its output '{output.path}' is not there"
             raise UsageError(msg, hint="run the stage, or put the file there")

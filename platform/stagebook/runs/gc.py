@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from pathlib import Path
 
 from stagebook.errors import JournalUnreadable
 from stagebook.journal.journal import Journal
 from stagebook.planning.result import Result
+from stagebook.system import delta_log
 from stagebook.system.store import Store
+from stagebook.tables import delta
+from stagebook.tables.delta import DeltaFailed
 
 _DAY = 86_400.0  # seconds
 _HOUR = 3_600.0
@@ -16,13 +20,15 @@ _HOUR = 3_600.0
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """What `collect` removed, or would remove, and what stays. Sizes are in bytes."""
+    """What `collect` removed, or would remove, and what stays. Sizes are in bytes; `data_files` are those of Delta tables,
+    which count as freed, too."""
 
     results: int
     blobs: int
     freed: int
     kept: int
     size: int
+    data_files: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +41,11 @@ class Verified:
     missing: tuple[str, ...]
 
 
-def collect(journal: Journal, store: Store, *, now: float, days: float, dry: bool = False) -> Collected:
+def collect(
+    journal: Journal, store: Store, *, root: Path, now: float, days: float, dry: bool = False
+) -> Collected:
     """Forget results that are older than `days` and not the last of their stage, and remove what no
-    result refers to.
+    result refers to: from the store, and of the Delta tables of the project what has been in no version for so long.
 
     Raises:
         JournalUnreadable: results are damaged, so that nobody knows what they refer to.
@@ -54,6 +62,7 @@ def collect(journal: Journal, store: Store, *, now: float, days: float, dry: boo
     # What is kept is read before anything goes, and a run that keeps a blob now has it newer than that.
     needed = _references(kept, store)
     removed, freed, left, size = 0, 0, 0, 0
+    data_files, data_freed = _vacuum(root, known, kept, now=now, days=days, dry=dry)
     for digest, length in list(store.blobs.digests()):
         if digest in needed or store.blobs.is_newer(digest, now - _HOUR):
             left, size = left + 1, size + length
@@ -71,7 +80,42 @@ def collect(journal: Journal, store: Store, *, now: float, days: float, dry: boo
             forgotten = 0
         for path in store.blobs.leftovers(before=now - _HOUR):
             path.unlink(missing_ok=True)
-    return Collected(results=forgotten, blobs=removed, freed=freed, kept=left, size=size)
+    return Collected(
+        results=forgotten,
+        blobs=removed,
+        freed=freed + data_freed,
+        kept=left,
+        size=size,
+        data_files=data_files,
+    )
+
+
+def _vacuum(
+    root: Path, known: Iterable[Result], kept: Iterable[Result], *, now: float, days: float, dry: bool
+) -> tuple[int, int]:
+    """Remove data files of the Delta tables that results tell of, unless a version has them that is younger than `days`,
+    or that a result which is kept refers to; how many, and their size. A table that cannot be read is left alone."""
+    paths = {item.path for result in known for item in result.outputs.values() if item.version is not None}
+    contents = {item.content for result in kept for item in result.outputs.values()}
+    count, freed = 0, 0
+    for path in sorted(paths):
+        table = root / path
+        if not delta_log.is_table(table):
+            continue
+        before = now - max(days * _DAY, _HOUR)
+        keep = [number for number, note in delta_log.notes(table) if note.get("content") in contents]
+        try:
+            unused = delta.unused(table, before=before, keep=keep)
+        except DeltaFailed:
+            continue
+        for file in unused:
+            found = file.stat()
+            if found.st_mtime >= before:
+                continue  # a run has just written it again
+            count, freed = count + 1, freed + found.st_size
+            if not dry:
+                file.unlink(missing_ok=True)
+    return count, freed
 
 
 def verify(journal: Journal | None, store: Store) -> Verified:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stagebook.events import RunStarted, Status
+from stagebook.events import AttemptEnded, AttemptStarted, RunStarted, Status
 from stagebook.execution.engine.protocol import Engine
 from stagebook.execution.runner.context import RunContext, RunOptions
 from stagebook.execution.runner.runner import Runner
@@ -199,7 +199,18 @@ def _context(
         sources=lambda stage: dependencies.sources(stage.notebook, stage.runs_in),
         code_paths=lambda stage: dependencies.code_paths(stage.notebook, stage.runs_in),
         undeclared=lambda stage, observed: marks(stage, observed, dependencies),
+        unfinished=lambda run, stage, number: _is_unfinished(parts.journal, run, stage, number),
     )
+
+
+def _is_unfinished(journal: Journal, run: str, stage: str, number: int) -> bool:
+    """Whether an attempt began and the journal does not have its end: the runner was killed."""
+    own = [event for _, event in journal.events.of(run) if isinstance(event, AttemptStarted | AttemptEnded)]
+    begun, ended = (
+        any(isinstance(event, kind) and (event.stage, event.attempt) == (stage, number) for event in own)
+        for kind in (AttemptStarted, AttemptEnded)
+    )
+    return begun and not ended
 
 
 def _changes_nothing(plan: Plan) -> bool:

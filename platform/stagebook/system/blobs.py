@@ -175,6 +175,17 @@ class Blobs:
         return found
 
 
+def touch(blobs: Blobs, digest: str) -> bool:
+    """Note that a blob is to be kept from now on; whether it is there."""
+    if not blobs.has(digest):
+        return False
+    try:
+        os.utime(blobs.path(digest))
+    except OSError:
+        return False
+    return True
+
+
 def is_digest(text: str) -> bool:
     """Whether a text has the form of a blob's name."""
     return len(text) == 64 and _HEX.issuperset(text)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.artifact import Artifact
+from stagebook.system import delta_log
 
 _LONE = re.compile("[\ud800-\udfff]")
 
@@ -127,8 +128,17 @@ def sha256_of(path: str | Path) -> str:
 
 def describe_path(path: Path, shown: str, digest: Callable[[str], str] = sha256_of) -> Artifact:
     """A file or folder as an artifact with the path `shown`. The hash of a folder is the one of its list
-    (`list_folder`). `digest` returns the hash of a file. Raises `OSError`."""
+    (`list_folder`), and that of a Delta table the one that its present version was published with; of one that another
+    writer made, that of its folder. `digest` returns the hash of a file. Raises `OSError`."""
     if path.is_dir():
+        if (known := delta_log.published(path)) is not None:
+            return Artifact(
+                path=shown,
+                size=known.size,
+                sha256=known.content.removesuffix("/"),
+                folder=True,
+                version=known.version,
+            )
         size, text = list_folder(path, digest)
         return Artifact(path=shown, size=size, sha256=hashlib.sha256(text).hexdigest(), folder=True)
     return Artifact(path=shown, size=path.stat().st_size, sha256=digest(str(path)))

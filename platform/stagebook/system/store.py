@@ -7,14 +7,17 @@ A file is a blob. A folder is the list that its hash is made of (`files.list_fol
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from stagebook.artifact import Artifact
-from stagebook.system.blobs import BlobDamaged, Blobs, is_digest
-from stagebook.system.files import EMPTY, list_folder, make_private, sha256_of, walk
+from stagebook.system import delta_log
+from stagebook.system.blobs import BlobDamaged, Blobs, is_digest, touch
+from stagebook.system.files import EMPTY, describe_path, list_folder, make_private, sha256_of, walk
 
 _SPARE = 1 << 28  # bytes that stay free on the disk
 
@@ -43,26 +46,44 @@ class Store:
             return [item for item, _ in self._listed(digest) if item != EMPTY]
         return []
 
+    def listed(self, digest: str) -> dict[str, str] | None:
+        """The files of a folder, relative path → SHA-256; `None` where its list is not there, or damaged."""
+        with contextlib.suppress(BlobDamaged):
+            if self.blobs.has(digest):
+                return {name: item for item, name in self._listed(digest) if item != EMPTY}
+        return None
+
     # -- in -------------------------------------------------------------------------------------
 
-    def keep(self, path: Path, shown: str, *, most: int | None = None) -> Artifact:
+    def keep(
+        self, path: Path, shown: str, *, most: int | None = None, known: Mapping[str, str] | None = None
+    ) -> Artifact:
         """Keep a file or folder; the artifact, with the path `shown`. More than `most` bytes, or than the
-        disk has room for, are described and not kept. Raises `OSError` where the file cannot be read."""
+        disk has room for, are described and not kept. A version of a Delta table was kept before it was published. Of
+        the files of a folder whose SHA-256 is `known` and that are there already, none is read. Raises `OSError` where
+        the file cannot be read."""
         if path.is_dir():
-            return self._keep_folder(path, shown, most)
+            if delta_log.published(path) is not None:
+                table = dataclasses.replace(describe_path(path, shown), kept=True)
+                return table if self.holds(table) else dataclasses.replace(table, kept=False)
+            return self._keep_folder(path, shown, most, known or {})
         found = path.stat()
         digest, kept = self._keep_file(path, wanted=self._has_room(found.st_size, most))
         executable = bool(found.st_mode & 0o111)
         return Artifact(path=shown, size=found.st_size, sha256=digest, kept=kept, executable=executable)
 
-    def _keep_folder(self, path: Path, shown: str, most: int | None) -> Artifact:
+    def _keep_folder(self, path: Path, shown: str, most: int | None, known: Mapping[str, str]) -> Artifact:
         found = list(walk(path))
         # A name with the end of a line in it could not be read out of the list again.
         readable = not any("\n" in name for name, _, _ in found)
         kept = readable and self._has_room(sum(size for _, _, size in found), most)
 
+        digests = {file: known[name] for name, file, _ in found if name in known}
+
         def keep(file: str) -> str:
             nonlocal kept
+            if file in digests and touch(self.blobs, digests[file]):
+                return digests[file]
             digest, kept = self._keep_file(Path(file), wanted=kept)
             return digest
 

@@ -1,4 +1,4 @@
-"""DuckDB, reading tables in bounded memory. The only door to duckdb and deltalake.
+"""DuckDB, reading tables in bounded memory. The only door to duckdb.
 
 No connection is shared across a fork: each audit opens one of its own, in memory, and closes it. A connection may read
 the files that it was opened for and no others, nor write any but those it is told to; what people wrote in SQL is one
@@ -8,13 +8,14 @@ the files that it was opened for and no others, nor write any but those it is to
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stagebook.tables import sql
+from stagebook.tables.delta import DeltaFailed, dataset
+from stagebook.tables.reasons import reason_of
 from stagebook.tables.source import Format, NoTable, Source
 
 MEMORY = "300MB"
@@ -97,7 +98,10 @@ class Connection:
             self._duck.execute(f"ATTACH {sql.literal(str(source.path))} AS {alias} (READ_ONLY)")
             relation = f"{alias}.{sql.name(self._table_in(alias, source.table))}"
         elif source.format is Format.DELTA:
-            self._duck.register(alias, _delta(source.path))
+            try:
+                self._duck.register(alias, dataset(source.path, source.version))
+            except DeltaFailed as error:
+                raise NoTable(f"the Delta table cannot be read: {error}") from error
             relation = alias
         self._duck.execute(f"CREATE OR REPLACE VIEW {sql.name(name)} AS SELECT * FROM {relation}")
 
@@ -150,6 +154,30 @@ class Connection:
             replaced = ", ".join(f"{sql.name(name)}::VARCHAR AS {sql.name(name)}" for name in zoned)
             return names, self._duck.execute(f"SELECT * REPLACE ({replaced}) FROM ({text})").fetchall()
 
+    def select(self, text: str) -> tuple[tuple[tuple[str, str], ...], Iterator[Row]]:
+        """The columns, with their types, and the rows of a query that a person wrote. Times with a zone are text. Raises
+        `QueryFailed` where it is no single `SELECT`, or cannot be answered; the rows raise it, too."""
+        with _told():
+            statements = self._duck.extract_statements(text)
+            if len(statements) != 1 or statements[0].type is not _duckdb().StatementType.SELECT:
+                raise QueryFailed("it is not one SELECT: data is read here, and nothing is written")
+            described = self._duck.execute(f"DESCRIBE {text}").fetchall()
+            columns = tuple((row[0], row[1]) for row in described)
+            zoned = [
+                f"{sql.name(name)}::VARCHAR AS {sql.name(name)}"
+                for name, kind in columns
+                if "WITH TIME ZONE" in kind
+            ]
+            asked = f"SELECT * REPLACE ({', '.join(zoned)}) FROM ({text}\n)" if zoned else text
+            found = self._duck.execute(asked)
+
+        def rows() -> Iterator[Row]:
+            with _told():
+                while some := found.fetchmany(1000):
+                    yield from some
+
+        return columns, rows()
+
     def number(self, text: str, *, seconds: float) -> float | None:
         """The one number that a query gives which a person wrote; `None` for null.
 
@@ -160,7 +188,7 @@ class Connection:
             statements = self._duck.extract_statements(text)
             if len(statements) != 1 or statements[0].type is not _duckdb().StatementType.SELECT:
                 raise QueryFailed("it is not one SELECT")
-            with self._limited(seconds):
+            with _limited(self._duck, seconds):
                 found = self._duck.execute(statements[0]).fetchmany(2)
         if len(found) != 1 or len(found[0]) != 1:
             raise QueryFailed(
@@ -179,33 +207,25 @@ class Connection:
         with _told():
             return self._duck.execute(f"SELECT * FROM {sql.name(table)}").df()
 
-    @contextlib.contextmanager
-    def _limited(self, seconds: float) -> Iterator[None]:
-        passed = threading.Event()
 
-        def stop() -> None:
-            passed.set()
-            self._duck.interrupt()
+@contextlib.contextmanager
+def _limited(duck: Any, seconds: float) -> Iterator[None]:
+    passed = threading.Event()
 
-        timer = threading.Timer(seconds, stop)
-        timer.start()
-        try:
-            yield
-        except _duckdb().Error as error:
-            if passed.is_set():
-                raise QueryFailed(f"it was not done after {seconds:g} s") from error
-            raise
-        finally:
-            timer.cancel()
+    def stop() -> None:
+        passed.set()
+        duck.interrupt()
 
-
-def _delta(path: Path) -> Any:
+    timer = threading.Timer(seconds, stop)
+    timer.start()
     try:
-        import deltalake  # noqa: PLC0415 - most tables are no Delta
-
-        return deltalake.DeltaTable(path).to_pyarrow_dataset()
-    except Exception as error:
-        raise NoTable(f"the Delta table cannot be read: {reason_of(error)}") from error
+        yield
+    except _duckdb().Error as error:
+        if passed.is_set():
+            raise QueryFailed(f"it was not done after {seconds:g} s") from error
+        raise
+    finally:
+        timer.cancel()
 
 
 @contextlib.contextmanager
@@ -214,22 +234,3 @@ def _told() -> Iterator[None]:
         yield
     except _duckdb().Error as error:
         raise QueryFailed(reason_of(error)) from error
-
-
-_OF_LINES = (
-    "Expected Number of Columns",
-    "Invalid unicode",
-    "Value with unterminated quote",
-    "Maximum line size",
-)
-_LINE = re.compile(r"CSV Error on Line: (\d+)")
-
-
-def reason_of(error: BaseException) -> str:
-    """What is wrong, in one line of at most 300 characters; of a line of a text file no values."""
-    text = str(error).strip().splitlines()
-    if text and (place := _LINE.search(text[0])):
-        detail = next((line for line in text[1:] if line.startswith(_OF_LINES)), "it cannot be read")
-        return f"line {place[1]}: {detail}"[:300]
-    first = text[0].removeprefix("Invalid Input Error: ") if text else type(error).__name__
-    return first[:300]

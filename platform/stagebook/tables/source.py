@@ -6,6 +6,7 @@ import dataclasses
 import enum
 from pathlib import Path
 
+from stagebook.system.delta_log import is_table
 from stagebook.tables import sql
 from stagebook.tables.csv_dialect import Dialect, NotRead, dialect_of
 
@@ -34,14 +35,15 @@ class NoTable(Exception):
 @dataclasses.dataclass(frozen=True, slots=True)
 class Source:
     """A table in a file or folder. `table`: its name within a database; `dialect`: how a text file is read,
-    `None` where DuckDB is to find it out; `guessed`: its values have the types that its first 20,000 rows suggest.
-    """
+    `None` where DuckDB is to find it out; `guessed`: its values have the types that its first 20,000 rows suggest;
+    `version`: that of a Delta table, the present one by default."""
 
     path: Path
     format: Format
     table: str = ""
     dialect: Dialect | None = None
     guessed: bool = False
+    version: int | None = None
 
     @property
     def is_text(self) -> bool:
@@ -79,15 +81,13 @@ def source_of(path: Path, table: str = "") -> Source:
     if not path.exists():
         raise NoTable("it is not there")
     if path.is_dir():
-        if (path / "_delta_log").is_dir():
-            return Source(path, Format.DELTA, table)
-        if next(path.rglob("*.parquet"), None) is not None:
-            return Source(path, Format.PARQUET, table)
-        raise NoTable("the folder holds no Parquet files, and no Delta table")
+        return _of_folder(path, table)
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in _PACKED:
         suffixes.pop()
     found = _SUFFIXES.get(suffixes[-1]) if suffixes else None
+    if found is None and _is_parquet(path):
+        found = Format.PARQUET
     if found is None:
         known = ", ".join(sorted(_SUFFIXES))
         raise NoTable(
@@ -101,3 +101,18 @@ def source_of(path: Path, table: str = "") -> Source:
         raise NoTable(str(error)) from error
     except (OSError, EOFError) as error:
         raise NoTable(getattr(error, "strerror", None) or str(error)) from error
+
+
+def _of_folder(path: Path, table: str) -> Source:
+    if is_table(path):
+        return Source(path, Format.DELTA, table)
+    if next(path.rglob("*.parquet"), None) is not None:
+        return Source(path, Format.PARQUET, table)
+    raise NoTable("the folder holds no Parquet files, and no Delta table")
+
+
+def _is_parquet(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"

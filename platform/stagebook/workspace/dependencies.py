@@ -12,6 +12,7 @@ from typing import Any
 
 from stagebook.artifact import Artifact
 from stagebook.code.closure import Closure, Code, sources
+from stagebook.system.delta_log import LOG
 from stagebook.system.file_cache import FileCache, stat_of, tick
 from stagebook.system.files import describe_path, make_private, walk, write_whole
 from stagebook.system.installed import source_folders, versions
@@ -97,7 +98,9 @@ class ProjectDependencies:
         if path not in self._digests:
             try:
                 found = describe_path(self._root / path, path, self.file_cache.digest)
-                self._digests[path] = found.content
+                listed = self.store.listed(found.sha256) if found.version is not None else None
+                is_whole = listed is None or _is_whole(self._root / path, listed, self.file_cache)
+                self._digests[path] = found.content if is_whole else None
             except OSError:
                 self._digests[path] = None
         return self._digests[path]
@@ -167,6 +170,15 @@ class ProjectDependencies:
         if self._key is None:
             self._key = _key(self._root / STATE_FOLDER / "key")
         return hmac.new(self._key, f"{name}={value}".encode("utf-8", "surrogateescape"), "sha256").hexdigest()
+
+
+def _is_whole(table: Path, listed: Mapping[str, str], file_cache: FileCache) -> bool:
+    """Whether the data files of a version of a Delta table are as they were published. Raises `OSError`."""
+    return all(
+        file_cache.digest(str(table / name)) == digest
+        for name, digest in listed.items()
+        if not name.startswith(f"{LOG}/")
+    )
 
 
 def _key(path: Path) -> bytes:

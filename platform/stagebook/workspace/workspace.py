@@ -15,6 +15,7 @@ from stagebook.system.file_cache import FileCache
 from stagebook.workspace import paths
 from stagebook.workspace.contracts import Contracts
 from stagebook.workspace.kernels import kernel_languages
+from stagebook.workspace.tables import Tables
 
 
 class Workspace:
@@ -24,6 +25,7 @@ class Workspace:
         self.root = root
         self.file_cache = file_cache or FileCache()
         self.contracts = Contracts(root)
+        self.tables = Tables(root)
         self._folders: set[str] = set()
         self._facts: dict[str, NotebookFacts | NotebookUnreadable] = {}
 

@@ -15,11 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lakes import ABC, Lake
 from stagebook.errors import JournalUnreadable
 from stagebook.events import AttemptEnded, RunStarted, StageReused
 from stagebook.journal.journal import Journal, Liveness, Owner
 from stagebook.runs.gc import collect, verify
 from stagebook.system.store import Store
+from stagebook.tables import delta
 
 DAY = 86_400.0
 NOW = 1_000_000_000.0  # far back: every blob of a test is newer than that, unless it is made older
@@ -88,10 +90,10 @@ def test_what_no_result_needs_goes(keeping: Keeping, tmp_path: Path) -> None:
     keeping.store.blobs.keep_bytes(b"of nobody")
     keeping.make_old()
     before = keeping.count
-    dry = collect(keeping.journal, keeping.store, now=NOW, days=30, dry=True)
+    dry = collect(keeping.journal, keeping.store, root=keeping.folder, now=NOW, days=30, dry=True)
     assert keeping.count == before
     assert len(keeping.journal.results.where("1", ())) == 3
-    done = collect(keeping.journal, keeping.store, now=NOW, days=30)
+    done = collect(keeping.journal, keeping.store, root=keeping.folder, now=NOW, days=30)
     assert done == dry
     assert (done.results, done.blobs, done.freed) == (1, 2, len(b"old") + len(b"of nobody"))
     assert (done.kept, done.size) == (keeping.count, sum(size for _, size in keeping.store.blobs.digests()))
@@ -101,7 +103,7 @@ def test_what_no_result_needs_goes(keeping: Keeping, tmp_path: Path) -> None:
         keeping.store.fetch(item, tmp_path / "back" / name)
     assert (tmp_path / "back" / "folder" / "odd \udcff").read_bytes() == b"odd"
     assert [result.fingerprint for result in keeping.journal.results.where("1", ()) if result.stage == "b"]
-    again = collect(keeping.journal, keeping.store, now=NOW, days=30)
+    again = collect(keeping.journal, keeping.store, root=keeping.folder, now=NOW, days=30)
     assert (again.results, again.blobs, again.freed) == (0, 0, 0)
 
 
@@ -109,8 +111,8 @@ def test_what_was_kept_within_the_hour_stays(keeping: Keeping) -> None:
     """A run that goes on keeps an output before it tells of it."""
     keeping.store.blobs.keep_bytes(b"being written")
     now = time.time()
-    assert collect(keeping.journal, keeping.store, now=now, days=0).blobs == 0
-    assert collect(keeping.journal, keeping.store, now=now + 7200, days=0).blobs == 1
+    assert collect(keeping.journal, keeping.store, root=keeping.folder, now=now, days=0).blobs == 0
+    assert collect(keeping.journal, keeping.store, root=keeping.folder, now=now + 7200, days=0).blobs == 1
 
 
 def test_an_old_blob_that_a_run_keeps_again_stays(keeping: Keeping, tmp_path: Path) -> None:
@@ -122,7 +124,7 @@ def test_an_old_blob_that_a_run_keeps_again_stays(keeping: Keeping, tmp_path: Pa
     (folder / "x").write_bytes(b"content")
     for keep in (lambda: keeping.store.keep(folder, ""), lambda: keeping.store.blobs.keep_bytes(b"cells")):
         keep()  # and is not told of yet
-    done = collect(keeping.journal, keeping.store, now=NOW, days=30)
+    done = collect(keeping.journal, keeping.store, root=keeping.folder, now=NOW, days=30)
     assert done.results == 1
     assert done.blobs == 0
 
@@ -132,7 +134,7 @@ def test_an_old_result_that_a_stage_came_to_again_stays(keeping: Keeping) -> Non
     keeping.result("a", days_ago=1, out=keeping.file(b"two"))
     keeping.make_old()
     keeping.journal.append([StageReused(run="r", at=NOW, stage="a", number=2)], owner="r")
-    done = collect(keeping.journal, keeping.store, now=NOW, days=30)
+    done = collect(keeping.journal, keeping.store, root=keeping.folder, now=NOW, days=30)
     assert (done.results, done.blobs) == (0, 0)
 
 
@@ -141,11 +143,11 @@ def test_what_was_left_half_written_goes(keeping: Keeping) -> None:
     left = keeping.store.folder / "incoming" / "left"
     left.write_text("half")
     now = time.time()
-    collect(keeping.journal, keeping.store, now=now, days=30)
+    collect(keeping.journal, keeping.store, root=keeping.folder, now=now, days=30)
     assert left.exists()
-    collect(keeping.journal, keeping.store, now=now + 7200, days=30, dry=True)
+    collect(keeping.journal, keeping.store, root=keeping.folder, now=now + 7200, days=30, dry=True)
     assert left.exists()
-    collect(keeping.journal, keeping.store, now=now + 7200, days=30)
+    collect(keeping.journal, keeping.store, root=keeping.folder, now=now + 7200, days=30)
     assert not left.exists()
 
 
@@ -157,13 +159,13 @@ def test_nothing_goes_while_results_cannot_be_read(keeping: Keeping) -> None:
     db.commit()
     db.close()
     with pytest.raises(JournalUnreadable, match="1 results in the journal are damaged") as caught:
-        collect(keeping.journal, keeping.store, now=NOW, days=30)
+        collect(keeping.journal, keeping.store, root=keeping.folder, now=NOW, days=30)
     assert "stagebook doctor --repair" in caught.value.hint
     assert keeping.count == 1
 
 
 def test_an_empty_store_is_looked_after(keeping: Keeping) -> None:
-    assert collect(keeping.journal, keeping.store, now=NOW, days=30).kept == 0
+    assert collect(keeping.journal, keeping.store, root=keeping.folder, now=NOW, days=30).kept == 0
     assert verify(keeping.journal, keeping.store).blobs == 0
 
 
@@ -186,6 +188,34 @@ def test_what_is_damaged_or_missing_is_found(keeping: Keeping, tmp_path: Path) -
     again = verify(keeping.journal, keeping.store)
     assert (again.damaged, again.blobs) == ((), 2)
     assert verify(None, keeping.store).missing == ()
+
+
+def test_data_files_that_no_version_needs_go(keeping: Keeping) -> None:
+    lake = Lake(keeping.folder)
+    contents = []
+    for rows in (ABC[:1], ABC[:2], ABC, ABC[1:]):
+        content, ready = lake.made_ready(rows)
+        lake.publish(ready)
+        contents.append(content)
+    for at, content in ((1, contents[0]), (2, contents[1])):
+        event = AttemptEnded(
+            run="r", at=NOW + at, stage="a", attempt=at, seconds=1.0, outputs={"t": content},
+            fingerprint=f"table {at}", head="h",
+        )  # fmt: skip
+        keeping.journal.append([event], owner="r")
+    before = sorted(lake.table.rglob("*"))
+    assert (
+        collect(keeping.journal, keeping.store, root=keeping.folder, now=time.time(), days=30).data_files == 0
+    )
+    later = max(time.time(), NOW) + 40 * DAY
+    dry = collect(keeping.journal, keeping.store, root=keeping.folder, now=later, days=30, dry=True)
+    assert (dry.data_files, sorted(lake.table.rglob("*"))) == (2, before)
+    done = collect(keeping.journal, keeping.store, root=keeping.folder, now=later, days=30)
+    assert done.data_files == 2, "of the first version and the third"
+    assert delta.dataset(lake.table, 1).count_rows() == 2, "the last result refers to it"
+    assert lake.rows == ABC[1:]
+    assert not any((lake.table / name).exists() for name in delta.state(lake.table, 0).files)
+    assert not any((lake.table / name).exists() for name in delta.state(lake.table, 2).files)
 
 
 STEPS = st.sampled_from(["result", "result", "reuse", "collect"])
@@ -218,7 +248,7 @@ def test_whatever_goes_each_result_that_stays_can_be_had(
             reused = StageReused(run="r", at=NOW, stage=f"s{number}", number=dice.choice(known).number)
             keeping.journal.append([reused], owner="r")
         elif what == "collect":
-            collect(keeping.journal, keeping.store, now=NOW, days=days)
+            collect(keeping.journal, keeping.store, root=keeping.folder, now=NOW, days=days)
         for result in keeping.journal.results.where("1", ()):
             assert keeping.store.blobs.read(result.sources) is not None
             assert all(keeping.store.holds(output) for output in result.outputs.values())

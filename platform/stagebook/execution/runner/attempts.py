@@ -5,12 +5,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from stagebook.execution.attempt import OUTPUTS_FOLDER, Attempt, Given, OutputContract, OutputSlot
+from stagebook.execution.attempt import (
+    OUTPUTS_FOLDER,
+    TABLES_FOLDER,
+    Attempt,
+    Given,
+    OutputContract,
+    OutputSlot,
+    TableSlot,
+)
 from stagebook.execution.engine.protocol import Engine
 from stagebook.execution.runner.context import RunContext, RunOptions
 from stagebook.pipeline.types import Value
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.result import Result
+from stagebook.system import delta_log
 
 
 def attempt_at(  # noqa: PLR0913 - what a stage is given comes from as many places
@@ -39,7 +48,7 @@ def attempt_at(  # noqa: PLR0913 - what a stage is given comes from as many plac
         params=params,
         types=stage.types,
         inputs=inputs,
-        outputs=_slots(stage, f"{context.shown(folder)}/{OUTPUTS_FOLDER}"),
+        outputs=_slots(stage, f"{context.shown(folder)}/{OUTPUTS_FOLDER}", plan.pipeline, context),
         contracts=_contracts(stage, related),
         kernel=stage.kernel,
         executor=stage.executor,
@@ -59,7 +68,9 @@ def with_given(attempt: Attempt, result: Result | None) -> Attempt:
         return attempt
     outputs = {name: item for name, item in result.whole.items() if name in attempt.outputs}
     given = Given(outputs=outputs, scraps=result.scraps, folder=result.folder)
-    return dataclasses.replace(attempt, given=given)
+    before = f"{result.run}/{result.stage}/{result.attempt}"
+    slots = {name: slot.instead_of(before) for name, slot in attempt.outputs.items()}
+    return dataclasses.replace(attempt, given=given, outputs=slots)
 
 
 def _contracts(stage: PlannedStage, contents: Mapping[str, Mapping[str, str]]) -> dict[str, OutputContract]:
@@ -76,13 +87,35 @@ def _contracts(stage: PlannedStage, contents: Mapping[str, Mapping[str, str]]) -
     }
 
 
-def _slots(stage: PlannedStage, folder: str) -> dict[str, OutputSlot]:
+def _slots(stage: PlannedStage, folder: str, pipeline: str, context: RunContext) -> dict[str, OutputSlot]:
     slots = {}
     for name, output in stage.outputs.items():
         last = output.path.rsplit("/", maxsplit=1)[-1]
         staged = output.path if output.kind == "external" else f"{folder}/{name}/{last}"
-        slots[name] = OutputSlot(path=output.path, staged=staged, kind=output.kind)
+        table = None
+        if output.delta is not None:
+            adds = output.delta.mode == "append"  # the other modes come to the same when they are done twice
+            begun = _unfinished(context, output.path, (pipeline, stage.id, name)) if adds else ()
+            ready = f"{folder}/{TABLES_FOLDER}/{name}"
+            table = TableSlot(options=output.delta, ready=ready, place=output.place, replaces=begun)
+        slots[name] = OutputSlot(path=output.path, staged=staged, kind=output.kind, table=table)
     return slots
+
+
+def _unfinished(context: RunContext, path: str, dataset: tuple[str, str, str]) -> tuple[str, ...]:
+    """The attempt that published the latest version of a dataset, if its runner was killed before the journal had that:
+    then it is as if it had not been."""
+    for _, note in delta_log.notes(context.root / path):
+        if (note.get("pipeline"), note.get("stage"), note.get("output")) == dataset:
+            run, number = note.get("run"), note.get("attempt")
+            if (
+                isinstance(run, str)
+                and isinstance(number, int)
+                and context.unfinished(run, dataset[1], number)
+            ):
+                return (f"{run}/{dataset[1]}/{number}",)
+            break
+    return ()
 
 
 class Attempts:

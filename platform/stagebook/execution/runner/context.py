@@ -46,6 +46,7 @@ class RunContext:
     - `sources`: the texts of a stage's code, to compare them later
     - `code_paths`: the files of a stage's code, which a strict stage may read
     - `undeclared`: what an attempt at a stage read and wrote undeclared, by what was observed of it
+    - `unfinished`: whether an attempt (run, stage, number) is known to have begun, and not how it ended
     """
 
     root: Path
@@ -61,6 +62,7 @@ class RunContext:
     sources: Callable[[PlannedStage], Mapping[str, Any]] = lambda _stage: {}
     code_paths: Callable[[PlannedStage], Collection[str]] = lambda _stage: ()
     undeclared: Callable[[PlannedStage, Observed | None], Mapping[str, Any]] = lambda *_: {}
+    unfinished: Callable[[str, str, int], bool] = lambda *_: False
 
     def attempt_folder(self, stage: str, number: int) -> Path:
         """The folder of an attempt."""

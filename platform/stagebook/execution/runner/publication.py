@@ -13,15 +13,17 @@ from typing import Any
 from stagebook.artifact import Artifacts
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
-from stagebook.execution.attempt import AttemptResult, OutputSlot
-from stagebook.execution.runner import staging
+from stagebook.execution.attempt import TABLES_FOLDER, AttemptResult, OutputSlot, TableSlot
+from stagebook.execution.runner import commits, staging
 from stagebook.execution.runner.context import RunContext
 from stagebook.observed import Observed
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.fingerprint import Fingerprint
 from stagebook.planning.plan import PlannedStage
 from stagebook.planning.result import Result
+from stagebook.system.delta_log import is_table
 from stagebook.system.file_cache import stat_of
+from stagebook.tables.lake import READY, LakeRefused, back_to
 
 
 class Publisher:
@@ -74,7 +76,7 @@ class Publisher:
         staging.publish(self._context.root, slots, near)
         for name, slot in slots.items():
             path = self._context.root / slot.path
-            if slot.kind == "file" and not path.is_dir():
+            if slot.kind != "external" and not path.is_dir():
                 with contextlib.suppress(OSError, KeyError):
                     self.published[slot.path] = (stat_of(path), outputs[name].sha256)
 
@@ -104,21 +106,37 @@ def _fetched(
     not published are removed at the end."""
     slots: dict[str, OutputSlot] = {}
     near: dict[str, Path] = {}
+    parts: list[Path] = []
     try:
         if context.store is not None and result is not None:
             for name, output in stage.outputs.items():
                 if output.path in paths:
                     final = context.root / output.path
-                    near[name] = final.with_name(f".{final.name}.{os.getpid()}.incoming")
-                    staging.remove(near[name])
-                    context.store.fetch(result.outputs[name], near[name])
+                    fetched = final.with_name(f".{final.name}.{os.getpid()}.incoming")
+                    parts.append(fetched)
+                    staging.remove(fetched)
+                    context.store.fetch(result.outputs[name], fetched)
                     slots[name] = OutputSlot(path=output.path, staged=output.path)
+                    if output.delta is None or not is_table(final):
+                        near[name] = fetched
+                        continue
+                    folder = context.folder / stage.id / TABLES_FOLDER / name
+                    parts.append(folder)
+                    table = TableSlot(options=output.delta, ready=context.shown(folder))
+                    slots[name] = dataclasses.replace(slots[name], table=table)
+                    prepared = back_to(fetched, final, folder, output.path)
+                    who = {"pipeline": result.pipeline, "stage": stage.id, "output": name}
+                    prepared.seal(result.outputs[name], {"run": context.folder.name, **who})
+                    if (commit := commits.place_files(folder / READY, final)) is not None:
+                        near[name] = commit
         yield slots, near
+    except LakeRefused as error:
+        raise StageFailure(f"an output could not be restored: {error}", cause=Cause.PUBLICATION) from error
     except OSError as error:
         msg = f"an output could not be restored: {error.strerror or error}"
         raise StageFailure(msg, cause=Cause.PUBLICATION) from error
     finally:
-        for path in near.values():
+        for path in parts:
             staging.remove(path)
 
 

@@ -29,7 +29,7 @@ from stagebook.planning.undeclared import refusal
 from stagebook.system.blobs import BlobDamaged
 
 # Trying again changes nothing about these.
-_HOPELESS = {Cause.PARAMS, Cause.NOTEBOOK, Cause.CANCELLED, Cause.UNDECLARED}
+_HOPELESS = {Cause.PARAMS, Cause.NOTEBOOK, Cause.CANCELLED, Cause.UNDECLARED, Cause.TABLE}
 _POLL = 0.05  # seconds between looks at what an attempt still waits for
 
 

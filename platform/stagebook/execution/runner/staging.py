@@ -2,7 +2,7 @@
 
 A stage writes each output below its attempt's folder. Once the stage completed, all outputs are moved to
 their places by rename, or none: what was there before is kept aside until the last one is in place, and
-put back if one cannot be moved.
+put back if one cannot be moved. New versions of Delta tables are published last, each by one link.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from pathlib import Path
 from stagebook.errors import StageFailure
 from stagebook.events import Cause
 from stagebook.execution.attempt import OutputSlot
+from stagebook.execution.runner import commits
+from stagebook.tables.lake import READY
 from stagebook.workspace.paths import PathRefused, inside_for_output
 
 
@@ -28,13 +30,16 @@ def bring_near(root: Path, slots: Mapping[str, OutputSlot]) -> dict[str, Path]:
     """
     near: dict[str, Path] = {}
     for name, slot in slots.items():
-        if slot.kind != "file":
+        if slot.kind == "external":
             continue
         final = root / slot.path
         try:
             _check_place(root, slot)
             final.parent.mkdir(parents=True, exist_ok=True)
-            near[name] = _beside(root / slot.staged, final)
+            if slot.table is None:
+                near[name] = _beside(root / slot.staged, final)
+            elif (commit := commits.place_files(root / slot.table.ready / READY, final)) is not None:
+                near[name] = commit
         except (OSError, PathRefused) as error:
             for path in near.values():
                 remove(path)
@@ -57,15 +62,20 @@ def publish(root: Path, slots: Mapping[str, OutputSlot], near: Mapping[str, Path
     """
     near = bring_near(root, slots) if near is None else near
     moved: list[tuple[Path, Path | None]] = []  # the place, and what was there before
+    made: list[Path] = []  # versions of Delta tables: last, since others see them at once
     slot = None
     try:
-        for name, incoming in near.items():
+        for name, incoming in sorted(near.items(), key=lambda item: slots[item[0]].table is not None):
             slot = slots[name]
             final = root / slot.path
+            if slot.table is not None:
+                made.append(commits.publish(incoming, final))
+                continue
             before = _set_aside(final, incoming)
             moved.append((final, before))
             incoming.rename(final)
-    except OSError as error:
+    except (OSError, commits.Overtaken) as error:
+        commits.take_back(made)
         _put_back(moved)
         assert slot is not None
         raise _unmovable(slot, error) from error
@@ -74,7 +84,7 @@ def publish(root: Path, slots: Mapping[str, OutputSlot], near: Mapping[str, Path
             remove(before)
 
 
-def _unmovable(slot: OutputSlot, error: OSError | PathRefused) -> StageFailure:
+def _unmovable(slot: OutputSlot, error: OSError | PathRefused | commits.Overtaken) -> StageFailure:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else error
     msg = f"the output '{slot.path}' could not be moved to its place: {reason}"
     return StageFailure(msg, cause=Cause.PUBLICATION)

@@ -11,9 +11,11 @@ from stagebook.events import Cause
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Audited:
-    """`audits` and `written` are as in `events.AttemptEnded`; with a `cause` the stage fails."""
+    """`audits` and `written` are as in `events.AttemptEnded`; with a `cause` the stage fails. `tables`: the Delta tables
+    among the outputs, as they will be."""
 
     audits: Audits = dataclasses.field(default_factory=dict)
     written: Artifacts = dataclasses.field(default_factory=dict)
+    tables: Artifacts = dataclasses.field(default_factory=dict)
     cause: Cause | None = None
     message: str = ""

@@ -20,6 +20,7 @@ from stagebook.contracts.released import with_released
 from stagebook.events import Cause
 from stagebook.execution.attempt import QUARANTINE_FOLDER, Attempt, OutputContract
 from stagebook.execution.worker.audited import Audited
+from stagebook.execution.worker.delta_tables import TableFailed, keep_changes, prepare_tables
 from stagebook.system.files import describe_path
 from stagebook.system.logins import Redaction
 from stagebook.system.store import Store
@@ -34,10 +35,11 @@ class _NotAudited(Exception):
 
 
 def audit_outputs(attempt: Attempt, redacted: Redaction) -> Audited:
-    """Audit all outputs that have a contract; secrets are `redacted` in what is told of them. Where none fails, rows that are to be quarantined are taken out of the
-    staged files. What the stage wrote of those is kept in the store. Raises `OSError`."""
+    """Audit all outputs that have a contract, and make new versions of Delta tables ready; secrets are `redacted` in what
+    is told of them. Where none fails, rows that are to be quarantined are taken out of the staged files. What the stage
+    wrote of those, and for tables, is kept in the store. Raises `OSError`."""
     found: dict[str, Audit] = {}
-    written: dict[str, Artifact] = {}
+    written: dict[str, Artifact] = keep_changes(attempt)
     try:
         audited = {name: _Output(attempt, name, given) for name, given in attempt.contracts.items()}
         for name, output in audited.items():
@@ -48,14 +50,18 @@ def audit_outputs(attempt: Attempt, redacted: Redaction) -> Audited:
                 return Audited(audits=found, cause=Cause.CONTRACT, message=message)
         for name, output in audited.items():
             if needs_split(output.contract, found[name]):
-                written[name] = output.keep_whole()
+                written.setdefault(name, output.keep_whole())
                 parts = output.split(found[name])
                 found[name] = dataclasses.replace(
                     found[name], rejected=parts.rejected, released=parts.released
                 )
     except _NotAudited as error:
         return Audited(audits=found, cause=Cause.CONTRACT, message=str(error))
-    return Audited(audits=found, written=written)
+    try:
+        tables = prepare_tables(attempt, written)
+    except TableFailed as error:
+        return Audited(audits=found, cause=Cause.TABLE, message=redacted.text(str(error)))
+    return Audited(audits=found, written=written, tables=tables)
 
 
 class _Output:

@@ -141,12 +141,13 @@ def _finished(
             message = f"the notebook ended without writing {', '.join(names)}"
         if cause is None and (reason := outputs.replace_links(root, attempt.outputs)):
             cause, message = Cause.OUTPUT_MISSING, reason
-        if cause is None and attempt.contracts:
+        audited = Audited()
+        if cause is None and (attempt.contracts or attempt.has_tables):
             audited = _audited(attempt)
             cause, message = audited.cause, audited.message
             described["audits"], described["written"] = audited.audits, audited.written
         if cause is None:
-            described["outputs"] = outputs.describe_outputs(attempt)
+            described["outputs"] = outputs.describe_outputs(attempt, audited.tables)
             described["inputs"] = outputs.describe_inputs(attempt)
     except BlobDamaged as error:
         cause, message = Cause.OUTPUT_MISSING, f"what the stage wrote is not in the store any more: {error}"
@@ -166,7 +167,7 @@ def _finished(
 
 
 def _audited(attempt: Attempt) -> Audited:
-    # Only where there are contracts: it imports DuckDB.
+    # Only where there are contracts, or Delta tables: it imports DuckDB.
     from stagebook.execution.worker.auditing import audit_outputs  # noqa: PLC0415
 
     return audit_outputs(attempt, Redaction({**os.environ, **attempt.env}))

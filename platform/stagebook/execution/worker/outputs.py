@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from stagebook.artifact import Artifact
+from stagebook.artifact import Artifact, Artifacts
 from stagebook.execution.attempt import FILES_FOLDER, LOG_FILE, NOTEBOOK_FILE, Attempt, Given, OutputSlot
 from stagebook.execution.kernels.executor import CellEnd
 from stagebook.pipeline.types import Value
@@ -28,7 +28,7 @@ def passed(attempt: Attempt) -> dict[str, Value]:
         else:
             found[name] = _absolute(root, value)
     for name, slot in attempt.outputs.items():
-        if slot.kind == "file":
+        if slot.kind != "external":
             found[name] = str(root / slot.staged)
     return found
 
@@ -54,7 +54,7 @@ def misplaced(end: CellEnd, attempt: Attempt) -> str:
 def make_folders(root: Path, slots: Mapping[str, OutputSlot]) -> None:
     """Make the folders that a stage writes its outputs into. Raises `OSError`."""
     for slot in slots.values():
-        if slot.kind == "file":
+        if slot.kind != "external":
             (root / slot.staged).parent.mkdir(parents=True, exist_ok=True)
 
 
@@ -67,7 +67,7 @@ def replace_links(root: Path, slots: Mapping[str, OutputSlot]) -> str:
     """
     real_root = os.path.realpath(root)
     for name, slot in slots.items():
-        if slot.kind == "file":
+        if slot.kind != "external":
             staged = root / slot.staged
             for path in _parts(staged):
                 reason = _replace(path, real_root)
@@ -138,17 +138,20 @@ def missing(root: Path, slots: Mapping[str, OutputSlot]) -> list[str]:
     return [
         name
         for name, slot in slots.items()
-        if slot.kind == "file" and not os.path.lexists(root / slot.staged)
+        if slot.kind != "external" and not os.path.lexists(root / slot.staged)
     ]
 
 
-def describe_outputs(attempt: Attempt) -> dict[str, Artifact]:
-    """The outputs as `AttemptResult.outputs` has them, kept in the store on the way. Raises `OSError`."""
+def describe_outputs(attempt: Attempt, tables: Artifacts) -> dict[str, Artifact]:
+    """The outputs as `AttemptResult.outputs` has them, kept in the store on the way; of Delta tables that is done. Raises
+    `OSError`."""
     root = Path(attempt.root)
     store = Store(Path(attempt.store)) if attempt.store else None
     found: dict[str, Artifact] = {}
     for name, slot in attempt.outputs.items():
-        if slot.kind != "file":
+        if name in tables:
+            found[name] = tables[name]
+        elif slot.kind == "external":
             found[name] = Artifact(path=slot.path, external=True)
         elif store is None:
             found[name] = describe_path(root / slot.staged, slot.path)

@@ -8,10 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lakes import ABC, Lake
 from stagebook.errors import StageFailure
-from stagebook.execution.attempt import OutputSlot
+from stagebook.events import Cause
+from stagebook.execution.attempt import OutputSlot, TableSlot
 from stagebook.execution.runner import staging
 from stagebook.execution.worker import outputs
+from stagebook.pipeline.model import DeltaOptions
 from stagebook.system.files import describe_path, write_whole
 
 
@@ -178,3 +181,30 @@ def test_write_whole_leaves_the_old_file_on_failure(tmp_path: Path) -> None:
         write_whole(path, "text is not bytes")  # type: ignore[arg-type]
     assert path.read_bytes() == b"old"
     assert [item.name for item in tmp_path.iterdir()] == ["x"]
+
+
+def test_what_was_published_before_a_table_that_another_writer_was_faster_at_is_put_back(
+    tmp_path: Path,
+) -> None:
+    first, second = Lake(tmp_path / "one"), Lake(tmp_path / "two")
+    made = {}
+    for name, lake in (("one", first), ("two", second)):
+        lake.root.mkdir()
+        lake.write(ABC)
+        _, ready = lake.made_ready([(4, 4, "d")], "append")
+        table = TableSlot(
+            options=DeltaOptions(mode="append"), ready=ready.parent.relative_to(tmp_path).as_posix()
+        )
+        made[name] = OutputSlot(path=f"{name}/t", staged="", kind="delta", table=table)
+    made["x"] = OutputSlot(path="data/x", staged="staged/x")
+    for place, text in (("data/x", "old"), ("staged/x", "new")):
+        (tmp_path / place).parent.mkdir()
+        (tmp_path / place).write_text(text)
+    near = staging.bring_near(tmp_path, made)
+    second.write([(5, 5, "e")], "append")
+    with pytest.raises(StageFailure, match=r"'two/t' could not .* another writer made version 1") as caught:
+        staging.publish(tmp_path, made, near)
+    assert caught.value.cause == Cause.PUBLICATION
+    assert (tmp_path / "data/x").read_text() == "old"
+    assert first.rows == ABC
+    assert second.rows == [*ABC, (5, 5, "e")]

@@ -1,0 +1,212 @@
+"""`stagebook data list`, `show`, `history`, `diff`, `restore` and `sql`."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import itertools
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from stagebook.cli.options import Json, Params
+from stagebook.cli.output import console, lenient, write_json
+from stagebook.errors import ExitCode, PipelineInvalid, UsageError
+from stagebook.project import Project
+from stagebook.runs.data import Datasets, DataVersion
+from stagebook.runs.data_diff import DataDiff, diff_of, first_rows
+from stagebook.runs.data_query import asked
+from stagebook.runs.data_restore import restore as restore_version
+from stagebook.runs.request import RunRequest
+from stagebook.views import data_tables
+
+data = typer.Typer(
+    help="Look at datasets: list, show, query by SQL, compare and restore their versions.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+Name = Annotated[
+    str, typer.Argument(metavar="DATASET", help="As `list` shows it; the pipeline may be left out.")
+]
+Limit = Annotated[int, typer.Option("--limit", metavar="N", help="At most so many.", min=1)]
+
+
+@data.command("list")
+def list_datasets(as_json: Json = False) -> int:
+    """List the datasets of all pipelines."""
+    project = Project.open()
+    found = _datasets(project)
+    rows = [
+        (one, next((version for version in found.versions(one) if version.is_present), None), found.rows(one))
+        for one in found.all
+    ]
+    if as_json:
+        names = ("name", "path", "kind", "version", "run", "at", "rows")
+        write_json({"datasets": [dict(zip(names, data_tables.summary(*row), strict=True)) for row in rows]})
+    else:
+        console().print(data_tables.datasets(rows, time.time()) if rows else "no outputs yet")
+    return ExitCode.OK
+
+
+@data.command()
+def show(
+    name: Name,
+    at: Annotated[
+        str, typer.Option("--at", metavar="VERSION", help="An older version, by its number or run.")
+    ] = "",
+    limit: Limit = 10,
+    as_json: Json = False,
+) -> int:
+    """Show the columns of a dataset and its first rows. Personal data is masked."""
+    project = Project.open()
+    found = _datasets(project)
+    one = found.find(name)
+    version = found.version(one, at) if at else None
+    rows = first_rows(found, one, version, limit)
+    count = found.rows(one, version)
+    if as_json:
+        write_json({"dataset": one.name, "path": one.path, "rows": count, "first": rows})
+        return ExitCode.OK
+    out = console()
+    out.print(f"{one.name}  {one.path}" + (f"  {count:,} rows" if count is not None else ""), soft_wrap=True)
+    out.print(data_tables.rows_of(rows, width=out.width))
+    return ExitCode.OK
+
+
+@data.command()
+def history(name: Name, limit: Limit = 20, as_json: Json = False) -> int:
+    """List the versions of a dataset, the latest first."""
+    project = Project.open()
+    found = _datasets(project)
+    one = found.find(name)
+    known = found.versions(one)
+    versions = [dataclasses.replace(it, rows=found.rows(one, it)) for it in known[:limit]]
+    if as_json:
+        write_json({"dataset": one.name, "versions": [_to_json(it) for it in versions]})
+        return ExitCode.OK
+    out = console()
+    if not versions:
+        raise UsageError(
+            f"there is no version of {one.name} yet", hint=f"stagebook run {one.pipeline} {one.stage}"
+        )
+    out.print(data_tables.history(versions, time.time()))
+    if len(known) > limit:
+        out.print(f"and {len(known) - limit} more: --limit {len(known)}", style="dim")
+    return ExitCode.OK
+
+
+@data.command()
+def diff(
+    name: Name,
+    before: Annotated[
+        str, typer.Argument(help="A version, by its number or run (default: the one before).")
+    ] = "",
+    after: Annotated[str, typer.Argument(help="Another version (default: the present one).")] = "",
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key", metavar="COLUMN", help="What tells rows apart (default: as the contract says)."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Compare two versions of a dataset: columns, and rows that were added, removed or changed."""
+    project = Project.open()
+    found = _datasets(project)
+    done = diff_of(found.find(name), (before, after), key or (), found)
+    if as_json:
+        write_json(_diff_to_json(done))
+    else:
+        out = console()
+        out.print(data_tables.difference(done, width=out.width))
+    return ExitCode.OK
+
+
+@data.command()
+def restore(
+    name: Name,
+    version: Annotated[str, typer.Argument(help="By its number, or the run that made it: see `history`.")],
+    params: Params = None,
+    as_json: Json = False,
+) -> int:
+    """Make an older version the present one, and declare it good for the stage as it is now."""
+    project = Project.open()
+    found = _datasets(project)
+    one = found.find(name)
+    chosen = found.version(one, version)
+    request = RunRequest(pipeline=one.pipeline, pairs=tuple(params or ()))
+    done = restore_version(one, chosen, request, project.preparer, project.launcher)
+    if as_json:
+        write_json({"dataset": one.name, "restored": chosen.number, "run": done.run, "version": done.version})
+        return ExitCode.OK
+    now = f", as version {done.version}" if done.version is not None else ""
+    out = console()
+    out.print(f"✓ {one.path} is what it was in version {chosen.number}{now}", style="green", soft_wrap=True)
+    out.print(
+        "  the next run leaves it so, until something changes that the stage depends on", soft_wrap=True
+    )
+    return ExitCode.OK
+
+
+@data.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT; `-` reads it from standard input.")],
+    limit: Limit = 100,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, all rows.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Ask the datasets by SQL (DuckDB), read-only; `"p.stage.output" AT (VERSION => 3)` is an older version."""
+    project = Project.open()
+    text = sys.stdin.read() if query == "-" else query
+    with asked(text, _datasets(project)) as answer:
+        names = [column for column, _ in answer.columns]
+        if as_csv:
+            with lenient():
+                writer = csv.writer(sys.stdout, lineterminator="\n")
+                writer.writerow(names)
+                writer.writerows(answer.rows)
+            return ExitCode.OK
+        rows = list(itertools.islice(answer.rows, limit + 1))
+    if as_json:
+        columns = [{"name": column, "type": kind} for column, kind in answer.columns]
+        write_json({"columns": columns, "rows": rows[:limit], "more": len(rows) > limit})
+        return ExitCode.OK
+    out = console()
+    out.print(data_tables.answer(names, rows[:limit], width=out.width))
+    if len(rows) > limit:
+        out.print(f"the first {limit} rows: --limit N shows more, --csv all", style="dim")
+    return ExitCode.OK
+
+
+def _datasets(project: Project) -> Datasets:
+    """The datasets of the pipelines that can be planned; of the others it is said why not."""
+    plans = []
+    for name in project.catalog.names():
+        try:
+            plans.append(project.plan(name))
+        except PipelineInvalid as error:
+            first = error.problems[0]
+            console(stderr=True).print(
+                f"! the pipeline {name} is left out: {first.place}: {first.message}",
+                style="yellow",
+                soft_wrap=True,
+            )
+    return Datasets(plans, project.history, project.store, project.root, project.dependencies.digest)
+
+
+def _to_json(version: DataVersion) -> dict[str, object]:
+    names = ("number", "run", "at", "rows", "operation", "is_present")
+    return {name: getattr(version, name) for name in names}
+
+
+def _diff_to_json(done: DataDiff) -> dict[str, object]:
+    return {
+        "before": _to_json(done.before),
+        "after": _to_json(done.after),
+        "counts": list(done.counts),
+        "columns": [dataclasses.asdict(change) for change in done.columns],
+        "rows": dataclasses.asdict(done.rows),
+    }
