@@ -25,6 +25,7 @@ from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.prepare import Preparer
 from stagebook.runs.request import RunRequest, run_id
 from stagebook.system.file_cache import FileCache
+from stagebook.system.secret_sources import variables_of
 from stagebook.system.store import Store
 from stagebook.workspace.catalog import PIPELINES, Catalog
 from stagebook.workspace.dependencies import ProjectDependencies
@@ -121,6 +122,7 @@ class Project:
             self.store,
             os.environ,
             restores=self.settings.store.enabled,
+            secret=variables_of(self.settings.secret_sources.values()),
         )
 
     @functools.cached_property

@@ -10,9 +10,11 @@ from stagebook.cli.request import request_of
 from stagebook.errors import PipelineInvalid, Problem
 from stagebook.planning.plan import Plan
 from stagebook.project import Project
+from stagebook.runs.leaks import find_leaks
 from stagebook.runs.undeclared import misplaced, remarks
 from stagebook.views.formatting import plural
 from stagebook.views.problems import problem_list
+from stagebook.workspace.settings import FILE
 
 
 def check(
@@ -29,7 +31,9 @@ def check(
         except PipelineInvalid as error:
             found += error.problems
         else:
-            warnings = (*plan.warnings, *_undeclared(project, name, plan))
+            files = [plan.path, FILE, *(stage.notebook for stage in plan.stages)]
+            leaks = find_leaks(project.root, files)
+            warnings = (*plan.warnings, *_undeclared(project, name, plan), *leaks)
             checked.append(dataclasses.replace(plan, warnings=warnings))
     if found:
         raise PipelineInvalid(found)

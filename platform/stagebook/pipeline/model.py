@@ -64,6 +64,7 @@ class StageOptions:
     Attributes:
         trigger: which outcomes of the stages before it let it start.
         env: the environment variables that its result depends on.
+        variables: further ones, that it gets with these values; `${secret.NAME}` in them is filled in when it starts.
         cache: whether earlier results are reused.
         frozen: it never runs.
         strict: it fails if it reads files that are not declared.
@@ -77,6 +78,7 @@ class StageOptions:
     executor: Executor = "kernel"
     kernel: str | None = None
     env: tuple[str, ...] = ()
+    variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
     cache: bool = True
     frozen: bool = False
     strict: bool = False

@@ -88,6 +88,11 @@ Condition = Annotated[
     ),
 ]
 TextList = Annotated[list[str], pydantic.BeforeValidator(_listed, json_schema_input_type=list[str] | str)]
+# A mapping of names to values is taken out before (`variables`).
+Env = Annotated[
+    list[str],
+    pydantic.BeforeValidator(_listed, json_schema_input_type=list[str] | dict[str, str | None] | str),
+]
 Table = Annotated[
     dict[str, Any], pydantic.BeforeValidator(_as_empty, json_schema_input_type=dict[str, Any] | None)
 ]
@@ -124,7 +129,7 @@ class DefaultsFile(_Model):
     timeout: Timeout = None
     executor: Literal["kernel", "inprocess"] = "kernel"
     kernel: str | None = None
-    env: TextList = pydantic.Field(default_factory=list)
+    env: Env = pydantic.Field(default_factory=list)
     strict: bool = False
 
 
@@ -148,7 +153,7 @@ class StageFile(_Model):
     timeout: Timeout = None
     executor: Literal["kernel", "inprocess"] | None = None
     kernel: str | None = None
-    env: TextList = pydantic.Field(default_factory=list)
+    env: Env = pydantic.Field(default_factory=list)
     cache: bool | None = None
     frozen: bool = False
     strict: bool | None = None

@@ -44,7 +44,8 @@ class Fingerprints:
                 name: [item.kind, item.path if item.kind == "external" else item.path.rsplit("/", 1)[-1]]
                 for name, item in stage.outputs.items()
             },
-            "env": {name: self._dependencies.env_mark(name) for name in stage.env},
+            # Of a secret its name counts, and never its value.
+            "env": {**{name: self._dependencies.env_mark(name) for name in stage.env}, **stage.variables},
         }
         of_stages = tuple(name for name, item in stage.inputs.items() if any(item.sources))
         return Fingerprint(parts=parts, open=tuple(stage.deferred), made=of_stages)

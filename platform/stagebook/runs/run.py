@@ -24,6 +24,7 @@ from stagebook.runs.lease import heartbeat, take_ownership
 from stagebook.runs.origin import describe_origin
 from stagebook.runs.recorder import Recorder
 from stagebook.system.processes import signal_name
+from stagebook.system.secret_sources import SecretSource
 from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery, MlflowEnvironment
 from stagebook.tracking.state import TrackingState, state_of
@@ -61,6 +62,7 @@ class RunParts:
         wait: whether to wait while another process runs the pipeline.
         resumes: the run that this one goes on with.
         request: what was asked for, as `RunStarted` has it.
+        secrets: where secrets come from, as far as that is declared.
     """
 
     root: Path
@@ -74,6 +76,7 @@ class RunParts:
     hooks: LaunchHooks
     resumes: str
     request: Mapping[str, Any]
+    secrets: Mapping[str, SecretSource]
 
 
 def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts) -> RunReport:
@@ -189,6 +192,7 @@ def _context(
         guard=recorder.guard,
         sources=lambda stage: dependencies.sources(stage.notebook, stage.runs_in),
         code_paths=lambda stage: dependencies.code_paths(stage.notebook, stage.runs_in),
+        secrets=parts.secrets,
         undeclared=lambda stage, observed: marks(stage, observed, dependencies),
     )
 

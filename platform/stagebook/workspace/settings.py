@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import pydantic
 
 from stagebook.errors import PipelineInvalid, Problem
 from stagebook.pipeline.model import Location, make_problem
 from stagebook.pipeline.schema import read_model
+from stagebook.system.secret_sources import NAME, SecretSource
 
 FILE = "stagebook.toml"
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
@@ -49,12 +51,64 @@ class StoreSettings(_Section):
     keep_days: Annotated[int, pydantic.Field(ge=0)] = 30
 
 
+def _as_command(value: object) -> object:
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return shlex.join(value)
+    return value
+
+
+def _with_names(value: object) -> object:
+    for name in value if isinstance(value, dict) else ():
+        if not NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not a name for a secret: use letters, digits and '_'")
+    return value
+
+
+class SecretSettings(_Section):
+    """`[secrets]`. Where a secret comes from: `NAME = {env = "VARIABLE"}`, `{file = "PATH"}` (mode 0600),
+    `{keyring = "SERVICE/USER"}` or `{command = "PROGRAM …"}`. One that is not named here comes from the environment
+    variable `STAGEBOOK_SECRET_NAME`."""
+
+    env: str | None = None
+    file: str | None = None
+    keyring: str | None = None
+    command: Annotated[
+        str | None, pydantic.BeforeValidator(_as_command, json_schema_input_type=str | list[str] | None)
+    ] = None
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(given := self.model_dump(exclude_none=True)) != 1:
+            raise ValueError("expected one of env, file, keyring and command")
+        if self.env is not None and not NAME.fullmatch(self.env):
+            raise ValueError("'env' is the name of an environment variable")
+        if self.keyring is not None and not all(self.keyring.rpartition("/")):
+            raise ValueError("'keyring' is of the form service/user")
+        if not all(value.strip() for value in given.values()):
+            raise ValueError("the source is empty")
+        return self
+
+    @property
+    def source(self) -> SecretSource:
+        """It as it crosses rooms."""
+        ((kind, value),) = self.model_dump(exclude_none=True).items()
+        return SecretSource(kind=kind, value=value)
+
+
 class Settings(_Section):
     """All settings of a project."""
 
     run: RunSettings = RunSettings()
     tracking: TrackingSettings = TrackingSettings()
     store: StoreSettings = StoreSettings()
+    secrets: Annotated[dict[str, SecretSettings], pydantic.BeforeValidator(_with_names)] = pydantic.Field(
+        default_factory=dict
+    )
+
+    @property
+    def secret_sources(self) -> dict[str, SecretSource]:
+        """The declared sources of secrets, by their names."""
+        return {name: item.source for name, item in self.secrets.items()}
 
 
 def read_settings(root: Path) -> Settings:

@@ -30,6 +30,7 @@ from stagebook.execution.fork.client import ADDRESS, SOCKETS, Forked, ask, reque
 from stagebook.system import processes
 from stagebook.system.files import make_private, private_name, write_whole
 from stagebook.system.logins import shown
+from stagebook.system.secret_sources import PREFIX, variables_of, without_secrets
 
 _ORDERLY = {0, 1, 75}  # exit codes of a worker that ended all of its processes itself
 
@@ -85,6 +86,12 @@ class Output:
         return message
 
 
+def _inherited(attempt: Attempt) -> dict[str, str]:
+    """Of the secrets in the environment the worker gets those that it has to resolve."""
+    needed = variables_of(attempt.secrets.values()) | {f"{PREFIX}{name}" for name in attempt.secrets}
+    return without_secrets(os.environ, attempt.hidden, kept=needed)
+
+
 class Worker:
     """The process of one attempt. `started` and `kill_at` are monotonic times; `cause` is why the engine
     ends it, if it does."""
@@ -101,7 +108,8 @@ class Worker:
         self._lifeline: int | None = None  # a forked worker ends when this is closed
         # For the sockets of its kernel. It is removed here, since a worker may be killed.
         self._sockets = private_name()
-        self._environment = {**os.environ, **attempt.env, MARKER: attempt.marker, SOCKETS: self._sockets}
+        own = {MARKER: attempt.marker, SOCKETS: self._sockets}
+        self._environment = {**_inherited(attempt), **attempt.env, **own}
         make_private(folder)
         # A login is handed over by the environment alone.
         shown_env = {name: value for name, value in attempt.env.items() if shown(value) == value}

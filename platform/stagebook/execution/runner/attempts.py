@@ -11,6 +11,7 @@ from stagebook.execution.runner.context import RunContext, RunOptions
 from stagebook.pipeline.types import Value
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.result import Result
+from stagebook.system.secret_sources import names_in, source_of, variables_of
 
 
 def attempt_at(
@@ -24,6 +25,7 @@ def attempt_at(
 ) -> Attempt:
     """An attempt at a stage; `values` are its parameters and its inputs. Raises `NotebookUnreadable`."""
     params, inputs = values
+    named = [name for text in stage.variables.values() for name in names_in(text)]
     folder = context.attempt_folder(stage.id, number)
     return Attempt(
         run=options.run_id,
@@ -48,6 +50,9 @@ def attempt_at(
         keep_dump=options.keep_dump,
         # Of several attempts the last one's kernel is kept: the stage failed with that one.
         keep_kernel=options.keep_kernel and number > stage.retries,
+        variables=stage.variables,
+        secrets={name: source_of(name, context.secrets) for name in named},
+        hidden=sorted(variables_of(context.secrets.values()) - {*stage.env}),
     )
 
 

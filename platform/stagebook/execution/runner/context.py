@@ -13,6 +13,7 @@ from stagebook.events import Event
 from stagebook.observed import Observed
 from stagebook.planning.plan import PlannedStage
 from stagebook.planning.planner import Planner
+from stagebook.system.secret_sources import SecretSource
 from stagebook.system.store import Store
 
 
@@ -45,6 +46,7 @@ class RunContext:
     - `guard`: while it is held, no other run takes the pipeline over
     - `sources`: the texts of a stage's code, to compare them later
     - `code_paths`: the files of a stage's code, which a strict stage may read
+    - `secrets`: where secrets come from, as far as that is declared
     - `undeclared`: what an attempt at a stage read and wrote undeclared, by what was observed of it
     """
 
@@ -60,6 +62,7 @@ class RunContext:
     guard: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
     sources: Callable[[PlannedStage], Mapping[str, Any]] = lambda _stage: {}
     code_paths: Callable[[PlannedStage], Collection[str]] = lambda _stage: ()
+    secrets: Mapping[str, SecretSource] = dataclasses.field(default_factory=dict)
     undeclared: Callable[[PlannedStage, Observed | None], Mapping[str, Any]] = lambda *_: {}
 
     def attempt_folder(self, stage: str, number: int) -> Path:
