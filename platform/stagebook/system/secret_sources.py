@@ -105,6 +105,15 @@ def read_all(sources: Mapping[str, SecretSource], env: Mapping[str, str], root: 
     return {name: read_secret(name, source, env, root) for name, source in sources.items()}
 
 
+def filled(
+    texts: Mapping[str, str], declared: Mapping[str, SecretSource], env: Mapping[str, str], root: Path
+) -> dict[str, str]:
+    """Texts, by any keys, with the secrets in their places. Raises `SecretUnavailable`."""
+    names = {name for text in texts.values() for name in names_in(text)}
+    values = read_all({name: source_of(name, declared) for name in names}, env, root)
+    return {key: fill(text, values) for key, text in texts.items()}
+
+
 def read_secret(name: str, source: SecretSource, env: Mapping[str, str], root: Path) -> str:
     """The value of a secret: that of `STAGEBOOK_SECRET_…` if it is set, else what its source holds. Relative paths are
     seen from `root`, where commands run as well.
