@@ -14,6 +14,7 @@ command ends with, and a hint: what to do next, in one sentence.
     ├── RunTakenOver             130   this process was stopped, and another run owns the pipeline now
     ├── JournalUnreadable          2   the journal cannot be opened
     ├── SecretUnavailable          2   a secret is not there, or cannot be used
+    ├── ConnectionUnusable         2   a connection is not declared, or cannot be used
     └── StageFailure               1   one stage could not be done; carries a cause
 """
 
@@ -149,6 +150,10 @@ class JournalUnreadable(StagebookError):
 
 class SecretUnavailable(StagebookError):
     """A secret is not where it is declared to be, or cannot be used. The message never holds its value."""
+
+
+class ConnectionUnusable(StagebookError):
+    """A connection is not declared, or what is behind it cannot be used."""
 
 
 class StageFailure(StagebookError):

@@ -15,7 +15,7 @@ from pathlib import Path
 from stagebook.errors import PipelineInvalid, StagebookError
 from stagebook.project import Project
 from stagebook.workspace.catalog import PIPELINES
-from stagebook.workspace.settings import FILE
+from stagebook.system.settings_file import FILE
 from stagebook_lab.feed.snapshot import Snapshot, SnapshotReader
 from stagebook_lab.present import error_reply
 from stagebook_lab.wire import ErrorReply

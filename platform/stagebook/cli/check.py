@@ -12,9 +12,9 @@ from stagebook.planning.plan import Plan
 from stagebook.project import Project
 from stagebook.runs.leaks import find_leaks
 from stagebook.runs.undeclared import misplaced, remarks
+from stagebook.system.settings_file import FILE
 from stagebook.views.formatting import plural
 from stagebook.views.problems import problem_list
-from stagebook.workspace.settings import FILE
 
 
 def check(

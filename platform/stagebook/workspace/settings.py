@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import shlex
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 import pydantic
 
-from stagebook.errors import PipelineInvalid, Problem
+from stagebook.errors import PipelineInvalid
 from stagebook.pipeline.model import Location, make_problem
 from stagebook.pipeline.schema import read_model
 from stagebook.system.secret_sources import NAME, SecretSource
+from stagebook.system.settings_file import read_raw
 
-FILE = "stagebook.toml"
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 
 
@@ -117,7 +116,7 @@ def read_settings(root: Path) -> Settings:
     Raises:
         PipelineInvalid: the file is not TOML, or holds unknown keys or wrong values.
     """
-    data, name = _raw(root)
+    data, name = read_raw(root)
     settings, mistakes = read_model(Settings, data)
     if settings is None:
         raise PipelineInvalid(
@@ -129,26 +128,3 @@ def read_settings(root: Path) -> Settings:
 def _in_full(message: str, where: Location) -> str:
     """A message that names a key by all that leads to it."""
     return message.replace(f"'{where[-1]}'", f"'{'.'.join(map(str, where))}'", 1) if where else message
-
-
-def _raw(root: Path) -> tuple[dict[str, Any], str]:
-    for name in (FILE, "pyproject.toml"):
-        path = root / name
-        if not path.is_file():
-            continue
-        try:
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
-        except UnicodeDecodeError as error:
-            raise PipelineInvalid([Problem(path=name, message="not UTF-8 text")]) from error
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
-            raise PipelineInvalid([Problem(path=name, message=f"not readable as TOML: {error}")]) from error
-        except OSError as error:
-            problem = Problem(path=name, message=f"cannot be read: {error.strerror}")
-            raise PipelineInvalid([problem]) from error
-        if name == FILE:
-            return data, name
-        tool = data.get("tool")
-        section = tool.get("stagebook") if isinstance(tool, dict) else None
-        if section is not None:
-            return section, name
-    return {}, FILE
