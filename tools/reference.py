@@ -151,6 +151,8 @@ def _settings() -> str:
         model: Any = field.annotation
         named = "NAME." if get_origin(model) is dict else ""  # a section of what a person names
         model = get_args(model)[1] if named else model
+        if not hasattr(model, "model_json_schema"):
+            continue  # read elsewhere, and described by hand
         rows = [
             (f"`{section}.{named}{name}`", _kind(entry), _default(entry))
             for name, entry in model.model_json_schema()["properties"].items()

@@ -42,6 +42,7 @@ COMMANDS = {
     "infer": ("infer", "Run loose notebooks once, and propose a pipeline of them from what they read and write."),
     "contract": ("contract", "Say what must hold of an output: draft it, test it on earlier versions, compare these."),
     "quarantine": ("quarantine", "List or show rows that contracts keep out of what is published."),
+    "connection": ("connection", "List the connections of the project, or try one."),
     "secrets": ("secrets", "List the secrets of the project, or try whether they can be had; values are never shown."),
     "store": ("store", "Verify the store of outputs, or remove what is no longer needed."),
 }  # fmt: skip

@@ -7,6 +7,7 @@ import dataclasses
 from stagebook.cli.options import Json, Params, ParamsFile, Pipeline
 from stagebook.cli.output import console, write_json
 from stagebook.cli.request import request_of
+from stagebook.connections.declared import FILE as CONNECTIONS
 from stagebook.errors import PipelineInvalid, Problem
 from stagebook.planning.plan import Plan
 from stagebook.project import Project
@@ -31,7 +32,7 @@ def check(
         except PipelineInvalid as error:
             found += error.problems
         else:
-            files = [plan.path, FILE, *(stage.notebook for stage in plan.stages)]
+            files = [plan.path, FILE, CONNECTIONS, *(stage.notebook for stage in plan.stages)]
             leaks = find_leaks(project.root, files)
             warnings = (*plan.warnings, *_undeclared(project, name, plan), *leaks)
             checked.append(dataclasses.replace(plan, warnings=warnings))

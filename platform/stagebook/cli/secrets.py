@@ -24,7 +24,7 @@ secrets = typer.Typer(
 def list_secrets(as_json: Json = False) -> int:
     """Show where each secret comes from, and which stages use it."""
     project = Project.open()
-    found = known_secrets(project.catalog, project.settings.secret_sources)
+    found = _known(project)
     if as_json:
         write_json({"secrets": [_to_json(one) for one in found]})
     else:
@@ -38,7 +38,7 @@ def look_for(
 ) -> int:
     """Look for the values of secrets, without showing them; ends with 1 where one cannot be had."""
     project = Project.open()
-    known = known_secrets(project.catalog, project.settings.secret_sources)
+    known = _known(project)
     found = try_secrets(known, project.root, name)
     if as_json:
         told = [{**_to_json(one.secret), "problem": one.problem, "hint": one.hint} for one in found]
@@ -46,6 +46,11 @@ def look_for(
     else:
         console().print(secret_tables.tried(found) if found else "no secrets", soft_wrap=True)
     return ExitCode.STAGE_FAILED if any(one.problem for one in found) else ExitCode.OK
+
+
+def _known(project: Project) -> list[KnownSecret]:
+    connections = project.dependencies.workspace.remotes.declared
+    return known_secrets(project.catalog, connections, project.settings.secret_sources)
 
 
 def _to_json(one: KnownSecret) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -47,9 +47,13 @@ def open_declared(declared: Declared, secrets: Mapping[str, str], root: Path) ->
     return Connection(declared, _absolute(url, root), _filled(declared.options, secrets))
 
 
-def handed_on(secrets: list[str]) -> dict[str, str]:
-    """The variables by which a stage gets the secrets of its connections, as texts that refer to them."""
-    return {f"{PREFIX}{name}": f"${{secret.{name}}}" for name in secrets}
+def connection_variables(connections: Sequence[Declared], root: Path) -> dict[str, str]:
+    """The variables by which a stage gets the connections that it declares, as texts that refer to their secrets."""
+    if not connections:
+        return {}
+    secrets = [secret for one in connections for secret in one.secrets]
+    own = {PROJECT: str(root), DECLARED: " ".join(one.name for one in connections)}
+    return {**own, **{f"{PREFIX}{secret}": f"${{secret.{secret}}}" for secret in secrets}}
 
 
 def _root() -> Path:
@@ -116,8 +120,10 @@ class Connection:
         return folder.DirFileSystem(path=path, fs=files)
 
     def open(self, path: str, mode: str = "rb") -> IO[Any]:
-        """A file below the URL, by its path there, or by its whole URL."""
-        inside = path.removeprefix(self.url).lstrip("/") if path.startswith(self.url) else path
+        """A file below the URL: by its path there, as an input of a stage has it (`name:path`), or by its whole URL."""
+        inside = path.removeprefix(f"{self.name}:")
+        if path.startswith(f"{self.url.rstrip('/')}/"):
+            inside = path[len(self.url.rstrip("/")) + 1 :]
         if self.kind == "http":
             if mode != "rb":
                 raise ConnectionUnusable(f"'{self.name}' can be read only: open(path)")

@@ -123,9 +123,9 @@ def _is_written_out(options: Mapping[str, Any]) -> bool:
     for key, value in options.items():
         if isinstance(value, Mapping) and _is_written_out(value):
             return True
-        if isinstance(value, str) and len(value) >= MIN_SECRET and not names_in(value):
-            if holds_login(value) or key in {"secret", "password"} or is_secret(key, value):
-                return True
+        is_plain = isinstance(value, str) and len(value) >= MIN_SECRET and not names_in(value)
+        if is_plain and (holds_login(value) or is_secret(key, value)):
+            return True
     return False
 
 

@@ -154,6 +154,7 @@ class StageFile(_Model):
     executor: Literal["kernel", "inprocess"] | None = None
     kernel: str | None = None
     env: Env = pydantic.Field(default_factory=list)
+    connections: TextList = pydantic.Field(default_factory=list)
     cache: bool | None = None
     frozen: bool = False
     strict: bool | None = None

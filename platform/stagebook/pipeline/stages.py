@@ -101,6 +101,7 @@ class StageReader:
             trigger=trigger,
             env=tuple(it for it in dict.fromkeys([*self._defaults.env, *spec.env]) if it not in variables),
             variables=variables,
+            connections=tuple(dict.fromkeys(spec.connections)),
             # A stage that waits for other ends than success, such as an alert, does not depend on its inputs.
             cache=trigger == "all_success" if spec.cache is None else spec.cache,
             frozen=spec.frozen,

@@ -7,6 +7,7 @@ from typing import Any
 
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.pipeline.types import Value
+from stagebook.planning.connections import definitions
 from stagebook.planning.fingerprint import Fingerprint, changes
 from stagebook.planning.plan import PlannedStage
 from stagebook.planning.result import Made
@@ -47,6 +48,8 @@ class Fingerprints:
             # Of a secret its name counts, and never its value.
             "env": {**{name: self._dependencies.env_mark(name) for name in stage.env}, **stage.variables},
         }
+        if stage.connections:
+            parts["connections"] = definitions(stage, self._dependencies.workspace)
         of_stages = tuple(name for name, item in stage.inputs.items() if any(item.sources))
         return Fingerprint(parts=parts, open=tuple(stage.deferred), made=of_stages)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from stagebook.connections.connection import connection_variables
 from stagebook.events import RunStarted, Status
 from stagebook.execution.engine.protocol import Engine
 from stagebook.execution.runner.context import RunContext, RunOptions
@@ -192,6 +193,10 @@ def _context(
         guard=recorder.guard,
         sources=lambda stage: dependencies.sources(stage.notebook, stage.runs_in),
         code_paths=lambda stage: dependencies.code_paths(stage.notebook, stage.runs_in),
+        variables=lambda stage: {
+            **connection_variables(dependencies.workspace.remotes.named(stage.connections), parts.root),
+            **stage.variables,
+        },
         secrets=parts.secrets,
         undeclared=lambda stage, observed: marks(stage, observed, dependencies),
     )

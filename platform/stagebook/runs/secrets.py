@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from stagebook.connections.declared import Declared
 from stagebook.errors import SecretUnavailable, UsageError, did_you_mean
 from stagebook.system.secret_sources import SecretSource, names_in, read_secret, source_of
 from stagebook.workspace.catalog import Catalog
@@ -15,7 +16,7 @@ from stagebook.workspace.catalog import Catalog
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class KnownSecret:
     """A secret by its name. `is_declared`: in the settings; else it comes from the environment. `used_by` are stages, as
-    `pipeline.stage`."""
+    `pipeline.stage`, and connections."""
 
     name: str
     source: SecretSource
@@ -32,10 +33,13 @@ class TriedSecret:
     hint: str = ""
 
 
-def known_secrets(catalog: Catalog, declared: Mapping[str, SecretSource]) -> list[KnownSecret]:
-    """The secrets that are declared, and those that pipelines use."""
+def known_secrets(
+    catalog: Catalog, connections: Mapping[str, Declared], declared: Mapping[str, SecretSource]
+) -> list[KnownSecret]:
+    """The secrets that are declared, and those that pipelines and connections use."""
     used: dict[str, list[str]] = {name: [] for name in declared}
-    for name, user in _uses(catalog):
+    behind = [(name, f"connection {one.name}") for one in connections.values() for name in one.secrets]
+    for name, user in (*behind, *_uses(catalog)):
         used.setdefault(name, []).append(user)
     return [
         KnownSecret(

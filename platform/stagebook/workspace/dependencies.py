@@ -97,13 +97,13 @@ class ProjectDependencies:
 
     def digest(self, path: str) -> str | None:
         """The SHA-256 of a file of the project, or of a folder with a slash at the end, since a file could hold
-        the list of a folder; `None` where there is none."""
+        the list of a folder; the mark of what is behind a connection; `None` where there is none."""
         if path not in self._digests:
             try:
                 found = describe_path(self._root / path, path, self.file_cache.digest)
                 self._digests[path] = found.content
             except OSError:
-                self._digests[path] = None
+                self._digests[path] = self.workspace.remotes.mark(path)
         return self._digests[path]
 
     def stamp(self, path: str) -> object:

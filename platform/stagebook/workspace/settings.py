@@ -100,6 +100,7 @@ class Settings(_Section):
     run: RunSettings = RunSettings()
     tracking: TrackingSettings = TrackingSettings()
     store: StoreSettings = StoreSettings()
+    connections: dict[str, Any] = pydantic.Field(default_factory=dict)  # read by `connections.declared`
     secrets: Annotated[dict[str, SecretSettings], pydantic.BeforeValidator(_with_names)] = pydantic.Field(
         default_factory=dict
     )

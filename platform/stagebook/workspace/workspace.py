@@ -15,6 +15,7 @@ from stagebook.system.file_cache import FileCache
 from stagebook.workspace import paths
 from stagebook.workspace.contracts import Contracts
 from stagebook.workspace.kernels import kernel_languages
+from stagebook.workspace.remotes import Remotes
 
 
 class Workspace:
@@ -24,6 +25,7 @@ class Workspace:
         self.root = root
         self.file_cache = file_cache or FileCache()
         self.contracts = Contracts(root)
+        self.remotes = Remotes(root)
         self._folders: set[str] = set()
         self._facts: dict[str, NotebookFacts | NotebookUnreadable] = {}
 
@@ -31,6 +33,7 @@ class Workspace:
         """Look at the files anew."""
         self._facts.clear()
         self.contracts.forget()
+        self.remotes.forget()
         self._folders.clear()
 
     def inside(self, text: str) -> str:

@@ -25,7 +25,8 @@ def attempt_at(
 ) -> Attempt:
     """An attempt at a stage; `values` are its parameters and its inputs. Raises `NotebookUnreadable`."""
     params, inputs = values
-    named = [name for text in stage.variables.values() for name in names_in(text)]
+    variables = context.variables(stage)
+    named = [name for text in variables.values() for name in names_in(text)]
     folder = context.attempt_folder(stage.id, number)
     return Attempt(
         run=options.run_id,
@@ -50,7 +51,7 @@ def attempt_at(
         keep_dump=options.keep_dump,
         # Of several attempts the last one's kernel is kept: the stage failed with that one.
         keep_kernel=options.keep_kernel and number > stage.retries,
-        variables=stage.variables,
+        variables=variables,
         secrets={name: source_of(name, context.secrets) for name in named},
         hidden=sorted(variables_of(context.secrets.values()) - {*stage.env}),
     )

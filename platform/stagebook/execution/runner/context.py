@@ -46,6 +46,7 @@ class RunContext:
     - `guard`: while it is held, no other run takes the pipeline over
     - `sources`: the texts of a stage's code, to compare them later
     - `code_paths`: the files of a stage's code, which a strict stage may read
+    - `variables`: what the environment of a stage is given, as texts that refer to secrets
     - `secrets`: where secrets come from, as far as that is declared
     - `undeclared`: what an attempt at a stage read and wrote undeclared, by what was observed of it
     """
@@ -62,6 +63,7 @@ class RunContext:
     guard: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
     sources: Callable[[PlannedStage], Mapping[str, Any]] = lambda _stage: {}
     code_paths: Callable[[PlannedStage], Collection[str]] = lambda _stage: ()
+    variables: Callable[[PlannedStage], Mapping[str, str]] = lambda stage: stage.variables
     secrets: Mapping[str, SecretSource] = dataclasses.field(default_factory=dict)
     undeclared: Callable[[PlannedStage, Observed | None], Mapping[str, Any]] = lambda *_: {}
 
