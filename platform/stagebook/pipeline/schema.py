@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import pydantic
 
@@ -249,6 +249,8 @@ def _keys(model: type[pydantic.BaseModel], location: Location) -> Iterable[str]:
     for part in location[:-1]:
         field = model.model_fields.get(str(part))
         inner = OutputFile if part == "outputs" else field.annotation if field else None
+        if get_origin(inner) is dict:  # names of a person's own, each with the same keys
+            inner = get_args(inner)[1]
         if isinstance(inner, type) and issubclass(inner, pydantic.BaseModel):
             model = inner
     return [field.alias or name for name, field in model.model_fields.items()]
