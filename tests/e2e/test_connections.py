@@ -108,7 +108,9 @@ def test_what_is_behind_a_connection_makes_a_stage_stale(
 
     run()
     log = next(project.root.glob(".stagebook/runs/*/a/1/log.txt")).read_text()
-    assert log == "['incoming:2013-01.csv', 'incoming:2013-02.csv'] ['1\\n', '2\\n'] b'[\"wren\"]' base:birds\n"
+    assert (
+        log == "['incoming:2013-01.csv', 'incoming:2013-02.csv'] ['1\\n', '2\\n'] b'[\"wren\"]' base:birds\n"
+    )
     assert reasons() == ()
     project.file("incoming/2013-03.csv", "3\n")
     assert reasons() == ("the input months has incoming:2013-03.csv as well",)
@@ -125,7 +127,10 @@ def test_what_is_behind_a_connection_makes_a_stage_stale(
     assert reasons() == ("base:birds changed (input table)",)
     run()
     assert reasons() == ()
-    project.file("connections.toml", (project.root / "connections.toml").read_text().replace('"incoming"', '"./incoming"'))
+    project.file(
+        "connections.toml",
+        (project.root / "connections.toml").read_text().replace('"incoming"', '"./incoming"'),
+    )
     assert reasons() == ("the connection incoming changed",)
 
 
@@ -151,7 +156,9 @@ def test_commands_list_and_test(project: ProjectBuilder, source: Source) -> None
     assert stagebook(project.root, "connection", "test", "feed", env=env).stdout == "✓ feed: HTTP 200\n"
     secrets = stagebook(project.root, "secrets", "list", env=env).stdout
     assert "connection feed" in secrets
-    wrong = stagebook(project.root, "connection", "test", "feed", env=environment(STAGEBOOK_SECRET_FEED="another"))
+    wrong = stagebook(
+        project.root, "connection", "test", "feed", env=environment(STAGEBOOK_SECRET_FEED="another")
+    )
     assert wrong.returncode == 1
     assert "it refuses the login" in wrong.stdout
     source.silent = True

@@ -180,8 +180,19 @@ def traces() -> list[str]:
         data = word.encode()
         lines = [line for line in word.splitlines() if not line.startswith("-----")]
         for text in (word, *lines):
-            found += [text, quote(text), quote(text, safe=""), json.dumps(text)[1:-1], html.escape(text), ascii(text)[1:-1]]
-            found += [json.dumps(json.dumps(text)[1:-1])[1:-1], text.encode().hex(), text.encode().hex().upper()]
+            found += [
+                text,
+                quote(text),
+                quote(text, safe=""),
+                json.dumps(text)[1:-1],
+                html.escape(text),
+                ascii(text)[1:-1],
+            ]
+            found += [
+                json.dumps(json.dumps(text)[1:-1])[1:-1],
+                text.encode().hex(),
+                text.encode().hex().upper(),
+            ]
         for before in range(3):
             for encode in (base64.b64encode, base64.urlsafe_b64encode):
                 # Four characters for three bytes: what is around it touches the first and the last four.
@@ -221,7 +232,11 @@ def test_no_canary_is_found(
     assert seen["cmdline"] == []
     # The run was started with two of them; where nothing is forked the worker has to look them up, and the cells have
     # them from the start.
-    known = ("self", "-m stagebook run") if fork else ("self", "-m stagebook run", "-m stagebook.execution.worker")
+    known = (
+        ("self", "-m stagebook run")
+        if fork
+        else ("self", "-m stagebook run", "-m stagebook.execution.worker")
+    )
     assert [who for who in seen["environ"] if not any(it in who for it in known)] == []
     assert "self" in seen["environ"] or fork
 
@@ -250,7 +265,10 @@ def test_only_a_stage_that_asks_gets_a_secret(builder: ProjectBuilder) -> None:
     """)
     env = environment(A_VARIABLE="canary-7f3a", STAGEBOOK_SECRET_MORE="canary-91")
     assert stagebook(builder.root, "run", env=env).returncode == 0
-    said = {path.parts[-3]: path.read_text().strip() for path in builder.root.glob(".stagebook/runs/*/*/1/log.txt")}
+    said = {
+        path.parts[-3]: path.read_text().strip()
+        for path in builder.root.glob(".stagebook/runs/*/*/1/log.txt")
+    }
     assert said == {"none": "[]", "asks": "['ASKED']", "names": "['A_VARIABLE']"}
 
 

@@ -31,7 +31,9 @@ _FORMATS = {
 _FORMAT = re.compile("|".join(f"(?P<k{at}>{pattern})" for at, pattern in enumerate(_FORMATS.values())))
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s:/@'\"<>]*:(?P<value>[^\s/@'\"<>]+)@[\w\[.-]")
 _NAME = r"(?i)\b\w*(?:password|passwd|pwd|passphrase|secret|api_?key|access_?key|private_?key|token)"
-_ASSIGNED = re.compile(_NAME + r"['\"]?\]?\s*(?::\s*\w+\s*)?[=:]\s*[rbu]{0,2}(?P<q>['\"])(?P<value>[^'\"\s]{6,})(?P=q)")
+_ASSIGNED = re.compile(
+    _NAME + r"['\"]?\]?\s*(?::\s*\w+\s*)?[=:]\s*[rbu]{0,2}(?P<q>['\"])(?P<value>[^'\"\s]{6,})(?P=q)"
+)
 _PLAIN = re.compile(_NAME + r"\s*:\s+(?P<value>[^\s'\"#,]{6,})\s*(?:#|$)")
 # What stands where a secret will: names, marks and templates, paths, and URLs.
 _PLACEHOLDER = re.compile(

@@ -34,7 +34,11 @@ def connect(name: str) -> Connection:
     declared = found.all.get(name)
     if declared is None:
         raise ConnectionUnusable(f"there is no connection '{name}'", hint=did_you_mean(name, found.all))
-    if declared.secrets and "STAGEBOOK_STAGE" in os.environ and name not in os.environ.get(DECLARED, "").split():
+    if (
+        declared.secrets
+        and "STAGEBOOK_STAGE" in os.environ
+        and name not in os.environ.get(DECLARED, "").split()
+    ):
         hint = f"a stage gets the secrets of the connections that it declares: connections: [{name}]"
         raise ConnectionUnusable(f"the stage does not declare the connection '{name}'", hint=hint)
     sources = {secret: source_of(secret, found.sources) for secret in declared.secrets}
@@ -105,18 +109,25 @@ class Connection:
         try:
             return sqlalchemy.create_engine(self.url, **{**self.options, **more})
         except (ImportError, sqlalchemy.exc.ArgumentError) as error:
-            raise ConnectionUnusable(f"the connection '{self.name}': {error}", hint=_to_install(error)) from None
+            raise ConnectionUnusable(
+                f"the connection '{self.name}': {error}", hint=_to_install(error)
+            ) from None
 
     def filesystem(self) -> Any:
         """A file system of fsspec in which paths are relative to the URL."""
         if self.kind == "sql":
             raise ConnectionUnusable(f"'{self.name}' is a SQL database: use engine()")
         self._imported("fsspec", "fsspec")
-        core, folder = importlib.import_module("fsspec.core"), importlib.import_module("fsspec.implementations.dirfs")
+        core, folder = (
+            importlib.import_module("fsspec.core"),
+            importlib.import_module("fsspec.implementations.dirfs"),
+        )
         try:
             files, path = core.url_to_fs(self.url, **self.options)
         except (ImportError, ValueError) as error:
-            raise ConnectionUnusable(f"the connection '{self.name}': {error}", hint=_to_install(error)) from None
+            raise ConnectionUnusable(
+                f"the connection '{self.name}': {error}", hint=_to_install(error)
+            ) from None
         return folder.DirFileSystem(path=path, fs=files)
 
     def open(self, path: str, mode: str = "rb") -> IO[Any]:

@@ -39,7 +39,9 @@ class Declared:
     @property
     def secrets(self) -> list[str]:
         """The names of the secrets in it."""
-        return list(dict.fromkeys(name for text in (self.url, *_texts(self.options)) for name in names_in(text)))
+        return list(
+            dict.fromkeys(name for text in (self.url, *_texts(self.options)) for name in names_in(text))
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

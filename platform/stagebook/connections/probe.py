@@ -75,7 +75,9 @@ def _reason(error: Exception, redacted: Redaction) -> str:
         said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     line = " ".join(shown(redacted.text(said)).split())[:_MOST]
     for pattern, known in _KNOWN:
-        if re.search(pattern, said) or (isinstance(error, TimeoutError | socket.timeout) and "in time" in known):
+        if re.search(pattern, said) or (
+            isinstance(error, TimeoutError | socket.timeout) and "in time" in known
+        ):
             return f"{known} ({line})"
     return line
 
@@ -118,8 +120,12 @@ _TESTS: Mapping[str, Callable[[Connection], str]] = {
 def _list_files(connection: Connection, pattern: str) -> list[list[str]]:
     files = connection.filesystem()
     if not _PATTERN.search(pattern):
-        return [[pattern, _mark_of_file(files, pattern, files.info(pattern))]] if files.exists(pattern) else []
-    found = {path: info for path, info in files.glob(pattern, detail=True).items() if info.get("type") == "file"}
+        return (
+            [[pattern, _mark_of_file(files, pattern, files.info(pattern))]] if files.exists(pattern) else []
+        )
+    found = {
+        path: info for path, info in files.glob(pattern, detail=True).items() if info.get("type") == "file"
+    }
     if len(found) > MAX_FILES:
         raise ValueError(f"'{pattern}' fits {len(found):,} files; at most {MAX_FILES:,}")
     return [[path, _mark_of_file(files, path, info)] for path, info in sorted(found.items())]

@@ -69,9 +69,7 @@ class Prepared:
             name: _absolute(self.root, value, external) if name in paths else value
             for name, value in self.values.items()
         }
-        self.variables = filled(
-            stage.variables, project.settings.secret_sources, os.environ, project.root
-        )
+        self.variables = filled(stage.variables, project.settings.secret_sources, os.environ, project.root)
         for item in stage.outputs.values():
             if item.kind == "file":
                 (project.root / STATE_FOLDER / FOLDER / stage.id).mkdir(

@@ -49,7 +49,9 @@ def _mistake_in(name: Any, value: Any) -> tuple[str, str] | None:
     if "${" in rest:
         hint = "what can: ${secret.NAME}; other values are passed as params. '$${' stands for a plain '${'"
         return f"'{name}' holds an expression that cannot stand here", hint
-    if holds_login(rest.replace(":@", "@")) or (not names_in(value) and len(value) >= MIN_SECRET and is_secret(name, value)):
+    if holds_login(rest.replace(":@", "@")) or (
+        not names_in(value) and len(value) >= MIN_SECRET and is_secret(name, value)
+    ):
         hint = "write ${secret.NAME}, and say under [secrets] in stagebook.toml where it comes from"
         return f"'{name}' holds what looks like a secret, and a pipeline is kept in its records", hint
     return None

@@ -13,7 +13,9 @@ from stagebook.workspace.workspace import Workspace
 
 def check(pipeline: Pipeline, project: Workspace) -> list[Problem]:
     """The mistakes in what stages name, and in the files of connections if they do."""
-    named = [(stage, at, name) for stage in pipeline.stages.values() for at, name in enumerate(stage.connections)]
+    named = [
+        (stage, at, name) for stage in pipeline.stages.values() for at, name in enumerate(stage.connections)
+    ]
     if not named:
         return []
     try:

@@ -38,7 +38,9 @@ def _lines(secret: str) -> Iterator[str]:
 def _escaped(text: str) -> Iterator[str]:
     data = text.encode("utf-8", "surrogatepass")
     yield text
-    for quoted in (quote(data, safe=""), quote(data), quote_plus(data)):
+    # SQLAlchemy and requests leave some signs of a URL as they are.
+    kept = ("", "/", " +", "!#$&'()*+,/:;=?@[]~")
+    for quoted in (*(quote(data, safe=safe) for safe in kept), quote_plus(data)):
         yield quoted
         yield re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), quoted)
     for ascii_only in (True, False):
@@ -46,10 +48,17 @@ def _escaped(text: str) -> Iterator[str]:
         yield from (escaped, escaped.replace("/", "\\/"), json.dumps(escaped, ensure_ascii=ascii_only)[1:-1])
     # Python chooses the quotes by what is in the text; the other ones are then escaped, or not.
     shown = repr(text)[1:-1]
-    yield from (shown, shown.replace("\\'", "'"), shown.replace("'", "\\'"), ascii(text)[1:-1], repr(data)[2:-1])
+    yield from (
+        shown,
+        shown.replace("\\'", "'"),
+        shown.replace("'", "\\'"),
+        ascii(text)[1:-1],
+        repr(data)[2:-1],
+    )
     for is_quoted in (True, False):
         safe = html.escape(text, quote=is_quoted)
-        yield from (safe, safe.replace("&#x27;", "&#39;"))
+        yield from (safe, safe.replace("&#x27;", "&#39;"), safe.replace("&#x27;", "&apos;"))
+        yield safe.replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
 
 
 def _encoded(text: str) -> Iterator[str]:

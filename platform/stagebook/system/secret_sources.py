@@ -188,9 +188,7 @@ def _words(name: str, source: SecretSource) -> list[str]:
     raise SecretUnavailable(f"the secret '{name}': its command is empty")
 
 
-def _output(
-    name: str, words: list[str], source: SecretSource, env: Mapping[str, str], root: Path
-) -> str:
+def _output(name: str, words: list[str], source: SecretSource, env: Mapping[str, str], root: Path) -> str:
     try:
         done = subprocess.run(
             words,

@@ -115,7 +115,7 @@ def test_a_test_tells_what_is_not_there(root: Path, source: Source, monkeypatch:
 
 def test_what_is_there_has_marks_that_change_with_it(root: Path, source: Source) -> None:
     def marks(name: str, pattern: str) -> dict[str, str]:
-        return {path: mark for path, mark in ask_what(root, name, [pattern], 60.0)[pattern]}
+        return dict(ask_what(root, name, [pattern], 60.0)[pattern])  # type: ignore[arg-type]
 
     before = marks("incoming", "**/*.csv")
     assert list(before) == ["a.csv", "b.csv", "deep/c.csv"]
@@ -145,5 +145,7 @@ def test_what_is_there_has_marks_that_change_with_it(root: Path, source: Source)
 
 def test_the_helper_is_light() -> None:
     code = "import sys, stagebook.connections; print([m for m in ('pydantic', 'sqlalchemy', 'fsspec', 'yaml') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True
+    )
     assert done.stdout.strip() == "[]"

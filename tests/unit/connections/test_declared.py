@@ -60,5 +60,5 @@ def test_mistakes_have_their_file(tmp_path: Path, text: str, message: str) -> No
 
 def test_a_file_that_is_no_toml(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("a =")
-    with pytest.raises(PipelineInvalid, match="connections.toml: not readable as TOML"):
+    with pytest.raises(PipelineInvalid, match=r"connections\.toml: not readable as TOML"):
         read_connections(tmp_path)

@@ -18,7 +18,13 @@ def test_each_kind_of_file_has_its_places(builder: ProjectBuilder) -> None:
     builder.file("notebooks/b.py", f"# %%\nkey = '{TOKEN}'\n")
     builder.file("pipelines/p.yaml", "params:\n  password: hunter2!\n")
     builder.file("stagebook.toml", f"# {TOKEN}\n")
-    paths = ["pipelines/p.yaml", "stagebook.toml", "notebooks/a.ipynb", "notebooks/b.py", "notebooks/none.ipynb"]
+    paths = [
+        "pipelines/p.yaml",
+        "stagebook.toml",
+        "notebooks/a.ipynb",
+        "notebooks/b.py",
+        "notebooks/none.ipynb",
+    ]
     found = find_leaks(builder.root, paths)
     assert [f"{problem.place}: {problem.message}" for problem in found] == [
         "pipelines/p.yaml:2:3: what looks like a secret that is written out",

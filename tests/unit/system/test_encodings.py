@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import itertools
 import json
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
@@ -51,7 +52,9 @@ def test_an_encoded_secret_is_hidden(name: str, secret: str) -> None:
 
 @pytest.mark.parametrize("name", BASE64)
 @given(secret=secrets, before=around, after=around)
-def test_a_secret_is_hidden_wherever_it_stands_in_base64(name: str, secret: str, before: str, after: str) -> None:
+def test_a_secret_is_hidden_wherever_it_stands_in_base64(
+    name: str, secret: str, before: str, after: str
+) -> None:
     encode = BASE64[name]
     encoded = encode((before + secret + after).encode()).decode()
     said = Redaction({}, [secret]).text(encoded)
@@ -65,7 +68,7 @@ def test_a_text_in_pieces_is_what_the_whole_is(secret: str, before: str, after: 
     whole = before + secret + after
     ends = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
     stream = Stream(Redaction({}, [secret]))
-    said = "".join(stream.push(whole[a:b]) for a, b in zip(ends, ends[1:], strict=False)) + stream.end()
+    said = "".join(stream.push(whole[a:b]) for a, b in itertools.pairwise(ends)) + stream.end()
     assert secret not in said.replace(HIDDEN, "")
     assert said.replace(HIDDEN, "") in {before + after, *_overlapping(whole, secret)}
 

@@ -40,7 +40,12 @@ def test_a_secret_comes_from_where_it_is_declared(tmp_path: Path) -> None:
     file.chmod(0o600)
     command = f"{sys.executable} -c \"print(open('key').read(), end='')\""
     env = {"OTHER": VALUE, "PATH": os.environ["PATH"]}
-    for where in (source("env", "OTHER"), source("file", "key"), source("file", str(file)), source("command", command)):
+    for where in (
+        source("env", "OTHER"),
+        source("file", "key"),
+        source("file", str(file)),
+        source("command", command),
+    ):
         assert read_secret("DB", where, env, tmp_path) == VALUE
     assert read_secret("DB", source_of("DB", {}), {"STAGEBOOK_SECRET_DB": VALUE}, tmp_path) == VALUE
     # What the environment gives wins, as in CI.
@@ -60,12 +65,17 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> No
 def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe", 0o600)
-    for name, data in {"binary": b"\xff\xfe\xff\xfe\xff\xfe", "empty": b"\n", "zero": b"abc\0defgh", "long": b"x" * 100_001}.items():
+    for name, data in {
+        "binary": b"\xff\xfe\xff\xfe\xff\xfe",
+        "empty": b"\n",
+        "zero": b"abc\0defgh",
+        "long": b"x" * 100_001,
+    }.items():
         (tmp_path / name).write_bytes(data)
         (tmp_path / name).chmod(0o600)
     assert "'DB': the environment variable NONE is not set" in refusal(tmp_path, source("env", "NONE"))
     assert "the file none cannot be read: No such file" in refusal(tmp_path, source("file", "none"))
-    assert "the file folder is no file" in refusal(tmp_path, source("file", "folder"))
+    assert "the file folder cannot be read: Is a directory" in refusal(tmp_path, source("file", "folder"))
     assert "the file pipe is no file" in refusal(tmp_path, source("file", "pipe"))
     assert "holds no UTF-8 text" in refusal(tmp_path, source("file", "binary"))
     assert "the secret 'DB' is empty" in refusal(tmp_path, source("file", "empty"))
@@ -78,7 +88,9 @@ def test_a_command_that_fails_is_named_and_not_quoted(tmp_path: Path) -> None:
     failing = f"{sys.executable} -c \"import sys; print('{VALUE}'); sys.exit('{VALUE}')\""
     said = refusal(tmp_path, source("command", failing))
     assert f"the command {sys.executable} gave none (exit code 1)" in said
-    assert "the command no-such-program cannot be read: No such file" in refusal(tmp_path, source("command", "no-such-program x"))
+    assert "the command no-such-program cannot be read: No such file" in refusal(
+        tmp_path, source("command", "no-such-program x")
+    )
     assert "its command is empty" in refusal(tmp_path, source("command", " "))
     assert "its command cannot be read: No closing quotation" in refusal(tmp_path, source("command", "a 'b"))
 
@@ -114,9 +126,10 @@ def test_a_secret_comes_from_the_keyring(tmp_path: Path) -> None:
     assert caught.value.hint == "put it in: keyring set db/flights you"
 
 
-def test_without_the_package_the_keyring_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_the_keyring_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "keyring", None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     assert "pip install 'stagebook[keyring]'" in refusal(tmp_path, source("keyring", "db/me"))
 
 

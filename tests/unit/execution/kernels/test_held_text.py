@@ -112,7 +112,9 @@ def test_each_cell_keeps_its_own_text(desk: Desk) -> None:
 @settings(max_examples=60, deadline=None)
 @given(
     parts=st.lists(
-        st.tuples(st.sampled_from(["stdout", "stderr"]), st.sampled_from(["open-", "sesame", "-42", "o", "x\n"])),
+        st.tuples(
+            st.sampled_from(["stdout", "stderr"]), st.sampled_from(["open-", "sesame", "-42", "o", "x\n"])
+        ),
         max_size=30,
     )
 )

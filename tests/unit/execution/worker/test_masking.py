@@ -17,7 +17,9 @@ REDACTED = Redaction({}, [SECRET])
 
 
 @pytest.mark.parametrize("piece", [1 << 20, 7, 13, 64])
-def test_a_dump_is_masked_and_can_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+def test_a_dump_is_masked_and_can_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
     monkeypatch.setattr(masking, "_PIECE", piece)
     held = {"word": SECRET, "all": [f"<{SECRET}>"] * 3, "raw": SECRET.encode(), "n": 42}
     made = tmp_path / "made"
