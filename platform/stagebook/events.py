@@ -55,7 +55,7 @@ class Cause(enum.StrEnum):
     CANCELLED = "cancelled"
     PARAMS = "params"  # a value that is known only now does not fit
     NOTEBOOK = "notebook"  # the notebook cannot be read
-    SECRET = "secret"  # a secret that the stage asks for is not there
+    SECRET = "secret"  # noqa: S105 - a secret that the stage asks for is not there
     OUTPUT_MISSING = "output_missing"
     CONTRACT = "contract"  # an output does not fulfil its contract
     UNDECLARED = "undeclared"  # a strict stage read files that are not declared as its inputs

@@ -50,6 +50,6 @@ def _ask(root: Path, request: Mapping[str, Any], patience: float) -> Any:
         what = f"the connection '{request['name']}': the process that looked ended with exit code {done.returncode}"
         raise ConnectionUnusable(what) from None
     if "problem" in answer:
-        what = f"the connection '{request['name']}': {answer['problem']}"
-        raise ConnectionUnusable(what, hint=answer["hint"])
+        what, head = answer["problem"], f"the connection '{request['name']}'"
+        raise ConnectionUnusable(what if what.startswith(head) else f"{head}: {what}", hint=answer["hint"])
     return answer["answer"]

@@ -30,7 +30,7 @@ _MOST = 300  # characters of a reason
 _PATTERN = re.compile(r"[*?\[]")
 # What servers and their libraries say → what is said here.
 _KNOWN = (
-    (r"(?i)password|authenticat|access denied for user|unauthori[sz]ed|\b401\b|invalid\w*access|signaturedoesnotmatch|login failed|no password supplied", "it refuses the login"),
+    (r"(?i)password|authenticat|access denied for user|unauthori[sz]ed|\b401\b|invalid\w*access|access key id|signaturedoesnotmatch|login failed|no password supplied", "it refuses the login"),
     (r"(?i)\b403\b|forbidden|permission denied|access ?denied", "it refuses access"),
     (r"(?i)connection refused|connect call failed|errno 111", "nothing answers: the connection was refused"),
     (r"(?i)name or service not known|name resolution|getaddrinfo|nodename nor servname", "there is no such host"),

@@ -102,7 +102,7 @@ def test_a_test_tells_what_is_not_there(root: Path, source: Source, monkeypatch:
     assert "'none': FileNotFoundError: there is no file" in problem("none")
     assert "'gone': FileNotFoundError" in problem("gone")
     assert "'down': nothing answers: the connection was refused" in problem("down")
-    assert "'lake': the connection 'lake': " in problem("lake")
+    assert "the connection 'lake': Protocol not known" in problem("lake")
     source.silent = True
     assert "'feed' did not answer within 3 s" in problem("feed", 3.0)
     source.silent = False
