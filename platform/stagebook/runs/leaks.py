@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ def _in_text(path: Path) -> Iterator[tuple[str, Leak]]:
 
 def _in_notebook(path: Path) -> Iterator[tuple[str, Leak]]:
     try:
-        notebook = parse_notebook(read_bytes(path))
+        data = read_bytes(path)
+        notebook, saved = parse_notebook(data), json.loads(data.decode("utf-8-sig")).get("cells")
     except NotebookUnreadable:  # which is reported
         return
     number = 0
@@ -45,7 +47,7 @@ def _in_notebook(path: Path) -> Iterator[tuple[str, Leak]]:
         name = f"cell {number}" if is_code else f"the {cell['cell_type']} cell at place {at}"
         for leak in leaks_in(cell["source"]):
             yield f"{name}, line {leak.line}: ", leak
-        for text in _texts(cell):
+        for text in _texts(saved[at - 1] if saved else {}):  # without outputs of older formats
             for leak in leaks_in(text, only_formats=True):
                 yield f"an output of {name}: ", leak
                 break

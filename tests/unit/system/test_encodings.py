@@ -10,7 +10,7 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from stagebook.system.encodings import bytes_forms, forms
@@ -66,17 +66,12 @@ def test_a_secret_is_hidden_wherever_it_stands_in_base64(
 @given(secret=secrets, before=around, after=around, cuts=st.lists(st.integers(0, 60), max_size=6))
 def test_a_text_in_pieces_is_what_the_whole_is(secret: str, before: str, after: str, cuts: list[int]) -> None:
     whole = before + secret + after
+    assume(sum(whole.startswith(secret, at) for at in range(len(whole))) == 1)
     ends = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
     stream = Stream(Redaction({}, [secret]))
     said = "".join(stream.push(whole[a:b]) for a, b in itertools.pairwise(ends)) + stream.end()
     assert secret not in said.replace(HIDDEN, "")
-    assert said.replace(HIDDEN, "") in {before + after, *_overlapping(whole, secret)}
-
-
-def _overlapping(whole: str, secret: str) -> list[str]:
-    """What is left where the secret also stands across what is around it."""
-    places = [at for at in range(len(whole)) if whole.startswith(secret, at)]
-    return [whole[:at] + whole[at + len(secret) :] for at in places]
+    assert said.replace(HIDDEN, "") == before + after
 
 
 @given(secret=secrets, data=st.binary(max_size=50))
