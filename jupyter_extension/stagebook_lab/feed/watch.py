@@ -14,8 +14,8 @@ from pathlib import Path
 
 from stagebook.errors import PipelineInvalid, StagebookError
 from stagebook.project import Project
-from stagebook.workspace.catalog import PIPELINES
 from stagebook.system.settings_file import FILE
+from stagebook.workspace.catalog import PIPELINES
 from stagebook_lab.feed.snapshot import Snapshot, SnapshotReader
 from stagebook_lab.present import error_reply
 from stagebook_lab.wire import ErrorReply

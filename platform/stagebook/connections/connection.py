@@ -138,7 +138,8 @@ class Connection:
         if self.kind == "http":
             if mode != "rb":
                 raise ConnectionUnusable(f"'{self.name}' can be read only: open(path)")
-            return self.request(inside)
+            answer: IO[Any] = self.request(inside)
+            return answer
         opened: IO[Any] = self.filesystem().open(inside, mode)
         return opened
 

@@ -53,7 +53,7 @@ class Launcher:
         self.now = clock
         self._make_id = make_id
         self._settings = settings
-        self._hidden = variables_of(settings.secret_sources.values())
+        self.hidden = variables_of(settings.secret_sources.values())
         self._journal = journal
         self._server: client.ForkServer | None = None
         self._delivery: Delivery | None = None
@@ -70,9 +70,9 @@ class Launcher:
             client.discard_early()
         elif self._server is None and client.is_possible():
             with contextlib.suppress(OSError):  # stages start the ordinary way then
-                self._server = client.take_server(self._hidden)
+                self._server = client.take_server(self.hidden)
         if self._delivery is None and self.tracking_uri is not None and self._has_journal():
-            self._delivery = self._new_delivery(self.tracking_uri)
+            self._delivery = _new_delivery(self, self.tracking_uri)
             with contextlib.suppress(OSError):  # it is started with the run then
                 self._delivery.warm_up()
 
@@ -83,11 +83,8 @@ class Launcher:
         """What tells MLflow of a run that begins now; `None` where tracking is switched off."""
         found, self._delivery = self._delivery, None
         if found is None and self.tracking_uri is not None:
-            found = self._new_delivery(self.tracking_uri)
+            found = _new_delivery(self, self.tracking_uri)
         return found
-
-    def _new_delivery(self, uri: str) -> Delivery:
-        return Delivery(self.journal, self.root, uri, self._hidden)
 
     def cool_down(self) -> None:
         """End what `warm_up` started and no run took over."""
@@ -184,7 +181,7 @@ class Launcher:
     def tell_mlflow(self) -> None:
         """Tell MLflow of what is pending, in a process that goes on by itself."""
         if self.tracking_uri is not None and self.journal.outbox.count_pending(MLFLOW):
-            self._new_delivery(self.tracking_uri).leave_behind()
+            _new_delivery(self, self.tracking_uri).leave_behind()
 
     def tracking_state(self, left: int) -> TrackingState:
         """How far MLflow has been told of all runs, of which `left` records are left."""
@@ -198,10 +195,14 @@ class Launcher:
         """
         if self.tracking_uri is None:
             raise UsageError("tracking is switched off in the settings", hint="set tracking.enabled to true")
-        delivery = self._new_delivery(self.tracking_uri)
+        delivery = _new_delivery(self, self.tracking_uri)
         delivery.start()
         try:
             return delivery.finish(patience=120.0)
         except BaseException:  # raised again: nobody waits for it any more
             delivery.stop()
             raise
+
+
+def _new_delivery(launcher: Launcher, uri: str) -> Delivery:
+    return Delivery(launcher.journal, launcher.root, uri, launcher.hidden)

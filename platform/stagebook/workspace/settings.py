@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, cast
 
 import pydantic
 
 from stagebook.errors import PipelineInvalid
 from stagebook.pipeline.model import Location, make_problem
 from stagebook.pipeline.schema import read_model
-from stagebook.system.secret_sources import NAME, SecretSource
+from stagebook.system.secret_sources import NAME, Kind, SecretSource
 from stagebook.system.settings_file import read_raw
 
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
@@ -91,7 +91,7 @@ class SecretSettings(_Section):
     def source(self) -> SecretSource:
         """It as it crosses rooms."""
         ((kind, value),) = self.model_dump(exclude_none=True).items()
-        return SecretSource(kind=kind, value=value)
+        return SecretSource(kind=cast("Kind", kind), value=value)
 
 
 class Settings(_Section):

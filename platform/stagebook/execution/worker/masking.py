@@ -7,7 +7,6 @@ import gzip
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 from stagebook.execution.attempt import WORKER_LOG_FILE
 from stagebook.execution.file_access.report import REPORT_FILE
@@ -47,7 +46,7 @@ def keep_dump(made: str, target: Path, redacted: Redaction) -> bool:
     return True
 
 
-def _masked(source: IO[bytes], redacted: Redaction) -> Iterator[bytes]:
+def _masked(source: gzip.GzipFile, redacted: Redaction) -> Iterator[bytes]:
     """A stream in pieces, masked: what stands at a border is in both of the pieces that are looked at."""
     overlap = max(0, redacted.longest - 1)
     rest = b""
