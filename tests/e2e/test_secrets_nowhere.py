@@ -6,9 +6,10 @@ import base64
 import gzip
 import html
 import json
+import secrets
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,7 +22,7 @@ from stagebook.system.logins import HIDDEN
 
 pytestmark = [pytest.mark.e2e, pytest.mark.kernel]
 
-# From the environment, a declared variable, a file and a command.
+# From the environment, a declared variable, a file and a command. Each test has its own: others run at the same time.
 CANARIES = {
     "FREE": "canary-free-7f3a91",
     "NAMED": "canary named/+&<é>'\"x",
@@ -110,11 +111,12 @@ class Project:
     """A project whose stages get the canaries from four sources, and what is said of it."""
 
     def __init__(self, builder: ProjectBuilder, beside: Path, executor: str, *, fork: bool = True) -> None:
-        self.builder = builder
         self.root = builder.root
+        mark = f"canary{secrets.token_hex(2)}"
+        self.canaries = {name: word.replace("canary", mark) for name, word in CANARIES.items()}
         beside.mkdir()
         for name in ("FILED", "ASKED"):
-            (beside / name).write_text(f"{CANARIES[name]}\n", encoding="utf-8")
+            (beside / name).write_text(f"{self.canaries[name]}\n", encoding="utf-8")
             (beside / name).chmod(0o600)
         (beside / "ask.py").write_text(
             "import pathlib\nprint(pathlib.Path(__file__).with_name('ASKED').read_text(encoding='utf-8'))"
@@ -147,7 +149,9 @@ class Project:
                 after: show
         """)
         self.said: dict[str, str] = {}
-        self.env = environment(STAGEBOOK_SECRET_FREE=CANARIES["FREE"], AN_INNOCENT_NAME=CANARIES["NAMED"])
+        self.env = environment(
+            STAGEBOOK_SECRET_FREE=self.canaries["FREE"], AN_INNOCENT_NAME=self.canaries["NAMED"]
+        )
 
     def command(self, *words: str, code: int = 0) -> str:
         done = stagebook(self.root, *words, env=self.env, timeout=280)
@@ -173,10 +177,10 @@ class Project:
         return next(self.root.glob(f".stagebook/runs/*/{stage}/1/log.txt")).read_text()
 
 
-def traces() -> list[str]:
+def traces(canaries: Iterable[str]) -> list[str]:
     """The canaries, as a test that knows nothing of how they are hidden looks for them."""
     found = []
-    for word in CANARIES.values():
+    for word in canaries:
         data = word.encode()
         lines = [line for line in word.splitlines() if not line.startswith("-----")]
         for text in (word, *lines):
@@ -226,7 +230,7 @@ def test_no_canary_is_found(
     assert b"Connection" in gzip.decompress(dump.read_bytes())
     assert next(project.root.glob("mlruns/**/notebook.html"), None) is not None
     everything = list(project.everything())
-    for trace in traces():
+    for trace in traces(project.canaries.values()):
         assert [name for name, text in everything if trace in text] == [], trace
     seen = json.loads(log.partition("SEEN ")[2].partition("\n")[0])
     assert seen["cmdline"] == []
