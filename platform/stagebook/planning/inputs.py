@@ -13,7 +13,7 @@ from stagebook.pipeline.types import describe
 from stagebook.planning.instances import Instance, Points, slug_of
 from stagebook.planning.scopes import UNKNOWN, Evaluator
 from stagebook.workspace.paths import PathRefused
-from stagebook.workspace.remotes import PATTERN
+from stagebook.workspace.remotes import PATTERN, split
 from stagebook.workspace.workspace import Workspace
 
 _REFERENCE = re.compile(r"([A-Za-z][\w-]*)(?:@(.+))?\.([A-Za-z_]\w*)")
@@ -68,7 +68,7 @@ class References:
             return None
         if self._evaluator.value(ref.text, ref.location, instance.point, is_path=True) is UNKNOWN:
             return None
-        remote = self._project.remotes.split(text)
+        remote = split(text)
         if remote and not self._project.exists(text):
             return self._remote(name, *remote, ref.location)
         return self._file(name, text, ref.location, looks_like_reference=match is not None)

@@ -15,6 +15,12 @@ _REFERENCE = re.compile(r"([A-Za-z][A-Za-z0-9_-]*):(?!//)(.+)", re.DOTALL)
 PATTERN = re.compile(r"[*?\[]")
 
 
+def split(text: str) -> tuple[str, str] | None:
+    """The connection and the path of `connection:path`; `None` for any other text."""
+    found = _REFERENCE.fullmatch(text)
+    return (found[1], found[2]) if found else None
+
+
 class Remotes:
     """Sources by the names of their connections. Each is asked once, until `forget`, for all that was asked for before:
     an answer takes a process."""
@@ -41,18 +47,13 @@ class Remotes:
         """Those of the connections with these names."""
         return [self.declared[name] for name in names if name in self.declared] if names else []
 
-    def split(self, text: str) -> tuple[str, str] | None:
-        """The connection and the path of `connection:path`; `None` for any other text."""
-        found = _REFERENCE.fullmatch(text)
-        return (found[1], found[2]) if found else None
-
     def find(self, name: str, pattern: str) -> list[str]:
         """What fits a pattern, sorted, each as `connection:path`. Raises `ConnectionUnusable`."""
         return [f"{name}:{path}" for path, _ in self._of(name, pattern)]
 
     def mark(self, reference: str) -> str | None:
         """A text that changes with the content behind a reference; `None` where it is not there, or not to be reached."""
-        name, path = self.split(reference) or ("", "")
+        name, path = split(reference) or ("", "")
         with contextlib.suppress(ConnectionUnusable):
             for pattern in self._asked.get(name, {}):
                 for known, mark in self._of(name, pattern):
