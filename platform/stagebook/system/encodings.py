@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
 MIN_CORE = 7  # characters of base64 that are not found by chance: a picture has some million of them
+PIECE = 20  # characters of a long secret that are one by themselves
 MIN_LINE = 16  # characters of a line of a longer secret, such as a private key, that is one by itself
 
 
@@ -20,6 +21,14 @@ def forms(secret: str) -> set[str]:
     for part in (secret, *_lines(secret)):
         found |= {*_escaped(part), *_encoded(part)}
     return found
+
+
+def pieces(secret: str) -> list[str]:
+    """Parts of a long secret, of which tables and texts that are cut show the beginning or the end. A URL has parts that
+    are none."""
+    if len(secret) < 2 * PIECE or "\n" in secret or "://" in secret:
+        return []
+    return [secret[at : at + PIECE] for at in range(0, len(secret) - PIECE + 1, PIECE)] + [secret[-PIECE:]]
 
 
 def bytes_forms(secret: str) -> set[bytes]:

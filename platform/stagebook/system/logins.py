@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from stagebook.system.encodings import bytes_forms, forms
+from stagebook.system.encodings import bytes_forms, forms, pieces
 
 HIDDEN = "***"
 # Names of environment variables whose values are secrets. `PWD` alone is the working folder.
@@ -85,6 +85,7 @@ class Redaction:
         # Of a short word, such as a password "postgres", the same letters are no secret within another word.
         self._words = frozenset(text for text in found if text.isalnum() and len(text) < _LONG)
         made = {form for text in sure | found for form in forms(text) if len(form) >= MIN_SECRET}
+        made |= {piece for text in sure for piece in pieces(text)}
         self._forms = sorted(made, key=len, reverse=True)
         binary = {form for text in (sure | found) - self._words for form in bytes_forms(text)}
         self._bytes = sorted(binary, key=len, reverse=True)

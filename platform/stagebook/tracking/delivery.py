@@ -28,12 +28,18 @@ _OF_STORES = ("MLFLOW_", "AWS_", "AZURE_", "GOOGLE_", "DATABRICKS_")  # variable
 _left_behind: list[subprocess.Popen[bytes]] = []  # nobody waits for them
 
 
+def environment(hidden: Collection[str]) -> dict[str, str]:
+    """The environment of a process of MLflow's: without the `hidden` variables, which hold secrets, but for those that
+    MLflow logs in with."""
+    return without_secrets(os.environ, {name for name in hidden if not name.startswith(_OF_STORES)})
+
+
 class Delivery:
     """The child process that tells MLflow what happens, while a run goes on."""
 
     def __init__(self, journal: Journal, root: Path, uri: str, hidden: Collection[str] = ()) -> None:
         """`hidden`: variables of the environment that are not its business."""
-        self._hidden = {name for name in hidden if not name.startswith(_OF_STORES)}
+        self._hidden = hidden
         self._outbox = journal.outbox
         self._root = root
         self._is_waiting = False
@@ -106,7 +112,7 @@ class Delivery:
                 stdout=stream,
                 stderr=stream,
                 cwd=self._root,
-                env={**without_secrets(os.environ, self._hidden), URI: self.uri, **env},
+                env={**environment(self._hidden), URI: self.uri, **env},
                 start_new_session=True,
             )
 

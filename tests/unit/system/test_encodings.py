@@ -97,6 +97,17 @@ def test_lines_of_a_key_are_hidden_one_by_one() -> None:
     assert redacted.text(key.replace("\n", "\\n")) == HIDDEN
 
 
+def test_a_long_secret_is_hidden_where_it_is_cut() -> None:
+    token = "".join(f"{at:02}ab" for at in range(25))  # of 100 characters
+    redacted = Redaction({}, [token])
+    for cut in (40, 46, 60, 99):
+        for shown in (f"{token[:cut]}...", f"...{token[-cut:]}"):
+            assert max(len(part) for part in redacted.text(shown).split(HIDDEN)) < 20 + 3
+    assert redacted.text(token) == HIDDEN
+    stream = Stream(redacted)
+    assert "".join(stream.push(sign) for sign in f"a {token} b") + stream.end() == f"a {HIDDEN * 5} b"
+
+
 def test_a_declared_secret_is_hidden_within_words_too() -> None:
     assert Redaction({}, ["hunter2"]).text("xhunter2x") == f"x{HIDDEN}x"
     assert Redaction({"DB_PASSWORD": "hunter2"}).text("xhunter2x hunter2") == f"xhunter2x {HIDDEN}"
