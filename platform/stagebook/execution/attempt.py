@@ -102,7 +102,7 @@ class Attempt:
     given: Given | None = None
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
     secrets: Mapping[str, SecretSource] = dataclasses.field(default_factory=dict)
-    hidden: Sequence[str] = ()
+    hidden: Sequence[str] = dataclasses.field(default_factory=list)
 
     @property
     def marker(self) -> str:
