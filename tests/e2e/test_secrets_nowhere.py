@@ -257,6 +257,27 @@ def test_a_secret_that_is_not_there_fails_the_stage_before_its_first_cell(builde
     assert "the secret 'DB' is shorter than 6 characters" in short.stdout
 
 
+def test_a_worker_that_is_killed_leaves_none_in_its_files(builder: ProjectBuilder) -> None:
+    builder.file("stagebook.toml", "[tracking]\nenabled = false\n[run]\nfork = false\n")
+    code = """
+    import os, signal, time
+    word = os.environ["TOKEN"]
+    print("the word is", word)
+    open(f"data-{word}", "w").close()
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(60)
+    """
+    builder.notebook("a", code)
+    builder.pipeline('stages:\n  a: {notebook: notebooks/a.ipynb, env: {TOKEN: "${secret.DB}"}}')
+    done = stagebook(builder.root, "run", env=environment(STAGEBOOK_SECRET_DB="canary-7f3a91"))
+    assert "the process of the stage was killed by SIGKILL" in done.stdout
+    (builder.root / "data-canary-7f3a91").unlink()
+    folder = next(builder.root.glob(".stagebook/runs/*/a/1"))
+    assert b"data-*************" in (folder / "observed.jsonl").read_bytes()
+    files = [path for path in builder.root.rglob("*") if path.is_file()]
+    assert [path for path in files if b"canary-7f3a91" in path.read_bytes()] == []
+
+
 def test_only_a_stage_that_asks_gets_a_secret(builder: ProjectBuilder) -> None:
     builder.file("stagebook.toml", '[tracking]\nenabled = false\n[secrets]\nDB = {env = "A_VARIABLE"}\n')
     look = "import os\nprint(sorted(name for name in os.environ if name in names or name.startswith('STAGEBOOK_SECRET')))"

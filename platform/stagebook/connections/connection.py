@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -145,6 +144,8 @@ class Connection:
 
     def request(self, path: str = "", method: str = "GET", timeout: float = _TIMEOUT) -> Any:
         """The answer of an HTTP server, as `urllib.request.urlopen` gives it; `options.headers` go with the request."""
+        import urllib.request  # noqa: PLC0415 - every plan imports this module, and few ask a server
+
         url = f"{self.url.rstrip('/')}/{path}" if path else self.url
         asked = urllib.request.Request(url, headers=self.options.get("headers", {}), method=method)  # noqa: S310 - of a declared connection
         return urllib.request.urlopen(asked, timeout=timeout)  # noqa: S310
