@@ -123,6 +123,11 @@ def plan_reply(paths: Paths, project: Project, plan: Plan) -> wire.PlanReply:
             when=data["when"] or "",
             foreach=data["foreach"] or "",
             on_disk=on_disk.get(stage.id, ""),
+            contracts={
+                name: paths.of(output.contract.path)
+                for name, output in stage.outputs.items()
+                if output.contract is not None
+            },
         )
         for stage, data in ((stage, stage.to_json()) for stage in plan.stages)
     )

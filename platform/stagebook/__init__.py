@@ -16,15 +16,27 @@ __version__ = "0.1.0"
 
 # Imported on first use: `import stagebook` alone, as the worker does it, stays quick.
 _HOMES = {
+    "AuditReport": "stagebook.notebook.contracts",
     "Project": "stagebook.project",
     "RunReport": "stagebook.runs.run",
     "RunRequest": "stagebook.runs.request",
     "Selection": "stagebook.planning.select",
     "StagebookError": "stagebook.errors",
     "Status": "stagebook.events",
+    "audit": "stagebook.notebook.contracts",
 }
 
-__all__ = ["Project", "RunReport", "RunRequest", "Selection", "StagebookError", "Status", "__version__"]
+__all__ = [
+    "AuditReport",
+    "Project",
+    "RunReport",
+    "RunRequest",
+    "Selection",
+    "StagebookError",
+    "Status",
+    "__version__",
+    "audit",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -71,7 +71,8 @@ def check_from_json(data: Mapping[str, Any]) -> CheckResult:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
     """What a contract came to for one version of its dataset. `seconds`: how long it took. `rejected`: the rows that
-    were put into quarantine. `personal`: columns whose values are never shown."""
+    were put into quarantine, `released`: those that were not, because a person admitted them. `related`: what the
+    other datasets held that its rules ask for, by name (`Artifact.content`). `personal`: columns whose values are never shown."""
 
     dataset: str
     contract: str
@@ -81,6 +82,8 @@ class Audit:
     checks: tuple[CheckResult, ...]
     seconds: float = 0.0
     rejected: int = 0
+    released: int = 0
+    related: Mapping[str, str] = dataclasses.field(default_factory=dict)
     personal: tuple[str, ...] = ()
     not_checked: tuple[str, ...] = ()
 

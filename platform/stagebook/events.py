@@ -14,10 +14,16 @@ from typing import Any, ClassVar
 
 from stagebook.artifact import Artifact, Artifacts, artifacts_from_json, artifacts_to_json
 from stagebook.audits import Audits, audits_from_json, audits_to_json
+from stagebook.figures import Figures, figures_from_json, figures_to_json
 from stagebook.observed import Observed
 from stagebook.origin import Origin
 
 VERSION = 1
+_WRITERS: Mapping[str, Callable[[Any], Any]] = {
+    "audits": audits_to_json,
+    "figures": figures_to_json,
+    "written": artifacts_to_json,
+}
 
 
 class Status(enum.StrEnum):
@@ -90,7 +96,7 @@ class Event:
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         if "outputs" in values:
             values["outputs"] = artifacts_to_json(values["outputs"])
-        for name, plain in (("audits", audits_to_json), ("written", artifacts_to_json)):
+        for name, plain in _WRITERS.items():
             if name in values:
                 values[name] = plain(values[name])
         if "inputs" in values:
@@ -290,6 +296,18 @@ class AttemptEnded(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StageMeasured(Event):
+    """What is kept of an attempt that completed, for monitors. `seconds`: how long its notebook took, `None` where that did
+    not run; `sizes`: the bytes of its outputs; `figures`: what those hold that are tables. Both by output."""
+
+    stage: str
+    attempt: int
+    seconds: float | None = None
+    sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    figures: Figures = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StageRetrying(Event):
     """A failed stage is tried again after `delay` seconds; `attempt` is the one to come."""
 
@@ -326,7 +344,7 @@ KINDS: Mapping[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
         RunStarted, AttemptStarted, CellStarted, CellEnded, OutputWritten, AttemptProgress,
-        AttemptFrozen, AttemptEnded, StageExpanded, StageReused, StageAccepted, StageRetrying, StageEnded,
+        AttemptFrozen, AttemptEnded, StageMeasured, StageExpanded, StageReused, StageAccepted, StageRetrying, StageEnded,
         RunCancelling, RunEnded,
     )
 }  # fmt: skip
@@ -347,6 +365,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "outputs": artifacts_from_json,
     "written": artifacts_from_json,
     "audits": audits_from_json,
+    "figures": figures_from_json,
     "inputs": _inputs_from_json,
     "observed": Observed.from_json,
     "origin": Origin.from_json,

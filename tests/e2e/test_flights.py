@@ -15,10 +15,14 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from commands import start
+from stagebook.audits import Outcome, Severity
 from stagebook.events import Status
 from stagebook.journal.history import RunHistory
 from stagebook.planning.plan import Decision
+from stagebook.planning.select import Selection
 from stagebook.project import Project
+from stagebook.runs.quarantine import quarantined, rows_of
+from stagebook.runs.request import RunRequest
 from tracked import tracked_runs
 
 pytestmark = [
@@ -40,7 +44,7 @@ QUIET = [
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the reference project, without what runs leave behind."""
     folder = tmp_path_factory.mktemp("flights") / "project"
-    for name in ("pipelines", "notebooks"):
+    for name in ("contracts", "pipelines", "notebooks"):
         shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     return folder
 
@@ -251,3 +255,33 @@ def test_the_browser_compares_two_runs(
     expect(view.get_by_text("max_depth").first).to_be_visible()
     shown = view.inner_text("body")
     assert "max_depth\t6\t3" in shown.replace("\n", "").replace(" ", "")
+
+
+def test_contracts_find_what_is_wrong_with_the_year(project: Project, histories: list[RunHistory]) -> None:
+    del histories  # the year comes after what they show
+    year = {"months": list(range(1, 13))}
+    report = project.run(
+        RunRequest(pipeline="flights", values=year, selection=Selection(targets=("analytics",)))
+    )
+    assert report.status is Status.COMPLETED
+    stages = report.history.stages
+    found = {
+        stage: {name: {check.rule: check for check in audit.checks} for name, audit in record.audits.items()}
+        for stage, record in stages.items()
+    }
+    assert stages["sources"].audits["weather"].rejected == 1
+    assert found["sources"]["weather"]["wind_speed.range"].figure == 1
+    (wind,) = rows_of(quarantined(project.history, "flights")[0], project.root, 9)
+    assert (wind["origin"], round(wind["wind_speed"])) == ("EWR", 1048)
+    tails = found["clean"]["silver"]["tailnum.key"]
+    assert (tails.severity, tails.message) == (
+        Severity.WARN,
+        "721 values in 50,094 rows are not there",
+    )
+    assert found["clean"]["silver"]["dest.key"].outcome is Outcome.PASSED, "all destinations are listed"
+    filled = found["clean"]["airports"]["filled airports"]
+    assert (filled.outcome, filled.figure) == (Outcome.PASSED, 4)
+    volume = found["analytics"]["daily"]["usual volume"]
+    assert {row["date"][:10] for row in volume.sample} >= {"2013-11-28", "2013-11-29"}
+    assert volume.figure == 4
+    assert all(stages[f"ingest@{month}"].audits["flights"].worst() is None for month in range(1, 13))

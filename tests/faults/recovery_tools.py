@@ -15,6 +15,7 @@ from typing import Any
 from faults.faults_tools import Place, Running
 from stagebook.events import AttemptEnded, AttemptStarted, Event, RunStarted, StageEnded, StageReused, Status
 from stagebook.journal.history import RunHistory
+from stagebook.runs.quarantine import quarantined, rows_of
 
 DRIVER = (sys.executable, str(Path(__file__).parent / "driver.py"))
 LOG = "ran.log"  # of each execution, a line at its beginning and at its end
@@ -67,6 +68,10 @@ STAGES: dict[str, tuple[Sequence[str], dict[str, Any]]] = {
         {"inputs": {"folder": "folder.out"}, "outputs": {"one": "data/one.txt", "other": "data/two.txt"},
          "declares": "one = ''\nother = ''\nfolder = ''\nn = 0"},
     ),
+    "table": (  # one of its rows breaks its contract
+        [write("'id,speed\\n' + ''.join(f'{at},{at * 100}\\n' for at in range(4))")],
+        {"outputs": {"out": "data/table.csv"}},
+    ),
     "join": (
         [
             "texts = [open(path).read() for path in [*each, always, flaky]]",
@@ -79,6 +84,19 @@ STAGES: dict[str, tuple[Sequence[str], dict[str, Any]]] = {
          "declares": "each = []\nalways = folder = flaky = one = out = ''\nn = 0"},
     ),
 }  # fmt: skip
+CONTRACT = """\
+apiVersion: v3.2.0
+kind: DataContract
+id: p.table.out
+version: 1.0.0
+status: active
+schema:
+  - name: out
+    customProperties: [{property: severity, value: quarantine}]
+    properties:
+      - {name: id, logicalType: integer, unique: true}
+      - {name: speed, logicalType: integer, logicalTypeOptions: {maximum: 200}}
+"""
 DECLARES = "out = ''\nloaded = ''\nitem = ''\nn = 0"
 TEMPORARY = re.compile(r"\..+\.\d+\.(incoming|before)")
 
@@ -103,6 +121,7 @@ class Recovery:
                 **{key: value for key, value in more.items() if key not in {"params", "declares"}},
             }
         place.builder.pipeline(json.dumps({"params": {"n": 2}, "stages": stages}))
+        place.builder.file("contracts/p.table.out.yaml", CONTRACT)
 
     # -- doing ----------------------------------------------------------------------------------
 
@@ -130,6 +149,14 @@ class Recovery:
         return self.run(*arguments, words=("resume",), **options)
 
     # -- what is there --------------------------------------------------------------------------
+
+    def quarantined(self) -> list[tuple[str, list[Any]]]:
+        """The datasets of which rows are in quarantine, with the ids of these."""
+        project = self.place.builder.project
+        return [
+            (one.dataset, [row["id"] for row in rows_of(one, self.root, 9)])
+            for one in quarantined(project.history, "p")
+        ]
 
     def outputs(self) -> dict[str, tuple[bytes | None, bool]]:
         """All that is in the place of outputs: content, None for a folder, and whether it is executable."""

@@ -22,7 +22,7 @@ from waiting import until
 pytestmark = pytest.mark.e2e
 
 EACH = ["each@x", "each@y", "each@z"]
-ALL = sorted(["load", "flaky", "items", *EACH, "always", "folder", "two", "join"])
+ALL = sorted(["load", "flaky", "items", *EACH, "always", "folder", "two", "table", "join"])
 
 
 @pytest.fixture
@@ -45,6 +45,8 @@ class Whole:
         assert recovery.executions() == dict.fromkeys(ALL, 1)
         names = {"data/join.txt", "data/folder/deep/empty", "data/folder/nothing", "data/each/z.txt"}
         assert names <= self.outputs.keys()
+        assert self.outputs["data/table.csv"][0] == b"id,speed\n0,0\n1,100\n2,200\n"
+        assert recovery.quarantined() == [("p.table.out", ["3"])]
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +78,7 @@ def go_on(recovery: Recovery, killed: Running, whole: Whole, how: str) -> str:
         last = recovery.resume()
     assert last.process.returncode == 0, (how, last.errors(), last.said()[-2000:])
     assert recovery.outputs() == whole.outputs, how
+    assert recovery.quarantined() == [("p.table.out", ["3"])], how
     recovery.nothing_twice()
     recovery.statuses_are_final()
     if left == "all":

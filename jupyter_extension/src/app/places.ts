@@ -68,6 +68,14 @@ export function makePlaces(parts: Parts): Places {
       }
     },
     openNotebook: stage => openNotebook(docs, store, stage),
+    draftContract: dataset => {
+      const request = { project: store.projectPath, pipeline: store.pipeline?.key ?? '', dataset };
+      store.api
+        .draft(request)
+        .then(reply => openAt(docs, reply.path, 1, 1))
+        .then(() => store.planner.planSoon())
+        .catch(say);
+    },
     openExecuted: stage => executed.open(stage),
     openExecutedOf: info => void executed.openOf(info),
     openFailing: stage => {

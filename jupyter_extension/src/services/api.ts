@@ -12,12 +12,15 @@ import type {
   Change,
   ChangesReply,
   CompareReply,
+  DraftReply,
+  DraftRequest,
   ErrorReply,
   KernelReply,
   KernelRequest,
   LogReply,
   MlflowReply,
   MlflowRequest,
+  MonitorsReply,
   NewStageReply,
   NewStageRequest,
   Note,
@@ -80,6 +83,10 @@ export class Api {
     );
   }
 
+  monitors(project: string, pipeline: string, stage: string): Promise<MonitorsReply> {
+    return this._get<MonitorsReply>(['monitors'], { project, pipeline, stage });
+  }
+
   runs(project: string, pipeline: string, limit: number): Promise<RunsReply> {
     return this._get<RunsReply>(['runs'], { project, pipeline, limit });
   }
@@ -103,6 +110,10 @@ export class Api {
 
   accept(request: AcceptRequest): Promise<AcceptReply> {
     return this._post<AcceptReply>(['accept'], request);
+  }
+
+  draft(request: DraftRequest): Promise<DraftReply> {
+    return this._post<DraftReply>(['contracts'], request);
   }
 
   mlflow(request: MlflowRequest): Promise<MlflowReply> {

@@ -21,6 +21,8 @@ export interface Actions {
   /** Open the pipeline file, or the file `path`, at a line and column, which count from 1. */
   readonly openPipelineFile: (line?: number, column?: number, path?: string) => void;
   readonly openNotebook: (stage: string) => void;
+  /** Draft the contract of an output, `stage.output`, and open it. */
+  readonly draftContract: (dataset: string) => void;
   readonly openExecuted: (stage: string) => void;
   readonly openExecutedOf: (info: StageInfo) => void;
   readonly openFailing: (stage: string) => void;

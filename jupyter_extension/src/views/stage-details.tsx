@@ -6,6 +6,7 @@ import type { Context } from './context';
 import { cellOf, type StageView } from '../model/stage-state';
 import { bytes, duration, plain, plural, value } from '../model/format';
 import type { Entry } from '../model/grouping';
+import { Monitors } from './monitors';
 import { Breakable, Counts, DecisionSign, Elapsed, Glyph } from './parts';
 import type { PlanStage } from '../wire';
 
@@ -85,6 +86,7 @@ export function StageDetails(props: {
         <RunScopes context={context} stage={view.id} isEnabled={launcher.canStart && view.notebook !== ''} />
       </div>
       {planned !== undefined && <Contract planned={planned} />}
+      {planned !== undefined && <DataContracts context={context} planned={planned} />}
       {info !== null && (
         <dl>
           <dt>{trans.__('Run')}</dt>
@@ -116,6 +118,7 @@ export function StageDetails(props: {
           ))}
         </ul>
       )}
+      {info !== null && <Monitors context={context} info={info} />}
       {info?.message && <p className="sb-Message">{info.message}</p>}
       {info?.traceback && (
         <pre className="sb-Traceback" tabIndex={0} aria-label={trans.__('Traceback')}>
@@ -190,6 +193,38 @@ function RunScopes(props: { context: Context; stage: string; isEnabled: boolean 
         </button>
       ))}
     </>
+  );
+}
+
+const TABLE = /\.(parquet|pq|csv|tsv|jsonl|ndjson|duckdb)(\.gz)?$|\/[^./]*$/;
+
+/** What must hold of the outputs of a stage: the files that say it, or a draft of one. */
+function DataContracts(props: { context: Context; planned: PlanStage }): React.JSX.Element | null {
+  const { context, planned } = props;
+  const { actions, trans } = context;
+  const outputs = Object.entries(planned.outputs).filter(
+    ([name, path]) => planned.contracts[name] !== undefined || TABLE.test(String(path))
+  );
+  return outputs.length === 0 ? null : (
+    <div className="sb-Buttons">
+      {outputs.map(([name]) => {
+        const path = planned.contracts[name];
+        return path === undefined ? (
+          <button
+            key={name}
+            className="sb-Button"
+            title={trans.__('Propose what must hold of it, from what it holds now')}
+            onClick={() => actions.draftContract(`${planned.stage}.${name}`)}
+          >
+            {trans.__('Draft a contract for %1', name)}
+          </button>
+        ) : (
+          <button key={name} className="sb-Button" onClick={() => actions.openPipelineFile(1, 1, path)}>
+            {trans.__('Contract of %1', name)}
+          </button>
+        );
+      })}
+    </div>
   );
 }
 

@@ -91,6 +91,23 @@ export interface AcceptReply {
 }
 
 /**
+ * Asks for a contract of an output, `stage.output`, drafted from what it
+ * holds.
+ */
+export interface DraftRequest {
+  readonly pipeline: string;
+  readonly dataset: string;
+  readonly project?: string;
+}
+
+/**
+ * The file of the contract.
+ */
+export interface DraftReply {
+  readonly path: string;
+}
+
+/**
  * Asks for MLflow's page of a run, of a stage of it, or of several runs side
  * by side. `attempt` 0 is the latest one.
  */

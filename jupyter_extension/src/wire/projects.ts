@@ -107,7 +107,8 @@ export interface PipelinesReply {
  * The decision about a stage instance, and its reasons. `stage` is its name
  * without the point of the matrix, `restores` are the outputs that would come
  * out of the store, and `on_disk` says what lies in their place; `inputs` and
- * `outputs` are paths by name.
+ * `outputs` are paths by name; `contracts` the files of the contracts that
+ * outputs have.
  */
 export interface PlanStage {
   readonly id: string;
@@ -126,6 +127,7 @@ export interface PlanStage {
   readonly foreach: string;
   readonly trigger: string;
   readonly on_disk: string;
+  readonly contracts: Readonly<Record<string, string>>;
 }
 
 /**

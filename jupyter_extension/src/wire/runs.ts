@@ -217,3 +217,35 @@ export interface NotebookReply {
   readonly content: unknown;
   readonly modified: number;
 }
+
+/**
+ * A figure of a run, and as a person reads it.
+ */
+export interface MonitorPoint {
+  readonly run: string;
+  readonly at: number;
+  readonly value: number;
+  readonly text: string;
+}
+
+/**
+ * A figure of a stage over the runs, the earliest first; `name` says which.
+ * `low` and `high` are what was usual for the last one, `usual` says it in
+ * words; null and empty where the earlier runs are too few.
+ */
+export interface MonitorSeries {
+  readonly name: string;
+  readonly points: readonly MonitorPoint[];
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly usual: string;
+  readonly unusual: boolean;
+}
+
+/**
+ * The figures of a stage: its duration, the rows and bytes of its outputs, and
+ * what is unusual.
+ */
+export interface MonitorsReply {
+  readonly series: readonly MonitorSeries[];
+}

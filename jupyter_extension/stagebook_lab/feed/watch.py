@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from stagebook.contracts.contract import FOLDER as CONTRACTS
+from stagebook.contracts.released import FOLDER as RELEASED
 from stagebook.errors import PipelineInvalid, StagebookError
 from stagebook.project import Project
 from stagebook.system.settings_file import FILE
@@ -194,11 +196,12 @@ def _mark(path: Path) -> tuple[int, int] | None:
 
 
 def _definitions(project: Project) -> str:
-    """A digest of the times and sizes of the settings and the pipeline files."""
+    """A digest of the times and sizes of the settings, the pipeline files, the contracts and what they release."""
     found = hashlib.sha256(repr(_mark(project.root / FILE)).encode())
-    with contextlib.suppress(OSError):
-        for entry in sorted(os.scandir(project.root / PIPELINES), key=lambda entry: entry.name):
-            found.update(f"{entry.name}\0{_mark(Path(entry.path))}\0".encode())
+    for folder in (PIPELINES, CONTRACTS, RELEASED):
+        with contextlib.suppress(OSError):
+            for entry in sorted(os.scandir(project.root / folder), key=lambda entry: entry.name):
+                found.update(f"{entry.name}\0{_mark(Path(entry.path))}\0".encode())
     return found.hexdigest()
 
 

@@ -12,12 +12,15 @@ from stagebook.errors import RunNotFound, UsageError
 from stagebook.notebook.add_stage import add_stage
 from stagebook.project import Project
 from stagebook.runs.accept import accept
+from stagebook.runs.datasets import dataset_name
+from stagebook.runs.drafting import write_draft
 from stagebook.runs.kept import end_kernel, kept_kernels
 from stagebook.runs.request import RunRequest
 from stagebook_lab import wire
 from stagebook_lab.params import pairs_of
 from stagebook_lab.present import Paths
 from stagebook_lab.queries.compare import changes_reply, why_reply
+from stagebook_lab.queries.monitors import monitors_reply
 from stagebook_lab.queries.runs import log_reply, notebook_reply
 from stagebook_lab.routes.handler import RUN, Handler, executes, reads
 
@@ -32,6 +35,16 @@ class WhyHandler(Handler):
         """The decision about a stage, and everything that it rests on."""
         request = RunRequest(pipeline=self.text("pipeline") or None, pairs=self.get_query_arguments("param"))
         await self.answer_about(lambda project, _: why_reply(project, request, self.text("stage")))
+
+
+class MonitorsHandler(Handler):
+    """`GET monitors?project=&pipeline=&stage=`."""
+
+    @reads
+    async def get(self) -> None:
+        """The figures of a stage over the runs."""
+        pipeline, stage = self.text("pipeline"), self.text("stage")
+        await self.answer_about(lambda project, _: monitors_reply(project, pipeline, stage))
 
 
 class LogHandler(Handler):
@@ -98,6 +111,21 @@ class AcceptHandler(Handler):
             return wire.AcceptReply(run=accepted.run, stages=accepted.stages)
 
         await self.post_about(wire.AcceptRequest, work)
+
+
+class DraftHandler(Handler):
+    """`POST contracts`."""
+
+    @executes
+    async def post(self) -> None:
+        """Draft the contract of an output into a file, unless there is one."""
+
+        def work(project: Project, paths: Paths, request: wire.DraftRequest) -> wire.DraftReply:
+            plan = project.plan(request.pipeline)
+            path = write_draft(dataset_name(request.dataset, plan), plan, project.root)
+            return wire.DraftReply(path=paths.of(path))
+
+        await self.post_about(wire.DraftRequest, work)
 
 
 class NewStageHandler(Handler):
@@ -171,10 +199,12 @@ def _connection_file(project: Project, run: str, stage: str) -> Path:
 
 ROUTES: tuple[tuple[str, type[Handler]], ...] = (
     ("why", WhyHandler),
+    ("monitors", MonitorsHandler),
     (f"{RUN}/log", LogHandler),
     (f"{RUN}/notebook", NotebookHandler),
     (f"{RUN}/changes", ChangesHandler),
     (f"{RUN}/kernel", KernelHandler),
     ("accept", AcceptHandler),
+    ("contracts", DraftHandler),
     ("stages", NewStageHandler),
 )

@@ -102,6 +102,23 @@ class AcceptReply:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DraftRequest:
+    """Asks for a contract of an output, `stage.output`, drafted from what it holds."""
+
+    __pydantic_config__ = STRICT
+    pipeline: str
+    dataset: str
+    project: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DraftReply:
+    """The file of the contract."""
+
+    path: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class MlflowRequest:
     """Asks for MLflow's page of a run, of a stage of it, or of several runs side by side. `attempt` 0 is
     the latest one."""

@@ -100,7 +100,7 @@ class PipelinesReply:
 class PlanStage:
     """The decision about a stage instance, and its reasons. `stage` is its name without the point of the
     matrix, `restores` are the outputs that would come out of the store, and `on_disk` says what lies in their place;
-    `inputs` and `outputs` are paths by name."""
+    `inputs` and `outputs` are paths by name; `contracts` the files of the contracts that outputs have."""
 
     id: str
     stage: str
@@ -118,6 +118,7 @@ class PlanStage:
     foreach: str
     trigger: str
     on_disk: str = ""
+    contracts: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

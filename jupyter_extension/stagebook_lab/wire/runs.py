@@ -200,3 +200,33 @@ class NotebookReply:
     attempt: int
     content: Any
     modified: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorPoint:
+    """A figure of a run, and as a person reads it."""
+
+    run: str
+    at: float
+    value: float
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorSeries:
+    """A figure of a stage over the runs, the earliest first; `name` says which. `low` and `high` are what was usual for the
+    last one, `usual` says it in words; null and empty where the earlier runs are too few."""
+
+    name: str
+    points: tuple[MonitorPoint, ...]
+    low: float | None
+    high: float | None
+    usual: str
+    unusual: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorsReply:
+    """The figures of a stage: its duration, the rows and bytes of its outputs, and what is unusual."""
+
+    series: tuple[MonitorSeries, ...]

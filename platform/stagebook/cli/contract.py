@@ -16,9 +16,8 @@ from stagebook.errors import ExitCode, PipelineInvalid, UsageError
 from stagebook.project import Project
 from stagebook.runs.backtest import Tested, backtest
 from stagebook.runs.datasets import dataset_name, versions_of
-from stagebook.runs.drafting import draft_for
+from stagebook.runs.drafting import draft_for, write_draft
 from stagebook.runs.drift import Drift, drift_of
-from stagebook.system.files import write_whole
 from stagebook.views import contract_tables
 from stagebook.workspace.contracts import Contracts
 
@@ -67,19 +66,12 @@ def draft(
     project = Project.open()
     plan = project.plan(pipeline)
     name = dataset_name(dataset, plan)
-    text = draft_for(name, plan, project.root)
     if not write:
-        typer.echo(text, nl=False)
+        typer.echo(draft_for(name, plan, project.root), nl=False)
         return ExitCode.OK
-    path = project.root / FOLDER / f"{name}.yaml"
-    if path.exists():
-        raise UsageError(
-            f"{FOLDER}/{path.name} is there already", hint="move it away, or print the draft without --write"
-        )
-    path.parent.mkdir(exist_ok=True)
-    write_whole(path, text.encode())
+    path = write_draft(name, plan, project.root)
     console().print(
-        f"wrote {FOLDER}/{path.name}; the next run audits {dataset}, without running its notebook"
+        f"wrote {path}; the next run audits {dataset}, without running its notebook", soft_wrap=True
     )
     return ExitCode.OK
 

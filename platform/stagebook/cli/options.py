@@ -38,6 +38,13 @@ Jobs = Annotated[
 Verify = Annotated[
     bool, typer.Option("--verify", help="Read every file, also those that look unchanged by size and times.")
 ]
+Audit = Annotated[
+    bool,
+    typer.Option(
+        "--audit",
+        help="Audit what the named stages (all, if none is named) wrote again, without running them.",
+    ),
+]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait while another run of the pipeline goes on.")]
 MaxPoints = Annotated[
     int | None, typer.Option("--max", metavar="N", help="Run at most N points of a sweep.", min=1)

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from stagebook.cli.options import From, Json, Only, Params, ParamsFile, Pipeline, Skip, Stages, Verify
+from stagebook.cli.options import Audit, From, Json, Only, Params, ParamsFile, Pipeline, Skip, Stages, Verify
 from stagebook.cli.output import console, write_json
 from stagebook.cli.request import request_of
 from stagebook.project import Project
-from stagebook.views import tables
+from stagebook.runs.quarantine import prospects
+from stagebook.views import contract_tables, tables
 
 
 def plan(
@@ -25,15 +26,23 @@ def plan(
     force: Annotated[
         bool, typer.Option("--force", help="As if the named stages (all, if none is named) had to run.")
     ] = False,
+    audit: Audit = False,
     verify: Verify = False,
     as_json: Json = False,
 ) -> None:
     """Show which stages would run, and why, and run nothing."""
-    request = request_of(pipeline, stages, params, params_file, from_, only, skip, force=force, verify=verify)
-    made = Project.open().plan(request)
+    how = {"force": force, "audit": audit, "verify": verify}
+    request = request_of(pipeline, stages, params, params_file, from_, only, skip, **how)
+    project = Project.open()
+    made = project.plan(request)
     if as_json:
-        write_json(made.to_json())
+        found = prospects(made, project.history, project.store, project.root)
+        more = {"quarantine": [one.to_json() for one in found]} if found else {}
+        write_json({**made.to_json(), **more})
     elif len(made.stages) > tables.MAX_ROWS:
         sys.stdout.writelines(f"{line}\n" for line in tables.plan_lines(made))
     else:
         console().print(tables.plan_table(made))
+        for one in prospects(made, project.history, project.store, project.root):
+            if one.passing != 0:
+                console().print(contract_tables.prospect(one), soft_wrap=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -17,6 +17,7 @@ from stagebook.events import Event, Status
 from stagebook.journal.history import RunHistory
 from stagebook.project import Project
 from stagebook.runs.hooks import LaunchHooks
+from stagebook.runs.monitors import Series, unusual
 from stagebook.runs.prepare import PreparedRun
 from stagebook.runs.recorder import Listener
 from stagebook.runs.request import RunRequest
@@ -26,6 +27,7 @@ from stagebook.tracking.state import TrackingState
 from stagebook.views import tables
 from stagebook.views.audit_lines import audit_lines
 from stagebook.views.formatting import plain
+from stagebook.views.monitor_tables import unusual_lines
 from stagebook.views.tracking_lines import tracking_fields, tracking_lines
 
 EXIT_CODES = {
@@ -48,13 +50,18 @@ def run_and_show(project: Project, prepared: PreparedRun, request: RunRequest, *
         with lenient():
             if live is not None:
                 live.stop()
+    ran = {stage.id: report.run for stage in report.history.stages.values() if stage.attempt}
+    found = unusual(project.history, prepared.plan.pipeline, project.settings.monitors, ran)
     with lenient():
         if as_json:
             names = ("run", "status", "undelivered")
             told = {name: getattr(report, name) for name in names}
+            told["unusual"] = [one.to_json() for one in found]
             write_json_lines([{"type": "RunReport", **told, **tracking_fields(report.tracking)}])
         else:
-            _show_end(out, project, report)
+            _show_end(out, project, report, found)
+    if found and project.settings.monitors.fail and report.status is Status.COMPLETED:
+        return ExitCode.STAGE_FAILED
     return EXIT_CODES.get(report.status, ExitCode.STAGE_FAILED)
 
 
@@ -99,7 +106,7 @@ class LiveTable:
         return Group(head, tables.progress_table(self._history, time.time(), limit=limit))
 
 
-def _show_end(out: Console, project: Project, report: RunReport) -> None:
+def _show_end(out: Console, project: Project, report: RunReport, found: Sequence[Series]) -> None:
     history = report.history
     assert history.started is not None
     out.print()
@@ -115,12 +122,8 @@ def _show_end(out: Console, project: Project, report: RunReport) -> None:
     elif outputs is not None:
         out.print()
         out.print(outputs)
-    for stage in history.stages.values():
-        if stage.status.is_good:
-            for line in audit_lines(stage.audits):
-                out.print(f"{stage.id}: {line}", style="yellow", soft_wrap=True)
-    for text in _remarks(project, report):
-        out.print(f"! {text}", style="yellow", soft_wrap=True)
+    for line in _cautions(project, report, found):
+        out.print(line, style="yellow", soft_wrap=True)
     out.print()
     show_tracking(out, report.tracking)
     out.print(f"each stage   stagebook status {history.started.pipeline}")
@@ -132,6 +135,15 @@ def show_tracking(out: Console, state: TrackingState) -> None:
     """Print how far MLflow has been told, where that is not all."""
     for line in tracking_lines(state):
         out.print(line, style="yellow" if line.startswith("!") else "dim", soft_wrap=True)
+
+
+def _cautions(project: Project, report: RunReport, found: Sequence[Series]) -> Iterator[str]:
+    """What contracts came to, figures that are unusual, and what was not declared."""
+    for stage in report.history.stages.values():
+        if stage.status.is_good:
+            yield from (f"{stage.id}: {line}" for line in audit_lines(stage.audits))
+    yield from (f"! {line}" for line in unusual_lines(found))
+    yield from (f"! {text}" for text in _remarks(project, report))
 
 
 def _remarks(project: Project, report: RunReport) -> list[str]:

@@ -1,4 +1,4 @@
-"""`stagebook quarantine list` and `show`."""
+"""`stagebook quarantine list`, `show`, `release` and `replay`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,27 @@ import typer
 
 from stagebook.cli.options import Json
 from stagebook.cli.output import console, write_json
-from stagebook.errors import ExitCode
+from stagebook.cli.progress import run_and_show
+from stagebook.errors import ExitCode, UsageError
+from stagebook.planning.select import Selection
 from stagebook.project import Project
-from stagebook.runs.quarantine import Quarantined, find, quarantined, rows_of
+from stagebook.runs.origin import describe_origin
+from stagebook.runs.quarantine import Choice, Prospect, find, prospects, quarantined, rows_of
+from stagebook.runs.quarantine import release as release_rows
+from stagebook.runs.request import RunRequest
 from stagebook.views import contract_tables
+from stagebook.views.formatting import plural
+from stagebook.workspace.contracts import release_path
 
 quarantine = typer.Typer(
-    help="List or show rows that contracts keep out of what is published.",
+    help="Show rows that contracts keep out of what is published, release them, audit them again.",
     no_args_is_help=True,
     add_completion=False,
 )
+
+
+Pipeline = Annotated[str, typer.Argument(help="A name under pipelines/, or a path.")]
+Dataset = Annotated[str, typer.Argument(metavar="STAGE.OUTPUT", help="As `list` shows it.")]
 
 
 @quarantine.command("list")
@@ -25,13 +36,13 @@ def list_quarantined(
     pipeline: Annotated[str | None, typer.Argument(help="A name under pipelines/, or a path.")] = None,
     as_json: Json = False,
 ) -> int:
-    """List the outputs of which rows are in quarantine, by the results that stages came to last."""
+    """List the outputs of which rows are in quarantine, and how many of these rows would be published now."""
     project = Project.open()
-    files = [pipeline] if pipeline else project.catalog.names()
-    names = [project.catalog.load(file).pipeline.name for file in files]
-    found = [(name, one) for name in names for one in quarantined(project.history, name)]
+    found: list[Prospect] = []
+    for file in [pipeline] if pipeline else project.catalog.names():
+        found += prospects(project.plan(file), project.history, project.store, project.root)
     if as_json:
-        write_json({"quarantined": [_to_json(name, one) for name, one in found]})
+        write_json({"quarantined": [one.to_json() for one in found]})
     elif found:
         console().print(contract_tables.in_quarantine(found))
     else:
@@ -41,8 +52,8 @@ def list_quarantined(
 
 @quarantine.command()
 def show(
-    pipeline: Annotated[str, typer.Argument(help="A name under pipelines/, or a path.")],
-    dataset: Annotated[str, typer.Argument(metavar="STAGE.OUTPUT", help="As `list` shows it.")],
+    pipeline: Pipeline,
+    dataset: Dataset,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most so many rows.", min=1)] = 20,
     as_json: Json = False,
 ) -> int:
@@ -60,11 +71,54 @@ def show(
     return ExitCode.OK
 
 
-def _to_json(pipeline: str, one: Quarantined) -> dict[str, object]:
-    return {
-        "dataset": f"{pipeline}.{one.name}",
-        "rows": one.rows,
-        "run": one.run,
-        "path": one.path,
-        "rules": list(one.rules),
-    }
+@quarantine.command()
+def release(
+    pipeline: Pipeline,
+    dataset: Dataset,
+    because: Annotated[
+        str, typer.Option("--because", metavar="TEXT", help="Why they are good all the same.")
+    ],
+    rows: Annotated[
+        list[int] | None,
+        typer.Option("--row", metavar="N", help="This row, by the number that `show` gives."),
+    ] = None,
+    rules: Annotated[
+        list[str] | None,
+        typer.Option("--rule", metavar="NAME", help="All rows that break this and no other."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All rows.")] = False,
+) -> int:
+    """Admit rows in quarantine, though they break rules: the next run publishes them, without running the notebook."""
+    if (rows is not None) + (rules is not None) + every != 1:
+        raise UsageError("say which rows: --row N, --rule NAME, or --all")
+    project = Project.open()
+    plan = project.plan(pipeline)
+    one = find(quarantined(project.history, plan.pipeline), dataset)
+    contract = plan.stage(one.stage).outputs[one.output].contract
+    if contract is None:
+        hint = f"the next run publishes the rows: stagebook run {pipeline}"
+        raise UsageError(f"{one.name} has no contract any more", hint=hint)
+    by = describe_origin(project.root).user
+    choice = Choice(rows=tuple(rows or ()), rules=tuple(rules or ()))
+    count = release_rows(one, contract, project.root, choice, because=because, by=by)
+    path = release_path(one.dataset)
+    if not count:
+        console().print(f"these rows are released already, in {path}", soft_wrap=True)
+    else:
+        console().print(
+            f"released {plural(count, 'row')} in {path}; the next run publishes {'it' if count == 1 else 'them'},"
+            f" without running the notebook: stagebook run {pipeline}",
+            soft_wrap=True,
+        )
+    return ExitCode.OK
+
+
+@quarantine.command()
+def replay(pipeline: Pipeline, dataset: Dataset, as_json: Json = False) -> int:
+    """Audit what the stage wrote again, against the contract and the other datasets as they are now."""
+    with Project.open() as project:
+        plan = project.plan(pipeline)
+        one = find(quarantined(project.history, plan.pipeline), dataset)
+        project.launcher.warm_up()
+        request = RunRequest(pipeline=pipeline, selection=Selection(only=(one.stage,)), audit=True)
+        return run_and_show(project, project.preparer.prepare(request), request, as_json=as_json)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stagebook.cli.options import Jobs, Json, KeepCompleted, PastRun, Wait
+from stagebook.cli.options import Jobs, Json, KeepCompleted, PastRun, Verify, Wait
 from stagebook.cli.progress import run_and_show
 from stagebook.cli.sweep import resume_and_show
 from stagebook.project import Project
@@ -18,11 +18,13 @@ def resume(
     run: PastRun = "latest",
     keep: KeepCompleted = False,
     jobs: Jobs = None,
+    verify: Verify = False,
     wait: Wait = False,
     as_json: Json = False,
 ) -> int:
     """Run what is left of a run that failed, was cancelled or was interrupted, with its parameters."""
-    return _run_rest(run, RunRequest(jobs=jobs, wait=wait), keep=keep, failed_only=False, as_json=as_json)
+    how = RunRequest(jobs=jobs, verify=verify, wait=wait)
+    return _run_rest(run, how, keep=keep, failed_only=False, as_json=as_json)
 
 
 def retry(
@@ -30,11 +32,13 @@ def retry(
     _failed: Annotated[bool, typer.Option("--failed", hidden=True, help="The default.")] = False,
     keep: KeepCompleted = False,
     jobs: Jobs = None,
+    verify: Verify = False,
     wait: Wait = False,
     as_json: Json = False,
 ) -> int:
     """Run the failed stages of a run again, and the stages that depend on them."""
-    return _run_rest(run, RunRequest(jobs=jobs, wait=wait), keep=keep, failed_only=True, as_json=as_json)
+    how = RunRequest(jobs=jobs, verify=verify, wait=wait)
+    return _run_rest(run, how, keep=keep, failed_only=True, as_json=as_json)
 
 
 def _run_rest(run: str, how: RunRequest, *, keep: bool, failed_only: bool, as_json: bool) -> int:
@@ -45,5 +49,7 @@ def _run_rest(run: str, how: RunRequest, *, keep: bool, failed_only: bool, as_js
         if record.kind == "sweep":
             rest = SweepRest(of=record, failed_only=failed_only, keep=keep)
             return resume_and_show(project, rest, how, as_json=as_json)
-        prepared = project.preparer.prepare_rest(record, failed_only=failed_only, keep=keep)
+        prepared = project.preparer.prepare_rest(
+            record, failed_only=failed_only, keep=keep, verify=how.verify
+        )
         return run_and_show(project, prepared, how, as_json=as_json)

@@ -40,6 +40,7 @@ def run(
         bool,
         typer.Option("--force", help="Run the named stages (all, if none is named) though nothing changed."),
     ] = False,
+    audit: options.Audit = False,
     verify: options.Verify = False,
     wait: options.Wait = False,
     sweep: Annotated[
@@ -59,6 +60,7 @@ def run(
         only,
         skip,
         force=force,
+        audit=audit,
         verify=verify,
         jobs=jobs,
         keep_going=keep_going,

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
-from stagebook.cli.options import Json, Pipeline
+from stagebook.cli.options import Json, Pipeline, Verify
 from stagebook.cli.output import console, write_json
 from stagebook.errors import ExitCode, PipelineInvalid
+from stagebook.journal.history import StageRecord
+from stagebook.journal.journal import RunRecord
+from stagebook.planning.plan import PlannedStage
 from stagebook.project import Project
+from stagebook.runs.monitors import Series, unusual
 from stagebook.tracking.state import TrackingState, state_of_runs
 from stagebook.views import tables
+from stagebook.views.monitor_tables import unusual_lines
 from stagebook.views.on_disk import on_disk_instead
 from stagebook.views.tracking_lines import tracking_fields, tracking_lines
+
+_Known = tuple[RunRecord, StageRecord] | None  # the last outcome of a stage, and the run that it is of
 
 
 def status(
     pipeline: Pipeline = None,
     check: Annotated[bool, typer.Option("--check", help="Exit with 3 if any stage is stale.")] = False,
+    verify: Verify = False,
     as_json: Json = False,
 ) -> int:
     """Show the last outcome of each stage, and whether it is up to date."""
@@ -29,12 +38,13 @@ def status(
     data = {}
     stale = False
     runs = set()
+    figures = {}
     for file in files:
         loaded = project.catalog.load(file)
         name = loaded.pipeline.name
         latest = project.history.latest_stages(name)
         try:
-            plan = project.plan(file)
+            plan = project.plan(file, verify=verify)
             planned = {stage.id: stage for stage in plan.stages}
             on_disk = on_disk_instead(plan, latest, project.dependencies.digest)
             known = {stage: latest.get(stage) for stage in planned}
@@ -43,14 +53,10 @@ def status(
         except PipelineInvalid:
             # Not up to date, since nobody can say so; its stages are those of earlier runs.
             planned, known, stale, mistakes, on_disk = {}, dict(latest), True, True, {}
+        figures[name] = _unusual(project, name, known)
         runs |= {item[0].id for item in known.values() if item is not None}
         data[name] = {
-            stage: {
-                **({} if item is None else {"run": item[0].id, **item[1].to_json()}),
-                "now": str(planned[stage].decision) if stage in planned else None,
-                "because": list(planned[stage].reasons) if stage in planned else [],
-                "on_disk": on_disk.get(stage, ""),
-            }
+            stage: _stage_to_json(item, planned.get(stage), on_disk.get(stage, ""))
             for stage, item in known.items()
         }
         if not as_json:
@@ -61,14 +67,33 @@ def status(
             }
             table = tables.status_table(timed, planned, time.time(), on_disk)
             out.print(table if known else "it never ran")
+            for line in unusual_lines(figures[name]):
+                out.print(f"! {line}", style="yellow", soft_wrap=True)
             if mistakes:
                 out.print(f"! {loaded.pipeline.path} has mistakes; see: stagebook check", style="yellow")
     tracking = state_of_runs(project.journal.outbox, runs) if runs else TrackingState()
     if as_json:
-        write_json({"pipelines": data, "stale": stale, "mlflow": tracking_fields(tracking)})
+        told = {name: [one.to_json() for one in found] for name, found in figures.items() if found}
+        mlflow = tracking_fields(tracking)
+        write_json({"pipelines": data, "stale": stale, "mlflow": mlflow, "unusual": told})
     elif not files:
         out.print("no pipelines yet; make a project with one: stagebook init NAME")
     for line in [] if as_json else tracking_lines(tracking):
         out.print(line, soft_wrap=True)
     project.close()
     return ExitCode.STALE if check and stale else ExitCode.OK
+
+
+def _stage_to_json(item: _Known, planned: PlannedStage | None, on_disk: str) -> dict[str, Any]:
+    return {
+        **({} if item is None else {"run": item[0].id, **item[1].to_json()}),
+        "now": str(planned.decision) if planned else None,
+        "because": list(planned.reasons) if planned else [],
+        "on_disk": on_disk,
+    }
+
+
+def _unusual(project: Project, pipeline: str, known: Mapping[str, _Known]) -> list[Series]:
+    """The figures of the results as they stand that are unusual."""
+    of_runs = {stage: item[1].of_run or item[0].id for stage, item in known.items() if item is not None}
+    return unusual(project.history, pipeline, project.settings.monitors, of_runs)

@@ -6,7 +6,18 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from stagebook.cli.options import Jobs, Json, MaxPoints, Params, ParamsFile, Pipeline, Stages, StopWhen, Wait
+from stagebook.cli.options import (
+    Jobs,
+    Json,
+    MaxPoints,
+    Params,
+    ParamsFile,
+    Pipeline,
+    Stages,
+    StopWhen,
+    Verify,
+    Wait,
+)
 from stagebook.cli.output import console, lenient, write_json_lines
 from stagebook.cli.progress import EXIT_CODES, show_tracking, tell_waiting, write_events
 from stagebook.cli.request import request_of
@@ -29,6 +40,7 @@ def sweep(
     params: Params = None,
     params_file: ParamsFile = None,
     jobs: Jobs = None,
+    verify: Verify = False,
     wait: Wait = False,
     most: MaxPoints = None,
     stop_when: StopWhen = None,
@@ -41,6 +53,7 @@ def sweep(
         params,
         params_file,
         jobs=jobs,
+        verify=verify,
         wait=wait,
         sweep=True,
         most=most,

@@ -13,7 +13,7 @@ from stagebook.audits import Audit, CheckResult, Outcome
 from stagebook.contracts.contract import ColumnRule, ColumnsRule, Contract, RowRule, Rule
 from stagebook.contracts.probe import SAMPLE, Probe, Surroundings
 from stagebook.contracts.table_checks import check_table
-from stagebook.contracts.typing import physical_matches, unreadable
+from stagebook.contracts.typing import RECORD, physical_matches, unreadable
 from stagebook.tables import sql
 from stagebook.tables.duck import Connection, QueryFailed
 from stagebook.tables.source import NoTable, Source
@@ -136,14 +136,14 @@ class _Auditor:
         return found
 
     def _from(self) -> str:
-        return f"(SELECT raw, {self._probe.listed()} FROM raw)"
+        return f"(SELECT {RECORD}, {self._probe.listed()} FROM raw AS {RECORD})"
 
     def _of_rows(self, rule: Rule, count: int, condition: str) -> CheckResult:
         sample: Sequence[Mapping[str, Any]] = ()
         good = self._probe.holds(rule, count)
         if count:
             sample = self._connection.named_rows(
-                f"SELECT unnest(raw) FROM {self._from()} WHERE {condition} LIMIT {SAMPLE}"
+                f"SELECT unnest({RECORD}) FROM {self._from()} WHERE {condition} LIMIT {SAMPLE}"
             )
         return self._probe.check(
             rule, good, figure=count, message=self._told(rule, count, good), sample=sample

@@ -164,6 +164,7 @@ class Contract:
         digest: SHA-256 of what the file says; that of another order of keys or of comments is the same.
         table: the name of the table: that within a database, else free.
         not_checked: what the file says that nothing is checked by, in words.
+        released: rows that are admitted though they break rules: by their ids, the names of these rules.
         source: the text of the file.
     """
 
@@ -181,6 +182,7 @@ class Contract:
     key: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     not_checked: tuple[str, ...] = ()
+    released: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     positions: Positions = dataclasses.field(default_factory=dict)
     source: str = dataclasses.field(default="", repr=False, compare=False)
 

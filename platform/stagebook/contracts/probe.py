@@ -14,7 +14,7 @@ from stagebook.contracts.contract import Contract, Rule
 from stagebook.contracts.typing import typed_columns
 from stagebook.tables import sql
 from stagebook.tables.duck import Connection
-from stagebook.tables.source import Source
+from stagebook.tables.source import Source, source_of
 
 TABLE = "table"  # what the dataset is called in queries: ${table}
 QUERY_SECONDS = 300.0  # that a query which a person wrote may take
@@ -43,6 +43,20 @@ class Surroundings:
     call: Call | None = None
     now: float | None = None
     query_seconds: float = QUERY_SECONDS
+
+
+def neighbours_at(
+    root: Path, related: Mapping[str, Sequence[str]], moved: Mapping[str, str] | None = None
+) -> dict[str, Source]:
+    """The datasets that rules ask for, by name, as far as they are there. `related` has their paths, `moved` where some of
+    these are instead. Raises `NoTable`."""
+    found = {}
+    for dataset, paths in related.items():
+        places = [root / (moved or {}).get(path, path) for path in paths]
+        there = [place for place in places if place.exists()]
+        if there:
+            found[dataset] = source_of(there[0])
+    return found
 
 
 class Probe:

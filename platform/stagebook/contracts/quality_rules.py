@@ -219,14 +219,10 @@ def _query(context: RuleContext, spec: Quality, place: Location, column: str) ->
 
 def _custom(context: RuleContext, spec: Quality, place: Location, column: str) -> Rule | None:
     body = spec.implementation
-    if spec.engine == "pandera":
-        hint = "call it in a function that returns what is wrong: engine: stagebook, implementation: path/to/file.py:name"
-        context.report((*place, "engine"), "a schema of pandera is not checked by itself", hint)
-        return None
-    if spec.engine != "stagebook":
+    if spec.engine not in {"stagebook", "pandera"}:
         context.not_checked.append(f"a check of the engine {shorten(spec.engine or '(none)')}")
         return None
-    if isinstance(body, dict) and body.keys() == {"expression"}:
+    if spec.engine == "stagebook" and isinstance(body, dict) and body.keys() == {"expression"}:
         good = body["expression"]
         if not isinstance(good, str) or not good.strip():
             context.report(
@@ -245,8 +241,13 @@ def _custom(context: RuleContext, spec: Quality, place: Location, column: str) -
         )
     target = body.get("function") if isinstance(body, dict) and body.keys() == {"function"} else body
     if not isinstance(target, str) or not _TARGET.fullmatch(target):
-        hint = "implementation: {expression: a condition of SQL} or path/to/file.py:name"
-        context.report((*place, "implementation"), "the check names no condition and no function", hint)
+        what, hint = (
+            "no condition and no function",
+            "{expression: a condition of SQL} or path/to/file.py:name",
+        )
+        if spec.engine == "pandera":
+            what, hint = "no schema", "path/to/file.py:Schema"
+        context.report((*place, "implementation"), f"the check names {what}", f"implementation: {hint}")
         return None
     text = spec.description or f"{target} finds nothing"
     return _of_table(context, FunctionRule, spec, place, target.rpartition(":")[2], text, target=target)

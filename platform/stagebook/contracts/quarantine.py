@@ -3,19 +3,42 @@ with the rules that it breaks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stagebook.audits import Audit, Outcome, Severity
 from stagebook.contracts.contract import ColumnRule, Contract, KeyRule, Policy, RowRule, Rule, UniqueRule
 from stagebook.contracts.probe import Surroundings
-from stagebook.contracts.typing import typed_columns, unreadable
+from stagebook.contracts.typing import RECORD, typed_columns, unreadable
 from stagebook.tables import sql
 from stagebook.tables.duck import Connection
 from stagebook.tables.source import Format, Source
 
-BROKEN = "_broken"  # of a rejected row: the names of the rules that it breaks
-ROW = "_row"  # and its number in what the stage wrote, from 1
+BROKEN = "stagebook_broken"  # of a rejected row: the names of the rules that it breaks
+ROW = "stagebook_row"  # its number in what the stage wrote, from 1
+ID = "stagebook_id"  # SHA-256 of the row as JSON, in hex, by which it is released
+SOURCE = "stagebook_source"  # the dataset that it is of, with the instance
+RUN = "stagebook_run"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """How many rows are in quarantine, and how many are published though they break rules, since a person released them."""
+
+    rejected: int
+    released: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where the parts go: files for the `good` rows and for the `rejected` ones, which note the `dataset`, with the instance,
+    and the `run` that they are of."""
+
+    good: Path
+    rejected: Path
+    dataset: str
+    run: str
 
 
 def needs_split(contract: Contract, found: Audit) -> bool:
@@ -27,12 +50,11 @@ def split(
     contract: Contract,
     found: Audit,
     source: Source,
-    good: Path,
-    rejected: Path,
+    target: Target,
     around: Surroundings,
-) -> int:
-    """Write the good rows in the format of the dataset, and those that break a rule of the severity `quarantine`; how
-    many there are of the latter. Their order stays.
+) -> Split:
+    """Write the good rows in the format of the dataset, and those that break a rule of the severity `quarantine` and are
+    not released. Their order stays.
 
     Raises:
         NoTable: the dataset cannot be read.
@@ -40,34 +62,75 @@ def split(
     """
     rules = _rules(contract, found)
     with Connection(
-        {"raw": source, **around.neighbours}, spill=around.spill, writes=(good, rejected)
+        {"raw": source, **around.neighbours}, spill=around.spill, writes=(target.good, target.rejected)
     ) as connection:
+        _judge(connection, contract, rules, is_text=source.is_text)
+        if rules:
+            labels = f"{sql.literal(target.dataset)} AS {SOURCE}, {sql.literal(target.run)} AS {RUN}"
+            connection.do(
+                f"COPY (SELECT judged.*, {labels}, unnest(numbered.{RECORD})"
+                f" FROM numbered JOIN (SELECT * EXCLUDE released FROM judged WHERE NOT released) AS judged USING ({ROW})"
+                f" ORDER BY {ROW}) TO {sql.literal(str(target.rejected))} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)"
+            )
         columns = connection.columns("raw")
         kept = [name for name in columns if contract.policy is not Policy.DISCARD or name in contract.columns]
-        typed = typed_columns(contract.columns, columns, is_text=source.is_text)
-        listed = ", ".join(f"{expression} AS {sql.name(name)}" for name, expression in typed.items())
-        connection.do(f"CREATE VIEW numbered AS SELECT row_number() OVER () AS {ROW}, raw FROM raw")
+        chosen = ", ".join(f"{RECORD}.{sql.name(name)} AS {sql.name(name)}" for name in kept)
         connection.do(
-            f"CREATE VIEW typed AS SELECT {ROW}, raw, {listed} FROM (SELECT {ROW}, raw, unnest(raw) FROM numbered)"
+            f"COPY (SELECT {chosen} FROM numbered WHERE {ROW} NOT IN (SELECT {ROW} FROM judged WHERE NOT released)"
+            f" ORDER BY {ROW}) TO {sql.literal(str(target.good))} ({_options(source)})"
         )
-        broken = ", ".join(
-            f"CASE WHEN {_condition(rule, columns)} THEN {sql.literal(rule.name)} END" for rule in rules
-        )
-        broken = f"list_filter([{broken}], lambda rule: rule IS NOT NULL)" if rules else "[]::VARCHAR[]"
-        connection.do(
-            f"CREATE TEMP TABLE judged AS SELECT * FROM (SELECT {ROW}, {broken} AS {BROKEN} FROM typed) WHERE len({BROKEN}) > 0"
-        )
-        if rules:
-            connection.do(
-                f"COPY (SELECT judged.{ROW}, judged.{BROKEN}, unnest(numbered.raw) FROM numbered JOIN judged USING ({ROW})"
-                f" ORDER BY {ROW}) TO {sql.literal(str(rejected))} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)"
-            )
-        chosen = ", ".join(f"raw.{sql.name(name)} AS {sql.name(name)}" for name in kept)
-        connection.do(
-            f"COPY (SELECT {chosen} FROM numbered WHERE {ROW} NOT IN (SELECT {ROW} FROM judged)"
-            f" ORDER BY {ROW}) TO {sql.literal(str(good))} ({_options(source)})"
-        )
-        return int(connection.rows("SELECT count(*) FROM judged")[0][0])
+        row = connection.rows(
+            "SELECT count(*) FILTER (NOT released), count(*) FILTER (released) FROM judged"
+        )[0]
+        return Split(rejected=int(row[0]), released=int(row[1]))
+
+
+def passing(contract: Contract, found: Audit, source: Source, rejected: Source, around: Surroundings) -> int:
+    """How many rows of an earlier quarantine would be published now; `found` is the audit of what the stage wrote, `source`,
+    against the contract as it is now.
+
+    Raises:
+        NoTable: one of them cannot be read.
+        QueryFailed: the rows cannot be judged.
+    """
+    tables = {"raw": source, "rejected": rejected, **around.neighbours}
+    with Connection(tables, spill=around.spill) as connection:
+        _judge(connection, contract, _rules(contract, found), is_text=source.is_text)
+        still = f"SELECT {ROW} FROM judged WHERE NOT released"
+        return int(connection.rows(f"SELECT count(*) FROM rejected WHERE {ROW} NOT IN ({still})")[0][0])
+
+
+def _judge(connection: Connection, contract: Contract, rules: Sequence[Rule], *, is_text: bool) -> None:
+    """Make the view `numbered`, of all rows; and the table `judged`, of those that break one of the rules: which, their
+    ids, and whether they are released."""
+    columns = connection.columns("raw")
+    typed = typed_columns(contract.columns, columns, is_text=is_text)
+    listed = ", ".join(f"{expression} AS {sql.name(name)}" for name, expression in typed.items())
+    connection.do(
+        f"CREATE VIEW numbered AS SELECT row_number() OVER () AS {ROW}, {RECORD} FROM raw AS {RECORD}"
+    )
+    connection.do(
+        f"CREATE VIEW typed AS SELECT {ROW}, {RECORD}, {listed} FROM (SELECT {ROW}, {RECORD}, unnest({RECORD}) FROM numbered)"
+    )
+    broken = ", ".join(
+        f"CASE WHEN {_condition(rule, columns)} THEN {sql.literal(rule.name)} END" for rule in rules
+    )
+    broken = f"list_filter([{broken}], lambda rule: rule IS NOT NULL)" if rules else "[]::VARCHAR[]"
+    connection.do("CREATE TEMP TABLE released (row VARCHAR, rules VARCHAR[])")
+    if contract.released:
+        values = (f"({sql.literal(row)}, {_texts(rules)})" for row, rules in contract.released.items())
+        connection.do(f"INSERT INTO released VALUES {', '.join(values)}")
+    found = f"SELECT * FROM (SELECT {ROW}, {RECORD}, {broken} AS {BROKEN} FROM typed) WHERE len({BROKEN}) > 0"
+    identified = f"SELECT {ROW}, {BROKEN}, sha256(to_json({RECORD})::VARCHAR) AS {ID} FROM ({found})"
+    admitted = f"len(list_filter({BROKEN}, lambda rule: NOT list_contains(released.rules, rule))) = 0"
+    connection.do(
+        f"CREATE TEMP TABLE judged AS SELECT {ROW}, {BROKEN}, {ID}, released.row IS NOT NULL AND {admitted} AS released"
+        f" FROM ({identified}) AS found LEFT JOIN released ON released.row = found.{ID}"
+    )
+
+
+def _texts(texts: Sequence[str]) -> str:
+    return f"[{', '.join(map(sql.literal, texts))}]"
 
 
 def _rules(contract: Contract, found: Audit) -> list[Rule]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from stagebook.contracts.contract import Column
 from stagebook.tables import kinds, sql
 
+RECORD = "stagebook_record"  # a row as it is in the file, in SQL: no dataset has a column of that name
 _CASTS = {
     "integer": "HUGEINT", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP",
     "time": "TIME",
@@ -51,9 +52,9 @@ def typed_columns(wanted: Mapping[str, Column], found: Mapping[str, str], *, is_
 
 
 def unreadable(name: str, kind: str) -> str:
-    """The condition of SQL, over a row `raw` and its typed columns, that there is a value which cannot be made what the
+    """The condition of SQL, over a row `RECORD` and its typed columns, that there is a value which cannot be made what the
     contract wants."""
-    present = f"raw.{sql.name(name)} IS NOT NULL"
+    present = f"{RECORD}.{sql.name(name)} IS NOT NULL"
     if kinds.is_real(kind):
-        present += f" AND NOT isnan(raw.{sql.name(name)})"
+        present += f" AND NOT isnan({RECORD}.{sql.name(name)})"
     return f"({sql.name(name)} IS NULL AND {present})"

@@ -37,11 +37,14 @@ class OutputSlot:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OutputContract:
     """What an output has to fulfil: the text of a contract, as it was planned. `path` is the file's, relative to the
-    project; `related` are the paths of the datasets that its rules ask for, by their names."""
+    project; `related` are the paths of the datasets that its rules ask for, by their names; `released` as in `Contract`, `contents` as
+    `Audit.related`."""
 
     path: str
     text: str
     related: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    released: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    contents: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

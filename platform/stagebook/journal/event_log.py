@@ -8,7 +8,7 @@ import statistics
 from typing import Any
 
 from stagebook.errors import JournalUnreadable
-from stagebook.events import Event, from_json
+from stagebook.events import Event, StageMeasured, from_json
 from stagebook.journal.database import Database, numbered_sum
 from stagebook.observed import Observed
 
@@ -136,6 +136,16 @@ class EventLog:
             if isinstance(seconds, float | int):
                 found.setdefault(str(stage), []).append(seconds)
         return {stage: statistics.median(times) for stage, times in found.items()}
+
+    def measured(self, pipeline: str, runs: int) -> list[StageMeasured]:
+        """What was kept for monitors in the latest runs of a pipeline, the earliest first. Raises `JournalUnreadable`."""
+        rows = self._db.read(
+            "SELECT seq, run, data, sum FROM events WHERE type = 'StageMeasured'"
+            " AND run IN (SELECT id FROM runs WHERE pipeline = ? ORDER BY started DESC LIMIT ?) ORDER BY seq",
+            (pipeline, runs),
+        )
+        found = (self.read(*row) for row in rows)
+        return [event for event in found if isinstance(event, StageMeasured)]
 
 
 def _read(inputs: str | None) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from stagebook import events
 from stagebook.artifact import Artifacts, artifacts_to_json
 from stagebook.audits import Audits, audits_to_json
 from stagebook.events import Event, Status
+from stagebook.figures import Figures, figures_to_json
 from stagebook.observed import Observed
 from stagebook.scraps import values_of
 
@@ -56,6 +57,7 @@ class StageRecord:
     scraps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     outputs: Artifacts = dataclasses.field(default_factory=dict)
     audits: Audits = dataclasses.field(default_factory=dict)
+    figures: Figures = dataclasses.field(default_factory=dict)
 
     def seconds(self, now: float) -> float | None:
         """How long it took, or takes up to now; None if it never started, and 0 where the clock was set back."""
@@ -70,6 +72,7 @@ class StageRecord:
             "status": str(self.status),
             "outputs": artifacts_to_json(self.outputs),
             "audits": audits_to_json(self.audits),
+            "figures": figures_to_json(self.figures),
         }
 
 
@@ -98,7 +101,7 @@ class RunHistory:
         """How many stages have this status."""
         return sum(1 for stage in self.stages.values() if stage.status is status)
 
-    def take(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case an event
+    def take(self, event: Event) -> None:  # noqa: C901, PLR0912, PLR0915 - one case an event
         """Add one event."""
         match event:
             case events.RunStarted():
@@ -122,6 +125,8 @@ class RunHistory:
                 self._stage(event.stage).last_line = lines[-1] if lines else ""
             case events.AttemptEnded():
                 _end_attempt(self._stage(event.stage), event)
+            case events.StageMeasured():
+                self._stage(event.stage).figures = event.figures
             case events.StageReused() | events.StageAccepted():
                 stage = self._stage(event.stage)
                 stage.scraps, stage.outputs, stage.folder = event.scraps, event.outputs, event.folder

@@ -1,4 +1,4 @@
-"""`%load_ext stagebook` and `%stage NAME`: a notebook by hand, with what it gets in its pipeline.
+"""`%load_ext stagebook`, and then `%stage NAME`: a notebook by hand, with what it gets in its pipeline; `%contract`.
 
 Nothing is written into the notebook. The values are put into the kernel, and again each time the parameters
 cell ran, as papermill puts them after it. When the pipeline file was changed, the next cell finds the values
@@ -20,6 +20,7 @@ from IPython.core.magic import no_var_expand
 
 from stagebook.errors import PipelineInvalid, StagebookError
 from stagebook.journal.result_table import KnownResults
+from stagebook.notebook.contracts import AuditReport, audit
 from stagebook.pipeline.notebook import NotebookUnreadable, read_parameters
 from stagebook.pipeline.types import ANY, Value, shorten, typed
 from stagebook.planning.plan import Plan, PlannedStage
@@ -33,6 +34,8 @@ FOLDER = "interactive"
 USAGE = """%stage NAME [-p name=value …]    a stage, an instance such as fit@4, or PIPELINE/STAGE
 %stage                           the stage whose notebook this is
 %stage --off                     leave the parameters alone again"""
+
+CONTRACT_USAGE = """%contract DATASET NAME    a dataset, PIPELINE.STAGE.OUTPUT or STAGE.OUTPUT, and a variable: a DataFrame, or a path"""
 
 
 class Prepared:
@@ -249,9 +252,31 @@ def _session_notebook() -> Path | None:
     return Path(name) if name.endswith((".ipynb", ".py", ".md")) else None
 
 
+class ContractMagic:
+    """`%contract` of one shell."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+
+    @no_var_expand
+    def contract(self, line: str) -> AuditReport:
+        """Hold a DataFrame of this kernel against the contract of a dataset: `%contract DATASET NAME`."""
+        words = line.split()
+        if len(words) != 2:
+            raise UsageError(CONTRACT_USAGE)
+        dataset, name = words
+        if name not in self._shell.user_ns:
+            raise UsageError(f"there is no variable '{name}'\n{CONTRACT_USAGE}")
+        try:
+            return audit(self._shell.user_ns[name], dataset)
+        except StagebookError as error:
+            raise UsageError(_told(error)) from None
+
+
 def load_ipython_extension(shell: Any) -> None:
     """`%load_ext stagebook`."""
     magic = StageMagic(shell)
+    shell.register_magic_function(ContractMagic(shell).contract, "line", "contract")
     shell.register_magic_function(magic.stage, "line", "stage")
     shell.events.register("pre_run_cell", magic.before_cell)
     shell.events.register("post_run_cell", magic.after_cell)

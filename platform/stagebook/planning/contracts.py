@@ -33,7 +33,8 @@ def attach(pipeline: Pipeline, project: Workspace) -> Attached:
     for stage in pipeline.stages.values():
         for output in stage.outputs.values():
             location: Location = ("stages", stage.name, "outputs", output.name, "contract")
-            path = files.get(f"{pipeline.name}.{stage.name}.{output.name}", "")
+            dataset = f"{pipeline.name}.{stage.name}.{output.name}"
+            path = files.get(dataset, "")
             if output.contract:
                 try:
                     path = project.inside(output.contract)
@@ -50,7 +51,7 @@ def attach(pipeline: Pipeline, project: Workspace) -> Attached:
                 message = f"'{output.name}' is external, so nothing can be audited before it is there"
                 problems.append(Problem(path=path, message=message, hint="make it a file of the project"))
                 continue
-            loaded = project.contracts.load(path)
+            loaded = project.contracts.load_for(dataset, path)
             problems += loaded.problems
             found[f"{stage.name}.{output.name}"] = loaded.contract
     problems += _without_output(pipeline, files)

@@ -31,6 +31,7 @@ class ReusePolicy:
         *,
         forced: Container[str] = (),
         finished: Mapping[str, Result] | None = None,
+        audited: Container[str] = (),
     ) -> None:
         """Args:
         pipeline: its name.
@@ -38,6 +39,7 @@ class ReusePolicy:
         results: the earlier results; none by default.
         forced: the stage instances that run in any case.
         finished: the results of the run that is resumed, by stage instance; these do not run again.
+        audited: the stage instances whose outputs are audited again where they are reused.
         """
         self.pipeline = pipeline
         self.dependencies = dependencies
@@ -45,6 +47,7 @@ class ReusePolicy:
         self.results = results or Results()
         self._forced = forced
         self._finished = finished or {}
+        self._audits = audited
 
     def decide(
         self,
@@ -71,7 +74,7 @@ class ReusePolicy:
             lost, restores = self._obtain(stage, finished)
             if not lost:
                 reused = self._reuse(stage, finished, restores, f"finished in the run {finished.run}")
-                if self._audited(stage, finished, reused) is reused:
+                if self._audited(stage, finished, reused, made) is reused:
                     return reused
         elif stage.frozen:
             return self._frozen(stage)
@@ -86,7 +89,7 @@ class ReusePolicy:
         latest = self.results.latest(self.pipeline, stage.id)
         if waits or params is None:
             return self._wait(stage, fingerprint, waits, latest)
-        return self._look_up(stage, fingerprint, latest)
+        return self._look_up(stage, fingerprint, latest, made)
 
     def _must_run(self, stage: PlannedStage) -> str:
         """Why a stage runs whatever results there are; empty if it need not."""
@@ -111,7 +114,9 @@ class ReusePolicy:
         why = f"if {waits[0]} comes to something new" if waits else "depends on the run"
         return Judgement(decision=Decision.WAIT, reasons=(why,), fingerprint=fingerprint)
 
-    def _look_up(self, stage: PlannedStage, fingerprint: Fingerprint, latest: Result | None) -> Judgement:
+    def _look_up(
+        self, stage: PlannedStage, fingerprint: Fingerprint, latest: Result | None, made: Mapping[str, Made]
+    ) -> Judgement:
         for path, content in (pair for pairs in fingerprint.parts["inputs"].values() for pair in pairs):
             if not content:
                 return _run(f"nobody knows what '{path}' holds")
@@ -128,7 +133,8 @@ class ReusePolicy:
                     why = f"as in the run {result.run}"
                 unnoticed = what_changed(result.undeclared, self.dependencies)
                 reused = self._reuse(stage, result, restores, why, unnoticed)
-                return self._audited(stage, result, dataclasses.replace(reused, fingerprint=fingerprint))
+                reused = dataclasses.replace(reused, fingerprint=fingerprint)
+                return self._audited(stage, result, reused, made)
             lost = lost or obstacle
         if lost:
             return _run(lost, fingerprint=fingerprint)
@@ -183,21 +189,37 @@ class ReusePolicy:
             unnoticed=unnoticed,
         )
 
-    def _audited(self, stage: PlannedStage, result: Result, reused: Judgement) -> Judgement:
-        """The judgement that a result is reused, unless a contract says something else than when it was audited: then
-        it is audited, or the stage runs where the store does not have what it wrote."""
-        changed = [
-            name for name, output in stage.outputs.items() if _has_other_contract(name, output, result)
-        ]
+    def related(self, stage: PlannedStage, output: PlannedOutput, made: Mapping[str, Made]) -> dict[str, str]:
+        """What the datasets hold that the contract of an output asks for, but for those of the stage itself: dataset →
+        `Artifact.content`, of the first of its files that is there."""
+        own = {one.path for one in stage.outputs.values()}
+        known = {path: content for one in made.values() for path, content in one.outputs.items()}
+        found = {}
+        for dataset, paths in output.related.items():
+            contents = (
+                known.get(path) or self.dependencies.digest(path) for path in paths if path not in own
+            )
+            if content := next(filter(None, contents), None):
+                found[dataset] = content
+        return found
+
+    def _audited(
+        self, stage: PlannedStage, result: Result, reused: Judgement, made: Mapping[str, Made]
+    ) -> Judgement:
+        """The judgement that a result is reused, unless a contract says something else than when it was audited, or other
+        datasets hold something else that it asks for: then it is audited, or the stage runs where the store does not have
+        what it wrote."""
+        changed = {
+            name: why
+            for name, output in stage.outputs.items()
+            if (why := self._why_audited(stage, name, result, made))
+        }
+        if not changed and stage.id in self._audits:
+            names = [name for name, output in stage.outputs.items() if output.contract is not None]
+            changed = dict.fromkeys(names, "audited again, as asked")
         if not changed:
             return reused
-        contract = stage.outputs[changed[0]].contract
-        if contract is None:
-            why = f"{changed[0]} has no contract any more"
-        elif changed[0] in result.audits:
-            why = f"{contract.path} changed"
-        else:
-            why = f"{contract.path} is new"
+        why = next(iter(changed.values()))
         more = f", and {len(changed) - 1} more" if len(changed) > 1 else ""
         whole = result.whole
         kept = all(
@@ -215,6 +237,22 @@ class ReusePolicy:
             reasons=(f"{why}{more}; the notebook does not run",),
             restores=(),
         )
+
+    def _why_audited(self, stage: PlannedStage, name: str, result: Result, made: Mapping[str, Made]) -> str:
+        """Why what a result wrote as an output has to be audited; empty if it has not."""
+        output, audit = stage.outputs[name], result.audits.get(name)
+        contract = output.contract
+        if contract is None:
+            return f"{name} has no contract any more" if name in result.written else ""
+        if audit is None:
+            return f"{contract.path} is new"
+        if audit.digest != contract.digest:
+            before, now = (text.partition("+")[0] for text in (audit.digest, contract.digest))
+            return f"other rows of {name} are released" if before == now else f"{contract.path} changed"
+        for dataset, content in self.related(stage, output, made).items():
+            if audit.related.get(dataset, content) != content:
+                return f"{dataset} changed, which {contract.path} asks for"
+        return ""
 
     def _is_strange(self, stage: PlannedStage, path: str) -> bool:
         """Whether an output holds what no run is known to have made, such as an edit by hand."""
@@ -288,14 +326,6 @@ def is_open(change: Change, fingerprint: Fingerprint) -> bool:
     """Whether a change is of a value that is known only once other stages have run."""
     names = {"params": fingerprint.open, "inputs": fingerprint.made}
     return change.name in names.get(change.part, ())
-
-
-def _has_other_contract(name: str, output: PlannedOutput, result: Result) -> bool:
-    """Whether what was published of an output depends on another contract than that which it has now."""
-    audit = result.audits.get(name)
-    if output.contract is None:
-        return name in result.written
-    return audit is None or audit.digest != output.contract.digest
 
 
 def _has_inputs(result: Result, stage: PlannedStage, made: Mapping[str, Made]) -> bool:

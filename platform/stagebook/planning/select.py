@@ -23,6 +23,11 @@ class Selection:
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The stages that are named as such, which force and audit are about; `()` for all."""
+        return self.targets or self.only
+
 
 def select(selection: Selection, graph: Graph, foreach: Container[str] = ()) -> set[str]:
     """The ids of the selected stage instances. `foreach` names the stages whose instances only the run

@@ -6,10 +6,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from stagebook.contracts.contract import FOLDER
 from stagebook.contracts.draft import ENOUGH, draft
 from stagebook.errors import UsageError
 from stagebook.planning.plan import Plan
 from stagebook.runs.datasets import DatasetName, paths_of
+from stagebook.system.files import write_whole
 from stagebook.tables import sql
 from stagebook.tables.duck import Connection, QueryFailed
 from stagebook.tables.profile import TableProfile, profile
@@ -47,6 +49,18 @@ def draft_for(name: DatasetName, plan: Plan, root: Path) -> str:
             return draft(str(name), seen, unique=_unique(connection, seen), rows=rows)
     except (NoTable, QueryFailed) as error:
         raise UsageError(f"no contract can be drafted for '{found[0]}': {error}") from error
+
+
+def write_draft(name: DatasetName, plan: Plan, root: Path) -> str:
+    """Write a drafted contract to its file; the path, relative to the project. Raises `UsageError`, as `draft_for`, and where
+    the file is there already."""
+    path = f"{FOLDER}/{name}.yaml"
+    if (root / path).exists():
+        raise UsageError(f"{path} is there already", hint="edit it, or move it away")
+    text = draft_for(name, plan, root)
+    (root / FOLDER).mkdir(exist_ok=True)
+    write_whole(root / path, text.encode())
+    return path
 
 
 def _profiled(connection: Connection, parts: Sequence[str], *, is_text: bool) -> TableProfile:

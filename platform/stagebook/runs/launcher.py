@@ -127,6 +127,7 @@ class Launcher:
             resumes=rest.started.run if rest else "",
             request=asked,
             secrets=self._settings.secret_sources,
+            measures=self._settings.monitors.enabled,
         )
         try:
             return run_plan(plan, options=options, engine=engine, parts=parts)

@@ -91,6 +91,7 @@ class Preparer:
                 results,
                 forced=() if forced is None else Matching(forced or ("*",)),
                 finished=rest.finished if rest is not None else {},
+                audited=Matching(request.selection.named or ("*",)) if request.audit else (),
             ),
             neighbours=neighbours_of(self.catalog, loaded.pipeline.path, dependencies.workspace, os.environ),
         )
@@ -108,9 +109,12 @@ class Preparer:
         """The results that the journal knows."""
         return KnownResults(self.history.journal.results) if self.history.has_journal else Results()
 
-    def prepare_rest(self, run: RunRecord, *, failed_only: bool = False, keep: bool = False) -> PreparedRun:
+    def prepare_rest(
+        self, run: RunRecord, *, failed_only: bool = False, keep: bool = False, verify: bool = False
+    ) -> PreparedRun:
         """Plan what is left of a run: what it finished is not run again. With `failed_only`, what failed
-        and what depends on it; with `keep`, also where what was finished would come out otherwise today.
+        and what depends on it; with `keep`, also where what was finished would come out otherwise today; `verify` as in
+        `RunRequest`.
 
         Raises:
             UsageError: nothing is left, or the run is going on.
@@ -126,6 +130,7 @@ class Preparer:
         request = RunRequest(
             pipeline=str(rest.started.plan.get("path", run.pipeline)),
             values=dict(rest.started.plan.get("params", {})),
+            verify=verify,
         )
         prepared = self._prepare(request, selection, rest.forced, rest)
         policy = prepared.planner.policy

@@ -25,6 +25,7 @@ class RunRequest:
         files: YAML files of parameters.
         selection: the stages.
         force: run the targets, or else the stages of `only`, or else all, though nothing changed.
+        audit: hold what the same stages wrote against their contracts again, where they are reused.
         verify: read every file, also those that look as they did when they were read last.
         jobs: how many attempts at a time; `None`: as the settings say.
         keep_going: after a failure, start what does not depend on it.
@@ -42,6 +43,7 @@ class RunRequest:
     files: Sequence[Path] = ()
     selection: Selection = dataclasses.field(default_factory=Selection)
     force: bool = False
+    audit: bool = False
     verify: bool = False
     jobs: int | None = None
     keep_going: bool = False
@@ -64,7 +66,7 @@ class RunRequest:
     @property
     def forced(self) -> tuple[str, ...] | None:
         """The stages to run though nothing changed: names and globs; `()` for all, `None` for none."""
-        return (self.selection.targets or self.selection.only) if self.force else None
+        return self.selection.named if self.force else None
 
     def to_argv(self) -> list[str]:
         """The words after `stagebook` that ask for the same. No text is taken for an option."""
@@ -80,6 +82,7 @@ class RunRequest:
         flags = {
             "--keep-going": self.keep_going,
             "--force": self.force,
+            "--audit": self.audit,
             "--verify": self.verify,
             "--sweep": self.sweep,
             "--keep-kernel": self.keep_kernel,

@@ -22,10 +22,11 @@ from stagebook.planning.planner import Planner
 from stagebook.planning.undeclared import marks
 from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.lease import heartbeat, take_ownership
+from stagebook.runs.measuring import Measuring
 from stagebook.runs.origin import describe_origin
 from stagebook.runs.recorder import Recorder
 from stagebook.system.processes import signal_name
-from stagebook.system.secret_sources import SecretSource
+from stagebook.system.secret_sources import SecretSource, variables_of
 from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery, MlflowEnvironment
 from stagebook.tracking.state import TrackingState, state_of
@@ -64,6 +65,7 @@ class RunParts:
         resumes: the run that this one goes on with.
         request: what was asked for, as `RunStarted` has it.
         secrets: where secrets come from, as far as that is declared.
+        measures: whether outputs that are tables are measured.
     """
 
     root: Path
@@ -78,6 +80,7 @@ class RunParts:
     resumes: str
     request: Mapping[str, Any]
     secrets: Mapping[str, SecretSource]
+    measures: bool = False
 
 
 def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts) -> RunReport:
@@ -108,7 +111,16 @@ def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts
         delivery = hooks.delivery or own
         if delivery is not None and any(stage.runs for stage in plan.stages):
             delivery.start(run)
-        runner = Runner(plan, engine, options, _context(plan, run, parts, recorder, delivery, expected))
+        hidden = variables_of(parts.secrets.values())
+        measuring = (
+            Measuring(parts.root, lambda: runner.plan, parts.clock, hidden) if parts.measures else None
+        )
+        if measuring is not None:
+            closing.callback(measuring.close)
+        context = _context(plan, run, parts, recorder, delivery, expected)
+        if measuring is not None:
+            context = dataclasses.replace(context, emit=lambda told: recorder.emit(measuring.take(told)))
+        runner = Runner(plan, engine, options, context)
         with heartbeat(journal.path, run), _signals_cancel(runner, delivery):
             try:
                 status = runner.run()

@@ -232,7 +232,9 @@ class _Sweep:
         if earlier is not None:
             assert self._rest is not None
             failed_only, keep = self._rest.failed_only, self._rest.keep
-            return self._preparer.prepare_rest(earlier, failed_only=failed_only, keep=keep)
+            return self._preparer.prepare_rest(
+                earlier, failed_only=failed_only, keep=keep, verify=self._request.verify
+            )
         return self._preparer.prepare(self._at(point))
 
     def _at(self, point: Mapping[str, Value]) -> RunRequest:

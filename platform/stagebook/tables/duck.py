@@ -8,18 +8,28 @@ the files that it was opened for and no others, nor write any but those it is to
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import duckdb
 
 from stagebook.tables import sql
 from stagebook.tables.source import Format, NoTable, Source
 
 MEMORY = "300MB"
 THREADS = 2
+INSTALL = "pip install 'stagebook[data]'"
+
+_SETTINGS = (
+    f"memory_limit = '{MEMORY}'",
+    f"threads = {THREADS}",
+    "enable_progress_bar = false",
+    "TimeZone = 'UTC'",
+    "python_enable_replacements = false",
+    "autoinstall_known_extensions = false",
+    "autoload_known_extensions = false",
+)
 
 Row = tuple[Any, ...]
 
@@ -28,46 +38,58 @@ class QueryFailed(Exception):
     """A query could not be answered; the text says why, in DuckDB's words without its trailers."""
 
 
+def _duckdb() -> Any:
+    """The module. Raises `NoTable` where it is not installed."""
+    try:
+        import duckdb  # noqa: PLC0415 - an extra, and 30 ms for commands that read no table
+    except ImportError as error:
+        raise NoTable(f"DuckDB is needed, and cannot be imported: {reason_of(error)}; {INSTALL}") from error
+    return duckdb
+
+
 class Connection:
     """One connection, see the module. It is a context manager."""
 
-    def __init__(self, tables: Mapping[str, Source], *, spill: Path, writes: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, tables: Mapping[str, Source], *, spill: Path, writes: Sequence[Path] = (), is_open: bool = False
+    ) -> None:
         """`tables` become views by these names, with the values as they are in the files. What does not fit into memory
-        goes to the folder `spill`.
+        goes to the folder `spill`. `is_open`: more tables may be added later, so that nothing a person wrote may be asked.
 
         Raises:
             NoTable: one cannot be read; its `name` says which.
         """
-        self._duck = duckdb.connect(":memory:")
+        self._duck = _duckdb().connect(":memory:")
+        self._count = 0
         try:
-            self._open(tables, spill, writes)
+            for setting in (*_SETTINGS, f"temp_directory = {sql.literal(str(spill))}"):
+                self._duck.execute(f"SET {setting}")
+            for name, source in tables.items():
+                self.add(name, source)
+            if not is_open:
+                self._lock(tables, spill, writes)
         except BaseException:
             self._duck.close()
             raise
 
-    def _open(self, tables: Mapping[str, Source], spill: Path, writes: Sequence[Path]) -> None:
+    def _lock(self, tables: Mapping[str, Source], spill: Path, writes: Sequence[Path]) -> None:
         do = self._duck.execute
-        do(f"SET memory_limit = '{MEMORY}'")
-        do(f"SET threads = {THREADS}")
-        do("SET enable_progress_bar = false")
-        do("SET TimeZone = 'UTC'")
-        do("SET python_enable_replacements = false")
-        do("SET autoinstall_known_extensions = false")
-        do("SET autoload_known_extensions = false")
-        do(f"SET temp_directory = {sql.literal(str(spill))}")
         folders = {str(source.path) for source in tables.values() if source.path.is_dir()} | {str(spill)}
         files = {str(source.path) for source in tables.values() if not source.path.is_dir()}
         files |= {str(path) for path in writes}
         do(f"SET allowed_directories = [{', '.join(sql.literal(f'{path}/') for path in sorted(folders))}]")
         do(f"SET allowed_paths = [{', '.join(sql.literal(path) for path in sorted(files))}]")
-        for number, (name, source) in enumerate(tables.items()):
-            try:
-                self._view(name, source, f"source_{number}")
-            except (duckdb.Error, NoTable, OSError) as error:
-                text = reason_of(error).replace(str(source.path), source.path.name)
-                raise NoTable(text) from error
         do("SET enable_external_access = false")
         do("SET lock_configuration = true")
+
+    def add(self, name: str, source: Source) -> None:
+        """Make a table a view, in the place of one of that name. Raises `NoTable`."""
+        self._count += 1
+        try:
+            self._view(name, source, f"source_{self._count}")
+        except (_duckdb().Error, NoTable, OSError) as error:
+            text = reason_of(error).replace(str(source.path), source.path.name)
+            raise NoTable(text) from error
 
     def _view(self, name: str, source: Source, alias: str) -> None:
         relation = source.relation
@@ -77,7 +99,7 @@ class Connection:
         elif source.format is Format.DELTA:
             self._duck.register(alias, _delta(source.path))
             relation = alias
-        self._duck.execute(f"CREATE VIEW {sql.name(name)} AS SELECT * FROM {relation}")
+        self._duck.execute(f"CREATE OR REPLACE VIEW {sql.name(name)} AS SELECT * FROM {relation}")
 
     def _table_in(self, alias: str, wanted: str) -> str:
         query = "SELECT table_name FROM information_schema.tables WHERE table_catalog = ? ORDER BY 1"
@@ -120,7 +142,7 @@ class Connection:
             names = [column[0] for column in found.description or ()]
             try:
                 return names, found.fetchall()
-            except duckdb.InvalidInputException as error:
+            except _duckdb().InvalidInputException as error:
                 if "pytz" not in str(error):
                     raise
             kinds = self._duck.execute(f"DESCRIBE {text}").fetchall()
@@ -136,7 +158,7 @@ class Connection:
         """
         with _told():
             statements = self._duck.extract_statements(text)
-            if len(statements) != 1 or statements[0].type is not duckdb.StatementType.SELECT:
+            if len(statements) != 1 or statements[0].type is not _duckdb().StatementType.SELECT:
                 raise QueryFailed("it is not one SELECT")
             with self._limited(seconds):
                 found = self._duck.execute(statements[0]).fetchmany(2)
@@ -169,7 +191,7 @@ class Connection:
         timer.start()
         try:
             yield
-        except duckdb.Error as error:
+        except _duckdb().Error as error:
             if passed.is_set():
                 raise QueryFailed(f"it was not done after {seconds:g} s") from error
             raise
@@ -190,11 +212,24 @@ def _delta(path: Path) -> Any:
 def _told() -> Iterator[None]:
     try:
         yield
-    except duckdb.Error as error:
+    except _duckdb().Error as error:
         raise QueryFailed(reason_of(error)) from error
 
 
+_OF_LINES = (
+    "Expected Number of Columns",
+    "Invalid unicode",
+    "Value with unterminated quote",
+    "Maximum line size",
+)
+_LINE = re.compile(r"CSV Error on Line: (\d+)")
+
+
 def reason_of(error: BaseException) -> str:
-    """What is wrong, in one line of at most 300 characters."""
+    """What is wrong, in one line of at most 300 characters; of a line of a text file no values."""
     text = str(error).strip().splitlines()
-    return (text[0] if text else type(error).__name__)[:300]
+    if text and (place := _LINE.search(text[0])):
+        detail = next((line for line in text[1:] if line.startswith(_OF_LINES)), "it cannot be read")
+        return f"line {place[1]}: {detail}"[:300]
+    first = text[0].removeprefix("Invalid Input Error: ") if text else type(error).__name__
+    return first[:300]

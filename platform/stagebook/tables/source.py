@@ -7,6 +7,7 @@ import enum
 from pathlib import Path
 
 from stagebook.tables import sql
+from stagebook.tables.csv_dialect import Dialect, NotRead, dialect_of
 
 
 class Format(enum.StrEnum):
@@ -32,16 +33,20 @@ class NoTable(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Source:
-    """A table in a file or folder. `table`: its name within a database."""
+    """A table in a file or folder. `table`: its name within a database; `dialect`: how a text file is read,
+    `None` where DuckDB is to find it out; `guessed`: its values have the types that its first 20,000 rows suggest.
+    """
 
     path: Path
     format: Format
     table: str = ""
+    dialect: Dialect | None = None
+    guessed: bool = False
 
     @property
     def is_text(self) -> bool:
         """Whether all values are text in the file."""
-        return self.format is Format.CSV
+        return self.format is Format.CSV and not self.guessed
 
     @property
     def relation(self) -> str:
@@ -49,9 +54,13 @@ class Source:
         where = sql.literal(str(self.path))
         match self.format:
             case Format.PARQUET:
-                return f"read_parquet({_files(self.path, '*.parquet')})"
+                union = ", union_by_name = true" if self.path.is_dir() else ""
+                return f"read_parquet({_files(self.path, '*.parquet')}{union})"
+            case Format.CSV if self.dialect is not None:
+                return f"read_csv({where}, {self.dialect.options(guessed=self.guessed)})"
             case Format.CSV:
-                return f"read_csv({where}, all_varchar = true, null_padding = false, header = true)"
+                types = "" if self.guessed else ", all_varchar = true"
+                return f"read_csv({where}, null_padding = false, header = true{types})"
             case Format.JSON:
                 return f"read_json({where}, sample_size = -1)"
             case Format.DUCKDB:
@@ -86,4 +95,9 @@ def source_of(path: Path, table: str = "") -> Source:
         )
     if found is not Format.DUCKDB and path.stat().st_size == 0:
         raise NoTable("the file is empty")
-    return Source(path, found, table)
+    try:
+        return Source(path, found, table, dialect_of(path) if found is Format.CSV else None)
+    except NotRead as error:
+        raise NoTable(str(error)) from error
+    except (OSError, EOFError) as error:
+        raise NoTable(getattr(error, "strerror", None) or str(error)) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.artifact import Artifact
-from stagebook.events import AttemptEnded, Cause, Status
+from stagebook.events import AttemptEnded, Cause, StageMeasured, Status
 from stagebook.journal.history import figures
 from stagebook.scraps import values_of
 from stagebook.system.blobs import BlobDamaged
@@ -80,6 +80,18 @@ class AttemptRecord:
             if item.size is not None and item.size < MAX_ARTIFACT and not item.folder:
                 with telling.part(f"output '{name}'"):
                     self._log_output(child, item)
+
+    def tell_figures(
+        self, telling: Telling, event: StageMeasured, *, child: RunContents, parent: RunContents
+    ) -> None:
+        """Tell how many rows the outputs of an attempt have, in the same runs as `tell`."""
+        rows = {f"output.{name}.rows": table.rows for name, table in event.figures.items()}
+        if rows:
+            prefix = f"{event.stage.replace('@', '.')}."
+            with telling.part("figures"):
+                telling.log(child, metrics=metrics_of(rows, event.at))
+            with telling.part("figures, for the run"):
+                telling.log(parent, metrics=metrics_of(rows, event.at, prefix))
 
     def _log_output(self, run: RunContents, item: Artifact) -> None:
         """Log an output as it was made: what is in its place by now may be of a later run."""

@@ -78,8 +78,8 @@ class Tracker:
                 self._attempt_started(event)
             case events.StageReused() | events.StageAccepted():
                 self._stage_taken(event)
-            case events.AttemptEnded():
-                self._attempt_ended(event)
+            case events.AttemptEnded() | events.StageMeasured():
+                self._of_attempt(event)
             case events.StageEnded():
                 self._stage_ended(event)
             case events.RunEnded():
@@ -208,14 +208,17 @@ class Tracker:
         with Telling(self._outbox, event) as telling, telling.part("values"):
             telling.log(self._mlflow.run(parent[1]), metrics=metrics, tags={f"stage.{event.stage}": said})
 
-    def _attempt_ended(self, event: events.AttemptEnded) -> None:
+    def _of_attempt(self, event: events.AttemptEnded | events.StageMeasured) -> None:
         key = attempt_key(event.run, event.stage, event.attempt)
         parent, child = self._outbox.tracked(event.run), self._outbox.tracked(key)
         if parent is None or child is None:
             return
-        params = self._params_of(event.run, key)
         runs = {"child": self._mlflow.run(child[1]), "parent": self._mlflow.run(parent[1])}
         with Telling(self._outbox, event) as telling:
+            if isinstance(event, events.StageMeasured):
+                self._record.tell_figures(telling, event, **runs)
+                return
+            params = self._params_of(event.run, key)
             self._record.tell(telling, event, params, **runs)
             # Last, and whatever the notebook's own calls left: the status is the one of the journal.
             with telling.part("end"):

@@ -13,24 +13,26 @@ from stagebook.audits import Audit, Severity
 from stagebook.contracts.contract import Contract
 from stagebook.runs.backtest import Tested
 from stagebook.runs.drift import Drift
-from stagebook.runs.quarantine import Quarantined
+from stagebook.runs.quarantine import Prospect
 from stagebook.views import formatting
 from stagebook.views.audit_lines import audit_lines, failing_rows_of, in_short
-from stagebook.views.formatting import plain
+from stagebook.views.formatting import plain, plural
 from stagebook.views.tables import table_of
 
 _STYLES = {Severity.FAIL: "red", Severity.QUARANTINE: "yellow", Severity.WARN: "yellow", Severity.LOG: "dim"}
 
 
-def contracts(rows: Iterable[tuple[str, Contract | None, Audit | None]]) -> Table:
-    """Each output, with its contract and what that came to last."""
+def contracts(rows: Sequence[tuple[str, Contract | None, Audit | None]]) -> RenderableType:
+    """Each output, with its contract and what that came to last; below it what contracts say and nothing checks."""
     table = table_of("output", "contract", "checks", "last result")
     for dataset, contract, audit in rows:
         if contract is None:
             table.add_row(Text(dataset), Text("none", style="dim"), "", "")
         else:
             table.add_row(Text(dataset), contract.path, str(len(contract.rules)), _outcome(audit))
-    return table
+    found = {contract.path: contract.not_checked for _, contract, _ in rows if contract is not None}
+    lines = (plain(f"{path}: not checked: {text}") for path, texts in found.items() for text in texts)
+    return Group(table, *(Text(line, style="dim") for line in lines))
 
 
 def _outcome(audit: Audit | None) -> Text:
@@ -38,7 +40,7 @@ def _outcome(audit: Audit | None) -> Text:
         return Text("never audited", style="dim")
     worst = audit.worst()
     if worst is None:
-        return Text(f"✓ all hold, {formatting.plural(audit.rows, 'row')}", style="green")
+        return Text(f"✓ all hold, {plural(audit.rows, 'row')}", style="green")
     sign = "✗" if worst is Severity.FAIL else "!"
     short = in_short({"": audit}) or "only what is logged does not hold"
     return Text(f"{sign} {short}", style=_STYLES[worst])
@@ -88,14 +90,27 @@ def drift(found: Drift) -> RenderableType:
     return Group(head, *lines)
 
 
-def in_quarantine(found: Iterable[tuple[str, Quarantined]]) -> Table:
-    """Outputs of which rows are in quarantine."""
-    table = table_of("output", "rows", "since the run", "checks")
-    for pipeline, one in found:
+def in_quarantine(found: Iterable[Prospect]) -> Table:
+    """Outputs of which rows are in quarantine, and what becomes of these."""
+    table = table_of("output", "rows", "pass now", "since the run", "checks")
+    for one in found:
+        rows = one.rows
         table.add_row(
-            Text(f"{pipeline}.{one.name}"), f"{one.rows:,}", one.run, Text(plain(", ".join(one.rules)))
+            Text(f"{rows.pipeline}.{rows.name}"),
+            f"{rows.rows:,}",
+            Text(plain(one.problem), style="dim") if one.passing is None else f"{one.passing:,}",
+            rows.run,
+            Text(plain(", ".join(rows.rules))),
         )
     return table
+
+
+def prospect(one: Prospect) -> Text:
+    """What a run makes of rows in quarantine, in a line."""
+    what = f"{one.rows.name}: of {plural(one.rows.rows, 'row')} in quarantine"
+    if one.passing is None:
+        return Text(plain(f"! {what}, nobody can say yet how many pass: {one.problem}"), style="yellow")
+    return Text(f"! {what} {one.passing:,} now {'passes' if one.passing == 1 else 'pass'}", style="yellow")
 
 
 def rows(found: Sequence[Mapping[str, Any]]) -> Table:
@@ -103,5 +118,10 @@ def rows(found: Sequence[Mapping[str, Any]]) -> Table:
     names = list(dict.fromkeys(name for row in found for name in row))
     table = table_of(*(plain(name) for name in names))
     for row in found:
-        table.add_row(*(Text(plain(formatting.value(row.get(name), 40))) for name in names))
+        table.add_row(*(Text(plain(_cell(row.get(name)))) for name in names))
     return table
+
+
+def _cell(value: Any) -> str:
+    """A value of a row; numbers as they are, since many stand for years or are keys."""
+    return formatting.value(str(value) if isinstance(value, int) else value, 40)

@@ -1,4 +1,5 @@
-"""The contracts of a project: `contracts/PIPELINE.STAGE.OUTPUT.yaml`, or a file that an output names."""
+"""The contracts of a project: `contracts/PIPELINE.STAGE.OUTPUT.yaml`, or a file that an output names; and the rows that
+people released."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ from pathlib import Path
 
 from stagebook.contracts.contract import FOLDER
 from stagebook.contracts.loader import LoadedContract, load_contract
+from stagebook.contracts.released import FOLDER as RELEASED
+from stagebook.contracts.released import by_row, read_releases, with_released
 from stagebook.errors import Problem
 
 _SUFFIXES = (".yaml", ".yml")
@@ -53,3 +56,22 @@ class Contracts:
                 problem = Problem(path=path, message=f"cannot be read: {error.strerror or error}")
                 self._loaded[path] = LoadedContract(empty, (problem,))
         return self._loaded[path]
+
+    def load_for(self, dataset: str, path: str) -> LoadedContract:
+        """The contract in a file, with the rows of a dataset that were released; the mistakes of both files come along."""
+        loaded = self.load(path)
+        place = release_path(dataset)
+        try:
+            text = self.text(place).decode("utf-8", "replace")
+        except FileNotFoundError:
+            return loaded
+        except OSError as error:
+            problem = Problem(path=place, message=f"cannot be read: {error.strerror or error}")
+            return LoadedContract(loaded.contract, (*loaded.problems, problem))
+        found, problems = read_releases(text, place)
+        return LoadedContract(with_released(loaded.contract, by_row(found)), (*loaded.problems, *problems))
+
+
+def release_path(dataset: str) -> str:
+    """The file of the rows of a dataset that were released, relative to the project."""
+    return f"{RELEASED}/{dataset}.jsonl"

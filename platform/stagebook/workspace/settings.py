@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 import pydantic
 
@@ -48,6 +48,20 @@ class StoreSettings(_Section):
     enabled: bool = True
     max_output_mb: Annotated[int, pydantic.Field(ge=0)] = 5_000
     keep_days: Annotated[int, pydantic.Field(ge=0)] = 30
+
+
+class MonitorSettings(_Section):
+    """`[monitors]`. `enabled`: measure what stages write (with `stagebook[data]`), and compare it with earlier runs.
+    `sensitivity`: how far from the median, in standard deviations as a normal distribution has them, a figure is unusual;
+    more is less strict. `minimum`: of how many earlier runs there have to be figures. `seasonal`: compare with those runs
+    alone that were on the same weekday, or in the same month, where they are as many. `fail`: `stagebook run` ends with 1
+    where a figure is unusual."""
+
+    enabled: bool = True
+    sensitivity: Annotated[float, pydantic.Field(gt=0, strict=False)] = 3.5
+    minimum: Annotated[int, pydantic.Field(ge=3)] = 8
+    seasonal: Literal["none", "weekday", "month"] = "none"
+    fail: bool = False
 
 
 def _as_command(value: object) -> object:
@@ -100,6 +114,7 @@ class Settings(_Section):
     run: RunSettings = RunSettings()
     tracking: TrackingSettings = TrackingSettings()
     store: StoreSettings = StoreSettings()
+    monitors: MonitorSettings = MonitorSettings()
     connections: dict[str, Any] = pydantic.Field(default_factory=dict)  # read by `connections.declared`
     secrets: Annotated[dict[str, SecretSettings], pydantic.BeforeValidator(_with_names)] = pydantic.Field(
         default_factory=dict

@@ -31,7 +31,7 @@ GROWS = (
 
 def make_project(root: Path) -> ProjectBuilder:
     """The pipelines of the reference project, and small ones: a matrix, a failure, something slow, mistakes."""
-    for name in ("pipelines", "notebooks"):
+    for name in ("contracts", "pipelines", "notebooks"):
         shutil.copytree(REPOSITORY / name, root / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     builder = ProjectBuilder(root)
     builder.without_tracking()

@@ -229,3 +229,22 @@ async def test_a_notebook_is_added_as_a_stage(api, lab: ProjectBuilder) -> None:
         body = json.dumps({"pipeline": "sums", "name": name, "notebook": notebook})
         status, _ = await api.refused("stages", method="POST", body=body)
         assert status == 400
+
+
+async def test_a_contract_is_drafted_and_the_plan_names_its_file(api, lab: ProjectBuilder) -> None:
+    lab.notebook("table", "open(rows, 'w').write('a,b\\n1,2\\n')", params="rows = ''")
+    lab.pipeline(
+        "stages: {make: {notebook: notebooks/table.ipynb, outputs: {rows: data/rows.csv}}}", "tables"
+    )
+    body = '{"pipeline": "tables", "dataset": "make.rows"}'
+    status, early = await api.refused("contracts", method="POST", body=body)
+    assert (status, "there is no 'data/rows.csv' yet" in early["message"]) == (400, True)
+    (lab.root / "data").mkdir()
+    (lab.root / "data/rows.csv").write_text("a,b\n1,2\n")
+    reply = await api.post("contracts", pipeline="tables", dataset="make.rows")
+    assert reply["path"] == "contracts/tables.make.rows.yaml"
+    assert "id: tables.make.rows" in (lab.root / reply["path"]).read_text()
+    (stage,) = (await api.get("plan", pipeline="tables"))["stages"]
+    assert stage["contracts"] == {"rows": reply["path"]}
+    status, again = await api.refused("contracts", method="POST", body=body)
+    assert (status, "is there already" in again["message"]) == (400, True)

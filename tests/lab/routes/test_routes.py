@@ -57,6 +57,17 @@ async def test_a_plan_has_decisions_and_paths_of_the_server(api, lab: ProjectBui
     assert plan["stages"][0]["decision"] == "RUN"
 
 
+async def test_figures_of_a_stage_over_the_runs(api, lab: ProjectBuilder) -> None:
+    assert (await api.get("monitors", pipeline="sums", stage="first"))["series"] == []
+    run = await run_to_the_end(api, pipeline="sums")
+    reply = await api.get("monitors", pipeline="sums", stage="first")
+    duration = next(one for one in reply["series"] if one["name"] == "duration")
+    assert [point["run"] for point in duration["points"]] == [run]
+    assert (duration["low"], duration["usual"], duration["unusual"]) == (None, "", False)
+    assert duration["points"][0]["text"].endswith("s")
+    assert (await api.get("monitors", pipeline="sums", stage="nothing"))["series"] == []
+
+
 async def test_a_plan_of_a_broken_pipeline_tells_every_mistake(api, lab: ProjectBuilder) -> None:
     lab.pipeline("stages: {a: {notebook: x.ipynb}, b: {notebook: y.ipynb}}\n", "broken")
     status, reply = await api.refused("plan", pipeline="broken")

@@ -14,7 +14,7 @@ from stagebook.planning.result import Result
 from stagebook.system.secret_sources import names_in, source_of, variables_of
 
 
-def attempt_at(
+def attempt_at(  # noqa: PLR0913 - what a stage is given comes from as many places
     stage: PlannedStage,
     number: int,
     *,
@@ -22,8 +22,10 @@ def attempt_at(
     context: RunContext,
     options: RunOptions,
     values: tuple[Mapping[str, Value], Mapping[str, Value]],
+    related: Mapping[str, Mapping[str, str]],
 ) -> Attempt:
-    """An attempt at a stage; `values` are its parameters and its inputs. Raises `NotebookUnreadable`."""
+    """An attempt at a stage; `values` are its parameters and its inputs, `related` is as in `Execute`. Raises
+    `NotebookUnreadable`."""
     params, inputs = values
     variables = context.variables(stage)
     named = [name for text in variables.values() for name in names_in(text)]
@@ -41,7 +43,7 @@ def attempt_at(
         types=stage.types,
         inputs=inputs,
         outputs=_slots(stage, f"{context.shown(folder)}/{OUTPUTS_FOLDER}"),
-        contracts=_contracts(stage),
+        contracts=_contracts(stage, related),
         kernel=stage.kernel,
         executor=stage.executor,
         timeout=stage.timeout,
@@ -66,9 +68,15 @@ def with_given(attempt: Attempt, result: Result | None) -> Attempt:
     return dataclasses.replace(attempt, given=given)
 
 
-def _contracts(stage: PlannedStage) -> dict[str, OutputContract]:
+def _contracts(stage: PlannedStage, contents: Mapping[str, Mapping[str, str]]) -> dict[str, OutputContract]:
     return {
-        name: OutputContract(path=output.contract.path, text=output.contract.source, related=output.related)
+        name: OutputContract(
+            path=output.contract.path,
+            text=output.contract.source,
+            related=output.related,
+            released=output.contract.released,
+            contents=contents.get(name, {}),
+        )
         for name, output in stage.outputs.items()
         if output.contract is not None
     }

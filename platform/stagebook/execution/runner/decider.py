@@ -30,12 +30,14 @@ _LOOK_AGAIN = 1.0  # seconds after which the files on disk are looked at again
 @dataclasses.dataclass(frozen=True, slots=True)
 class Execute:
     """Execute the stage with these parameters. `stamps`: path → stamp of each file that the result depends on. Where
-    it `audits` an earlier result, the notebook is not executed."""
+    it `audits` an earlier result, the notebook is not executed. `related`: output → dataset → what the datasets hold that
+    its contract asks for."""
 
     params: Mapping[str, Value]
     fingerprint: Fingerprint | None = None
     stamps: Mapping[str, object] = dataclasses.field(default_factory=dict)
     audits: Result | None = None
+    related: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -128,12 +130,15 @@ class Decider:
         if found.decision is Decision.SKIP:
             return Fail(Cause.OUTPUT_MISSING, found.reasons[0])
         audits = found.result if found.decision is Decision.AUDIT else None
+        related = {
+            name: self._policy.related(stage, output, self.made) for name, output in stage.outputs.items()
+        }
         if found.fingerprint is None:
-            return Execute(params, audits=audits)
+            return Execute(params, audits=audits, related=related)
         with contextlib.suppress(NotebookUnreadable):  # the attempt tells
             self._policy.dependencies.freshen(stage.notebook, stage.runs_in)
         stamps = self._policy.fingerprints.stamps(stage, found.fingerprint)
-        return Execute(params, found.fingerprint, stamps, audits)
+        return Execute(params, found.fingerprint, stamps, audits, related)
 
     def _judged(self, stage: PlannedStage, params: Mapping[str, Value]) -> Judgement:
         assert self._policy is not None

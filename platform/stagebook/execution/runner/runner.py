@@ -185,7 +185,13 @@ class Runner:
         values = params, self._decider.inputs(stage)
         try:
             attempt = attempt_at(
-                stage, number, plan=self.plan, context=self._context, options=self._options, values=values
+                stage,
+                number,
+                plan=self.plan,
+                context=self._context,
+                options=self._options,
+                values=values,
+                related=self._to_execute[stage.id].related,
             )
             attempt = with_given(attempt, self._to_execute[stage.id].audits)
         except NotebookUnreadable as error:  # it changed since the run was planned

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.util
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from stagebook.artifact import Artifact
 from stagebook.audits import Audit, CheckResult, Severity
 from stagebook.contracts.audit import audit
+from stagebook.contracts.calling import caller
 from stagebook.contracts.loader import load_contract
-from stagebook.contracts.probe import Surroundings
-from stagebook.contracts.quarantine import needs_split, split
+from stagebook.contracts.probe import Surroundings, neighbours_at
+from stagebook.contracts.quarantine import Split, Target, needs_split, split
+from stagebook.contracts.released import with_released
 from stagebook.events import Cause
 from stagebook.execution.attempt import QUARANTINE_FOLDER, Attempt, OutputContract
 from stagebook.execution.worker.audited import Audited
@@ -25,7 +24,7 @@ from stagebook.system.files import describe_path
 from stagebook.system.logins import Redaction
 from stagebook.system.store import Store
 from stagebook.tables.duck import QueryFailed
-from stagebook.tables.source import NoTable, Source, source_of
+from stagebook.tables.source import NoTable, source_of
 
 _SPILL = "spill"
 
@@ -50,7 +49,10 @@ def audit_outputs(attempt: Attempt, redacted: Redaction) -> Audited:
         for name, output in audited.items():
             if needs_split(output.contract, found[name]):
                 written[name] = output.keep_whole()
-                found[name] = dataclasses.replace(found[name], rejected=output.split(found[name]))
+                parts = output.split(found[name])
+                found[name] = dataclasses.replace(
+                    found[name], rejected=parts.rejected, released=parts.released
+                )
     except _NotAudited as error:
         return Audited(audits=found, cause=Cause.CONTRACT, message=str(error))
     return Audited(audits=found, written=written)
@@ -63,12 +65,14 @@ class _Output:
         self._attempt = attempt
         self._name = name
         self._root = Path(attempt.root)
-        self.contract = load_contract(given.text, given.path).contract
+        self.contract = with_released(load_contract(given.text, given.path).contract, given.released)
+        self._contents = given.contents
         self._staged = self._root / attempt.outputs[name].staged
-        self._rejected = Path(attempt.folder) / QUARANTINE_FOLDER / f"{name}.parquet"
         with self._told():
             self._source = source_of(self._staged, self.contract.table)
-            self._neighbours = _related(self._root, attempt, given)
+            # Those of this very attempt are where it has just written them.
+            own = {slot.path: slot.staged for slot in attempt.outputs.values()}
+            self._neighbours = neighbours_at(self._root, given.related, own)
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -84,14 +88,15 @@ class _Output:
         spill.mkdir(exist_ok=True)
         try:
             with self._told():
-                yield Surroundings(spill=spill, neighbours=self._neighbours, call=_caller(self._root))
+                yield Surroundings(spill=spill, neighbours=self._neighbours, call=caller(self._root))
         finally:
             shutil.rmtree(spill, ignore_errors=True)
 
     def audit(self) -> Audit:
         """Hold it against its contract."""
         with self._surroundings() as around:
-            return audit(self.contract, self._source, around)
+            found = audit(self.contract, self._source, around)
+        return dataclasses.replace(found, related=dict(self._contents))
 
     def keep_whole(self) -> Artifact:
         """What the stage wrote, kept in the store if there is one."""
@@ -100,44 +105,22 @@ class _Output:
             return describe_path(self._staged, path)
         return Store(Path(self._attempt.store)).keep(self._staged, path, most=self._attempt.store_most)
 
-    def split(self, done: Audit) -> int:
-        """Leave the good rows in the staged file, and put the others into quarantine; how many those are."""
+    def split(self, done: Audit) -> Split:
+        """Leave the good rows in the staged file, and put the others into quarantine."""
         good = self._staged.with_name(f".{self._staged.name}.good")
-        self._rejected.parent.mkdir(exist_ok=True)
+        target = Target(
+            good=good,
+            rejected=Path(self._attempt.folder) / QUARANTINE_FOLDER / f"{self._name}.parquet",
+            dataset=f"{self._attempt.pipeline}.{self._attempt.stage}.{self._name}",
+            run=self._attempt.run,
+        )
+        target.rejected.parent.mkdir(exist_ok=True)
         with self._surroundings() as around:
-            count = split(self.contract, done, self._source, good, self._rejected, around)
+            parts = split(self.contract, done, self._source, target, around)
         if self._staged.is_dir():
             shutil.rmtree(self._staged)
         os.replace(good, self._staged)
-        return count
-
-
-def _related(root: Path, attempt: Attempt, given: OutputContract) -> dict[str, Source]:
-    """The datasets that the rules ask for; those of this very attempt are where it has just written them."""
-    own = {slot.path: slot.staged for slot in attempt.outputs.values()}
-    found = {}
-    for dataset, paths in given.related.items():
-        places = [root / own.get(path, path) for path in paths]
-        there = [place for place in places if place.exists()]
-        if there:
-            found[dataset] = source_of(there[0])
-    return found
-
-
-def _caller(root: Path) -> Any:
-    """Calls a function of a file of the project."""
-
-    def call(target: str, frame: Any) -> Any:
-        path, _, name = target.rpartition(":")
-        spec = importlib.util.spec_from_file_location(f"_contract_{Path(path).stem}", root / path)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"there is no {path}")
-        sys.path.insert(0, str((root / path).parent))
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return getattr(module, name)(frame)
-
-    return call
+        return parts
 
 
 def _told(attempt: Attempt, name: str, found: Audit, broken: list[CheckResult]) -> str:

@@ -1,0 +1,152 @@
+"""Figures of stages and datasets over the runs of a pipeline, and those that are unusual."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from stagebook.events import StageMeasured
+from stagebook.figures import QUANTILES, TableFigures
+from stagebook.runs.anomalies import is_outside, of_season, usual
+from stagebook.runs.history import History
+from stagebook.workspace.settings import MonitorSettings
+
+RUNS = 200  # of a pipeline, the latest, that are looked at
+RECENT = 40  # and at the end of a run
+# How far a figure may be from its median in any case, as a share of that: what is estimated is a few percent off.
+_SLACK = {"seconds": 0.25, "bytes": 0.02, "different values": 0.1, "5 %": 0.02, "median": 0.02, "95 %": 0.02}
+_SLACK_SECONDS = 1.0
+_TELLING = (  # what says most comes first
+    "rows", "share of nulls", "age in seconds", "different values", "median", "5 %", "95 %", "bytes", "seconds",
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Monitor:
+    """One figure of a stage instance (`output` is empty), of an output (`column` is empty), or of a column."""
+
+    stage: str
+    output: str = ""
+    column: str = ""
+    figure: str
+
+    @property
+    def dataset(self) -> str:
+        """`stage.output`; the stage where it is its figure."""
+        return f"{self.stage}.{self.output}" if self.output else self.stage
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A figure of a run. `at`: seconds since the epoch."""
+
+    run: str
+    at: float
+    value: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """A figure over the runs, the earliest first. `low` and `high`: what was usual for the last one by those before it;
+    `None` where these are too few."""
+
+    monitor: Monitor
+    points: tuple[Point, ...]
+    low: float | None = None
+    high: float | None = None
+    compared: int = 0  # earlier figures that the range is of
+
+    @property
+    def last(self) -> Point:
+        """The latest figure."""
+        return self.points[-1]
+
+    @property
+    def is_unusual(self) -> bool:
+        """Whether the latest figure is out of its range."""
+        if self.low is None or self.high is None:
+            return False
+        return is_outside(self.last.value, self.low, self.high)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            **self.monitor.to_json(),
+            "points": [dataclasses.asdict(point) for point in self.points],
+            "low": self.low,
+            "high": self.high,
+            "compared": self.compared,
+            "unusual": self.is_unusual,
+        }
+
+
+def series_of(history: History, pipeline: str, settings: MonitorSettings, most: int = RUNS) -> list[Series]:
+    """All figures of a pipeline that is known by its name, in its latest runs, `most` of them. Raises `JournalUnreadable`."""
+    if not history.has_journal:
+        return []
+    points: dict[Monitor, list[Point]] = {}
+    for measured in history.journal.events.measured(pipeline, most):
+        for monitor, value in _figures(measured):
+            point = Point(run=measured.run, at=measured.at, value=value)
+            points.setdefault(monitor, []).append(point)
+    return [_series(monitor, found, settings) for monitor, found in sorted(points.items())]
+
+
+def unusual(
+    history: History, pipeline: str, settings: MonitorSettings, runs: Mapping[str, str]
+) -> list[Series]:
+    """The figures that are unusual, by dataset. `runs`: by stage instance, the run whose figures are meant. Raises `JournalUnreadable`."""
+    if not settings.enabled or not runs:
+        return []
+    most = RECENT if settings.seasonal == "none" else RUNS
+    found = [
+        one
+        for one in series_of(history, pipeline, settings, most)
+        if one.is_unusual and runs.get(one.monitor.stage) == one.last.run
+    ]
+    return sorted(found, key=lambda one: (one.monitor.dataset, _TELLING.index(one.monitor.figure)))
+
+
+def _figures(measured: StageMeasured) -> Iterator[tuple[Monitor, float]]:
+    stage = measured.stage
+    if measured.seconds is not None:
+        yield Monitor(stage=stage, figure="seconds"), measured.seconds
+    for output, size in measured.sizes.items():
+        yield Monitor(stage=stage, output=output, figure="bytes"), float(size)
+    for output, table in measured.figures.items():
+        yield Monitor(stage=stage, output=output, figure="rows"), float(table.rows)
+        for column, figure, value in _of_columns(table, measured.at):
+            yield Monitor(stage=stage, output=output, column=column, figure=figure), value
+
+
+def _of_columns(table: TableFigures, at: float) -> Iterator[tuple[str, str, float]]:
+    middle = QUANTILES.index(0.5)
+    for name, column in table.columns.items():
+        if table.rows:
+            yield name, "share of nulls", column.nulls / table.rows
+        yield name, "different values", float(column.distinct)
+        if column.quantiles:
+            yield name, "5 %", column.quantiles[0]
+            yield name, "median", column.quantiles[middle]
+            yield name, "95 %", column.quantiles[-1]
+        if column.newest is not None:
+            yield name, "age in seconds", at - column.newest
+
+
+def _series(monitor: Monitor, points: list[Point], settings: MonitorSettings) -> Series:
+    *before, last = points
+    chosen = of_season([point.at for point in before], last.at, settings.seasonal, settings.minimum)
+    values = [before[place].value for place in chosen]
+    if len(values) < settings.minimum:
+        return Series(monitor=monitor, points=tuple(points))
+    middle = sorted(values)[len(values) // 2]
+    slack = _SLACK.get(monitor.figure, 0.0) * abs(middle)
+    if monitor.figure == "seconds":
+        slack = max(slack, _SLACK_SECONDS)
+    low, high = usual(values, settings.sensitivity, slack)
+    return Series(monitor=monitor, points=tuple(points), low=low, high=high, compared=len(values))
