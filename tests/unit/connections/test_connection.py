@@ -143,7 +143,7 @@ def test_what_is_there_has_marks_that_change_with_it(root: Path, source: Source)
         marks("feed", "*.json")
 
 
-def test_the_helper_is_light() -> None:
+def test_the_module_is_light() -> None:
     code = "import sys, stagebook.connections; print([m for m in ('pydantic', 'sqlalchemy', 'fsspec', 'yaml') if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True
