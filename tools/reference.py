@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import typer.main
 
@@ -149,8 +149,12 @@ def _settings() -> str:
     parts = []
     for section, field in settings.Settings.model_fields.items():
         model: Any = field.annotation
+        named = "NAME." if get_origin(model) is dict else ""  # a section of what a person names
+        model = get_args(model)[1] if named else model
+        if not hasattr(model, "model_json_schema"):
+            continue  # read elsewhere, and described by hand
         rows = [
-            (f"`{section}.{name}`", _kind(entry), _default(entry))
+            (f"`{section}.{named}{name}`", _kind(entry), _default(entry))
             for name, entry in model.model_json_schema()["properties"].items()
         ]
         text = _doc(model).removeprefix(f"`[{section}]`. ")
@@ -163,6 +167,8 @@ _KINDS = {"integer": "whole number", "number": "number", "boolean": "`true` or `
 
 def _kind(entry: Mapping[str, Any]) -> str:
     kinds = [item for item in entry.get("anyOf", [entry]) if item.get("type") != "null"]
+    if len(kinds) > 1 and kinds[-1]["type"] == "array":
+        return f"text or list of {_KINDS[kinds[-1]['items']['type']]}s"
     if any(item["type"] == "array" for item in kinds):
         return "list of " + " or ".join(_KINDS[item["items"]["type"]] for item in kinds) + "s"
     return " or ".join(

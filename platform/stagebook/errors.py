@@ -13,6 +13,8 @@ command ends with, and a hint: what to do next, in one sentence.
     ├── PipelineBusy               2   another run owns the pipeline
     ├── RunTakenOver             130   this process was stopped, and another run owns the pipeline now
     ├── JournalUnreadable          2   the journal cannot be opened
+    ├── SecretUnavailable          2   a secret is not there, or cannot be used
+    ├── ConnectionUnusable         2   a connection is not declared, or cannot be used
     └── StageFailure               1   one stage could not be done; carries a cause
 """
 
@@ -144,6 +146,14 @@ class JournalUnreadable(StagebookError):
         self.locked = locked  # another process holds it
         self.no_room = no_room  # the disk is full, or the folder cannot be written
         self.damaged = damaged  # `stagebook doctor --repair` helps
+
+
+class SecretUnavailable(StagebookError):
+    """A secret is not where it is declared to be, or cannot be used. The message never holds its value."""
+
+
+class ConnectionUnusable(StagebookError):
+    """A connection is not declared, or what is behind it cannot be used."""
 
 
 class StageFailure(StagebookError):

@@ -61,6 +61,7 @@ class Cause(enum.StrEnum):
     CANCELLED = "cancelled"
     PARAMS = "params"  # a value that is known only now does not fit
     NOTEBOOK = "notebook"  # the notebook cannot be read
+    SECRET = "secret"  # noqa: S105 - a secret that the stage asks for is not there
     OUTPUT_MISSING = "output_missing"
     CONTRACT = "contract"  # an output does not fulfil its contract
     TABLE = "table"  # what was written does not go into its Delta table

@@ -25,11 +25,13 @@ from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.prepare import Preparer
 from stagebook.runs.request import RunRequest, run_id
 from stagebook.system.file_cache import FileCache
+from stagebook.system.secret_sources import variables_of
+from stagebook.system.settings_file import FILE
 from stagebook.system.store import Store
 from stagebook.workspace.catalog import PIPELINES, Catalog
 from stagebook.workspace.dependencies import ProjectDependencies
 from stagebook.workspace.paths import STATE_FOLDER
-from stagebook.workspace.settings import FILE, Settings, read_settings
+from stagebook.workspace.settings import Settings, read_settings
 from stagebook.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -121,6 +123,7 @@ class Project:
             self.store,
             os.environ,
             restores=self.settings.store.enabled,
+            secret=variables_of(self.settings.secret_sources.values()),
         )
 
     @functools.cached_property

@@ -16,8 +16,8 @@ from stagebook.contracts.contract import FOLDER as CONTRACTS
 from stagebook.contracts.released import FOLDER as RELEASED
 from stagebook.errors import PipelineInvalid, StagebookError
 from stagebook.project import Project
+from stagebook.system.settings_file import FILE
 from stagebook.workspace.catalog import PIPELINES
-from stagebook.workspace.settings import FILE
 from stagebook_lab.feed.snapshot import Snapshot, SnapshotReader
 from stagebook_lab.present import error_reply
 from stagebook_lab.wire import ErrorReply

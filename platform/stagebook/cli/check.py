@@ -7,10 +7,13 @@ import dataclasses
 from stagebook.cli.options import Json, Params, ParamsFile, Pipeline
 from stagebook.cli.output import console, write_json
 from stagebook.cli.request import request_of
+from stagebook.connections.declared import FILE as CONNECTIONS
 from stagebook.errors import PipelineInvalid, Problem
 from stagebook.planning.plan import Plan
 from stagebook.project import Project
+from stagebook.runs.leaks import find_leaks
 from stagebook.runs.undeclared import misplaced, remarks
+from stagebook.system.settings_file import FILE
 from stagebook.views.formatting import plural
 from stagebook.views.problems import problem_list
 
@@ -29,7 +32,9 @@ def check(
         except PipelineInvalid as error:
             found += error.problems
         else:
-            warnings = (*plan.warnings, *_undeclared(project, name, plan))
+            files = [plan.path, FILE, CONNECTIONS, *(stage.notebook for stage in plan.stages)]
+            leaks = find_leaks(project.root, files)
+            warnings = (*plan.warnings, *_undeclared(project, name, plan), *leaks)
             checked.append(dataclasses.replace(plan, warnings=warnings))
     if found:
         raise PipelineInvalid(found)

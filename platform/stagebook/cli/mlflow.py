@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
 import subprocess
@@ -22,6 +21,8 @@ from stagebook.errors import ExitCode, UsageError
 from stagebook.project import Project
 from stagebook.system.logins import without_login
 from stagebook.system.processes import end_group
+from stagebook.system.secret_sources import variables_of
+from stagebook.tracking.delivery import environment
 from stagebook.tracking.pages import experiments_page
 from stagebook.tracking.place import absolute
 from stagebook.tracking.state import TrackingState
@@ -114,7 +115,7 @@ def _start(project: Project, uri: str, port: int, log: Path) -> subprocess.Popen
             stdin=subprocess.DEVNULL,
             # A URI with a login is not for arguments, which everyone can read.
             env={
-                **os.environ,
+                **environment(variables_of(project.settings.secret_sources.values())),
                 **_SERVER_ENVIRONMENT,
                 "MLFLOW_BACKEND_STORE_URI": absolute(uri, project.root),
             },

@@ -12,6 +12,7 @@ from stagebook.events import Cause
 from stagebook.observed import Observed
 from stagebook.pipeline.model import DeltaOptions
 from stagebook.pipeline.types import Type, Value, parse_type
+from stagebook.system.secret_sources import SecretSource
 
 ATTEMPT_FILE = "attempt.json"
 RESULT_FILE = "result.json"
@@ -118,6 +119,9 @@ class Attempt:
     `keep_dump` leaves a file for a debugger, and `keep_kernel` the kernel alive. `store` is the folder
     of the store for outputs of up to `store_most` bytes. `contracts`: what outputs have to fulfil, by their names. Where
     outputs are `given`, the notebook is not executed: they are audited and published.
+
+    `variables` are for the environment of the notebook, with references to the `secrets`, of which there are the sources
+    here: the worker takes their values. `hidden` are variables of the environment that hold other secrets.
     """
 
     run: str
@@ -143,6 +147,9 @@ class Attempt:
     store_most: int | None = None
     contracts: Mapping[str, OutputContract] = dataclasses.field(default_factory=dict)
     given: Given | None = None
+    variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    secrets: Mapping[str, SecretSource] = dataclasses.field(default_factory=dict)
+    hidden: Sequence[str] = dataclasses.field(default_factory=list)
 
     @property
     def marker(self) -> str:
@@ -174,7 +181,8 @@ class Attempt:
         types = {name: parse_type(text) for name, text in data["types"].items()}
         contracts = {name: OutputContract(**one) for name, one in data.get("contracts", {}).items()}
         given = data.get("given")
-        typed = {"outputs": outputs, "types": types, "contracts": contracts}
+        secrets = {name: SecretSource(**source) for name, source in data.get("secrets", {}).items()}
+        typed = {"outputs": outputs, "types": types, "contracts": contracts, "secrets": secrets}
         return cls(**{**data, **typed, "given": Given.from_json(given) if given else None})
 
 

@@ -27,6 +27,7 @@ from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.result import Results
 from stagebook.planning.scopes import Scopes, params_of
 from stagebook.project import Project
+from stagebook.system.secret_sources import filled
 from stagebook.workspace.paths import STATE_FOLDER
 
 FOLDER = "interactive"
@@ -75,6 +76,7 @@ class Prepared:
             name: _absolute(self.root, value, external) if name in paths else value
             for name, value in self.values.items()
         }
+        self.variables = filled(stage.variables, project.settings.secret_sources, os.environ, project.root)
         for item in stage.outputs.values():
             if item.kind != "external":
                 (project.root / STATE_FOLDER / FOLDER / stage.id).mkdir(
@@ -171,10 +173,13 @@ class StageMagic:
         beside = str((prepared.root / prepared.notebook).parent)
         if beside not in sys.path:
             sys.path.insert(1, beside)
+        os.environ.update(prepared.variables)
         self._put()
         print(f"{prepared.name}, in {prepared.root}")  # noqa: T201
         for name, value in prepared.values.items():
             print(f"  {name} = {shorten(repr(value), 90)}")  # noqa: T201
+        for name in prepared.variables:
+            print(f"  {name} is in the environment")  # noqa: T201
         for path in prepared.missing:
             print(f"  ! '{path}' is not there yet: run what makes it first")  # noqa: T201
 

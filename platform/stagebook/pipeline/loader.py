@@ -13,6 +13,7 @@ from stagebook.pipeline.problems import NAME_HINT, STAGE_NAME, ProblemCollector
 from stagebook.pipeline.schema import DefaultsFile, ParamFile, PipelineFile, read_model, read_what_can_be
 from stagebook.pipeline.stages import StageReader
 from stagebook.pipeline.types import TypeNotUnderstood, ValueMismatch, accept, parse_type, type_of
+from stagebook.pipeline.variables import read_variables, split_env
 from stagebook.pipeline.yaml import read_document
 
 
@@ -40,6 +41,10 @@ def load_pipeline(text: str | bytes, path: str) -> LoadedPipeline:
 
 
 def _load(data: Any, stem: str, problems: ProblemCollector) -> Pipeline:
+    values: dict[str, Any] = {}
+    if isinstance(data, dict) and isinstance(data.get("defaults"), dict):
+        defaults_data, values = split_env(data["defaults"])
+        data = {**data, "defaults": defaults_data}
     head, mistakes = read_what_can_be(PipelineFile, data, {"stages": {}})
     problems.report_all(mistakes)
     wrong = {where[0] for where, _, _ in mistakes if where}
@@ -51,12 +56,13 @@ def _load(data: Any, stem: str, problems: ProblemCollector) -> Pipeline:
     if "defaults" in wrong and isinstance(data.get("defaults"), dict):
         defaults = read_what_can_be(DefaultsFile, data["defaults"], {})[0] or defaults
     problems.check_env(defaults.env, ("defaults", "env"))
+    variables = read_variables(values, ("defaults", "env"), problems)
     found = {name: _read_param(name, value, problems) for name, value in head.params.items()}
     params = {name: param for name, param in found.items() if param is not None}
     names = DefinedNames(params=None if "params" in wrong else tuple(head.params), stages=tuple(head.stages))
     if isinstance(data, dict) and data.get("stages") == {}:
         problems.report(("stages",), "the pipeline has no stage", "add one: name: {notebook: path}")
-    reader = StageReader(problems, names, defaults)
+    reader = StageReader(problems, names, defaults, variables)
     stages: dict[str, Stage] = {}
     broken: set[str] = set()
     for stage_name, raw in head.stages.items():

@@ -81,6 +81,8 @@ class StageOptions:
     Attributes:
         trigger: which outcomes of the stages before it let it start.
         env: the environment variables that its result depends on.
+        variables: further ones, that it gets with these values; `${secret.NAME}` in them is filled in when it starts.
+        connections: the names of those whose secrets it gets.
         cache: whether earlier results are reused.
         frozen: it never runs.
         strict: it fails if it reads files that are not declared.
@@ -94,6 +96,8 @@ class StageOptions:
     executor: Executor = "kernel"
     kernel: str | None = None
     env: tuple[str, ...] = ()
+    variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    connections: tuple[str, ...] = ()
     cache: bool = True
     frozen: bool = False
     strict: bool = False

@@ -34,6 +34,9 @@ class DefinedNames:
         to; `scope`: the stage that it stands in."""
         root, *names = reference
         text = ".".join(reference)
+        if root == "secret":
+            hint = "it is passed by 'env' of a stage: env: {VARIABLE: \"${secret.NAME}\"}"
+            raise ExpressionError(f"'{text}' is a secret, which cannot stand here", hint)
         if root not in allowed:
             msg = f"'{text}' is not available here"
             available = allowed if scope.has_item else allowed - {"item"}

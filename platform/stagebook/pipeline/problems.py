@@ -11,7 +11,7 @@ from stagebook.pipeline.model import Location, Positions, problem_at
 
 STAGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 NAME_HINT = "use letters, digits, '_' and '-', and start with a letter"
-_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 Mistake = tuple[Location, str, str]  # where, what, what to do
 
@@ -53,7 +53,7 @@ class ProblemCollector:
     def check_env(self, names: Iterable[str], base: Location) -> None:
         """Report what cannot be the name of an environment variable."""
         for at, name in enumerate(names):
-            if not _ENV_NAME.fullmatch(name):
+            if not ENV_NAME.fullmatch(name):
                 message = f"'{name[:60]}' is not the name of an environment variable"
                 hint = "write the name alone, such as TZ; its value is taken from the environment"
                 self.report((*base, at), message, hint)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import pydantic
 
@@ -88,6 +88,11 @@ Condition = Annotated[
     ),
 ]
 TextList = Annotated[list[str], pydantic.BeforeValidator(_listed, json_schema_input_type=list[str] | str)]
+# A mapping of names to values is taken out before (`variables`).
+Env = Annotated[
+    list[str],
+    pydantic.BeforeValidator(_listed, json_schema_input_type=list[str] | dict[str, str | None] | str),
+]
 Table = Annotated[
     dict[str, Any], pydantic.BeforeValidator(_as_empty, json_schema_input_type=dict[str, Any] | None)
 ]
@@ -127,7 +132,7 @@ class DefaultsFile(_Model):
     timeout: Timeout = None
     executor: Literal["kernel", "inprocess"] = "kernel"
     kernel: str | None = None
-    env: TextList = pydantic.Field(default_factory=list)
+    env: Env = pydantic.Field(default_factory=list)
     strict: bool = False
 
 
@@ -151,7 +156,8 @@ class StageFile(_Model):
     timeout: Timeout = None
     executor: Literal["kernel", "inprocess"] | None = None
     kernel: str | None = None
-    env: TextList = pydantic.Field(default_factory=list)
+    env: Env = pydantic.Field(default_factory=list)
+    connections: TextList = pydantic.Field(default_factory=list)
     cache: bool | None = None
     frozen: bool = False
     strict: bool | None = None
@@ -246,6 +252,8 @@ def _keys(model: type[pydantic.BaseModel], location: Location) -> Iterable[str]:
     for part in location[:-1]:
         field = model.model_fields.get(str(part))
         inner = OutputFile if part == "outputs" else field.annotation if field else None
+        if get_origin(inner) is dict:  # names of a person's own, each with the same keys
+            inner = get_args(inner)[1]
         if isinstance(inner, type) and issubclass(inner, pydantic.BaseModel):
             model = inner
     return [field.alias or name for name, field in model.model_fields.items()]

@@ -12,6 +12,7 @@ from stagebook.pipeline.names import DefinedNames, StageScope
 from stagebook.pipeline.problems import NAME_HINT, STAGE_NAME, ProblemCollector
 from stagebook.pipeline.schema import DefaultsFile, OutputFile, StageFile, read_what_can_be
 from stagebook.pipeline.types import Value, describe
+from stagebook.pipeline.variables import read_variables, split_env
 
 # The roots that an expression may refer to, by where it stands.
 _EVERY = frozenset({"params", "matrix", "env", "run", "stages", "item"})
@@ -23,8 +24,16 @@ _IN_FOREACH = frozenset({"params", "env", "stages"})
 class StageReader:
     """Reads the stages of one file, and reports what is wrong with them."""
 
-    def __init__(self, problems: ProblemCollector, names: DefinedNames, defaults: DefaultsFile) -> None:
+    def __init__(
+        self,
+        problems: ProblemCollector,
+        names: DefinedNames,
+        defaults: DefaultsFile,
+        variables: Mapping[str, str],
+    ) -> None:
+        """`variables`: those with values of `defaults`."""
         self._problems = problems
+        self._variables = variables
         self._report = problems.report
         self._names = names
         self._defaults = defaults
@@ -35,6 +44,7 @@ class StageReader:
         if not STAGE_NAME.fullmatch(name):
             self._report(base, f"'{name[:60]}' is not a name for a stage", NAME_HINT)
             return None
+        raw, values = split_env(raw)
         spec, mistakes = read_what_can_be(StageFile, raw, {"notebook": ""})
         self._problems.report_all(mistakes, base)
         if spec is None:
@@ -48,9 +58,14 @@ class StageReader:
             hint = "name a list: matrix: {month: [1, 2]}"
             self._report((*base, "matrix"), "the matrix has no points", hint)
         self._problems.check_env(spec.env, (*base, "env"))
-        return self._stage(name, spec, wrong)
+        variables = {**self._variables, **read_variables(values, (*base, "env"), self._problems)}
+        for variable in spec.env:
+            variables.pop(variable, None)
+        return self._stage(name, spec, wrong, variables)
 
-    def _stage(self, name: str, spec: StageFile, wrong: set[str | int]) -> Stage:
+    def _stage(
+        self, name: str, spec: StageFile, wrong: set[str | int], variables: Mapping[str, str]
+    ) -> Stage:
         base: Location = ("stages", name)
         after = [other for at, other in enumerate(spec.after) if self._is_after(name, other, at)]
         matrix = self._templates(spec.matrix, (*base, "matrix"), _IN_MATRIX, StageScope(stage=name))
@@ -84,7 +99,9 @@ class StageReader:
             foreach=foreach,
             when=self._read_when(spec, base, scope),
             trigger=trigger,
-            env=tuple(dict.fromkeys([*self._defaults.env, *spec.env])),
+            env=tuple(it for it in dict.fromkeys([*self._defaults.env, *spec.env]) if it not in variables),
+            variables=variables,
+            connections=tuple(dict.fromkeys(spec.connections)),
             # A stage that waits for other ends than success, such as an alert, does not depend on its inputs.
             cache=trigger == "all_success" if spec.cache is None else spec.cache,
             frozen=spec.frozen,

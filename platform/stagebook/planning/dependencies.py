@@ -7,6 +7,7 @@ from typing import Any
 
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.pipeline.types import Value
+from stagebook.planning.connections import definitions
 from stagebook.planning.fingerprint import Fingerprint, changes
 from stagebook.planning.plan import PlannedOutput, PlannedStage
 from stagebook.planning.result import Made
@@ -41,8 +42,11 @@ class Fingerprints:
             "inputs": {name: self._input(stage, name, made) for name in stage.inputs},
             "shapes": {name: "list" for name, item in stage.inputs.items() if item.many},
             "outputs": {name: _output_part(item) for name, item in stage.outputs.items()},
-            "env": {name: self._dependencies.env_mark(name) for name in stage.env},
+            # Of a secret its name counts, and never its value.
+            "env": {**{name: self._dependencies.env_mark(name) for name in stage.env}, **stage.variables},
         }
+        if stage.connections:
+            parts["connections"] = definitions(stage, self._dependencies.workspace)
         of_stages = tuple(name for name, item in stage.inputs.items() if any(item.sources))
         return Fingerprint(parts=parts, open=tuple(stage.deferred), made=of_stages)
 

@@ -155,6 +155,7 @@ class Expansion:
                 paths=tuple(path for one in known for path in one.paths),
                 many=item.many or any(one.many for one in known),
                 sources=(*made, *(source for one in known for source in one.waits)),
+                connections=tuple(dict.fromkeys(one.connection for one in known if one.connection)),
             )
 
     def _bind_conditions(self, instance: Instance) -> None:

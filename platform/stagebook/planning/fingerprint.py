@@ -11,7 +11,8 @@ fingerprint keeps its parts, so that a decision can say what changed, and not on
     files      files that magics such as %run read
     libraries  the distributions that the code imports, with their versions
     kernel     the kernel, and the version of its language
-    env        the declared environment variables, as keyed hashes
+    env        the declared environment variables, as keyed hashes; those with values, with the names of secrets
+    connections  how those that the stage names are declared, with the names of secrets; not there if it names none
     outputs    the names of outputs, and of their files
 
 Values are compared as the JSON that they are kept as: a notebook can tell 1 from 1.0 and from true, and
@@ -33,7 +34,7 @@ from stagebook.pipeline.types import shorten
 VERSION = 1
 # The order in which changes are told: first what a person does on purpose.
 PARTS = (
-    "code", "params", "modules", "files", "inputs", "shapes", "env", "libraries", "kernel", "outputs"
+    "code", "params", "modules", "files", "inputs", "shapes", "env", "connections", "libraries", "kernel", "outputs"
 )  # fmt: skip
 
 
@@ -166,6 +167,8 @@ def _change(
             text = _kernel(name, old, new)
         case "env":
             text = f"the environment variable {name} {_variable(how, old, new)}"
+        case "connections":
+            text = f"the connection {name} {how}"
         case "outputs":
             text = _output(name, old, new) if old and new else f"the output {name} {how}"
         case _:

@@ -7,12 +7,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from stagebook.errors import did_you_mean
+from stagebook.errors import ConnectionUnusable, did_you_mean
 from stagebook.pipeline.model import InputRef, Location, Stage
 from stagebook.pipeline.types import describe
 from stagebook.planning.instances import Instance, Points, slug_of
 from stagebook.planning.scopes import UNKNOWN, Evaluator
 from stagebook.workspace.paths import PathRefused
+from stagebook.workspace.remotes import PATTERN, split
 from stagebook.workspace.workspace import Workspace
 
 _REFERENCE = re.compile(r"([A-Za-z][\w-]*)(?:@(.+))?\.([A-Za-z_]\w*)")
@@ -22,12 +23,14 @@ _SAME_ITEM = re.compile(r"([A-Za-z][\w-]*@)\$\{\s*item\s*\}(\.[A-Za-z_]\w*)")
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """What one reference stands for: paths, each with the instance that writes it (empty for a file of the
-    project), and the instances whose paths are not known yet. `many`: it stands for a list."""
+    project), and the instances whose paths are not known yet. `many`: it stands for a list. `connection`: that it is
+    behind."""
 
     paths: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     waits: tuple[str, ...] = ()
     many: bool = False
+    connection: str = ""
 
     @property
     def all_sources(self) -> tuple[str, ...]:
@@ -65,7 +68,31 @@ class References:
             return None
         if self._evaluator.value(ref.text, ref.location, instance.point, is_path=True) is UNKNOWN:
             return None
+        remote = split(text)
+        if remote and not self._project.exists(text):
+            return self._remote(name, *remote, ref.location)
         return self._file(name, text, ref.location, looks_like_reference=match is not None)
+
+    def _remote(self, name: str, connection: str, path: str, location: Location) -> Sources | None:
+        """What is behind a connection, by a path or pattern there."""
+        remotes = self._project.remotes
+        if connection not in remotes.declared:
+            if not remotes.declared:
+                return self._file(name, f"{connection}:{path}", location, looks_like_reference=False)
+            hint = did_you_mean(connection, remotes.declared)
+            self._report(location, f"input '{name}': there is no connection '{connection}'", hint)
+            return None
+        try:
+            paths = remotes.find(connection, path)
+        except ConnectionUnusable as error:
+            self._report(location, f"input '{name}': {error.message}", error.hint)
+            return None
+        if not paths:
+            hint = f"look at the source: stagebook connection test {connection}"
+            self._report(location, f"input '{name}': nothing fits '{path}' in '{connection}'", hint)
+            return None
+        many = PATTERN.search(path) is not None
+        return Sources(paths=tuple(paths), sources=("",) * len(paths), many=many, connection=connection)
 
     def _text(self, instance: Instance, ref: InputRef) -> Any:
         same = _SAME_ITEM.fullmatch(ref.text.source) if isinstance(ref.text.source, str) else None

@@ -46,12 +46,13 @@ class PlannedInput:
     """The paths that an input stands for. `many`: the notebook gets a list of them.
 
     `sources` has the stage instance that writes each path, empty for a file of the project; it is
-    longer than `paths` where instances are still to come.
+    longer than `paths` where instances are still to come. `connections` are those that paths are behind.
     """
 
     paths: tuple[str, ...]
     many: bool
     sources: tuple[str, ...] = ()
+    connections: tuple[str, ...] = ()
 
     @property
     def value(self) -> Value:

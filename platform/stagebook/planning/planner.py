@@ -12,7 +12,7 @@ from stagebook.errors import PipelineInvalid, Problem, StageFailure
 from stagebook.pipeline.model import Pipeline, StageOptions
 from stagebook.pipeline.notebook import NotebookFacts, NotebookUnreadable
 from stagebook.pipeline.types import Type, Value
-from stagebook.planning import conflicts, contracts, graph
+from stagebook.planning import conflicts, connections, contracts, graph
 from stagebook.planning.checks import NotebookChecks
 from stagebook.planning.delta_tables import table_problems
 from stagebook.planning.expansion import Expansion
@@ -101,7 +101,7 @@ class Planner:
             name: checks.check_values(instance, known) if (known := facts[instance.stage.name]) else {}
             for name, instance in instances.items()
         }
-        found += checks.problems.found
+        found += [*checks.problems.found, *connections.check(self.pipeline, self.project)]
         found += conflicts.overwritten(
             self.pipeline,
             expansion,
@@ -226,6 +226,8 @@ class Planner:
     ) -> PlannedStage:
         instance = shape.instances[name]
         stage, known = instance.stage, shape.facts[instance.stage.name]
+        behind = [one for item in instance.inputs.values() for one in item.connections]
+        options = {field.name: getattr(stage, field.name) for field in dataclasses.fields(StageOptions)}
         return PlannedStage(
             id=name,
             stage=stage.name,
@@ -246,7 +248,7 @@ class Planner:
             absent=instance.absent,
             uses_mlflow=known is not None
             and any(module.split(".")[0] == "mlflow" for module in known.imports),
-            **{field.name: getattr(stage, field.name) for field in dataclasses.fields(StageOptions)},
+            **{**options, "connections": tuple(dict.fromkeys([*stage.connections, *behind]))},
         )
 
     def _plan_of(self, shape: _Shape, stages: Sequence[PlannedStage]) -> Plan:

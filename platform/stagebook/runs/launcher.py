@@ -22,6 +22,7 @@ from stagebook.runs.prepare import PreparedRun
 from stagebook.runs.request import RunRequest
 from stagebook.runs.resume import asked_for
 from stagebook.runs.run import RunParts, RunReport, run_plan
+from stagebook.system.secret_sources import variables_of
 from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery
 from stagebook.tracking.state import TrackingState, state_of
@@ -52,6 +53,7 @@ class Launcher:
         self.now = clock
         self._make_id = make_id
         self._settings = settings
+        self.hidden = variables_of(settings.secret_sources.values())
         self._journal = journal
         self._server: client.ForkServer | None = None
         self._delivery: Delivery | None = None
@@ -68,9 +70,9 @@ class Launcher:
             client.discard_early()
         elif self._server is None and client.is_possible():
             with contextlib.suppress(OSError):  # stages start the ordinary way then
-                self._server = client.take_server()
+                self._server = client.take_server(self.hidden)
         if self._delivery is None and self.tracking_uri is not None and self._has_journal():
-            self._delivery = Delivery(self.journal, self.root, self.tracking_uri)
+            self._delivery = _new_delivery(self, self.tracking_uri)
             with contextlib.suppress(OSError):  # it is started with the run then
                 self._delivery.warm_up()
 
@@ -81,7 +83,7 @@ class Launcher:
         """What tells MLflow of a run that begins now; `None` where tracking is switched off."""
         found, self._delivery = self._delivery, None
         if found is None and self.tracking_uri is not None:
-            found = Delivery(self.journal, self.root, self.tracking_uri)
+            found = _new_delivery(self, self.tracking_uri)
         return found
 
     def cool_down(self) -> None:
@@ -124,6 +126,7 @@ class Launcher:
             hooks=hooks,
             resumes=rest.started.run if rest else "",
             request=asked,
+            secrets=self._settings.secret_sources,
             measures=self._settings.monitors.enabled,
         )
         try:
@@ -179,7 +182,7 @@ class Launcher:
     def tell_mlflow(self) -> None:
         """Tell MLflow of what is pending, in a process that goes on by itself."""
         if self.tracking_uri is not None and self.journal.outbox.count_pending(MLFLOW):
-            Delivery(self.journal, self.root, self.tracking_uri).leave_behind()
+            _new_delivery(self, self.tracking_uri).leave_behind()
 
     def tracking_state(self, left: int) -> TrackingState:
         """How far MLflow has been told of all runs, of which `left` records are left."""
@@ -193,10 +196,14 @@ class Launcher:
         """
         if self.tracking_uri is None:
             raise UsageError("tracking is switched off in the settings", hint="set tracking.enabled to true")
-        delivery = Delivery(self.journal, self.root, self.tracking_uri)
+        delivery = _new_delivery(self, self.tracking_uri)
         delivery.start()
         try:
             return delivery.finish(patience=120.0)
         except BaseException:  # raised again: nobody waits for it any more
             delivery.stop()
             raise
+
+
+def _new_delivery(launcher: Launcher, uri: str) -> Delivery:
+    return Delivery(launcher.journal, launcher.root, uri, launcher.hidden)

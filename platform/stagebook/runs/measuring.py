@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +20,7 @@ from stagebook.events import AttemptEnded, Event, RunEnded, StageMeasured
 from stagebook.figures import TableFigures
 from stagebook.planning.plan import Plan
 from stagebook.system.processes import end_group
+from stagebook.system.secret_sources import without_secrets
 from stagebook.workspace.paths import STATE_FOLDER
 
 PATIENCE = 2.0  # seconds that the end of a run waits at least for what is still being measured
@@ -35,8 +36,11 @@ class Measuring:
     each as soon as it is known, all of them before the end of the run. What takes too long, or cannot be read, has none, nor
     has any table where DuckDB, an extra, is not installed."""
 
-    def __init__(self, root: Path, plan: Callable[[], Plan], clock: Callable[[], float]) -> None:
-        """`plan`: the plan of the run, as it has grown."""
+    def __init__(
+        self, root: Path, plan: Callable[[], Plan], clock: Callable[[], float], hidden: Collection[str] = ()
+    ) -> None:
+        """`plan`: the plan of the run, as it has grown. `hidden`: variables of the environment that hold secrets."""
+        self._environment = without_secrets(os.environ, hidden)
         self._can_measure = importlib.util.find_spec("duckdb") is not None
         self._root = root
         self._spill = root / STATE_FOLDER / f"measure-{os.getpid()}-{id(self):x}"
@@ -98,7 +102,7 @@ class Measuring:
             return
         try:
             if self._process is None:
-                self._process = _start(self._root, self._spill)
+                self._process = _start(self._root, self._spill, self._environment)
             stream = _stream(self._process.stdin)
             stream.write(json.dumps(request).encode() + b"\n")
             stream.flush()
@@ -149,10 +153,11 @@ class Measuring:
             )
 
 
-def _start(root: Path, spill: Path) -> subprocess.Popen[bytes]:
+def _start(root: Path, spill: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # this very program
         [sys.executable, "-m", "stagebook.tables.measure", str(spill), str(os.getpid())],
         cwd=root,
+        env=env,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

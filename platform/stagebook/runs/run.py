@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from stagebook.connections.connection import connection_variables
 from stagebook.events import AttemptEnded, AttemptStarted, RunStarted, Status
 from stagebook.execution.engine.protocol import Engine
 from stagebook.execution.runner.context import RunContext, RunOptions
@@ -25,6 +26,7 @@ from stagebook.runs.measuring import Measuring
 from stagebook.runs.origin import describe_origin
 from stagebook.runs.recorder import Recorder
 from stagebook.system.processes import signal_name
+from stagebook.system.secret_sources import SecretSource, variables_of
 from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery, MlflowEnvironment
 from stagebook.tracking.state import TrackingState, state_of
@@ -62,6 +64,7 @@ class RunParts:
         wait: whether to wait while another process runs the pipeline.
         resumes: the run that this one goes on with.
         request: what was asked for, as `RunStarted` has it.
+        secrets: where secrets come from, as far as that is declared.
         measures: whether outputs that are tables are measured.
     """
 
@@ -76,6 +79,7 @@ class RunParts:
     hooks: LaunchHooks
     resumes: str
     request: Mapping[str, Any]
+    secrets: Mapping[str, SecretSource]
     measures: bool = False
 
 
@@ -107,7 +111,10 @@ def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts
         delivery = hooks.delivery or own
         if delivery is not None and any(stage.runs for stage in plan.stages):
             delivery.start(run)
-        measuring = Measuring(parts.root, lambda: runner.plan, parts.clock) if parts.measures else None
+        hidden = variables_of(parts.secrets.values())
+        measuring = (
+            Measuring(parts.root, lambda: runner.plan, parts.clock, hidden) if parts.measures else None
+        )
         if measuring is not None:
             closing.callback(measuring.close)
         context = _context(plan, run, parts, recorder, delivery, expected)
@@ -198,6 +205,11 @@ def _context(
         guard=recorder.guard,
         sources=lambda stage: dependencies.sources(stage.notebook, stage.runs_in),
         code_paths=lambda stage: dependencies.code_paths(stage.notebook, stage.runs_in),
+        variables=lambda stage: {
+            **connection_variables(dependencies.workspace.remotes.named(stage.connections), parts.root),
+            **stage.variables,
+        },
+        secrets=parts.secrets,
         undeclared=lambda stage, observed: marks(stage, observed, dependencies),
         unfinished=lambda run, stage, number: _is_unfinished(parts.journal, run, stage, number),
     )

@@ -4,9 +4,11 @@ nobody's eyes."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
+
+from stagebook.system.encodings import bytes_forms, forms, pieces
 
 HIDDEN = "***"
 # Names of environment variables whose values are secrets. `PWD` alone is the working folder.
@@ -18,6 +20,7 @@ _NAME = re.compile(
 MIN_SECRET = 6  # characters of a value that is looked for in texts
 _LONG = 12  # from here on a value is not found by chance
 _PLAIN = {"default", "disable", "disabled", "enable", "enabled", "optional", "required"}
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _LOGIN = re.compile(r"(?<=://)[^/?#\s]*(?=@)")
 _SECRET = re.compile(r"(?i)(?<=[?&])([^=&#\s]*(?:password|passwd|pwd|secret|token|key)[^=&#\s]*=)([^&#\s]+)")
 
@@ -60,33 +63,69 @@ def _passwords(value: str) -> list[str]:
     ]
 
 
+def is_secret(name: str, value: str) -> bool:
+    """Whether the value of a variable is a secret, as far as its name tells. A path leads to one, and is none."""
+    paths = ("/", "~", "C:")
+    return looks_secret(name) and not value.startswith(paths) and value.lower() not in _PLAIN
+
+
 class Redaction:
     """Puts `HIDDEN` in place of what is known to be secret, in any text."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
-        """What is secret: the values of variables that look so by name, and the passwords of URIs in any other."""
+    def __init__(self, env: Mapping[str, str], secrets: Iterable[str] = ()) -> None:
+        """What is secret: `secrets`, the values of variables that look so by name, and the passwords of URIs in any
+        other; in all of their forms (`encodings.forms`)."""
+        sure = {text for text in secrets if len(text) >= MIN_SECRET}
         found: set[str] = set()
-        paths = ("/", "~", "C:")
         for name, value in env.items():
-            if looks_secret(name) and not value.startswith(paths) and value.lower() not in _PLAIN:
+            if is_secret(name, value):
                 found.add(value)
             found |= set(_passwords(value))
-        found |= {quote(text, safe="") for text in found}
+        found = {text for text in found - sure if len(text) >= MIN_SECRET}
         # Of a short word, such as a password "postgres", the same letters are no secret within another word.
-        patterns = [
-            rf"\b{re.escape(text)}\b" if text.isalnum() and len(text) < _LONG else re.escape(text)
-            for text in sorted(found, key=len, reverse=True)
-            if len(text) >= MIN_SECRET
-        ]
-        self._pattern = re.compile("|".join(patterns)) if patterns else None
+        self._words = frozenset(text for text in found if text.isalnum() and len(text) < _LONG)
+        made = {form for text in sure | found for form in forms(text) if len(form) >= MIN_SECRET}
+        made |= {piece for text in sure for piece in pieces(text)}
+        self._forms = sorted(made, key=len, reverse=True)
+        binary = {form for text in (sure | found) - self._words for form in bytes_forms(text)}
+        self._bytes = sorted(binary, key=len, reverse=True)
+        self.longest = max(map(len, self._bytes), default=0)  # bytes
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known to be secret."""
+        return not self._forms
 
     def text(self, said: str) -> str:
         """A text without secrets."""
-        return self._pattern.sub(HIDDEN, said) if self._pattern is not None else said
+        if (pattern := self._pattern(said)) is not None:
+            said = pattern.sub(HIDDEN, said)
+        if "\x1b" in said and (pattern := self._pattern(plain := _ANSI.sub("", said))) is not None:
+            said = pattern.sub(HIDDEN, plain)  # colours stood within it
+        return said
+
+    def _pattern(self, said: str) -> re.Pattern[str] | None:
+        """A pattern of the secrets that are in a text; `None` where there is none. To look for each is many times as
+        fast as a pattern of all."""
+        found = [form for form in self._forms if form in said]
+        patterns = [rf"\b{form}\b" if form in self._words else re.escape(form) for form in found]
+        return re.compile("|".join(patterns)) if patterns else None
+
+    def begun(self, said: str) -> int:
+        """How many characters at the end of a text may be the beginning of a secret."""
+        most = 0
+        for form in self._forms:
+            at = max(0, len(said) - len(form) + 1)
+            while (at := said.find(form[0], at)) >= 0 and len(said) - at > most:
+                if form.startswith(said[at:]):
+                    most = len(said) - at
+                    break
+                at += 1
+        return most
 
     def data(self, said: Any) -> Any:
         """Plain data whose texts are without secrets."""
-        if self._pattern is None:
+        if self.is_empty:
             return said
         match said:
             case str():
@@ -95,6 +134,35 @@ class Redaction:
                 return {self.text(key): self.data(value) for key, value in said.items()}
             case list() | tuple():
                 return [self.data(value) for value in said]
+        return said
+
+    def masked(self, data: bytes) -> bytes:
+        """Bytes of the same length in which each secret is overwritten: what tells lengths, as pickles do, stays true."""
+        for form in self._bytes:
+            if form in data:
+                data = data.replace(form, b"*" * len(form))
+        return data
+
+
+class Stream:
+    """A text that comes in pieces. What may be the beginning of a secret is held back until the rest is there."""
+
+    def __init__(self, redacted: Redaction) -> None:
+        self._redacted = redacted
+        self.held = ""
+
+    def push(self, piece: str) -> str:
+        """What can be written of the text so far."""
+        if self._redacted.is_empty:
+            return piece
+        said = self._redacted.text(self.held + piece)
+        cut = len(said) - self._redacted.begun(said)
+        self.held = said[cut:]
+        return said[:cut]
+
+    def end(self) -> str:
+        """What was held back: there is no more."""
+        said, self.held = self.held, ""
         return said
 
 

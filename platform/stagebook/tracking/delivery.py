@@ -8,13 +8,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from stagebook.journal.journal import MLFLOW, Journal, attempt_key
 from stagebook.planning.plan import PlannedStage
 from stagebook.system import mlflow_hook
 from stagebook.system.processes import end_group
+from stagebook.system.secret_sources import without_secrets
 from stagebook.tracking.place import URI, absolute, database, is_remote
 from stagebook.workspace.paths import STATE_FOLDER
 
@@ -23,13 +24,22 @@ PATIENCE_REMOTE = 5.0
 WAIT_FOR_STORE = 30.0  # seconds that a stage which uses mlflow waits for a store that is just made
 CLAIM_FILE = "mlflow-run"  # of an attempt whose notebook logs into the attempt's run
 MAX_LOG = 1_000_000  # bytes of what the delivery says; then it begins anew
+_OF_STORES = ("MLFLOW_", "AWS_", "AZURE_", "GOOGLE_", "DATABRICKS_")  # variables that MLflow logs in with
 _left_behind: list[subprocess.Popen[bytes]] = []  # nobody waits for them
+
+
+def environment(hidden: Collection[str]) -> dict[str, str]:
+    """The environment of a process of MLflow's: without the `hidden` variables, which hold secrets, but for those that
+    MLflow logs in with."""
+    return without_secrets(os.environ, {name for name in hidden if not name.startswith(_OF_STORES)})
 
 
 class Delivery:
     """The child process that tells MLflow what happens, while a run goes on."""
 
-    def __init__(self, journal: Journal, root: Path, uri: str) -> None:
+    def __init__(self, journal: Journal, root: Path, uri: str, hidden: Collection[str] = ()) -> None:
+        """`hidden`: variables of the environment that are not its business."""
+        self._hidden = hidden
         self._outbox = journal.outbox
         self._root = root
         self._is_waiting = False
@@ -102,7 +112,7 @@ class Delivery:
                 stdout=stream,
                 stderr=stream,
                 cwd=self._root,
-                env={**os.environ, URI: self.uri, **env},
+                env={**environment(self._hidden), URI: self.uri, **env},
                 start_new_session=True,
             )
 

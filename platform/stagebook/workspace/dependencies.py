@@ -6,7 +6,7 @@ import contextlib
 import hmac
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from stagebook.system.delta_log import LOG
 from stagebook.system.file_cache import FileCache, stat_of, tick
 from stagebook.system.files import describe_path, make_private, walk, write_whole
 from stagebook.system.installed import source_folders, versions
+from stagebook.system.secret_sources import PREFIX
 from stagebook.system.store import Store
 from stagebook.workspace.kernels import Kernel, find_kernel, this_python
 from stagebook.workspace.marks import Marks
@@ -40,13 +41,16 @@ class ProjectDependencies:
         env: Mapping[str, str],
         *,
         restores: bool = True,
+        secret: Collection[str] = (),
     ) -> None:
-        """`restores`: whether outputs may come from the store; without it the store counts as empty."""
+        """`restores`: whether outputs may come from the store; without it the store counts as empty. `secret`: the
+        variables of the environment that hold secrets."""
         self.workspace = workspace
         self.file_cache = file_cache
         self.store = store
         self.marks = Marks(workspace.root, file_cache)
         self._restores = restores
+        self._secret = secret
         self._root = workspace.root
         self._cache = self._root / STATE_FOLDER / "cache"
         self._env = env
@@ -94,7 +98,7 @@ class ProjectDependencies:
 
     def digest(self, path: str) -> str | None:
         """The SHA-256 of a file of the project, or of a folder with a slash at the end, since a file could hold
-        the list of a folder; `None` where there is none."""
+        the list of a folder; the mark of what is behind a connection; `None` where there is none."""
         if path not in self._digests:
             try:
                 found = describe_path(self._root / path, path, self.file_cache.digest)
@@ -102,7 +106,7 @@ class ProjectDependencies:
                 is_whole = listed is None or _is_whole(self._root / path, listed, self.file_cache)
                 self._digests[path] = found.content if is_whole else None
             except OSError:
-                self._digests[path] = None
+                self._digests[path] = self.workspace.remotes.mark(path)
         return self._digests[path]
 
     def stamp(self, path: str) -> object:
@@ -163,10 +167,12 @@ class ProjectDependencies:
 
     def env_mark(self, name: str) -> str | None:
         """A keyed hash of an environment variable; `None` where it is not set. Its value may be a secret, and a
-        plain hash of a short one could be reversed by trying values."""
+        plain hash of a short one could be reversed by trying values. One that is declared as a secret has none."""
         value = self._env.get(name)
         if value is None:
             return None
+        if name in self._secret or name.startswith(PREFIX):
+            return "secret"
         if self._key is None:
             self._key = _key(self._root / STATE_FOLDER / "key")
         return hmac.new(self._key, f"{name}={value}".encode("utf-8", "surrogateescape"), "sha256").hexdigest()

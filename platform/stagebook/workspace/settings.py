@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
+import shlex
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, cast
 
 import pydantic
 
-from stagebook.errors import PipelineInvalid, Problem
+from stagebook.errors import PipelineInvalid
 from stagebook.pipeline.model import Location, make_problem
 from stagebook.pipeline.schema import read_model
+from stagebook.system.secret_sources import NAME, Kind, SecretSource
+from stagebook.system.settings_file import read_raw
 
-FILE = "stagebook.toml"
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 
 
@@ -63,6 +64,50 @@ class MonitorSettings(_Section):
     fail: bool = False
 
 
+def _as_command(value: object) -> object:
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return shlex.join(value)
+    return value
+
+
+def _with_names(value: object) -> object:
+    for name in value if isinstance(value, dict) else ():
+        if not NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not a name for a secret: use letters, digits and '_'")
+    return value
+
+
+class SecretSettings(_Section):
+    """`[secrets]`. Where a secret comes from: `NAME = {env = "VARIABLE"}`, `{file = "PATH"}` (mode 0600),
+    `{keyring = "SERVICE/USER"}` or `{command = "PROGRAM …"}`. One that is not named here comes from the environment
+    variable `STAGEBOOK_SECRET_NAME`."""
+
+    env: str | None = None
+    file: str | None = None
+    keyring: str | None = None
+    command: Annotated[
+        str | None, pydantic.BeforeValidator(_as_command, json_schema_input_type=str | list[str] | None)
+    ] = None
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(given := self.model_dump(exclude_none=True)) != 1:
+            raise ValueError("expected one of env, file, keyring and command")
+        if self.env is not None and not NAME.fullmatch(self.env):
+            raise ValueError("'env' is the name of an environment variable")
+        if self.keyring is not None and not all(self.keyring.rpartition("/")):
+            raise ValueError("'keyring' is of the form service/user")
+        if not all(value.strip() for value in given.values()):
+            raise ValueError("the source is empty")
+        return self
+
+    @property
+    def source(self) -> SecretSource:
+        """It as it crosses rooms."""
+        ((kind, value),) = self.model_dump(exclude_none=True).items()
+        return SecretSource(kind=cast("Kind", kind), value=value)
+
+
 class Settings(_Section):
     """All settings of a project."""
 
@@ -70,6 +115,15 @@ class Settings(_Section):
     tracking: TrackingSettings = TrackingSettings()
     store: StoreSettings = StoreSettings()
     monitors: MonitorSettings = MonitorSettings()
+    connections: dict[str, Any] = pydantic.Field(default_factory=dict)  # read by `connections.declared`
+    secrets: Annotated[dict[str, SecretSettings], pydantic.BeforeValidator(_with_names)] = pydantic.Field(
+        default_factory=dict
+    )
+
+    @property
+    def secret_sources(self) -> dict[str, SecretSource]:
+        """The declared sources of secrets, by their names."""
+        return {name: item.source for name, item in self.secrets.items()}
 
 
 def read_settings(root: Path) -> Settings:
@@ -78,7 +132,7 @@ def read_settings(root: Path) -> Settings:
     Raises:
         PipelineInvalid: the file is not TOML, or holds unknown keys or wrong values.
     """
-    data, name = _raw(root)
+    data, name = read_raw(root)
     settings, mistakes = read_model(Settings, data)
     if settings is None:
         raise PipelineInvalid(
@@ -90,26 +144,3 @@ def read_settings(root: Path) -> Settings:
 def _in_full(message: str, where: Location) -> str:
     """A message that names a key by all that leads to it."""
     return message.replace(f"'{where[-1]}'", f"'{'.'.join(map(str, where))}'", 1) if where else message
-
-
-def _raw(root: Path) -> tuple[dict[str, Any], str]:
-    for name in (FILE, "pyproject.toml"):
-        path = root / name
-        if not path.is_file():
-            continue
-        try:
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
-        except UnicodeDecodeError as error:
-            raise PipelineInvalid([Problem(path=name, message="not UTF-8 text")]) from error
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
-            raise PipelineInvalid([Problem(path=name, message=f"not readable as TOML: {error}")]) from error
-        except OSError as error:
-            problem = Problem(path=name, message=f"cannot be read: {error.strerror}")
-            raise PipelineInvalid([problem]) from error
-        if name == FILE:
-            return data, name
-        tool = data.get("tool")
-        section = tool.get("stagebook") if isinstance(tool, dict) else None
-        if section is not None:
-            return section, name
-    return {}, FILE

@@ -15,6 +15,7 @@ from stagebook.system.file_cache import FileCache
 from stagebook.workspace import paths
 from stagebook.workspace.contracts import Contracts
 from stagebook.workspace.kernels import kernel_languages
+from stagebook.workspace.remotes import Remotes
 from stagebook.workspace.tables import Tables
 
 
@@ -26,6 +27,7 @@ class Workspace:
         self.file_cache = file_cache or FileCache()
         self.contracts = Contracts(root)
         self.tables = Tables(root)
+        self.remotes = Remotes(root)
         self._folders: set[str] = set()
         self._facts: dict[str, NotebookFacts | NotebookUnreadable] = {}
 
@@ -33,6 +35,7 @@ class Workspace:
         """Look at the files anew."""
         self._facts.clear()
         self.contracts.forget()
+        self.remotes.forget()
         self._folders.clear()
 
     def inside(self, text: str) -> str:

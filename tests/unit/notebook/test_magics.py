@@ -71,6 +71,23 @@ def test_a_stage_by_hand_has_what_it_has_in_the_pipeline(
     assert str(builder.root / "notebooks") in sys.path
 
 
+def test_variables_of_a_stage_and_their_secrets_are_there_by_hand(
+    shell: Any, builder: ProjectBuilder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    builder.pipeline(
+        'stages:\n  load: {notebook: notebooks/load.ipynb, env: {DB_URL: "db://${secret.DB}@h"}}\n', "q"
+    )
+    monkeypatch.setenv("DB_URL", "")
+    shell.run_cell("%stage q/load")
+    assert "STAGEBOOK_SECRET_DB is not set" in capsys.readouterr().err
+    monkeypatch.setenv("STAGEBOOK_SECRET_DB", "open-sesame/42")
+    assert shell.run_cell("%stage q/load").success
+    assert os.environ["DB_URL"] == "db://open-sesame%2F42@h"
+    said = capsys.readouterr().out
+    assert "  DB_URL is in the environment\n" in said
+    assert "sesame" not in said
+
+
 def test_the_parameters_cell_does_not_undo_it(shell: Any, builder: ProjectBuilder) -> None:
     shell.run_cell("%stage fit@2")
     shell.run_cell("from datetime import date")

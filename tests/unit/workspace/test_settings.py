@@ -46,11 +46,39 @@ def test_a_pyproject_of_something_else_says_nothing(tmp_path: Path) -> None:
         ("[tracking]\nuri = 1\n", "stagebook.toml: 'tracking.uri' has to be text, not 1 (int)"),
         ("run = 1\n", "stagebook.toml: 'run' has to be a mapping, not 1 (int)"),
         ("[tracing]\n", "stagebook.toml: unknown key 'tracing'\n    did you mean 'tracking'?"),
+        ("[secrets]\nA = 1\n", "stagebook.toml: 'secrets.A' has to be a mapping, not 1 (int)"),
+        ("[secrets]\nA = {}\n", "stagebook.toml: 'secrets.A': expected one of env, file, keyring and command"),
+        ("[secrets]\nA = {env = 'X', file = 'y'}\n", "stagebook.toml: 'secrets.A': expected one of env, file, keyring and command"),
+        ("[secrets]\nA = {fiel = 'y'}\n", "stagebook.toml: unknown key 'secrets.A.fiel'\n    did you mean 'file'?"),
+        ("[secrets]\nA = {env = 'a b'}\n", "stagebook.toml: 'secrets.A': 'env' is the name of an environment variable"),
+        ("[secrets]\nA = {keyring = 'x'}\n", "stagebook.toml: 'secrets.A': 'keyring' is of the form service/user"),
+        ("[secrets]\nA = {file = ' '}\n", "stagebook.toml: 'secrets.A': the source is empty"),
+        ("[secrets]\nA = {command = [1]}\n", "stagebook.toml: 'secrets.A.command' has to be text, not [1] (list)"),
+        ("[secrets]\n'a-b' = {env = 'X'}\n", "stagebook.toml: 'secrets': 'a-b' is not a name for a secret: use letters, digits and '_'"),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_named(tmp_path: Path, text: str, wanted: str) -> None:
     (tmp_path / "stagebook.toml").write_text(text)
     assert screen(tmp_path) == wanted
+
+
+def test_secrets_have_one_source_each(tmp_path: Path) -> None:
+    (tmp_path / "stagebook.toml").write_text("""
+        [secrets]
+        A = {env = "X"}
+        B = {file = "~/b"}
+        C = {keyring = "mail/host/me"}
+        D = {command = ["pass", "show", "a b"]}
+        E = {command = "pass show e"}
+    """)
+    found = {name: (one.kind, one.value) for name, one in read_settings(tmp_path).secret_sources.items()}
+    assert found == {
+        "A": ("env", "X"),
+        "B": ("file", "~/b"),
+        "C": ("keyring", "mail/host/me"),
+        "D": ("command", "pass show 'a b'"),
+        "E": ("command", "pass show e"),
+    }
 
 
 def test_what_is_no_toml_is_told_with_its_place(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from stagebook.errors import SecretUnavailable
 from stagebook.events import AttemptEvent, Cause, CellEnded, CellStarted, CellStatus
 from stagebook.execution import messages
 from stagebook.execution.attempt import (
@@ -27,9 +28,11 @@ from stagebook.execution.attempt import (
 from stagebook.execution.engine import crash
 from stagebook.execution.engine.protocol import Ended, Progress, Report
 from stagebook.execution.fork.client import ADDRESS, SOCKETS, Forked, ask, request_of
+from stagebook.execution.worker.masking import mask_files
 from stagebook.system import processes
 from stagebook.system.files import make_private, private_name, write_whole
-from stagebook.system.logins import shown
+from stagebook.system.logins import Redaction, shown
+from stagebook.system.secret_sources import PREFIX, read_all, variables_of, without_secrets
 
 _ORDERLY = {0, 1, 75}  # exit codes of a worker that ended all of its processes itself
 
@@ -85,6 +88,12 @@ class Output:
         return message
 
 
+def _inherited(attempt: Attempt) -> dict[str, str]:
+    """Of the secrets in the environment the worker gets those that it has to resolve."""
+    needed = variables_of(attempt.secrets.values()) | {f"{PREFIX}{name}" for name in attempt.secrets}
+    return without_secrets(os.environ, attempt.hidden, kept=needed)
+
+
 class Worker:
     """The process of one attempt. `started` and `kill_at` are monotonic times; `cause` is why the engine
     ends it, if it does."""
@@ -101,7 +110,8 @@ class Worker:
         self._lifeline: int | None = None  # a forked worker ends when this is closed
         # For the sockets of its kernel. It is removed here, since a worker may be killed.
         self._sockets = private_name()
-        self._environment = {**os.environ, **attempt.env, MARKER: attempt.marker, SOCKETS: self._sockets}
+        own = {MARKER: attempt.marker, SOCKETS: self._sockets}
+        self._environment = {**_inherited(attempt), **attempt.env, **own}
         make_private(folder)
         # A login is handed over by the environment alone.
         shown_env = {name: value for name, value in attempt.env.items() if shown(value) == value}
@@ -204,6 +214,13 @@ class Worker:
             self._lifeline = None
         self.output.close()
 
+    def _mask_files(self) -> None:
+        """Do what the worker would have done: overwrite secrets in its files. A command is not waited for."""
+        sources = {name: one for name, one in self.attempt.secrets.items() if one.kind in {"env", "file"}}
+        with contextlib.suppress(SecretUnavailable):
+            secrets = read_all(sources, self._environment, Path(self.attempt.root))
+            mask_files(Path(self.attempt.folder), Redaction(self._environment, secrets.values()))
+
     def _result_of(self, code: int) -> AttemptResult:
         """What became of the attempt: as it said, which a full disk does not hold up; else as its result file
         says; else what its exit `code` tells."""
@@ -214,6 +231,7 @@ class Worker:
             OSError, ValueError, TypeError, KeyError, AttributeError
         ):  # killed before it was written
             return AttemptResult.from_json(json.loads((folder / RESULT_FILE).read_bytes()))
+        self._mask_files()
         result = crash.explain(code, self.cause, self.attempt.timeout, time.monotonic() - self.started)
         assert result.cause is not None
         crash.settle(folder / NOTEBOOK_FILE, self.output.statuses, result.cause, result.message)

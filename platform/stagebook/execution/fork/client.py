@@ -20,12 +20,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stagebook.system import processes
 from stagebook.system.files import private_folder, private_name, umask
+from stagebook.system.secret_sources import without_secrets
 
 ADDRESS = "STAGEBOOK_FORKSERVER"  # in a worker's environment: the path of the server's socket
 LIFELINE = "STAGEBOOK_LIFELINE"  # a descriptor that ends with the process which runs the pipeline
@@ -224,9 +225,10 @@ def ask(address: str, request: Mapping[str, Any], descriptors: Sequence[int] = (
 # -- the server's owner -------------------------------------------------------------------------
 
 
-def _server_environment(path: str) -> dict[str, str]:
-    # With pytest's variable ipykernel would not read what child processes print.
-    kept = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+def _server_environment(path: str, hidden: Collection[str]) -> dict[str, str]:
+    # With pytest's variable ipykernel would not read what child processes print. Of what is forked the system shows the
+    # server's environment: no secret is to be in it.
+    kept = without_secrets(os.environ, {*hidden, "PYTEST_CURRENT_TEST"})
     kept["TMPDIR"] = os.path.abspath(tempfile.gettempdir())  # which may be relative to this folder
     return {**kept, "PYTHONPATH": path} if path else kept
 
@@ -243,9 +245,11 @@ def start_early() -> None:
             atexit.register(discard_early)
 
 
-def take_server() -> ForkServer:
-    """The server that was started early, or a new one. Raises `OSError`."""
-    return _early.pop() if _early else ForkServer()
+def take_server(hidden: Collection[str] = ()) -> ForkServer:
+    """The server that was started early, or a new one, without the `hidden` variables. Raises `OSError`."""
+    if any(name in os.environ for name in hidden):
+        discard_early()
+    return _early.pop() if _early else ForkServer(hidden)
 
 
 def discard_early() -> None:
@@ -261,7 +265,8 @@ class ForkServer:
     folder at its end, so the folder is made once the server runs: it goes whenever the runner is killed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hidden: Collection[str] = ()) -> None:
+        """`hidden`: variables of the environment that it does not get."""
         self._folder = private_name()
         self.keep_log: Path | None = None  # where its messages are kept, if there are any
         self._holds_spares = False
@@ -279,7 +284,7 @@ class ForkServer:
                 stderr=self._log,
                 pass_fds=[listener.fileno()],
                 cwd="/",
-                env=_server_environment(path),
+                env=_server_environment(path, hidden),
                 start_new_session=True,
             )
             try:

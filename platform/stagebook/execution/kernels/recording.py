@@ -19,7 +19,8 @@ from typing import Any, TextIO
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-from stagebook.system.logins import NO_SECRETS, Redaction
+from stagebook.execution.kernels.held_text import HeldText
+from stagebook.system.logins import NO_SECRETS, Redaction, Stream
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +53,14 @@ class Sink:
     changes: Callable[[], None] = lambda: None
     redacted: Redaction = NO_SECRETS
 
+    def tell(self, text: str) -> None:
+        """Put text into the log, and have it heard."""
+        if text:
+            with contextlib.suppress(OSError):  # a full disk; the notebook holds the outputs
+                self.log.write(text)
+                self.log.flush()
+        self.heard(text)
+
 
 class Recorder(NotebookClient):
     """Puts outputs into cells, and those that are too large into files beside the notebook. A note in the
@@ -62,6 +71,10 @@ class Recorder(NotebookClient):
     def prepare(self, sink: Sink) -> None:
         """Say where outputs go."""
         self.sink = sink
+        self._held = HeldText(
+            sink.redacted, lambda at, msg: self.output(self.nb.cells[at].outputs, msg, None, at)
+        )
+        self._spoken = Stream(sink.redacted)  # the log has both streams, and displays
         self.clear_before_next_output = False
         self._sizes: collections.Counter[tuple[int, str]] = collections.Counter()  # of what is in cells
         self._spills: dict[tuple[int, str], _Spill] = {}
@@ -73,7 +86,14 @@ class Recorder(NotebookClient):
         """Take one message of the cell that runs."""
         self.sink.changes()
         kind = msg["msg_type"]
-        msg["content"] = self.sink.redacted.data(msg["content"])
+        if kind == "stream":
+            said = msg["content"]["text"]
+            msg = self._held.push(cell_index, msg)
+            if said and not msg["content"]["text"]:
+                return None
+        else:
+            self._held.release(cell_index)
+            msg["content"] = self.sink.redacted.data(msg["content"])
         if kind in {"display_data", "execute_result", "update_display_data"}:
             self._measure(msg["content"], cell_index, is_update=kind == "update_display_data")
         return super().process_message(msg, cell, cell_index)
@@ -110,12 +130,14 @@ class Recorder(NotebookClient):
 
     def close_cell(self, cell_index: int) -> None:
         """Close the files of a cell, and write their sizes into the notes."""
+        self._end_text(cell_index)
         for (at, _), spill in self._spills.items():
             if at == cell_index:
                 spill.close()
 
     def close(self) -> None:
         """Close all files; outputs may have come after their cell."""
+        self._end_text()
         for spill in self._spills.values():
             spill.close()
 
@@ -158,16 +180,19 @@ class Recorder(NotebookClient):
         note = NotebookNode(output_type="stream", name=name, text="")  # type: ignore[no-untyped-call]
         before = "".join(o.text for o in outs if o.get("output_type") == "stream" and o.name == name)
         outs.append(note)
-        spill = _Spill(self._file(f"cell-{self._number(at)}-{name}.txt"), note, name)
+        spill = _Spill(self._file(f"cell-{_number(self.nb, at)}-{name}.txt"), note, name)
         spill.write(before)
         return spill
 
     def _tell(self, text: str) -> None:
-        if text:
-            with contextlib.suppress(OSError):  # a full disk; the notebook holds the outputs
-                self.sink.log.write(text)
-                self.sink.log.flush()
-        self.sink.heard(text)
+        self.sink.tell(self._spoken.push(text))
+
+    def _end_text(self, at: int | None = None) -> None:
+        """Put out what was held back of the text of a cell, or of all."""
+        with contextlib.suppress(OSError):  # no room for it
+            self._held.release(at)
+        if said := self._spoken.end():
+            self.sink.tell(said)
 
     # -- displays -------------------------------------------------------------------------------
 
@@ -189,7 +214,7 @@ class Recorder(NotebookClient):
         for kind, item in data.items():
             suffix = _SUFFIXES.get(kind, ".json" if kind.endswith("json") else ".txt")
             self._files += 1
-            file = self._file(f"cell-{self._number(at)}-display-{self._files}{suffix}")
+            file = self._file(f"cell-{_number(self.nb, at)}-display-{self._files}{suffix}")
             written = _payload(kind, item)
             try:
                 file.write_bytes(written)
@@ -199,11 +224,6 @@ class Recorder(NotebookClient):
             notes.append(f"{kind}, {_amount(len(written))}: {file.parent.name}/{file.name}")
         text = "[Stagebook] this output is kept in a file beside the notebook:\n" + "\n".join(notes)
         content["data"] = {"text/plain": text}
-
-    def _number(self, at: int) -> int:
-        """The cell at an index, as it is counted everywhere: code cells with code in them, from 1."""
-        cells = self.nb.cells[: at + 1]
-        return sum(1 for cell in cells if cell.cell_type == "code" and cell.source.strip())
 
     def _file(self, name: str) -> Path:
         self.sink.folder.mkdir(parents=True, exist_ok=True)
@@ -247,6 +267,11 @@ class _Spill:
     def _say(self, what: str) -> None:
         where = f"{self._file.parent.name}/{self._file.name}"
         self.note["text"] = f"\n[Stagebook] {self._name} {what} in {where}, beside the notebook\n"
+
+
+def _number(notebook: NotebookNode, at: int) -> int:
+    """The cell at an index, as it is counted everywhere: code cells with code in them, from 1."""
+    return sum(1 for cell in notebook.cells[: at + 1] if cell.cell_type == "code" and cell.source.strip())
 
 
 def not_kept(error: OSError) -> str:

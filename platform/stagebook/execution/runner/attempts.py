@@ -20,6 +20,7 @@ from stagebook.pipeline.types import Value
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.result import Result
 from stagebook.system import delta_log
+from stagebook.system.secret_sources import names_in, source_of, variables_of
 
 
 def attempt_at(  # noqa: PLR0913 - what a stage is given comes from as many places
@@ -35,6 +36,8 @@ def attempt_at(  # noqa: PLR0913 - what a stage is given comes from as many plac
     """An attempt at a stage; `values` are its parameters and its inputs, `related` is as in `Execute`. Raises
     `NotebookUnreadable`."""
     params, inputs = values
+    variables = context.variables(stage)
+    named = [name for text in variables.values() for name in names_in(text)]
     folder = context.attempt_folder(stage.id, number)
     return Attempt(
         run=options.run_id,
@@ -59,6 +62,9 @@ def attempt_at(  # noqa: PLR0913 - what a stage is given comes from as many plac
         keep_dump=options.keep_dump,
         # Of several attempts the last one's kernel is kept: the stage failed with that one.
         keep_kernel=options.keep_kernel and number > stage.retries,
+        variables=variables,
+        secrets={name: source_of(name, context.secrets) for name in named},
+        hidden=sorted(variables_of(context.secrets.values()) - {*stage.env}),
     )
 
 

@@ -13,6 +13,7 @@ from stagebook.events import Event
 from stagebook.observed import Observed
 from stagebook.planning.plan import PlannedStage
 from stagebook.planning.planner import Planner
+from stagebook.system.secret_sources import SecretSource
 from stagebook.system.store import Store
 
 
@@ -45,6 +46,8 @@ class RunContext:
     - `guard`: while it is held, no other run takes the pipeline over
     - `sources`: the texts of a stage's code, to compare them later
     - `code_paths`: the files of a stage's code, which a strict stage may read
+    - `variables`: what the environment of a stage is given, as texts that refer to secrets
+    - `secrets`: where secrets come from, as far as that is declared
     - `undeclared`: what an attempt at a stage read and wrote undeclared, by what was observed of it
     - `unfinished`: whether an attempt (run, stage, number) is known to have begun, and not how it ended
     """
@@ -61,6 +64,8 @@ class RunContext:
     guard: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
     sources: Callable[[PlannedStage], Mapping[str, Any]] = lambda _stage: {}
     code_paths: Callable[[PlannedStage], Collection[str]] = lambda _stage: ()
+    variables: Callable[[PlannedStage], Mapping[str, str]] = lambda stage: stage.variables
+    secrets: Mapping[str, SecretSource] = dataclasses.field(default_factory=dict)
     undeclared: Callable[[PlannedStage, Observed | None], Mapping[str, Any]] = lambda *_: {}
     unfinished: Callable[[str, str, int], bool] = lambda *_: False
 

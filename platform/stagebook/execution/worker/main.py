@@ -14,10 +14,11 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from stagebook.errors import SecretUnavailable
 from stagebook.events import AttemptEvent, Cause
 from stagebook.execution.attempt import MARKER, RESULT_FILE, Attempt, AttemptResult
 from stagebook.execution.file_access.hooks import VARIABLE as REPORT_TO
@@ -26,6 +27,7 @@ from stagebook.execution.fork.client import ADDRESS, LIFELINE, SOCKETS, tie_to_l
 from stagebook.execution.messages import Message, to_line
 from stagebook.execution.worker import outputs
 from stagebook.execution.worker.audited import Audited
+from stagebook.execution.worker.masking import mask_files
 from stagebook.execution.worker.papermill_engine import execute
 from stagebook.execution.worker.scraps import read_scraps
 from stagebook.execution.worker.session import Stop
@@ -33,6 +35,7 @@ from stagebook.system import mlflow_hook, processes
 from stagebook.system.blobs import BlobDamaged
 from stagebook.system.files import write_whole
 from stagebook.system.logins import Redaction
+from stagebook.system.secret_sources import fill, read_all, without_secrets
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -99,20 +102,33 @@ def _run(attempt: Attempt, events: IO[str], stop: Stop, began: float) -> Attempt
     except OSError as error:
         return AttemptResult(cause=Cause.DISK, message=f"no room for outputs: {error.strerror or error}")
     if attempt.given is not None:
-        return _finished(attempt, AttemptResult(), (), began)
-    result, cells = execute(attempt, _environment(attempt, root), emit, stop)
-    return _finished(attempt, result, cells, began)
+        return _finished(attempt, AttemptResult(), (), began, _redaction(attempt.env, ()))
+    try:
+        secrets = read_all(attempt.secrets, os.environ, root)
+    except SecretUnavailable as error:
+        return AttemptResult(cause=Cause.SECRET, message=f"{error.message}; {error.hint}".rstrip("; "))
+    env = _environment(attempt, root, secrets)
+    redacted = _redaction(env, secrets.values())
+    result, cells = execute(attempt, env, emit, stop, redacted)
+    mask_files(Path(attempt.folder), redacted)
+    return _finished(attempt, result, cells, began, redacted)
 
 
-def _environment(attempt: Attempt, root: Path) -> dict[str, str]:
+def _redaction(env: Mapping[str, str], secrets: Iterable[str]) -> Redaction:
+    return Redaction({**os.environ, **env}, secrets)
+
+
+def _environment(attempt: Attempt, root: Path, secrets: Mapping[str, str]) -> dict[str, str]:
     """The kernel's environment: modules beside the notebook import as they do in JupyterLab."""
     dropped = _OWN | mlflow_hook.FOREIGN if mlflow_hook.VARIABLE in attempt.env else _OWN
-    inherited = {name: value for name, value in os.environ.items() if name not in dropped}
+    inherited = without_secrets(os.environ, {*dropped, *attempt.hidden})
+    variables = {name: fill(text, secrets) for name, text in attempt.variables.items()}
     if os.environ.get(REPORT_TO) != "off":
         inherited[REPORT_TO] = str(Path(attempt.folder) / REPORT_FILE)
     paths = [str((root / attempt.notebook).parent), str(root), os.environ.get("PYTHONPATH", "")]
     return {
         **inherited,
+        **variables,
         **attempt.env,
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "STAGEBOOK_RUN_ID": attempt.run,
@@ -122,7 +138,11 @@ def _environment(attempt: Attempt, root: Path) -> dict[str, str]:
 
 
 def _finished(
-    attempt: Attempt, result: AttemptResult, cells: Sequence[Mapping[str, Any]], began: float
+    attempt: Attempt,
+    result: AttemptResult,
+    cells: Sequence[Mapping[str, Any]],
+    began: float,
+    redacted: Redaction,
 ) -> AttemptResult:
     """The result with what the executed notebook left: scraps, outputs, and the files that it accessed."""
     root, folder = Path(attempt.root), Path(attempt.folder)
@@ -143,7 +163,7 @@ def _finished(
             cause, message = Cause.OUTPUT_MISSING, reason
         audited = Audited()
         if cause is None and (attempt.contracts or attempt.has_tables):
-            audited = _audited(attempt)
+            audited = _audited(attempt, redacted)
             cause, message = audited.cause, audited.message
             described["audits"], described["written"] = audited.audits, audited.written
         if cause is None:
@@ -166,8 +186,8 @@ def _finished(
     )
 
 
-def _audited(attempt: Attempt) -> Audited:
+def _audited(attempt: Attempt, redacted: Redaction) -> Audited:
     # Only where there are contracts, or Delta tables: it imports DuckDB.
     from stagebook.execution.worker.auditing import audit_outputs  # noqa: PLC0415
 
-    return audit_outputs(attempt, Redaction({**os.environ, **attempt.env}))
+    return audit_outputs(attempt, redacted)

@@ -77,10 +77,10 @@ ENGINE = "stagebook"
 
 
 def execute(
-    attempt: Attempt, env: Mapping[str, str], emit: Emit, stop: Stop
+    attempt: Attempt, env: Mapping[str, str], emit: Emit, stop: Stop, redacted: Redaction
 ) -> tuple[AttemptResult, Sequence[NotebookNode]]:
     """Execute the notebook of an attempt, with `env` as the environment of its cells: what became of it, and
-    its executed cells. Never raises for what the notebook does.
+    its executed cells. Never raises for what the notebook does. All that is kept is `redacted`.
 
     Events of cells go to `emit`; `stop` ends it early. The executed notebook is in the attempt's folder
     whatever happened, with true statuses.
@@ -98,7 +98,7 @@ def execute(
             return InprocessExecutor(notebook, sink, where)
         return KernelExecutor(notebook, kernel, sink, where)
 
-    session = Session(attempt, emit, stop, make_executor, Redaction(env))
+    session = Session(attempt, emit, stop, make_executor, redacted)
     source = Path(attempt.root) / attempt.executable
     try:
         notebook = to_node(parse_notebook(read_bytes(source)), attempt.kernel)

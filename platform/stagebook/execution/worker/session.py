@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -25,14 +26,17 @@ from stagebook.execution.attempt import (
     Attempt,
     AttemptResult,
 )  # fmt: skip
+from stagebook.execution.fork.client import SOCKETS
 from stagebook.execution.kernels.executor import CellEnd, Executor, Verdict, judged
 from stagebook.execution.kernels.postmortem import DUMP_FILE
 from stagebook.execution.kernels.recording import Sink
 from stagebook.execution.worker import metadata
 from stagebook.execution.worker.live import Emit, Live
+from stagebook.execution.worker.masking import keep_dump
 from stagebook.execution.worker.outputs import misplaced
 from stagebook.execution.worker.profile import EVERY, Sampler, Usage
 from stagebook.execution.worker.saving import Saver
+from stagebook.system.files import private_folder
 from stagebook.system.logins import Redaction
 
 _SUCCESS = {"", "0", "None", "False"}  # values of SystemExit, as text, with the exit status 0
@@ -215,8 +219,11 @@ class Session:
     async def _after_failure(self, executor: Executor, failure: StageFailure) -> None:
         """Keep a dump of the failure, and the kernel, where that was asked for."""
         if self.attempt.keep_dump and failure.cause == Cause.EXCEPTION:
-            with contextlib.suppress(OSError):
-                if await executor.dump(str(self.folder / DUMP_FILE)):
+            with contextlib.suppress(OSError, EOFError):
+                # It is made in a folder that goes with the attempt: it may hold secrets.
+                made = f"{private_folder(os.environ.get(SOCKETS, ''))}/{DUMP_FILE}"
+                await executor.dump(made)
+                if keep_dump(made, self.folder / DUMP_FILE, self._redacted):
                     self.dump = DUMP_FILE
         if self.attempt.keep_kernel and failure.cause not in {Cause.CANCELLED, Cause.KERNEL_START}:
             self.kernel = executor.keep()
