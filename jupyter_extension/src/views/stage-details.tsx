@@ -54,6 +54,13 @@ export function StageDetails(props: {
           ))}
         </ul>
       )}
+      {info !== null && info.checks.length > 0 && (
+        <ul className="sb-Checks" aria-label={trans.__('Checks that do not hold')}>
+          {info.checks.map(line => (
+            <li key={line}>{line}</li>
+          ))}
+        </ul>
+      )}
       <div className="sb-Buttons">
         {view.notebook && (
           <button className="sb-Button" onClick={() => actions.openNotebook(view.id)}>
@@ -85,8 +92,7 @@ export function StageDetails(props: {
       <div className="sb-Buttons">
         <RunScopes context={context} stage={view.id} isEnabled={launcher.canStart && view.notebook !== ''} />
       </div>
-      {planned !== undefined && <Contract planned={planned} />}
-      {planned !== undefined && <DataContracts context={context} planned={planned} />}
+      {planned !== undefined && <Contract context={context} planned={planned} />}
       {info !== null && (
         <dl>
           <dt>{trans.__('Run')}</dt>
@@ -110,13 +116,6 @@ export function StageDetails(props: {
             </>
           )}
         </dl>
-      )}
-      {info !== null && info.checks.length > 0 && (
-        <ul className="sb-Checks" aria-label={trans.__('Checks that do not hold')}>
-          {info.checks.map(line => (
-            <li key={line}>{line}</li>
-          ))}
-        </ul>
       )}
       {info !== null && <Monitors context={context} info={info} />}
       {info?.message && <p className="sb-Message">{info.message}</p>}
@@ -198,43 +197,44 @@ function RunScopes(props: { context: Context; stage: string; isEnabled: boolean 
 
 const TABLE = /\.(parquet|pq|csv|tsv|jsonl|ndjson|duckdb)(\.gz)?$|\/[^./]*$/;
 
-/** What must hold of the outputs of a stage: the files that say it, or a draft of one. */
-function DataContracts(props: { context: Context; planned: PlanStage }): React.JSX.Element | null {
-  const { context, planned } = props;
-  const { actions, trans } = context;
-  const outputs = Object.entries(planned.outputs).filter(
-    ([name, path]) => planned.contracts[name] !== undefined || TABLE.test(String(path))
-  );
-  return outputs.length === 0 ? null : (
-    <div className="sb-Buttons">
-      {outputs.map(([name]) => {
-        const path = planned.contracts[name];
-        return path === undefined ? (
-          <button
-            key={name}
-            className="sb-Button"
-            title={trans.__('Propose what must hold of it, from what it holds now')}
-            onClick={() => actions.draftContract(`${planned.stage}.${name}`)}
-          >
-            {trans.__('Draft a contract for %1', name)}
-          </button>
-        ) : (
-          <button key={name} className="sb-Button" onClick={() => actions.openPipelineFile(1, 1, path)}>
-            {trans.__('Contract of %1', name)}
-          </button>
-        );
-      })}
-    </div>
-  );
+/** What must hold of an output: a link to the file that says it, or to a draft of one. */
+function DataContract(props: {
+  context: Context;
+  planned: PlanStage;
+  output: string;
+}): React.JSX.Element | null {
+  const { planned, output } = props;
+  const { actions, trans } = props.context;
+  const path = planned.contracts[output];
+  if (path !== undefined) {
+    return (
+      <button className="sb-Link" onClick={() => actions.openPipelineFile(1, 1, path)}>
+        {trans.__('contract')}
+      </button>
+    );
+  }
+  return TABLE.test(String(planned.outputs[output])) ? (
+    <button
+      className="sb-Link"
+      title={trans.__('Propose what must hold of it, from what it holds now')}
+      onClick={() => actions.draftContract(`${planned.stage}.${output}`)}
+    >
+      {trans.__('draft a contract')}
+    </button>
+  ) : null;
 }
 
 /** The parameters, inputs, outputs and conditions of a stage. */
-function Contract(props: { planned: PlanStage }): React.JSX.Element | null {
-  const { planned } = props;
-  const rows: [string, string][] = [
+function Contract(props: { context: Context; planned: PlanStage }): React.JSX.Element | null {
+  const { context, planned } = props;
+  const rows: [string, string, string?][] = [
     ...Object.entries(planned.params).map(([name, given]): [string, string] => [name, value(given)]),
     ...Object.entries(planned.inputs).map(([name, path]): [string, string] => [`${name} ←`, value(path)]),
-    ...Object.entries(planned.outputs).map(([name, path]): [string, string] => [`${name} →`, value(path)]),
+    ...Object.entries(planned.outputs).map(([name, path]): [string, string, string] => [
+      `${name} →`,
+      value(path),
+      name
+    ]),
     ...(planned.when ? [['when', planned.when] as [string, string]] : []),
     ...(planned.foreach ? [['foreach', planned.foreach] as [string, string]] : [])
   ];
@@ -243,11 +243,12 @@ function Contract(props: { planned: PlanStage }): React.JSX.Element | null {
   }
   return (
     <dl className="sb-Contract">
-      {rows.map(([name, text]) => (
+      {rows.map(([name, text, output]) => (
         <React.Fragment key={name}>
           <dt>{name}</dt>
           <dd>
-            <Breakable text={text} />
+            <Breakable text={text} />{' '}
+            {output !== undefined && <DataContract context={context} planned={planned} output={output} />}
           </dd>
         </React.Fragment>
       ))}

@@ -329,7 +329,7 @@ def test_a_function_gets_the_rows_and_says_what_is_wrong() -> None:
     ("name", "content", "message"),
     [
         ("a.parquet", b"", "the file is empty"),
-        ("a.parquet", b"no parquet at all", "Invalid Input Error: .*"),
+        ("a.parquet", b"no parquet at all", "No magic bytes found .*"),
         ("a.xyz", b"1", r"nothing is known of files named \*.xyz: tables are .*"),
         ("a.duckdb", b"junk", "IO Error: .*"),
         ("a.csv", b"", "the file is empty"),
