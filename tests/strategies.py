@@ -230,6 +230,7 @@ _artifact = st.builds(
     folder=st.booleans(),
     executable=st.booleans() | st.lists(_text, min_size=1, max_size=2).map(tuple),
     external=st.booleans(),
+    version=st.none() | _small,
 )
 _artifacts = st.dictionaries(_text, _artifact, max_size=2)
 _texts = st.lists(_text, max_size=2).map(tuple)
@@ -405,6 +406,8 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
         parts=_data,
         scraps=_data,
         outputs=_artifacts,
+        audits=_audits,
+        written=_artifacts,
     ),
     "StageRetrying": st.builds(
         events.StageRetrying, run=_run, at=_number, stage=_stage, attempt=_small, delay=_number
