@@ -12,6 +12,7 @@ from stagebook import events
 from stagebook.artifact import Artifact
 from stagebook.audits import Audit, CheckResult, Outcome, Severity
 from stagebook.events import Event, Status
+from stagebook.figures import ColumnFigures, TableFigures
 from stagebook.observed import Observed
 from stagebook.origin import Origin
 from stagebook.pipeline.types import Type, union
@@ -246,6 +247,22 @@ _check = st.builds(
     columns=_texts,
     sample=st.lists(_data, max_size=1).map(tuple),
 )
+_figures = st.builds(
+    TableFigures,
+    rows=st.integers(0, 10**9),
+    columns=st.dictionaries(
+        texts,
+        st.builds(
+            ColumnFigures,
+            type=texts,
+            nulls=st.integers(0, 10**9),
+            distinct=st.integers(0, 10**9),
+            quantiles=st.sampled_from([(), (1.0, 2.0, 3.5, 4.0, 5.0)]),
+            newest=st.none() | st.floats(0, 1e10),
+        ),
+        max_size=2,
+    ),
+)
 _audits = st.dictionaries(
     _text,
     st.builds(
@@ -414,6 +431,16 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
     ),
     "StageEnded": st.builds(
         events.StageEnded, run=_run, at=_number, stage=_stage, status=st.sampled_from(Status), reason=_text
+    ),
+    "StageMeasured": st.builds(
+        events.StageMeasured,
+        run=_run,
+        at=_number,
+        stage=_text,
+        attempt=_small,
+        seconds=st.none() | _number,
+        sizes=st.dictionaries(_text, _small, max_size=2),
+        figures=st.dictionaries(_text, _figures, max_size=2),
     ),
     "RunCancelling": st.builds(events.RunCancelling, run=_run, at=_number, reason=_text),
     "RunEnded": st.builds(
