@@ -70,18 +70,18 @@ STAGES: dict[str, tuple[Sequence[str], dict[str, Any]]] = {
     ),
     "table": (  # one of its rows breaks its contract
         [write("'id,speed\\n' + ''.join(f'{at},{at * 100}\\n' for at in range(4))")],
-        {"outputs": {"out": "data/table.csv"}},
+        {"outputs": {"out": {"path": "data/table.csv", "contract": "contracts/table.yaml"}}},
     ),
     "join": (
         [
-            "texts = [open(path).read() for path in [*each, always, flaky]]",
+            "texts = [open(path).read() for path in [*each, always, flaky, table]]",
             "texts.append(' '.join(sorted(os.listdir(folder + '/many'))))",
             write("'\\n'.join(texts)"),
         ],
         {"inputs": {"each": "each.out", "always": "always.out", "folder": "folder.out", "flaky": "flaky.out",
-                    "one": "two.one"},
+                    "one": "two.one", "table": "table.out"},
          "outputs": {"out": "data/join.txt"},
-         "declares": "each = []\nalways = folder = flaky = one = out = ''\nn = 0"},
+         "declares": "each = []\nalways = folder = flaky = one = table = out = ''\nn = 0"},
     ),
 }  # fmt: skip
 CONTRACT = """\
@@ -121,7 +121,7 @@ class Recovery:
                 **{key: value for key, value in more.items() if key not in {"params", "declares"}},
             }
         place.builder.pipeline(json.dumps({"params": {"n": 2}, "stages": stages}))
-        place.builder.file("contracts/p.table.out.yaml", CONTRACT)
+        place.builder.file("contracts/table.yaml", CONTRACT)
 
     # -- doing ----------------------------------------------------------------------------------
 
@@ -193,12 +193,8 @@ class Recovery:
 
     def nothing_lost(self, running: Running) -> None:
         """What a run told was acknowledged, so that it is in the journal."""
-        told = [event.to_json() for event in running.told() if not type(event).transient]
-        kept = (
-            [json.loads(json.dumps(event.to_json())) for event in self.events(running.told()[0].run)]
-            if told
-            else []
-        )
+        told = [_plain(event) for event in running.told() if not type(event).transient]
+        kept = [_plain(event) for event in self.events(running.told()[0].run)] if told else []
         lost = [event for event in told if event not in kept]
         assert lost == [], lost
 
@@ -227,3 +223,7 @@ class Recovery:
                 if isinstance(event, AttemptEnded) and event.cause is None:
                     assert history.stages[event.stage].status is Status.COMPLETED
             assert run.status is not Status.RUNNING
+
+
+def _plain(event: Event) -> Any:
+    return json.loads(json.dumps(event.to_json()))
