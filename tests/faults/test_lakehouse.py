@@ -121,7 +121,7 @@ class House:
 
 def test_a_runner_that_is_killed_while_it_publishes(place: Place) -> None:
     cases = [(mode, *point) for mode in MODES for point in POINTS]
-    chosen = place.random.sample(cases, amount(3, len(cases)))
+    chosen = place.random.sample(cases, amount(1, len(cases)))
     met: dict[str, int] = {}
     for mode, call, when in chosen:
         house = House(place, mode)
@@ -137,7 +137,7 @@ def test_a_runner_that_is_killed_while_it_publishes(place: Place) -> None:
 
 def test_a_runner_that_is_killed_at_a_write_to_the_journal(place: Place) -> None:
     met: dict[str, int] = {}
-    count = amount(2, 60)
+    count = amount(1, 60)
     for _ in range(count):
         mode = place.random.choice(list(MODES))
         house = House(place, mode)

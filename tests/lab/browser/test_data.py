@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from lab.browser.page import LONG, choose, execute, expect_state, line, node
+from stagebook.events import Status
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -61,7 +62,7 @@ def test_a_figure_that_is_out_of_the_usual_is_seen_at_once(page: Page, lab) -> N
         PIPELINE.replace("people.ipynb", "counts.ipynb").replace("people.csv", "counts.csv"), "counts"
     )
     for rows in (100, 101, 102, 103, 104, 105, 106, 107, 9):
-        assert lab.stagebook("run", "counts", "-p", f"rows={rows}").wait(120) == 0
+        assert lab.project.project.run("counts", {"rows": rows}).status is Status.COMPLETED
     page.reload()
     page.wait_for_function("window.jupyterapp?.restored.then(() => true)", timeout=LONG)
     execute(page, "stagebook:open-panel")
