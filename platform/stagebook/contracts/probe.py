@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,11 @@ class Surroundings:
     call: Call | None = None
     now: float | None = None
     query_seconds: float = QUERY_SECONDS
+
+
+def masked(row: Mapping[str, Any], personal: Collection[str]) -> dict[str, Any]:
+    """A row whose personal values are not shown."""
+    return {name: MASK if name in personal and value is not None else value for name, value in row.items()}
 
 
 def neighbours_at(

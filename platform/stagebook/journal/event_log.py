@@ -12,6 +12,8 @@ from stagebook.events import Event, StageMeasured, from_json
 from stagebook.journal.database import Database, numbered_sum
 from stagebook.observed import Observed
 
+_MOST_MEASURED = 4_000  # events that are read to compare figures
+
 
 class EventLog:
     """The events of all runs."""
@@ -138,13 +140,14 @@ class EventLog:
         return {stage: statistics.median(times) for stage, times in found.items()}
 
     def measured(self, pipeline: str, runs: int) -> list[StageMeasured]:
-        """What was kept for monitors in the latest runs of a pipeline, the earliest first. Raises `JournalUnreadable`."""
+        """What was kept for monitors in the latest runs of a pipeline, the earliest first; of pipelines with very many stages
+        not all of it. Raises `JournalUnreadable`."""
         rows = self._db.read(
             "SELECT seq, run, data, sum FROM events WHERE type = 'StageMeasured'"
-            " AND run IN (SELECT id FROM runs WHERE pipeline = ? ORDER BY started DESC LIMIT ?) ORDER BY seq",
-            (pipeline, runs),
+            " AND run IN (SELECT id FROM runs WHERE pipeline = ? ORDER BY started DESC LIMIT ?) ORDER BY seq DESC LIMIT ?",
+            (pipeline, runs, _MOST_MEASURED),
         )
-        found = (self.read(*row) for row in rows)
+        found = (self.read(*row) for row in reversed(rows))
         return [event for event in found if isinstance(event, StageMeasured)]
 
 

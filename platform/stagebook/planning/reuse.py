@@ -194,13 +194,13 @@ class ReusePolicy:
     def related(self, stage: PlannedStage, output: PlannedOutput, made: Mapping[str, Made]) -> dict[str, str]:
         """What the datasets hold that the contract of an output asks for, but for those of the stage itself: dataset →
         `Artifact.content`, of the first of its files that is there."""
+        found: dict[str, str] = {}
+        if not output.related:
+            return found
         own = {one.path for one in stage.outputs.values()}
-        known = {path: content for one in made.values() for path, content in one.outputs.items()}
-        found = {}
         for dataset, paths in output.related.items():
-            contents = (
-                known.get(path) or self.dependencies.digest(path) for path in paths if path not in own
-            )
+            elsewhere = (path for path in paths if path not in own)
+            contents = (_made_at(path, made) or self.dependencies.digest(path) for path in elsewhere)
             if content := next(filter(None, contents), None):
                 found[dataset] = content
         return found
@@ -333,6 +333,11 @@ def is_open(change: Change, fingerprint: Fingerprint) -> bool:
     """Whether a change is of a value that is known only once other stages have run."""
     names = {"params": fingerprint.open, "inputs": fingerprint.made}
     return change.name in names.get(change.part, ())
+
+
+def _made_at(path: str, made: Mapping[str, Made]) -> str:
+    """What a stage made at a path; empty if none did so far."""
+    return next((one.outputs[path] for one in made.values() if path in one.outputs), "")
 
 
 def _has_inputs(result: Result, stage: PlannedStage, made: Mapping[str, Made]) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from stagebook.contracts.contract import Contract
 from stagebook.errors import UsageError, did_you_mean
 from stagebook.pipeline.model import DeltaOptions
 from stagebook.planning.plan import Plan
-from stagebook.runs.datasets import Version, opened
+from stagebook.runs.datasets import Version, connected, opened
 from stagebook.runs.history import History
 from stagebook.system import delta_log
 from stagebook.system.files import load_cache, save_cache
@@ -137,7 +136,8 @@ class Datasets:
         """The versions of a dataset, the latest first."""
         if dataset.delta is not None:
             table = self.root / dataset.path
-            return [_of_log(table, dataset.path, number) for number in delta_log.versions(table)]
+            known = delta_log.versions(table)
+            return [_of_log(table, dataset.path, number, is_present=number == known[0]) for number in known]
         return self._of_results(dataset)
 
     def _of_results(self, dataset: Dataset) -> list[DataVersion]:
@@ -226,17 +226,11 @@ class Datasets:
     @contextlib.contextmanager
     def connected(self, tables: dict[str, Source]) -> Iterator[Connection]:
         """A connection that has these tables. Raises `NoTable`."""
-        state = self.root / STATE_FOLDER
-        state.mkdir(mode=0o700, exist_ok=True)
-        with (
-            tempfile.TemporaryDirectory(dir=state) as spill,
-            Connection(tables, spill=Path(spill)) as connection,
-        ):
+        with connected(tables, self.root) as connection:
             yield connection
 
 
-def _of_log(table: Path, path: str, number: int) -> DataVersion:
-    is_present = number == next(iter(delta_log.versions(table)), None)
+def _of_log(table: Path, path: str, number: int, *, is_present: bool) -> DataVersion:
     try:
         told = delta_log.info(table, number)
     except delta_log.LogDamaged:

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from stagebook.contracts.probe import MASK
+from stagebook.contracts.probe import masked
 from stagebook.errors import UsageError, did_you_mean
 from stagebook.runs.data import Dataset, Datasets, DataVersion
 from stagebook.tables.duck import QueryFailed
@@ -99,7 +99,4 @@ def first_rows(
 
 def _masked(rows: Iterable[Mapping[str, Any]], dataset: Dataset) -> list[dict[str, Any]]:
     personal = dataset.contract.personal if dataset.contract is not None else ()
-    return [
-        {name: MASK if name in personal and value is not None else value for name, value in row.items()}
-        for row in rows
-    ]
+    return [masked(row, personal) for row in rows]

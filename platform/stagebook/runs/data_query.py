@@ -12,9 +12,9 @@ from typing import Any
 from stagebook.errors import UsageError, did_you_mean
 from stagebook.runs.data import Dataset, Datasets
 from stagebook.tables import sql
-from stagebook.tables.duck import Connection, QueryFailed
+from stagebook.tables.duck import QueryFailed
 from stagebook.tables.source import NoTable, Source
-from stagebook.tables.text_types import types_of_text
+from stagebook.tables.text_types import as_typed
 
 _AT = r"(?:\s+AT\s*\(\s*(?:VERSION|RUN)\s*=>\s*(?:'(?P<{0}_run>[^']*)'|(?P<{0}_number>\d+))\s*\))?"
 _TOKEN = re.compile(
@@ -55,7 +55,7 @@ def asked(text: str, datasets: Datasets) -> Iterator[Answer]:
             connection = stack.enter_context(datasets.connected(sources))
             for view, names in parts.items():
                 whole = " UNION ALL BY NAME ".join(
-                    f"SELECT {_typed(connection, name, sources[name])} FROM {sql.name(name)}"  # noqa: S608 - quoted
+                    f"SELECT {as_typed(connection, name, is_text=sources[name].is_text)[0]} FROM {sql.name(name)}"  # noqa: S608 - quoted
                     for name in names
                 )
                 connection.do(f"CREATE VIEW {sql.name(view)} AS {whole}")
@@ -72,16 +72,6 @@ def _told(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         yield from rows
     except QueryFailed as error:
         raise UsageError(str(error)) from error
-
-
-def _typed(connection: Connection, name: str, source: Source) -> str:
-    """The columns of a table, those of text as what they stand for."""
-    columns = list(connection.columns(name))
-    kinds = types_of_text(connection, name, columns) if source.is_text else {}
-    return ", ".join(
-        f"TRY_CAST({sql.name(one)} AS {kinds[one]}) AS {sql.name(one)}" if one in kinds else sql.name(one)
-        for one in columns
-    )
 
 
 def _resolved(text: str, datasets: Datasets) -> tuple[str, Mapping[str, tuple[list[Dataset], str]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stagebook.artifact import Artifact
@@ -15,6 +15,7 @@ from stagebook.planning.result import Result
 from stagebook.runs.history import History
 from stagebook.system.blobs import BlobDamaged
 from stagebook.system.store import Store
+from stagebook.tables.duck import Connection
 from stagebook.tables.source import NoTable, Source, source_of
 from stagebook.workspace.paths import STATE_FOLDER
 
@@ -82,6 +83,18 @@ def versions_of(name: DatasetName, history: History) -> list[Version]:
             made = Version(run=result.run, stage=result.stage, at=result.at, artifact=artifact)
             versions.setdefault((result.stage, artifact.content), made)
     return list(versions.values())
+
+
+@contextlib.contextmanager
+def connected(tables: Mapping[str, Source], root: Path) -> Iterator[Connection]:
+    """A connection that has these tables; what does not fit into memory goes into the project's state. Raises `NoTable`."""
+    state = root / STATE_FOLDER
+    state.mkdir(mode=0o700, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(dir=state) as spill,
+        Connection(tables, spill=Path(spill)) as connection,
+    ):
+        yield connection
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,14 +9,13 @@ from stagebook.contracts.contract import FOLDER
 from stagebook.contracts.draft import ENOUGH, draft
 from stagebook.errors import UsageError
 from stagebook.planning.plan import Plan
-from stagebook.runs.datasets import DatasetName, paths_of
+from stagebook.runs.datasets import DatasetName, connected, paths_of
 from stagebook.system.files import write_whole
 from stagebook.tables import sql
 from stagebook.tables.duck import Connection, QueryFailed
 from stagebook.tables.profile import TableProfile, profile
 from stagebook.tables.source import NoTable, source_of
-from stagebook.tables.text_types import types_of_text
-from stagebook.workspace.paths import STATE_FOLDER
+from stagebook.tables.text_types import as_typed
 
 _MOST = 50  # instances that are looked at
 _NEARLY = 0.9  # of the rows: as many different values, by estimate, make it worth to count them
@@ -33,14 +31,9 @@ def draft_for(name: DatasetName, plan: Plan, root: Path) -> str:
     found = [path for path in paths if (root / path).exists()][:_MOST]
     if not found:
         raise UsageError(f"there is no '{paths[0]}' yet", hint=f"stagebook run {name.pipeline} {name.stage}")
-    state = root / STATE_FOLDER
-    state.mkdir(exist_ok=True)
     try:
         tables = {f"part {number}": source_of(root / path) for number, path in enumerate(found)}
-        with (
-            tempfile.TemporaryDirectory(dir=state) as spill,
-            Connection(tables, spill=Path(spill)) as connection,
-        ):
+        with connected(tables, root) as connection:
             seen = _profiled(
                 connection, list(tables), is_text=all(table.is_text for table in tables.values())
             )
@@ -67,13 +60,8 @@ def _profiled(connection: Connection, parts: Sequence[str], *, is_text: bool) ->
     """The profile of several tables as one, which is `typed` then."""
     whole = " UNION ALL BY NAME ".join(f"SELECT * FROM {sql.name(part)}" for part in parts)  # noqa: S608 - quoted
     connection.do(f"CREATE VIEW whole AS {whole}")
-    columns = list(connection.columns("whole"))
-    kinds = types_of_text(connection, "whole", columns) if is_text else {}
-    typed = (
-        f"TRY_CAST({sql.name(one)} AS {kinds[one]}) AS {sql.name(one)}" if one in kinds else sql.name(one)
-        for one in columns
-    )
-    connection.do(f"CREATE VIEW typed AS SELECT {', '.join(typed)} FROM whole")  # noqa: S608 - names are quoted
+    typed, _ = as_typed(connection, "whole", is_text=is_text)
+    connection.do(f"CREATE VIEW typed AS SELECT {typed} FROM whole")  # noqa: S608 - names are quoted
     return profile(connection, "typed")
 
 

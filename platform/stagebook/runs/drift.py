@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from pathlib import Path
 
 from stagebook.errors import UsageError
-from stagebook.runs.datasets import DatasetName, Version, opened, versions_of
+from stagebook.runs.datasets import DatasetName, Version, connected, opened, versions_of
 from stagebook.runs.history import History
 from stagebook.system.store import Store
-from stagebook.tables.duck import Connection, QueryFailed
+from stagebook.tables.duck import QueryFailed
 from stagebook.tables.schema_changes import SchemaChange, schema_changes
 from stagebook.tables.source import NoTable
-from stagebook.tables.text_types import types_of_text
-from stagebook.workspace.paths import STATE_FOLDER
+from stagebook.tables.text_types import as_typed
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +66,9 @@ def _shape(version: Version, store: Store, root: Path) -> tuple[int, dict[str, s
     try:
         with (
             opened(version, store, root) as source,
-            tempfile.TemporaryDirectory(dir=root / STATE_FOLDER) as spill,
-            Connection({"raw": source}, spill=Path(spill)) as connection,
+            connected({"raw": source}, root) as connection,
         ):
-            columns = connection.columns("raw")
-            if source.is_text:
-                columns |= types_of_text(connection, "raw", list(columns))
+            _, columns = as_typed(connection, "raw", is_text=source.is_text)
             return int(connection.rows("SELECT count(*) FROM raw")[0][0]), columns
     except (NoTable, QueryFailed) as error:
         raise UsageError(f"the version of {version.run} cannot be read: {error}") from error

@@ -18,7 +18,6 @@ from typing import IO, Any
 
 from stagebook.events import AttemptEnded, Event, RunEnded, StageMeasured
 from stagebook.figures import TableFigures
-from stagebook.planning.plan import Plan
 from stagebook.system.processes import end_group
 from stagebook.system.secret_sources import without_secrets
 from stagebook.workspace.paths import STATE_FOLDER
@@ -36,15 +35,12 @@ class Measuring:
     each as soon as it is known, all of them before the end of the run. What takes too long, or cannot be read, has none, nor
     has any table where DuckDB, an extra, is not installed."""
 
-    def __init__(
-        self, root: Path, plan: Callable[[], Plan], clock: Callable[[], float], hidden: Collection[str] = ()
-    ) -> None:
-        """`plan`: the plan of the run, as it has grown. `hidden`: variables of the environment that hold secrets."""
+    def __init__(self, root: Path, clock: Callable[[], float], hidden: Collection[str] = ()) -> None:
+        """`hidden`: variables of the environment that hold secrets."""
         self._environment = without_secrets(os.environ, hidden)
         self._can_measure = importlib.util.find_spec("duckdb") is not None
         self._root = root
         self._spill = root / STATE_FOLDER / f"measure-{os.getpid()}-{id(self):x}"
-        self._plan = plan
         self._clock = clock
         self._began = time.monotonic()
         self._process: subprocess.Popen[bytes] | None = None
@@ -86,12 +82,11 @@ class Measuring:
     def _ask(self, event: AttemptEnded) -> None:
         if not self._can_measure:
             return
-        planned = {stage.id: stage for stage in self._plan().stages}.get(event.stage)
         for name, artifact in event.outputs.items():
             if artifact.external or not (artifact.folder or artifact.path.endswith(_SUFFIXES)):
                 continue
-            output = planned.outputs.get(name) if planned is not None else None
-            personal = output.contract.personal if output is not None and output.contract is not None else ()
+            audit = event.audits.get(name)
+            personal = audit.personal if audit is not None else ()
             self._count += 1
             self._asked[self._count] = ((event.stage, event.attempt), name)
             path = str(self._root / artifact.path)

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from stagebook.errors import JournalUnreadable
 from stagebook.events import StageMeasured
 from stagebook.figures import QUANTILES, TableFigures
 from stagebook.runs.anomalies import is_outside, of_season, usual
@@ -100,15 +101,16 @@ def series_of(history: History, pipeline: str, settings: MonitorSettings, most: 
 def unusual(
     history: History, pipeline: str, settings: MonitorSettings, runs: Mapping[str, str]
 ) -> list[Series]:
-    """The figures that are unusual, by dataset. `runs`: by stage instance, the run whose figures are meant. Raises `JournalUnreadable`."""
+    """The figures that are unusual, by dataset. `runs`: by stage instance, the run whose figures are meant. Of a damaged
+    journal there are none: they are a courtesy."""
     if not settings.enabled or not runs:
         return []
     most = RECENT if settings.seasonal == "none" else RUNS
-    found = [
-        one
-        for one in series_of(history, pipeline, settings, most)
-        if one.is_unusual and runs.get(one.monitor.stage) == one.last.run
-    ]
+    try:
+        known = series_of(history, pipeline, settings, most)
+    except JournalUnreadable:
+        return []
+    found = [one for one in known if one.is_unusual and runs.get(one.monitor.stage) == one.last.run]
     return sorted(found, key=lambda one: (one.monitor.dataset, _TELLING.index(one.monitor.figure)))
 
 

@@ -17,13 +17,13 @@ from stagebook.artifact import Artifact
 from stagebook.audits import Severity
 from stagebook.contracts.audit import audit
 from stagebook.contracts.contract import Contract
-from stagebook.contracts.probe import MASK, Surroundings, neighbours_at
+from stagebook.contracts.probe import Surroundings, masked, neighbours_at
 from stagebook.contracts.quarantine import BROKEN, ID, ROW, RUN, SOURCE, passing
 from stagebook.contracts.released import Release, by_row, read_releases
 from stagebook.errors import UsageError, did_you_mean
 from stagebook.execution.attempt import QUARANTINE_FOLDER
 from stagebook.planning.plan import Decision, Plan, PlannedOutput
-from stagebook.runs.datasets import Version, opened
+from stagebook.runs.datasets import Version, connected, opened
 from stagebook.runs.history import History
 from stagebook.system.files import write_whole
 from stagebook.system.store import Store
@@ -139,9 +139,7 @@ def rows_of(one: Quarantined, root: Path, limit: int) -> Iterator[Mapping[str, A
     with _rejected(one, root) as connection:
         found = connection.named_rows(f"SELECT * FROM rejected ORDER BY {ROW} LIMIT {limit}")  # noqa: S608 - a number
     for row in found:
-        shown = {
-            name: MASK if name in one.personal and value is not None else value for name, value in row.items()
-        }
+        shown = masked(row, one.personal)
         broken = shown.pop(BROKEN, ())
         for name in (ID, SOURCE, RUN):
             shown.pop(name, None)
@@ -151,6 +149,11 @@ def rows_of(one: Quarantined, root: Path, limit: int) -> Iterator[Mapping[str, A
 def prospects(plan: Plan, history: History, store: Store, root: Path) -> list[Prospect]:
     """What becomes of the rows in quarantine with the contracts as they are now. Where a stage runs, only that tells."""
     stages = {stage.id: stage for stage in plan.stages}
+    if not any(
+        stage.decision is Decision.AUDIT or any(output.contract for output in stage.outputs.values())
+        for stage in plan.stages
+    ):
+        return []  # the results need not be read
     found = []
     for one in quarantined(history, plan.pipeline):
         stage = stages.get(one.stage)
@@ -267,10 +270,7 @@ def _chosen(one: Quarantined, root: Path, choice: Choice, key: Sequence[str]) ->
 def _rejected(one: Quarantined, root: Path) -> Iterator[Connection]:
     """A connection to the rows in quarantine, the table `rejected`. Raises `UsageError`."""
     try:
-        with (
-            tempfile.TemporaryDirectory(dir=root / STATE_FOLDER) as spill,
-            Connection({"rejected": source_of(root / one.path)}, spill=Path(spill)) as connection,
-        ):
+        with connected({"rejected": source_of(root / one.path)}, root) as connection:
             yield connection
     except (NoTable, QueryFailed) as error:
         raise UsageError(f"'{one.path}' cannot be read: {error}") from error

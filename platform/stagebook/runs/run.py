@@ -112,9 +112,7 @@ def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts
         if delivery is not None and any(stage.runs for stage in plan.stages):
             delivery.start(run)
         hidden = variables_of(parts.secrets.values())
-        measuring = (
-            Measuring(parts.root, lambda: runner.plan, parts.clock, hidden) if parts.measures else None
-        )
+        measuring = Measuring(parts.root, parts.clock, hidden) if parts.measures else None
         if measuring is not None:
             closing.callback(measuring.close)
         context = _context(plan, run, parts, recorder, delivery, expected)

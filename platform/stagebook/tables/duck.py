@@ -42,7 +42,7 @@ class QueryFailed(Exception):
 def _duckdb() -> Any:
     """The module. Raises `NoTable` where it is not installed."""
     try:
-        import duckdb  # noqa: PLC0415 - an extra, and 30 ms for commands that read no table
+        import duckdb  # noqa: PLC0415 - an extra, and slow to import for commands that read no table
     except ImportError as error:
         raise NoTable(f"DuckDB is needed, and cannot be imported: {reason_of(error)}; {INSTALL}") from error
     return duckdb

@@ -17,6 +17,7 @@ from stagebook.figures import QUANTILES, ColumnFigures, TableFigures
 from stagebook.system.processes import die_with_parent
 from stagebook.tables import kinds, sql
 from stagebook.tables.duck import Connection, QueryFailed
+from stagebook.tables.profile import aggregated
 from stagebook.tables.source import NoTable, Source, source_of
 
 _LESS = 5  # by which the process is nicer than others
@@ -41,17 +42,13 @@ def measure(connection: Connection, path: Path, personal: Collection[str] = ()) 
 
 def _measure(connection: Connection, source: Source, personal: Collection[str]) -> TableFigures:
     connection.add("raw", source)
-    asked, readers = ["count(*)"], []
-    for name, kind in connection.columns("raw").items():
-        found = _aggregates(sql.name(name), kind, is_personal=name in personal)
-        readers.append((name, kind, len(asked), list(found)))
-        asked += found.values()
-    row = connection.rows(f"SELECT {', '.join(asked)} FROM raw")[0]
-    columns = {
-        name: _column(kind, row[0], dict(zip(keys, row[start : start + len(keys)], strict=True)))
-        for name, kind, start, keys in readers
-    }
-    return TableFigures(rows=row[0], columns=columns)
+    rows, found = aggregated(
+        connection,
+        "raw",
+        lambda name, kind: _aggregates(sql.name(name), kind, is_personal=name in personal),
+    )
+    columns = {name: _column(kind, rows, values) for name, (kind, values) in found.items()}
+    return TableFigures(rows=rows, columns=columns)
 
 
 def _aggregates(typed: str, kind: str, *, is_personal: bool) -> dict[str, str]:

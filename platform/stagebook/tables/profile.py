@@ -4,7 +4,7 @@ quantiles; the values themselves where they are few."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from stagebook.tables import kinds, sql
@@ -49,17 +49,8 @@ class TableProfile:
 def profile(connection: Connection, table: str, *, values: bool = True) -> TableProfile:
     """The profile of a table, in one scan, and one more for the values of columns that have few; `values`: whether they
     are wanted. Raises `QueryFailed`."""
-    types = connection.columns(table)
-    asked, readers = ["count(*)"], []
-    for name, kind in types.items():
-        texts = _aggregates(sql.name(name), kind)
-        readers.append((name, kind, len(asked), list(texts)))
-        asked += texts.values()
-    row = connection.rows(f"SELECT {', '.join(asked)} FROM {sql.name(table)}")[0]
-    columns = {
-        name: _column(kind, row[0], dict(zip(keys, row[start : start + len(keys)], strict=True)))
-        for name, kind, start, keys in readers
-    }
+    rows, found = aggregated(connection, table, lambda name, kind: _aggregates(sql.name(name), kind))
+    columns = {name: _column(kind, rows, values) for name, (kind, values) in found.items()}
     if values:
         few = [
             name
@@ -70,7 +61,25 @@ def profile(connection: Connection, table: str, *, values: bool = True) -> Table
             counted = _values(connection, table, name)
             if len(counted) <= FEW:
                 columns[name] = dataclasses.replace(columns[name], values=counted, distinct=len(counted))
-    return TableProfile(rows=row[0], columns=columns)
+    return TableProfile(rows=rows, columns=columns)
+
+
+def aggregated(
+    connection: Connection, table: str, wanted: Callable[[str, str], Mapping[str, str]]
+) -> tuple[int, dict[str, tuple[str, dict[str, Any]]]]:
+    """How many rows a table has; and for each column its type, and the values of the aggregates that are `wanted` of a name
+    and a type, by their names. In one scan. Raises `QueryFailed`."""
+    asked, readers = ["count(*)"], []
+    for name, kind in connection.columns(table).items():
+        texts = wanted(name, kind)
+        readers.append((name, kind, len(asked), list(texts)))
+        asked += texts.values()
+    row = connection.rows(f"SELECT {', '.join(asked)} FROM {sql.name(table)}")[0]
+    found = {
+        name: (kind, dict(zip(keys, row[start : start + len(keys)], strict=True)))
+        for name, kind, start, keys in readers
+    }
+    return int(row[0]), found
 
 
 def _aggregates(column: str, kind: str) -> dict[str, str]:

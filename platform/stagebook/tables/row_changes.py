@@ -9,7 +9,7 @@ from typing import Any
 from stagebook.tables import sql
 from stagebook.tables.duck import Connection
 from stagebook.tables.source import Source
-from stagebook.tables.text_types import types_of_text
+from stagebook.tables.text_types import as_typed
 
 SHOWN = 5  # rows of each kind
 
@@ -47,14 +47,9 @@ class Comparison:
 
     def _view(self, name: str, source: Source) -> dict[str, str]:
         raw = f"{name} raw"
-        columns = self._connection.columns(raw)
-        kinds = types_of_text(self._connection, raw, list(columns)) if source.is_text else {}
-        typed = (
-            f"TRY_CAST({sql.name(one)} AS {kinds[one]}) AS {sql.name(one)}" if one in kinds else sql.name(one)
-            for one in columns
-        )
-        self._connection.do(f"CREATE VIEW {name} AS SELECT {', '.join(typed)} FROM {sql.name(raw)}")
-        return {**columns, **kinds}
+        typed, columns = as_typed(self._connection, raw, is_text=source.is_text)
+        self._connection.do(f"CREATE VIEW {name} AS SELECT {typed} FROM {sql.name(raw)}")
+        return columns
 
     @property
     def common(self) -> list[str]:

@@ -13,6 +13,18 @@ _KINDS = {  # the narrowest first; a cast to whole numbers would round
 }
 
 
+def as_typed(connection: Connection, table: str, *, is_text: bool) -> tuple[str, dict[str, str]]:
+    """What to select of a table so that text stands for what it means, as SQL; and the columns with their types then.
+    Raises `QueryFailed`."""
+    columns = connection.columns(table)
+    kinds = types_of_text(connection, table, list(columns)) if is_text and columns else {}
+    listed = ", ".join(
+        f"TRY_CAST({sql.name(one)} AS {kinds[one]}) AS {sql.name(one)}" if one in kinds else sql.name(one)
+        for one in columns
+    )
+    return listed, {**columns, **kinds}
+
+
 def types_of_text(connection: Connection, table: str, names: Sequence[str]) -> dict[str, str]:
     """The types that the values of columns of text have, for those that all have one and the same. Raises `QueryFailed`."""
     asked = [f"count({sql.name(name)})" for name in names]

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stagebook.audits import Audit, Severity
-from stagebook.contracts.contract import Contract
+from stagebook.contracts.contract import FOLDER, Contract
 from stagebook.runs.backtest import Tested
 from stagebook.runs.drift import Drift
 from stagebook.runs.quarantine import Prospect
@@ -29,7 +29,10 @@ def contracts(rows: Sequence[tuple[str, Contract | None, Audit | None]]) -> Rend
         if contract is None:
             table.add_row(Text(dataset), Text("none", style="dim"), "", "")
         else:
-            table.add_row(Text(dataset), contract.path, str(len(contract.rules)), _outcome(audit))
+            pipeline, stage, output = dataset.split(".", 2)
+            own = f"{FOLDER}/{pipeline}.{stage.partition('@')[0]}.{output}.yaml"
+            shown = "its own" if contract.path == own else contract.path
+            table.add_row(Text(dataset), shown, str(len(contract.rules)), _outcome(audit))
     found = {contract.path: contract.not_checked for _, contract, _ in rows if contract is not None}
     lines = (plain(f"{path}: not checked: {text}") for path, texts in found.items() for text in texts)
     return Group(table, *(Text(line, style="dim") for line in lines))

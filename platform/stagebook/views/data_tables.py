@@ -34,7 +34,7 @@ def datasets(found: Iterable[Row], now: float) -> Table:
     table = table_of("dataset", "kind", "rows", "version", "made")
     for dataset, version, rows in found:
         name, _, kind, number, _, at, count = summary(dataset, version, rows)
-        shown = f"{count:,}" if count is not None else Text("not a table, or not there", style="dim")
+        shown = f"{count:,}" if count is not None else Text("no table", style="dim")
         table.add_row(
             Text(plain(name)), kind, shown, "" if number is None else str(number), formatting.when(at, now)
         )

@@ -82,4 +82,4 @@ def pairs(items: Mapping[str, Any], limit: int = 60) -> str:
 
 def plural(count: int, word: str) -> str:
     """`1 stage`, `2 stages`."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    return f"{count} {word}" if count == 1 else f"{count:,} {word}s"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
 import stagebook
 from building import ProjectBuilder
@@ -117,19 +114,10 @@ def test_a_contract_with_mistakes_is_told_with_its_place(project: ProjectBuilder
 
 
 @pytest.fixture
-def shell(project: ProjectBuilder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def shell(project: ProjectBuilder, make_shell: Callable[[], Any]) -> Any:
     """A shell in the project."""
     assert project.root == Path.cwd()
-    monkeypatch.setattr(sys, "path", ["", *sys.path])
-    InteractiveShell.clear_instance()
-    made = InteractiveShell.instance()
-    made.history_manager.enabled = False
-    assert made.run_cell("%load_ext stagebook").success
-    yield made
-    atexit.unregister(made.atexit_operations)
-    made.atexit_operations()
-    made.restore_sys_module_state()
-    InteractiveShell.clear_instance()
+    return make_shell()
 
 
 def test_the_magic_shows_what_a_contract_comes_to(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:

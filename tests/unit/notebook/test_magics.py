@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
 import datetime
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
 from building import ProjectBuilder
 
@@ -32,23 +30,14 @@ stages:
 
 
 @pytest.fixture
-def shell(builder: ProjectBuilder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def shell(builder: ProjectBuilder, make_shell: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     """A shell that starts beside the notebooks, as JupyterLab's kernels do."""
     builder.notebook("load", "1", params="raw = ''")
     builder.notebook("fit", "1", params=PARAMS)
     builder.pipeline(PIPELINE)
     monkeypatch.chdir(builder.root / "notebooks")
-    monkeypatch.setattr(sys, "path", ["", *sys.path])
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-    InteractiveShell.clear_instance()
-    made = InteractiveShell.instance()
-    made.history_manager.enabled = False
-    assert made.run_cell("%load_ext stagebook").success
-    yield made
-    atexit.unregister(made.atexit_operations)
-    made.atexit_operations()
-    made.restore_sys_module_state()
-    InteractiveShell.clear_instance()
+    return make_shell()
 
 
 def test_a_stage_by_hand_has_what_it_has_in_the_pipeline(
