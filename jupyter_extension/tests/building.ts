@@ -1,6 +1,13 @@
 /** Values for tests. */
 
+import type { Defined } from '../src/model/stage-state';
 import type { PlanStage, RunInfo, StageInfo } from '../src/wire';
+
+/** What is known of the pipeline of all these values before there is a plan. */
+export const P: Defined = {
+  name: 'p',
+  stages: [{ name: 'a', notebook: 'notebooks/a.ipynb', line: 1, column: 1 }]
+};
 
 export function run(fields: Partial<RunInfo> = {}): RunInfo {
   return {

@@ -4,7 +4,7 @@ import { edges, lines, nodes, search } from '../src/model/grouping';
 import { layout, NODE } from '../src/model/graph-layout';
 import { EMPTY_SNAPSHOT } from '../src/model/snapshot';
 import { stageViews } from '../src/model/stage-state';
-import { planned } from './building';
+import { P, planned } from './building';
 
 /** The same numbers every time. */
 function random(seed: number): () => number {
@@ -76,7 +76,7 @@ describe('a layout', () => {
 });
 
 describe('folding', () => {
-  const views = stageViews(EMPTY_SNAPSHOT, 'p', [
+  const views = stageViews(EMPTY_SNAPSHOT, P, [
     planned('load'),
     planned('fit@1', { upstream: ['load'] }),
     planned('fit@2', { upstream: ['load'] }),

@@ -4,7 +4,7 @@ import { edges, nodes } from '../src/model/grouping';
 import { applyChange, EMPTY_SNAPSHOT, endedRuns, latestRun, liveRun } from '../src/model/snapshot';
 import { cellOf, counts, GLYPHS, progressOf, STATES, stageViews } from '../src/model/stage-state';
 import type { Change, PlanStage, StageInfo, StageStatus } from '../src/wire';
-import { info, planned, run } from './building';
+import { info, P, planned, run } from './building';
 
 function change(fields: Partial<Change>): Change {
   return { seq: 1, full: false, runs: [], stages: [], shapes: {}, definitions: '', ...fields };
@@ -13,7 +13,7 @@ function change(fields: Partial<Change>): Change {
 function state(plan: PlanStage | null, stage: StageInfo | null, isLive: boolean): string {
   const runs = [run(isLive ? {} : { ended: 200, status: 'completed' })];
   const snapshot = applyChange(EMPTY_SNAPSHOT, change({ full: true, runs, stages: stage ? [stage] : [] }));
-  return stageViews(snapshot, 'p', plan ? [plan] : null)[0]?.state ?? '';
+  return stageViews(snapshot, P, plan ? [plan] : null)[0]?.state ?? '';
 }
 
 describe('the state of a stage', () => {
@@ -66,7 +66,7 @@ describe('a run that came to no good end is not hidden by what the next one woul
     const runs = [run({ ended: 200, status: 'failed' })];
     const stages = [info({ status, message: 'KeyError: x', reason: 'needs b, which failed' })];
     const snapshot = applyChange(EMPTY_SNAPSHOT, change({ full: true, runs, stages }));
-    const [view] = stageViews(snapshot, 'p', [planned('a', fields)]);
+    const [view] = stageViews(snapshot, P, [planned('a', fields)]);
     expect([view?.state, view?.next]).toEqual([status, next]);
   });
 
@@ -80,7 +80,7 @@ describe('a run that came to no good end is not hidden by what the next one woul
       EMPTY_SNAPSHOT,
       change({ full: true, runs: [], stages: [info({ status: 'completed' })] })
     );
-    const [view] = stageViews(snapshot, 'p', [planned('a', { decision: 'REUSE', ...fields })]);
+    const [view] = stageViews(snapshot, P, [planned('a', { decision: 'REUSE', ...fields })]);
     expect([view?.state, view?.why, view?.next]).toEqual(['restores', fields.on_disk, '']);
   });
 });
@@ -96,7 +96,7 @@ test('a failed stage says where and why, a running one how far it is', () => {
     EMPTY_SNAPSHOT,
     change({ full: true, runs: [run()], stages: [failed, running] })
   );
-  const [first, second] = stageViews(snapshot, 'p', [planned('a'), planned('b')]);
+  const [first, second] = stageViews(snapshot, P, [planned('a'), planned('b')]);
   expect(first && [cellOf(first), first.why]).toEqual(['at cell 3 of 7', 'KeyError: x']);
   expect(second && [cellOf(second), progressOf(second)]).toEqual(['cell 12 of 40', 11 / 40]);
   expect(counts([first, second].filter(view => view !== undefined))).toEqual([
@@ -112,8 +112,8 @@ test('what a run said counts until a plan is made after its end', () => {
     change({ full: true, runs, stages: [info({ status: 'completed' })] })
   );
   const before = [planned('a', { reasons: ['no result yet'] })];
-  expect(stageViews(snapshot, 'p', before, new Set(['r1']))[0]?.state).toBe('completed');
-  expect(stageViews(snapshot, 'p', before)[0]?.state).toBe('stale');
+  expect(stageViews(snapshot, P, before, new Set(['r1']))[0]?.state).toBe('completed');
+  expect(stageViews(snapshot, P, before)[0]?.state).toBe('stale');
 });
 
 test('a change touches what it names; a full one replaces all', () => {
@@ -139,7 +139,7 @@ test('a stage that was expanded gives way to its instances', () => {
   const stages = [info({ id: 'each@x', status: 'running' }), info({ id: 'each@y' }), info({ id: 'join' })];
   const snapshot = applyChange(EMPTY_SNAPSHOT, change({ full: true, runs: [run()], stages }));
   const plan = [planned('each', { decision: 'WAIT' }), planned('join', { upstream: ['each'] })];
-  const views = stageViews(snapshot, 'p', plan);
+  const views = stageViews(snapshot, P, plan);
   expect(views.map(view => [view.id, view.stage, view.state])).toEqual([
     ['each@x', 'each', 'running'],
     ['each@y', 'each', 'pending'],
@@ -154,12 +154,12 @@ test('stages that appear while a run goes on are shown after those of the plan',
     EMPTY_SNAPSHOT,
     change({ full: true, runs: [run()], stages: [info(), info({ id: 'each@1', status: 'running' })] })
   );
-  expect(stageViews(snapshot, 'p', [planned('a')]).map(view => [view.id, view.stage])).toEqual([
+  expect(stageViews(snapshot, P, [planned('a')]).map(view => [view.id, view.stage])).toEqual([
     ['a', 'a'],
     ['each@1', 'each']
   ]);
   const over = { ...snapshot, runs: [run({ ended: 1 })] };
-  expect(stageViews(over, 'p', [planned('a')])).toHaveLength(1);
+  expect(stageViews(over, P, [planned('a')])).toHaveLength(1);
   expect(latestRun(over, 'p')?.id).toBe('r1');
   expect(liveRun(over, 'p')).toBeUndefined();
 });
@@ -180,4 +180,11 @@ test('points and acceptances hide no run, and a point that is not listed any mor
   const quiet = run({ id: 'quiet', ended: 2, status: 'completed' });
   expect(endedRuns(after, applyChange(after, change({ runs: [quiet, ...after.runs] })))).toEqual(['quiet']);
   expect(latestRun(after, 'p')?.id).toBe('failed');
+});
+
+test('the notebook of a stage that ran is known before there is a plan', () => {
+  const stages = [info(), info({ id: 'a@1' }), info({ id: 'gone' })];
+  const snapshot = applyChange(EMPTY_SNAPSHOT, change({ full: true, runs: [run()], stages }));
+  const views = stageViews(snapshot, P, null);
+  expect(views.map(view => view.notebook)).toEqual(['notebooks/a.ipynb', 'notebooks/a.ipynb', '']);
 });

@@ -1,6 +1,6 @@
 /** The state of a stage: from its last outcome, and from what a run would do. */
 
-import type { PlanStage, StageInfo } from '../wire';
+import type { PipelineInfo, PlanStage, StageInfo } from '../wire';
 import { type Snapshot } from './snapshot';
 
 export type State =
@@ -66,7 +66,7 @@ export interface StageView {
   readonly id: string;
   /** Its name without the point of the matrix. */
   readonly stage: string;
-  /** The path of the notebook; empty where only a run is known. */
+  /** The path of the notebook; empty where the pipeline file has the stage no more. */
   readonly notebook: string;
   readonly description: string;
   readonly upstream: readonly string[];
@@ -79,6 +79,9 @@ export interface StageView {
   readonly info: StageInfo | null;
 }
 
+/** What the pipeline file says, which is known before there is a plan. */
+export type Defined = Pick<PipelineInfo, 'name' | 'stages'>;
+
 /**
  * The stages of a pipeline in the order of the plan, or of the last run where there is no plan.
  *
@@ -86,13 +89,14 @@ export interface StageView {
  */
 export function stageViews(
   snapshot: Snapshot,
-  pipeline: string,
+  pipeline: Defined,
   plan: readonly PlanStage[] | null,
   unplanned: ReadonlySet<string> = new Set()
 ): StageView[] {
-  const infos = snapshot.stages.get(pipeline) ?? new Map<string, StageInfo>();
+  const infos = snapshot.stages.get(pipeline.name) ?? new Map<string, StageInfo>();
   const going = snapshot.runs.filter(run => run.ended === null).map(run => run.id);
   const live = new Set([...going, ...unplanned]);
+  const notebooks = new Map(pipeline.stages.map(stage => [stage.name, stage.notebook]));
   const views: StageView[] = [];
   const seen = new Set<string>();
   const isLive = [...infos.values()].some(info => live.has(info.run));
@@ -109,7 +113,7 @@ export function stageViews(
   }
   for (const info of infos.values()) {
     if (!seen.has(info.id) && (plan === null || live.has(info.run))) {
-      views.push(stageView(null, info, live));
+      views.push({ ...stageView(null, info, live), notebook: notebooks.get(nameOf(info.id)) ?? '' });
     }
   }
   return views;

@@ -71,7 +71,7 @@ export class Store implements IDisposable {
     const from = [this.snapshot, this.pipeline, plan, unplanned] as const;
     if (from.some((value, at) => value !== this._viewsOf[at])) {
       this._viewsOf = from;
-      this._views = stageViews(this.snapshot, this.pipeline.name, plan?.stages ?? null, unplanned);
+      this._views = stageViews(this.snapshot, this.pipeline, plan?.stages ?? null, unplanned);
     }
     return this._views;
   }
@@ -100,7 +100,7 @@ export class Store implements IDisposable {
   /** The instances of a stage of any pipeline. Only those of the open one have a plan. */
   viewsOf(pipeline: PipelineInfo, stage: string): readonly StageView[] {
     const views =
-      pipeline.key === this.pipeline?.key ? this.views : stageViews(this.snapshot, pipeline.name, null);
+      pipeline.key === this.pipeline?.key ? this.views : stageViews(this.snapshot, pipeline, null);
     return views.filter(view => view.stage === stage);
   }
 
