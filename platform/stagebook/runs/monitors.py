@@ -22,7 +22,7 @@ _LEAST_SLACK = {"seconds": 1.0, "drift": 0.05}
 _TELLING = (  # what says most comes first
     "rows", "share of nulls", "age in seconds", "drift", "different values", "median", "5 %", "95 %", "bytes", "seconds",
 )  # fmt: skip
-_REFERENCE = 20  # runs that the distribution of a column is compared with, at most
+_REFERENCE = 10  # runs that the distribution of a column is compared with, at most
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -20,7 +20,10 @@ def test_the_first_contract_is_that_of_an_output_and_says_what_it_is_for(tmp_pat
     assert text.startswith("# What must hold of each file of readings.")
     with Project.open(tmp_path) as project:
         plan = project.plan("hello")
-    assert {stage.id for stage in plan.stages if stage.contracts} == {"measure@garden", "measure@roof"}
+    assert [stage.id for stage in plan.stages for output in stage.outputs.values() if output.contract] == [
+        "measure@garden",
+        "measure@roof",
+    ]
     assert plan.warnings == ()
 
 
