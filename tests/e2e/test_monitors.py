@@ -129,7 +129,9 @@ def test_a_distribution_that_moved_is_told_though_it_is_as_wide_as_ever(project:
     done = stagebook(project.root, "run", "p", "-p", "moved=true", "-p", "empty=3")
     assert done.returncode == 0
     (line,) = [line for line in cautions(done.stdout) if "drift" in line]
-    found = re.fullmatch(r"! make\.people: speed: drift ([\d.]+) %, usually 0 % to ([\d.]+) % \(9 runs\)", line)
+    found = re.fullmatch(
+        r"! make\.people: speed: drift ([\d.]+) %, usually 0 % to ([\d.]+) % \(9 runs\)", line
+    )
     assert found, line
     assert float(found[1]) > 30 > 10 > float(found[2])
     shown = monitors(project, "make.people")["people/speed/drift"]

@@ -17,7 +17,7 @@ from stagebook.tables.distances import kolmogorov, total_variation
 
 MOST = 1_000  # stretches of time
 PARTS = 100  # into which the numbers of the whole table are cut: distances are known to so many parts
-KINDS = 100  # of text, the most frequent, that are told apart
+FREQUENT = 0.01  # of all rows have a text, at least, that is told apart from others
 _NAMED = 6  # stretches in a message
 _DEFAULT = "month"
 
@@ -86,7 +86,7 @@ def check_drift(probe: Probe, rule: DriftRule) -> CheckResult:
         rule,
         not far,
         figure=max((unit * move.distance for move in found), default=None),
-        message=_message(far, len(found), every, unit, is_personal=by in probe.contract.personal),
+        message=_message(far, len(found), every, unit, by="" if by in probe.contract.personal else by),
         sample=[_row(move, column, by, every, parts) for move in far[-SAMPLE:]],
     )
 
@@ -109,7 +109,8 @@ def _numbers(probe: Probe, start: str, column: str) -> tuple[list[Any], list[Str
 def _texts(probe: Probe, start: str, column: str) -> tuple[list[Any], list[Stretch]]:
     """The kinds, the last one for all that are not frequent, and the stretches."""
     rows = f"SELECT {start} AS start, {column}::VARCHAR AS value FROM {sql.name(TABLE)} WHERE {column} IS NOT NULL AND {start} IS NOT NULL"
-    frequent = f"SELECT value FROM ({rows}) GROUP BY value ORDER BY count(*) DESC, value LIMIT {KINDS}"
+    least = f"(SELECT {FREQUENT} * count(*) FROM ({rows}))"
+    frequent = f"SELECT value FROM ({rows}) GROUP BY value HAVING count(*) >= {least} ORDER BY value"
     names = [row[0] for row in probe.connection.rows(frequent)]
     starts = f"SELECT DISTINCT start FROM ({rows}) ORDER BY start LIMIT {MOST + 1}"
     listed = ", ".join(map(sql.literal, names)) or "''"
@@ -127,16 +128,17 @@ def _texts(probe: Probe, start: str, column: str) -> tuple[list[Any], list[Stret
     return [*names, None], stretches
 
 
-def _message(far: Sequence[Move], compared: int, every: str, unit: int, *, is_personal: bool) -> str:
+def _message(far: Sequence[Move], compared: int, every: str, unit: int, *, by: str) -> str:
+    """What is wrong; without `by`, the column of time, its values are not shown."""
     if not far:
         return ""
     sign = " %" if unit > 1 else ""
     text = f"{len(far)} of {compared} {'are' if len(far) > 1 else 'is'} not as those before"
-    if is_personal:
+    if not by:
         return text
     named = [f"{_label(move, every)} ({unit * move.distance:.3g}{sign})" for move in far]
     before = f"{len(named) - _NAMED} others, " if len(named) > _NAMED else ""
-    return f"{text}: {before}{', '.join(named[-_NAMED:])}"
+    return f"{text}: {before}{'' if every else f'{by} '}{', '.join(named[-_NAMED:])}"
 
 
 def _row(move: Move, column: str, by: str, every: str, parts: Sequence[Any]) -> Mapping[str, Any]:

@@ -268,7 +268,9 @@ def _drift(context: RuleContext, spec: Quality, place: Location, column: str, gi
         context.report(base, "the check does not name the column of time", "drift: {by: date, every: month}")
         return None
     if unknown := [key for key in given if key not in _DRIFT]:
-        context.report((*base, unknown[0]), f"unknown key '{unknown[0]}'", did_you_mean(str(unknown[0]), _DRIFT))
+        context.report(
+            (*base, unknown[0]), f"unknown key '{unknown[0]}'", did_you_mean(str(unknown[0]), _DRIFT)
+        )
         return None
     by, every = given["by"], given.get("every", "")
     if by not in context.columns:
@@ -276,7 +278,9 @@ def _drift(context: RuleContext, spec: Quality, place: Location, column: str, gi
         context.report((*base, "by"), f"the contract has no column '{by[:60]}'", known)
         return None
     if every not in ("", *STRETCHES):
-        context.report((*base, "every"), f"no stretch of time: {every!r:.60}", f"it is one of {', '.join(STRETCHES)}")
+        context.report(
+            (*base, "every"), f"no stretch of time: {every!r:.60}", f"it is one of {', '.join(STRETCHES)}"
+        )
         return None
     counts = {key: given.get(key, least) for key, least in (("minimum", DRIFT_MINIMUM), ("last", 0))}
     for key, count in counts.items():

@@ -64,7 +64,9 @@ class RunDatasets:
         self._pipeline = ""
         self._names: dict[str, str] = {}  # of outputs, by path
         self._figures: dict[_Content, TableFigures] = {}
-        self._measuring: dict[Key, Mapping[str, Artifact]] = {}  # outputs of attempts whose figures are yet to come
+        self._measuring: dict[
+            Key, Mapping[str, Artifact]
+        ] = {}  # outputs of attempts whose figures are yet to come
         self._waiting: dict[Key, AttemptEnded] = {}  # attempts that are not told of yet
         self._is_over = False
 

@@ -27,7 +27,10 @@ def test_the_largest_difference_of_shares_is_found_at_its_place(one: list[int], 
     places = list(range(-20, 21))
     found, at = kolmogorov(up_to(one, places), up_to(other, places))
     shares = [
-        abs(sum(value <= place for value in one) / len(one) - sum(value <= place for value in other) / len(other))
+        abs(
+            sum(value <= place for value in one) / len(one)
+            - sum(value <= place for value in other) / len(other)
+        )
         for place in places
     ]
     assert found == pytest.approx(max(shares))
@@ -58,7 +61,11 @@ def test_the_total_variation_is_the_largest_difference_over_all_sets_of_kinds(
         ((1, 3, 5, 7, 9), (2, 4, 6, 8, 10), 0.125),  # half of the way from a quarter to the next
         ((1, 3, 5, 7, 9), (5, 5, 5, 5, 5), 0.45),
         ((1, 3, 5, 7, 9), (11, 13, 15, 17, 19), 0.9),  # all that is known of both lies apart
-        ((0, 0, 0, 0, 9), (0, 0, 0, 9, 9), 0.25),  # as many, three quarters and half, are known to be at most 0
+        (
+            (0, 0, 0, 0, 9),
+            (0, 0, 0, 9, 9),
+            0.25,
+        ),  # as many, three quarters and half, are known to be at most 0
     ],
 )
 def test_distances_by_quantiles(one: tuple[float, ...], other: tuple[float, ...], expected: float) -> None:

@@ -12,9 +12,26 @@ from hypothesis import strategies as st
 
 from stagebook.artifact import Artifact
 from stagebook.audits import Audit
-from stagebook.events import AttemptEnded, Cause, Event, RunEnded, RunStarted, StageExpanded, StageMeasured, Status
+from stagebook.events import (
+    AttemptEnded,
+    Cause,
+    Event,
+    RunEnded,
+    RunStarted,
+    StageExpanded,
+    StageMeasured,
+    Status,
+)
 from stagebook.figures import ColumnFigures, TableFigures
-from stagebook.tracking.datasets import MAX_COLUMNS, DatasetEntry, Key, RunDatasets, profile_of, schema_of, type_of
+from stagebook.tracking.datasets import (
+    MAX_COLUMNS,
+    DatasetEntry,
+    Key,
+    RunDatasets,
+    profile_of,
+    schema_of,
+    type_of,
+)
 
 TABLE = TableFigures(
     rows=9,
