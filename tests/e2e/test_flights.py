@@ -244,6 +244,25 @@ def test_the_browser_shows_what_became_of_a_stage(
         expect(view.get_by_text(artifact, exact=True).first).to_be_visible()
 
 
+def test_the_browser_shows_the_columns_of_a_dataset_and_who_read_it(
+    root: Path, page: tuple[Page, str], histories: list[RunHistory]
+) -> None:
+    view, url = page
+    assert histories[0].started is not None
+    for stage, role in (("clean", "Output"), ("train", "Input")):
+        (found,) = tracked_runs(
+            root, f"tags.`stagebook.key` = '{histories[0].started.run}/{stage}/1'", "flights"
+        )
+        view.goto(f"{url}/#/experiments/{found.info.experiment_id}/runs/{found.info.run_id}")
+        view.get_by_text("flights.clean.silver (").first.click()
+        drawer = view.get_by_role("dialog")
+        expect(drawer.get_by_text(role, exact=True).first).to_be_visible()
+        expect(drawer.get_by_text("Path: data/silver/flights/flights.parquet")).to_be_visible()
+        expect(drawer.get_by_text("dep_delay", exact=True)).to_be_visible()
+        expect(drawer.get_by_text("rows: 51955")).to_be_visible()
+        view.keyboard.press("Escape")
+
+
 def test_the_browser_compares_two_runs(
     root: Path, page: tuple[Page, str], histories: list[RunHistory]
 ) -> None:

@@ -12,7 +12,8 @@ def kolmogorov(one: Sequence[int], other: Sequence[int]) -> tuple[float, int]:
     Statistics 19, 1948). Here x goes over some places alone, so D is at least this.
 
     Args:
-        one, other: how many values are at most the first place, the second, and so on; at last how many there are.
+        one: how many values are at most the first place, the second, and so on; at last how many there are.
+        other: the same of the other values.
 
     Returns:
         D, and the number of the place.
@@ -25,7 +26,8 @@ def total_variation(one: Sequence[int], other: Sequence[int]) -> tuple[float, in
     Choosing and Bounding Probability Metrics", International Statistical Review 70, 2002).
 
     Args:
-        one, other: how many values are of the first kind, the second, and so on.
+        one: how many values are of the first kind, the second, and so on.
+        other: the same of the other values.
 
     Returns:
         It, and the number of the kind that differs most.

@@ -18,7 +18,7 @@ from stagebook.tables import kinds
 from stagebook.tracking.values import mapping, text
 
 MAX_COLUMNS = 1_000  # of one dataset that are told
-MAX_DIGEST = 36  # characters
+DIGEST = 12  # characters: MLflow shows them beside the name, and takes 36
 
 _TYPES = {
     "BOOLEAN": "boolean",
@@ -131,7 +131,7 @@ class RunDatasets:
         return DatasetEntry(
             role=role,
             name=self._named(event.stage, name) if is_output else self._names.get(item.path, item.path),
-            digest=text(item.sha256, MAX_DIGEST) or "external",
+            digest=text(item.sha256, DIGEST) or "external",
             path=item.path,
             schema=None if figures is None else schema_of(figures),
             profile=profile_of(item, figures),
@@ -171,6 +171,7 @@ def profile_of(item: Artifact, table: TableFigures | None) -> str:
         columns = [(text(name), column) for name, column in _first(table)]
         found["nulls"] = {name: column.nulls for name, column in columns if column.nulls}
         found["distinct"] = {name: column.distinct for name, column in columns}
+    found = {name: value for name, value in found.items() if value != {}}
     return json.dumps(found)
 
 

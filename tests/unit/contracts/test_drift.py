@@ -77,7 +77,7 @@ def table(*months: Sequence[float], kinds: Sequence[Sequence[str]] = ()) -> pd.D
         of_month = kinds[month - 1] if kinds else ["a"] * len(delays)
         for number, (delay, kind) in enumerate(zip(delays, of_month, strict=True)):
             day = datetime.date(2013, month, 1 + number % 28)
-            at = datetime.datetime(2013, month, day.day, number % 24)
+            at = pd.Timestamp(2013, month, day.day, number % 24)
             rows.append({"day": day, "at": at, "month": month, "delay": delay, "kind": kind, "blob": [1]})
     return pd.DataFrame(rows)
 
