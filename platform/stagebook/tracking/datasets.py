@@ -180,11 +180,12 @@ def _first(table: TableFigures) -> Iterable[tuple[str, Any]]:
 
 
 def _items(event: AttemptEnded) -> Iterator[tuple[str, str, Artifact]]:
+    """Outputs first: on the page of a run MLflow shows the first dataset, and how many more there are."""
+    for name, item in event.outputs.items():
+        yield "output", name, item
     for name, items in event.inputs.items():
         for item in items:
             yield "input", name, item
-    for name, item in event.outputs.items():
-        yield "output", name, item
 
 
 def _content(item: Artifact) -> _Content:

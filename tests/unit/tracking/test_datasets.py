@@ -91,7 +91,7 @@ def test_a_dataset_is_told_once_it_is_measured_and_whoever_reads_it_after_that()
     found = told(datasets, measured("a"))
     assert set(found) == {"a", "b"}
     (out,) = found["a"]
-    read, wrote = found["b"]
+    wrote, read = found["b"]
     assert (out.role, out.name, out.path) == ("output", "p.a.rows", "a.csv")
     assert (read.role, read.name, wrote.role) == ("input", "p.a.rows", "output")
     assert (read.digest, read.schema, read.profile) == (out.digest, out.schema, out.profile), "one dataset"
@@ -101,7 +101,7 @@ def test_a_dataset_is_told_once_it_is_measured_and_whoever_reads_it_after_that()
 def test_what_is_never_measured_is_told_at_the_end_and_what_failed_at_once() -> None:
     datasets = RunDatasets()
     datasets.take(started("a", "b"))
-    (read, _) = told(datasets, ended("b", "elsewhere", cause=Cause.EXCEPTION))["b"]
+    (_, read) = told(datasets, ended("b", "elsewhere", cause=Cause.EXCEPTION))["b"]
     assert (read.name, read.schema) == ("elsewhere.csv", None), "no stage makes it"
     assert told(datasets, ended("a")) == {}
     (out,) = told(datasets, over())["a"]
@@ -113,7 +113,7 @@ def test_the_instances_of_a_list_that_is_known_late_have_names_too() -> None:
     datasets.take(started("a"))
     stages = [{"id": "each@1", "outputs": {"rows": "each@1.csv"}}]
     datasets.take(StageExpanded(run="r", at=1.5, stage="each", stages=stages))
-    (read, _) = told(datasets, ended("a", "each@1", cause=Cause.TIMEOUT))["a"]
+    (_, read) = told(datasets, ended("a", "each@1", cause=Cause.TIMEOUT))["a"]
     assert read.name == "p.each@1.rows"
 
 
