@@ -105,7 +105,8 @@ class ReusePolicy:
     def _wait(
         self, stage: PlannedStage, fingerprint: Fingerprint, waits: list[str], latest: Result | None
     ) -> Judgement:
-        if stage.bookmark is None and not self.results.has_head(fingerprint.head):
+        is_new = latest is None if stage.bookmark else not self.results.has_head(fingerprint.head)
+        if is_new:
             # No result fits, whatever the stages before it produce.
             if latest is None:
                 return _run("no result yet", fingerprint=fingerprint)
