@@ -39,7 +39,7 @@ weather: str = "data/silver/flights/weather.parquet"  # the cleaned weather
 airports: str = "data/silver/flights/airports.parquet"  # the completed airports
 airlines: str = "data/raw/flights/airlines.parquet"  # names of the carriers
 planes: str = "data/raw/flights/planes.parquet"  # planes by tail number
-warehouse: str = "data/gold/flights.duckdb"  # the warehouse, built anew each time
+warehouse: str = "data/by-hand/flights.duckdb"  # the warehouse, built anew each time
 
 # %% [markdown]
 # The warehouse is always built from nothing. Half a year of old rows under half a year of new ones
