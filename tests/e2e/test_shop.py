@@ -85,8 +85,7 @@ def test_each_day_is_read_once(root: Path, comes: Callable[[int], None]) -> None
     assert found(root) == DAYS[3]
 
     with Project.open(root) as project:
-        stages = project.history.find()
-        history = {stage.id: stage for stage in project.history.of(stages.id).stages.values()}
+        history = project.history.of(project.history.find()).stages
     assert history["orders"].scraps["rows"]["value"] == 3, (
         "the two of the third day, and what is as late as the mark"
     )
