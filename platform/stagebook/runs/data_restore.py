@@ -19,7 +19,7 @@ from stagebook.execution.runner import commits, staging
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.reuse import ReusePolicy
 from stagebook.runs.accept import Statement, accepted_events
-from stagebook.runs.data import Dataset, DataVersion
+from stagebook.runs.datasets import Dataset, Version
 from stagebook.runs.launcher import Launcher
 from stagebook.runs.lease import take_ownership
 from stagebook.runs.origin import describe_origin
@@ -42,7 +42,7 @@ class Restored:
 
 
 def restore(
-    dataset: Dataset, version: DataVersion, request: RunRequest, preparer: Preparer, launcher: Launcher
+    dataset: Dataset, version: Version, request: RunRequest, preparer: Preparer, launcher: Launcher
 ) -> Restored:
     """Make a version the present one; `request` is of its pipeline, with the parameters that it counts for.
 
@@ -114,7 +114,7 @@ def _publish(
 
 
 def _made_ready(
-    dataset: Dataset, version: DataVersion, run: str, folder: Path, launcher: Launcher
+    dataset: Dataset, version: Version, run: str, folder: Path, launcher: Launcher
 ) -> tuple[OutputSlot, Path | None]:
     """The content of a version, on the disk of its place; `None` where that has it."""
     root, path = launcher.root, dataset.path
@@ -132,7 +132,7 @@ def _made_ready(
     return slot, commits.place_files(folder / "table" / READY, table)
 
 
-def _content(dataset: Dataset, version: DataVersion, target: Path, launcher: Launcher) -> Artifact:
+def _content(dataset: Dataset, version: Version, target: Path, launcher: Launcher) -> Artifact:
     """Put the content of a version to `target`, out of the store or out of the table itself."""
     store, known = launcher.store, version.artifact
     if known is not None and store.holds(known):
