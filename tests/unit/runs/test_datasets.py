@@ -103,8 +103,8 @@ def test_a_version_is_named_by_its_number_or_its_run() -> None:
 def test_two_versions_are_chosen() -> None:
     known = [version(3, is_present=True), version(2), version(1)]
 
-    def chosen(*wanted: str, of: Sequence[Version] = known) -> tuple[int, int]:
-        before, after = two_of("d", of, (wanted + ("", ""))[:2])  # type: ignore[arg-type]
+    def chosen(first: str = "", second: str = "", of: Sequence[Version] = known) -> tuple[int, int]:
+        before, after = two_of("d", of, (first, second))
         return before.number, after.number
 
     assert chosen() == (2, 3)
