@@ -99,7 +99,7 @@ class Place:
         return {row[ROW]: row for row in pq.read_table(path).to_pylist()} if path.exists() else {}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(rows=ROWS, admitted=st.lists(st.sampled_from(["none", "some", "all"]), min_size=8, max_size=8))
 def test_what_breaks_no_rule_or_was_released_for_all_that_it_breaks_is_published(
     rows: list[Row], admitted: list[str]

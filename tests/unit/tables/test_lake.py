@@ -67,7 +67,7 @@ def test_of_two_writers_one_is_told(place: Lake) -> None:
     _, one = place.made_ready([(4, 4, "d")], "append")
     _, other = place.made_ready([(5, 5, "e")], "append")
     place.publish(one)
-    with pytest.raises(commits.Overtaken, match="another writer made version 1"):
+    with pytest.raises(commits.Overtaken, match="made version 1 of the table meanwhile"):
         place.publish(other)
     assert place.rows == [*ABC, (4, 4, "d")]
     assert not list(place.table.rglob("*.incoming"))

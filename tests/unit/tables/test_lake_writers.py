@@ -172,12 +172,12 @@ def test_a_tool_that_cleans_up_meanwhile_leaves_no_version_without_its_data(plac
 
     def vacuum() -> None:
         table = deltalake.DeltaTable(place.table)
-        assert table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+        found = table.vacuum(0, dry_run=False, enforce_retention_duration=False, full=True)
+        assert found, "it takes new data files for what is left of something"
 
     with pytest.raises(StageFailure, match="another tool removed new data files"):
         place.publish_after(content, ready, "append", meanwhile=vacuum)
     assert place.rows == ABC
-    assert delta_log.versions(place.table) == [0]
 
 
 def test_who_is_always_slower_gives_up(place: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +217,7 @@ def test_a_link_that_was_made_though_the_file_system_says_no_is_not_made_again(p
 MODES = st.sampled_from(["overwrite", "append", "merge"])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     parts=st.sampled_from([(), ("m",)]),
     modes=st.tuples(MODES, MODES),
