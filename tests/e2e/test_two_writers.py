@@ -89,6 +89,12 @@ class Lakehouse:
         return sorted(delta.dataset(self.table).to_table()["id"].to_pylist())
 
 
+def run(house: Lakehouse, *ids: int) -> None:
+    """Run the other pipeline."""
+    done = stagebook(house.root, "run", "q", "-p", f"ids={list(ids)}")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def other_tool(house: Lakehouse, *ids: int) -> None:
     rows = pa.table({"id": list(ids), "m": [number % 2 for number in ids]})
     deltalake.write_deltalake(house.table, rows, mode="append")
@@ -96,10 +102,10 @@ def other_tool(house: Lakehouse, *ids: int) -> None:
 
 def test_rows_of_two_writers_are_there_once_each(builder: ProjectBuilder) -> None:
     house = Lakehouse(builder, "mode: append")
-    assert stagebook(house.root, "run", "q").returncode == 0
+    run(house, 2)
 
     def meddle() -> None:
-        assert stagebook(house.root, "run", "q", "-p", "ids=[3]").returncode == 0
+        run(house, 3)
         other_tool(house, 4)
 
     code, said = house.run_while(meddle)
@@ -116,12 +122,12 @@ def test_a_partition_that_both_write_is_that_of_the_first_and_the_second_is_told
     builder: ProjectBuilder,
 ) -> None:
     house = Lakehouse(builder, "partition_by: m")
-    assert stagebook(house.root, "run", "q").returncode == 0
-    code, said = house.run_while(lambda: stagebook(house.root, "run", "q", "-p", "ids=[3, 5]"))
+    run(house, 2)
+    code, said = house.run_while(lambda: run(house, 3, 5))
     assert code == 1
     assert "(q.make.silver) made version 1 of the table meanwhile" in said
     assert "the partition m=1 was changed, which this attempt overwrites, too" in said
     assert house.ids == [2, 3, 5]
-    code, said = house.run_while(lambda: stagebook(house.root, "run", "q", "-p", "ids=[4]"))
+    code, said = house.run_while(lambda: run(house, 4))
     assert code == 0, said
     assert house.ids == [1, 4], "each has its partition"
