@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -57,7 +58,7 @@ class Lakehouse:
         said."""
         runs = set(self._attempts())
         with self._started(*arguments) as process:
-            os.kill(process.pid, signal.SIGSTOP)  # the runner; the stage goes on without it
+            until(lambda: self._is_stopped(process.pid), 30, "the runner holds the journal")
             (self.root / "go").touch()
             until(lambda: any((one / "result.json").exists() for one in self._new(runs)), 120, "no result")
             meddle()
@@ -77,6 +78,17 @@ class Lakehouse:
         finally:
             process.kill()
             process.communicate()
+
+    def _is_stopped(self, runner: int) -> bool:
+        """Stop the runner, without which the stage goes on, unless that is at a moment when it holds the journal."""
+        os.kill(runner, signal.SIGSTOP)
+        with contextlib.closing(sqlite3.connect(self.root / ".stagebook/journal.db", timeout=0)) as journal:
+            try:
+                journal.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                os.kill(runner, signal.SIGCONT)
+                return False
+        return True
 
     def _attempts(self) -> list[Path]:
         return list(self.root.glob(".stagebook/runs/*/make/*"))
