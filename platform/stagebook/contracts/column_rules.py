@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -141,7 +142,8 @@ def pattern_rule(
 ) -> RowRule | None:
     """A column matches a regular expression; `None` where it is none."""
     try:
-        re.compile(pattern)
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # of Python's own syntax to come
+            re.compile(pattern)
     except (re.error, TypeError, RecursionError, OverflowError) as error:
         context.report(location, f"the pattern cannot be read: {error}", "write a regular expression as text")
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 
 from golden import Case, Golden, cases
@@ -39,6 +41,16 @@ def test_a_rule_for_each_thing_that_must_hold() -> None:
         '"delay" >= -60 AND "delay" <= 1500',
         "delay is at least -60 and at most 1500",
     )
+
+
+def test_a_pattern_is_read_without_a_word_of_python() -> None:
+    """Python warns of what its own syntax may mean one day, and the patterns are those of RE2."""
+    text = HEAD + "schema:\n  - name: out\n    properties:\n"
+    text += """      - {name: code, logicalType: string, logicalTypeOptions: {pattern: "^[a[b]c--d]"}}\n"""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = load_contract(text, "contracts/c.yaml")
+    assert [rule.name for rule in found.contract.rules] == ["code.type", "code.pattern"]
 
 
 def test_severities_are_inherited_and_have_the_names_of_the_standard() -> None:
