@@ -261,12 +261,14 @@ def test_the_browser_shows_the_columns_of_a_dataset_and_who_read_it(
             root, f"tags.`stagebook.key` = '{histories[0].started.run}/{stage}/1'", "flights"
         )
         view.goto(f"{url}/#/experiments/{found.info.experiment_id}/runs/{found.info.run_id}")
-        view.get_by_text(f"flights.{stage}.").first.click()  # one of them is shown; the others are a click away
+        view.get_by_text(
+            f"flights.{stage}."
+        ).first.click()  # one of them is shown; the others are a click away
         drawer = view.get_by_role("dialog")
         silver = drawer.get_by_role("button", name="flights.clean.silver (")
         expect(silver.get_by_text(role)).to_be_visible()
         silver.click()
-        expect(drawer.get_by_text("Path: data/silver/flights/flights.parquet")).to_be_visible()
+        expect(drawer.get_by_text("Path: data/silver/flights/flights")).to_be_visible()
         expect(drawer.get_by_text("dep_delay", exact=True)).to_be_visible()
         expect(drawer.get_by_text("rows: 51955")).to_be_visible()
         view.keyboard.press("Escape")
