@@ -207,6 +207,9 @@ def test_versions_are_compared_by_their_columns(project: ProjectBuilder) -> None
     assert "✗ number is gone: it was BIGINT  (breaking)" in done.stdout
     assert "✗ speed is VARCHAR: it was DOUBLE  (breaking)" in done.stdout
     assert "+ note is new: VARCHAR" in done.stdout
+    published = stagebook(project.root, "data", "diff", "p.make.people")
+    assert published.returncode == 0
+    assert "✗ number is gone: it was BIGINT  (breaking)" in published.stdout
     found = json.loads(stagebook(project.root, "contract", "diff", "p", "make.people", "--json").stdout)
     assert found["rows"] == [3, 1]
     back = stagebook(project.root, "contract", "diff", "p", "make.people", found["after"], found["before"])

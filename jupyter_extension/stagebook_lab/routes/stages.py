@@ -12,7 +12,7 @@ from stagebook.errors import RunNotFound, UsageError
 from stagebook.notebook.add_stage import add_stage
 from stagebook.project import Project
 from stagebook.runs.accept import accept
-from stagebook.runs.datasets import dataset_name
+from stagebook.runs.datasets import Datasets
 from stagebook.runs.drafting import write_draft
 from stagebook.runs.kept import end_kernel, kept_kernels
 from stagebook.runs.request import RunRequest
@@ -121,8 +121,8 @@ class DraftHandler(Handler):
         """Draft the contract of an output into a file, unless there is one."""
 
         def work(project: Project, paths: Paths, request: wire.DraftRequest) -> wire.DraftReply:
-            plan = project.plan(request.pipeline)
-            path = write_draft(dataset_name(request.dataset, plan), plan, project.root)
+            datasets = Datasets([project.plan(request.pipeline)], project.preparer)
+            path = write_draft(datasets.instances(request.dataset), project.root)
             return wire.DraftReply(path=paths.of(path))
 
         await self.post_about(wire.DraftRequest, work)

@@ -15,10 +15,10 @@ from stagebook.contracts.contract import FOLDER, Contract
 from stagebook.errors import ExitCode, PipelineInvalid, UsageError
 from stagebook.project import Project
 from stagebook.runs.backtest import Tested, backtest
-from stagebook.runs.datasets import dataset_name, versions_of
+from stagebook.runs.datasets import Datasets
+from stagebook.runs.differences import Difference, difference_of, two_of
 from stagebook.runs.drafting import draft_for, write_draft
-from stagebook.runs.drift import Drift, drift_of
-from stagebook.views import contract_tables
+from stagebook.views import contract_tables, data_tables
 from stagebook.workspace.contracts import Contracts
 
 contract = typer.Typer(
@@ -64,12 +64,11 @@ def draft(
 ) -> int:
     """Propose a contract for an output, from what it holds now."""
     project = Project.open()
-    plan = project.plan(pipeline)
-    name = dataset_name(dataset, plan)
+    instances = _datasets(project, pipeline).instances(dataset)
     if not write:
-        typer.echo(draft_for(name, plan, project.root), nl=False)
+        typer.echo(draft_for(instances, project.root), nl=False)
         return ExitCode.OK
-    path = write_draft(name, plan, project.root)
+    path = write_draft(instances, project.root)
     console().print(
         f"wrote {path}; the next run audits {dataset}, without running its notebook", soft_wrap=True
     )
@@ -88,16 +87,16 @@ def try_on_versions(
 ) -> int:
     """Hold a contract against all versions of its output that are in the store: when would it have fired?"""
     project = Project.open()
-    plan = project.plan(pipeline)
-    name = dataset_name(dataset, plan)
-    path = file or f"{FOLDER}/{name}.yaml"
+    datasets = _datasets(project, pipeline)
+    one = datasets.instances(dataset)[0]
+    path = file or f"{FOLDER}/{one.whole}.yaml"
     loaded = Contracts(project.root).load(path)
     if loaded.problems:
         raise PipelineInvalid(list(loaded.problems))
-    versions = versions_of(name, project.history)
+    versions = datasets.written(one)
     if not versions:
         raise UsageError(
-            f"there is no version of {name} yet", hint=f"stagebook run {name.pipeline} {name.stage}"
+            f"there is no version of {one.whole} yet", hint=f"stagebook run {one.pipeline} {one.base}"
         )
     tested = list(backtest(loaded.contract, versions, project.store, project.root))
     if as_json:
@@ -120,22 +119,27 @@ def diff(
 ) -> int:
     """Compare the columns of two versions of an output; ends with 1 where a change breaks who reads it."""
     project = Project.open()
-    name = dataset_name(dataset, project.plan(pipeline))
-    found = drift_of(name, (before, after), project.history, project.store, project.root)
+    datasets = _datasets(project, pipeline)
+    one = datasets.instances(dataset)[0]
+    found = difference_of(one, two_of(one.whole, datasets.written(one), (before, after)), datasets)
     if as_json:
-        write_json(_drift_to_json(found))
+        write_json(_diff_to_json(found))
     else:
-        console().print(contract_tables.drift(found))
+        out = console()
+        out.print(data_tables.difference(found, width=out.width))
     return ExitCode.STAGE_FAILED if found.is_breaking else ExitCode.OK
 
 
-def _drift_to_json(found: Drift) -> dict[str, object]:
-    changes = [dataclasses.asdict(change) for change in found.changes]
+def _datasets(project: Project, pipeline: str) -> Datasets:
+    return Datasets([project.plan(pipeline)], project.preparer)
+
+
+def _diff_to_json(found: Difference) -> dict[str, object]:
     return {
         "before": found.before.run,
         "after": found.after.run,
-        "rows": list(found.rows),
-        "changes": changes,
+        "rows": list(found.counts),
+        "changes": [dataclasses.asdict(change) for change in found.columns],
     }
 
 

@@ -13,12 +13,12 @@ import typer
 
 from stagebook.cli.options import Json, Params
 from stagebook.cli.output import console, lenient, write_json
-from stagebook.errors import ExitCode, PipelineInvalid, UsageError
+from stagebook.errors import ExitCode, UsageError
 from stagebook.project import Project
-from stagebook.runs.data import Datasets, DataVersion
-from stagebook.runs.data_diff import DataDiff, diff_of, first_rows
 from stagebook.runs.data_query import asked
 from stagebook.runs.data_restore import restore as restore_version
+from stagebook.runs.datasets import Datasets, Version, plans_of
+from stagebook.runs.differences import Difference, difference_of, first_rows, two_of
 from stagebook.runs.request import RunRequest
 from stagebook.views import data_tables
 
@@ -116,7 +116,9 @@ def diff(
     """Compare two versions of a dataset: columns, and rows that were added, removed or changed."""
     project = Project.open()
     found = _datasets(project)
-    done = diff_of(found.find(name), (before, after), key or (), found)
+    one = found.find(name)
+    two = two_of(one.name, found.versions(one), (before, after))
+    done = difference_of(one, two, found, key or ())
     if as_json:
         write_json(_diff_to_json(done))
     else:
@@ -184,30 +186,27 @@ def sql(
 
 def _datasets(project: Project) -> Datasets:
     """The datasets of the pipelines that can be planned; of the others it is said why not."""
-    plans = []
-    for name in project.catalog.names():
-        try:
-            plans.append(project.plan(name))
-        except PipelineInvalid as error:
-            first = error.problems[0]
-            console(stderr=True).print(
-                f"! the pipeline {name} is left out: {first.place}: {first.message}",
-                style="yellow",
-                soft_wrap=True,
-            )
-    return Datasets(plans, project.history, project.store, project.root, project.dependencies.digest)
+    plans, broken = plans_of(project.preparer, project.catalog.names())
+    for name, error in broken.items():
+        first = error.problems[0]
+        console(stderr=True).print(
+            f"! the pipeline {name} is left out: {first.place}: {first.message}",
+            style="yellow",
+            soft_wrap=True,
+        )
+    return Datasets(plans, project.preparer)
 
 
-def _to_json(version: DataVersion) -> dict[str, object]:
+def _to_json(version: Version) -> dict[str, object]:
     names = ("number", "run", "at", "rows", "operation", "is_present")
     return {name: getattr(version, name) for name in names}
 
 
-def _diff_to_json(done: DataDiff) -> dict[str, object]:
+def _diff_to_json(done: Difference) -> dict[str, object]:
     return {
         "before": _to_json(done.before),
         "after": _to_json(done.after),
         "counts": list(done.counts),
         "columns": [dataclasses.asdict(change) for change in done.columns],
-        "rows": dataclasses.asdict(done.rows),
+        "rows": dataclasses.asdict(done.rows) if done.rows is not None else None,
     }

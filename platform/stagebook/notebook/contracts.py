@@ -12,9 +12,10 @@ from stagebook.audits import Audit, CheckResult, Outcome, Severity
 from stagebook.contracts.audit import audit as audit_source
 from stagebook.contracts.calling import caller
 from stagebook.contracts.probe import Surroundings, neighbours_at
-from stagebook.errors import PipelineInvalid, UsageError, did_you_mean
+from stagebook.errors import UsageError
 from stagebook.planning.plan import PlannedOutput
 from stagebook.project import Project
+from stagebook.runs.datasets import Datasets, plans_of
 from stagebook.tables.source import NoTable, source_of
 from stagebook.views.formatting import plain, plural
 from stagebook.workspace.paths import STATE_FOLDER
@@ -102,30 +103,12 @@ def audit(data: Any, dataset: str, *, project: str | Path | None = None) -> Audi
 
 
 def _output(project: Project, dataset: str) -> PlannedOutput:
-    pipeline, stage, output = ["", "", *dataset.split(".")][-3:] if "." in dataset else ["", dataset, ""]
-    names = [pipeline] if pipeline else project.catalog.names()
-    found: dict[str, PlannedOutput] = {}
-    broken: list[PipelineInvalid] = []
-    known: list[str] = []
-    for name in names:
-        try:
-            plan = project.plan(name)
-        except PipelineInvalid as error:
-            broken.append(error)
-            continue
-        for one in plan.stages:
-            for label, planned in one.outputs.items():
-                full = f"{plan.pipeline}.{one.stage}.{label}"
-                known.append(full)
-                if one.stage == stage and output in {label, ""}:
-                    found[full] = planned
-    if len(found) == 1:
-        return next(iter(found.values()))
-    if found:
-        raise UsageError(f"'{dataset}' may be several datasets", hint=f"name one of {', '.join(found)}")
-    if broken:
-        raise broken[0]
-    raise UsageError(f"there is no dataset '{dataset}'", hint=did_you_mean(dataset, known))
+    pipeline = dataset.partition(".")[0] if dataset.count(".") == 2 else ""
+    plans, broken = plans_of(project.preparer, [pipeline] if pipeline else project.catalog.names())
+    found = Datasets(plans, project.preparer)
+    if broken and not any(dataset in one.names for one in found.all):
+        raise next(iter(broken.values()))
+    return found.instances(dataset)[0].planned
 
 
 def _file(data: Any, folder: Path) -> Path:

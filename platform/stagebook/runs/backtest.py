@@ -14,7 +14,8 @@ from stagebook.audits import Audit, CheckResult, check_from_json
 from stagebook.contracts.audit import audit, audit_of
 from stagebook.contracts.contract import Contract, FunctionRule, KeyRule, QueryRule, Rule, rule_digest
 from stagebook.contracts.probe import Surroundings
-from stagebook.runs.datasets import Version, opened
+from stagebook.runs.datasets import Version
+from stagebook.runs.stored import fetched
 from stagebook.system.files import load_cache, save_cache
 from stagebook.system.store import Store
 from stagebook.tables.source import NoTable
@@ -50,7 +51,10 @@ def backtest(contract: Contract, versions: list[Version], store: Store, root: Pa
 
 
 def _test(contract: Contract, version: Version, store: Store, root: Path, known: dict[str, Any]) -> Audit:
-    content = str(version.artifact.content)
+    artifact = version.artifact
+    if artifact is None:
+        raise NoTable("another writer made it")
+    content = str(artifact.content)
     keys = {rule.name: _key(rule, contract, content) for rule in contract.rules}
     new = [rule for rule in contract.rules if keys[rule.name] not in known]
     rows = known.get(f"rows {content}")
@@ -58,7 +62,7 @@ def _test(contract: Contract, version: Version, store: Store, root: Path, known:
     if new or rows is None:
         part = dataclasses.replace(contract, rules=tuple(new))
         with (
-            opened(version, store, root, contract.table) as source,
+            fetched(artifact, store, root, contract.table) as source,
             tempfile.TemporaryDirectory(dir=root / STATE_FOLDER) as spill,
         ):
             done = audit(part, source, Surroundings(spill=Path(spill), now=version.at))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stagebook.errors import UsageError, did_you_mean
-from stagebook.runs.data import Dataset, Datasets
+from stagebook.runs.datasets import Dataset, Datasets
 from stagebook.tables import sql
 from stagebook.tables.duck import QueryFailed
 from stagebook.tables.source import NoTable, Source

@@ -21,7 +21,7 @@ from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.reuse import ReusePolicy
 from stagebook.runs.accept import Statement, accepted_events
 from stagebook.runs.bookmarks import moved_with
-from stagebook.runs.data import Dataset, DataVersion
+from stagebook.runs.datasets import Dataset, Version
 from stagebook.runs.launcher import Launcher
 from stagebook.runs.lease import take_ownership
 from stagebook.runs.origin import describe_origin
@@ -46,7 +46,7 @@ class Restored:
 
 
 def restore(
-    dataset: Dataset, version: DataVersion, request: RunRequest, preparer: Preparer, launcher: Launcher
+    dataset: Dataset, version: Version, request: RunRequest, preparer: Preparer, launcher: Launcher
 ) -> Restored:
     """Make a version the present one; `request` is of its pipeline, with the parameters that it counts for. The bookmark of
     its stage moves to where it stood then, so that what the version lacks is read again.
@@ -123,7 +123,7 @@ def _publish(
 
 
 def _made_ready(
-    dataset: Dataset, version: DataVersion, run: str, folder: Path, launcher: Launcher
+    dataset: Dataset, version: Version, run: str, folder: Path, launcher: Launcher
 ) -> tuple[OutputSlot, Path | None]:
     """The content of a version, on the disk of its place; `None` where that has it."""
     root, path = launcher.root, dataset.path
@@ -141,7 +141,7 @@ def _made_ready(
     return slot, commits.place_files(folder / "table" / READY, table)
 
 
-def _content(dataset: Dataset, version: DataVersion, target: Path, launcher: Launcher) -> Artifact:
+def _content(dataset: Dataset, version: Version, target: Path, launcher: Launcher) -> Artifact:
     """Put the content of a version to `target`, out of the store or out of the table itself."""
     store, known = launcher.store, version.artifact
     if known is not None and store.holds(known):

@@ -8,8 +8,8 @@ from pathlib import Path
 from stagebook.contracts.contract import FOLDER
 from stagebook.contracts.draft import ENOUGH, draft
 from stagebook.errors import UsageError
-from stagebook.planning.plan import Plan
-from stagebook.runs.datasets import DatasetName, connected, paths_of
+from stagebook.runs.datasets import Dataset
+from stagebook.runs.stored import connected
 from stagebook.system.files import write_whole
 from stagebook.tables import sql
 from stagebook.tables.duck import Connection, QueryFailed
@@ -21,16 +21,17 @@ _MOST = 50  # instances that are looked at
 _NEARLY = 0.9  # of the rows: as many different values, by estimate, make it worth to count them
 
 
-def draft_for(name: DatasetName, plan: Plan, root: Path) -> str:
-    """The text of a contract for a dataset, from its profile: of all instances together, but for those that are not there.
+def draft_for(instances: Sequence[Dataset], root: Path) -> str:
+    """The text of a contract for a dataset, from its profile: of all `instances` together, but for those that are not there.
 
     Raises:
         UsageError: no output is there, or one is no table.
     """
-    paths = paths_of(name, plan)
-    found = [path for path in paths if (root / path).exists()][:_MOST]
+    first = instances[0]
+    found = [one.path for one in instances if (root / one.path).exists()][:_MOST]
     if not found:
-        raise UsageError(f"there is no '{paths[0]}' yet", hint=f"stagebook run {name.pipeline} {name.stage}")
+        hint = f"stagebook run {first.pipeline} {first.base}"
+        raise UsageError(f"there is no '{first.path}' yet", hint=hint)
     try:
         tables = {f"part {number}": source_of(root / path) for number, path in enumerate(found)}
         with connected(tables, root) as connection:
@@ -39,18 +40,18 @@ def draft_for(name: DatasetName, plan: Plan, root: Path) -> str:
             )
             counts = [connection.rows(f"SELECT count(*) FROM {sql.name(part)}")[0][0] for part in tables]  # noqa: S608 - quoted
             rows = (min(counts), max(counts))
-            return draft(str(name), seen, unique=_unique(connection, seen), rows=rows)
+            return draft(first.whole, seen, unique=_unique(connection, seen), rows=rows)
     except (NoTable, QueryFailed) as error:
         raise UsageError(f"no contract can be drafted for '{found[0]}': {error}") from error
 
 
-def write_draft(name: DatasetName, plan: Plan, root: Path) -> str:
+def write_draft(instances: Sequence[Dataset], root: Path) -> str:
     """Write a drafted contract to its file; the path, relative to the project. Raises `UsageError`, as `draft_for`, and where
     the file is there already."""
-    path = f"{FOLDER}/{name}.yaml"
+    path = f"{FOLDER}/{instances[0].whole}.yaml"
     if (root / path).exists():
         raise UsageError(f"{path} is there already", hint="edit it, or move it away")
-    text = draft_for(name, plan, root)
+    text = draft_for(instances, root)
     (root / FOLDER).mkdir(exist_ok=True)
     write_whole(root / path, text.encode())
     return path

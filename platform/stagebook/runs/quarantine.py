@@ -23,8 +23,8 @@ from stagebook.contracts.released import Release, by_row, read_releases
 from stagebook.errors import UsageError, did_you_mean
 from stagebook.execution.attempt import QUARANTINE_FOLDER
 from stagebook.planning.plan import Decision, Plan, PlannedOutput
-from stagebook.runs.datasets import Version, connected, opened
 from stagebook.runs.history import History
+from stagebook.runs.stored import connected, fetched
 from stagebook.system.files import write_whole
 from stagebook.system.store import Store
 from stagebook.tables import sql
@@ -173,10 +173,9 @@ def _prospect(one: Quarantined, output: PlannedOutput, store: Store, root: Path)
     contract = output.contract
     if contract is None:
         return Prospect(rows=one, passing=one.rows)
-    version = Version(run=one.run, stage=one.stage, at=0.0, artifact=one.written)
     try:
         with (
-            opened(version, store, root, contract.table) as source,
+            fetched(one.written, store, root, contract.table) as source,
             tempfile.TemporaryDirectory(dir=root / STATE_FOLDER) as spill,
         ):
             around = Surroundings(spill=Path(spill), neighbours=neighbours_at(root, output.related))

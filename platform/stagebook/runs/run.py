@@ -218,13 +218,16 @@ def _context(
 
 
 def _is_unfinished(journal: Journal, run: str, stage: str, number: int) -> bool:
-    """Whether an attempt began and the journal does not have its end: the runner was killed."""
-    own = [event for _, event in journal.events.of(run) if isinstance(event, AttemptStarted | AttemptEnded)]
-    begun, ended = (
-        any(isinstance(event, kind) and (event.stage, event.attempt) == (stage, number) for event in own)
-        for kind in (AttemptStarted, AttemptEnded)
-    )
-    return begun and not ended
+    """Whether an attempt began and the journal does not have that it completed: the runner was killed, or something else
+    that the attempt wrote could not be published."""
+    own = [
+        event
+        for _, event in journal.events.of(run)
+        if isinstance(event, AttemptStarted | AttemptEnded)
+        and (event.stage, event.attempt) == (stage, number)
+    ]
+    completed = any(isinstance(event, AttemptEnded) and event.cause is None for event in own)
+    return bool(own) and not completed
 
 
 def _changes_nothing(plan: Plan) -> bool:

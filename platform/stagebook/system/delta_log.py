@@ -19,6 +19,7 @@ from typing import Any
 
 LOG = "_delta_log"
 NOTE = "stagebook"
+_WORDS = 200  # characters that name a writer, at most
 _VERSION = re.compile(r"(\d{20})\.json")
 
 
@@ -88,6 +89,19 @@ def notes(table: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         with contextlib.suppress(LogDamaged):
             if found := note(table, version):
                 yield version, found
+
+
+def writer(table: Path, version: int) -> str:
+    """Who made a version, in words: a run, or what another tool says of itself."""
+    with contextlib.suppress(LogDamaged):
+        told = info(table, version)
+        made = told.get(NOTE)
+        if isinstance(made, dict) and made.get("run"):
+            dataset = ".".join(str(made.get(name)) for name in ("pipeline", "stage", "output"))
+            return f"the run {made['run']} ({dataset})"[:_WORDS]
+        if engine := told.get("engineInfo"):
+            return f"{engine} ({told.get('operation', 'unknown')})"[:_WORDS]
+    return "another writer"
 
 
 def published(table: Path) -> Published | None:

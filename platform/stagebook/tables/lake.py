@@ -26,7 +26,8 @@ from typing import Any
 
 from stagebook.artifact import Artifact
 from stagebook.system import delta_log
-from stagebook.system.files import sha256_of
+from stagebook.system.files import describe_path, sha256_of
+from stagebook.system.store import Store
 from stagebook.tables import delta
 from stagebook.tables.delta import DataFile, DeltaFailed, State
 
@@ -66,12 +67,12 @@ class Prepared:
             return 0
         return self.before.version + (1 if self.is_new else 0)
 
-    def assemble(self) -> tuple[Path, dict[str, str]]:
-        """The content as a folder of links; and the SHA-256 of those of its files of which it is known. Raises
-        `LakeRefused` where one is gone, and `OSError`."""
+    def assemble(self, hashes: Mapping[str, str] | None = None) -> tuple[Path, dict[str, str]]:
+        """The content as a folder of links; and the SHA-256 of those of its files of which it is known, by their names or
+        from `hashes`. Raises `LakeRefused` where one is gone, and `OSError`."""
         folder = self.folder / CONTENT
         _remake(folder)
-        known = {}
+        known = {name: found for name, found in (hashes or {}).items() if name in self.after.files}
         for name in self.after.files:
             place = self.places.get(name, self.table / name)
             if not place.is_file():
@@ -121,6 +122,26 @@ class Prepared:
         ]
         new = [file for name, file in sorted(self.after.files.items()) if name not in before]
         return [*actions, *(_add(file, now, self.stats.get(file.name, "")) for file in new)]
+
+
+def sealed(
+    prepared: Prepared,
+    path: str,
+    note: Mapping[str, Any],
+    store: Store | None,
+    most: int | None = None,
+    hashes: Mapping[str, str] | None = None,
+) -> Artifact:
+    """Keep what a table will be, as `Store.keep`, and put together what is to be published; the artifact. `hashes` are as in
+    `assemble`. Raises `LakeRefused`, as that does, and `OSError`."""
+    folder, known = prepared.assemble(hashes)
+    if store is None:
+        found = describe_path(folder, path)
+    else:
+        found = store.keep(folder, path, most=most, known=known)
+    content = dataclasses.replace(found, executable=False, version=prepared.version)
+    prepared.seal(content, note)
+    return content
 
 
 def _shape(state: State) -> Any:

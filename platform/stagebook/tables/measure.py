@@ -17,7 +17,7 @@ from stagebook.figures import QUANTILES, ColumnFigures, TableFigures
 from stagebook.system.processes import die_with_parent
 from stagebook.tables import kinds, sql
 from stagebook.tables.duck import Connection, QueryFailed
-from stagebook.tables.profile import aggregated
+from stagebook.tables.profile import aggregated, within
 from stagebook.tables.source import NoTable, Source, source_of
 
 _LESS = 5  # by which the process is nicer than others
@@ -62,6 +62,7 @@ def _aggregates(typed: str, kind: str, *, is_personal: bool) -> dict[str, str]:
     if kinds.is_number(kind):
         finite = f"CASE WHEN isfinite({typed}::DOUBLE) THEN {typed}::DOUBLE END"
         found["quantiles"] = f"approx_quantile({finite}, [{', '.join(map(str, QUANTILES))}])"
+        found["high"] = f"max({finite})"
     elif kind == "DATE" or kind.startswith("TIMESTAMP"):
         found["newest"] = f"epoch(max(CASE WHEN isfinite({typed}) THEN {typed} END)::TIMESTAMPTZ)"
     return found
@@ -72,7 +73,7 @@ def _column(kind: str, rows: int, found: dict[str, Any]) -> ColumnFigures:
         type=kind,
         nulls=rows - found["present"],
         distinct=min(found.get("distinct", 0), found["present"]),
-        quantiles=tuple(found.get("quantiles") or ()),
+        quantiles=within(found.get("quantiles"), found.get("high")),
         newest=found.get("newest"),
     )
 

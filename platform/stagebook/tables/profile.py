@@ -108,9 +108,15 @@ def _column(kind: str, rows: int, found: Mapping[str, Any]) -> ColumnProfile:
         distinct=min(found.get("distinct", 0), found["present"]),
         low=_plain(found.get("low")),
         high=_plain(found.get("high")),
-        quantiles=tuple(found.get("quantiles") or ()),
+        quantiles=within(found.get("quantiles"), found.get("high")),
         lengths=lengths,
     )
+
+
+def within(quantiles: Sequence[float] | None, high: float | None) -> tuple[float, ...]:
+    """Quantiles as DuckDB estimates them: of few values of which none is positive, the last ones come out above `high`, the
+    largest value."""
+    return tuple(one if high is None else min(one, high) for one in quantiles or ())
 
 
 def _values(connection: Connection, table: str, column: str) -> tuple[tuple[Any, int], ...]:

@@ -57,7 +57,8 @@ class Source:
         match self.format:
             case Format.PARQUET:
                 union = ", union_by_name = true" if self.path.is_dir() else ""
-                return f"read_parquet({_files(self.path, '*.parquet')}{union})"
+                # The statistics of a file say nothing of NaN, and DuckDB takes them for all that there is.
+                return f"read_parquet({_files(self.path, '*.parquet')}{union}, can_have_nan = true)"
             case Format.CSV if self.dialect is not None:
                 return f"read_csv({where}, {self.dialect.options(guessed=self.guessed)})"
             case Format.CSV:

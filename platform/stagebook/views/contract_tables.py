@@ -12,7 +12,6 @@ from rich.text import Text
 from stagebook.audits import Audit, Severity
 from stagebook.contracts.contract import FOLDER, Contract
 from stagebook.runs.backtest import Tested
-from stagebook.runs.drift import Drift
 from stagebook.runs.quarantine import Prospect
 from stagebook.views import formatting
 from stagebook.views.audit_lines import audit_lines, failing_rows_of, in_short
@@ -71,26 +70,6 @@ def tested(found: Sequence[Tested], now: float) -> RenderableType:
 
 def _not_checked(found: Sequence[Tested]) -> tuple[str, ...]:
     return next((one.audit.not_checked for one in found if one.audit is not None), ())
-
-
-def drift(found: Drift) -> RenderableType:
-    """What changed between two versions, what breaks first."""
-    before, after = found.rows
-    head = Text.assemble(
-        f"{found.before.run} → {found.after.run}  ",
-        (f"{before:,} → {after:,} rows", "dim"),
-        f"  {found.after.stage}",
-    )
-    if not found.changes:
-        return Group(head, Text("✓ the same columns", style="green"))
-    lines = [
-        Text(
-            plain(f"{'✗' if one.is_breaking else '+'} {one.text}{'  (breaking)' if one.is_breaking else ''}"),
-            style="red" if one.is_breaking else "",
-        )
-        for one in sorted(found.changes, key=lambda one: not one.is_breaking)
-    ]
-    return Group(head, *lines)
 
 
 def in_quarantine(found: Iterable[Prospect]) -> Table:

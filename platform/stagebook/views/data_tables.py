@@ -10,8 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from stagebook.runs.data import Dataset, DataVersion
-from stagebook.runs.data_diff import DataDiff
+from stagebook.runs.datasets import Dataset, Version
+from stagebook.runs.differences import Difference
 from stagebook.views import formatting
 from stagebook.views.formatting import plain
 from stagebook.views.tables import table_of
@@ -19,10 +19,10 @@ from stagebook.views.tables import table_of
 _CELL = 40  # characters of a value
 _GAP = 2
 
-Row = tuple[Dataset, DataVersion | None, int | None]
+Row = tuple[Dataset, Version | None, int | None]
 
 
-def summary(dataset: Dataset, version: DataVersion | None, rows: int | None) -> tuple[Any, ...]:
+def summary(dataset: Dataset, version: Version | None, rows: int | None) -> tuple[Any, ...]:
     """A dataset as plain values: name, path, kind, version, run, time, rows."""
     kind = "delta" if dataset.delta is not None else "file"
     number, run, at = (version.number, version.run, version.at) if version is not None else (None, None, None)
@@ -41,7 +41,7 @@ def datasets(found: Iterable[Row], now: float) -> Table:
     return table
 
 
-def history(versions: Iterable[DataVersion], now: float) -> Table:
+def history(versions: Iterable[Version], now: float) -> Table:
     """Versions of a dataset."""
     table = table_of("version", "rows", "made", "run", "how")
     for one in versions:
@@ -52,23 +52,20 @@ def history(versions: Iterable[DataVersion], now: float) -> Table:
     return table
 
 
-def difference(done: DataDiff, *, width: int) -> RenderableType:
-    """What became of columns and rows."""
-    before, after = done.counts
-    rows = done.rows
-    head = Text.assemble(
-        f"version {done.before.number} → {done.after.number}  ", (f"{before:,} → {after:,} rows", "dim")
-    )
-    if done.is_same:
-        return Group(head, Text("✓ the same", style="green"))
-    lines: list[RenderableType] = [
-        Text(plain(f"{'✗' if one.is_breaking else '+'} {one.text}"), style="red" if one.is_breaking else "")
-        for one in done.columns
-    ]
+def difference(done: Difference, *, width: int) -> RenderableType:
+    """What became of columns, and of rows where these were compared."""
+    two, (before, after), rows = (done.before, done.after), done.counts, done.rows
+    told_rows = (f"{before:,} → {after:,} rows", "dim")
+    if rows is None:
+        head = Text.assemble(f"{two[0].run} → {two[1].run}  ", told_rows, f"  {two[1].stage}")
+        return Group(head, *(_columns(done) or [Text("✓ the same columns", style="green")]))
+    head = Text.assemble(f"version {two[0].number} → {two[1].number}  ", told_rows)
     by = f" by {', '.join(rows.key)}" if rows.key else ""
     counts = [(what, getattr(rows, what)) for what in ("added", "removed", "changed")]
     told = ", ".join(f"{count:,} {what}" for what, count in counts if count)
-    lines.append(Text(plain(f"rows{by}: {told or 'the same'}")))
+    if not (told or done.columns):
+        return Group(head, Text("✓ the same", style="green"))
+    lines: list[RenderableType] = [*_columns(done), Text(plain(f"rows{by}: {told or 'the same'}"))]
     if rows.columns:
         columns = ", ".join(f"{name} in {count:,}" for name, count in rows.columns.items())
         lines.append(Text(plain(f"  changed: {columns}"), style="dim"))
@@ -76,6 +73,17 @@ def difference(done: DataDiff, *, width: int) -> RenderableType:
         if some:
             lines += [Text(f"\n{what}:"), rows_of(some, width=width)]
     return Group(head, *lines)
+
+
+def _columns(done: Difference) -> list[Text]:
+    """The changes of columns, those that break who reads the dataset first."""
+    return [
+        Text(
+            plain(f"{'✗' if one.is_breaking else '+'} {one.text}{'  (breaking)' if one.is_breaking else ''}"),
+            style="red" if one.is_breaking else "",
+        )
+        for one in sorted(done.columns, key=lambda one: not one.is_breaking)
+    ]
 
 
 def rows_of(rows: Sequence[Mapping[str, Any]], *, width: int) -> RenderableType:

@@ -193,6 +193,14 @@ def test_nan_is_no_value_and_infinity_is_one() -> None:
     assert found["delay.range"].figure == 1
 
 
+@pytest.mark.parametrize("rest", [[], [None], [float("inf")]])
+def test_nan_is_found_whatever_the_statistics_of_a_file_say(rest: list[float | None]) -> None:
+    text = f"{ONE}      - {{name: delay, logicalType: number, required: true}}\n"
+    rows = [{"delay": value} for value in (1.0, 2.0, float("nan"), *rest)]
+    found = by_rule(held(text, rows))
+    assert found["delay.required"].figure == 1 + rest.count(None)
+
+
 def test_whole_numbers_may_be_kept_as_floats() -> None:
     text = ONE + "      - {name: delay, logicalType: integer}\n"
     (whole,) = held(text, ROWS[:2]).checks

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakes import ABC, Lake, Rows, frame
+from lakes import ABC, WRITTEN, Lake, frame, held_after
 from stagebook.execution.runner import commits
 from stagebook.pipeline.model import DeltaOptions
 from stagebook.system import delta_log
@@ -28,27 +28,6 @@ def place(tmp_path: Path) -> Lake:
     return Lake(tmp_path)
 
 
-WRITTEN = st.lists(
-    st.tuples(st.integers(0, 4), st.integers(0, 2), st.sampled_from("abc")),
-    max_size=5,
-    unique_by=lambda row: row[0],
-)
-
-
-def after(mode: str, held: list[Any], rows: Rows) -> list[Any]:
-    """What a table holds once these rows were written."""
-    match mode:
-        case "append":
-            return sorted([*held, *rows])
-        case "merge":
-            new = {row[0] for row in rows}
-            return sorted([*(row for row in held if row[0] not in new), *rows])
-        case "partitions":
-            new = {row[1] for row in rows}
-            return sorted([*(row for row in held if row[1] not in new), *rows])
-    return sorted(rows)
-
-
 @settings(max_examples=15, deadline=None)
 @given(
     mode=st.sampled_from(["overwrite", "partitions", "append", "merge"]),
@@ -60,7 +39,7 @@ def test_a_table_holds_what_was_written_to_it(mode: str, changes: list[list[Any]
     with tempfile.TemporaryDirectory() as folder:
         place, held = Lake(Path(folder)), []
         for number, rows in enumerate(changes):
-            expected = after(mode, held, rows)
+            expected = held_after(held, rows, mode)
             is_new = place.write(rows, how, **options)
             assert place.rows == expected
             if number and collections.Counter(expected) != collections.Counter(held):
@@ -88,7 +67,7 @@ def test_of_two_writers_one_is_told(place: Lake) -> None:
     _, one = place.made_ready([(4, 4, "d")], "append")
     _, other = place.made_ready([(5, 5, "e")], "append")
     place.publish(one)
-    with pytest.raises(commits.Overtaken, match="another writer made version 1"):
+    with pytest.raises(commits.Overtaken, match="made version 1 of the table meanwhile"):
         place.publish(other)
     assert place.rows == [*ABC, (4, 4, "d")]
     assert not list(place.table.rglob("*.incoming"))

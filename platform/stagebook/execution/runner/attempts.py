@@ -126,8 +126,8 @@ def _slots(stage: PlannedStage, folder: str, pipeline: str, context: RunContext)
 
 
 def _unfinished(context: RunContext, path: str, dataset: tuple[str, str, str]) -> tuple[str, ...]:
-    """The attempt that published the latest version of a dataset, if its runner was killed before the journal had that:
-    then it is as if it had not been."""
+    """The attempt that published the latest version of a dataset, if the journal does not have that it completed, since its
+    runner was killed: then it is as if it had not been."""
     for _, note in delta_log.notes(context.root / path):
         if (note.get("pipeline"), note.get("stage"), note.get("output")) == dataset:
             run, number = note.get("run"), note.get("attempt")

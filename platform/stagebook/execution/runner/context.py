@@ -49,7 +49,7 @@ class RunContext:
     - `variables`: what the environment of a stage is given, as texts that refer to secrets
     - `secrets`: where secrets come from, as far as that is declared
     - `undeclared`: what an attempt at a stage read and wrote undeclared, by what was observed of it
-    - `unfinished`: whether an attempt (run, stage, number) is known to have begun, and not how it ended
+    - `unfinished`: whether an attempt (run, stage, number) is known to have begun, and not to have completed
     """
 
     root: Path

@@ -16,6 +16,7 @@ from stagebook.events import Cause
 from stagebook.execution.attempt import TABLES_FOLDER, AttemptResult, OutputSlot, TableSlot
 from stagebook.execution.runner import commits, staging
 from stagebook.execution.runner.context import RunContext
+from stagebook.execution.runner.rebase import Rebase
 from stagebook.observed import Observed
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.fingerprint import Fingerprint
@@ -38,8 +39,10 @@ class Publisher:
     ) -> tuple[Mapping[str, Path], AttemptResult]:
         """The outputs of a completed attempt, as `staging.bring_near`; and its result, failed if that did."""
         if result.cause is None:
+            after = self._rebase(slots, result)
             try:
-                return staging.bring_near(self._context.root, slots), result
+                near = staging.bring_near(self._context.root, slots, after)
+                return near, dataclasses.replace(result, outputs=after.outputs)
             except StageFailure as error:
                 result = _failed(result, error)
         return {}, result
@@ -49,11 +52,16 @@ class Publisher:
     ) -> AttemptResult:
         """Move the outputs of a completed attempt to their places; its result, failed if that did."""
         if result.cause is None:
+            after = self._rebase(slots, result)
             try:
-                self._publish(slots, near, result.outputs)
+                self._publish(slots, near, result.outputs, after)
+                return dataclasses.replace(result, outputs=after.outputs)
             except StageFailure as error:
                 return _failed(result, error)
         return result
+
+    def _rebase(self, slots: Mapping[str, OutputSlot], result: AttemptResult) -> Rebase:
+        return Rebase(self._context.root, slots, result.outputs, self._context.store)
 
     @contextlib.contextmanager
     def restored(self, stage: PlannedStage, result: Result | None, paths: Collection[str]) -> Iterator[None]:
@@ -72,8 +80,14 @@ class Publisher:
             self._publish(slots, near, result.outputs if result is not None else {})
             yield
 
-    def _publish(self, slots: Mapping[str, OutputSlot], near: Mapping[str, Path], outputs: Artifacts) -> None:
-        staging.publish(self._context.root, slots, near)
+    def _publish(
+        self,
+        slots: Mapping[str, OutputSlot],
+        near: Mapping[str, Path],
+        outputs: Artifacts,
+        after: Rebase | None = None,
+    ) -> None:
+        staging.publish(self._context.root, slots, near, after)
         for name, slot in slots.items():
             path = self._context.root / slot.path
             if slot.kind != "external" and not path.is_dir():

@@ -8,9 +8,10 @@ put back if one cannot be moved. New versions of Delta tables are published last
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stagebook.errors import StageFailure
@@ -20,10 +21,14 @@ from stagebook.execution.runner import commits
 from stagebook.tables.lake import READY
 from stagebook.workspace.paths import PathRefused, inside_for_output
 
+After = Callable[[str, Path], Path]
+"""Puts the commit of an output, by name, after those of other writers; raises `Overtaken`."""
 
-def bring_near(root: Path, slots: Mapping[str, OutputSlot]) -> dict[str, Path]:
+
+def bring_near(root: Path, slots: Mapping[str, OutputSlot], after: After | None = None) -> dict[str, Path]:
     """The staged outputs by name, each on the disk of its place: a rename does not cross file systems,
-    and a copy takes time, during which the pipeline must not be held.
+    and a copy takes time, during which the pipeline must not be held. `after`: puts the commit of an output after those of
+    other writers.
 
     Raises:
         StageFailure: one could not be copied.
@@ -40,7 +45,9 @@ def bring_near(root: Path, slots: Mapping[str, OutputSlot]) -> dict[str, Path]:
                 near[name] = _beside(root / slot.staged, final)
             elif (commit := commits.place_files(root / slot.table.ready / READY, final)) is not None:
                 near[name] = commit
-        except (OSError, PathRefused) as error:
+                if after is not None and commits.is_overtaken(commit, final):
+                    near[name] = after(name, commit)
+        except (OSError, PathRefused, commits.Overtaken) as error:
             for path in near.values():
                 remove(path)
             raise _unmovable(slot, error) from error
@@ -54,8 +61,13 @@ def _check_place(root: Path, slot: OutputSlot) -> None:
         raise PathRefused(f"it leads to {place} now")
 
 
-def publish(root: Path, slots: Mapping[str, OutputSlot], near: Mapping[str, Path] | None = None) -> None:
-    """Move all outputs to their places, all or nothing. `near`: what `bring_near` returned.
+def publish(
+    root: Path,
+    slots: Mapping[str, OutputSlot],
+    near: Mapping[str, Path] | None = None,
+    after: After | None = None,
+) -> None:
+    """Move all outputs to their places, all or nothing. `near`: what `bring_near` returned; `after` as there.
 
     Raises:
         StageFailure: one could not be moved; what was there before is there again.
@@ -69,7 +81,7 @@ def publish(root: Path, slots: Mapping[str, OutputSlot], near: Mapping[str, Path
             slot = slots[name]
             final = root / slot.path
             if slot.table is not None:
-                made.append(commits.publish(incoming, final))
+                made.append(commits.publish(incoming, final, after and functools.partial(after, name)))
                 continue
             before = _set_aside(final, incoming)
             moved.append((final, before))

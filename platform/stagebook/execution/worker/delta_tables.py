@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from stagebook.artifact import Artifact, Artifacts
 from stagebook.execution.attempt import Attempt, OutputSlot, TableSlot
 from stagebook.system.files import describe_path
 from stagebook.system.store import Store
-from stagebook.tables.lake import LakeRefused, Prepared
+from stagebook.tables.lake import LakeRefused, sealed
 from stagebook.tables.lake_changes import Change, prepare
 from stagebook.tables.source import NoTable, source_of
 
@@ -71,26 +70,5 @@ def _prepare(attempt: Attempt, name: str, slot: OutputSlot, table: TableSlot, ch
         "attempt": attempt.number,
         "wrote": change.content,
     }
-    store = Path(attempt.store) if attempt.store else None
+    store = Store(Path(attempt.store)) if attempt.store else None
     return sealed(prepared, slot.path, note, store, attempt.store_most)
-
-
-def sealed(
-    prepared: Prepared, path: str, note: Mapping[str, object], store: Path | None, most: int | None
-) -> Artifact:
-    """Keep what a table will be, and put together what is to be published; the artifact. Raises `OSError`."""
-    folder, known = prepared.assemble()
-    if store is None:
-        found = describe_path(folder, path)
-    else:
-        found = Store(store).keep(folder, path, most=most, known=known)
-    content = Artifact(
-        path=path,
-        size=found.size,
-        sha256=found.sha256,
-        kept=found.kept,
-        folder=True,
-        version=prepared.version,
-    )
-    prepared.seal(content, note)
-    return content
