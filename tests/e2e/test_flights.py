@@ -268,7 +268,7 @@ def test_the_browser_shows_the_columns_of_a_dataset_and_who_read_it(
         silver = drawer.get_by_role("button", name="flights.clean.silver (")
         expect(silver.get_by_text(role)).to_be_visible()
         silver.click()
-        expect(drawer.get_by_text("Path: data/silver/flights/flights.parquet")).to_be_visible()
+        expect(drawer.get_by_text("Path: data/silver/flights/flights")).to_be_visible()
         expect(drawer.get_by_text("dep_delay", exact=True)).to_be_visible()
         expect(drawer.get_by_text("rows: 51955")).to_be_visible()
         view.keyboard.press("Escape")

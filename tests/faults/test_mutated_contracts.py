@@ -42,6 +42,7 @@ schema:
         customProperties: [{property: severity, value: quarantine}]
         quality:
           - {metric: nullValues, unit: percent, mustBeLessThan: 50}
+          - {type: custom, engine: stagebook, implementation: {drift: {by: day, every: week, minimum: 2, last: 3}}, mustBeLessThan: 1}
       - {name: kind, logicalType: string, enum: [{value: bird}, {value: cat}], classification: personal}
       - {name: day, logicalType: date, logicalTypeOptions: {minimum: 2026-01-01}}
     relationships:
