@@ -280,6 +280,9 @@ _audits = st.dictionaries(
     ),
     max_size=1,
 )
+_moved = st.fixed_dictionaries(
+    {"marks": st.dictionaries(_text, st.none() | _text | _small, max_size=2), "anew": st.booleans()}
+)
 EVENTS: dict[str, st.SearchStrategy[Event]] = {
     "RunStarted": st.builds(
         events.RunStarted,
@@ -384,6 +387,18 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
         | st.builds(
             Observed, reads=st.lists(_text, max_size=2).map(tuple), writes=st.just(()), left_out=_small
         ),
+        bookmark=st.none() | _moved,
+    ),
+    "BookmarkMoved": st.builds(
+        events.BookmarkMoved,
+        run=_run,
+        at=_number,
+        stage=_stage,
+        places=st.lists(_text, max_size=2),
+        bookmark=_moved,
+        again=st.lists(_text, max_size=2),
+        because=_text,
+        by=_text,
     ),
     "StageExpanded": st.builds(
         events.StageExpanded,

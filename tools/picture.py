@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 from rich.text import Text
 
-from stagebook.events import RunStarted, from_json
+from stagebook.event_reading import from_json
+from stagebook.events import RunStarted
 from stagebook.journal.history import RunHistory
 from stagebook.views import tables
 

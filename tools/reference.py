@@ -20,6 +20,7 @@ import typer.main
 
 from stagebook import errors, events
 from stagebook.cli.app import COMMANDS, app, load
+from stagebook.event_reading import KINDS
 from stagebook.pipeline import differences, evaluator, expressions, notebook_file, yaml
 from stagebook.pipeline.schema import json_schema
 from stagebook.planning import instances, scopes
@@ -187,7 +188,7 @@ def _default(entry: Mapping[str, Any]) -> str:
 def _events() -> str:
     common = [field.name for field in dataclasses.fields(events.Event)]
     parts = []
-    for name, kind in events.KINDS.items():
+    for name, kind in KINDS.items():
         rows = [
             (f"`{field.name}`", f"`{field.type}`", _field_default(field))
             for field in dataclasses.fields(kind)

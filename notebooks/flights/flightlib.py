@@ -6,8 +6,12 @@ It imports nothing heavy, so that a notebook which draws nothing does not pay fo
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 LATE_MINUTES: Final = 15
 """A flight is late when it arrives this many minutes after schedule, or more (the usual US rule)."""
@@ -59,3 +63,14 @@ def go_to_project_root() -> Path:
     if Path.cwd().resolve() == here:
         os.chdir(here.parents[1])
     return Path.cwd()
+
+
+def table(path: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table: a Delta table as it is now, or a Parquet file."""
+    if (Path(path) / "_delta_log").is_dir():
+        from deltalake import DeltaTable  # noqa: PLC0415 - the stages before have no table yet
+
+        return DeltaTable(path).to_pyarrow_table(columns=list(columns) if columns is not None else None)
+    from pyarrow import parquet  # noqa: PLC0415 - see the top
+
+    return parquet.read_table(path, columns=columns)

@@ -34,12 +34,12 @@ import flightlib
 flightlib.go_to_project_root()
 
 # %% tags=["parameters"]
-silver: str = "data/silver/flights/flights.parquet"  # the cleaned flights
+silver: str = "data/silver/flights/flights"  # the cleaned flights, a Delta table
 weather: str = "data/silver/flights/weather.parquet"  # the cleaned weather
 airports: str = "data/silver/flights/airports.parquet"  # the completed airports
 airlines: str = "data/raw/flights/airlines.parquet"  # names of the carriers
 planes: str = "data/raw/flights/planes.parquet"  # planes by tail number
-warehouse: str = "data/gold/flights.duckdb"  # the warehouse, built anew each time
+warehouse: str = "data/by-hand/flights.duckdb"  # the warehouse, built anew each time
 
 # %% [markdown]
 # The warehouse is always built from nothing. Half a year of old rows under half a year of new ones
@@ -59,7 +59,7 @@ for name, path in {
     "airlines": airlines,
     "planes": planes,
 }.items():
-    db.read_parquet(path).create_view(f"src_{name}")
+    db.register(f"src_{name}", flightlib.table(path))
 
 
 # %%

@@ -1,6 +1,6 @@
 """The vocabulary of a run. A run emits these; everything else is a view of them.
 
-Events are frozen and versioned. `to_json` and `from_json` are inverse to each other; a field that
+Events are frozen and versioned. `to_json` and `event_reading.from_json` are inverse to each other; a field that
 an older version did not write takes its default, and one that a newer version added is ignored.
 Times (`at`) are seconds since the epoch, UTC; durations are seconds.
 """
@@ -12,9 +12,9 @@ import enum
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from stagebook.artifact import Artifact, Artifacts, artifacts_from_json, artifacts_to_json
-from stagebook.audits import Audits, audits_from_json, audits_to_json
-from stagebook.figures import Figures, figures_from_json, figures_to_json
+from stagebook.artifact import Artifact, Artifacts, artifacts_to_json
+from stagebook.audits import Audits, audits_to_json
+from stagebook.figures import Figures, figures_to_json
 from stagebook.observed import Observed
 from stagebook.origin import Origin
 
@@ -64,6 +64,7 @@ class Cause(enum.StrEnum):
     SECRET = "secret"  # noqa: S105 - a secret that the stage asks for is not there
     OUTPUT_MISSING = "output_missing"
     CONTRACT = "contract"  # an output does not fulfil its contract
+    BOOKMARK = "bookmark"  # nobody can say how far the stage has read
     TABLE = "table"  # what was written does not go into its Delta table
     UNDECLARED = "undeclared"  # a strict stage read files that are not declared as its inputs
     PUBLICATION = "publication"  # outputs could not be moved to their places
@@ -113,7 +114,7 @@ class Event:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """A run began. `plan` is the whole plan as plain data; `kind` is `run`, `sweep` or `accept`;
+    """A run began. `plan` is the whole plan as plain data; `kind` is `run`, `sweep`, `accept` or `bookmark`;
     `parent` is the sweep that it is a point of; `resumes` the run that it goes on with; `request` what was
     asked for, so that it can be asked for again. `quiet`: by the plan nothing was to be done."""
 
@@ -268,7 +269,9 @@ class AttemptEnded(Event):
     `sources` is the digest of the cells in the store. `observed`: `None` where no report could be made.
     `undeclared`: what of it is not declared: `reads`, path → a mark of what was in it; `writes`, a list of paths;
     `env`, environment variable → a keyed hash of its value. `audits`: output → what its contract came to. `written`:
-    outputs of which not all was published, name → artifact of what the stage wrote.
+    outputs of which not all was published, name → artifact of what the stage wrote. `bookmark`: of a stage that has one,
+    how far it has read with this attempt: `marks`, item → mark, which are added to those from before, or take their place
+    if it is `anew`. Items are the paths of files, or OUTPUT.COLUMN.
     """
 
     stage: str
@@ -296,6 +299,21 @@ class AttemptEnded(Event):
     undeclared: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     audits: Audits = dataclasses.field(default_factory=dict)
     written: Artifacts = dataclasses.field(default_factory=dict)
+    bookmark: Mapping[str, Any] | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BookmarkMoved(Event):
+    """Somebody moved the bookmark of a stage that writes to the paths `places`. `bookmark` as in `AttemptEnded`; a
+    mark that is null is taken away. `again`: the attempts (run/stage/attempt) whose rows the next one puts its own in
+    the place of."""
+
+    stage: str
+    places: Sequence[str] = ()
+    bookmark: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    again: Sequence[str] = ()
+    because: str = ""
+    by: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,59 +359,3 @@ class RunEnded(Event):
 
     status: Status
     reason: str = ""
-
-
-KINDS: Mapping[str, type[Event]] = {
-    kind.__name__: kind
-    for kind in (
-        RunStarted, AttemptStarted, CellStarted, CellEnded, OutputWritten, AttemptProgress,
-        AttemptFrozen, AttemptEnded, StageMeasured, StageExpanded, StageReused, StageAccepted, StageRetrying, StageEnded,
-        RunCancelling, RunEnded,
-    )
-}  # fmt: skip
-
-_ENUMS: Mapping[tuple[str, str], type[enum.StrEnum]] = {
-    ("CellEnded", "status"): CellStatus,
-    ("AttemptEnded", "cause"): Cause,
-    ("StageEnded", "status"): Status,
-    ("RunEnded", "status"): Status,
-}
-
-
-def _inputs_from_json(data: Mapping[str, Any]) -> dict[str, list[Artifact]]:
-    return {name: [Artifact.from_json(item) for item in items] for name, items in data.items()}
-
-
-_READERS: Mapping[str, Callable[[Any], Any]] = {
-    "outputs": artifacts_from_json,
-    "written": artifacts_from_json,
-    "audits": audits_from_json,
-    "figures": figures_from_json,
-    "inputs": _inputs_from_json,
-    "observed": Observed.from_json,
-    "origin": Origin.from_json,
-}
-
-
-def from_json(data: Mapping[str, Any]) -> Event:
-    """The event that `to_json` made.
-
-    Raises:
-        ValueError: the type is unknown, a field is missing, or an output is not described as one.
-    """
-    name = data.get("type")
-    kind = KINDS.get(str(name))
-    if kind is None:
-        raise ValueError(f"unknown event type {name!r}")
-    fields = {field.name for field in dataclasses.fields(kind)}
-    values = {key: value for key, value in data.items() if key in fields}
-    for key, value in values.items():
-        enumeration = _ENUMS.get((kind.__name__, key))
-        if enumeration is not None and value is not None:
-            values[key] = enumeration(value)
-    for key in _READERS.keys() & values.keys():
-        values[key] = _READERS[key](values[key])
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise ValueError(f"event {name}: {error}") from error

@@ -39,6 +39,7 @@ def test_from_init_to_logs(tmp_path: Path) -> None:
         stagebook(tmp_path, "init", "demo")
         == """\
   demo/README.md
+  demo/contracts/hello.measure.readings.yaml
   demo/.gitignore
   demo/notebooks/hello/measure.ipynb
   demo/notebooks/hello/report.ipynb

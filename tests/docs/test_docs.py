@@ -17,7 +17,8 @@ from typing import get_args, get_origin
 
 import pytest
 
-from stagebook.events import KINDS, Cause, CellStatus, Status
+from stagebook.event_reading import KINDS
+from stagebook.events import Cause, CellStatus, Status
 from stagebook.pipeline import schema
 from stagebook.pipeline.loader import load_pipeline
 from stagebook.pipeline.yaml import read_document

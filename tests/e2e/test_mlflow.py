@@ -107,9 +107,9 @@ def test_mlflow_holds_what_a_run_produced(builder: ProjectBuilder) -> None:
     assert parent.data.metrics["use.total"] == 8
 
     datasets = {(item.dataset.name, item.tags[0].value) for item in children["use"].inputs.dataset_inputs}
-    assert datasets == {("parts: data/3.txt", "input"), ("parts: data/5.txt", "input")}
+    assert datasets == {("p.make@3.out", "input"), ("p.make@5.out", "input")}
     made = children["make@5"].inputs.dataset_inputs[0].dataset
-    assert made.name == "out: data/5.txt"
+    assert made.name == "p.make@5.out"
     assert history.stages["make@5"].outputs["out"].sha256.startswith(made.digest)
 
     # Two runs with other parameters stand in one table.

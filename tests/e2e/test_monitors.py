@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -110,6 +111,33 @@ def test_a_figure_that_is_out_of_the_usual_is_told_and_stops_nothing(project: Pr
     (project.root / "stagebook.toml").write_text("[tracking]\nenabled = false\n[monitors]\nenabled = false\n")
     assert cautions(stagebook(project.root, "run", "p", "-p", "rows=9").stdout) == []
     assert project.project.history.stage(project.project.history.find(), "make").figures == {}
+
+
+def test_a_distribution_that_moved_is_told_though_it_is_as_wide_as_ever(project: ProjectBuilder) -> None:
+    """Every second value goes to the other end: rows, and the lowest and highest values, are as they always were."""
+    project.edit("make", "10.0 + i, datetime", "10.0 + (i if i % 2 or not moved else 99 - i // 20), datetime")
+    project.edit("make", "empty: int = 0", "empty: int = 0\nmoved: bool = False")
+    pipeline = PIPELINE.replace("empty: 0}", "empty: 0, moved: false}").replace(
+        'params: {rows: "${params.rows}"', 'params: {moved: "${params.moved}", rows: "${params.rows}"'
+    )
+    project.pipeline(pipeline)
+    for rows in (100, 99, 98, 102, 97, 103, 101, 96, 104):
+        report = project.project.run("p", {"rows": rows, "empty": 3})
+        assert report.status is Status.COMPLETED
+    usual = stagebook(project.root, "run", "p", "-p", "rows=101", "-p", "empty=2")
+    assert "drift" not in usual.stdout
+    done = stagebook(project.root, "run", "p", "-p", "moved=true", "-p", "empty=3")
+    assert done.returncode == 0
+    (line,) = [line for line in cautions(done.stdout) if "drift" in line]
+    found = re.fullmatch(
+        r"! make\.people: speed: drift ([\d.]+) %, usually 0 % to ([\d.]+) % \(9 runs\)", line
+    )
+    assert found, line
+    assert float(found[1]) > 30
+    assert float(found[2]) < 10
+    shown = monitors(project, "make.people")["people/speed/drift"]
+    assert (len(shown["points"]), shown["unusual"]) == (10, True), "the first run has none before it"
+    assert "people/name/drift" not in shown
 
 
 def test_nothing_of_a_personal_column_is_kept_but_how_many_values_there_are(project: ProjectBuilder) -> None:

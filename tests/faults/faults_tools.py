@@ -21,7 +21,8 @@ import psutil
 from building import ProjectBuilder
 from commands import COMMAND, environment, stagebook
 from effort import SEED, amount, figure
-from stagebook.events import KINDS, AttemptEnded, CellEnded, Event, from_json
+from stagebook.event_reading import KINDS, from_json
+from stagebook.events import AttemptEnded, CellEnded, Event
 from stagebook.system import processes
 from waiting import until
 

@@ -1,5 +1,5 @@
 """A run that is killed while it writes to a Delta table: the table is as before or as after, whole, and what is run then
-comes to what an uninterrupted run comes to."""
+comes to what an uninterrupted run comes to; with a bookmark as well, no file is read twice into it, and none is missed."""
 
 from __future__ import annotations
 
@@ -27,6 +27,13 @@ import pyarrow as pa, pyarrow.parquet as pq
 ids = [0, 1, 10 * n, 10 * n + 1] if shared else [10 * n, 10 * n + 1]
 pq.write_table(pa.table({"id": ids, "m": [each // 10 for each in ids], "n": [n] * len(ids)}), silver)
 """
+READ = """
+import pyarrow as pa, pyarrow.parquet as pq
+from stagebook.connections import connect
+numbers = [int(connect("incoming").open(path).read()) for path in files]
+ids = [each for n in numbers for each in (10 * n, 10 * n + 1)]
+pq.write_table(pa.table({"id": ids, "m": [each // 10 for each in ids], "n": [each // 10 for each in ids]}), silver)
+"""
 CONTRACT = """\
 apiVersion: v3.2.0
 kind: DataContract
@@ -40,6 +47,7 @@ schema:
 # mode → its options, whether the two runs write some of the same keys, and what is there after the first and the second
 MODES: dict[str, tuple[dict[str, Any], bool, list[tuple[int, int]], list[tuple[int, int]]]] = {
     "append": ({"mode": "append"}, False, [(10, 1), (11, 1)], [(10, 1), (11, 1), (20, 2), (21, 2)]),
+    "bookmark": ({"mode": "append"}, False, [(10, 1), (11, 1)], [(10, 1), (11, 1), (20, 2), (21, 2)]),
     "merge": (
         {"mode": "merge", "key": "id"},
         True,
@@ -71,11 +79,20 @@ class House:
             "params": {"n": "${params.n}", "shared": shared},
             "outputs": {"silver": {"path": "data/silver", "kind": "delta", **options}},
         }
-        place.builder.pipeline(json.dumps({"params": {"n": 1}, "stages": {"make": stage}}))
         self.table = place.root / "data/silver"
-        for name in ("data", ".stagebook"):
+        for name in ("data", ".stagebook", "incoming"):
             shutil.rmtree(place.root / name, ignore_errors=True)
+        self.unchanged = "nothing changed"
+        if mode == "bookmark":
+            place.builder.notebook("read", READ, params="files: list[str] = []\nsilver: str = ''")
+            place.builder.file("connections.toml", '[incoming]\nurl = "incoming"\n')
+            place.builder.file("incoming/1", "1")
+            own = {"notebook": "notebooks/read.ipynb", "inputs": {"files": "incoming:*"}, "bookmark": "files"}
+            stage = {name: value for name, value in {**stage, **own}.items() if name != "params"}
+            self.unchanged = "nothing is new in files"
+        place.builder.pipeline(json.dumps({"params": {"n": 1}, "stages": {"make": stage}}))
         self.whole("-p", "n=1")
+        place.builder.file("incoming/2", "2")  # of a bookmark the second run is about this
         assert self.rows == self.old
 
     def start(self, *arguments: str, orders: Mapping[str, Any] | None = None, **options: Any) -> Running:
@@ -111,7 +128,7 @@ class House:
         for number in delta_log.versions(self.table):
             delta.dataset(self.table, number).count_rows()  # each of them can be read
         plan = self.place.builder.plan(n=2)
-        assert plan.stage("make").reasons == ("nothing changed",), (how, plan.stage("make").reasons)
+        assert plan.stage("make").reasons == (self.unchanged,), (how, plan.stage("make").reasons)
         ends = [event for event in done.of(AttemptEnded) if event.cause is None]
         for end in ends:
             assert end.outputs["silver"].version == delta_log.versions(self.table)[0]

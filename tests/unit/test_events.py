@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stagebook import events
-from stagebook.events import Event, RunEnded, Status, from_json
+from stagebook.event_reading import KINDS, from_json
+from stagebook.events import Event, RunEnded, Status
 from strategies import EVENTS, any_event
 
 
 def test_every_kind_of_event_is_tried() -> None:
-    assert set(EVENTS) == set(events.KINDS)
+    assert set(EVENTS) == set(KINDS)
 
 
 @settings(max_examples=300, deadline=None)

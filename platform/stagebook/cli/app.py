@@ -44,6 +44,7 @@ COMMANDS = {
     "quarantine": ("quarantine", "Show rows that contracts keep out of what is published, release them, audit them again."),
     "monitor": ("monitor", "Show the figures of stages and their outputs over the runs: durations, bytes, rows, and what is unusual."),
     "data": ("data", "Look at datasets: list, show, query by SQL, compare and restore their versions."),
+    "bookmark": ("bookmark", "Show how far stages with a bookmark have read, and have them read again."),
     "connection": ("connection", "List the connections of the project, or try one."),
     "secrets": ("secrets", "List the secrets of the project, or try whether they can be had; values are never shown."),
     "store": ("store", "Verify the store of outputs, or remove what is no longer needed."),

@@ -147,9 +147,10 @@ def restore(
     now = f", as version {done.version}" if done.version is not None else ""
     out = console()
     out.print(f"✓ {one.path} is what it was in version {chosen.number}{now}", style="green", soft_wrap=True)
-    out.print(
-        "  the next run leaves it so, until something changes that the stage depends on", soft_wrap=True
-    )
+    then = "the next run leaves it so, until something changes that the stage depends on"
+    if done.moved:
+        then = f"the bookmark of {one.stage} moved with it: the next run reads again what came after"
+    out.print(f"  {then}", soft_wrap=True)
     return ExitCode.OK
 
 

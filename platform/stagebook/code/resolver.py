@@ -98,8 +98,9 @@ class ModuleResolver:
             if parent:
                 above = self.find(parent, search)
                 folders = above.folders if above else ()
-            is_built_in = name in sys.builtin_module_names
-            self._found[key] = None if is_built_in else self._look(name, folders, search)
+            # Stagebook itself is a library, also where a notebook uses a checkout of it.
+            is_outside = name in sys.builtin_module_names or name.partition(".")[0] == "stagebook"
+            self._found[key] = None if is_outside else self._look(name, folders, search)
         return self._found[key]
 
     def _look(self, name: str, folders: SearchPath, search: SearchPath) -> FoundModule | None:

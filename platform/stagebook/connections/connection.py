@@ -139,6 +139,9 @@ class Connection:
                 raise ConnectionUnusable(f"'{self.name}' can be read only: open(path)")
             answer: IO[Any] = self.request(inside)
             return answer
+        if "://" not in self.url and not self.options:
+            # fsspec's own local file is closed under whoever iterates over it and keeps no name for it.
+            return open(f"{self.url}/{inside}", mode)
         opened: IO[Any] = self.filesystem().open(inside, mode)
         return opened
 

@@ -37,6 +37,17 @@ class Declared:
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
+    def local(self) -> str | None:
+        """The path of its folder, or of the file of its database, as it is written; `None` where it is elsewhere."""
+        if self.kind == "sql":
+            head, _, path = self.url.partition(":///")
+            is_file = head.partition("+")[0] in {"sqlite", "duckdb"}
+            return path.partition("?")[0] or None if is_file else None
+        if self.kind != "files" or ("://" in self.url and not self.url.startswith("file://")):
+            return None
+        return self.url.removeprefix("file://")
+
+    @property
     def secrets(self) -> list[str]:
         """The names of the secrets in it."""
         return list(

@@ -117,6 +117,18 @@ class FreshRule(Rule):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DriftRule(Rule):
+    """The values of a column are distributed in each stretch of time as in all those before it: their distance is as `bound`
+    says. `columns` are this column and that of time, which is cut into stretches by `every` (a day, …; empty: a month of dates
+    and times, else each value by itself). Stretches of fewer than `minimum` rows are not compared. `last`: so many stretches,
+    the latest, are; 0 for all."""
+
+    every: str
+    minimum: int
+    last: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class QueryRule(Rule):
     """A query of SQL over the dataset (`${table}`) and others of the project, by their names in double quotes, gives
     one number as `bound` says."""

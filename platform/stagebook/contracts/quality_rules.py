@@ -11,6 +11,7 @@ from stagebook.audits import Severity
 from stagebook.contracts.column_rules import OPTIONS, among_rule, pattern_rule, range_rule
 from stagebook.contracts.contract import (
     Bound,
+    DriftRule,
     FreshRule,
     FunctionRule,
     QueryRule,
@@ -24,7 +25,7 @@ from stagebook.contracts.schema import Quality, Sla
 from stagebook.errors import did_you_mean
 from stagebook.pipeline.model import Location
 from stagebook.pipeline.schema import read_model
-from stagebook.pipeline.types import shorten
+from stagebook.pipeline.types import describe, shorten
 from stagebook.tables import sql
 
 _OPERATORS = {
@@ -40,6 +41,9 @@ _UNITS = {
     **dict.fromkeys(("h", "hr", "hour", "hours"), 3600.0), **dict.fromkeys(("d", "day", "days"), 86400.0),
     **dict.fromkeys(("w", "week", "weeks"), 604800.0),
 }  # fmt: skip
+STRETCHES = ("day", "week", "month", "quarter", "year")
+DRIFT_MINIMUM = 1_000  # rows of a stretch of time that is compared: of fewer, 5 % are as likely chance
+_DRIFT = ("by", "every", "minimum", "last")
 _TARGET = re.compile(r"[^:]+\.py:[A-Za-z_]\w*")
 
 
@@ -239,6 +243,8 @@ def _custom(context: RuleContext, spec: Quality, place: Location, column: str) -
             good.strip(),
             (column,) if column else (),
         )
+    if spec.engine == "stagebook" and isinstance(body, dict) and body.keys() == {"drift"}:
+        return _drift(context, spec, place, column, body["drift"])
     target = body.get("function") if isinstance(body, dict) and body.keys() == {"function"} else body
     if not isinstance(target, str) or not _TARGET.fullmatch(target):
         what, hint = (
@@ -251,6 +257,43 @@ def _custom(context: RuleContext, spec: Quality, place: Location, column: str) -
         return None
     text = spec.description or f"{target} finds nothing"
     return _of_table(context, FunctionRule, spec, place, target.rpartition(":")[2], text, target=target)
+
+
+def _drift(context: RuleContext, spec: Quality, place: Location, column: str, given: Any) -> Rule | None:
+    base: Location = (*place, "implementation", "drift")
+    if not column:
+        context.report(base, "drift is a check of a column, not of the table", "write it below the column")
+        return None
+    if not isinstance(given, dict) or not isinstance(given.get("by"), str):
+        context.report(base, "the check does not name the column of time", "drift: {by: date, every: month}")
+        return None
+    if unknown := [key for key in given if key not in _DRIFT]:
+        context.report(
+            (*base, unknown[0]), f"unknown key '{unknown[0]}'", did_you_mean(str(unknown[0]), _DRIFT)
+        )
+        return None
+    by, every = given["by"], given.get("every", "")
+    if by not in context.columns:
+        known = did_you_mean(by, context.columns)
+        context.report((*base, "by"), f"the contract has no column '{by[:60]}'", known)
+        return None
+    if every not in ("", *STRETCHES):
+        context.report(
+            (*base, "every"), f"no stretch of time: {every!r:.60}", f"it is one of {', '.join(STRETCHES)}"
+        )
+        return None
+    counts = {key: given.get(key, least) for key, least in (("minimum", DRIFT_MINIMUM), ("last", 0))}
+    for key, count in counts.items():
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            context.report((*base, key), f"expected a whole number of at least 0, got {describe(count)}")
+            return None
+    if (bound := _bound(context, spec, place)) is None:
+        return None
+    text = spec.description or f"{column} is distributed in each {every or by} as before, but for {bound}"
+    return _of_table(
+        context, DriftRule, spec, place, f"{column}.drift", text,
+        columns=(column, by), bound=bound, every=every, **counts,
+    )  # fmt: skip
 
 
 def freshness(context: RuleContext, entries: Sequence[Any], default: str | None) -> list[Rule]:

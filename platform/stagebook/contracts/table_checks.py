@@ -7,6 +7,7 @@ from typing import Any
 
 from stagebook.audits import CheckResult, Outcome
 from stagebook.contracts.contract import (
+    DriftRule,
     FreshRule,
     FunctionRule,
     KeyRule,
@@ -15,6 +16,7 @@ from stagebook.contracts.contract import (
     Rule,
     UniqueRule,
 )
+from stagebook.contracts.drift import check_drift
 from stagebook.contracts.probe import SAMPLE, TABLE, Probe
 from stagebook.tables import sql
 from stagebook.tables.duck import QueryFailed
@@ -41,6 +43,8 @@ def check_table(probe: Probe, rule: Rule) -> CheckResult:
                 )
             case FreshRule():
                 return _fresh(probe, rule)
+            case DriftRule():
+                return check_drift(probe, rule)
             case QueryRule():
                 return _query(probe, rule)
             case FunctionRule():

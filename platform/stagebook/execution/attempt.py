@@ -92,6 +92,17 @@ class OutputContract:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnMark:
+    """The column of an output whose largest value is the bookmark of the stage, and what that was `before`. `place`: where the
+    pipeline file declares it."""
+
+    output: str
+    column: str
+    before: Value = None
+    place: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
     """What an earlier attempt wrote: its outputs, in the store; its scraps; its folder, relative to the project."""
 
@@ -118,7 +129,8 @@ class Attempt:
     notebook declares, by parameter. `timeout` and `grace` are seconds. After a failure
     `keep_dump` leaves a file for a debugger, and `keep_kernel` the kernel alive. `store` is the folder
     of the store for outputs of up to `store_most` bytes. `contracts`: what outputs have to fulfil, by their names. Where
-    outputs are `given`, the notebook is not executed: they are audited and published.
+    outputs are `given`, the notebook is not executed: they are audited and published. `mark`: what the bookmark of the
+    stage is, if it is of a column.
 
     `variables` are for the environment of the notebook, with references to the `secrets`, of which there are the sources
     here: the worker takes their values. `hidden` are variables of the environment that hold other secrets.
@@ -150,6 +162,7 @@ class Attempt:
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
     secrets: Mapping[str, SecretSource] = dataclasses.field(default_factory=dict)
     hidden: Sequence[str] = dataclasses.field(default_factory=list)
+    mark: ColumnMark | None = None
 
     @property
     def marker(self) -> str:
@@ -182,7 +195,14 @@ class Attempt:
         contracts = {name: OutputContract(**one) for name, one in data.get("contracts", {}).items()}
         given = data.get("given")
         secrets = {name: SecretSource(**source) for name, source in data.get("secrets", {}).items()}
-        typed = {"outputs": outputs, "types": types, "contracts": contracts, "secrets": secrets}
+        mark = data.get("mark")
+        typed = {
+            "outputs": outputs,
+            "types": types,
+            "contracts": contracts,
+            "secrets": secrets,
+            "mark": ColumnMark(**mark) if mark else None,
+        }
         return cls(**{**data, **typed, "given": Given.from_json(given) if given else None})
 
 
@@ -191,7 +211,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "cause": (str, *_NONE), "message": (str,), "seconds": _NUMBER, "cell": (int, *_NONE), "cells": (int,),
     "traceback": (str,), "cpu": _NUMBER, "memory": _NUMBER, "dump": (str,), "kernel": (*_MAPPING, *_NONE),
     "observed": (*_MAPPING, *_NONE), "scraps": _MAPPING, "inputs": _MAPPING, "outputs": _MAPPING,
-    "audits": _MAPPING, "written": _MAPPING,
+    "audits": _MAPPING, "written": _MAPPING, "bookmark": (*_MAPPING, *_NONE),
 }  # fmt: skip
 
 
@@ -199,7 +219,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
 class AttemptResult:
     """What became of an attempt. Without a `cause` it completed.
 
-    `scraps`, `inputs`, `outputs`, `audits` and `written` are as in `events.AttemptEnded`; `seconds` is its duration.
+    `scraps`, `inputs`, `outputs`, `audits`, `written` and `bookmark` are as in `events.AttemptEnded`; `seconds` is its duration.
     `cpu` is in seconds and `memory` the peak in bytes, of the notebook's processes. `dump` names a
     file in the attempt's folder; `kernel` has the `pid` and `connection_file` of a kept kernel.
     """
@@ -220,6 +240,7 @@ class AttemptResult:
     outputs: Artifacts = dataclasses.field(default_factory=dict)
     audits: Audits = dataclasses.field(default_factory=dict)
     written: Artifacts = dataclasses.field(default_factory=dict)
+    bookmark: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 
-from stagebook.events import AttemptEvent, Event, from_json
+from stagebook.event_reading import from_json
+from stagebook.events import AttemptEvent, Event
 from stagebook.execution.attempt import AttemptResult
 
 Message = AttemptEvent | AttemptResult

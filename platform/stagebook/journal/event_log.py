@@ -8,7 +8,8 @@ import statistics
 from typing import Any
 
 from stagebook.errors import JournalUnreadable
-from stagebook.events import Event, StageMeasured, from_json
+from stagebook.event_reading import from_json
+from stagebook.events import AttemptEnded, BookmarkMoved, Event, StageMeasured
 from stagebook.journal.database import Database, numbered_sum
 from stagebook.observed import Observed
 
@@ -138,6 +139,21 @@ class EventLog:
             if isinstance(seconds, float | int):
                 found.setdefault(str(stage), []).append(seconds)
         return {stage: statistics.median(times) for stage, times in found.items()}
+
+    def of_bookmark(self, pipeline: str, stage: str) -> list[tuple[int, AttemptEnded | BookmarkMoved]]:
+        """What a stage instance read and what moved its bookmark, with the numbers of the events, in order: its attempts that
+        completed among them. Raises `JournalUnreadable`."""
+        rows = self._db.read(
+            "SELECT seq, run, data, sum FROM events WHERE stage = ? AND type IN ('AttemptEnded', 'BookmarkMoved')"
+            " AND run IN (SELECT id FROM runs WHERE pipeline = ?) ORDER BY seq",
+            (stage, pipeline),
+        )
+        found = ((row[0], self.read(*row)) for row in rows)
+        return [
+            (number, event)
+            for number, event in found
+            if isinstance(event, BookmarkMoved) or (isinstance(event, AttemptEnded) and event.cause is None)
+        ]
 
     def measured(self, pipeline: str, runs: int) -> list[StageMeasured]:
         """What was kept for monitors in the latest runs of a pipeline, the earliest first; of pipelines with very many stages

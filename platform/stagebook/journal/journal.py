@@ -12,15 +12,16 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from stagebook.event_reading import from_json
 from stagebook.events import (
     AttemptEnded,
+    BookmarkMoved,
     Event,
     RunEnded,
     RunStarted,
     StageAccepted,
     StageReused,
     Status,
-    from_json,
 )
 from stagebook.journal.database import Database, sum_of
 from stagebook.journal.event_log import EventLog
@@ -33,7 +34,7 @@ __all__ = ["MLFLOW", "Journal", "Liveness", "Owner", "RunRecord", "attempt_key"]
 
 
 class Journal:
-    """The journal of one project: `events`, `runs`, `results`, `leases`, and the `outbox` of consumers. Every
+    """The journal of one project: `events`, `runs`, `results`, `bookmarks`, `leases`, and the `outbox` of consumers. Every
     method is one transaction."""
 
     def __init__(self, path: Path) -> None:
@@ -42,6 +43,7 @@ class Journal:
         self.events = EventLog(self._db)
         self.runs = RunTable(self._db)
         self.results = ResultTable(self._db)
+        self.bookmarks = self.results.bookmarks
         self.leases = Leases(self._db)
         self.outbox = Outbox(self._db, self.events)
 
@@ -67,11 +69,13 @@ class Journal:
         events, bad_events = self.events.count()
         results, bad_results = self.results.count()
         latest = self._db.read("SELECT pipeline, stage, number, sum FROM latest")
+        marks = self.bookmarks.count()
         return {
             "events": (events, len(bad_events)),
             "results": (results, len(bad_results)),
             "runs": self.runs.count(),
             "latest results": (len(latest), sum(row[-1] != sum_of(*row[:-1]) for row in latest)),
+            **({"bookmarks": marks} if marks[0] else {}),
         }
 
     def append(self, events: Sequence[Event], *, owner: str | None = None) -> None:
@@ -156,14 +160,20 @@ class Journal:
             case RunEnded():
                 self.runs.end(event)
                 self.leases.release(event.run)
-            case AttemptEnded() | StageAccepted() if event.fingerprint:
+            case AttemptEnded() | StageAccepted() | BookmarkMoved():
                 if (pipeline := self.runs.pipeline_of(event.run)) is not None:
-                    self.results.keep(seq, pipeline, event)
+                    self._keep(seq, pipeline, event)
             case StageReused() if event.number:
                 if (pipeline := self.runs.pipeline_of(event.run)) is not None:
                     self.results.keep_latest(pipeline, event.stage, event.number)
             case _:
                 pass  # only in the log
+
+    def _keep(self, seq: int, pipeline: str, event: AttemptEnded | StageAccepted | BookmarkMoved) -> None:
+        if not isinstance(event, BookmarkMoved) and event.fingerprint:
+            self.results.keep(seq, pipeline, event)
+        if not isinstance(event, StageAccepted):
+            self.bookmarks.move(seq, pipeline, event)
 
     def restore(self, events: Mapping[int, str], at: float) -> int:
         """Take over the texts of events of another journal, by number; how many could be. Runs whose end

@@ -13,8 +13,9 @@ from typing import Any
 from stagebook.artifact import artifacts_from_json, artifacts_to_json
 from stagebook.audits import audits_from_json, audits_to_json
 from stagebook.events import AttemptEnded, StageAccepted
+from stagebook.journal.bookmark_table import BookmarkTable
 from stagebook.journal.database import Database, checksum, sum_of
-from stagebook.planning.result import Result, Results
+from stagebook.planning.result import Marks, Result, Results
 
 
 class ResultTable:
@@ -22,6 +23,7 @@ class ResultTable:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self.bookmarks = BookmarkTable(database)
 
     def where(self, condition: str, values: Sequence[Any]) -> list[Result]:
         """The results that a condition of SQL fits, the latest first; what is damaged is left out."""
@@ -167,6 +169,10 @@ class KnownResults(Results):
             self._latest[pipeline] = self._table.latest(pipeline)
             self._by_fingerprint |= {known.fingerprint: known for known in self._latest[pipeline].values()}
         return self._latest[pipeline].get(stage)
+
+    def marks(self, pipeline: str, stage: str, place: str) -> Marks:
+        """How far a stage instance has read, as of now: another run may have ended since the plan was made."""
+        return self._table.bookmarks.of(pipeline, stage, place)
 
     def has_head(self, head: str) -> bool:
         """Whether there is any with this head."""

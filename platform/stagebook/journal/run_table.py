@@ -17,7 +17,7 @@ _COLUMNS = "id, pipeline, status, reason, started, ended, params, origin, first_
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """A run, summed up. Times are seconds since the epoch; `ended` is None while it goes on. `kind` is
-    `run`, `sweep` or `accept`; `parent` is the sweep that it is a point of."""
+    `run`, `sweep`, `accept` or `bookmark`; `parent` is the sweep that it is a point of."""
 
     id: str
     pipeline: str
@@ -105,8 +105,8 @@ class RunTable:
         )
 
     def latest_begun(self) -> RunRecord | None:
-        """The latest run or sweep: no point of one, and nothing that was accepted."""
-        where = "WHERE parent = '' AND kind != 'accept' ORDER BY first_seq DESC LIMIT 1"
+        """The latest run or sweep: no point of one, and nothing that a person stated."""
+        where = "WHERE parent = '' AND kind IN ('run', 'sweep') ORDER BY first_seq DESC LIMIT 1"
         return next(iter(_records(self._db, where, [])), None)
 
     def going_on(self, pipeline: str) -> list[RunRecord]:

@@ -23,7 +23,7 @@ from stagebook.journal.result_table import KnownResults
 from stagebook.notebook.contracts import AuditReport, audit
 from stagebook.pipeline.notebook import NotebookUnreadable, read_parameters
 from stagebook.pipeline.types import ANY, Value, shorten, typed
-from stagebook.planning.plan import Plan, PlannedStage
+from stagebook.planning.plan import News, Plan, PlannedStage
 from stagebook.planning.result import Results
 from stagebook.planning.scopes import Scopes, params_of
 from stagebook.project import Project
@@ -48,6 +48,9 @@ class Prepared:
             latest = results.latest(plan.pipeline, other.id)
             scraps[other.id] = {**plan.scraps.get(other.id, {}), **(latest.values if latest else {})}
         scope = Scopes.of_plan(plan).of(stage, scraps, run=FOLDER)
+        # What the next run would read; where nothing is new, there is more to work with in all of it.
+        news = stage.judgement.news if stage.judgement is not None else None
+        news = news or News()
         self.name = f"{plan.pipeline}/{stage.id}"
         self.root = project.root
         self.file = project.root / plan.path
@@ -57,7 +60,9 @@ class Prepared:
                 name: typed(stage.types.get(name, ANY), value)
                 for name, value in params_of(stage, scope).items()
             },
+            **news.params,
             **{name: item.value for name, item in stage.inputs.items()},
+            **({news.input: list(news.items)} if news.items else {}),
             **{
                 name: f"{STATE_FOLDER}/{FOLDER}/{stage.id}/{Path(item.path).name}"
                 if item.kind != "external"

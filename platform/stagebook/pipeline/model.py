@@ -75,6 +75,22 @@ class Output:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Bookmark:
+    """How far a stage has read, so that it gets only what is new: of the files of an `input` those that it has not read; or,
+    in its parameter `param`, the largest value of a `column` of an `output`. Without an input it is of a column. `place` is
+    where the pipeline file declares it."""
+
+    input: str = ""
+    param: str = ""
+    output: str = ""
+    column: str = ""
+    place: str = ""
+
+    def __str__(self) -> str:
+        return self.input or f"{self.output}.{self.column}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StageOptions:
     """The options that a stage and its instances have in common. Times are in seconds.
 
@@ -86,6 +102,7 @@ class StageOptions:
         cache: whether earlier results are reused.
         frozen: it never runs.
         strict: it fails if it reads files that are not declared.
+        bookmark: how far it has read; `None` where it reads everything.
     """
 
     description: str = ""
@@ -101,6 +118,11 @@ class StageOptions:
     cache: bool = True
     frozen: bool = False
     strict: bool = False
+    bookmark: Bookmark | None = None
+
+    def reads_news_of(self, name: str) -> bool:
+        """Whether it gets only what is new of an input."""
+        return self.bookmark is not None and self.bookmark.input == name
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

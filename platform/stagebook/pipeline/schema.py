@@ -55,6 +55,15 @@ def _as_output(value: object) -> object:
     return value
 
 
+def _as_bookmark(value: object) -> object:
+    if isinstance(value, str):
+        return {"input": value}
+    if value is not None and not isinstance(value, dict):
+        msg = f"expected the name of an input, or {{param: …, column: OUTPUT.COLUMN}}, got {describe(value)}"
+        raise ValueError(msg)
+    return value
+
+
 def _only(expected: str, *kinds: type) -> Callable[[object], object]:
     """A check with one message, where pydantic has one for each member of a union."""
 
@@ -121,6 +130,18 @@ class OutputFile(_Model):
     key: TextList = pydantic.Field(default_factory=list)
 
 
+class BookmarkFile(_Model):
+    """How far a stage has read: `input` of files, `param` and `column` of a column of an output."""
+
+    input: str = ""
+    param: str = ""
+    column: str = ""
+
+
+BookmarkOf = Annotated[
+    BookmarkFile | None,
+    pydantic.BeforeValidator(_as_bookmark, json_schema_input_type=BookmarkFile | str | None),
+]
 Output = Annotated[OutputFile, pydantic.BeforeValidator(_as_output, json_schema_input_type=OutputFile | str)]
 
 
@@ -158,6 +179,7 @@ class StageFile(_Model):
     kernel: str | None = None
     env: Env = pydantic.Field(default_factory=list)
     connections: TextList = pydantic.Field(default_factory=list)
+    bookmark: BookmarkOf = None
     cache: bool | None = None
     frozen: bool = False
     strict: bool | None = None
@@ -251,7 +273,7 @@ def _keys(model: type[pydantic.BaseModel], location: Location) -> Iterable[str]:
     """The known keys of the mapping that holds this location."""
     for part in location[:-1]:
         field = model.model_fields.get(str(part))
-        inner = OutputFile if part == "outputs" else field.annotation if field else None
+        inner = _INNER.get(str(part)) or (field.annotation if field else None)
         if get_origin(inner) is dict:  # names of a person's own, each with the same keys
             inner = get_args(inner)[1]
         if isinstance(inner, type) and issubclass(inner, pydantic.BaseModel):
@@ -259,6 +281,7 @@ def _keys(model: type[pydantic.BaseModel], location: Location) -> Iterable[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
+_INNER: Mapping[str, type[pydantic.BaseModel]] = {"outputs": OutputFile, "bookmark": BookmarkFile}
 _WANTED = {
     "stages": "a pipeline has at least one stage: stages: {name: {notebook: path}}",
     "notebook": "name the notebook that this stage runs: notebook: notebooks/name.ipynb",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stagebook.errors import did_you_mean
+from stagebook.pipeline.bookmarks import read_bookmark
 from stagebook.pipeline.expressions import ExpressionError, Template, compile_value
 from stagebook.pipeline.model import DeltaOptions, Input, InputRef, Location, Output, Stage
 from stagebook.pipeline.names import DefinedNames, StageScope
@@ -102,6 +103,7 @@ class StageReader:
             env=tuple(it for it in dict.fromkeys([*self._defaults.env, *spec.env]) if it not in variables),
             variables=variables,
             connections=tuple(dict.fromkeys(spec.connections)),
+            bookmark=read_bookmark(spec, (*base, "bookmark"), self._problems),
             # A stage that waits for other ends than success, such as an alert, does not depend on its inputs.
             cache=trigger == "all_success" if spec.cache is None else spec.cache,
             frozen=spec.frozen,

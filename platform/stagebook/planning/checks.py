@@ -164,6 +164,8 @@ class NotebookChecks:
                 param = self.pipeline.params.get(known[0]) if known else None
                 value = param.default if param else None
             lines.append(f"{name} = {shorten(repr(value), 40)}")
+        if stage.bookmark is not None and stage.bookmark.param:
+            lines.append(f"{stage.bookmark.param} = None")
         lines += [f"{name} = {[] if item.many else ''!r}" for name, item in stage.inputs.items()]
         paths = ((name, output.path.source) for name, output in stage.outputs.items())
         lines += [f"{name} = {'' if '${' in path else path!r}" for name, path in paths]
@@ -225,7 +227,10 @@ class NotebookChecks:
 def _passed(stage: Stage) -> list[tuple[str, str]]:
     """What a stage passes to its notebook: group and name."""
     groups = {"params": stage.params, "inputs": stage.inputs, "outputs": stage.outputs}
-    return [(group, name) for group, names in groups.items() for name in names]
+    passed = [(group, name) for group, names in groups.items() for name in names]
+    if stage.bookmark is not None and stage.bookmark.param:
+        passed.append(("bookmark", stage.bookmark.param))
+    return passed
 
 
 def _listed(names: Iterable[str]) -> str:

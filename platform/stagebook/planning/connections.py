@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import posixpath
 from collections.abc import Mapping
 
+from stagebook.connections.declared import FILE
 from stagebook.errors import PipelineInvalid, Problem, did_you_mean
 from stagebook.pipeline.model import Pipeline
 from stagebook.planning.plan import PlannedStage
+from stagebook.system.settings_file import FILE as SETTINGS
 from stagebook.workspace.workspace import Workspace
 
 
@@ -39,3 +42,20 @@ def definitions(stage: PlannedStage, project: Workspace) -> Mapping[str, str]:
         one.name: json.dumps([one.kind, one.url, one.options], sort_keys=True, default=str)
         for one in project.remotes.named(stage.connections)
     }
+
+
+def read_through(stage: PlannedStage, project: Workspace) -> list[str]:
+    """The files of the project that a stage reads by reading its inputs through connections, or what is new to a bookmark in
+    a database; the files in which the connections are declared, too."""
+    declared = project.remotes.named(stage.connections)
+    found = [FILE, SETTINGS] if declared else []
+    paths = [path for item in stage.inputs.values() for path in item.paths]
+    for one in declared:
+        if one.local is None:
+            continue
+        behind = [path.removeprefix(f"{one.name}:") for path in paths if path.startswith(f"{one.name}:")]
+        if one.kind == "files":
+            found += [posixpath.normpath(posixpath.join(one.local, path)) for path in behind]
+        elif behind or (stage.bookmark is not None and not stage.bookmark.input):
+            found.append(posixpath.normpath(one.local))
+    return found

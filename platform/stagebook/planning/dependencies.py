@@ -39,7 +39,11 @@ class Fingerprints:
             **known,
             "files": files,
             "params": dict(params),
-            "inputs": {name: self._input(stage, name, made) for name in stage.inputs},
+            # What a bookmark is of counts by what is new in it.
+            "inputs": {
+                name: [] if stage.reads_news_of(name) else self.input(stage, name, made)
+                for name in stage.inputs
+            },
             "shapes": {name: "list" for name, item in stage.inputs.items() if item.many},
             "outputs": {name: _output_part(item) for name, item in stage.outputs.items()},
             # Of a secret its name counts, and never its value.
@@ -50,7 +54,8 @@ class Fingerprints:
         of_stages = tuple(name for name, item in stage.inputs.items() if any(item.sources))
         return Fingerprint(parts=parts, open=tuple(stage.deferred), made=of_stages)
 
-    def _input(self, stage: PlannedStage, name: str, made: Mapping[str, Made]) -> list[list[str]]:
+    def input(self, stage: PlannedStage, name: str, made: Mapping[str, Made]) -> list[list[str]]:
+        """The paths of an input, each with the digest of what it holds; that is empty where nobody knows."""
         item = stage.inputs[name]
         found = []
         for path, source in zip(item.paths, item.sources, strict=False):

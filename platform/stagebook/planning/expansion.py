@@ -147,7 +147,9 @@ class Expansion:
                 instance.input_places.update(((name, source), ref.location) for source in sources)
                 instance.upstream.update((source, None) for source in sources if source)
             known = [one for one in found if one is not None]
-            if not known or len(known) < len(found) or not any(one.all_sources for one in known):
+            if not known or len(known) < len(found):
+                continue
+            if not any(one.all_sources for one in known) and not instance.stage.reads_news_of(name):
                 continue
             # What is to come stands behind what each path has, so that paths and sources stay in step.
             made = [source for one in known for source in one.sources]

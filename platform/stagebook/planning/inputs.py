@@ -70,10 +70,12 @@ class References:
             return None
         remote = split(text)
         if remote and not self._project.exists(text):
-            return self._remote(name, *remote, ref.location)
+            return self._remote(instance, name, *remote, ref.location)
         return self._file(name, text, ref.location, looks_like_reference=match is not None)
 
-    def _remote(self, name: str, connection: str, path: str, location: Location) -> Sources | None:
+    def _remote(
+        self, instance: Instance, name: str, connection: str, path: str, location: Location
+    ) -> Sources | None:
         """What is behind a connection, by a path or pattern there."""
         remotes = self._project.remotes
         if connection not in remotes.declared:
@@ -87,11 +89,12 @@ class References:
         except ConnectionUnusable as error:
             self._report(location, f"input '{name}': {error.message}", error.hint)
             return None
-        if not paths:
+        many = PATTERN.search(path) is not None
+        # Where only what is new counts, nothing may be there: what was read is moved away, or not there yet.
+        if not paths and not (many and instance.stage.reads_news_of(name)):
             hint = f"look at the source: stagebook connection test {connection}"
             self._report(location, f"input '{name}': nothing fits '{path}' in '{connection}'", hint)
             return None
-        many = PATTERN.search(path) is not None
         return Sources(paths=tuple(paths), sources=("",) * len(paths), many=many, connection=connection)
 
     def _text(self, instance: Instance, ref: InputRef) -> Any:

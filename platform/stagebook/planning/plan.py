@@ -27,10 +27,22 @@ class Decision(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What a stage with a bookmark is to read: of its `input` the `items`, path → mark; or, with `params`, what is new since
+    the value there, without one everything. `anew`: what it had read counts no more. `again` as in `Marks`."""
+
+    input: str = ""
+    items: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    params: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+    anew: bool = False
+    again: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """What becomes of a stage, and why. `result` is the one to reuse, or to audit; `restores` are the paths of the
     outputs that come out of the store for it. `changes` are since the result it came to last. `unnoticed` says what
-    changed of what it does not declare, so that it decided nothing."""
+    changed of what it does not declare, so that it decided nothing. `news` is what a stage with a bookmark is to read."""
 
     decision: Decision
     reasons: tuple[str, ...]
@@ -39,6 +51,7 @@ class Judgement:
     restores: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
     unnoticed: str = ""
+    news: News | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from stagebook.errors import PipelineInvalid, Problem, StageFailure
 from stagebook.pipeline.model import Pipeline, StageOptions
 from stagebook.pipeline.notebook import NotebookFacts, NotebookUnreadable
 from stagebook.pipeline.types import Type, Value
-from stagebook.planning import conflicts, connections, contracts, graph
+from stagebook.planning import bookmarks, conflicts, connections, contracts, graph
 from stagebook.planning.checks import NotebookChecks
 from stagebook.planning.delta_tables import table_problems
 from stagebook.planning.expansion import Expansion
@@ -113,6 +113,7 @@ class Planner:
         attached = contracts.attach(self.pipeline, self.project)
         found += attached.problems
         found += table_problems(self.pipeline, instances, self.project)
+        found += bookmarks.problems(self.pipeline, instances.values())
         if found:
             raise PipelineInvalid(found)
         related, wrong = contracts.related(
@@ -138,6 +139,7 @@ class Planner:
             related=related,
             warnings=(
                 *checks.warnings.found,
+                *bookmarks.warnings(self.pipeline),
                 *conflicts.shared(self.pipeline, expansion, self.neighbours),
             ),
         )

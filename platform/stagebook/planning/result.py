@@ -47,6 +47,16 @@ class Result:
         return {**self.outputs, **self.written}
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """How far a stage with a bookmark has read: item → mark. Of files the items are their paths; of a column there is one,
+    OUTPUT.COLUMN. `again`: the attempts (run/stage/attempt) that were taken back: the next one puts its rows in the place
+    of theirs."""
+
+    items: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    again: tuple[str, ...] = ()
+
+
 class Results:
     """Earlier results, as planning asks for them: these are of a project in which nothing ran yet."""
 
@@ -57,6 +67,10 @@ class Results:
     def latest(self, pipeline: str, stage: str) -> Result | None:  # noqa: ARG002
         """The one that a stage instance came to last."""
         return None
+
+    def marks(self, pipeline: str, stage: str, place: str) -> Marks:  # noqa: ARG002
+        """How far a stage instance has read that writes to a place, see `bookmarks.place_of`."""
+        return Marks()
 
     def has_head(self, head: str) -> bool:  # noqa: ARG002
         """Whether there is any with this head."""

@@ -10,6 +10,7 @@ from stagebook.artifact import Artifact
 from stagebook.code.closure import Code
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.pipeline.types import Value
+from stagebook.planning.bookmarks import news_of, place_of, told
 from stagebook.planning.dependencies import ABSENT, Fingerprints, made_inputs
 from stagebook.planning.fingerprint import Change, Fingerprint, changes
 from stagebook.planning.plan import Decision, Judgement, PlannedOutput, PlannedStage
@@ -82,14 +83,15 @@ class ReusePolicy:
             fingerprint = self.fingerprints.of(stage, stage.params if params is None else params, made)
         except NotebookUnreadable as error:
             return _run(f"'{stage.notebook}' {error}")  # the attempt tells
-        if lost or (lost := self._must_run(stage)):
+        if stage.bookmark is None and (lost or (lost := self._must_run(stage))):
             return _run(lost, fingerprint=fingerprint)
         sources = (source for item in stage.inputs.values() for source in item.sources if source)
         waits = list(dict.fromkeys(name for name in (*sources, *needs) if name not in made))
         latest = self.results.latest(self.pipeline, stage.id)
         if waits or params is None:
             return self._wait(stage, fingerprint, waits, latest)
-        return self._look_up(stage, fingerprint, latest, made)
+        decide = self._look_up if stage.bookmark is None else self._read_on
+        return decide(stage, fingerprint, latest, made)
 
     def _must_run(self, stage: PlannedStage) -> str:
         """Why a stage runs whatever results there are; empty if it need not."""
@@ -103,11 +105,12 @@ class ReusePolicy:
     def _wait(
         self, stage: PlannedStage, fingerprint: Fingerprint, waits: list[str], latest: Result | None
     ) -> Judgement:
-        if not self.results.has_head(fingerprint.head):
+        is_new = latest is None if stage.bookmark else not self.results.has_head(fingerprint.head)
+        if is_new:
             # No result fits, whatever the stages before it produce.
             if latest is None:
                 return _run("no result yet", fingerprint=fingerprint)
-            changed = self._changes(stage, latest, fingerprint)
+            changed = _changes(stage, latest, fingerprint, self.dependencies)
             found = [change for change in changed if not is_open(change, fingerprint)]
             if found:
                 return _run(*(change.text for change in found), fingerprint=fingerprint, changes=found)
@@ -142,12 +145,40 @@ class ReusePolicy:
             return _run(lost, fingerprint=fingerprint)
         if latest is None:
             return _run("no result yet", fingerprint=fingerprint)
-        found = self._changes(stage, latest, fingerprint)
+        found = _changes(stage, latest, fingerprint, self.dependencies)
         texts = [change.text for change in found] or ["its last result cannot be reused"]
         return _run(*texts, fingerprint=fingerprint, changes=found)
 
-    def _changes(self, stage: PlannedStage, latest: Result, fingerprint: Fingerprint) -> list[Change]:
-        return changes_of(latest, fingerprint, self.dependencies.code(stage.notebook, stage.runs_in))
+    def _read_on(
+        self, stage: PlannedStage, fingerprint: Fingerprint, latest: Result | None, made: Mapping[str, Made]
+    ) -> Judgement:
+        """The decision about a stage with a bookmark: it runs where something is new to it, or it has to ask whether there
+        is, or it must. What it has read is in its outputs: another change counts for what comes next."""
+        assert stage.bookmark is not None
+        place = place_of(output.path for output in stage.outputs.values())
+        must = self._must_run(stage)
+        if latest is not None and place_of(item.path for item in latest.outputs.values()) != place:
+            latest = None
+        lost, restores = self._obtain(stage, latest) if latest is not None else ("no result yet", ())
+        if latest is not None and lost and _are_there(stage, self.dependencies):
+            lost = ""  # others write to it as well
+        is_of_files = bool(stage.bookmark.input)
+        pairs = self.fingerprints.input(stage, stage.bookmark.input, made) if is_of_files else []
+        pairs = [pair for pair in pairs if pair[1] != ABSENT]
+        marks = self.results.marks(self.pipeline, stage.id, place)
+        news = news_of(stage.bookmark, pairs, marks, anew=bool(lost))
+        said = told(stage, news, pairs, marks)
+        found = _changes(stage, latest, fingerprint, self.dependencies) if latest is not None else []
+        asks = not is_of_files and (bool(found) or not stage.inputs)
+        if latest is None or lost or must or news.items or news.again or asks:
+            reasons = [lost or must, said, *(change.text for change in found)]
+            ran = _run(*filter(None, reasons), fingerprint=fingerprint, changes=found)
+            return dataclasses.replace(ran, news=news)
+        if found:
+            said = f"{said}; what changed counts for what comes next: {found[0].text}"
+        reused = dataclasses.replace(self._reuse(stage, latest, restores, said), fingerprint=fingerprint)
+        audited = self._audited(stage, latest, reused, made)
+        return reused if audited.decision is Decision.RUN else audited
 
     def _stands(self, stage: PlannedStage, result: Result) -> bool:
         """Whether the external outputs of a result are still its own, as far as the journal knows."""
@@ -333,6 +364,20 @@ def is_open(change: Change, fingerprint: Fingerprint) -> bool:
     """Whether a change is of a value that is known only once other stages have run."""
     names = {"params": fingerprint.open, "inputs": fingerprint.made}
     return change.name in names.get(change.part, ())
+
+
+def _changes(
+    stage: PlannedStage, latest: Result, fingerprint: Fingerprint, dependencies: ProjectDependencies
+) -> list[Change]:
+    return changes_of(latest, fingerprint, dependencies.code(stage.notebook, stage.runs_in))
+
+
+def _are_there(stage: PlannedStage, dependencies: ProjectDependencies) -> bool:
+    """Whether something lies in the place of each output."""
+    return all(
+        output.kind == "external" or dependencies.digest(output.path) is not None
+        for output in stage.outputs.values()
+    )
 
 
 def _made_at(path: str, made: Mapping[str, Made]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from stagebook.observed import Observed
 from stagebook.pipeline.notebook import NotebookUnreadable
+from stagebook.planning.connections import read_through
 from stagebook.planning.plan import PlannedStage
 from stagebook.system.logins import looks_secret
 from stagebook.workspace.dependencies import ProjectDependencies
@@ -116,7 +117,7 @@ def marks(
         code = dependencies.code(stage.notebook, stage.runs_in)
     except NotebookUnreadable:
         return {}
-    paths = [item.path for item in (*code.modules, *code.files)]
+    paths = [item.path for item in (*code.modules, *code.files)] + read_through(stage, dependencies.workspace)
     found = compare(stage, observed, code=paths)
     reads: dict[str, str] = {}
     left = MAX_READ

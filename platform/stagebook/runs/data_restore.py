@@ -9,16 +9,18 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from stagebook.artifact import Artifact
 from stagebook.errors import StagebookError, StageFailure, UsageError
-from stagebook.events import RunEnded, RunStarted, Status
+from stagebook.events import Event, RunEnded, RunStarted, Status
 from stagebook.execution.attempt import OutputSlot, TableSlot
 from stagebook.execution.runner import commits, staging
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.reuse import ReusePolicy
 from stagebook.runs.accept import Statement, accepted_events
+from stagebook.runs.bookmarks import moved_with
 from stagebook.runs.datasets import Dataset, Version
 from stagebook.runs.launcher import Launcher
 from stagebook.runs.lease import take_ownership
@@ -35,16 +37,19 @@ from stagebook.workspace.paths import STATE_FOLDER
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """What was done: the run that records it, and the new version of a Delta table (`None` for another kind)."""
+    """What was done: the run that records it, and the new version of a Delta table (`None` for another kind); whether a
+    bookmark moved with it."""
 
     run: str
     version: int | None
+    moved: bool = False
 
 
 def restore(
     dataset: Dataset, version: Version, request: RunRequest, preparer: Preparer, launcher: Launcher
 ) -> Restored:
-    """Make a version the present one; `request` is of its pipeline, with the parameters that it counts for.
+    """Make a version the present one; `request` is of its pipeline, with the parameters that it counts for. The bookmark of
+    its stage moves to where it stood then, so that what the version lacks is read again.
 
     Raises:
         UsageError: it is the present one, or cannot be had any more.
@@ -66,6 +71,9 @@ def restore(
     accepted_events(
         launcher, prepared.plan, policy, [stage], said
     )  # whether it can be, and what is there is kept
+    moved = moved_with(preparer.history, prepared.planner.pipeline, stage, version.run)
+    if moved is not None:
+        moved = dataclasses.replace(moved, run=said.run, at=said.at, because=said.because, by=said.by)
     folder = launcher.root / STATE_FOLDER / "restoring" / said.run
     try:
         slot, near = _made_ready(dataset, version, said.run, folder, launcher)
@@ -78,14 +86,14 @@ def restore(
             kind="accept",
         )
         take_ownership(launcher.journal, started, clock=launcher.now)
-        _publish(slot, near, launcher, said, (prepared.plan, policy, stage))
+        _publish(slot, near, launcher, said, (prepared.plan, policy, stage), [moved] if moved else [])
     except (BlobDamaged, DeltaFailed, LakeRefused) as error:
         raise UsageError(f"version {version.number} of {dataset.name} cannot be had: {error}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     launcher.tell_mlflow()
     found = launcher.store.keep(launcher.root / dataset.path, dataset.path)
-    return Restored(run=said.run, version=found.version)
+    return Restored(run=said.run, version=found.version, moved=moved is not None)
 
 
 def _publish(
@@ -94,6 +102,7 @@ def _publish(
     launcher: Launcher,
     said: Statement,
     subject: tuple[Plan, ReusePolicy, PlannedStage],
+    also: Sequence[Event],
 ) -> None:
     plan, policy, stage = subject
     journal = launcher.journal
@@ -104,7 +113,7 @@ def _publish(
             if near is not None:
                 staging.publish(launcher.root, {"it": slot}, {"it": near})
             policy.fingerprints.forget()
-            journal.append(accepted_events(launcher, plan, policy, [stage], said), owner=said.run)
+            journal.append([*accepted_events(launcher, plan, policy, [stage], said), *also], owner=said.run)
         status = Status.COMPLETED
     except StageFailure as error:
         reason = error.message

@@ -11,16 +11,18 @@ from stagebook.events import StageMeasured
 from stagebook.figures import QUANTILES, TableFigures
 from stagebook.runs.anomalies import is_outside, of_season, usual
 from stagebook.runs.history import History
+from stagebook.tables.distances import kolmogorov_of_quantiles
 from stagebook.workspace.settings import MonitorSettings
 
 RUNS = 200  # of a pipeline, the latest, that are looked at
 RECENT = 40  # and at the end of a run
 # How far a figure may be from its median in any case, as a share of that: what is estimated is a few percent off.
 _SLACK = {"seconds": 0.25, "bytes": 0.02, "different values": 0.1, "5 %": 0.02, "median": 0.02, "95 %": 0.02}
-_SLACK_SECONDS = 1.0
+_LEAST_SLACK = {"seconds": 1.0, "drift": 0.05}
 _TELLING = (  # what says most comes first
-    "rows", "share of nulls", "age in seconds", "different values", "median", "5 %", "95 %", "bytes", "seconds",
+    "rows", "share of nulls", "age in seconds", "drift", "different values", "median", "5 %", "95 %", "bytes", "seconds",
 )  # fmt: skip
+_REFERENCE = 10  # runs that the distribution of a column is compared with, at most
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -91,8 +93,9 @@ def series_of(history: History, pipeline: str, settings: MonitorSettings, most: 
     if not history.has_journal:
         return []
     points: dict[Monitor, list[Point]] = {}
+    quantiles: dict[Monitor, list[tuple[float, ...]]] = {}  # of numbers, those of the latest runs
     for measured in history.journal.events.measured(pipeline, most):
-        for monitor, value in _figures(measured):
+        for monitor, value in (*_figures(measured), *_drifts(measured, quantiles)):
             point = Point(run=measured.run, at=measured.at, value=value)
             points.setdefault(monitor, []).append(point)
     return [_series(monitor, found, settings) for monitor, found in sorted(points.items())]
@@ -140,6 +143,24 @@ def _of_columns(table: TableFigures, at: float) -> Iterator[tuple[str, str, floa
             yield name, "age in seconds", at - column.newest
 
 
+def _drifts(
+    measured: StageMeasured, earlier: dict[Monitor, list[tuple[float, ...]]]
+) -> Iterator[tuple[Monitor, float]]:
+    """How far the distribution of each column of numbers is from that of the runs before, which has the medians of their
+    quantiles: see `kolmogorov_of_quantiles`. `earlier` are these quantiles; the new ones are added."""
+    for output, table in measured.figures.items():
+        for name, column in table.columns.items():
+            if len(column.quantiles) != len(QUANTILES):
+                continue
+            monitor = Monitor(stage=measured.stage, output=output, column=name, figure="drift")
+            known = earlier.setdefault(monitor, [])
+            if known:
+                usual_ones = [sorted(values)[len(known) // 2] for values in zip(*known, strict=True)]
+                yield monitor, kolmogorov_of_quantiles(QUANTILES, column.quantiles, usual_ones)
+            known.append(column.quantiles)
+            del known[:-_REFERENCE]
+
+
 def _series(monitor: Monitor, points: list[Point], settings: MonitorSettings) -> Series:
     *before, last = points
     chosen = of_season([point.at for point in before], last.at, settings.seasonal, settings.minimum)
@@ -147,8 +168,8 @@ def _series(monitor: Monitor, points: list[Point], settings: MonitorSettings) ->
     if len(values) < settings.minimum:
         return Series(monitor=monitor, points=tuple(points))
     middle = sorted(values)[len(values) // 2]
-    slack = _SLACK.get(monitor.figure, 0.0) * abs(middle)
-    if monitor.figure == "seconds":
-        slack = max(slack, _SLACK_SECONDS)
+    slack = max(_SLACK.get(monitor.figure, 0.0) * abs(middle), _LEAST_SLACK.get(monitor.figure, 0.0))
     low, high = usual(values, settings.sensitivity, slack)
+    if monitor.figure == "drift":
+        low = 0.0  # no distance is too small
     return Series(monitor=monitor, points=tuple(points), low=low, high=high, compared=len(values))

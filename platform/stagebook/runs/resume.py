@@ -71,7 +71,7 @@ def rest_of(
     """
     course = _Course(run, events_of, known)
     started, history = course.started, course.history
-    if started is None or started.kind == "accept":
+    if started is None or started.kind in {"accept", "bookmark"}:
         raise UsageError(f"the run {run} cannot be gone on with", hint="stagebook runs lists the runs")
     if history.ended is None:
         raise UsageError(f"the run {run} is going on", hint=f"watch it: stagebook logs -f {run}")

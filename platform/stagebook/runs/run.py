@@ -17,6 +17,7 @@ from stagebook.execution.runner.context import RunContext, RunOptions
 from stagebook.execution.runner.runner import Runner
 from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import Journal
+from stagebook.planning.connections import read_through
 from stagebook.planning.plan import Decision, Plan
 from stagebook.planning.planner import Planner
 from stagebook.planning.undeclared import marks
@@ -202,7 +203,10 @@ def _context(
         store=parts.store,
         guard=recorder.guard,
         sources=lambda stage: dependencies.sources(stage.notebook, stage.runs_in),
-        code_paths=lambda stage: dependencies.code_paths(stage.notebook, stage.runs_in),
+        code_paths=lambda stage: [
+            *dependencies.code_paths(stage.notebook, stage.runs_in),
+            *read_through(stage, dependencies.workspace),
+        ],
         variables=lambda stage: {
             **connection_variables(dependencies.workspace.remotes.named(stage.connections), parts.root),
             **stage.variables,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from stagebook.code.constants import looks_like_path
 from stagebook.observed import Observed
 from stagebook.pipeline.notebook import NotebookUnreadable
+from stagebook.planning.connections import read_through
 from stagebook.planning.plan import PlannedStage
 from stagebook.planning.undeclared import compare, messages, variables_of
 from stagebook.workspace.dependencies import ProjectDependencies
@@ -60,6 +61,7 @@ def _of(stage: PlannedStage, observed: Observed | None, dependencies: ProjectDep
     except NotebookUnreadable:
         return []
     paths = dependencies.code_paths(stage.notebook, stage.runs_in)
+    paths += read_through(stage, dependencies.workspace)
     asked = [
         f"{stage.id} reads the environment variable {name}, which is not declared: changes of it go unnoticed"
         for name in variables_of(stage, code.variables)

@@ -1,4 +1,4 @@
-"""What MLflow is told of an attempt that ended: values, datasets, artifacts."""
+"""What MLflow is told of an attempt that ended: values, artifacts."""
 
 from __future__ import annotations
 
@@ -70,9 +70,6 @@ class AttemptRecord:
         for name, audit in event.audits.items():
             with telling.part(f"contract of '{name}'"):
                 child.document(audit.to_json(), f"contracts/{name}.json")
-        with telling.part("inputs and outputs"):
-            for refused in child.inputs(_datasets(event)):
-                telling.pass_over(refused)
         for name, path, place in _artifacts(folder):
             with telling.part(name):
                 child.artifact(path, place)
@@ -126,12 +123,6 @@ def _artifacts(folder: Path) -> Iterator[tuple[str, Path, str | None]]:
         yield "log.txt", folder / "log.txt", None
     if (folder / "scraps").is_dir():
         yield "scraps", folder / "scraps", "scraps"
-
-
-def _datasets(event: AttemptEnded) -> list[tuple[str, str, str, str, int | None]]:
-    entries = [("input", name, item) for name, items in event.inputs.items() for item in items]
-    entries += [("output", name, item) for name, item in event.outputs.items()]
-    return [(role, name, item.path, item.sha256 or "external", item.size) for role, name, item in entries]
 
 
 def _tags(event: AttemptEnded) -> dict[str, Any]:

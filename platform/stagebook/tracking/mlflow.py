@@ -23,6 +23,7 @@ from mlflow.utils import mlflow_tags
 
 from stagebook.events import Status
 from stagebook.system.mlflow_hook import is_held
+from stagebook.tracking.datasets import DatasetEntry
 from stagebook.tracking.outcomes import REFUSALS, BadReply, Gone, Refused
 from stagebook.tracking.ownership import ROOT_TAG, own_artifacts
 from stagebook.tracking.place import absolute, database, is_remote
@@ -251,9 +252,9 @@ class RunContents:
             with self._mlflow.asked():
                 self._client.log_batch(self._run, list(metrics), list(params), list(tags))
 
-    def inputs(self, entries: Sequence[tuple[str, str, str, str, int | None]]) -> list[str]:
-        """Log artifacts as datasets: (`input` or `output`, name, path, digest, bytes); what is refused."""
-        datasets = [_Keyed(item.dataset.name, item) for item in (_dataset(*entry) for entry in entries)]
+    def inputs(self, entries: Sequence[DatasetEntry]) -> list[str]:
+        """Log datasets that the run read or wrote; what is refused."""
+        datasets = [_Keyed(entry.name, _dataset(entry)) for entry in entries]
         refused = []
         for group in batches(datasets, 100):
             refused += _one_by_one(group, self._log_inputs)
@@ -321,18 +322,21 @@ def metric(key: str, value: float, at: float, step: int = 0) -> Metric:
     return Metric(key, value, milliseconds(at), step)
 
 
-def _dataset(role: str, name: str, path: str, digest: str, size: int | None) -> DatasetInput:
-    source = re.sub(r'["\\\x00-\x1f]', "_", text(path, 2000))
+def _dataset(entry: DatasetEntry) -> DatasetInput:
+    source = re.sub(r'["\\\x00-\x1f]', "_", text(entry.path, 2000))
+    tags = [InputTag("mlflow.data.context", entry.role)]
+    if entry.contract:
+        tags.append(InputTag("stagebook.contract", text(entry.contract, 500)))
     return DatasetInput(
         Dataset(
-            name=text(f"{name}: {path}", 500),
-            digest=text(digest, 36) or "external",
+            name=text(entry.name, 500),
+            digest=entry.digest,
             source_type="local",
             source=f'{{"uri": "{source}"}}',
-            schema=None,
-            profile=f'{{"bytes": {size if isinstance(size, int) else "null"}}}',
+            schema=entry.schema,
+            profile=entry.profile,
         ),
-        [InputTag("mlflow.data.context", role)],
+        tags,
     )
 
 

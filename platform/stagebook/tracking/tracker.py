@@ -18,6 +18,7 @@ from stagebook.journal.journal import Journal, attempt_key
 from stagebook.system.mlflow_hook import STARTED_BY
 from stagebook.tracking import mlflow
 from stagebook.tracking.attempt_record import AttemptRecord, finite, metrics_of, status_of
+from stagebook.tracking.dataset_record import DatasetRecord
 from stagebook.tracking.mlflow import Mlflow
 from stagebook.tracking.outcomes import Gone, Refused, StoreReplaced
 from stagebook.tracking.telling import Telling
@@ -39,6 +40,7 @@ class Tracker:
         self._outbox = journal.outbox
         self._mlflow = Mlflow(uri, root)
         self._record = AttemptRecord(root)
+        self._datasets = DatasetRecord(journal, self._mlflow)
         self._params: dict[str, Mapping[str, Any]] = {}  # of attempts, by key
         self._failing: tuple[Event, int] | None = None
         self._made_again: set[str] = set()
@@ -70,6 +72,7 @@ class Tracker:
 
     def _tell(self, event: Event, *, again: bool) -> None:
         self._again = again
+        self._datasets.take(event)
         match event:
             case events.RunStarted():
                 if not event.quiet:
@@ -84,6 +87,7 @@ class Tracker:
                 self._stage_ended(event)
             case events.RunEnded():
                 self._run_ended(event)
+                self._datasets.forget(event.run)
 
     def _make_again(self, until: Event) -> None:
         """Make a run again that is not there any more, with all that was told of it."""
@@ -142,6 +146,7 @@ class Tracker:
             if event.status is Status.INTERRUPTED:
                 with telling.part("stages that were interrupted"):
                     self._interrupted(telling, event, experiment, run)
+            self._datasets.tell(telling, event)
             with telling.part("runs that notebooks started"):
                 self._adopt(event.run)
             with telling.part("status"):
@@ -217,9 +222,11 @@ class Tracker:
         with Telling(self._outbox, event) as telling:
             if isinstance(event, events.StageMeasured):
                 self._record.tell_figures(telling, event, **runs)
+                self._datasets.tell(telling, event)
                 return
             params = self._params_of(event.run, key)
             self._record.tell(telling, event, params, **runs)
+            self._datasets.tell(telling, event)
             # Last, and whatever the notebook's own calls left: the status is the one of the journal.
             with telling.part("end"):
                 self._mlflow.close(child[1], status_of(event), event.at)

@@ -77,6 +77,6 @@ def figure_text(monitor: Monitor, number: float) -> str:
             return size(max(0, round(number)))
         case "rows" | "different values":
             return f"{max(0, round(number)):,}"
-        case "share of nulls":
+        case "share of nulls" | "drift":
             return f"{100 * max(0.0, number):.3g} %"
     return value(number)

@@ -7,13 +7,16 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from stagebook.contracts.contract import FOLDER
 from stagebook.errors import UsageError
+from stagebook.workspace.contracts import Contracts
 
 _RENAMED = {"gitignore": ".gitignore"}
 
 
 def scaffold(folder: Path) -> list[str]:
-    """Write a small working project into a folder; the paths of what was written.
+    """Write a small working project into a folder; the paths of what was written. It has a contract where DuckDB is
+    installed, without which no stage with one can run.
 
     Raises:
         UsageError: one of the files is there already, or the folder cannot be written. Then
@@ -21,6 +24,8 @@ def scaffold(folder: Path) -> list[str]:
     """
     template = resources.files("stagebook") / "templates"
     files = dict(_walk(template, ""))
+    if not Contracts(folder).can_audit:
+        files = {path: source for path, source in files.items() if not path.startswith(f"{FOLDER}/")}
     taken = [path for path in files if (folder / path).exists()]
     if taken:
         msg = f"'{folder / taken[0]}' is there already"

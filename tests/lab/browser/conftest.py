@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
-from lab.browser.page import FLAGS, NAMES, open_page
+from lab.browser.page import FLAGS, LONG, NAMES, open_page
 from lab.browser.projects import make_project
 from lab.server import Lab, running_lab
+
+# Five seconds by default, which a busy machine takes for a click.
+expect.set_options(timeout=LONG)
 
 
 @pytest.fixture(scope="session")

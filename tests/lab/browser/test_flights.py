@@ -26,7 +26,7 @@ def run_and_watch_it_fail(page: Page) -> None:
     form = page.get_by_role("form", name="What to run")
     form.get_by_label("months", exact=True).fill("[1]")
     form.get_by_label("learning_rate", exact=True).fill("-1.0")
-    expect(form.get_by_role("status").first).to_contain_text("7 would run", timeout=LONG)
+    expect(form.get_by_role("status").first).to_contain_text("8 would run", timeout=LONG)
     form.get_by_role("button", name="Start").click()
     expect_state(line(page, "sources"), "running")
     expect_state(node(page, "sources"), re.compile("running|completed"))

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stagebook.artifact import Artifact
+from stagebook.event_reading import from_json
 from stagebook.events import (
     AttemptEnded,
     AttemptFrozen,
@@ -29,7 +30,6 @@ from stagebook.events import (
     StageRetrying,
     StageReused,
     Status,
-    from_json,
 )
 from stagebook.journal.history import RunHistory
 from strategies import any_event

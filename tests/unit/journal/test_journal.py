@@ -14,7 +14,8 @@ import pytest
 
 from journals import HERE, OTHER, alive, dead, ended, started, unsure
 from stagebook.errors import JournalUnreadable, PipelineBusy, RunTakenOver
-from stagebook.events import RunEnded, RunStarted, StageEnded, Status, from_json
+from stagebook.event_reading import from_json
+from stagebook.events import RunEnded, RunStarted, StageEnded, Status
 from stagebook.journal.journal import Journal, Liveness, RunRecord
 from stagebook.origin import Origin
 

@@ -9,6 +9,7 @@ from stagebook.execution.attempt import (
     OUTPUTS_FOLDER,
     TABLES_FOLDER,
     Attempt,
+    ColumnMark,
     Given,
     OutputContract,
     OutputSlot,
@@ -17,7 +18,7 @@ from stagebook.execution.attempt import (
 from stagebook.execution.engine.protocol import Engine
 from stagebook.execution.runner.context import RunContext, RunOptions
 from stagebook.pipeline.types import Value
-from stagebook.planning.plan import Plan, PlannedStage
+from stagebook.planning.plan import News, Plan, PlannedStage
 from stagebook.planning.result import Result
 from stagebook.system import delta_log
 from stagebook.system.secret_sources import names_in, source_of, variables_of
@@ -77,6 +78,22 @@ def with_given(attempt: Attempt, result: Result | None) -> Attempt:
     before = f"{result.run}/{result.stage}/{result.attempt}"
     slots = {name: slot.instead_of(before) for name, slot in attempt.outputs.items()}
     return dataclasses.replace(attempt, given=given, outputs=slots)
+
+
+def with_news(attempt: Attempt, stage: PlannedStage, news: News | None) -> Attempt:
+    """The attempt at a stage with a bookmark: its rows take the place of those that were taken back, and of a column its
+    largest value is asked for."""
+    bookmark = stage.bookmark
+    if news is None or bookmark is None:
+        return attempt
+    slots = dict(attempt.outputs)
+    for taken_back in news.again:
+        slots = {name: slot.instead_of(taken_back) for name, slot in slots.items()}
+    mark = None
+    if not bookmark.input:
+        before = news.params.get(bookmark.param)
+        mark = ColumnMark(output=bookmark.output, column=bookmark.column, before=before, place=bookmark.place)
+    return dataclasses.replace(attempt, outputs=slots, mark=mark)
 
 
 def _contracts(stage: PlannedStage, contents: Mapping[str, Mapping[str, str]]) -> dict[str, OutputContract]:

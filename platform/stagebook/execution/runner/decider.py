@@ -16,9 +16,9 @@ from stagebook.artifact import Artifacts
 from stagebook.errors import PipelineInvalid, StageFailure, UsageError
 from stagebook.events import Cause, Status
 from stagebook.pipeline.notebook import NotebookUnreadable
-from stagebook.pipeline.types import Value
+from stagebook.pipeline.types import ANY, Value, ValueMismatch, accept
 from stagebook.planning.fingerprint import Fingerprint
-from stagebook.planning.plan import Decision, Judgement, Plan, PlannedStage
+from stagebook.planning.plan import Decision, Judgement, News, Plan, PlannedStage
 from stagebook.planning.planner import Planner
 from stagebook.planning.result import Made, Result, made_of, mark_of
 from stagebook.planning.reuse import made_by
@@ -31,13 +31,14 @@ _LOOK_AGAIN = 1.0  # seconds after which the files on disk are looked at again
 class Execute:
     """Execute the stage with these parameters. `stamps`: path → stamp of each file that the result depends on. Where
     it `audits` an earlier result, the notebook is not executed. `related`: output → dataset → what the datasets hold that
-    its contract asks for."""
+    its contract asks for. `news`: what a stage with a bookmark is to read."""
 
     params: Mapping[str, Value]
     fingerprint: Fingerprint | None = None
     stamps: Mapping[str, object] = dataclasses.field(default_factory=dict)
     audits: Result | None = None
     related: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
+    news: News | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -129,7 +130,15 @@ class Decider:
             return Reuse(found.result, found.reasons, found.restores, found.unnoticed)
         if found.decision is Decision.SKIP:
             return Fail(Cause.OUTPUT_MISSING, found.reasons[0])
+        return self._execute(stage, params, found)
+
+    def _execute(self, stage: PlannedStage, params: Mapping[str, Value], found: Judgement) -> Answer:
+        assert self._policy is not None
         audits = found.result if found.decision is Decision.AUDIT else None
+        try:
+            news = _typed(stage, found.news)
+        except StageFailure as error:
+            return Fail(Cause(error.cause), error.message)
         related = {
             name: self._policy.related(stage, output, self.made) for name, output in stage.outputs.items()
         }
@@ -138,7 +147,7 @@ class Decider:
         with contextlib.suppress(NotebookUnreadable):  # the attempt tells
             self._policy.dependencies.freshen(stage.notebook, stage.runs_in)
         stamps = self._policy.fingerprints.stamps(stage, found.fingerprint)
-        return Execute(params, found.fingerprint, stamps, audits, related)
+        return Execute(params, found.fingerprint, stamps, audits, related, news)
 
     def _judged(self, stage: PlannedStage, params: Mapping[str, Value]) -> Judgement:
         assert self._policy is not None
@@ -189,9 +198,9 @@ class Decider:
             plan = self._planner.grow(scraps, held | others)
         return dataclasses.replace(plan, relied=self.plan.relied, scraps={**plan.scraps, **self.plan.scraps})
 
-    def inputs(self, stage: PlannedStage) -> dict[str, Value]:
-        """The paths to pass for the inputs. A path whose stage made nothing is left out; an input without any
-        path is `None`."""
+    def inputs(self, stage: PlannedStage, news: News | None) -> dict[str, Value]:
+        """The paths to pass for the inputs; of one with a bookmark those that are new. A path whose stage made nothing is
+        left out; an input without any path is `None`."""
         passed: dict[str, Value] = {}
         for name, item in stage.inputs.items():
             paths = [
@@ -199,6 +208,8 @@ class Decider:
                 for path, source in zip(item.paths, item.sources, strict=False)
                 if not source or source in self.made or source in self.scraps
             ]
+            if news is not None and name == news.input:
+                paths = [path for path in paths if path in news.items]
             passed[name] = list(paths) if item.many else next(iter(paths), None)
         return passed
 
@@ -240,3 +251,15 @@ class Decider:
         return self._policy.fingerprints.what_changed(
             stage, asked.params, self.made, asked.fingerprint, stamps
         )
+
+
+def _typed(stage: PlannedStage, news: News | None) -> News | None:
+    """What is new, with the value for the parameter of a bookmark as the notebook declares that. Raises `StageFailure`."""
+    if news is None or not news.params:
+        return news
+    try:
+        params = {name: accept(stage.types.get(name, ANY), value) for name, value in news.params.items()}
+    except ValueMismatch as error:
+        message = f"the bookmark {stage.bookmark} does not fit its parameter: {error}"
+        raise StageFailure(message, cause=Cause.PARAMS) from error
+    return dataclasses.replace(news, params=params)

@@ -20,7 +20,7 @@ from stagebook.execution.runner.rebase import Rebase
 from stagebook.observed import Observed
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.fingerprint import Fingerprint
-from stagebook.planning.plan import PlannedStage
+from stagebook.planning.plan import News, PlannedStage
 from stagebook.planning.result import Result
 from stagebook.system.delta_log import is_table
 from stagebook.system.file_cache import stat_of
@@ -110,6 +110,15 @@ class Publisher:
             "sources": sources,
             "undeclared": self._context.undeclared(stage, observed),
         }
+
+
+def with_marks(result: AttemptResult, news: News | None) -> AttemptResult:
+    """The result of an attempt, with the marks to which the bookmark of its stage moves once it is published. A file that
+    changed while it was read has the mark from before, so that it is read again."""
+    if news is None or result.cause is not None:
+        return result if result.bookmark is None else dataclasses.replace(result, bookmark=None)
+    marks = news.items if news.input else (result.bookmark or {}).get("marks", {})
+    return dataclasses.replace(result, bookmark={"marks": dict(marks), "anew": news.anew})
 
 
 @contextlib.contextmanager

@@ -17,11 +17,11 @@ from stagebook.errors import StageFailure
 from stagebook.events import Cause, Status
 from stagebook.execution.attempt import OUTPUTS_FOLDER, Attempt, AttemptResult
 from stagebook.execution.engine.protocol import Ended, Engine, Progress, Report
-from stagebook.execution.runner.attempts import Attempts, attempt_at, with_given
+from stagebook.execution.runner.attempts import Attempts, attempt_at, with_given, with_news
 from stagebook.execution.runner.context import RunContext, RunOptions
 from stagebook.execution.runner.decider import Decider, Execute, Expand, Fail, Reuse, Skip
 from stagebook.execution.runner.event_buffer import EventBuffer
-from stagebook.execution.runner.publication import Publisher
+from stagebook.execution.runner.publication import Publisher, with_marks
 from stagebook.execution.runner.run_state import Ask, Cancel, End, Finish, Instruction, Retry, RunState, Start
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.plan import Plan, PlannedStage
@@ -172,7 +172,8 @@ class Runner:
             self._events.add(events.AttemptStarted, stage=stage.id, attempt=number, folder="", params=params)
             self._end(stage, number, AttemptResult(cause=broken.cause, message=broken.message))
             return
-        params = dict(self._to_execute[stage.id].params)
+        asked = self._to_execute[stage.id]
+        params = {**asked.params, **(asked.news.params if asked.news else {})}
         self._events.add(
             events.AttemptStarted,
             stage=stage.id,
@@ -182,7 +183,7 @@ class Runner:
             expected=self._context.expected.get(stage.id),
             external=[item.path for item in stage.outputs.values() if item.kind == "external"],
         )
-        values = params, self._decider.inputs(stage)
+        values = params, self._decider.inputs(stage, asked.news)
         try:
             attempt = attempt_at(
                 stage,
@@ -191,9 +192,9 @@ class Runner:
                 context=self._context,
                 options=self._options,
                 values=values,
-                related=self._to_execute[stage.id].related,
+                related=asked.related,
             )
-            attempt = with_given(attempt, self._to_execute[stage.id].audits)
+            attempt = with_news(with_given(attempt, asked.audits), stage, asked.news)
         except NotebookUnreadable as error:  # it changed since the run was planned
             message = f"'{stage.notebook}' {error}"
             self._end(stage, number, AttemptResult(cause=Cause.NOTEBOOK, message=message))
@@ -221,12 +222,13 @@ class Runner:
         strict = result.cause is None and stage.strict
         if strict and (why := refusal(stage, result.observed, self._context.code_paths(stage))):
             result = dataclasses.replace(result, cause=Cause.UNDECLARED, message=why, outputs={})
-        if result.cause is None and asked.fingerprint is not None:
+        if result.cause is None and asked.fingerprint is not None and asked.news is None:
             wrote = result.observed.writes if result.observed else ()
             remark = self._decider.what_changed(stage, asked, wrote)
         if result.cause is Cause.EXCEPTION and (hint := self._decider.who_wrote(result.message)):
             result = dataclasses.replace(result, message=f"{result.message}; {hint}")
         near, result = self._publisher.bring_near(attempt.outputs, result)
+        result = with_marks(result, asked.news)
         reusable: dict[str, Any] = {}
         if result.cause is None and asked.fingerprint is not None and not remark:
             reusable = self._publisher.reusable(stage, asked.fingerprint, result.observed)

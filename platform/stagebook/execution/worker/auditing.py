@@ -20,6 +20,7 @@ from stagebook.contracts.released import with_released
 from stagebook.events import Cause
 from stagebook.execution.attempt import QUARANTINE_FOLDER, Attempt, OutputContract
 from stagebook.execution.worker.audited import Audited
+from stagebook.execution.worker.column_marks import NoMark, mark_of
 from stagebook.execution.worker.delta_tables import TableFailed, keep_changes, prepare_tables
 from stagebook.system.files import describe_path
 from stagebook.system.logins import Redaction
@@ -41,6 +42,8 @@ def audit_outputs(attempt: Attempt, redacted: Redaction) -> Audited:
     found: dict[str, Audit] = {}
     written: dict[str, Artifact] = keep_changes(attempt)
     try:
+        # Before rows are taken out: those that are kept in quarantine have been read as well.
+        bookmark = mark_of(attempt)
         audited = {name: _Output(attempt, name, given) for name, given in attempt.contracts.items()}
         for name, output in audited.items():
             found[name] = Audit.from_json(redacted.data(output.audit().to_json()))
@@ -57,11 +60,13 @@ def audit_outputs(attempt: Attempt, redacted: Redaction) -> Audited:
                 )
     except _NotAudited as error:
         return Audited(audits=found, cause=Cause.CONTRACT, message=str(error))
+    except NoMark as error:
+        return Audited(audits=found, cause=Cause.BOOKMARK, message=redacted.text(str(error)))
     try:
         tables = prepare_tables(attempt, written)
     except TableFailed as error:
         return Audited(audits=found, cause=Cause.TABLE, message=redacted.text(str(error)))
-    return Audited(audits=found, written=written, tables=tables)
+    return Audited(audits=found, written=written, tables=tables, bookmark=bookmark)
 
 
 class _Output:

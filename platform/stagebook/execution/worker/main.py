@@ -162,10 +162,10 @@ def _finished(
         if cause is None and (reason := outputs.replace_links(root, attempt.outputs)):
             cause, message = Cause.OUTPUT_MISSING, reason
         audited = Audited()
-        if cause is None and (attempt.contracts or attempt.has_tables):
+        if cause is None and (attempt.contracts or attempt.has_tables or attempt.mark):
             audited = _audited(attempt, redacted)
             cause, message = audited.cause, audited.message
-            described["audits"], described["written"] = audited.audits, audited.written
+            described |= {name: getattr(audited, name) for name in ("audits", "written", "bookmark")}
         if cause is None:
             described["outputs"] = outputs.describe_outputs(attempt, audited.tables)
             described["inputs"] = outputs.describe_inputs(attempt)
