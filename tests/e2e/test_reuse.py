@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from building import ProjectBuilder, ran
-from commands import stagebook, start
+from commands import looked, stagebook, start
 from stagebook.events import Status
 from stagebook.planning.select import Selection
 from stagebook.runs.accept import accept
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.e2e, pytest.mark.filterwarnings("d
 
 def command(folder: Path, *arguments: str) -> tuple[int, str]:
     """The exit code and the text of a command."""
-    done = stagebook(folder, *arguments)
+    done = (stagebook if arguments[0] in {"run", "resume"} else looked)(folder, *arguments)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout + done.stderr
 
