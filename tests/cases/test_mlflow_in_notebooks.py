@@ -198,7 +198,7 @@ def execute(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Call
     @functools.cache
     def project(*, fork: bool) -> Path:
         builder = ProjectBuilder(tmp_path_factory.mktemp("project"))
-        for name in ("mlflow", "own_kernel", "own_inprocess", "other_kernel", "other_inprocess"):
+        for name in ("own_kernel", "own_inprocess", "other_kernel", "other_inprocess"):
             # To make one takes as long as three notebooks.
             shutil.copyfile(empty_store, builder.root / f"{name}.db")
         with contextlib.closing(builder), pytest.MonkeyPatch.context() as patch:
