@@ -60,6 +60,11 @@ def test_a_column_of_numbers(values: list[float | None]) -> None:
         assert min(finite) - 1e-9 <= low <= high <= max(finite) + 1e-9
 
 
+def test_what_is_no_number_is_no_value(tmp_path: Path) -> None:
+    found = measured(table_at(tmp_path / "t.parquet", x=pa.array([1.0, 2.0, math.nan], from_pandas=False)))
+    assert (found.columns["x"].nulls, found.columns["x"].distinct) == (1, 2)
+
+
 def test_quantiles_are_those_of_the_values(tmp_path: Path) -> None:
     values = [float(number) for number in range(1001)]
     found = measured(table_at(tmp_path / "t.parquet", x=values)).columns["x"].quantiles
