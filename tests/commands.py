@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shutil
 import subprocess
 import sys
+import unittest.mock
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from stagebook.cli.app import run_app
+from stagebook.system.this_process import THIS_PROCESS
 
 PLATFORM = str(Path(__file__).parent.parent / "platform")
 COMMAND = (sys.executable, "-m", "stagebook")
@@ -42,6 +48,25 @@ def stagebook(
 ) -> subprocess.CompletedProcess[str]:
     """`stagebook` with these arguments, from its start to its end."""
     return python(folder, "-m", "stagebook", *arguments, env=env, timeout=timeout)
+
+
+def looked(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """The same in this process, where all is imported already: for commands that look and start nothing, in tests of what
+    they say. `more` is added to the environment."""
+    out, err, before = io.StringIO(), io.StringIO(), (Path.cwd(), sys.argv, THIS_PROCESS.command)
+    os.chdir(folder)
+    sys.argv = ["stagebook", *arguments]
+    try:
+        with (
+            unittest.mock.patch.dict(os.environ, more),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = run_app()
+    finally:
+        os.chdir(before[0])
+        sys.argv, THIS_PROCESS.command = before[1:]
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 def python(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
 import pytest
 from hypothesis import settings
 
@@ -38,7 +40,7 @@ import effort  # noqa: E402 - it reads the seed
 WAYS = frozenset({"executor", "way", "fork"})  # the parameters of tests that say how a notebook is executed
 SLOW = frozenset({"cases", "e2e", "faults"})  # the folders of tests of whole runs
 TESTS = Path(__file__).parent
-FEW = 3  # inputs that each of them takes with small numbers
+FEW = 2  # inputs that each of them takes with small numbers, in turn
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,7 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             tests.setdefault((item.path, item.originalname), {}).setdefault(given, []).append(item)
     taken: set[pytest.Item] = set()
     for test in tests.values():
-        for at in spread(len(test)):
+        for at in turn(len(test)):
             ways = [*test.values()][at]
             taken.add(ways[len(taken) % len(ways)])
     left_out = {item for test in tests.values() for ways in test.values() for item in ways} - taken
@@ -77,9 +79,32 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in left_out]
 
 
-def spread(count: int) -> list[int]:
-    """At most `FEW` of so many places, from the first to the last."""
-    return sorted({round(at * (count - 1) / (FEW - 1)) for at in range(FEW)})
+def turn(count: int) -> list[int]:
+    """At most `FEW` of so many places, apart from each other: which ones, the seed says."""
+    step = max(1.0, count / FEW)
+    return sorted({int(int(SEED) + at * step) % count for at in range(min(FEW, count))})
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database as it is when it has just been made, which takes seconds: once for all workers of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    path = folder / "empty-mlflow.db"
+    with filelock.FileLock(folder / "empty-mlflow.lock"):
+        if not path.exists():
+            from tracked import client
+
+            made = tmp_path_factory.mktemp("store")
+            client(made).search_experiments()
+            shutil.copy(made / "mlflow.db", path)
+    return path
+
+
+@pytest.fixture
+def with_store(builder: ProjectBuilder, empty_store: Path) -> None:
+    """The project has MLflow's database already, for tests that are not about how that comes to be."""
+    shutil.copy(empty_store, builder.root / "mlflow.db")
 
 
 @pytest.fixture

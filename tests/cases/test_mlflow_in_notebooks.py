@@ -192,18 +192,15 @@ class Executed:
 
 
 @pytest.fixture(scope="module")
-def execute(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Executed]:
+def execute(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Callable[[str], Executed]:
     """All notebooks, executed in a way; in one run for all tests and both executors."""
 
     @functools.cache
     def project(*, fork: bool) -> Path:
-        empty = tmp_path_factory.mktemp("empty") / "empty.db"
-        MlflowClient(tracking_uri=f"sqlite:///{empty}").search_experiments()
         builder = ProjectBuilder(tmp_path_factory.mktemp("project"))
         for name in ("own_kernel", "own_inprocess", "other_kernel", "other_inprocess"):
-            shutil.copyfile(
-                empty, builder.root / f"{name}.db"
-            )  # to make one takes as long as three notebooks
+            # To make one takes as long as three notebooks.
+            shutil.copyfile(empty_store, builder.root / f"{name}.db")
         with contextlib.closing(builder), pytest.MonkeyPatch.context() as patch:
             patch.chdir(builder.root)
             patch.delenv("MLFLOW_TRACKING_URI", raising=False)

@@ -61,14 +61,6 @@ def attempt(run: str, stage: str = "a", *, params: Any = None, **fields: Any) ->
     ]
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's database as it is when it has just been made, which takes seconds."""
-    folder = tmp_path_factory.mktemp("store")
-    client(folder).search_experiments()
-    return folder / "mlflow.db"
-
-
 @pytest.fixture
 def project(builder: ProjectBuilder, empty_store: Path) -> ProjectBuilder:
     """A project with a store."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from building import ProjectBuilder
-from commands import stagebook
+from commands import looked, stagebook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -53,9 +53,9 @@ def run(builder: ProjectBuilder, *arguments: str, code: int = 0) -> None:
 
 def status(root: Path) -> tuple[dict[str, str], dict[str, Any]]:
     """The lines of the screen by stage, and what `--json` has."""
-    lines = stagebook(root, "status", "p").stdout.splitlines()
+    lines = looked(root, "status", "p").stdout.splitlines()
     shown = {text.split()[0]: re.sub(" +", " ", text).strip() for text in lines if text.strip()}
-    return shown, json.loads(stagebook(root, "status", "p", "--json").stdout)["pipelines"]["p"]
+    return shown, json.loads(looked(root, "status", "p", "--json").stdout)["pipelines"]["p"]
 
 
 def test_a_failure_with_other_parameters_and_whether_it_would_run(project: ProjectBuilder) -> None:

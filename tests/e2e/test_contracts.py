@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from building import ProjectBuilder
-from commands import stagebook
+from commands import looked, stagebook
 from contracted import contract, journal_text, of_two_stages, people, ran
 from stagebook.audits import Outcome, Severity
 from stagebook.events import Cause, Status
@@ -57,7 +57,7 @@ def test_a_changed_contract_audits_again_and_runs_no_notebook(project: ProjectBu
     plan = {stage.id: stage for stage in project.project.plan("p").stages}
     assert plan["make"].decision is Decision.AUDIT
     assert plan["make"].reasons == ("contracts/p.make.people.yaml is new; the notebook does not run",)
-    said = stagebook(project.root, "why", "p", "make").stdout
+    said = looked(project.root, "why", "p", "make").stdout
     assert "contracts/p.make.people.yaml is new" in said
     report = project.project.run("p")
     assert ran(project) == ["count"], "make ran no notebook, and what follows it got other data"
@@ -89,19 +89,19 @@ def test_rows_in_quarantine_are_listed_and_shown(project: ProjectBuilder) -> Non
     assert done.returncode == 0, done.stderr
     assert "1 of 3 rows break it, kept in quarantine" in done.stdout
     assert people(project) == ["ann", "cyd"]
-    assert "1 row in quarantine" in stagebook(project.root, "status", "p").stdout
-    listed = json.loads(stagebook(project.root, "quarantine", "list", "--json").stdout)["quarantined"]
+    assert "1 row in quarantine" in looked(project.root, "status", "p").stdout
+    listed = json.loads(looked(project.root, "quarantine", "list", "--json").stdout)["quarantined"]
     assert [(one["dataset"], one["rows"], one["rules"]) for one in listed] == [
         ("p.make.people", 1, ["speed.range"])
     ]
     shown: dict[str, Any] = json.loads(
-        stagebook(project.root, "quarantine", "show", "p", "make.people", "--json").stdout
+        looked(project.root, "quarantine", "show", "p", "make.people", "--json").stdout
     )
     assert shown["rows"] == [
         {"row": 2, "breaks": "speed.range", "name": "•••", "number": "2", "speed": "1048.0"}
     ]
-    assert "p.make.people" in stagebook(project.root, "quarantine", "list").stdout
-    wrong = stagebook(project.root, "quarantine", "show", "p", "count.total")
+    assert "p.make.people" in looked(project.root, "quarantine", "list").stdout
+    wrong = looked(project.root, "quarantine", "show", "p", "count.total")
     assert wrong.returncode == 2
     assert "nothing of 'count.total' is in quarantine" in wrong.stderr
 
@@ -114,22 +114,22 @@ def test_a_warning_is_shown_and_stops_nothing(project: ProjectBuilder) -> None:
     assert "! speed is at least 0 and at most 200: 1 of 3 rows break it" in done.stdout
     again = stagebook(project.root, "run", "p")
     assert "1 of 3 rows break it" in again.stdout, "also of a result that is reused"
-    assert "1 warning" in stagebook(project.root, "status", "p").stdout
+    assert "1 warning" in looked(project.root, "status", "p").stdout
 
 
 def test_a_contract_is_drafted_and_tried_on_earlier_versions(project: ProjectBuilder) -> None:
     assert project.project.run("p", {"more": 200}).status is Status.COMPLETED
     assert project.project.run("p", {"more": 300}).status is Status.COMPLETED
     ran(project)
-    done = stagebook(project.root, "contract", "draft", "p", "make.people", "--write")
+    done = looked(project.root, "contract", "draft", "p", "make.people", "--write")
     assert done.returncode == 0, done.stderr
     text = (project.root / "contracts/p.make.people.yaml").read_text()
     assert "unique: true # 303 rows, and no value twice" in text
-    assert stagebook(project.root, "contract", "draft", "p", "make.people", "--write").returncode == 2
+    assert looked(project.root, "contract", "draft", "p", "make.people", "--write").returncode == 2
     assert project.project.run("p", {"more": 300}).status is Status.COMPLETED
     assert ran(project) == []
     contract(project)
-    tried = stagebook(project.root, "contract", "test", "p", "make.people", "--json")
+    tried = looked(project.root, "contract", "test", "p", "make.people", "--json")
     assert tried.returncode == 1
     versions = json.loads(tried.stdout)["versions"]
     assert [one["audit"]["rows"] for one in versions] == [303, 203]
@@ -138,8 +138,8 @@ def test_a_contract_is_drafted_and_tried_on_earlier_versions(project: ProjectBui
         for one in versions
     ]
     assert fired == [[110], [10]]
-    assert "versions" not in stagebook(project.root, "contract", "test", "p", "make.people").stderr
-    listed = json.loads(stagebook(project.root, "contract", "list", "--json").stdout)["outputs"]
+    assert "versions" not in looked(project.root, "contract", "test", "p", "make.people").stderr
+    listed = json.loads(looked(project.root, "contract", "list", "--json").stdout)["outputs"]
     assert {one["dataset"]: one["contract"] for one in listed} == {
         "p.make.people": "contracts/p.make.people.yaml",
         "p.count.total": None,
@@ -160,12 +160,13 @@ def test_what_cannot_be_audited_is_told(project: ProjectBuilder) -> None:
     assert "number is a whole number: 1 of 1 rows break it; and 2 more" in message
     wrong = project.file("contracts/p.make.people.yaml", "schema: []")
     assert wrong.exists()
-    checked = stagebook(project.root, "check", "p")
+    checked = looked(project.root, "check", "p")
     assert checked.returncode == 2
     assert "contracts/p.make.people.yaml:1" in checked.stdout + checked.stderr
 
 
 @pytest.mark.filterwarnings("default")
+@pytest.mark.usefixtures("with_store")
 def test_mlflow_gets_what_a_contract_came_to(project: ProjectBuilder) -> None:
     (project.root / "stagebook.toml").unlink()
     contract(project, "quarantine")
@@ -196,25 +197,25 @@ def test_a_secret_in_the_data_is_not_told(project: ProjectBuilder, monkeypatch: 
 
 def test_versions_are_compared_by_their_columns(project: ProjectBuilder) -> None:
     assert project.project.run("p").status is Status.COMPLETED
-    alone = stagebook(project.root, "contract", "diff", "p", "make.people")
+    alone = looked(project.root, "contract", "diff", "p", "make.people")
     assert alone.returncode == 2
     assert "there is only one version of p.make.people" in alone.stderr
     project.edit("make", '["name", "number", "speed"]', '["name", "speed", "note"]')
     project.edit("make", "writer.writerows(rows)", "writer.writerows([('x', 'fast', '')])")
     assert project.project.run("p").status is Status.COMPLETED
-    done = stagebook(project.root, "contract", "diff", "p", "make.people")
+    done = looked(project.root, "contract", "diff", "p", "make.people")
     assert done.returncode == 1, "number is gone"
     assert "✗ number is gone: it was BIGINT  (breaking)" in done.stdout
     assert "✗ speed is VARCHAR: it was DOUBLE  (breaking)" in done.stdout
     assert "+ note is new: VARCHAR" in done.stdout
-    published = stagebook(project.root, "data", "diff", "p.make.people")
+    published = looked(project.root, "data", "diff", "p.make.people")
     assert published.returncode == 0
     assert "✗ number is gone: it was BIGINT  (breaking)" in published.stdout
-    found = json.loads(stagebook(project.root, "contract", "diff", "p", "make.people", "--json").stdout)
+    found = json.loads(looked(project.root, "contract", "diff", "p", "make.people", "--json").stdout)
     assert found["rows"] == [3, 1]
-    back = stagebook(project.root, "contract", "diff", "p", "make.people", found["after"], found["before"])
+    back = looked(project.root, "contract", "diff", "p", "make.people", found["after"], found["before"])
     assert "note is gone" in back.stdout
-    assert stagebook(project.root, "contract", "diff", "p", "make.people", "nothing").returncode == 2
+    assert looked(project.root, "contract", "diff", "p", "make.people", "nothing").returncode == 2
 
 
 def test_a_function_of_the_project_is_a_check_in_runs_and_left_out_of_tests_on_versions(
@@ -230,6 +231,6 @@ def test_a_function_of_the_project_is_a_check_in_runs_and_left_out_of_tests_on_v
     report = project.project.run("p")
     assert report.history.stages["make"].cause == Cause.CONTRACT
     assert report.history.stages["make"].message.endswith("checks.py:few finds nothing: 3 are too many")
-    tried = stagebook(project.root, "contract", "test", "p", "make.people")
+    tried = looked(project.root, "contract", "test", "p", "make.people")
     assert tried.returncode == 0, "nothing is said to have fired that was not tried"
     assert "not checked: checks.py:few finds nothing" in tried.stdout

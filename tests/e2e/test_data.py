@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from building import ProjectBuilder, ran
-from commands import environment, stagebook
+from commands import environment, looked, stagebook
 from stagebook.system import delta_log
 from stagebook.tables import delta
 
@@ -80,7 +80,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectBuilder
 
 def said(project: ProjectBuilder, *arguments: str, code: int = 0, width: int = 80) -> str:
     """What a command says."""
-    done = stagebook(project.root, "data", *arguments, env=environment(COLUMNS=str(width)))
+    if arguments[0] in {"list", "restore"}:
+        done = stagebook(project.root, "data", *arguments, env=environment(COLUMNS=str(width)))
+    else:
+        done = looked(project.root, "data", *arguments, COLUMNS=str(width))
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 

@@ -67,6 +67,7 @@ def small(builder: ProjectBuilder) -> None:
     """)
 
 
+@pytest.mark.usefixtures("with_store")
 def test_mlflow_holds_what_a_run_produced(builder: ProjectBuilder) -> None:
     small(builder)
     report = builder.project.run("p", {"ns": [3, 5]})
@@ -119,6 +120,7 @@ def test_mlflow_holds_what_a_run_produced(builder: ProjectBuilder) -> None:
     assert [run.data.metrics["use.total"] for run in table] == [8, 4]
 
 
+@pytest.mark.usefixtures("with_store")
 def test_the_page_of_a_notebook_runs_no_script_of_it(builder: ProjectBuilder) -> None:
     builder.notebook("a", "from IPython.display import HTML\nHTML('<script>steal()</script>')")
     builder.pipeline("stages:\n  a: {notebook: notebooks/a.ipynb}")
@@ -130,6 +132,7 @@ def test_the_page_of_a_notebook_runs_no_script_of_it(builder: ProjectBuilder) ->
     assert "default-src 'none'" in page[policy : policy + 300]
 
 
+@pytest.mark.usefixtures("with_store")
 def test_statuses_of_failed_and_blocked_stages_agree(builder: ProjectBuilder) -> None:
     builder.notebook("ok", "1")
     builder.notebook("bad", "raise ValueError('no')")
@@ -158,6 +161,7 @@ def test_statuses_of_failed_and_blocked_stages_agree(builder: ProjectBuilder) ->
     assert children["last"].data.tags["stagebook.reason"] == "needs bad, which failed"
 
 
+@pytest.mark.usefixtures("with_store")
 def test_a_notebook_that_uses_mlflow_logs_into_the_run_of_its_attempt_and_cannot_forge_its_status(
     builder: ProjectBuilder,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from building import ProjectBuilder
-from commands import stagebook
+from commands import looked, stagebook
 from contracted import contract, of_two_stages, people, ran
 from stagebook.events import Status
 from stagebook.planning.plan import Decision
@@ -31,7 +31,7 @@ def project(builder: ProjectBuilder) -> ProjectBuilder:
 
 def release(project: ProjectBuilder, *choice: str, because: str = "Bob is a falcon") -> Any:
     """`stagebook quarantine release` of rows of the output."""
-    return stagebook(project.root, "quarantine", "release", "p", "make.people", *choice, "--because", because)
+    return looked(project.root, "quarantine", "release", "p", "make.people", *choice, "--because", because)
 
 
 def decided(project: ProjectBuilder) -> tuple[Decision, str]:
@@ -42,7 +42,7 @@ def decided(project: ProjectBuilder) -> tuple[Decision, str]:
 
 def in_quarantine(project: ProjectBuilder) -> list[dict[str, Any]]:
     """What `stagebook quarantine list` gives."""
-    found = json.loads(stagebook(project.root, "quarantine", "list", "--json").stdout)["quarantined"]
+    found = json.loads(looked(project.root, "quarantine", "list", "--json").stdout)["quarantined"]
     assert isinstance(found, list)
     return found
 
@@ -60,7 +60,7 @@ def test_a_released_row_is_published_once_without_the_notebook(project: ProjectB
         "other rows of people are released; the notebook does not run",
     )
     assert [(one["rows"], one["passing"]) for one in in_quarantine(project)] == [(1, 1)]
-    planned = stagebook(project.root, "plan", "p").stdout
+    planned = looked(project.root, "plan", "p").stdout
     assert "! make.people: of 1 row in quarantine 1 now passes" in planned
     report = project.project.run("p")
     assert (ran(project), people(project)) == (["count"], ["ann", "bob", "cyd"])
@@ -94,13 +94,13 @@ def test_a_row_is_released_as_it_is_and_for_the_rules_that_it_broke(project: Pro
 
 def test_what_passes_now_is_told_for_a_changed_rule_and_a_stage_that_runs(project: ProjectBuilder) -> None:
     assert [(one["rows"], one["passing"]) for one in in_quarantine(project)] == [(1, 0)]
-    assert "now pass" not in stagebook(project.root, "plan", "p").stdout
+    assert "now pass" not in looked(project.root, "plan", "p").stdout
     contract(project, "quarantine", most=1100)
     assert [(one["rows"], one["passing"]) for one in in_quarantine(project)] == [(1, 1)]
     contract(project, "quarantine", most=1000)
     assert [(one["rows"], one["passing"]) for one in in_quarantine(project)] == [(1, 0)]
     project.edit("make", '("bob", 2, 1048.0)', '("bob", 2, 48.0)')
-    said = stagebook(project.root, "plan", "p").stdout
+    said = looked(project.root, "plan", "p").stdout
     assert "of 1 row in quarantine, nobody can say yet how many pass: the stage runs" in said
     replayed = stagebook(project.root, "quarantine", "replay", "p", "make.people")
     assert replayed.returncode == 0, replayed.stderr
@@ -127,7 +127,7 @@ def test_a_replay_audits_again_what_the_stage_wrote(project: ProjectBuilder) -> 
     assert done.returncode == 0, done.stderr
     assert (ran(project), people(project)) == ([], ["ann", "cyd"])
     assert decided(project)[0] is Decision.REUSE
-    assert "audited again, as asked" in stagebook(project.root, "plan", "p", "--audit").stdout
+    assert "audited again, as asked" in looked(project.root, "plan", "p", "--audit").stdout
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_release_says_why_and_a_torn_file_of_them_is_told_with_its_place(proje
         (f'{{"row": "{"0" * 64}", "breaks": "x"}}', "'breaks' is no list of names of rules"),
     ):
         path.write_text(f"\n{line}\n")
-        said = stagebook(project.root, "check", "p")
+        said = looked(project.root, "check", "p")
         assert f"{RELEASED}:2:1: the line is no released row: {why}" in said.stdout + said.stderr
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from building import ProjectBuilder, ran
-from commands import stagebook, start
+from commands import looked, stagebook, start
 from stagebook.events import Status
 from stagebook.planning.select import Selection
 from stagebook.runs.accept import accept
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.e2e, pytest.mark.filterwarnings("d
 
 def command(folder: Path, *arguments: str) -> tuple[int, str]:
     """The exit code and the text of a command."""
-    done = stagebook(folder, *arguments)
+    done = (stagebook if arguments[0] in {"run", "resume"} else looked)(folder, *arguments)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout + done.stderr
 
@@ -159,6 +159,7 @@ def test_commands_say_what_is_stale_and_why(builder: ProjectBuilder) -> None:
     assert [change.text for change in item.changes] == ["cell 3 changed", "times: 1 → 3"]
 
 
+@pytest.mark.usefixtures("with_store")
 def test_a_person_accepts_forces_and_freezes_results(builder: ProjectBuilder) -> None:
     chain(builder, tracking=True)
     project = builder.project
@@ -193,6 +194,7 @@ def test_a_person_accepts_forces_and_freezes_results(builder: ProjectBuilder) ->
     assert ran(project.run("p", force=True)) == ["make", "tell"]
 
 
+@pytest.mark.usefixtures("with_store")
 def test_mlflow_has_the_figures_of_reused_stages_and_no_line_for_nothing(builder: ProjectBuilder) -> None:
     chain(builder, tracking=True)
     project = builder.project
@@ -227,6 +229,7 @@ def test_a_second_run_is_refused_or_waits(builder: ProjectBuilder) -> None:
     assert [run.status for run in builder.project.history.runs()] == [Status.COMPLETED] * 2
 
 
+@pytest.mark.usefixtures("with_store")
 def test_resume_after_a_kill_in_the_journal_and_in_mlflow(builder: ProjectBuilder) -> None:
     chain(builder, tracking=True)
     builder.notebook(

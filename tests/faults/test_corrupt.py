@@ -361,11 +361,11 @@ def all_of(ways: dict[str, Damage], small: int, full: int, template: Template, r
 
 
 def test_a_damaged_journal_is_told_and_mended(template: Template, tmp_path: Path) -> None:
-    all_of(JOURNAL, 3, 84, template, tmp_path / "p", "damaged journals")
+    all_of(JOURNAL, 2, 84, template, tmp_path / "p", "damaged journals")
 
 
 def test_damaged_stores_caches_and_owners_are_told_and_mended(template: Template, tmp_path: Path) -> None:
-    all_of(OTHERS, 3, 63, template, tmp_path / "p", "damaged stores, caches, owners, notebooks")
+    all_of(OTHERS, 2, 63, template, tmp_path / "p", "damaged stores, caches, owners, notebooks")
 
 
 # -- nothing can be written ---------------------------------------------------------------------

@@ -56,7 +56,7 @@ def read() -> list[Mistake]:
 
 
 MISTAKES = read()
-TURN = random.Random(SEED).sample(MISTAKES, min(len(MISTAKES), amount(4, len(MISTAKES))))
+TURN = random.Random(SEED).sample(MISTAKES, min(len(MISTAKES), amount(2, len(MISTAKES))))
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -99,7 +99,7 @@ def test_a_run_that_is_killed_at_a_write_to_the_journal_is_gone_on_with(
     recovery: Recovery, whole: Whole
 ) -> None:
     points = [(at, when) for at in range(1, whole.commits + 1) for when in ("before", "after")]
-    chosen = sorted(recovery.place.random.sample(points, min(len(points), amount(2, 10_000))))
+    chosen = sorted(recovery.place.random.sample(points, min(len(points), amount(1, 10_000))))
     met: dict[str, int] = {}
     for at, when in chosen:
         recovery.reset()
@@ -114,7 +114,7 @@ def test_a_run_that_is_killed_at_a_write_to_the_journal_is_gone_on_with(
 
 
 def test_a_run_that_is_killed_at_any_moment_is_gone_on_with(recovery: Recovery, whole: Whole) -> None:
-    count, met = amount(2, 200), dict[str, int]()
+    count, met = amount(1, 200), dict[str, int]()
     for _ in range(count):
         recovery.reset()
         after = recovery.place.random.uniform(0.2, whole.seconds)

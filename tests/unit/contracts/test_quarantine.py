@@ -156,3 +156,15 @@ def test_columns_that_are_left_out_are_kept_in_quarantine(tmp_path: Path) -> Non
     place.split(contract_of("discard_columns"))
     assert place.good == [(2, 0.0)]
     assert place.rejected[1]["extra"] == "a"
+
+
+def test_a_row_that_was_released_for_one_rule_and_breaks_another_stays(tmp_path: Path) -> None:
+    place = Place(tmp_path, [(1, 0.0, "a"), (1, 9.0, "b")])
+    contract = contract_of()
+    place.split(contract)
+    (row,) = place.rejected.values()
+    assert set(row[BROKEN]) == {"id.unique", "speed.range"}
+    assert place.split(with_released(contract, {row[ID]: ["speed.range"]})) == Split(rejected=1)
+    assert place.good == [(1, 0.0, "a")]
+    assert place.split(with_released(contract, {row[ID]: row[BROKEN]})) == Split(rejected=0, released=1)
+    assert (place.good, place.rejected) == ([(1, 0.0, "a"), (1, 9.0, "b")], {})

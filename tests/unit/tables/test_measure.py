@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stagebook.figures import QUANTILES, TableFigures
@@ -41,6 +41,8 @@ NUMBERS = st.one_of(
 
 @settings(max_examples=25, deadline=None)
 @given(values=st.lists(NUMBERS, min_size=1, max_size=30))
+@example(values=[1.0, 2.0, math.nan])  # of which the statistics of the file say nothing
+@example(values=[-1.0, -1.0])
 def test_a_column_of_numbers(values: list[float | None]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         column = pa.array(values, pa.float64(), from_pandas=False)
@@ -56,6 +58,11 @@ def test_a_column_of_numbers(values: list[float | None]) -> None:
     if finite:
         low, high = figures.quantiles[0], figures.quantiles[-1]
         assert min(finite) - 1e-9 <= low <= high <= max(finite) + 1e-9
+
+
+def test_what_is_no_number_is_no_value(tmp_path: Path) -> None:
+    found = measured(table_at(tmp_path / "t.parquet", x=pa.array([1.0, 2.0, math.nan], from_pandas=False)))
+    assert (found.columns["x"].nulls, found.columns["x"].distinct) == (1, 2)
 
 
 def test_quantiles_are_those_of_the_values(tmp_path: Path) -> None:
