@@ -142,7 +142,8 @@ def pattern_rule(
 ) -> RowRule | None:
     """A column matches a regular expression; `None` where it is none."""
     try:
-        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # of Python's own syntax to come
+        # Python warns of what its own syntax may mean one day; these are patterns of RE2.
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):
             re.compile(pattern)
     except (re.error, TypeError, RecursionError, OverflowError) as error:
         context.report(location, f"the pattern cannot be read: {error}", "write a regular expression as text")
