@@ -147,7 +147,7 @@ def test_inputs_are_without_what_nobody_made() -> None:
     last = PlannedStage(id="d", stage="d", notebook="n.ipynb", trigger="all_done", inputs=inputs)
     decider = decider_of(Plan(pipeline="p", path="p.yaml", stages=(*stages, last)))
     decider.completed(stages[1], {}, {}, 1)
-    assert decider.inputs(last) == {"one": None, "all": ["raw", "data/b"], "open": ["raw"]}
+    assert decider.inputs(last, None) == {"one": None, "all": ["raw", "data/b"], "open": ["raw"]}
 
 
 def test_inputs_of_what_is_not_selected_are_as_they_lie_there() -> None:
@@ -155,7 +155,7 @@ def test_inputs_of_what_is_not_selected_are_as_they_lie_there() -> None:
     source = {"src": PlannedInput(paths=("data/a",), many=False, sources=("a",))}
     last = PlannedStage(id="d", stage="d", notebook="n.ipynb", inputs=source)
     decider = decider_of(Plan(pipeline="p", path="p.yaml", stages=(left_out, last)))
-    assert decider.inputs(last) == {"src": "data/a"}
+    assert decider.inputs(last, None) == {"src": "data/a"}
 
 
 # -- results that decided what stages there are ---------------------------------------------------
