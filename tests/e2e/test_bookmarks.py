@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from building import ProjectBuilder, ran
-from commands import stagebook
+from commands import looked
 from stagebook.events import AttemptEnded, Cause, Status
 from stagebook.runs.run import RunReport
 from stagebook.tables import delta
@@ -33,11 +33,12 @@ stages:
     inputs: {{months: "incoming:{pattern}"}}
     bookmark: months
     outputs: {{bronze: {{path: data/bronze, kind: delta, {mode}}}}}
-  count:
+"""
+COUNTS = """  count:
     notebook: notebooks/count.ipynb
     executor: inprocess
-    inputs: {{bronze: ingest.bronze}}
-    outputs: {{total: data/total.txt}}
+    inputs: {bronze: ingest.bronze}
+    outputs: {total: data/total.txt}
 """
 COUNT = """
 import deltalake
@@ -46,14 +47,15 @@ open(total, "w").write(str(deltalake.DeltaTable(bronze).to_pyarrow_dataset().cou
 
 
 class Inbox:
-    """A project whose stage `ingest` adds what is new in `incoming/` to a Delta table."""
+    """A project whose stage `ingest` adds what is new in `incoming/` to a Delta table, and where it `counts`, another one
+    counts the rows."""
 
-    def __init__(self, builder: ProjectBuilder, mode: str = "mode: append") -> None:
+    def __init__(self, builder: ProjectBuilder, mode: str = "mode: append", *, counts: bool = False) -> None:
         builder.without_tracking()
         builder.file("connections.toml", '[incoming]\nurl = "incoming"\n')
         builder.notebook("ingest", INGEST, params="months: list[str] = []\nbronze: str = ''")
         builder.notebook("count", COUNT, params="bronze: str = ''\ntotal: str = ''")
-        builder.pipeline(PIPELINE.format(pattern="*.jsonl", mode=mode))
+        builder.pipeline(PIPELINE.format(pattern="*.jsonl", mode=mode) + (COUNTS if counts else ""))
         self.builder = builder
         self.table = builder.root / "data/bronze"
 
@@ -84,13 +86,13 @@ class Inbox:
 
     def move(self, *words: str) -> str:
         """`stagebook bookmark …`; what it prints."""
-        done = stagebook(self.builder.root, "bookmark", *words)
+        done = looked(self.builder.root, "bookmark", *words)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
 
 def test_a_stage_gets_what_is_new_once(builder: ProjectBuilder) -> None:
-    inbox = Inbox(builder)
+    inbox = Inbox(builder, counts=True)
     inbox.put("01", 1, 2)
     inbox.put("02", 3)
     assert inbox.said == ("RUN", "no result yet", "reads all 2 of months")
@@ -201,7 +203,7 @@ def test_what_is_read_again_takes_the_place_of_what_was_added(builder: ProjectBu
     inbox.run()
     assert inbox.rows == [1, 3, 4, 20]
     assert inbox.said[0] == "REUSE"
-    done = stagebook(builder.root, "bookmark", "rewind", "p", "ingest", "--item", "*.csv")
+    done = looked(builder.root, "bookmark", "rewind", "p", "ingest", "--item", "*.csv")
     assert done.returncode == 2
     assert "nothing that ingest has read fits *.csv" in done.stderr
 
@@ -211,7 +213,7 @@ def test_a_bookmark_moves_with_a_version_that_is_restored(builder: ProjectBuilde
     for number in (1, 2):
         inbox.put(f"0{number}", number)
         inbox.run()
-    done = stagebook(builder.root, "data", "restore", "p.ingest.bronze", "0")
+    done = looked(builder.root, "data", "restore", "p.ingest.bronze", "0")
     assert done.returncode == 0, done.stderr
     assert "the bookmark of ingest moved with it" in done.stdout
     assert inbox.rows == [1]
@@ -270,10 +272,10 @@ def test_a_column_says_how_far_a_stage_has_read(builder: ProjectBuilder) -> None
     ]
     assert text(builder.project.run("p")) == "2013-01-05 1"
 
-    done = stagebook(builder.root, "bookmark", "rewind", "p", "load", "--value", "2013-01-01")
+    done = looked(builder.root, "bookmark", "rewind", "p", "load", "--value", "2013-01-01")
     assert done.returncode == 0, done.stderr
     assert text(builder.project.run("p")) == "2013-01-01 3"
-    done = stagebook(builder.root, "bookmark", "list", "--json")
+    done = looked(builder.root, "bookmark", "list", "--json")
     assert json.loads(done.stdout)["bookmarks"][0]["items"][0]["mark"] == "2013-01-05"
 
     builder.pipeline(COLUMN.replace("COLUMN", "made"))

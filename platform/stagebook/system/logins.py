@@ -111,7 +111,15 @@ class Redaction:
         patterns = [rf"\b{form}\b" if form in self._words else re.escape(form) for form in found]
         return re.compile("|".join(patterns)) if patterns else None
 
-    def begun(self, said: str) -> int:
+    def whole(self, said: str) -> int:
+        """How many characters of a text are good to be written, whatever comes after them: what may be the beginning of a
+        secret is not, be it another secret, or a line or piece of one, by itself."""
+        cut = len(said) - self._begun(said)
+        pattern = self._pattern(said) if cut < len(said) else None
+        spans = (found.span() for found in pattern.finditer(said)) if pattern is not None else ()
+        return next((start for start, end in spans if start < cut < end), cut)
+
+    def _begun(self, said: str) -> int:
         """How many characters at the end of a text may be the beginning of a secret."""
         most = 0
         for form in self._forms:
@@ -155,15 +163,15 @@ class Stream:
         """What can be written of the text so far."""
         if self._redacted.is_empty:
             return piece
-        said = self._redacted.text(self.held + piece)
-        cut = len(said) - self._redacted.begun(said)
+        said = self.held + piece
+        cut = self._redacted.whole(said)
         self.held = said[cut:]
-        return said[:cut]
+        return self._redacted.text(said[:cut])
 
     def end(self) -> str:
         """What was held back: there is no more."""
         said, self.held = self.held, ""
-        return said
+        return self._redacted.text(said)
 
 
 NO_SECRETS = Redaction({})
