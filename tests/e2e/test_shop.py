@@ -106,9 +106,3 @@ def test_a_store_that_asks_for_another_key_is_told(root: Path, comes: Callable[[
     assert done.returncode != 0
     assert "input 'lists'" in done.stdout + done.stderr
     assert "STAGEBOOK_SECRET_STORE" in done.stdout + done.stderr
-
-
-def test_the_example_says_what_it_needs() -> None:
-    text = (EXAMPLE / "README.md").read_text()
-    for command in ("stagebook run shop", "python world.py --day 3", "stagebook bookmark list"):
-        assert command in text

@@ -18,9 +18,10 @@ export type NoteKind = 'note' | 'acknowledged';
 
 /**
  * A run. `ended` is null while it goes on. `pid` and `host` are of the process
- * that runs it. `kind` is `run`, `sweep` or `accept`; `parent` is the sweep
- * that it is a point of. Where a program asked for it on behalf of `user`,
- * `via` is the program and `account` the user that the process belongs to.
+ * that runs it. `kind` is `run`, `sweep`, `accept` or `bookmark`; `parent` is
+ * the sweep that it is a point of. Where a program asked for it on behalf of
+ * `user`, `via` is the program and `account` the user that the process belongs
+ * to.
  */
 export interface RunInfo {
   readonly id: string;
