@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 
 from commands import environment, stagebook
 from stagebook.project import Project
+from stagebook.system.ports import free_port
 from stagebook.tables import delta
 
 pytestmark = [pytest.mark.kernel, pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -40,9 +40,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def comes(root: Path) -> Iterator[Callable[[int], None]]:
     """The world around it, with two days; called, it lets another day come."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     path = root / "connections.toml"
     path.write_text(path.read_text().replace("5555", port))
     world = [sys.executable, str(root / "world.py"), "--port", port, "--folder", str(root / "world")]

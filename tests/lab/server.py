@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from building import ProjectBuilder
+from stagebook.system.ports import free_port
 
 TOKEN = "only-for-tests"
 USER = "user/ada@home"  # the base URL, as on a hub
@@ -120,13 +120,6 @@ def running_lab(home: Path, make: Callable[[Path], ProjectBuilder], *arguments: 
         builder.close()
     failed = failures(log.read_text())
     assert not failed, "".join(failed)
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def status(url: str) -> int:

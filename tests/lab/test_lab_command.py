@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from building import ProjectBuilder
-from lab.server import TOKEN, Lab, free_port, status, until
+from lab.server import TOKEN, Lab, status, until
 from stagebook.cli.lab import command
+from stagebook.system.ports import free_port
 
 
 def is_open(port: int) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from stagebook.cli.output import console, write_json
 from stagebook.errors import ExitCode, UsageError
 from stagebook.project import Project
 from stagebook.system.logins import without_login
+from stagebook.system.ports import free_port
 from stagebook.system.processes import end_group
 from stagebook.system.secret_sources import variables_of
 from stagebook.tracking.delivery import environment
@@ -71,7 +71,10 @@ def ui(
     if uri.startswith(("http:", "https:")):
         _announce(without_login(uri), project, open_browser=open_browser, as_json=as_json)
         return ExitCode.OK
-    port = _free_port(port)
+    try:
+        port = free_port(port)
+    except OSError as error:
+        raise UsageError(f"the port {port} is in use", hint="leave --port out for a free one") from error
     url = f"http://127.0.0.1:{port}"
     log = project.root / STATE_FOLDER / "mlflow-ui.log"
     server = _start(project, uri, port, log)
@@ -148,16 +151,6 @@ def _announce(url: str, project: Project, *, open_browser: bool, as_json: bool) 
             console().print(f"  {pipeline:{width}}   {page}", soft_wrap=True)
     if open_browser:
         webbrowser.open(next(iter(pages.values()), url))
-
-
-def _free_port(port: int) -> int:
-    """The port, if it is free; any free one for 0."""
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise UsageError(f"the port {port} is in use", hint="leave --port out for a free one") from error
-        return int(probe.getsockname()[1])
 
 
 def _answers(url: str, server: subprocess.Popen[bytes]) -> bool:
