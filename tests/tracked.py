@@ -7,7 +7,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from stagebook.tracking.place import absolute
+from stagebook.system.tracking_uri import absolute
 
 
 def client(root: Path) -> MlflowClient:

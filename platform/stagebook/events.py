@@ -116,7 +116,9 @@ class Event:
 class RunStarted(Event):
     """A run began. `plan` is the whole plan as plain data; `kind` is `run`, `sweep`, `accept` or `bookmark`;
     `parent` is the sweep that it is a point of; `resumes` the run that it goes on with; `request` what was
-    asked for, so that it can be asked for again. `quiet`: by the plan nothing was to be done."""
+    asked for, so that it can be asked for again. `quiet`: by the plan nothing was to be done. `environment`: the one that it
+    ran in, empty for the working tree; `release`: the release that it executed; `experiment`: what is added to the name of its
+    experiment in MLflow."""
 
     pipeline: str
     plan: Mapping[str, Any]
@@ -128,6 +130,9 @@ class RunStarted(Event):
     resumes: str = ""
     request: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     quiet: bool = False
+    environment: str = ""
+    release: str = ""
+    experiment: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +150,8 @@ class StageExpanded(Event):
 class StageReused(Event):
     """A stage takes the result of an earlier attempt: `of_run`, in its `folder`. `number` is that of the
     event with that result; `restored` are the outputs that came out of the store. `remark` says what of
-    that attempt's undeclared reads and writes is not as it was; `audits` is as in `AttemptEnded`."""
+    that attempt's undeclared reads and writes is not as it was; `audits` is as in `AttemptEnded`. A result that another
+    environment came to has no number: `source` names the environment, and `taken` is the result."""
 
     stage: str
     of_run: str = ""
@@ -157,6 +163,8 @@ class StageReused(Event):
     outputs: Artifacts = dataclasses.field(default_factory=dict)
     remark: str = ""
     audits: Audits = dataclasses.field(default_factory=dict)
+    source: str = ""
+    taken: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,9 +20,13 @@ from stagebook.errors import PipelineInvalid, ProjectNotFound
 from stagebook.journal.journal import Journal
 from stagebook.pipeline.types import Value
 from stagebook.planning.plan import Plan
+from stagebook.releases.release import Release
+from stagebook.runs.environments import EnvironmentTable
 from stagebook.runs.history import History
 from stagebook.runs.hooks import LaunchHooks
+from stagebook.runs.placement import Placement
 from stagebook.runs.prepare import Preparer
+from stagebook.runs.releasing import release_of
 from stagebook.runs.request import RunRequest, run_id
 from stagebook.system.file_cache import FileCache
 from stagebook.system.secret_sources import variables_of
@@ -30,7 +34,8 @@ from stagebook.system.settings_file import FILE
 from stagebook.system.store import Store
 from stagebook.workspace.catalog import PIPELINES, Catalog
 from stagebook.workspace.dependencies import ProjectDependencies
-from stagebook.workspace.paths import STATE_FOLDER
+from stagebook.workspace.environments import DEV
+from stagebook.workspace.paths import STATE_FOLDER, home_of
 from stagebook.workspace.settings import Settings, read_settings
 from stagebook.workspace.workspace import Workspace
 
@@ -49,37 +54,44 @@ class Project:
     - `store`: outputs by their content
     - `dependencies`: what results depend on, as it is on disk and on this machine
     - `preparer`, `launcher`: planning and running
+    - `environments`: the named places where results are published, and `releases`, which run in them
+
+    In an `environment` its `root` is the folder that a release is laid out in, and `home` the project itself.
     """
 
     def __init__(
-        self, root: Path, *, clock: Callable[[], float] = time.time, make_id: Callable[[float], str] = run_id
+        self,
+        root: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        make_id: Callable[[float], str] = run_id,
+        placement: Placement | None = None,
     ) -> None:
         self.root = root
         self._clock = clock
         self._make_id = make_id
         self.catalog = Catalog(root)
-        self.history = History(root, clock=clock, interrupted=self._tell_of_interrupted)
+        self.history = History(root, clock=clock, interrupted=lambda _: _tell_of_interrupted(self))
         self.store = Store(root / STATE_FOLDER / "store")
+        table = EnvironmentTable(root, lambda: self.settings.environments, self.store)
+        self.placement = placement or Placement(root, table)
+        self.home = self.placement.home
+        self.environments = self.placement.environments
 
     @classmethod
-    def open(cls, start: Path | str | None = None) -> Project:
+    def open(cls, start: Path | str | None = None, environment: str | None = None) -> Project:
         """The project at a folder or above it: the nearest one with `stagebook.toml`, a
-        `[tool.stagebook]` in `pyproject.toml`, or a folder `pipelines`.
+        `[tool.stagebook]` in `pyproject.toml`, or a folder `pipelines`; in an environment of it, by default that which
+        `STAGEBOOK_ENV` names, or the working tree.
 
         Raises:
             ProjectNotFound: there is none up to the root of the file system.
+            UsageError: there is no such environment, or nothing runs in it yet.
         """
-        here = Path(start) if start is not None else Path.cwd()
-        if not here.is_dir():
-            raise ProjectNotFound(f"there is no folder '{here}'")
-        here = here.resolve()
-        for folder in (here, *here.parents):
-            if (folder / FILE).is_file() or (folder / PIPELINES).is_dir() or _has_section(folder):
-                return cls(folder)
-        msg = f"no project in {here} or above it"
-        raise ProjectNotFound(
-            msg, hint="go to a folder with pipelines/, or make a project: stagebook init NAME"
-        )
+        found = cls(_root_of(start))
+        name = environment or os.environ.get("STAGEBOOK_ENV") or DEV
+        is_tree = home_of(found.root) != found.root  # a notebook asks, which runs in one
+        return found if name == DEV or is_tree else found.in_environment(name)
 
     def close(self) -> None:
         """Close the journal. A project may also be used in a `with` statement, and again afterwards."""
@@ -89,6 +101,7 @@ class Project:
             self.dependencies.file_cache.save()
         for name in ("launcher", "preparer", "dependencies"):
             self.__dict__.pop(name, None)
+        self.placement.close()
         self.history.close()
 
     def __enter__(self) -> Self:
@@ -96,6 +109,17 @@ class Project:
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+    def in_environment(self, name: str, release: Release | None = None) -> Project:
+        """The project in one of its environments: with the release that was deployed there, or else as the working tree is
+        now; or with another `release`. Raises `UsageError`."""
+        table = self.environments
+        environment = table.find(name)
+        deployed = release or table.deployed(environment)
+        laid = deployed or release_of(self.preparer, self._clock(), environment.params)
+        tree = table.lay_out(environment, laid, os.environ, work=deployed is None)
+        placement = Placement(self.home, table, environment, laid, follows=deployed is None)
+        return type(self)(tree, clock=self._clock, make_id=self._make_id, placement=placement)
 
     @functools.cached_property
     def settings(self) -> Settings:
@@ -129,7 +153,14 @@ class Project:
     @functools.cached_property
     def preparer(self) -> Preparer:
         """What plans runs."""
-        return Preparer(self.catalog, self.history, self.dependencies, self._clock)
+        return Preparer(
+            self.catalog,
+            self.history,
+            self.dependencies,
+            self._clock,
+            defaults=self.placement.params,
+            others=self.placement.results_elsewhere,
+        )
 
     @functools.cached_property
     def launcher(self) -> Launcher:
@@ -146,6 +177,9 @@ class Project:
             tracking_uri=self.tracking_uri,
             clock=self._clock,
             make_id=self._make_id,
+            publisher=self.placement.publisher(
+                self.root, lambda: self.history.journal, self.store, self._clock
+            ),
         )
 
     def plan(
@@ -188,9 +222,22 @@ class Project:
         tracking is switched off."""
         return self.launcher.sync() if self.history.has_journal or not self.tracking_uri else 0
 
-    def _tell_of_interrupted(self, _runs: list[str]) -> None:
-        with contextlib.suppress(PipelineInvalid):  # of the settings, which the command tells
-            self.launcher.tell_mlflow()
+
+def _tell_of_interrupted(project: Project) -> None:
+    with contextlib.suppress(PipelineInvalid):  # of the settings, which the command tells
+        project.launcher.tell_mlflow()
+
+
+def _root_of(start: Path | str | None) -> Path:
+    here = Path(start) if start is not None else Path.cwd()
+    if not here.is_dir():
+        raise ProjectNotFound(f"there is no folder '{here}'")
+    here = here.resolve()
+    for folder in (here, *here.parents):
+        if (folder / FILE).is_file() or (folder / PIPELINES).is_dir() or _has_section(folder):
+            return folder
+    msg = f"no project in {here} or above it"
+    raise ProjectNotFound(msg, hint="go to a folder with pipelines/, or make a project: stagebook init NAME")
 
 
 def _has_section(folder: Path) -> bool:

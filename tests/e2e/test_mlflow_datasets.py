@@ -18,7 +18,7 @@ from commands import start
 from contracted import contract, of_two_stages
 from stagebook.events import AttemptEnded, Status
 from stagebook.runs.run import RunReport
-from stagebook.tracking.place import absolute
+from stagebook.system.tracking_uri import absolute
 
 pytestmark = [pytest.mark.kernel, pytest.mark.e2e, pytest.mark.filterwarnings("default")]
 

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from stagebook import __version__
+from stagebook.cli.options import with_environment
 from stagebook.cli.output import console, discard_output
 from stagebook.errors import ExitCode, PipelineInvalid, StagebookError
 from stagebook.system.this_process import name_command
@@ -48,7 +49,14 @@ COMMANDS = {
     "connection": ("connection", "List the connections of the project, or try one."),
     "secrets": ("secrets", "List the secrets of the project, or try whether they can be had; values are never shown."),
     "store": ("store", "Verify the store of outputs, or remove what is no longer needed."),
+    "env": ("env", "List, show, make and remove environments: named places where results are published."),
+    "release": ("release", "Bundle the pipelines with all their code, contracts and settings, by content."),
+    "releases": ("releases", "List, show and compare releases."),
+    "deploy": ("deploy", "Run a release beside what an environment shows, and then show that, all at once."),
+    "promote": ("deploy", "Deploy to an environment what stands in another one."),
+    "rollback": ("deploy", "Show an earlier version of an environment again, with its code."),
 }  # fmt: skip
+_ENVIRONMENTLESS = {"init", "env", "release", "releases", "deploy", "promote", "rollback"}
 # An error in the arguments. Newer typer has its own copy of click, so that `click.UsageError` need not be its base.
 _ArgumentsInvalid = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 
@@ -59,6 +67,10 @@ def load(name: str) -> Any:
     if not isinstance(made, typer.Typer):
         command, made = made, typer.Typer(add_completion=False)
         made.command(name)(command)
+    if name not in _ENVIRONMENTLESS:
+        for command in made.registered_commands:
+            assert command.callback is not None
+            command.callback = with_environment(command.callback)
     return typer.main.get_command(made)
 
 

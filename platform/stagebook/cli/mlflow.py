@@ -22,9 +22,9 @@ from stagebook.system.logins import without_login
 from stagebook.system.ports import free_port
 from stagebook.system.processes import end_group
 from stagebook.system.secret_sources import variables_of
+from stagebook.system.tracking_uri import absolute
 from stagebook.tracking.delivery import environment
 from stagebook.tracking.pages import experiments_page
-from stagebook.tracking.place import absolute
 from stagebook.tracking.state import TrackingState
 from stagebook.views.tracking_lines import tracking_fields, tracking_lines
 from stagebook.workspace.paths import STATE_FOLDER

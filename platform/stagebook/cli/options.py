@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -54,3 +58,30 @@ StopWhen = Annotated[
     typer.Option("--stop-when", metavar="RULE", help="End a sweep once this holds: 'train.auc >= 0.9'."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Environment = Annotated[
+    str | None,
+    typer.Option(
+        "--env", metavar="NAME", help="In this environment (default: STAGEBOOK_ENV, or the working tree)."
+    ),
+]
+
+
+def with_environment(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command with the option `--env`, which chooses the environment that `Project.open` opens."""
+
+    @functools.wraps(command)
+    def chosen(*arguments: Any, env: str | None = None, **options: Any) -> Any:
+        if env is not None:
+            os.environ["STAGEBOOK_ENV"] = env
+        return command(*arguments, **options)
+
+    hints = get_type_hints(command, include_extras=True)
+    own = [
+        one.replace(annotation=hints.get(name, one.annotation))
+        for name, one in inspect.signature(command).parameters.items()
+    ]
+    option = inspect.Parameter("env", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Environment)
+    typed: Any = chosen  # typer reads the signature
+    typed.__signature__ = inspect.Signature([*own, option])
+    typed.__annotations__ = {**hints, "env": Environment}
+    return chosen

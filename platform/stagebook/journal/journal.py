@@ -163,9 +163,12 @@ class Journal:
             case AttemptEnded() | StageAccepted() | BookmarkMoved():
                 if (pipeline := self.runs.pipeline_of(event.run)) is not None:
                     self._keep(seq, pipeline, event)
-            case StageReused() if event.number:
+            case StageReused() if event.number or event.taken:
                 if (pipeline := self.runs.pipeline_of(event.run)) is not None:
-                    self.results.keep_latest(pipeline, event.stage, event.number)
+                    if event.taken:
+                        self.results.keep(seq, pipeline, event)
+                    else:
+                        self.results.keep_latest(pipeline, event.stage, event.number)
             case _:
                 pass  # only in the log
 

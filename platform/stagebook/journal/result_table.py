@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stagebook.artifact import artifacts_from_json, artifacts_to_json
-from stagebook.audits import audits_from_json, audits_to_json
-from stagebook.events import AttemptEnded, StageAccepted
+from stagebook.events import AttemptEnded, StageAccepted, StageReused
 from stagebook.journal.bookmark_table import BookmarkTable
 from stagebook.journal.database import Database, checksum, sum_of
-from stagebook.planning.result import Marks, Result, Results
+from stagebook.planning.result import Marks, Result, Results, result_from_json, result_to_json
 
 
 class ResultTable:
@@ -28,14 +26,14 @@ class ResultTable:
     def where(self, condition: str, values: Sequence[Any]) -> list[Result]:
         """The results that a condition of SQL fits, the latest first; what is damaged is left out."""
         rows = self._db.read(
-            f"SELECT number, fingerprint, data, sum FROM results WHERE {condition} ORDER BY number DESC",  # noqa: S608
+            f"SELECT number, fingerprint, head, data, sum FROM results WHERE {condition} ORDER BY number DESC",  # noqa: S608
             values,
         )
         return [result for row in rows if (result := _result(*row)) is not None]
 
     def count(self) -> tuple[int, list[int]]:
         """How many results there are, and the numbers of those that are not as they were written."""
-        rows = self._db.read("SELECT number, fingerprint, data, sum FROM results")
+        rows = self._db.read("SELECT number, fingerprint, head, data, sum FROM results")
         return len(rows), [row[0] for row in rows if _result(*row) is None]
 
     def latest(self, pipeline: str) -> dict[str, Result]:
@@ -91,20 +89,21 @@ class ResultTable:
                 self._db.do("DELETE FROM results WHERE number = ?", row)
         return len(gone)
 
-    def keep(self, number: int, pipeline: str, event: AttemptEnded | StageAccepted) -> None:
+    def keep(self, number: int, pipeline: str, event: AttemptEnded | StageAccepted | StageReused) -> None:
         """Write the result that an event tells of, within a transaction."""
         result = result_of(number, pipeline, event)
-        values = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
-        values |= {
-            "outputs": artifacts_to_json(result.outputs),
-            "audits": audits_to_json(result.audits),
-            "written": artifacts_to_json(result.written),
-        }
-        text = json.dumps(values)
-        self._db.do(
-            "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (number, event.fingerprint, event.head, pipeline, event.stage, event.at, text, checksum(text)),
+        text = json.dumps(result_to_json(result))
+        row = (
+            number,
+            result.fingerprint,
+            result.head,
+            pipeline,
+            result.stage,
+            event.at,
+            text,
+            checksum(text),
         )
+        self._db.do("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
         self.keep_latest(pipeline, event.stage, number)
 
     def keep_latest(self, pipeline: str, stage: str, number: int) -> None:
@@ -115,10 +114,21 @@ class ResultTable:
         )
 
 
-def result_of(number: int, pipeline: str, event: AttemptEnded | StageAccepted) -> Result:
-    """The result that an event tells of, which has this number in the journal."""
+def result_of(number: int, pipeline: str, event: AttemptEnded | StageAccepted | StageReused) -> Result:
+    """The result that an event tells of, which has this number in the journal. Of one that was taken from another
+    environment raises `ValueError` where it is none."""
+    if isinstance(event, StageReused):
+        taken = result_from_json(event.taken)
+        return dataclasses.replace(
+            taken,
+            number=number,
+            pipeline=pipeline,
+            stage=event.stage,
+            outputs=event.outputs,
+            source=event.source,
+        )
     same = (
-        "stage", "run", "attempt", "at", "fingerprint", "folder", "parts", "outputs", "scraps", "sources",
+        "stage", "run", "attempt", "at", "fingerprint", "folder", "parts", "outputs", "scraps", "sources", "head",
     )  # fmt: skip
     because = event.because if isinstance(event, StageAccepted) else ""
     known = {name: getattr(event, name) for name in (*same, "audits", "written")}
@@ -127,19 +137,13 @@ def result_of(number: int, pipeline: str, event: AttemptEnded | StageAccepted) -
     return Result(number=number, pipeline=pipeline, because=because, **known)
 
 
-def _result(number: Any, fingerprint: Any, data: Any, kept: Any) -> Result | None:
+def _result(number: Any, fingerprint: Any, head: Any, data: Any, kept: Any) -> Result | None:
     """The result of a row; None if it is not as it was written, or an index led to another one."""
     try:
         if kept == checksum(data):
-            values = json.loads(data)
-            typed = {
-                "outputs": artifacts_from_json(values["outputs"]),
-                "audits": audits_from_json(values.get("audits", {})),
-                "written": artifacts_from_json(values.get("written", {})),
-            }
-            result = Result(**{**values, **typed})
+            result = result_from_json(json.loads(data))
             if (result.number, result.fingerprint) == (number, fingerprint):
-                return result
+                return dataclasses.replace(result, head=head)
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
     return None
@@ -183,3 +187,27 @@ class KnownResults(Results):
     def is_overwritten(self, result: Result) -> bool:
         """Whether an attempt since may have written what a result left outside of the project."""
         return self._table.is_overwritten(result)
+
+
+class SharedResults(KnownResults):
+    """The results of one journal, and after these those that other environments of the project came to: by the same
+    fingerprint they are as good. Only what a stage came to here is its latest result, or how far it has read."""
+
+    def __init__(self, table: ResultTable, others: Mapping[str, ResultTable]) -> None:
+        """`others`: by the names of the environments."""
+        super().__init__(table)
+        self._others = others
+
+    def find(self, fingerprint: str) -> Iterator[Result]:
+        """Those with this fingerprint: first those of here, each time those that came last first. One of elsewhere has no
+        number, and its `source`."""
+        yield from super().find(fingerprint)
+        for name, table in self._others.items():
+            for result in table.where("fingerprint = ?", (fingerprint,)):
+                yield dataclasses.replace(result, number=0, source=name)
+
+    def has_head(self, head: str) -> bool:
+        """Whether there is any with this head, here or elsewhere."""
+        if self._heads is None:
+            self._heads = frozenset().union(*(one.heads() for one in (self._table, *self._others.values())))
+        return head in self._heads

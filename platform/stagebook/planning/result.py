@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stagebook.artifact import Artifact, Artifacts
-from stagebook.audits import Audits
+from stagebook.artifact import Artifact, Artifacts, artifacts_from_json, artifacts_to_json
+from stagebook.audits import Audits, audits_from_json, audits_to_json
 from stagebook.pipeline.evaluator import NoValue
 from stagebook.scraps import kinds_in_files, values_of
 
@@ -16,8 +16,8 @@ from stagebook.scraps import kinds_in_files, values_of
 class Result:
     """A result that a stage came to: in an attempt, or as it was accepted. `number` is that of its event in
     the journal; `outputs` and `scraps` are as in `events.AttemptEnded`; `at` is seconds since the epoch;
-    `folder` is the attempt's, relative to the project; `sources` the digest of its cells in the store. `audits` and
-    `written` are as in `events.AttemptEnded`."""
+    `folder` is the attempt's, relative to the project; `sources` the digest of its cells in the store. `audits`,
+    `written` and `head` are as in `events.AttemptEnded`. `source` is the environment that came to it, empty for this one."""
 
     number: int
     pipeline: str
@@ -35,6 +35,8 @@ class Result:
     undeclared: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # as in `events.AttemptEnded`
     audits: Audits = dataclasses.field(default_factory=dict)
     written: Artifacts = dataclasses.field(default_factory=dict)
+    head: str = ""
+    source: str = ""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -45,6 +47,27 @@ class Result:
     def whole(self) -> dict[str, Artifact]:
         """The outputs as the stage wrote them, also those of which not all rows were published."""
         return {**self.outputs, **self.written}
+
+
+def result_to_json(result: Result) -> dict[str, Any]:
+    """A result as plain data."""
+    values = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
+    return values | {
+        "outputs": artifacts_to_json(result.outputs),
+        "audits": audits_to_json(result.audits),
+        "written": artifacts_to_json(result.written),
+    }
+
+
+def result_from_json(values: Mapping[str, Any]) -> Result:
+    """The result that `result_to_json` made. Raises `ValueError`, `KeyError`, `TypeError` or `AttributeError` where it is
+    none."""
+    typed = {
+        "outputs": artifacts_from_json(values["outputs"]),
+        "audits": audits_from_json(values.get("audits", {})),
+        "written": artifacts_from_json(values.get("written", {})),
+    }
+    return Result(**{**values, **typed})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ class LaunchHooks:
         parent: the sweep that the run is a point of, and `delivery` what tells MLflow of it.
         keep_server: whether the fork server stays for a further run.
         behind: MLflow is told of the end while nobody waits.
+        publishes: an environment shows what the run came to once it completed.
     """
 
     listeners: Sequence[Listener] = ()
@@ -33,3 +34,4 @@ class LaunchHooks:
     delivery: Delivery | None = None
     keep_server: bool = False
     behind: bool = False
+    publishes: bool = True

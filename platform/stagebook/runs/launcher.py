@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 from collections import Counter
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stagebook.errors import UsageError
+from stagebook.events import Status
 from stagebook.execution.engine.local import LocalEngine
 from stagebook.execution.engine.protocol import Engine
 from stagebook.execution.fork import client
@@ -18,7 +20,9 @@ from stagebook.journal.journal import MLFLOW, Journal
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.preload import modules_to_import
 from stagebook.runs.hooks import LaunchHooks
+from stagebook.runs.origin import user_name
 from stagebook.runs.prepare import PreparedRun
+from stagebook.runs.publishing import Publisher
 from stagebook.runs.request import RunRequest
 from stagebook.runs.resume import asked_for
 from stagebook.runs.run import RunParts, RunReport, run_plan
@@ -45,8 +49,10 @@ class Launcher:
         tracking_uri: str | None,
         clock: Callable[[], float],
         make_id: Callable[[float], str],
+        publisher: Publisher | None = None,
     ) -> None:
         self.root = root
+        self.publisher = publisher
         self.dependencies = dependencies
         self.store = store
         self.tracking_uri = tracking_uri
@@ -128,11 +134,16 @@ class Launcher:
             request=asked,
             secrets=self._settings.secret_sources,
             measures=self._settings.monitors.enabled,
+            **(self.publisher.told if self.publisher is not None else {}),
         )
         try:
-            return run_plan(plan, options=options, engine=engine, parts=parts)
+            report = run_plan(plan, options=options, engine=engine, parts=parts)
         finally:
             self.dependencies.file_cache.save()
+        publishes = hooks.publishes and not hooks.parent and report.status is Status.COMPLETED
+        if self.publisher is None or not publishes:
+            return report
+        return dataclasses.replace(report, version=self.publisher.publish([report], by=user_name()))
 
     def _options(self, request: RunRequest, prepared: PreparedRun | None) -> RunOptions:
         started = prepared.rest.started if prepared is not None and prepared.rest is not None else None

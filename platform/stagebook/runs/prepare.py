@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from stagebook.errors import PipelineInvalid, UsageError
+from stagebook.errors import PipelineInvalid, Problem, UsageError
 from stagebook.journal.journal import RunRecord
-from stagebook.journal.result_table import KnownResults
+from stagebook.journal.result_table import KnownResults, ResultTable, SharedResults
+from stagebook.pipeline.model import Pipeline
+from stagebook.pipeline.types import Value
 from stagebook.planning.neighbours import neighbours_of
 from stagebook.planning.plan import Plan
 from stagebook.planning.planner import Planner
@@ -44,11 +46,18 @@ class Preparer:
         history: History,
         dependencies: ProjectDependencies,
         clock: Callable[[], float],
+        *,
+        defaults: Mapping[str, Value] | None = None,
+        others: Callable[[], Mapping[str, ResultTable]] = dict,
     ) -> None:
+        """`defaults`: values in place of the defaults of parameters; `others`: the results of other environments, by
+        their names."""
         self.catalog = catalog
         self.history = history
         self.dependencies = dependencies
         self._clock = clock
+        self._defaults = defaults or {}
+        self._others = others
 
     def prepare(self, request: RunRequest) -> PreparedRun:
         """Plan what is asked for.
@@ -67,9 +76,7 @@ class Preparer:
         rest: Rest | None = None,
     ) -> PreparedRun:
         loaded = self.catalog.load(request.pipeline)
-        params, problems = bind(
-            loaded.pipeline, files=request.files, pairs=request.pairs, values=request.values
-        )
+        params, problems = self._bind(loaded.pipeline, request)
         missing = [p for p in loaded.pipeline.params.values() if p.required and params[p.name] is None]
         if missing and problems:
             raise PipelineInvalid([*loaded.problems, *problems])
@@ -106,8 +113,12 @@ class Preparer:
         )
 
     def results(self) -> Results:
-        """The results that the journal knows."""
-        return KnownResults(self.history.journal.results) if self.history.has_journal else Results()
+        """The results that the journal knows, and those of other environments."""
+        others = self._others()
+        if not (self.history.has_journal or others):
+            return Results()
+        own = self.history.journal.results
+        return SharedResults(own, others) if others else KnownResults(own)
 
     def prepare_rest(
         self, run: RunRecord, *, failed_only: bool = False, keep: bool = False, verify: bool = False
@@ -145,6 +156,12 @@ class Preparer:
     def check_params(self, request: RunRequest) -> None:
         """Raises `PipelineInvalid` for what is wrong with the parameters of a request."""
         loaded = self.catalog.load(request.pipeline)
-        _, problems = bind(loaded.pipeline, files=request.files, pairs=request.pairs, values=request.values)
+        _, problems = self._bind(loaded.pipeline, request)
         if problems:
             raise PipelineInvalid([*loaded.problems, *problems])
+
+    def _bind(self, pipeline: Pipeline, request: RunRequest) -> tuple[dict[str, Value], list[Problem]]:
+        defaults = {name: value for name, value in self._defaults.items() if name in pipeline.params}
+        return bind(
+            pipeline, defaults=defaults, files=request.files, pairs=request.pairs, values=request.values
+        )

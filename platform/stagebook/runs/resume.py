@@ -150,7 +150,8 @@ class _Course:
             elif isinstance(event, events.AttemptEnded) and event.cause is None:
                 results[event.stage] = result_of(number, pipeline, event)
             elif isinstance(event, events.StageReused):
-                results[event.stage] = _reused(pipeline, number, event, self._known(event.number))
+                known = self._known(event.number or number)
+                results[event.stage] = _reused(pipeline, number, event, known)
         return results, begun
 
     def _before(self) -> dict[str, Result]:

@@ -21,6 +21,7 @@ from stagebook.planning.connections import read_through
 from stagebook.planning.plan import Decision, Plan
 from stagebook.planning.planner import Planner
 from stagebook.planning.undeclared import marks
+from stagebook.published.manifest import Manifest
 from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.lease import heartbeat, take_ownership
 from stagebook.runs.measuring import Measuring
@@ -43,6 +44,7 @@ class RunReport:
         undelivered: how many records MLflow has yet to get; `tracking` says more.
         plan: as it has grown.
         quiet: nothing was to be done, and MLflow is not told of it.
+        version: what the environment shows from then on; `None` where nothing was published.
     """
 
     run: str
@@ -52,6 +54,7 @@ class RunReport:
     plan: Plan
     quiet: bool = False
     tracking: TrackingState = dataclasses.field(default_factory=TrackingState)
+    version: Manifest | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,8 @@ class RunParts:
         request: what was asked for, as `RunStarted` has it.
         secrets: where secrets come from, as far as that is declared.
         measures: whether outputs that are tables are measured.
+        environment: the name of the environment, empty for the working tree; `release`: what is executed in it;
+            `experiment`: what is added to the name of the experiment in MLflow.
     """
 
     root: Path
@@ -82,6 +87,9 @@ class RunParts:
     request: Mapping[str, Any]
     secrets: Mapping[str, SecretSource]
     measures: bool = False
+    environment: str = ""
+    release: str = ""
+    experiment: str = ""
 
 
 def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts) -> RunReport:
@@ -178,6 +186,9 @@ def _started(plan: Plan, options: RunOptions, parts: RunParts, *, quiet: bool) -
         resumes=parts.resumes,
         request=parts.request,
         quiet=quiet,
+        environment=parts.environment,
+        release=parts.release,
+        experiment=parts.experiment,
     )
 
 
@@ -197,7 +208,7 @@ def _context(
         clock=parts.clock,
         emit=recorder.emit,
         executable=dependencies.workspace.executable,
-        prepare=MlflowEnvironment(plan.pipeline, run, folder, delivery),
+        prepare=MlflowEnvironment(plan.pipeline + parts.experiment, run, folder, delivery),
         expected=expected,
         planner=parts.planner,
         store=parts.store,

@@ -18,13 +18,17 @@ def read_raw(root: Path) -> tuple[dict[str, Any], str]:
         data = read_toml(root, name)
         if data is None:
             continue
-        if name == FILE:
-            return data, name
-        tool = data.get("tool")
-        section = tool.get("stagebook") if isinstance(tool, dict) else None
-        if section is not None:
-            return section, name
+        if (found := settings_in(data, name)) is not None:
+            return found, name
     return {}, FILE
+
+
+def settings_in(data: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """The settings in one of the files that may have them, by its name and its content; `None` where it has none."""
+    if name == FILE:
+        return data
+    tool = data.get("tool")
+    return tool.get("stagebook") if isinstance(tool, dict) else None
 
 
 def read_toml(root: Path, name: str) -> dict[str, Any] | None:

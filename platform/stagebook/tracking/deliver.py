@@ -29,9 +29,10 @@ from stagebook.errors import JournalUnreadable
 from stagebook.events import Event
 from stagebook.journal.journal import MLFLOW, Journal
 from stagebook.system.processes import die_with_parent
+from stagebook.system.tracking_uri import URI
 from stagebook.tracking.outcomes import StoreReplaced, is_permanent
-from stagebook.tracking.place import URI
 from stagebook.tracking.reasons import reason_of, scrubbed
+from stagebook.workspace.paths import STATE_FOLDER, home_of
 
 if TYPE_CHECKING:
     from stagebook.tracking.tracker import Tracker
@@ -142,7 +143,7 @@ def main(arguments: list[str]) -> int:
         # Ctrl-C in a terminal reaches the whole group; the end of the run is delivered all the same.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)  # what runs were given and what they printed is for this user alone
-    os.chdir(root)
+    os.chdir(home_of(root))
     gc.disable()  # while MLflow is imported: a quarter of the time goes into looking for garbage
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -170,7 +171,7 @@ def _await_run(uri: str) -> str:
 def _deliver(root: Path, uri: str, until: str | None) -> int:
     if parent := os.environ.get("STAGEBOOK_PARENT"):
         die_with_parent(int(parent))
-    state = root / ".stagebook"
+    state = root / STATE_FOLDER
 
     def explain(error: Exception) -> str:
         return reason_of(error, uri)
@@ -181,7 +182,10 @@ def _deliver(root: Path, uri: str, until: str | None) -> int:
     ):
         journal.relax()
         try:
-            tracker = _tracking().Tracker(journal, uri, root)
+            home = home_of(root)
+            # Environments of one project have one store, which one process alone may make.
+            with filelock.FileLock(home / STATE_FOLDER / "mlflow.lock", mode=0o600):
+                tracker = _tracking().Tracker(journal, uri, root)
             gc.freeze()
             gc.enable()
         except Exception as error:  # noqa: BLE001 - told, and the records are kept

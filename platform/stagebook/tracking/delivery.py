@@ -16,8 +16,8 @@ from stagebook.planning.plan import PlannedStage
 from stagebook.system import mlflow_hook
 from stagebook.system.processes import end_group
 from stagebook.system.secret_sources import without_secrets
-from stagebook.tracking.place import URI, absolute, database, is_remote
-from stagebook.workspace.paths import STATE_FOLDER
+from stagebook.system.tracking_uri import URI, absolute, database, is_remote
+from stagebook.workspace.paths import STATE_FOLDER, home_of
 
 PATIENCE_LOCAL = 60.0  # seconds without progress; a new database takes a while to be made
 PATIENCE_REMOTE = 5.0
@@ -66,7 +66,7 @@ class Delivery:
         it ends with this process."""
         if self.started:
             return
-        hold_place(self.uri, self._root)
+        hold_place(self.uri, home_of(self._root))
         if self._is_waiting:
             assert self._lifeline is not None
             self._is_waiting = False
@@ -83,7 +83,7 @@ class Delivery:
             self.start()
             self.leave()
         else:
-            hold_place(self.uri, self._root)
+            hold_place(self.uri, home_of(self._root))
             _leave(self._begin([], {}))
 
     def discard(self) -> None:
@@ -111,7 +111,7 @@ class Delivery:
                 stdin=stdin,
                 stdout=stream,
                 stderr=stream,
-                cwd=self._root,
+                cwd=home_of(self._root),
                 env={**environment(self._hidden), URI: self.uri, **env},
                 start_new_session=True,
             )

@@ -23,10 +23,10 @@ from mlflow.utils import mlflow_tags
 
 from stagebook.events import Status
 from stagebook.system.mlflow_hook import is_held
+from stagebook.system.tracking_uri import absolute, database, is_remote
 from stagebook.tracking.datasets import DatasetEntry
 from stagebook.tracking.outcomes import REFUSALS, BadReply, Gone, Refused
 from stagebook.tracking.ownership import ROOT_TAG, own_artifacts
-from stagebook.tracking.place import absolute, database, is_remote
 from stagebook.tracking.reasons import reason_of
 from stagebook.tracking.values import MAX_PARAM, batches, fit, milliseconds, named, text
 

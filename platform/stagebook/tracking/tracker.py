@@ -23,6 +23,7 @@ from stagebook.tracking.mlflow import Mlflow
 from stagebook.tracking.outcomes import Gone, Refused, StoreReplaced
 from stagebook.tracking.telling import Telling
 from stagebook.tracking.values import mapping, text
+from stagebook.workspace.paths import home_of
 
 TRIES = 3  # of one event; what fails then, though all else is well, is passed over
 
@@ -38,7 +39,7 @@ class Tracker:
     def __init__(self, journal: Journal, uri: str, root: Path) -> None:
         self._journal = journal
         self._outbox = journal.outbox
-        self._mlflow = Mlflow(uri, root)
+        self._mlflow = Mlflow(uri, home_of(root))
         self._record = AttemptRecord(root)
         self._datasets = DatasetRecord(journal, self._mlflow)
         self._params: dict[str, Mapping[str, Any]] = {}  # of attempts, by key
@@ -104,7 +105,7 @@ class Tracker:
     # -- runs -----------------------------------------------------------------------------------
 
     def _run_started(self, event: events.RunStarted) -> None:
-        experiment = self._mlflow.experiment(text(event.pipeline, 500))
+        experiment = self._mlflow.experiment(text(event.pipeline + event.experiment, 500))
         origin, plan = event.origin, mapping(event.plan)
         tags = {
             "stagebook.key": event.run,
@@ -122,8 +123,13 @@ class Tracker:
         if parent is not None:
             tags[mlflow.PARENT] = parent[1]
             tags["stagebook.sweep"] = event.parent
-        if event.resumes:
-            tags["stagebook.resumes"] = event.resumes
+        for name, value in (
+            ("resumes", event.resumes),
+            ("environment", event.environment),
+            ("release", event.release),
+        ):
+            if value:
+                tags[f"stagebook.{name}"] = value
         if origin.commit:
             tags[mlflow.COMMIT] = origin.commit
             tags["stagebook.changed"] = str(origin.changed).lower()

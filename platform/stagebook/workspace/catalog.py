@@ -68,11 +68,16 @@ class Catalog:
 
 
 def bind(
-    pipeline: Pipeline, *, files: Sequence[Path] = (), pairs: Sequence[str] = (), values: Mapping[str, Value]
+    pipeline: Pipeline,
+    *,
+    defaults: Mapping[str, Value] | None = None,
+    files: Sequence[Path] = (),
+    pairs: Sequence[str] = (),
+    values: Mapping[str, Value],
 ) -> tuple[dict[str, Value], list[Problem]]:
-    """The parameters of a run, and the problems with what was given for them. `values` win over `pairs`,
-    and these over `files`."""
-    given: dict[str, Value] = {}
+    """The parameters of a run, and the problems with what was given for them. `values` win over `pairs`, these over
+    `files`, these over `defaults`, and these over the defaults of the file."""
+    given: dict[str, Value] = dict(defaults or {})
     origins: Origins = {}
     problems: list[Problem] = []
     for file in files:

@@ -221,3 +221,19 @@ def _through_link(root: Path, text: str, refused: PathRefused) -> str:
     path = PurePosixPath(Path(os.path.relpath(found, real_root))).as_posix()
     _check_text(path)
     return path
+
+
+# -- environments ----------------------------------------------------------------------------------
+
+ENVIRONMENTS = "environments"  # in the state of a project: a folder for each
+
+
+def home_of(root: Path) -> Path:
+    """The project that a root belongs to: itself, or for the tree of an environment the one that has the environment.
+    The state of a tree is a link to `HOME/.stagebook/environments/NAME/state`."""
+    state = root / STATE_FOLDER
+    if state.is_symlink():
+        place = Path(os.path.realpath(state))
+        if place.parent.parent.name == ENVIRONMENTS and place.parent.parent.parent.name == STATE_FOLDER:
+            return place.parent.parent.parent.parent
+    return root

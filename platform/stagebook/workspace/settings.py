@@ -15,6 +15,7 @@ from stagebook.system.secret_sources import NAME, Kind, SecretSource
 from stagebook.system.settings_file import read_raw
 
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
+Publish = Literal["run", "stage"]
 
 
 class _Section(pydantic.BaseModel):
@@ -108,6 +109,27 @@ class SecretSettings(_Section):
         return SecretSource(kind=cast("Kind", kind), value=value)
 
 
+class EnvironmentSettings(_Section):
+    """`[environments.NAME]`. `inherits`: the environment that it has everything else from. `params`: values in place of the
+    defaults of all pipelines that have these parameters. `path`: the folder that readers look at (default
+    `environments/NAME`), with the latest version as `current`. `publish`: `run`, a version for each run that completed, or
+    `stage`, each output once its stage has completed. `keep_days`: how long versions stay that are not current.
+    `experiment`: what is added to the names of experiments in MLflow (default ` (NAME)`). `tracking_uri`: in place of
+    `tracking.uri`. `protected`: it runs releases alone, which somebody else approves. `connections` and `secrets`: in place of
+    those of the same names."""
+
+    inherits: str | None = None
+    params: dict[str, Any] = pydantic.Field(default_factory=dict)
+    path: str | None = None
+    publish: Publish | None = None
+    keep_days: Annotated[int, pydantic.Field(ge=0)] | None = None
+    experiment: str | None = None
+    tracking_uri: str | None = None
+    protected: bool | None = None
+    connections: dict[str, Any] = pydantic.Field(default_factory=dict)  # read by `connections.declared`
+    secrets: dict[str, Any] = pydantic.Field(default_factory=dict)  # read as those of the project
+
+
 class Settings(_Section):
     """All settings of a project."""
 
@@ -119,6 +141,7 @@ class Settings(_Section):
     secrets: Annotated[dict[str, SecretSettings], pydantic.BeforeValidator(_with_names)] = pydantic.Field(
         default_factory=dict
     )
+    environments: dict[str, EnvironmentSettings] = pydantic.Field(default_factory=dict)
 
     @property
     def secret_sources(self) -> dict[str, SecretSource]:

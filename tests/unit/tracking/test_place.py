@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stagebook.system.logins import secrets, shown, without_login
-from stagebook.tracking.place import absolute, database, is_remote
+from stagebook.system.tracking_uri import absolute, database, is_remote
 from stagebook.tracking.reasons import reason_of
 
 ROOT = Path("/a/project")

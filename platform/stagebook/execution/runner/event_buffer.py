@@ -9,7 +9,7 @@ from typing import Any
 from stagebook.events import AttemptEnded, AttemptEvent, AttemptProgress, Event, StageReused
 from stagebook.execution.attempt import AttemptResult
 from stagebook.planning.plan import PlannedStage
-from stagebook.planning.result import Result
+from stagebook.planning.result import Result, result_to_json
 
 
 class EventBuffer:
@@ -62,6 +62,8 @@ class EventBuffer:
             outputs={name: item.at(stage.outputs[name].path) for name, item in known.items()},
             remark=remark,
             audits={name: audit for name, audit in result.audits.items() if name in stage.outputs},
+            source=result.source,
+            taken=result_to_json(result) if result.source and not result.number else {},
         )
 
     def attempt_ended(self, stage: str, number: int, result: AttemptResult, **more: Any) -> None:

@@ -1,0 +1,151 @@
+"""`stagebook deploy`, `promote` and `rollback`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+
+from stagebook.cli.event_lines import EventLines
+from stagebook.cli.options import Json
+from stagebook.cli.output import console, write_json
+from stagebook.cli.progress import write_events
+from stagebook.deploying import Deployment, carry_out, prepare, release_now, roll_back, source_of
+from stagebook.errors import ExitCode, UsageError
+from stagebook.planning.plan import Decision
+from stagebook.project import Project
+from stagebook.published.manifest import Manifest
+from stagebook.views import deployment_tables
+from stagebook.workspace.environments import DEV
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what it would do.")]
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help="Do not ask; for a protected environment say --because, too.")
+]
+Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="Why; it is recorded.")]
+Dirty = Annotated[bool, typer.Option("--allow-dirty", help="Also with what is not committed; it is noted.")]
+
+
+def deploy(
+    release: Annotated[
+        str | None,
+        typer.Argument(help="The beginning of the id of a release (default: the working tree, released)."),
+    ] = None,
+    to: Annotated[str, typer.Option("--to", metavar="NAME", help="The environment.")] = "",
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    because: Because = "",
+    allow_dirty: Dirty = False,
+    as_json: Json = False,
+) -> int:
+    """Run a release beside what an environment shows, and then show that, all at once."""
+    if not to:
+        raise UsageError("say where: --to NAME", hint="stagebook env list")
+    home = Project.open(environment=DEV)
+    found = (
+        home.environments.releases.find(release) if release else release_now(home, allow_dirty=allow_dirty)
+    )
+    return _go(prepare(home, to, found), dry_run=dry_run, yes=yes, because=because, as_json=as_json)
+
+
+def promote(
+    source: Annotated[
+        str, typer.Argument(help="The environment that it stands in: dev is the working tree.")
+    ],
+    to: Annotated[str, typer.Argument(help="The environment that is to show it.")],
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    because: Because = "",
+    allow_dirty: Dirty = False,
+    as_json: Json = False,
+) -> int:
+    """Deploy to an environment what stands in another one: what came out there is taken, not computed again."""
+    home = Project.open(environment=DEV)
+    found = source_of(home, source, allow_dirty=allow_dirty)
+    deployment = prepare(home, to, found, "promotion")
+    return _go(deployment, dry_run=dry_run, yes=yes, because=because, as_json=as_json)
+
+
+def rollback(
+    to: Annotated[
+        int | None,
+        typer.Option("--to", metavar="VERSION", help="This version (default: the one before).", min=1),
+    ] = None,
+    env: Annotated[str, typer.Option("--env", metavar="NAME", help="The environment.")] = "",
+    because: Because = "",
+    as_json: Json = False,
+) -> int:
+    """Show an earlier version of an environment again, with its code."""
+    if not env:
+        raise UsageError("say where: --env NAME", hint="stagebook env list")
+    home = Project.open(environment=DEV)
+    started = time.monotonic()
+    made = roll_back(home, env, to, because=because)
+    if as_json:
+        write_json(_told(made))
+    else:
+        took = time.monotonic() - started
+        console().print(
+            f"✓ {env} shows what version {made.shows} had, as version {made.version}  ({took:.1f} s)"
+        )
+    return ExitCode.OK
+
+
+def _go(deployment: Deployment, *, dry_run: bool, yes: bool, because: str, as_json: bool) -> int:
+    environment, out = deployment.environment, console()
+    if not as_json:
+        out.print(deployment_tables.deployment(deployment), soft_wrap=True)
+    if dry_run or deployment.changes_nothing:
+        if as_json:
+            write_json(_planned(deployment))
+        elif deployment.changes_nothing:
+            out.print(f"✓ {environment.name} shows this already")
+        return ExitCode.OK
+    if not yes or (environment.protected and not because):
+        because = _ask(deployment, yes=yes, because=because, as_json=as_json)
+    listener = write_events if as_json else EventLines().take
+    made = carry_out(deployment, because=because, listeners=[listener])
+    if as_json:
+        write_json(_told(made))
+    else:
+        out.print(
+            f"✓ {environment.name} shows version {made.version}, of the release {deployment.release.short};"
+            f" back again: stagebook rollback --env {environment.name}",
+            soft_wrap=True,
+        )
+    return ExitCode.OK
+
+
+def _ask(deployment: Deployment, *, yes: bool, because: str, as_json: bool) -> str:
+    """Ask whether to go on, and why where that has to be said; the reason. Raises `UsageError` where nobody is there to
+    ask, and `typer.Abort` where the answer is no."""
+    environment = deployment.environment
+    if as_json or not sys.stdin.isatty() or yes:
+        said = "--yes and --because TEXT" if environment.protected else "--yes"
+        what = "is protected" if yes else "is not changed without an answer, and nobody is there to give one"
+        raise UsageError(f"{environment.name} {what}", hint=f"say {said}")
+    if environment.protected and not because:
+        because = typer.prompt(f"{environment.name} is protected; why is this right")
+    typer.confirm(f"go on, and show this in {environment.name}?", abort=True)
+    return because
+
+
+def _planned(deployment: Deployment) -> dict[str, Any]:
+    return {
+        "environment": deployment.environment.name,
+        "release": deployment.release.id,
+        "protected": deployment.environment.protected,
+        "runs": deployment.stages(Decision.RUN, Decision.WAIT),
+        "audits": deployment.stages(Decision.AUDIT),
+        "takes": deployment.stages(Decision.REUSE),
+        "datasets": deployment.changed_datasets,
+        "params": {name: list(pair) for name, pair in deployment.changed_params.items()},
+        "doubts": list(deployment.doubts),
+    }
+
+
+def _told(made: Manifest) -> dict[str, Any]:
+    names = ("environment", "version", "release", "kind", "by", "because", "before", "shows")
+    return {name: getattr(made, name) for name in names}

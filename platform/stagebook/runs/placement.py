@@ -1,0 +1,79 @@
+"""Where a project is worked on: in its working tree, or in one of its environments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from stagebook.journal.journal import Journal
+from stagebook.journal.result_table import ResultTable
+from stagebook.pipeline.types import Value
+from stagebook.releases.release import Release
+from stagebook.runs.environments import EnvironmentTable
+from stagebook.runs.publishing import Publisher
+from stagebook.system.store import Store
+from stagebook.workspace.environments import DEV, Environment
+from stagebook.workspace.paths import STATE_FOLDER
+
+
+class Placement:
+    """A place of the project at `home`: without an `environment`, its working tree. `release` is what is executed there;
+    `follows` says whether that is the working tree as it was when the place was entered."""
+
+    def __init__(
+        self,
+        home: Path,
+        environments: EnvironmentTable,
+        environment: Environment | None = None,
+        release: Release | None = None,
+        *,
+        follows: bool = False,
+    ) -> None:
+        self.home = home
+        self.environments = environments
+        self.environment = environment
+        self.release = release
+        self.follows = follows
+        self._journals: dict[str, Journal] = {}
+
+    @property
+    def params(self) -> Mapping[str, Value]:
+        """Values in place of the defaults of parameters."""
+        return self.environment.params if self.environment is not None else {}
+
+    def results_elsewhere(self) -> dict[str, ResultTable]:
+        """The results of the other places of the project, by name."""
+        for name, state in self._states_elsewhere().items():
+            if name not in self._journals and (state / "journal.db").is_file():
+                self._journals[name] = Journal(state / "journal.db")
+        return {name: journal.results for name, journal in self._journals.items()}
+
+    def _states_elsewhere(self) -> dict[str, Path]:
+        own = self.environment.name if self.environment is not None else DEV
+        found = {DEV: self.home / STATE_FOLDER, **self.environments.states()}
+        return {name: state for name, state in found.items() if name != own}
+
+    def publisher(
+        self, root: Path, journal: Callable[[], Journal], store: Store, clock: Callable[[], float]
+    ) -> Publisher | None:
+        """What publishes the runs of an environment, which run at `root`; `None` for the working tree, where each stage
+        publishes by itself."""
+        if self.environment is None or self.release is None:
+            return None
+        return Publisher(
+            environment=self.environment,
+            versions=self.environments.versions(self.environment),
+            root=root,
+            journal=journal,
+            store=store,
+            clock=clock,
+            release=self.release.id,
+            follows=self.follows,
+            elsewhere=self._states_elsewhere(),
+        )
+
+    def close(self) -> None:
+        """Close the journals of other places; they are opened again when they are asked for."""
+        for journal in self._journals.values():
+            journal.close()
+        self._journals.clear()

@@ -1,0 +1,169 @@
+"""What a run came to as a new version of its environment: all of it at once, or nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stagebook.audits import Audit, Severity
+from stagebook.events import Status
+from stagebook.journal.history import StageRecord
+from stagebook.journal.journal import Journal
+from stagebook.planning.result import Result
+from stagebook.published.manifest import Manifest, PublishedDataset, PublishedPipeline, PublishedStage
+from stagebook.published.versions import EXECUTED, Versions, filler
+from stagebook.system.files import make_private
+from stagebook.system.store import Store
+from stagebook.workspace.environments import Environment
+
+if TYPE_CHECKING:
+    from stagebook.runs.run import RunReport
+
+NOTEBOOK = "notebook.ipynb"
+_DAY = 86_400.0  # seconds
+_WORDS = {None: "passed", Severity.LOG: "passed", Severity.WARN: "warned", Severity.QUARANTINE: "quarantined"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Publisher:
+    """Publishes runs of an environment.
+
+    Attributes:
+        root: the folder that the runs ran in.
+        release: what they executed.
+        follows: whether that is the working tree, and not a release that was deployed.
+        elsewhere: where other environments have their states, by name.
+    """
+
+    environment: Environment
+    versions: Versions
+    root: Path
+    journal: Callable[[], Journal]
+    store: Store
+    clock: Callable[[], float]
+    release: str
+    follows: bool
+    elsewhere: Mapping[str, Path]
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What the start of a run says of where it runs."""
+        return {
+            "environment": self.environment.name,
+            "release": self.release,
+            "experiment": self.environment.experiment,
+        }
+
+    def publish(
+        self, reports: Sequence[RunReport], *, kind: str = "run", by: str = "", because: str = ""
+    ) -> Manifest | None:
+        """Show what these runs came to, if it is anything new; the manifest of the new version.
+
+        Raises:
+            UsageError: it cannot be published; readers see what they saw before.
+        """
+        for report in reports:
+            self._adopt(report)
+        with self.versions.held():
+            before = self.versions.current()
+            pipelines = dict(before.pipelines) if before is not None else {}
+            executed: dict[str, Path] = {}
+            for report in reports:
+                name = report.plan.pipeline
+                pipelines[name] = self._pipeline(report, pipelines.get(name), executed)
+            if before is not None:
+                earlier = self.versions.place(before.version)
+                for one in pipelines.values():
+                    for stage in one.stages.values():
+                        if stage.notebook and stage.notebook not in executed:
+                            executed[stage.notebook] = earlier / stage.notebook
+            made = Manifest(
+                environment=self.environment.name,
+                version=0,
+                at=self.clock(),
+                kind=kind,
+                by=by,
+                because=because,
+                release="" if self.follows else self.release,
+                pipelines=pipelines,
+            )
+            if before is not None and made.same_as(before) and made.release == before.release:
+                return None
+            existing = {path: source for path, source in executed.items() if source.is_file()}
+            made = self.versions.add(made, filler(self.store, lambda item: self.root / item.path), existing)
+            self.versions.point_to(made.version)
+            self.versions.prune(before=self.clock() - self.environment.keep_days * _DAY)
+        return made
+
+    def _pipeline(
+        self, report: RunReport, before: PublishedPipeline | None, executed: dict[str, Path]
+    ) -> PublishedPipeline:
+        plan, latest = report.plan, self.journal().results.latest(report.plan.pipeline)
+        stages: dict[str, PublishedStage] = {}
+        datasets: dict[str, PublishedDataset] = {}
+        for planned in plan.stages:
+            record = report.history.stages.get(planned.id)
+            if not planned.selected and before is not None and planned.id in before.stages:
+                stages[planned.id] = before.stages[planned.id]
+                datasets |= {
+                    name: one
+                    for name, one in before.datasets.items()
+                    if name.rpartition(".")[0] == planned.id
+                }
+            elif record is not None and record.status in {Status.COMPLETED, Status.REUSED}:
+                result = latest.get(planned.id)
+                stages[planned.id] = self._stage(plan.pipeline, record, result, report.run, executed)
+                datasets |= {
+                    f"{planned.id}.{name}": PublishedDataset(
+                        artifact=artifact,
+                        run=record.of_run or report.run,
+                        contract=_outcome(record.audits.get(name)),
+                    )
+                    for name, artifact in record.outputs.items()
+                }
+        return PublishedPipeline(
+            run=report.run,
+            at=self.clock(),
+            release=self.release,
+            params=dict(plan.params),
+            stages=stages,
+            datasets=datasets,
+        )
+
+    def _stage(
+        self, pipeline: str, record: StageRecord, result: Result | None, run: str, executed: dict[str, Path]
+    ) -> PublishedStage:
+        folder = record.folder or (result.folder if result is not None else "")
+        source = self.root / folder / NOTEBOOK if folder else None
+        notebook = (
+            f"{EXECUTED}/{pipeline}/{record.id}.ipynb" if source is not None and source.is_file() else ""
+        )
+        if notebook and source is not None:
+            executed[notebook] = source
+        return PublishedStage(
+            fingerprint=result.fingerprint if result is not None else "",
+            run=record.of_run or run,
+            attempt=record.attempt or (result.attempt if result is not None else 0),
+            notebook=notebook,
+        )
+
+    def _adopt(self, report: RunReport) -> None:
+        """Copy the executed notebooks of results that other environments came to: they may be removed there."""
+        latest = self.journal().results.latest(report.plan.pipeline)
+        for result in latest.values():
+            state = self.elsewhere.get(result.source)
+            target = self.root / result.folder / NOTEBOOK
+            if state is None or not result.folder or target.is_file():
+                continue
+            source = state / Path(result.folder).relative_to(".stagebook") / NOTEBOOK
+            with contextlib.suppress(OSError):  # it is gone: the result is as good without
+                make_private(target.parent)
+                shutil.copyfile(source, target)
+
+
+def _outcome(audit: Audit | None) -> str:
+    return "" if audit is None else _WORDS.get(audit.worst(), "failed")

@@ -1,0 +1,41 @@
+"""The working tree of a project as a release."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from stagebook.errors import PipelineInvalid
+from stagebook.pipeline.types import Value
+from stagebook.releases.bundle import make_release
+from stagebook.releases.release import Release
+from stagebook.runs.origin import describe_origin
+from stagebook.runs.prepare import Preparer
+from stagebook.runs.request import RunRequest
+
+
+def release_of(
+    preparer: Preparer,
+    at: float,
+    params: Mapping[str, Value] | None = None,
+    *,
+    note: str = "",
+    strict: bool = False,
+) -> Release:
+    """The pipelines of a project as they are now, as a release that is not kept, made `at` a time in seconds since the
+    epoch. `params`: in place of the defaults of those pipelines that have them.
+
+    Raises:
+        PipelineInvalid: a pipeline has mistakes, if `strict`; else it is released as it is.
+    """
+    catalog, plans, broken = preparer.catalog, [], []
+    for name in catalog.names():
+        try:
+            known = catalog.load(name).pipeline.params
+            values = {key: value for key, value in (params or {}).items() if key in known}
+            plans.append(preparer.prepare(RunRequest(pipeline=name, values=values)).plan)
+        except PipelineInvalid:
+            if strict:
+                raise
+            broken.append(catalog.find(name))
+    origin = describe_origin(catalog.root)
+    return make_release(plans, preparer.dependencies, origin, at, broken=broken, note=note)

@@ -1,0 +1,110 @@
+"""The environments of a project as its settings declare them: named places where results are published.
+
+`dev` is the working tree, and needs no declaration. Any other one has a history, a lock and a folder of its own; what it does
+not say itself it has from the one that it `inherits` from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stagebook.errors import PipelineInvalid, Problem, UsageError, did_you_mean
+from stagebook.pipeline.types import Value
+from stagebook.workspace.settings import EnvironmentSettings, Publish
+
+DEV = "dev"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_OWN = {"inherits", "path", "experiment"}  # not inherited: two environments have neither in common
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """An environment, with what it inherits. `path` is relative to the project; `tracking_uri` is empty where it is the
+    project's; `keep_days` are days."""
+
+    name: str
+    parent: str = ""
+    params: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+    path: str = ""
+    publish: Publish = "run"
+    keep_days: int = 30
+    experiment: str = ""
+    tracking_uri: str = ""
+    protected: bool = False
+    connections: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    secrets: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def name_problem(name: str) -> str:
+    """What is wrong with the name of an environment; empty if nothing is."""
+    if name == DEV:
+        return "'dev' is the working tree, and cannot be declared"
+    if not _NAME.fullmatch(name):
+        return f"'{name}' is no name for an environment: use up to 40 small letters, digits, '-' and '_'"
+    return ""
+
+
+def declared(
+    raw: Mapping[str, EnvironmentSettings], made: Mapping[str, EnvironmentSettings], file: str
+) -> dict[str, Environment]:
+    """The environments of a project by their names: those of the settings, which are in `file`, and those that were `made`
+    by a command.
+
+    Raises:
+        PipelineInvalid: with every mistake in those of the settings.
+    """
+    problems = [
+        Problem(path=file, message=f"[environments.{name}]: {mistake}")
+        for name, one in raw.items()
+        if (mistake := name_problem(name) or _mistake(name, one, raw))
+    ]
+    if problems:
+        raise PipelineInvalid(problems)
+    known = {**made, **raw}
+    return {name: _resolve(name, known) for name in known}
+
+
+def find(environments: Mapping[str, Environment], name: str) -> Environment:
+    """An environment by its name. Raises `UsageError`."""
+    if name in environments:
+        return environments[name]
+    hint = did_you_mean(name, environments) if environments else "declare it as [environments.NAME]"
+    raise UsageError(f"there is no environment '{name}'", hint=hint)
+
+
+def _mistake(name: str, one: EnvironmentSettings, known: Mapping[str, EnvironmentSettings]) -> str:
+    seen, current = [name], one.inherits
+    while current is not None and current != DEV:
+        if current in seen:
+            return f"inherits from itself: {' → '.join([*seen, current])}"
+        if current not in known:
+            return f"inherits from '{current}', which is not declared; {did_you_mean(current, known)}"
+        seen.append(current)
+        current = known[current].inherits
+    if one.path is not None and (Path(one.path).is_absolute() and not one.path.strip("/")):
+        return "'path' is the root of the file system"
+    return ""
+
+
+def _resolve(name: str, known: Mapping[str, EnvironmentSettings]) -> Environment:
+    chain: list[EnvironmentSettings] = []
+    current: str | None = name
+    while current is not None and current in known and len(chain) <= len(known):
+        chain.append(known[current])
+        current = known[current].inherits
+    merged: dict[str, Any] = {}
+    for one in reversed(chain):
+        for key, value in one.model_dump(exclude_none=True, exclude=_OWN).items():
+            merged[key] = {**merged.get(key, {}), **value} if isinstance(value, dict) else value
+    own = known[name]
+    return Environment(
+        name=name,
+        parent=own.inherits or DEV,
+        path=own.path or f"environments/{name}",
+        experiment=f" ({name})" if own.experiment is None else own.experiment,
+        **merged,
+    )
