@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 # Imported on first use: `import stagebook` alone, as the worker does it, stays quick.
 _HOMES = {
     "AuditReport": "stagebook.notebook.contracts",
+    "DatasetHandle": "stagebook.reading",
     "Project": "stagebook.project",
     "RunReport": "stagebook.runs.run",
     "RunRequest": "stagebook.runs.request",
@@ -24,10 +25,12 @@ _HOMES = {
     "StagebookError": "stagebook.errors",
     "Status": "stagebook.events",
     "audit": "stagebook.notebook.contracts",
+    "dataset": "stagebook.reading",
 }
 
 __all__ = [
     "AuditReport",
+    "DatasetHandle",
     "Project",
     "RunReport",
     "RunRequest",
@@ -36,6 +39,7 @@ __all__ = [
     "Status",
     "__version__",
     "audit",
+    "dataset",
 ]
 
 

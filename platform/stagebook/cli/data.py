@@ -194,7 +194,7 @@ def _datasets(project: Project) -> Datasets:
             style="yellow",
             soft_wrap=True,
         )
-    return Datasets(plans, project.preparer)
+    return Datasets(plans, project.preparer, project.placement.shown())
 
 
 def _to_json(version: Version) -> dict[str, object]:

@@ -110,9 +110,9 @@ def _go(deployment: Deployment, *, dry_run: bool, yes: bool, because: str, as_js
     if as_json:
         write_json(_told(made))
     else:
+        back = f"; back again: stagebook rollback --env {environment.name}" if made.before else ""
         out.print(
-            f"✓ {environment.name} shows version {made.version}, of the release {deployment.release.short};"
-            f" back again: stagebook rollback --env {environment.name}",
+            f"✓ {environment.name} shows version {made.version}, of the release {deployment.release.short}{back}",
             soft_wrap=True,
         )
     return ExitCode.OK

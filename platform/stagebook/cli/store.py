@@ -35,8 +35,17 @@ def collect(
     """Remove outputs that no result refers to any more."""
     project = Project.open()
     keep = project.settings.store.keep_days if days is None else days
+    files = {
+        file.sha256 for release in project.environments.releases.all() for file in release.files.values()
+    }
     done = gc.collect(
-        project.journal, project.store, root=project.root, now=time.time(), days=keep, dry=dry_run
+        project.journal,
+        project.store,
+        root=project.root,
+        now=time.time(),
+        days=keep,
+        dry=dry_run,
+        others=gc.Others(results=project.placement.results_elsewhere(), files=files),
     )
     if as_json:
         names = ("results", "blobs", "freed", "kept", "size", "data_files")

@@ -135,7 +135,7 @@ class ReusePolicy:
                 if result.because:
                     why = f"accepted: {result.because}"
                 elif latest is None or result.number != latest.number:
-                    why = f"as in the run {result.run}"
+                    why = f"as in the run {result.run}" + (f" in {result.source}" if result.source else "")
                 unnoticed = what_changed(result.undeclared, self.dependencies)
                 reused = self._reuse(stage, result, restores, why, unnoticed)
                 reused = dataclasses.replace(reused, fingerprint=fingerprint)

@@ -135,8 +135,10 @@ class Versions:
         folder = self.folder / VERSIONS
         near = folder / f".{number:06}.incoming"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _ignore(self.folder)
+            if not self.folder.exists():
+                folder.mkdir(parents=True)
+                write_whole(self.folder / ".gitignore", b"*\n")  # what is published is nothing to commit
+            folder.mkdir(exist_ok=True)
             _remove(near)
             near.mkdir()
             earlier = self._earlier(before)
@@ -165,6 +167,8 @@ class Versions:
         try:
             near.unlink(missing_ok=True)
             near.symlink_to(f"{VERSIONS}/{version:06}")
+            if (self.folder / CURRENT).exists() and not (self.folder / CURRENT).is_symlink():
+                raise FileExistsError(errno.EEXIST, "something else is there")
             near.rename(self.folder / CURRENT)
         except OSError as error:
             near.unlink(missing_ok=True)
@@ -294,12 +298,6 @@ def _seal(folder: Path) -> None:
                 os.chmod(file, found.st_mode & ~0o222)
             seals[name] = [size, found.st_mtime_ns]
     write_whole(folder / _SEALS, json.dumps(seals).encode())
-
-
-def _ignore(folder: Path) -> None:
-    """What is published is nothing to commit."""
-    if not (folder / ".gitignore").exists():
-        write_whole(folder / ".gitignore", b"*\n")
 
 
 def _remove(path: Path) -> None:

@@ -47,7 +47,7 @@ def asked(text: str, datasets: Datasets) -> Iterator[Answer]:
         for view, (ones, version) in wanted.items():
             for number, dataset in enumerate(ones):
                 part = f"{view} part {number}"
-                if not version and len(ones) > 1 and not (datasets.root / dataset.path).exists():
+                if not version and len(ones) > 1 and not datasets.place(dataset).exists():
                     continue  # of an instance that has not run yet
                 sources[part] = stack.enter_context(_opened(dataset, version, datasets))
                 parts.setdefault(view, []).append(part)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stagebook.artifact import Artifact
@@ -121,10 +121,17 @@ def plans_of(preparer: Preparer, names: Iterable[str]) -> tuple[list[Plan], dict
 
 
 class Datasets:
-    """The datasets of some plans that the `preparer` made."""
+    """The datasets of some plans that the `preparer` made. `shown`: the folder of a version that readers of an environment
+    see, and what is in it, by path; that counts as present then, and not what the latest run left."""
 
-    def __init__(self, plans: Iterable[Plan], preparer: Preparer) -> None:
+    def __init__(
+        self,
+        plans: Iterable[Plan],
+        preparer: Preparer,
+        shown: tuple[Path, Mapping[str, Artifact]] | None = None,
+    ) -> None:
         self.root = preparer.catalog.root
+        self._shown = shown
         self._history = preparer.history
         self._store = preparer.dependencies.store
         self._digest = preparer.dependencies.digest  # the content of a path now, as `Artifact.content`
@@ -177,7 +184,7 @@ class Datasets:
         if dataset.delta is not None:
             known = delta_log.versions(self.root / dataset.path)
             return [_of_log(self.root, dataset, number, is_present=number == known[0]) for number in known]
-        here = self._digest(dataset.path)
+        here = self._content(dataset)
         found: dict[str, Version] = {}
         for result in reversed(self._results(dataset)):  # a content has the number that it had first
             artifact = result.outputs.get(dataset.output)
@@ -234,12 +241,23 @@ class Datasets:
             return present
         return find_version(dataset.name, known, text)
 
+    def place(self, dataset: Dataset) -> Path:
+        """Where the present version of a dataset lies."""
+        if self._shown is not None and dataset.path in self._shown[1]:
+            return self._shown[0] / dataset.path
+        return self.root / dataset.path
+
+    def _content(self, dataset: Dataset) -> str | None:
+        if self._shown is not None and dataset.path in self._shown[1]:
+            return self._shown[1][dataset.path].content
+        return self._digest(dataset.path)
+
     # -- contents -------------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def opened(self, dataset: Dataset, version: Version | None = None) -> Iterator[Source]:
         """A version as a table; what lies in its place by default. Raises `NoTable`."""
-        place = self.root / dataset.path
+        place = self.place(dataset)
         table = dataset.contract.table if dataset.contract is not None else ""
         if version is None or (version.is_present and dataset.delta is None):
             yield source_of(place, table)
@@ -266,7 +284,7 @@ class Datasets:
         if version is not None and version.rows is not None:
             return version.rows
         artifact = version.artifact if version is not None else None
-        content = artifact.content if artifact is not None else self._digest(dataset.path)
+        content = artifact.content if artifact is not None else self._content(dataset)
         cache = self.root / STATE_FOLDER / _CACHE
         known = dict(load_cache(cache))
         if content in known:

@@ -98,8 +98,8 @@ class EnvironmentTable:
 
         site = Site(project=self.root, state=state, store=self._store, environment=environment)
         lay_out(release, tree, site)
-        # What the pipelines read is known once they are there.
-        if sources := source_paths(Catalog(tree), Workspace(tree), environment.params, env):
+        # What the pipelines of the release read is looked for where the data are.
+        if sources := source_paths(Catalog(tree), Workspace(self.root), environment.params, env):
             lay_out(release, tree, site, sources)
         return tree
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from stagebook.errors import JournalUnreadable
 from stagebook.journal.journal import Journal
+from stagebook.journal.result_table import ResultTable
 from stagebook.planning.result import Result
 from stagebook.system import delta_log
 from stagebook.system.store import Store
@@ -41,26 +42,43 @@ class Verified:
     missing: tuple[str, ...]
 
 
-def collect(
-    journal: Journal, store: Store, *, root: Path, now: float, days: float, dry: bool = False
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Others:
+    """Who else uses the store of a project: other environments with their `results`, by name, and releases with the blobs of
+    their `files`."""
+
+    results: Mapping[str, ResultTable] = dataclasses.field(default_factory=dict)
+    files: Collection[str] = ()
+
+
+def collect(  # noqa: PLR0913 - what is looked at, and by which rule
+    journal: Journal,
+    store: Store,
+    *,
+    root: Path,
+    now: float,
+    days: float,
+    dry: bool = False,
+    others: Others | None = None,
 ) -> Collected:
     """Forget results that are older than `days` and not the last of their stage, and remove what no
     result refers to: from the store, and of the Delta tables of the project what has been in no version for so long.
+    What `others` use stays.
 
     Raises:
         JournalUnreadable: results are damaged, so that nobody knows what they refer to.
     """
-    _, damaged = journal.results.count()
-    if damaged:
-        msg = f"{len(damaged)} results in the journal are damaged: nobody knows what they refer to"
-        raise JournalUnreadable(msg, hint="stagebook doctor --repair, and then again")
+    others = others or Others()
+    _refuse_damaged(journal, others)
     before = now - days * _DAY
     latest = journal.results.latest_numbers()
     known = journal.results.where("1", ())
     kept = [result for result in known if result.at >= before or result.number in latest]
     forgotten = len(known) - len(kept)
     # What is kept is read before anything goes, and a run that keeps a blob now has it newer than that.
-    needed = _references(kept, store)
+    needed = _references(kept, store) | set(others.files)
+    for table in others.results.values():
+        needed |= _references(table.where("1", ()), store)
     removed, freed, left, size = 0, 0, 0, 0
     data_files, data_freed = _vacuum(root, known, kept, now=now, days=days, dry=dry)
     for digest, length in list(store.blobs.digests()):
@@ -88,6 +106,16 @@ def collect(
         size=size,
         data_files=data_files,
     )
+
+
+def _refuse_damaged(journal: Journal, others: Others) -> None:
+    for name, table in {"": journal.results, **others.results}.items():
+        _, damaged = table.count()
+        if damaged:
+            where = f" of {name}" if name else ""
+            msg = f"{len(damaged)} results in the journal{where} are damaged: nobody knows what they refer to"
+            option = f" --env {name}" if name and name != "dev" else ""
+            raise JournalUnreadable(msg, hint=f"stagebook doctor --repair{option}, and then again")
 
 
 def _vacuum(

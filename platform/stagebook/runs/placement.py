@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from stagebook.artifact import Artifact
 from stagebook.journal.journal import Journal
 from stagebook.journal.result_table import ResultTable
 from stagebook.pipeline.types import Value
@@ -71,6 +72,18 @@ class Placement:
             follows=self.follows,
             elsewhere=self._states_elsewhere(),
         )
+
+    def shown(self) -> tuple[Path, dict[str, Artifact]] | None:
+        """The folder of the version that readers of an environment see, and its outputs by path; `None` for the working
+        tree, and where nothing was published. Raises `UsageError`."""
+        if self.environment is None:
+            return None
+        versions = self.environments.versions(self.environment)
+        current = versions.current()
+        if current is None:
+            return None
+        artifacts = (one.artifact for one in current.datasets.values() if not one.artifact.external)
+        return versions.place(current.version), {item.path: item for item in artifacts}
 
     def close(self) -> None:
         """Close the journals of other places; they are opened again when they are asked for."""

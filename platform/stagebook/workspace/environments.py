@@ -7,13 +7,14 @@ not say itself it has from the one that it `inherits` from.
 from __future__ import annotations
 
 import dataclasses
+import posixpath
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from stagebook.errors import PipelineInvalid, Problem, UsageError, did_you_mean
 from stagebook.pipeline.types import Value
+from stagebook.workspace.paths import STATE_FOLDER
 from stagebook.workspace.settings import EnvironmentSettings, Publish
 
 DEV = "dev"
@@ -85,9 +86,20 @@ def _mistake(name: str, one: EnvironmentSettings, known: Mapping[str, Environmen
             return f"inherits from '{current}', which is not declared; {did_you_mean(current, known)}"
         seen.append(current)
         current = known[current].inherits
-    if one.path is not None and (Path(one.path).is_absolute() and not one.path.strip("/")):
+    path = _path_of(name, one)
+    if path.startswith("/") and not path.strip("/"):
         return "'path' is the root of the file system"
+    if ".." in path.split("/"):
+        return f"'{path}' leaves the project; a path elsewhere is an absolute one"
+    if path.split("/")[0] in {STATE_FOLDER, ".git"}:
+        return f"'{path}' is of the project's state"
+    if twin := next((other for other, it in known.items() if other != name and _path_of(other, it) == path), ""):
+        return f"both {' and '.join(sorted([name, twin]))} show theirs in '{path}'"
     return ""
+
+
+def _path_of(name: str, one: EnvironmentSettings) -> str:
+    return posixpath.normpath(one.path) if one.path else f"environments/{name}"
 
 
 def _resolve(name: str, known: Mapping[str, EnvironmentSettings]) -> Environment:
@@ -104,7 +116,7 @@ def _resolve(name: str, known: Mapping[str, EnvironmentSettings]) -> Environment
     return Environment(
         name=name,
         parent=own.inherits or DEV,
-        path=own.path or f"environments/{name}",
+        path=_path_of(name, own),
         experiment=f" ({name})" if own.experiment is None else own.experiment,
         **merged,
     )
