@@ -163,7 +163,13 @@ def _settings() -> str:
     return "\n\n".join(parts)
 
 
-_KINDS = {"integer": "whole number", "number": "number", "boolean": "`true` or `false`", "string": "text"}
+_KINDS = {
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "`true` or `false`",
+    "string": "text",
+    "object": "table",
+}
 
 
 def _kind(entry: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stagebook.errors import ProjectNotFound
 from stagebook.project import Project
+from stagebook.workspace.environments import DEV
 from stagebook.workspace.paths import PathRefused, inside
 from stagebook_lab.wire import ProjectInfo, ProjectsReply
 
@@ -45,7 +46,7 @@ def _folders(folder: Path, depth: int) -> Iterator[Path]:
 
 def _is_project(folder: Path) -> bool:
     try:
-        return Project.open(folder).root == folder
+        return Project.open(folder, DEV).root == folder
     except ProjectNotFound:
         return False
 
@@ -57,7 +58,7 @@ def open_project(root: Path, path: str) -> Project:
         ProjectNotFound: there is none, or it is not inside the server's root.
     """
     folder = (root / (inside_root(root, path) if path else ".")).resolve()
-    project = Project.open(folder)
+    project = Project.open(folder, DEV)
     if not project.root.is_relative_to(root):
         msg = f"the project {project.root} is not inside the folder that JupyterLab was started in"
         raise ProjectNotFound(msg, hint=f"start JupyterLab in {project.root}")

@@ -22,6 +22,7 @@ from stagebook.events import Status
 from stagebook.planning.plan import Decision
 from stagebook.project import Project
 from stagebook.published.manifest import Manifest
+from stagebook.published.proposals import Proposal
 from stagebook.published.versions import Versions
 from stagebook.releases.bundle import versions_of
 from stagebook.releases.release import Release, ReleaseChanges, compare
@@ -187,10 +188,47 @@ def prepare(home: Project, name: str, release: Release, kind: Kind = "deployment
     )
 
 
-def carry_out(
-    deployment: Deployment, *, by: str = "", because: str = "", listeners: Sequence[Listener] = ()
+def propose(deployment: Deployment, because: str) -> Proposal:
+    """Leave a deployment to somebody else's word: it is carried out once it is approved. Raises `UsageError`."""
+    found = Proposal(
+        number=0,
+        release=deployment.release.id,
+        kind=deployment.kind,
+        by=user_name(),
+        because=because,
+        at=time.time(),
+        before=deployment.before.version if deployment.before is not None else 0,
+    )
+    return deployment.project.environments.proposals(deployment.environment).add(found)
+
+
+def proposed(home: Project, name: str, number: int | None = None) -> tuple[Proposal, Deployment]:
+    """A proposal for an environment, and what it would do now. Raises as `prepare`, and `UsageError` where there is none."""
+    found = home.environments.proposals(home.environments.find(name)).find(number)
+    kind: Kind = "promotion" if found.kind == "promotion" else "deployment"
+    return found, prepare(home, name, home.environments.releases.find(found.release), kind)
+
+
+def approve(
+    deployment: Deployment, proposal: Proposal, because: str, listeners: Sequence[Listener] = ()
 ) -> Manifest:
-    """Run what is missing, and show it; the manifest of the new version, or of the present one where nothing changes.
+    """Carry a proposal out. Raises as `carry_out`; then it still waits."""
+    why = "; ".join(filter(None, (proposal.because, because)))
+    made = carry_out(deployment, by=proposal.by, because=why, approved_by=user_name(), listeners=listeners)
+    deployment.project.environments.proposals(deployment.environment).drop(proposal)
+    return made
+
+
+def carry_out(
+    deployment: Deployment,
+    *,
+    by: str = "",
+    because: str = "",
+    approved_by: str = "",
+    listeners: Sequence[Listener] = (),
+) -> Manifest:
+    """Run what is missing, and show it; the manifest of the new version, or of the present one where nothing changes. `by`,
+    `because` and `approved_by` are as in `Manifest`.
 
     Raises:
         DeploymentFailed: a stage failed, or the run was cancelled; nothing changed for readers.
@@ -217,7 +255,9 @@ def carry_out(
                     hint=f"readers of {environment.name} see {shown}, as before; see: stagebook status --env {environment.name}",
                 )
             reports.append(report)
-        made = publisher.publish(reports, kind=deployment.kind, by=by or user_name(), because=because)
+        made = publisher.publish(
+            reports, kind=deployment.kind, by=by or user_name(), because=because, approved_by=approved_by
+        )
     found = made or now
     if found is None:
         raise UsageError("the release has no pipeline that makes anything")
@@ -234,6 +274,9 @@ def roll_back(
         UsageError: there is no such version, or it is the present one.
     """
     environment = home.environments.find(name)
+    if environment.publish == "stage":
+        msg = f"each stage of {name} publishes by itself, so that there are no versions to go back to"
+        raise UsageError(msg, hint=f"deploy the earlier release: stagebook deploy RELEASE --to {name}")
     versions = home.environments.versions(environment)
     with versions.held():
         now = versions.current()
@@ -260,6 +303,7 @@ def roll_back(
             kind="rollback",
             by=by or user_name(),
             because=because,
+            approved_by="",
             shows=target.shows or target.version,
         )
         made = versions.add(made, fill, executed)

@@ -28,6 +28,7 @@ from stagebook.tables.duck import Connection, QueryFailed
 from stagebook.tables.source import NoTable, source_of
 from stagebook.tables.text_types import as_typed
 from stagebook.workspace.environments import DEV
+from stagebook.workspace.paths import environment_of, home_of
 
 
 class PinnedVersion:
@@ -91,18 +92,18 @@ def dataset(name: str, env: str | None = None, *, project: str | Path | None = N
 
     Args:
         name: `PIPELINE.STAGE.OUTPUT`, or `STAGE.OUTPUT` where no other pipeline has that.
-        env: the environment (default: `STAGEBOOK_ENV`, or the working tree).
+        env: the environment (default: that in which a notebook runs; else `STAGEBOOK_ENV`, or the working tree).
         project: a folder of the project; by default the one around the working directory.
 
     Raises:
         UsageError: there is no such dataset or environment, or nothing was published.
     """
-    wanted = env or os.environ.get("STAGEBOOK_ENV") or DEV
     with Project.open(project, environment=DEV) as opened:
-        if wanted == DEV:
-            return _of_tree(opened, name)
-        environment = opened.environments.find(wanted)
-        folder = opened.home / environment.path
+        wanted = env or environment_of(opened.root) or os.environ.get("STAGEBOOK_ENV") or DEV
+        with Project.open(home_of(opened.root), environment=DEV) as home:
+            if wanted == DEV:
+                return _of_tree(home, name)
+            folder = home.root / home.environments.find(wanted).path
     key = (str(folder), wanted)
     with _lock:
         pinned = _held.get(key)

@@ -226,7 +226,7 @@ def test_a_promotion_computes_nothing_again(project: ProjectBuilder) -> None:
 def test_a_protected_environment_asks_who_and_why(project: ProjectBuilder) -> None:
     assert "nothing was deployed to prod yet" in looked(project.root, "run", "--env", "prod").stderr
     for words, told in (
-        (("--yes",), "say --yes and --because TEXT"),
+        (("--yes",), "say --yes and --because TEXT, or --propose"),
         ((), "nobody is there to give one"),
     ):
         done = looked(project.root, "deploy", "--to", "prod", *words)
@@ -234,6 +234,31 @@ def test_a_protected_environment_asks_who_and_why(project: ProjectBuilder) -> No
         assert told in done.stderr
     assert not (project.root / "environments").exists()
     assert "say where: --to NAME" in looked(project.root, "deploy").stderr
+
+
+def test_a_deployment_that_was_proposed_is_carried_out_by_who_approves_it(project: ProjectBuilder) -> None:
+    told = looked(project.root, "deploy", "--to", "prod", "--propose", "--because", "better", "--json")
+    assert json.loads(told.stdout)["number"] == 1, told.stderr
+    assert not (project.root / "environments").exists()
+    assert "approve it: stagebook approve prod 1" in looked(project.root, "env", "show", "prod").stdout
+    # What was proposed is done, whatever the working tree holds by now.
+    project.edit("scale", "helper.times(int(row), factor)", "0")
+    assert "there is no such proposal" in looked(project.root, "approve", "prod", "2").stderr
+    done = stagebook(project.root, "approve", "prod", "--yes", "--because", "looked at it", "--json")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout.splitlines()[-1])
+    assert (made["because"], bool(made["by"]), bool(made["approved_by"])) == (
+        "better; looked at it",
+        True,
+        True,
+    )
+    assert shown(project) == [10, 20, 30]
+    assert "there is no such proposal" in looked(project.root, "approve", "prod").stderr
+    commit(project, "second")
+    assert looked(project.root, "deploy", "--to", "prod", "--propose").returncode == 0
+    assert looked(project.root, "approve", "prod", "--reject").returncode == 0
+    assert looked(project.root, "env", "show", "prod", "--json").returncode == 0
+    assert shown(project) == [10, 20, 30]
 
 
 def test_two_deployments_at_once_are_no_two_and_what_was_not_looked_at_is_not_done(
@@ -247,8 +272,13 @@ def test_two_deployments_at_once_are_no_two_and_what_was_not_looked_at_is_not_do
         carry_out(late)
 
 
-def test_a_release_that_needs_what_is_not_there_is_refused_before_anything_runs(project: ProjectBuilder) -> None:
-    project.file("pipelines/p.yaml", PIPELINE.replace("make.numbers}", "make.numbers}\n    env: {TOKEN: '${secret.token}'}"))
+def test_a_release_that_needs_what_is_not_there_is_refused_before_anything_runs(
+    project: ProjectBuilder,
+) -> None:
+    project.file(
+        "pipelines/p.yaml",
+        PIPELINE.replace("make.numbers}", "make.numbers}\n    env: {TOKEN: '${secret.token}'}"),
+    )
     commit(project, "a secret")
     home = project.project
     with pytest.raises(UsageError, match="token") as caught:
@@ -287,7 +317,10 @@ def test_an_environment_for_a_branch_takes_the_results_of_its_parent(project: Pr
     assert [stage["decision"] for stage in json.loads(plan.stdout)["stages"]] == ["REUSE", "REUSE"]
     assert stagebook(project.root, "run", "--env", "branch").returncode == 0
     assert shown(project, "branch") == [2, 4, 6]
-    assert {one["name"] for one in json.loads(looked(project.root, "env", "list", "--json").stdout)["environments"]} == {
+    assert {
+        one["name"]
+        for one in json.loads(looked(project.root, "env", "list", "--json").stdout)["environments"]
+    } == {
         "branch",
         "ci",
         "prod",
@@ -306,14 +339,41 @@ def test_readers_get_datasets_that_belong_together(project: ProjectBuilder) -> N
     commit(project, "second")
     deploy(project)
     numbers = public.dataset("make.numbers", env="prod", project=project.root)
-    assert (numbers.version, list(numbers.frame()["n"]), list(scaled.frame()["n"])) == (1, [1, 2, 3], [10, 20, 30])
+    assert (numbers.version, list(numbers.frame()["n"]), list(scaled.frame()["n"])) == (
+        1,
+        [1, 2, 3],
+        [10, 20, 30],
+    )
     del scaled, numbers
-    assert list(public.dataset("p.scale.scaled", env="prod", project=project.root).frame()["n"]) == [1004, 1005, 1006]
-    with pytest.raises(UsageError, match="has no dataset 'p.scale.scald'") as caught:
+    assert list(public.dataset("p.scale.scaled", env="prod", project=project.root).frame()["n"]) == [
+        1004,
+        1005,
+        1006,
+    ]
+    with pytest.raises(UsageError, match="version 2 has no dataset") as caught:
         public.dataset("p.scale.scald", env="prod", project=project.root)
     assert "did you mean 'p.scale.scaled'" in caught.value.hint
     with pytest.raises(UsageError, match="nothing can be read in ci"):
         public.dataset("p.scale.scaled", env="ci", project=project.root)
+
+
+def test_a_notebook_reads_what_its_own_environment_shows(project: ProjectBuilder) -> None:
+    assert stagebook(project.root, "run").returncode == 0
+    deploy(project)
+    project.notebook(
+        "sum",
+        "import stagebook; open(total, 'w').write(str(stagebook.dataset('p.scale.scaled').frame()['n'].sum()))",
+        params="total = ''",
+    )
+    project.pipeline(
+        "stages: {sum: {notebook: notebooks/sum.ipynb, executor: inprocess, outputs: {total: data/total.txt}}}",
+        "q",
+    )
+    assert stagebook(project.root, "run", "q").returncode == 0
+    assert (project.root / "data/total.txt").read_text() == "12"
+    commit(project, "q")
+    deploy(project)
+    assert (project.root / "environments/prod/current/data/total.txt").read_text() == "60"
 
 
 def test_what_others_use_stays_in_the_store(project: ProjectBuilder) -> None:
@@ -325,12 +385,28 @@ def test_what_others_use_stays_in_the_store(project: ProjectBuilder) -> None:
     assert "reused" in done.stdout
 
 
+def test_stages_may_publish_by_themselves(project: ProjectBuilder) -> None:
+    project.file("stagebook.toml", SETTINGS.replace("params = { factor = 1 }", "publish = 'stage'"))
+    assert stagebook(project.root, "run", "--env", "ci").returncode == 0
+    assert shown(project, "ci") == [2, 4, 6]
+    project.file("data/raw.txt", "4 5 x")
+    assert stagebook(project.root, "run", "--env", "ci").returncode == 1
+    assert (project.root / "environments/ci/current/data/numbers.csv").read_text() == "n\n4\n5\nx\n"
+    told = looked(project.root, "rollback", "--env", "ci")
+    assert "no versions to go back to" in told.stderr
+    assert public.dataset("scale.scaled", env="ci", project=project.root).version == 1
+
+
 @pytest.mark.filterwarnings("default::DeprecationWarning")  # of MLflow's use of SQLAlchemy
 def test_each_environment_has_an_experiment_in_the_same_mlflow(project: ProjectBuilder) -> None:
     project.file("stagebook.toml", SETTINGS.replace("[tracking]\nenabled = false\n", ""))
     assert stagebook(project.root, "run").returncode == 0
     assert stagebook(project.root, "run", "--env", "ci").returncode == 0
-    (run,) = [one for one in tracked_runs(project.root, pipeline="p (ci)") if "mlflow.parentRunId" not in one.data.tags]
+    (run,) = [
+        one
+        for one in tracked_runs(project.root, pipeline="p (ci)")
+        if "mlflow.parentRunId" not in one.data.tags
+    ]
     assert (run.data.tags["stagebook.environment"], run.data.params["factor"]) == ("ci", "1")
     assert run.data.tags["stagebook.release"]
     (stage,) = tracked_runs(project.root, "tags.stagebook.stage = 'scale'", "p (ci)")

@@ -18,6 +18,7 @@ from stagebook.errors import PipelineInvalid, StagebookError
 from stagebook.project import Project
 from stagebook.system.settings_file import FILE
 from stagebook.workspace.catalog import PIPELINES
+from stagebook.workspace.environments import DEV
 from stagebook_lab.feed.snapshot import Snapshot, SnapshotReader
 from stagebook_lab.present import error_reply
 from stagebook_lab.wire import ErrorReply
@@ -93,7 +94,7 @@ class Feed:
                     self._thread, self.snapshot, self.error = None, None, None
                     return
             try:
-                with Project.open(self._root) as project:
+                with Project.open(self._root, DEV) as project:
                     self._follow(project)
             except (StagebookError, ValueError, OSError) as error:
                 self._tell(None, _error_reply(error))

@@ -13,7 +13,6 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from stagebook import __version__
-from stagebook.cli.options import with_environment
 from stagebook.cli.output import console, discard_output
 from stagebook.errors import ExitCode, PipelineInvalid, StagebookError
 from stagebook.system.this_process import name_command
@@ -53,10 +52,11 @@ COMMANDS = {
     "release": ("release", "Bundle the pipelines with all their code, contracts and settings, by content."),
     "releases": ("releases", "List, show and compare releases."),
     "deploy": ("deploy", "Run a release beside what an environment shows, and then show that, all at once."),
-    "promote": ("deploy", "Deploy to an environment what stands in another one."),
+    "promote": ("deploy", "Deploy to an environment what stands in another one: what came out there is taken, not computed again."),
+    "approve": ("deploy", "Carry out a deployment that somebody proposed, or turn it down."),
     "rollback": ("deploy", "Show an earlier version of an environment again, with its code."),
 }  # fmt: skip
-_ENVIRONMENTLESS = {"init", "env", "release", "releases", "deploy", "promote", "rollback"}
+_ENVIRONMENTLESS = {"init", "lab", "env", "release", "releases", "deploy", "promote", "approve", "rollback"}
 # An error in the arguments. Newer typer has its own copy of click, so that `click.UsageError` need not be its base.
 _ArgumentsInvalid = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 
@@ -68,6 +68,7 @@ def load(name: str) -> Any:
         command, made = made, typer.Typer(add_completion=False)
         made.command(name)(command)
     if name not in _ENVIRONMENTLESS:
+        with_environment = importlib.import_module("stagebook.cli.options").with_environment
         for command in made.registered_commands:
             assert command.callback is not None
             command.callback = with_environment(command.callback)

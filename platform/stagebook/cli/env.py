@@ -62,10 +62,14 @@ def show(
     if as_json:
         known = [one.version for one in versions.all()]
         text = json.loads(manifest.to_text()) if manifest is not None else None
-        write_json({**_to_json(environment, None), "manifest": text, "versions": known})
+        waiting = [dataclasses.asdict(one) for one in project.environments.proposals(environment).all()]
+        facts = {"manifest": text, "versions": known, "proposals": waiting}
+        write_json({**_to_json(environment, None), **facts})
         return ExitCode.OK
     out = console()
     out.print(environment_tables.facts(environment, manifest, versions.folder))
+    for one in project.environments.proposals(environment).all():
+        out.print(environment_tables.proposal(name, one), soft_wrap=True)
     if manifest is not None:
         out.print()
         out.print(environment_tables.datasets(manifest, time.time()))

@@ -14,6 +14,7 @@ import typer
 from stagebook.errors import ExitCode, UsageError
 from stagebook.project import Project
 from stagebook.system.processes import end_group
+from stagebook.workspace.environments import DEV
 from stagebook.workspace.paths import STATE_FOLDER
 
 _GRACE = 10.0  # seconds that JupyterLab has to end
@@ -25,7 +26,7 @@ def lab(
     more: Annotated[list[str] | None, typer.Argument(help="After --: options of JupyterLab.")] = None,
 ) -> int:
     """Open JupyterLab on this project, on this machine alone, until Ctrl-C."""
-    project = Project.open()
+    project = Project.open(environment=DEV)
     for module in ("jupyterlab", "stagebook_lab"):
         if importlib.util.find_spec(module) is None:
             raise UsageError("JupyterLab is not installed here", hint=_remedy())

@@ -68,6 +68,8 @@ Environment = Annotated[
 
 def with_environment(command: Callable[..., Any]) -> Callable[..., Any]:
     """A command with the option `--env`, which chooses the environment that `Project.open` opens."""
+    if hasattr(command, "__signature__"):
+        return command  # it has it already
 
     @functools.wraps(command)
     def chosen(*arguments: Any, env: str | None = None, **options: Any) -> Any:

@@ -143,7 +143,7 @@ def _result(number: Any, fingerprint: Any, head: Any, data: Any, kept: Any) -> R
         if kept == checksum(data):
             result = result_from_json(json.loads(data))
             if (result.number, result.fingerprint) == (number, fingerprint):
-                return dataclasses.replace(result, head=head)
+                return result if result.head else dataclasses.replace(result, head=head)
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
     return None

@@ -56,6 +56,7 @@ class Manifest:
         kind: what published it: `run`, `deployment`, `promotion` or `rollback`.
         by: who did.
         because: why, as they said.
+        approved_by: who said yes to it, where somebody else did.
         release: the one that runs in the environment from then on; empty where that is the working tree.
         pipelines: by name.
         before: the version that it took the place of; 0 for the first one.
@@ -68,6 +69,7 @@ class Manifest:
     kind: str = "run"
     by: str = ""
     because: str = ""
+    approved_by: str = ""
     release: str = ""
     pipelines: Mapping[str, PublishedPipeline] = dataclasses.field(default_factory=dict)
     before: int = 0
@@ -107,6 +109,7 @@ class Manifest:
                 kind=str(data["kind"]),
                 by=str(data["by"]),
                 because=str(data["because"]),
+                approved_by=str(data["approved_by"]),
                 release=str(data["release"]),
                 before=int(data["before"]),
                 shows=int(data["shows"]),

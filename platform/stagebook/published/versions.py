@@ -73,13 +73,13 @@ class Versions:
             raise UsageError(
                 f"'{self.folder / CURRENT}' cannot be read: {error.strerror or error}"
             ) from error
-        return self._manifest(text, self.folder / CURRENT / FILE)
+        return _manifest(text, self.folder / CURRENT / FILE)
 
     def find(self, version: int) -> Manifest:
         """The manifest of a version. Raises `UsageError` where it is gone."""
         path = self.place(version) / FILE
         try:
-            return self._manifest(path.read_bytes(), path)
+            return _manifest(path.read_bytes(), path)
         except OSError as error:
             known = ", ".join(str(number) for number in self.numbers()[-8:]) or "none"
             raise UsageError(f"there is no version {version}", hint=f"there are: {known}") from error
@@ -95,13 +95,6 @@ class Versions:
         for number in reversed(self.numbers()):
             with contextlib.suppress(UsageError):
                 yield self.find(number)
-
-    @staticmethod
-    def _manifest(text: bytes, path: Path) -> Manifest:
-        try:
-            return Manifest.from_text(text)
-        except ValueError as error:
-            raise UsageError(f"'{path}' is not readable: {error}") from error
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -135,9 +128,7 @@ class Versions:
         folder = self.folder / VERSIONS
         near = folder / f".{number:06}.incoming"
         try:
-            if not self.folder.exists():
-                folder.mkdir(parents=True)
-                write_whole(self.folder / ".gitignore", b"*\n")  # what is published is nothing to commit
+            self._make_folder()
             folder.mkdir(exist_ok=True)
             _remove(near)
             near.mkdir()
@@ -163,10 +154,13 @@ class Versions:
     def point_to(self, version: int) -> None:
         """Show a version to readers, from one moment to the next. Raises `UsageError`."""
         self.find(version)
+        self._point(f"{VERSIONS}/{version:06}")
+
+    def _point(self, to: str) -> None:
         near = self.folder / f".{CURRENT}.{os.getpid()}"
         try:
             near.unlink(missing_ok=True)
-            near.symlink_to(f"{VERSIONS}/{version:06}")
+            near.symlink_to(to)
             if (self.folder / CURRENT).exists() and not (self.folder / CURRENT).is_symlink():
                 raise FileExistsError(errno.EEXIST, "something else is there")
             near.rename(self.folder / CURRENT)
@@ -175,6 +169,20 @@ class Versions:
             msg = f"'{self.folder / CURRENT}' cannot be moved: {error.strerror or error}"
             hint = "it has to be a symbolic link that Stagebook made, on a file system that has them"
             raise UsageError(msg, hint=hint) from error
+
+    def show_in_place(self, manifest: Manifest, tree: Path) -> Manifest:
+        """Have readers look at the folder that stages publish into, each by itself, while `held`; the manifest with its
+        number. Raises `UsageError`."""
+        before = self.current()
+        number = before.version if before is not None else 0
+        made = dataclasses.replace(manifest, version=number + 1, before=number)
+        try:
+            self._make_folder()
+            write_whole(tree / FILE, made.to_text().encode(), durable=True)
+        except OSError as error:
+            raise UsageError(f"the manifest could not be written: {error.strerror or error}") from error
+        self._point(os.path.relpath(tree, self.folder))
+        return made
 
     def prune(self, *, before: float, keep: int = 2) -> list[int]:
         """Remove versions that were published before a time (seconds since the epoch), but the current one, the latest
@@ -188,6 +196,11 @@ class Versions:
                     gone.append(number)
         return gone
 
+    def _make_folder(self) -> None:
+        if not self.folder.exists():
+            self.folder.mkdir(parents=True)
+            write_whole(self.folder / ".gitignore", b"*\n")  # what is published is nothing to commit
+
     def _current_number(self) -> int:
         with contextlib.suppress(OSError, ValueError):
             return int(Path(os.readlink(self.folder / CURRENT)).name)
@@ -197,6 +210,13 @@ class Versions:
         with contextlib.suppress(UsageError):
             return _Earlier(self.place(version), self.find(version))
         return _Earlier(self.place(version), None)
+
+
+def _manifest(text: bytes, path: Path) -> Manifest:
+    try:
+        return Manifest.from_text(text)
+    except ValueError as error:
+        raise UsageError(f"'{path}' is not readable: {error}") from error
 
 
 class _Earlier:

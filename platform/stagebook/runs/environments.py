@@ -19,12 +19,13 @@ from pathlib import Path
 
 from stagebook.errors import UsageError
 from stagebook.pipeline.types import Value
+from stagebook.published.proposals import Proposals
 from stagebook.published.versions import Versions
 from stagebook.releases.release import Release, Releases
 from stagebook.releases.sources import source_paths
 from stagebook.releases.tree import Site, lay_out
 from stagebook.system.files import make_private, write_whole
-from stagebook.system.settings_file import FILE
+from stagebook.system.settings_file import read_raw
 from stagebook.system.store import Store
 from stagebook.workspace.catalog import Catalog
 from stagebook.workspace.environments import Environment, declared, find, name_problem
@@ -51,7 +52,7 @@ class EnvironmentTable:
 
     def all(self) -> dict[str, Environment]:
         """All of them by name. Raises `PipelineInvalid` for mistakes in the settings."""
-        return declared(self._raw(), self._made(), FILE)
+        return declared(self._raw(), self._made(), read_raw(self.root)[1])
 
     def find(self, name: str) -> Environment:
         """One by its name. Raises `UsageError`, and as `all`."""
@@ -73,6 +74,10 @@ class EnvironmentTable:
     def versions(self, environment: Environment) -> Versions:
         """What an environment shows."""
         return Versions(self.root / environment.path, self._folder / environment.name / "publish.lock")
+
+    def proposals(self, environment: Environment) -> Proposals:
+        """The deployments to an environment that wait for somebody's word."""
+        return Proposals(self._folder / environment.name / "proposals")
 
     def deployed(self, environment: Environment) -> Release | None:
         """The release that runs in an environment; `None` where that is the working tree.

@@ -75,8 +75,8 @@ class Placement:
 
     def shown(self) -> tuple[Path, dict[str, Artifact]] | None:
         """The folder of the version that readers of an environment see, and its outputs by path; `None` for the working
-        tree, and where nothing was published. Raises `UsageError`."""
-        if self.environment is None:
+        tree, and where nothing was published or each stage publishes by itself. Raises `UsageError`."""
+        if self.environment is None or self.environment.publish == "stage":
             return None
         versions = self.environments.versions(self.environment)
         current = versions.current()

@@ -59,9 +59,16 @@ class Publisher:
         }
 
     def publish(
-        self, reports: Sequence[RunReport], *, kind: str = "run", by: str = "", because: str = ""
+        self,
+        reports: Sequence[RunReport],
+        *,
+        kind: str = "run",
+        by: str = "",
+        because: str = "",
+        approved_by: str = "",
     ) -> Manifest | None:
-        """Show what these runs came to, if it is anything new; the manifest of the new version.
+        """Show what these runs came to, if it is anything new; the manifest of the new version. The other arguments are
+        as in `Manifest`.
 
         Raises:
             UsageError: it cannot be published; readers see what they saw before.
@@ -75,12 +82,6 @@ class Publisher:
             for report in reports:
                 name = report.plan.pipeline
                 pipelines[name] = self._pipeline(report, pipelines.get(name), executed)
-            if before is not None:
-                earlier = self.versions.place(before.version)
-                for one in pipelines.values():
-                    for stage in one.stages.values():
-                        if stage.notebook and stage.notebook not in executed:
-                            executed[stage.notebook] = earlier / stage.notebook
             made = Manifest(
                 environment=self.environment.name,
                 version=0,
@@ -88,13 +89,17 @@ class Publisher:
                 kind=kind,
                 by=by,
                 because=because,
+                approved_by=approved_by,
                 release="" if self.follows else self.release,
                 pipelines=pipelines,
             )
             if before is not None and made.same_as(before) and made.release == before.release:
                 return None
-            existing = {path: source for path, source in executed.items() if source.is_file()}
-            made = self.versions.add(made, filler(self.store, lambda item: self.root / item.path), existing)
+            if self.environment.publish == "stage":
+                return self.versions.show_in_place(made, self.root)
+            if before is not None:
+                executed = _earlier_notebooks(pipelines, self.versions.place(before.version)) | executed
+            made = self.versions.add(made, filler(self.store, lambda item: self.root / item.path), executed)
             self.versions.point_to(made.version)
             self.versions.prune(before=self.clock() - self.environment.keep_days * _DAY)
         return made
@@ -163,6 +168,12 @@ class Publisher:
             with contextlib.suppress(OSError):  # it is gone: the result is as good without
                 make_private(target.parent)
                 shutil.copyfile(source, target)
+
+
+def _earlier_notebooks(pipelines: Mapping[str, PublishedPipeline], version: Path) -> dict[str, Path]:
+    """The executed notebooks of an earlier version, by their paths in it."""
+    names = (stage.notebook for one in pipelines.values() for stage in one.stages.values())
+    return {name: version / name for name in names if name and (version / name).is_file()}
 
 
 def _outcome(audit: Audit | None) -> str:

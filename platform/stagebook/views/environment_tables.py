@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from stagebook.published.manifest import Manifest
+from stagebook.published.proposals import Proposal
 from stagebook.releases.release import SHORT
-from stagebook.views.formatting import plain, plural, size, value, when
+from stagebook.views.formatting import plain, size, value, when
 from stagebook.views.tables import table_of
 from stagebook.workspace.environments import Environment
 
@@ -51,6 +52,8 @@ def facts(environment: Environment, manifest: Manifest | None, folder: Path) -> 
     told = f"\nversion {manifest.version}, by {manifest.kind} of {plain(manifest.by) or 'nobody known'}"
     if manifest.shows:
         told += f": what version {manifest.shows} had"
+    if manifest.approved_by:
+        told += f", approved by {plain(manifest.approved_by)}"
     if manifest.because:
         told += f": {plain(manifest.because)}"
     shown.append(f"{told}\ncode: {code(manifest)}\nreaders look at {folder / 'current'}")
@@ -86,6 +89,8 @@ def versions(found: Iterable[Manifest], current: int, now: float) -> Table:
     return table
 
 
-def pipelines(manifest: Manifest) -> str:
-    """How much a version has, in words."""
-    return f"{plural(len(manifest.datasets), 'dataset')} of {plural(len(manifest.pipelines), 'pipeline')}"
+def proposal(name: str, one: Proposal) -> Text:
+    """A deployment that waits for somebody's word."""
+    why = f": {plain(one.because)}" if one.because else ""
+    text = f"! {plain(one.by)} proposes {one.release[:SHORT]}{why}; approve it: stagebook approve {name} {one.number}"
+    return Text(text, style="yellow")

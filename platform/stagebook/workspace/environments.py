@@ -93,7 +93,9 @@ def _mistake(name: str, one: EnvironmentSettings, known: Mapping[str, Environmen
         return f"'{path}' leaves the project; a path elsewhere is an absolute one"
     if path.split("/")[0] in {STATE_FOLDER, ".git"}:
         return f"'{path}' is of the project's state"
-    if twin := next((other for other, it in known.items() if other != name and _path_of(other, it) == path), ""):
+    if twin := next(
+        (other for other, it in known.items() if other != name and _path_of(other, it) == path), ""
+    ):
         return f"both {' and '.join(sorted([name, twin]))} show theirs in '{path}'"
     return ""
 

@@ -229,11 +229,22 @@ ENVIRONMENTS = "environments"  # in the state of a project: a folder for each
 
 
 def home_of(root: Path) -> Path:
-    """The project that a root belongs to: itself, or for the tree of an environment the one that has the environment.
-    The state of a tree is a link to `HOME/.stagebook/environments/NAME/state`."""
+    """The project that a root belongs to: itself, or for the tree of an environment the one that has the environment."""
+    found = _environment_at(root)
+    return root if found is None else found.parent.parent.parent
+
+
+def environment_of(root: Path) -> str:
+    """The name of the environment that a root is a tree of; empty for the project itself."""
+    found = _environment_at(root)
+    return "" if found is None else found.name
+
+
+def _environment_at(root: Path) -> Path | None:
+    """`HOME/.stagebook/environments/NAME` of a tree, whose state is a link to a folder of that."""
     state = root / STATE_FOLDER
-    if state.is_symlink():
-        place = Path(os.path.realpath(state))
-        if place.parent.parent.name == ENVIRONMENTS and place.parent.parent.parent.name == STATE_FOLDER:
-            return place.parent.parent.parent.parent
-    return root
+    if not state.is_symlink():
+        return None
+    place = Path(os.path.realpath(state)).parent
+    is_one = place.parent.name == ENVIRONMENTS and place.parent.parent.name == STATE_FOLDER
+    return place if is_one else None

@@ -110,7 +110,9 @@ def test_a_version_that_cannot_be_filled_changes_nothing(place: Place) -> None:
             raise OSError(28, "No space left on device", str(target))
         place.fill(artifact, target)
 
-    with pytest.raises(UsageError, match="the version 2 could not be made: No space left on device") as caught:
+    with pytest.raises(
+        UsageError, match="the version 2 could not be made: No space left on device"
+    ) as caught:
         place.versions.add(manifest, fails, {})
     assert "unchanged" in caught.value.hint
     assert place.shown() == {"data/a.txt": "1"}

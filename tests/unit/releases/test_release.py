@@ -38,7 +38,9 @@ _RELEASES = st.builds(
 
 def made(**fields: object) -> Release:
     files = {"a.py": ReleasedFile(sha256="a" * 64, size=1, why="module")}
-    return dataclasses.replace(Release(files=files, versions={"python": "3.11"}, pipelines=("p",), at=1.0), **fields)
+    return dataclasses.replace(
+        Release(files=files, versions={"python": "3.11"}, pipelines=("p",), at=1.0), **fields
+    )
 
 
 @given(_RELEASES)

@@ -47,12 +47,18 @@ def test_what_an_environment_does_not_say_it_has_from_the_one_that_it_inherits_f
         ("[environments.dev]", "'dev' is the working tree"),
         ("[environments.'Prod 1']", "is no name for an environment"),
         ("[environments.a]\ninherits = 'a'", "inherits from itself: a → a"),
-        ("[environments.a]\ninherits = 'b'\n[environments.b]\ninherits = 'a'", "inherits from itself: a → b → a"),
+        (
+            "[environments.a]\ninherits = 'b'\n[environments.b]\ninherits = 'a'",
+            "inherits from itself: a → b → a",
+        ),
         ("[environments.prod]\n[environments.a]\ninherits = 'prot'", "did you mean 'prod'?"),
         ("[environments.a]\nprotect = true", "did you mean 'protected'?"),
         ("[environments.a]\npath = '/'", "the root of the file system"),
         ("[environments.a]\npath = '../elsewhere'", "'../elsewhere' leaves the project"),
-        ("[environments.a]\npath = 'data'\n[environments.b]\npath = 'data'", "both a and b show theirs in 'data'"),
+        (
+            "[environments.a]\npath = 'data'\n[environments.b]\npath = 'data'",
+            "both a and b show theirs in 'data'",
+        ),
         ("[environments.a]\npath = '.stagebook/a'", "is of the project's state"),
     ],
 )
