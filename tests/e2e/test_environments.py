@@ -366,7 +366,7 @@ def test_a_notebook_reads_what_its_own_environment_shows(project: ProjectBuilder
         params="total = ''",
     )
     project.pipeline(
-        "stages: {sum: {notebook: notebooks/sum.ipynb, executor: inprocess, outputs: {total: data/total.txt}}}",
+        "stages: {sum: {notebook: notebooks/sum.ipynb, outputs: {total: data/total.txt}}}",
         "q",
     )
     assert stagebook(project.root, "run", "q").returncode == 0
@@ -374,6 +374,23 @@ def test_a_notebook_reads_what_its_own_environment_shows(project: ProjectBuilder
     commit(project, "q")
     deploy(project)
     assert (project.root / "environments/prod/current/data/total.txt").read_text() == "60"
+
+
+def test_a_file_that_was_read_undeclared_is_released_and_another_one_is_no_reason_to_take_a_result(
+    project: ProjectBuilder,
+) -> None:
+    project.file("factors.txt", "3")
+    project.edit("scale", "import helper", "import helper; factor = int(open('fac' + 'tors.txt').read())")
+    commit(project, "second")
+    assert stagebook(project.root, "run").returncode == 0
+    assert "factors.txt" in json.loads(looked(project.root, "release", "--json").stdout)["files"]
+    deploy(project)
+    assert shown(project) == [3, 6, 9]
+    project.file("factors.txt", "5")
+    assert stagebook(project.root, "run", "--force").returncode == 0
+    # What dev came to now, with another file, is not what production would.
+    assert stagebook(project.root, "run", "--env", "prod", "-p", "factor=2").returncode == 0
+    assert shown(project) == [3, 6, 9]
 
 
 def test_what_others_use_stays_in_the_store(project: ProjectBuilder) -> None:

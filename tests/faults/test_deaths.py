@@ -167,7 +167,7 @@ OWN_ENDS = {
     ),
     "sysexit": ("import sys; sys.exit(3)", Cause.EXCEPTION, "SystemExit: 3"),
     "syntax": ("def broken(:", Cause.EXCEPTION, "SyntaxError"),
-    "swallows": (SWALLOW, Cause.TIMEOUT, "not done after 2 s"),
+    "swallows": (SWALLOW, Cause.TIMEOUT, "not done after"),
 }
 
 
@@ -175,8 +175,9 @@ OWN_ENDS = {
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_a_notebook_may_end_itself_in_any_way(place: Place, executor: str, fork: bool) -> None:
     place.settings(fork=fork)
+    limit = "2s" if fork else "15s"  # what is started takes seconds to come up on a busy machine
     stages = {
-        name: {"cells": ["x = 1", cell, "y = 2"], "timeout": "2s" if name == "swallows" else "60s"}
+        name: {"cells": ["x = 1", cell, "y = 2"], "timeout": limit if name == "swallows" else "60s"}
         for name, (cell, _, _) in OWN_ENDS.items()
     }
     stages["parent"] = {

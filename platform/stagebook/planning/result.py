@@ -115,6 +115,15 @@ class Made:
     mark: str = ""
 
 
+def why_as_good(result: Result, latest: Result | None) -> str:
+    """Why a result counts that is not the `latest` one of its stage, for a person; empty for that itself."""
+    if result.because:
+        return f"accepted: {result.because}"
+    if latest is not None and result.number == latest.number:
+        return ""
+    return f"as in the run {result.run}" + (f" in {result.source}" if result.source else "")
+
+
 def made_of(outputs: Artifacts, scraps: Mapping[str, Any], mark: str) -> Made:
     """What an attempt's, or a result's, outputs and scraps come to for those that build on them."""
     contents = {item.path: content for item in outputs.values() if (content := item.content)}

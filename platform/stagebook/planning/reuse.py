@@ -14,7 +14,7 @@ from stagebook.planning.bookmarks import news_of, place_of, told
 from stagebook.planning.dependencies import ABSENT, Fingerprints, made_inputs
 from stagebook.planning.fingerprint import Change, Fingerprint, changes
 from stagebook.planning.plan import Decision, Judgement, PlannedOutput, PlannedStage
-from stagebook.planning.result import Made, Result, Results, made_of, mark_of
+from stagebook.planning.result import Made, Result, Results, made_of, mark_of, why_as_good
 from stagebook.planning.undeclared import what_changed
 from stagebook.workspace.dependencies import ProjectDependencies
 
@@ -131,12 +131,10 @@ class ReusePolicy:
                 continue
             obstacle, restores = self._obtain(stage, result)
             if not obstacle:
-                why = _SAME
-                if result.because:
-                    why = f"accepted: {result.because}"
-                elif latest is None or result.number != latest.number:
-                    why = f"as in the run {result.run}" + (f" in {result.source}" if result.source else "")
+                why = why_as_good(result, latest) or _SAME
                 unnoticed = what_changed(result.undeclared, self.dependencies)
+                if unnoticed and result.source:
+                    continue  # what it read there is not what it would read here
                 reused = self._reuse(stage, result, restores, why, unnoticed)
                 reused = dataclasses.replace(reused, fingerprint=fingerprint)
                 return self._audited(stage, result, reused, made)

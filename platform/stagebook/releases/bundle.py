@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import platform as machine
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from stagebook.contracts.contract import Contract, FunctionRule
@@ -35,17 +35,18 @@ _LOCKS = (
 )
 
 
-def make_release(
+def make_release(  # noqa: PLR0913 - what is released, and what is said of it
     plans: Iterable[Plan],
     dependencies: ProjectDependencies,
     origin: Origin,
     at: float,
     *,
     broken: Iterable[str] = (),
+    observed: Callable[[str, str], Iterable[str]] = lambda _pipeline, _stage: (),
     note: str = "",
 ) -> Release:
     """The release of the pipelines of these plans, as they are on disk, and of the files of those that are `broken`. Its
-    files are kept in the store.
+    files are kept in the store. `observed`: what a stage instance of a pipeline was seen to read undeclared.
 
     Raises:
         UsageError: a file cannot be read, or not be kept.
@@ -57,8 +58,11 @@ def make_release(
     for plan in plans:
         why.setdefault(plan.path, "pipeline")
         for stage in plan.stages:
-            for path, reason in _of_stage(plan, stage, dependencies, tracked):
+            for path, reason in _of_stage(plan, stage, dependencies):
                 why.setdefault(path, reason)
+            for path in (*inputs_of(stage), *observed(plan.pipeline, stage.id)):
+                if tracked is not None and path in tracked and _is_small(root / path):
+                    why.setdefault(path, "data")
     for path in (SETTINGS, CONNECTIONS, *_LOCKS):
         if (root / path).is_file():
             why.setdefault(path, "settings" if path in {SETTINGS, CONNECTIONS} else "versions")
@@ -90,7 +94,7 @@ def versions_of(plans: Iterable[Plan], dependencies: ProjectDependencies) -> dic
 
 
 def _of_stage(
-    plan: Plan, stage: PlannedStage, dependencies: ProjectDependencies, tracked: frozenset[str] | None
+    plan: Plan, stage: PlannedStage, dependencies: ProjectDependencies
 ) -> Iterator[tuple[str, str]]:
     yield stage.notebook, "notebook"
     with contextlib.suppress(NotebookUnreadable):
@@ -106,10 +110,10 @@ def _of_stage(
             yield from (
                 (path, "function of a contract") for path in _functions(output.contract, dependencies)
             )
-    for path in inputs_of(stage):
-        place = dependencies.workspace.root / path
-        if tracked is not None and path in tracked and place.is_file() and place.stat().st_size <= MAX_DATA:
-            yield path, "data"
+
+
+def _is_small(place: Path) -> bool:
+    return place.is_file() and place.stat().st_size <= MAX_DATA
 
 
 def _functions(contract: Contract, dependencies: ProjectDependencies) -> Iterator[str]:

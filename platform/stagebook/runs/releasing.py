@@ -37,5 +37,11 @@ def release_of(
             if strict:
                 raise
             broken.append(catalog.find(name))
+    results = preparer.results()
+
+    def observed(pipeline: str, stage: str) -> list[str]:
+        latest = results.latest(pipeline, stage)
+        return list(latest.undeclared.get("reads", ())) if latest is not None else []
+
     origin = describe_origin(catalog.root)
-    return make_release(plans, preparer.dependencies, origin, at, broken=broken, note=note)
+    return make_release(plans, preparer.dependencies, origin, at, broken=broken, observed=observed, note=note)

@@ -25,7 +25,6 @@ INSTALL = "pip install 'stagebook[data]'"
 _SETTINGS = (
     f"memory_limit = '{MEMORY}'",
     f"threads = {THREADS}",
-    "enable_progress_bar = false",
     "TimeZone = 'UTC'",
     "python_enable_replacements = false",
     "autoinstall_known_extensions = false",
@@ -65,6 +64,9 @@ class Connection:
         try:
             for setting in (*_SETTINGS, f"temp_directory = {sql.literal(str(spill))}"):
                 self._duck.execute(f"SET {setting}")
+            # In Jupyter without ipywidgets there is none, and DuckDB refuses to switch it off.
+            if self._duck.execute("SELECT current_setting('enable_progress_bar')").fetchone()[0]:
+                self._duck.execute("SET enable_progress_bar = false")
             for name, source in tables.items():
                 self.add(name, source)
             if not is_open:
