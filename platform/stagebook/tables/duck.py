@@ -65,7 +65,7 @@ class Connection:
             for setting in (*_SETTINGS, f"temp_directory = {sql.literal(str(spill))}"):
                 self._duck.execute(f"SET {setting}")
             # In Jupyter without ipywidgets there is none, and DuckDB refuses to switch it off.
-            if self._duck.execute("SELECT current_setting('enable_progress_bar')").fetchone()[0]:
+            if self._duck.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(True,)]:
                 self._duck.execute("SET enable_progress_bar = false")
             for name, source in tables.items():
                 self.add(name, source)
