@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -12,11 +13,12 @@ import pytest
 
 import stagebook as public
 from building import ProjectBuilder
-from commands import environment, looked, stagebook
+from commands import environment, looked, stagebook, start
 from stagebook.deploying import carry_out, prepare, release_now
 from stagebook.errors import StagebookError, UsageError
 from stagebook.project import Project
 from tracked import tracked_runs
+from waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -287,6 +289,18 @@ def test_a_release_that_needs_what_is_not_there_is_refused_before_anything_runs(
     assert not (project.root / "environments").exists()
 
 
+def test_libraries_are_held_against_those_of_the_release(project: ProjectBuilder) -> None:
+    home = project.project
+    made = release_now(home)
+    lacking = dataclasses.replace(made, versions={**made.versions, "nosuchlibrary": "1.2"})
+    with pytest.raises(UsageError, match="needs nosuchlibrary, which is not installed") as caught:
+        prepare(home, "prod", home.environments.releases.keep(lacking))
+    assert caught.value.hint == "pip install nosuchlibrary==1.2"
+    older = dataclasses.replace(made, versions={**made.versions, "python": "3.1.4"})
+    (doubt,) = prepare(home, "prod", home.environments.releases.keep(older)).doubts
+    assert doubt.startswith("python 3.1.4 when it was released, 3.")
+
+
 def test_a_damaged_release_is_told_with_the_way_forward(project: ProjectBuilder) -> None:
     deploy(project)
     release = project.project.environments.releases.find()
@@ -328,6 +342,25 @@ def test_an_environment_for_a_branch_takes_the_results_of_its_parent(project: Pr
     assert looked(project.root, "env", "remove", "branch").returncode == 0
     assert not (project.root / "environments/branch").exists()
     assert "there is no environment 'branch'" in looked(project.root, "plan", "--env", "branch").stderr
+
+
+def test_an_environment_in_which_a_run_goes_on_is_not_removed(project: ProjectBuilder) -> None:
+    project.edit(
+        "make",
+        "open(numbers",
+        "import os, time\nwhile not os.path.exists('go'): time.sleep(0.05)\nopen(numbers",
+    )
+    assert looked(project.root, "env", "create", "branch").returncode == 0
+    with start(project.root, "run", "--env", "branch", stdout=subprocess.DEVNULL) as running:
+        state = project.root / ".stagebook/environments/branch"
+        until(lambda: list((state / "state/runs").glob("*/make/1/log.txt")), 60, "the stage runs")
+        told = looked(project.root, "env", "remove", "branch")
+        assert told.returncode == 2
+        assert "goes on in 'branch'" in told.stderr
+        (state / "trees/work/go").touch()
+        assert running.wait(60) == 0
+    assert looked(project.root, "env", "remove", "branch").returncode == 0
+    assert not state.exists()
 
 
 def test_readers_get_datasets_that_belong_together(project: ProjectBuilder) -> None:

@@ -18,12 +18,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stagebook.errors import UsageError
+from stagebook.journal.journal import Journal
 from stagebook.pipeline.types import Value
 from stagebook.published.proposals import Proposals
 from stagebook.published.versions import Versions
 from stagebook.releases.release import Release, Releases
 from stagebook.releases.sources import source_paths
 from stagebook.releases.tree import Site, lay_out
+from stagebook.runs.lease import liveness_of
 from stagebook.system.files import make_private, write_whole
 from stagebook.system.settings_file import read_raw
 from stagebook.system.store import Store
@@ -158,6 +160,10 @@ class EnvironmentTable:
             raise UsageError(f"'{name}' is declared in the settings", hint=hint)
         if heirs := [one.name for one in self.all().values() if one.parent == name]:
             raise UsageError(f"{heirs[0]} inherits from '{name}'", hint=f"stagebook env remove {heirs[0]}")
+        if (run := self._going_on(name)) is not None:
+            raise UsageError(
+                f"the run {run} goes on in '{name}'", hint=f"end it: stagebook cancel --env {name}"
+            )
         shown = self.root / environment.path
         try:
             if shown.exists():
@@ -165,6 +171,14 @@ class EnvironmentTable:
             shutil.rmtree(self._folder / name)
         except OSError as error:
             raise UsageError(f"'{name}' cannot be removed as a whole: {error}") from error
+
+    def _going_on(self, name: str) -> str | None:
+        path = self.state(name) / "journal.db"
+        if not path.is_file():
+            return None
+        with contextlib.closing(Journal(path)) as journal:
+            held = (lease.run for lease in journal.leases.all() if not lease.is_over(liveness_of, None))
+            return next(held, None)
 
     def _made(self) -> dict[str, EnvironmentSettings]:
         found = {}
