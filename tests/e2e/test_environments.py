@@ -447,6 +447,22 @@ def test_stages_may_publish_by_themselves(project: ProjectBuilder) -> None:
     assert public.dataset("scale.scaled", env="ci", project=project.root).version == 1
 
 
+def test_a_damaged_journal_of_one_environment_harms_no_other_one(project: ProjectBuilder) -> None:
+    assert stagebook(project.root, "run", "--env", "ci").returncode == 0
+    state = project.root / ".stagebook/environments/ci/state"
+    for path in state.glob("journal.db-*"):
+        path.unlink()
+    (state / "journal.db").write_bytes(b"no database at all, " * 500)
+    plan = looked(project.root, "plan", "--json")
+    assert [stage["decision"] for stage in json.loads(plan.stdout)["stages"]] == ["RUN", "RUN"], plan.stderr
+    assert stagebook(project.root, "run").returncode == 0
+    # What that environment refers to is not known, so that nothing is removed.
+    told = looked(project.root, "store", "gc", "--days", "0")
+    assert told.returncode == 2
+    assert "doctor" in told.stderr
+    assert looked(project.root, "plan", "--env", "ci").returncode == 2
+
+
 @pytest.mark.filterwarnings("default::DeprecationWarning")  # of MLflow's use of SQLAlchemy
 def test_each_environment_has_an_experiment_in_the_same_mlflow(project: ProjectBuilder) -> None:
     project.file("stagebook.toml", SETTINGS.replace("[tracking]\nenabled = false\n", ""))

@@ -45,7 +45,7 @@ def collect(
         now=time.time(),
         days=keep,
         dry=dry_run,
-        others=gc.Others(results=project.placement.results_elsewhere(), files=files),
+        others=gc.Others(results=project.placement.results_elsewhere(all_of_them=True), files=files),
     )
     if as_json:
         names = ("results", "blobs", "freed", "kept", "size", "data_files")

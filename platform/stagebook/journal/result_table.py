@@ -5,11 +5,13 @@ A result that is damaged is left out: its stage runs again, which is always righ
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from stagebook.errors import JournalUnreadable
 from stagebook.events import AttemptEnded, StageAccepted, StageReused
 from stagebook.journal.bookmark_table import BookmarkTable
 from stagebook.journal.database import Database, checksum, sum_of
@@ -203,11 +205,17 @@ class SharedResults(KnownResults):
         number, and its `source`."""
         yield from super().find(fingerprint)
         for name, table in self._others.items():
-            for result in table.where("fingerprint = ?", (fingerprint,)):
+            found: list[Result] = []
+            with contextlib.suppress(JournalUnreadable):  # then it is computed here
+                found = table.where("fingerprint = ?", (fingerprint,))
+            for result in found:
                 yield dataclasses.replace(result, number=0, source=name)
 
     def has_head(self, head: str) -> bool:
         """Whether there is any with this head, here or elsewhere."""
         if self._heads is None:
-            self._heads = frozenset().union(*(one.heads() for one in (self._table, *self._others.values())))
+            self._heads = self._table.heads()
+            for table in self._others.values():
+                with contextlib.suppress(JournalUnreadable):
+                    self._heads |= table.heads()
         return head in self._heads

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stagebook.artifact import Artifact
+from stagebook.errors import JournalUnreadable
 from stagebook.journal.journal import Journal
 from stagebook.journal.result_table import ResultTable
 from stagebook.pipeline.types import Value
@@ -42,11 +43,16 @@ class Placement:
         """Values in place of the defaults of parameters."""
         return self.environment.params if self.environment is not None else {}
 
-    def results_elsewhere(self) -> dict[str, ResultTable]:
-        """The results of the other places of the project, by name."""
+    def results_elsewhere(self, *, all_of_them: bool = False) -> dict[str, ResultTable]:
+        """The results of the other places of the project, by name. A journal that cannot be read is left out: what is not
+        taken from it is computed. With `all_of_them` it raises `JournalUnreadable`."""
         for name, state in self._states_elsewhere().items():
             if name not in self._journals and (state / "journal.db").is_file():
-                self._journals[name] = Journal(state / "journal.db")
+                try:
+                    self._journals[name] = Journal(state / "journal.db")
+                except JournalUnreadable:
+                    if all_of_them:
+                        raise
         return {name: journal.results for name, journal in self._journals.items()}
 
     def _states_elsewhere(self) -> dict[str, Path]:
