@@ -95,7 +95,7 @@ def test_a_run_that_is_killed_while_it_publishes_shows_the_old_version_or_the_ne
     assert of_run(root, 0, 0) == 0
     met = {"old": 0, "new": 0}
     places = itertools.count(1)
-    for n in range(1, amount(4, 100)):
+    for n in range(1, amount(3, 100)):
         before, number = seen(root), next(places)
         assert before is not None
         code = of_run(root, n, number)
@@ -131,7 +131,7 @@ def test_a_rollback_that_is_killed_shows_one_version_or_the_other(project: Proje
     for n in (1, 2):
         assert of_run(root, n, 0) == 0
     count = 0
-    for number in range(1, amount(4, 60)):
+    for number in range(1, amount(3, 60)):
         before = seen(root)
         assert before is not None
         to, text = ("2", "n\n2\n") if before[1] == "n\n1\n" else ("1", "n\n1\n")
@@ -158,7 +158,7 @@ def test_a_deployment_that_is_killed_leaves_the_code_and_the_data_of_one_version
     assert killed(root, root, 0, *words) == 0
     met = {"old": 0, "new": 0}
     state = root / ".stagebook/environments/prod"
-    for n in range(1, amount(3, 100)):
+    for n in range(1, amount(2, 100)):
         before = seen(root)
         project.pipeline(PIPELINE.replace("n: 1", f"n: {n + 1}"))
         folder, number = [
@@ -190,7 +190,7 @@ def test_who_reads_two_datasets_while_versions_come_never_sees_a_mixture(project
     assert of_run(root, 0, 0) == 0
     versions = Project.open(root).environments
     shown = versions.versions(versions.find("prod"))
-    stop, wrong, reads = threading.Event(), [], amount(300, 10_000)
+    stop, wrong, reads = threading.Event(), [], amount(100, 10_000)
 
     def publish() -> None:
         """Show one of two versions after the other, as fast as can be."""
