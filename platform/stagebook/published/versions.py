@@ -26,8 +26,6 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-import filelock
-
 from stagebook.artifact import Artifact
 from stagebook.errors import UsageError
 from stagebook.published.manifest import FILE, Manifest
@@ -101,6 +99,8 @@ class Versions:
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Hold off other publications. Raises `UsageError` where another one takes too long."""
+        import filelock  # noqa: PLC0415 - start-up cost, of all commands that publish nothing
+
         try:
             with filelock.FileLock(self._lock, timeout=_WAIT):
                 yield
