@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Literal
 
 import filelock
 
-from stagebook.artifact import Artifact
 from stagebook.errors import ExitCode, StagebookError, UsageError
 from stagebook.events import Status
 from stagebook.planning.plan import Decision
 from stagebook.project import Project
 from stagebook.published.manifest import Manifest
 from stagebook.published.proposals import Proposal
-from stagebook.published.versions import Versions
+from stagebook.published.versions import Versions, filler
 from stagebook.releases.bundle import versions_of
 from stagebook.releases.release import Release, ReleaseChanges, compare
 from stagebook.runs.hooks import LaunchHooks
@@ -197,7 +194,6 @@ def propose(deployment: Deployment, because: str) -> Proposal:
         by=user_name(),
         because=because,
         at=time.time(),
-        before=deployment.before.version if deployment.before is not None else 0,
     )
     return deployment.project.environments.proposals(deployment.environment).add(found)
 
@@ -288,9 +284,6 @@ def roll_back(
             raise UsageError(f"{name} shows what version {number} has already")
         folder = versions.place(number)
 
-        def fill(artifact: Artifact, path: Path) -> None:
-            _link_all(folder / artifact.path, path)
-
         executed = {
             stage.notebook: folder / stage.notebook
             for one in target.pipelines.values()
@@ -306,7 +299,8 @@ def roll_back(
             approved_by="",
             shows=target.shows or target.version,
         )
-        made = versions.add(made, fill, executed)
+        fill = filler(home.store, lambda item: folder / item.path)
+        made = versions.add(made, fill, executed, like=number)
         versions.point_to(made.version)
     return made
 
@@ -317,16 +311,6 @@ def _earlier(versions: Versions, now: Manifest) -> int:
         if manifest.version < shown and not manifest.shows and not manifest.same_as(now):
             return manifest.version
     raise UsageError("there is no earlier version to go back to")
-
-
-def _link_all(source: Path, target: Path) -> None:
-    """Hard links to a file, or to all files of a folder; nobody writes to either. Raises `OSError`."""
-    if not source.is_dir():
-        os.link(source, target)
-        return
-    target.mkdir()
-    for entry in os.scandir(source):
-        _link_all(Path(entry.path), target / entry.name)
 
 
 @contextlib.contextmanager

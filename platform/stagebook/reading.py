@@ -20,7 +20,7 @@ from typing import Any
 
 from stagebook.errors import UsageError, did_you_mean
 from stagebook.project import Project
-from stagebook.published.manifest import Manifest
+from stagebook.published.manifest import FILE, Manifest
 from stagebook.published.versions import CURRENT, Pin
 from stagebook.runs.datasets import Datasets, plans_of
 from stagebook.tables import sql
@@ -39,7 +39,7 @@ class PinnedVersion:
         try:
             self._pin = Pin(folder / CURRENT)
             self.folder = self._pin.folder
-            self.manifest = Manifest.from_text((self.folder / "manifest.json").read_bytes())
+            self.manifest = Manifest.from_text((self.folder / FILE).read_bytes())
         except (OSError, ValueError) as error:
             raise UsageError(
                 f"nothing can be read in {environment}: {error}", hint=f"stagebook env show {environment}"

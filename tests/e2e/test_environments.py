@@ -191,6 +191,10 @@ def test_a_deployment_runs_what_changed_takes_the_rest_and_is_rolled_back_with_i
     assert stagebook(project.root, "run", "--env", "prod").returncode == 0
     assert shown(project) == [10, 20, 30]
     assert looked(project.root, "rollback", "--env", "prod", "--to", "3").returncode == 2
+    # A file of an earlier version that somebody wrote to is not shown again.
+    spoilt = project.root / "environments/prod/versions/000002/data/scaled.csv"
+    spoilt.chmod(0o644)
+    spoilt.write_text("n\n0\n")
     assert looked(project.root, "rollback", "--env", "prod", "--to", "2").returncode == 0
     assert shown(project) == [1001, 1002, 1003]
 
@@ -357,10 +361,22 @@ def test_an_environment_in_which_a_run_goes_on_is_not_removed(project: ProjectBu
         told = looked(project.root, "env", "remove", "branch")
         assert told.returncode == 2
         assert "goes on in 'branch'" in told.stderr
-        (state / "trees/work/go").touch()
+        (state / "trees" / "work" / "go").touch()
         assert running.wait(60) == 0
     assert looked(project.root, "env", "remove", "branch").returncode == 0
     assert not state.exists()
+
+
+def test_a_variable_means_the_same_in_all_environments(
+    project: ProjectBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLAVOUR", "vanilla")
+    one = "stages: {a: {notebook: notebooks/a.ipynb, executor: inprocess, env: [FLAVOUR], outputs: {o: data/o.txt}}}"
+    project.notebook("a", "open(o, 'w').write('1')", params="o = ''")
+    project.pipeline(one, "v")
+    assert stagebook(project.root, "run", "v", "--env", "ci").returncode == 0
+    plan = json.loads(looked(project.root, "plan", "v", "--json").stdout)
+    assert [stage["decision"] for stage in plan["stages"]] == ["REUSE"]
 
 
 def test_readers_get_datasets_that_belong_together(project: ProjectBuilder) -> None:

@@ -11,8 +11,9 @@ import typer
 
 from stagebook.cli.options import Json, Params
 from stagebook.cli.output import console, write_json
-from stagebook.errors import ExitCode, UsageError
-from stagebook.pipeline.yaml import parse_scalar
+from stagebook.errors import ExitCode, PipelineInvalid
+from stagebook.pipeline.model import Pipeline
+from stagebook.pipeline.params import parse_pairs
 from stagebook.project import Project
 from stagebook.published.manifest import Manifest
 from stagebook.runs.origin import user_name
@@ -87,7 +88,10 @@ def create(
 ) -> int:
     """Make an environment, such as for a branch; results of others are taken, not computed again."""
     project = Project.open(environment=DEV)
-    made = project.environments.create(name, parent, _values(params or []), time.time(), user_name())
+    values, problems = parse_pairs(Pipeline(name="", path=""), params or [])
+    if problems:
+        raise PipelineInvalid(problems)
+    made = project.environments.create(name, parent, values, time.time(), user_name())
     if as_json:
         write_json(_to_json(made, None))
     else:
@@ -105,16 +109,6 @@ def remove(name: Name, as_json: Json = False) -> int:
     else:
         console().print(f"✓ {name} is removed")
     return ExitCode.OK
-
-
-def _values(pairs: list[str]) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for pair in pairs:
-        name, is_pair, text = pair.partition("=")
-        if not is_pair or not name:
-            raise UsageError(f"'{pair}' is not of the form name=value")
-        found[name] = parse_scalar(text)
-    return found
 
 
 def _to_json(one: Environment, manifest: Manifest | None) -> dict[str, object]:

@@ -15,8 +15,7 @@ _NAME = re.compile(r"(\d+)\.json")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A release that somebody wants to be shown in an environment. `before` is the version that it was looked at with; `at`
-    is in seconds since the epoch."""
+    """A release that somebody wants to be shown in an environment. `at` is in seconds since the epoch."""
 
     number: int
     release: str
@@ -24,7 +23,6 @@ class Proposal:
     by: str
     because: str
     at: float
-    before: int
 
 
 class Proposals:

@@ -29,6 +29,7 @@ from pathlib import Path
 from stagebook.artifact import Artifact
 from stagebook.errors import UsageError
 from stagebook.published.manifest import FILE, Manifest
+from stagebook.system.blobs import BlobDamaged
 from stagebook.system.files import describe_path, walk, write_whole
 from stagebook.system.store import Store
 
@@ -40,6 +41,7 @@ VERSIONS = "versions"
 EXECUTED = "executed"  # the folder of the executed notebooks in a version
 _SEALS = ".files.json"  # path → [size, mtime in nanoseconds], as the version was made
 _NUMBER = re.compile(r"\d{6,}")
+_GONE = ".gone"  # the end of the name of a version that is being removed
 _WAIT = 120.0  # seconds that one publication waits for another
 
 
@@ -109,7 +111,12 @@ class Versions:
             raise UsageError(msg, hint="try again once it has ended") from error
 
     def add(
-        self, manifest: Manifest, fill: Callable[[Artifact, Path], None], executed: Mapping[str, Path]
+        self,
+        manifest: Manifest,
+        fill: Callable[[Artifact, Path], None],
+        executed: Mapping[str, Path],
+        *,
+        like: int = 0,
     ) -> Manifest:
         """Make the folder of a new version, while `held`; the manifest with its number. Readers do not see it yet.
 
@@ -117,6 +124,7 @@ class Versions:
             manifest: what is in it; its number is chosen here.
             fill: writes an output to a path that does not exist yet; raises `OSError`.
             executed: the notebooks to keep in it, by their paths in the version.
+            like: a version that has the same files, besides the one before.
 
         Raises:
             UsageError: it cannot be written; nothing changed.
@@ -132,10 +140,10 @@ class Versions:
             folder.mkdir(exist_ok=True)
             _remove(near)
             near.mkdir()
-            earlier = self._earlier(before)
+            earlier = [self._earlier(version) for version in {before, like}]
             for artifact in _files(made):
                 target = near / artifact.path
-                if not target.exists() and not earlier.link(artifact, target):
+                if not target.exists() and not any(one.link(artifact, target) for one in earlier):
                     target.parent.mkdir(parents=True, exist_ok=True)
                     fill(artifact, target)
             for path, source in executed.items():
@@ -191,9 +199,10 @@ class Versions:
         current = self._current_number()
         for number in self.numbers()[:-keep]:
             with contextlib.suppress(UsageError):
-                if number != current and self.find(number).at < before and not _is_held(self.place(number)):
-                    _remove(self.place(number))
+                if number != current and self.find(number).at < before and _take_away(self.place(number)):
                     gone.append(number)
+        for left in (self.folder / VERSIONS).glob(f".*{_GONE}"):
+            shutil.rmtree(left, ignore_errors=True)
         return gone
 
     def _make_folder(self) -> None:
@@ -234,16 +243,10 @@ class _Earlier:
         if artifact.content is None or self._known.get(artifact.path) != artifact.content:
             return False
         source = self._folder / artifact.path
-        names = (
-            [""]
-            if not artifact.folder
-            else [name for name, _, _ in walk(source)]
-            if source.is_dir()
-            else None
-        )
-        if names is None or not all(
-            self._is_untouched(f"{artifact.path}/{name}".rstrip("/")) for name in names
-        ):
+        if artifact.folder != source.is_dir():
+            return False
+        names = [name for name, _, _ in walk(source)] if artifact.folder else [""]
+        if not all(self._is_untouched(f"{artifact.path}/{name}".rstrip("/")) for name in names):
             return False
         try:
             for name in names:
@@ -292,19 +295,18 @@ def _files(manifest: Manifest) -> Iterator[Artifact]:
     yield from (one.artifact for one in manifest.datasets.values() if not one.artifact.external)
 
 
-def _is_held(folder: Path) -> bool:
-    if "fcntl" not in globals():
-        return False
-    try:
+def _take_away(folder: Path) -> bool:
+    """Put a version out of the way of readers, to be removed, unless one holds it; whether it could be. Who comes later
+    finds it gone, and not half of it."""
+    with contextlib.suppress(OSError):
         file = os.open(folder / FILE, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        try:
+            if "fcntl" in globals():
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            folder.rename(folder.with_name(f".{folder.name}{_GONE}"))
+        finally:
+            os.close(file)
         return True
-    finally:
-        os.close(file)
     return False
 
 
@@ -332,8 +334,9 @@ def filler(store: Store, trees: Callable[[Artifact], Path]) -> Callable[[Artifac
 
     def fill(artifact: Artifact, target: Path) -> None:
         if store.holds(artifact):
-            store.fetch(artifact, target)
-            return
+            with contextlib.suppress(BlobDamaged):
+                store.fetch(artifact, target)
+                return
         source = trees(artifact)
         if source.is_dir():
             shutil.copytree(source, target)

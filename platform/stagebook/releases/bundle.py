@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import platform as machine
-import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.releases.release import Release, ReleasedFile
 from stagebook.releases.sources import inputs_of
 from stagebook.system.blobs import Blobs
+from stagebook.system.git import git
 from stagebook.system.settings_file import FILE as SETTINGS
 from stagebook.workspace.contracts import release_path
 from stagebook.workspace.dependencies import ProjectDependencies
@@ -23,6 +23,7 @@ from stagebook.workspace.paths import PathRefused
 
 PYTHON = "python"
 CONNECTIONS = "connections.toml"
+_PATIENCE = 60.0  # seconds that git has for a large checkout
 MAX_DATA = 10_000_000  # bytes of a file of data that is released as it is committed
 _LOCKS = (
     "requirements.lock",
@@ -143,13 +144,13 @@ def _keep(root: Path, path: str, why: str, blobs: Blobs) -> ReleasedFile:
 
 def _tracked(root: Path) -> frozenset[str] | None:
     """The files of the project that are under version control; `None` where nothing is."""
-    said = _git(root, "ls-files", "-z", "--", ".")
+    said = git(root, "ls-files", "-z", "--", ".", seconds=_PATIENCE)
     return None if said is None else frozenset(filter(None, said.split("\0")))
 
 
 def _changed(root: Path, files: Mapping[str, ReleasedFile]) -> list[str]:
     """Those of the files that are not as in the commit."""
-    said = _git(
+    said = git(
         root,
         "status",
         "--porcelain",
@@ -159,21 +160,9 @@ def _changed(root: Path, files: Mapping[str, ReleasedFile]) -> list[str]:
         "--no-renames",
         "--",
         ".",
+        seconds=_PATIENCE,
     )
-    prefix = (_git(root, "rev-parse", "--show-prefix") or "").strip()
+    prefix = (git(root, "rev-parse", "--show-prefix") or "").strip()
     paths = {line[3:].removeprefix(prefix) for line in (said or "").split("\0") if len(line) > 3}
     folders = tuple(path for path in paths if path.endswith("/"))
     return [path for path in files if path in paths or path.startswith(folders)]
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    try:
-        done = subprocess.run(  # fixed arguments
-            ["git", "-C", str(root), *arguments],  # noqa: S607 - the git that the user has
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else None

@@ -11,7 +11,7 @@ import dataclasses
 import json
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +46,13 @@ class Site:
     environment: Environment
 
 
-def lay_out(release: Release, folder: Path, site: Site, sources: Iterable[str] = ()) -> None:
-    """Make a folder as the release is, or bring it up to date. Files that runs wrote there stay. `sources`: paths of data in
-    the project that no stage makes.
+def lay_out(release: Release, folder: Path, site: Site) -> None:
+    """Make a folder as the release is, or bring it up to date. Files that runs wrote there stay.
 
     Raises:
         UsageError: a file of the release is missing or damaged in the store, or cannot be written.
     """
-    try:
+    with _told(release):
         make_private(folder)
         before = _listed(folder)
         cache = FileCache(site.state / "cache" / f"{folder.name}.json")
@@ -62,16 +61,28 @@ def lay_out(release: Release, folder: Path, site: Site, sources: Iterable[str] =
                 _put(folder / path, file.sha256, executable=file.executable, store=site.store, cache=cache)
         for path in before.keys() - release.files.keys():
             (folder / path).unlink(missing_ok=True)
-        write_if_new(folder / SETTINGS, settings_of(release, site).encode())
+        _write_if_new(folder / SETTINGS, settings_of(release, site).encode())
         _link(folder / STATE_FOLDER, site.state)
-        for path in sources:
-            if path not in release.files and (site.project / path).exists():
-                _link(folder / path, site.project / path)
         cache.save()
         listed = {path: file.sha256 for path, file in release.files.items()}
         if listed != before:
             (folder / _MARK).mkdir(mode=0o700, exist_ok=True)
             write_whole(folder / _MARK / _LIST, json.dumps(listed).encode(), mode=0o600)
+
+
+def link_data(release: Release, folder: Path, site: Site, sources: Iterable[str]) -> None:
+    """Link the data that no stage makes, and that is not released, from the project into the folder of a release. Raises
+    `UsageError`."""
+    with _told(release):
+        for path in sources:
+            if path not in release.files and (site.project / path).exists():
+                _link(folder / path, site.project / path)
+
+
+@contextlib.contextmanager
+def _told(release: Release) -> Iterator[None]:
+    try:
+        yield
     except BlobDamaged as error:
         hint = "release it again from its commit: stagebook release"
         raise UsageError(f"the release {release.short} is not whole any more: {error}", hint=hint) from error
@@ -95,7 +106,7 @@ def _put(target: Path, digest: str, *, executable: bool, store: Store, cache: Fi
         near.unlink(missing_ok=True)
 
 
-def write_if_new(path: Path, data: bytes) -> None:
+def _write_if_new(path: Path, data: bytes) -> None:
     """Write a file, unless it holds the same already. Raises `OSError`."""
     with contextlib.suppress(OSError):
         if path.read_bytes() == data:

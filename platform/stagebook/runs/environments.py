@@ -24,20 +24,19 @@ from stagebook.published.proposals import Proposals
 from stagebook.published.versions import Versions
 from stagebook.releases.release import Release, Releases
 from stagebook.releases.sources import source_paths
-from stagebook.releases.tree import Site, lay_out
+from stagebook.releases.tree import Site, lay_out, link_data
 from stagebook.runs.lease import liveness_of
 from stagebook.system.files import make_private, write_whole
 from stagebook.system.settings_file import read_raw
 from stagebook.system.store import Store
 from stagebook.workspace.catalog import Catalog
-from stagebook.workspace.environments import Environment, declared, find, name_problem
+from stagebook.workspace.environments import DEV, Environment, declared, find, name_problem
 from stagebook.workspace.paths import ENVIRONMENTS, STATE_FOLDER
 from stagebook.workspace.settings import EnvironmentSettings
 from stagebook.workspace.workspace import Workspace
 
 _FILE = "environment.json"
 _WORK = "work"
-_SHARED = ("key",)  # hashes of variables mean the same in all environments
 
 
 class EnvironmentTable:
@@ -102,24 +101,20 @@ class EnvironmentTable:
         state = self.state(environment.name)
         tree = state.parent / "trees" / (_WORK if work else release.short)
         self._make_state(state)
-
         site = Site(project=self.root, state=state, store=self._store, environment=environment)
         lay_out(release, tree, site)
         # What the pipelines of the release read is looked for where the data are.
-        if sources := source_paths(Catalog(tree), Workspace(self.root), environment.params, env):
-            lay_out(release, tree, site, sources)
+        link_data(
+            release, tree, site, source_paths(Catalog(tree), Workspace(self.root), environment.params, env)
+        )
         return tree
 
     def _make_state(self, state: Path) -> None:
         try:
             make_private(state)
-            for name in ("store", *_SHARED):
-                link = state / name
-                if not link.is_symlink():
-                    target = self.root / STATE_FOLDER / name
-                    if name == "store":
-                        make_private(target)
-                    link.symlink_to(os.path.relpath(target, state))
+            make_private(self._store.folder)
+            if not (state / "store").is_symlink():
+                (state / "store").symlink_to(os.path.relpath(self._store.folder, state))
         except OSError as error:
             raise UsageError(f"the state of the environment cannot be made: {error}") from error
 
@@ -136,7 +131,7 @@ class EnvironmentTable:
             raise UsageError(problem)
         if name in known:
             raise UsageError(f"there is an environment '{name}' already", hint="stagebook env show " + name)
-        if parent != "dev":
+        if parent != DEV:
             find(known, parent)
         folder = self._folder / name
         data = {"inherits": parent, "params": dict(params), "protected": False}

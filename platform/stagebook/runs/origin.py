@@ -5,11 +5,11 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
 from stagebook.origin import Origin
+from stagebook.system.git import git
 from stagebook.system.this_process import THIS_PROCESS, Asker
 
 
@@ -30,14 +30,14 @@ def describe_origin(root: Path, asker: Asker | None = None) -> Origin:
     """
     command = THIS_PROCESS.command or (asker.program if asker else _program())
     own, asker = user_name(), asker or THIS_PROCESS.asker
-    commit = _git(root, "rev-parse", "HEAD")
+    commit = (git(root, "rev-parse", "HEAD") or "").strip()
     return Origin(
         user=asker.user if asker else own,
         host=socket.gethostname(),
         pid=os.getpid(),
         command=command,
         commit=commit,
-        changed=bool(commit and _git(root, "status", "--porcelain", "--untracked-files=no")),
+        changed=bool(commit and git(root, "status", "--porcelain", "--untracked-files=no")),
         via=asker.program if asker else "",
         account=own if asker and own != asker.user else "",
     )
@@ -48,17 +48,3 @@ def _program() -> str:
     path = Path(sys.argv[0] if sys.argv else "")
     name = path.parent.name if path.name == "__main__.py" else path.name
     return name if name and not name.startswith("-") else Path(sys.executable).name
-
-
-def _git(root: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(  # fixed arguments
-            ["git", "-C", str(root), *arguments],  # noqa: S607 - the git that the user has
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

@@ -20,7 +20,7 @@ from stagebook.system.secret_sources import PREFIX
 from stagebook.system.store import Store
 from stagebook.workspace.kernels import Kernel, find_kernel, this_python
 from stagebook.workspace.marks import Marks
-from stagebook.workspace.paths import STATE_FOLDER, PathRefused
+from stagebook.workspace.paths import STATE_FOLDER, PathRefused, home_of
 from stagebook.workspace.workspace import Workspace
 
 _MAX_TEXT = 200_000  # bytes of a module whose text is kept
@@ -174,7 +174,7 @@ class ProjectDependencies:
         if name in self._secret or name.startswith(PREFIX):
             return "secret"
         if self._key is None:
-            self._key = _key(self._root / STATE_FOLDER / "key")
+            self._key = _key(home_of(self._root) / STATE_FOLDER / "key")
         return hmac.new(self._key, f"{name}={value}".encode("utf-8", "surrogateescape"), "sha256").hexdigest()
 
 

@@ -128,6 +128,24 @@ def test_an_output_that_the_store_does_not_have_comes_from_where_the_run_left_it
         place.versions.add(manifest, place.fill, {})
 
 
+def test_an_output_that_is_damaged_in_the_store_comes_from_where_the_run_left_it(place: Place) -> None:
+    manifest = place.manifest({"data/a.txt": "1"})
+    (artifact,) = (one.artifact for one in manifest.datasets.values())
+    blob = place.store.blobs.path(artifact.sha256)
+    blob.chmod(0o600)
+    blob.write_text("other")
+    made = place.versions.add(manifest, place.fill, {})
+    assert (place.versions.place(made.version) / "data/a.txt").read_text() == "1"
+
+
+def test_what_a_killed_removal_left_is_removed(place: Place) -> None:
+    for at in range(1, 5):
+        place.publish({"data/a.txt": str(at)}, at=float(at))
+    place.versions.place(1).rename(place.root / "shown/versions/.000001.gone")
+    assert place.versions.prune(before=10.0) == [2]
+    assert sorted(os.listdir(place.root / "shown/versions")) == ["000003", "000004"]
+
+
 def test_what_a_killed_publication_left_is_in_nobodys_way(place: Place) -> None:
     place.publish({"data/a.txt": "1"})
     left = place.root / "shown/versions/.000002.incoming/data"
