@@ -120,6 +120,15 @@ def test_exit_functions_of_a_notebook_are_called(builder: ProjectBuilder, execut
 
 
 @EXECUTORS
+def test_a_cell_whose_process_ends_at_once_has_its_number(builder: ProjectBuilder, executor: str) -> None:
+    silent = "print(1)\nkernel = getattr(get_ipython(), 'kernel', None)\nif kernel is not None:\n    kernel._publish_execute_input = lambda *_, **__: None"
+    report = run(builder, executor, silent, "", "import os\nos._exit(3)", "2")
+    assert report.status is Status.FAILED
+    counts = [cell.get("execution_count") for cell in builder.executed(report.run, "a")["cells"]]
+    assert counts == [1, None, 2, None]
+
+
+@EXECUTORS
 def test_exit_ends_a_notebook_well(builder: ProjectBuilder, executor: str) -> None:
     report = run(builder, executor, "print('one')", "exit()", "raise RuntimeError")
     assert report.status is Status.COMPLETED, report.history.stages["a"].message

@@ -205,7 +205,14 @@ ERRORS = {
     "exit_none": Notebook(cells=("raise SystemExit(None)", "print('never')")),
     "quit": Notebook(cells=("print('before')\nquit()", "print('after')")),
     "keyboard_interrupt": Notebook(cells=("raise KeyboardInterrupt",)),
-    "process_ends": Notebook(cells=("print('before', flush=True)", "import os\nos._exit(3)", "print('never')")),
+    # Plain papermill has the number of the cell only where there is time to say it.
+    "process_ends": Notebook(
+        cells=(
+            "print('before', flush=True)",
+            "import os, time\ntime.sleep(0.5)\nos._exit(3)",
+            "print('never')",
+        )
+    ),
     "memory_error": Notebook(cells=("raise MemoryError('none left')",)),
     "error_in_magic": Notebook(cells=("%run not_there.py",)),
     "unknown_magic": Notebook(cells=("%not_a_magic", "print('after')")),

@@ -52,6 +52,7 @@ class KernelExecutor:
         self._log = reasons.Log(where.log)
         self._kept = False
         self._orderly = False
+        self._count = 0  # the number of the last cell
         self._folder = ""  # of a kernel that is started the ordinary way
         self._context = zmq.asyncio.Context()
         self._context.rcvhwm = WAITING
@@ -122,6 +123,8 @@ class KernelExecutor:
             return CellEnd(verdict=Verdict.RAISED, name=error.ename, value=error.evalue)
         except (DeadKernelError, CellControlSignal):
             # Control signals of nbclient other than a failed cell do not come out of it.
+            if cell.execution_count is None:  # the process was gone before it had said the number
+                cell.execution_count = self._count + 1
             return CellEnd(verdict=Verdict.DIED, message=f"the kernel died {await self._how_it_died()}")
         except asyncio.CancelledError:
             return CellEnd(verdict=Verdict.STOPPED)
@@ -131,6 +134,7 @@ class KernelExecutor:
             what = f"the cell could not be executed: {type(error).__name__}: {error}"
             return CellEnd(verdict=Verdict.BROKEN, message=what)
         finally:
+            self._count = cell.execution_count or self._count
             self._client.close_cell(at)
         if self._client.asked_to_exit:  # as `sys.exit()`, but without an exception
             return CellEnd(verdict=Verdict.RAISED, name="SystemExit")
