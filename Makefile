@@ -9,7 +9,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 FAULTS_UNIT := planning/test_semantics.py runs/test_lease.py system/test_file_cache.py system/test_store.py \
 	journal/test_database.py
 
-.PHONY: run test check faults parity lint layers types front docs bench lock clean setup-run setup-test format
+.PHONY: run test part check faults parity lint layers types front docs bench lock clean setup-run setup-test format
 
 run: setup-run  ## run the reference pipeline on real data
 	@$(BIN)/stagebook run flights
@@ -23,7 +23,10 @@ setup-test:
 test: setup-test  ## all tests
 	$(BIN)/python -m pytest -n 3 --dist loadfile
 
-check: lint layers types front docs test  ## what CI runs: all checks and all tests
+part: setup-test  ## all tests but those that take long, and every third of these, in turn
+	$(BIN)/python -m pytest -n 3 --dist loadfile --part
+
+check: lint layers types front docs part  ## what CI runs: all checks, and the tests of `part`
 
 faults: setup-test  ## the fault suite with its full numbers, about two hours; see docs/faults.md
 	STAGEBOOK_FAULTS=full $(BIN)/python -m pytest -n 3 --dist loadfile tests/faults tests/cases tests/e2e $(addprefix tests/unit/,$(FAULTS_UNIT))

@@ -41,11 +41,14 @@ WAYS = frozenset({"executor", "way", "fork"})  # the parameters of tests that sa
 SLOW = frozenset({"cases", "e2e", "faults"})  # the folders of tests of whole runs
 TESTS = Path(__file__).parent
 FEW = 2  # inputs that each of them takes with small numbers, in turn
+PART = 3  # of so many tests that take long, one run of `make check` has one
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     text = "rewrite the outputs in tests/golden with what the tests find"
     parser.addoption("--update-golden", action="store_true", help=text)
+    text = f"of the tests that are marked `long` only every {PART}th, in turn"
+    parser.addoption("--part", action="store_true", help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,6 +66,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     of both."""
     if effort.IS_FULL:
         return
+    if config.getoption("--part"):
+        _leave_out(config, items, _long_for_later(items))
     tests: dict[tuple[Path, str], dict[str, list[pytest.Item]]] = {}
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
@@ -75,6 +80,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             ways = [*test.values()][at]
             taken.add(ways[len(taken) % len(ways)])
     left_out = {item for test in tests.values() for ways in test.values() for item in ways} - taken
+    _leave_out(config, items, left_out)
+
+
+def _long_for_later(items: list[pytest.Item]) -> set[pytest.Item]:
+    """Those that take long and whose turn it is not."""
+    tests: dict[tuple[Path, str], list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("long"):
+            tests.setdefault((item.path, item.name.partition("[")[0]), []).append(item)
+    later = [test for at, test in enumerate(tests.values()) if (at + int(SEED)) % PART]
+    return {item for test in later for item in test}
+
+
+def _leave_out(config: pytest.Config, items: list[pytest.Item], left_out: set[pytest.Item]) -> None:
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
 

@@ -171,6 +171,7 @@ print(papermill.translators.papermill_translators.find_translator("python3", "py
 """
 
 
+@pytest.mark.long
 def test_a_notebook_that_uses_papermill_gets_the_whole_of_it(builder: ProjectBuilder) -> None:
     done = execute_each(builder, WAYS, PAPERMILL)
     assert {way: one.end for way, one in done.items()} == dict.fromkeys(WAYS, "completed")

@@ -253,6 +253,7 @@ def started_by(root: Path, stage: str, experiment: str = "p", database: str = "m
 
 
 @EVERY_WAY
+@pytest.mark.long
 def test_runs_that_a_notebook_starts_are_its_own_where_it_says(execute: Execute, way: str) -> None:
     """mlflow_set_experiment, mlflow-set-experiment"""
     done = execute(way)
@@ -271,6 +272,7 @@ def test_runs_that_a_notebook_starts_are_its_own_where_it_says(execute: Execute,
 
 
 @EACH_WAY
+@pytest.mark.long
 def test_only_what_is_logged_without_a_run_goes_to_the_attempt(execute: Execute, way: str) -> None:
     """mlflow_set_experiment"""
     done = execute(way)

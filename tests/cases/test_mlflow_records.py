@@ -228,6 +228,7 @@ def test_a_run_that_somebody_deleted_in_mlflow_holds_up_no_other(project: Projec
     assert "MLflow does not take, so that it was passed over: r1" in shown
 
 
+@pytest.mark.long
 def test_a_database_that_is_removed_in_the_middle_gets_the_run_once_more(project: ProjectBuilder) -> None:
     events = told("r1", *attempt("r1", params={"n": 1}), *attempt("r1", "b"), params={"n": 2})
     journal = journal_of(project)
@@ -247,6 +248,7 @@ def test_a_database_that_is_removed_in_the_middle_gets_the_run_once_more(project
 
 
 @pytest.mark.kernel
+@pytest.mark.long
 def test_a_database_that_is_removed_while_a_run_goes_on_gets_the_run_once_more(
     builder: ProjectBuilder, empty_store: Path
 ) -> None:
@@ -296,6 +298,7 @@ def test_no_run_ends_before_it_began_though_the_clock_was_set_back(project: Proj
     assert "in 0.0 s" in tables.run_summary(history, 1e9).plain
 
 
+@pytest.mark.long
 def test_the_reason_is_told_and_the_records_are_kept(project: ProjectBuilder) -> None:
     """mlflow-reason-not-told"""
     journal = deliver(project, *told("r1"))
@@ -319,6 +322,7 @@ def test_the_reason_is_told_and_the_records_are_kept(project: ProjectBuilder) ->
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("executor", ["kernel", "inprocess"])
+@pytest.mark.long
 def test_runs_after_a_bad_one_are_recorded(builder: ProjectBuilder, executor: str) -> None:
     """mlflow-poison-bigint, mlflow-poison-surrogate, mlflow-refused-name-leaves-running: from the notebook on"""
     glue = "import scrapbook as sb\n"
@@ -348,6 +352,7 @@ def test_runs_after_a_bad_one_are_recorded(builder: ProjectBuilder, executor: st
 @pytest.mark.kernel
 @pytest.mark.parametrize("how", ["moved", "copied"])
 @pytest.mark.parametrize("name", ["p", "p 100%20 #x"])
+@pytest.mark.long
 def test_artifacts_stay_with_a_project_that_is_moved_or_copied(
     builder: ProjectBuilder, tmp_path: Path, how: str, name: str
 ) -> None:
@@ -389,6 +394,7 @@ def run_once(builder: ProjectBuilder) -> RunReport:
     return report
 
 
+@pytest.mark.long
 def test_what_runs_were_given_is_for_this_user_alone(builder: ProjectBuilder) -> None:
     builder.file("pipelines/none.yaml", "")
     before = os.umask(0o022)

@@ -151,6 +151,7 @@ LOGIN = "someone:s3cr%40t-w0rd"
 
 
 @pytest.mark.kernel
+@pytest.mark.long
 def test_nobody_sees_the_login_of_a_tracking_server(builder: ProjectBuilder, server: Server) -> None:
     server.reply = (500, b"{}", {})
     look = """
@@ -198,6 +199,7 @@ def test_nobody_sees_the_login_of_a_tracking_server(builder: ProjectBuilder, ser
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.long
 def test_ui_ends_mlflow_with_it_and_says_when_that_dies(
     builder: ProjectBuilder, number: signal.Signals
 ) -> None:

@@ -60,6 +60,7 @@ def test_a_folder_that_a_strict_stage_makes_is_no_read(builder: ProjectBuilder, 
     assert report.history.stages["a"].message.endswith("not declared as an input: there")
 
 
+@pytest.mark.long
 def test_an_output_that_was_edited_is_said_to_be_replaced(builder: ProjectBuilder) -> None:
     builder.without_tracking()
     path = builder.notebook("a", "open(out, 'w').write(str(n))", params="n = 1\nout = ''")

@@ -36,6 +36,7 @@ def test_secrets_are_hidden_in_texts_and_data() -> None:
 @pytest.mark.kernel
 @pytest.mark.e2e
 @pytest.mark.parametrize("executor", ["kernel", "inprocess"])
+@pytest.mark.long
 def test_no_secret_of_the_environment_is_written(builder: ProjectBuilder, executor: str) -> None:
     show = "from IPython.display import HTML\nvalues = [os.environ[name] for name in names]\n"
     builder.notebook(
@@ -83,6 +84,7 @@ def test_a_login_does_not_come_in_by_an_innocent_name(
 
 @pytest.mark.kernel
 @pytest.mark.e2e
+@pytest.mark.long
 def test_what_is_made_is_for_this_user_alone(builder: ProjectBuilder) -> None:
     """Whatever is made first: here a notebook logs an artifact before the delivery to MLflow is ready."""
     builder.notebook("a", "import mlflow", "mlflow.log_text('x', 'x.txt')", "1 / 0")

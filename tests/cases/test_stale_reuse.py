@@ -23,6 +23,7 @@ def mapped(path: Path) -> Iterator[mmap.mmap]:
         yield made
 
 
+@pytest.mark.long
 def test_a_write_through_a_map_while_a_stage_runs(builder: ProjectBuilder) -> None:
     builder.without_tracking()
     builder.notebook("read", "open(out, 'w').write(open(raw).read())", params="raw = ''\nout = ''")

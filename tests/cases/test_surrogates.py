@@ -22,6 +22,7 @@ SHOWN = (
 )
 
 
+@pytest.mark.long
 def test_outputs_are_as_readable_in_each_way(builder: ProjectBuilder) -> None:
     done = execute_each(builder, WAYS, *SHOWN)
     for one in done.values():

@@ -23,6 +23,7 @@ def said(builder: ProjectBuilder) -> dict[str, tuple[Decision, str]]:
 
 
 @EXECUTORS
+@pytest.mark.long
 def test_a_change_of_what_is_read_undeclared_is_told_of_everywhere(
     builder: ProjectBuilder, executor: str
 ) -> None:

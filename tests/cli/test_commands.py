@@ -109,6 +109,7 @@ report ✓ completed WHEN N s up to date"""
 
 
 @pytest.mark.kernel
+@pytest.mark.long
 def test_a_failed_run_says_where_and_how_to_go_on(tmp_path: Path) -> None:
     stagebook(tmp_path, "init", "demo")
     demo = tmp_path / "demo"
@@ -145,6 +146,7 @@ each stage   stagebook status hello"""
     assert "✓ hello completed in N s: 2 completed, 2 reused" in done
 
 
+@pytest.mark.long
 def test_bad_requests_are_told_and_start_nothing(tmp_path: Path) -> None:
     assert stagebook(tmp_path, "status", code=2).startswith("✗ no project in ")
     stagebook(tmp_path, "init", "demo")
@@ -194,6 +196,7 @@ def test_light_commands_import_nothing_heavy(tmp_path: Path) -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 def test_ui_serves_mlflow_on_loopback_and_leaves_no_process(tmp_path: Path) -> None:
     stagebook(tmp_path, "init", "demo")
     with commands.start(tmp_path / "demo", "ui", "--json", stdout=subprocess.PIPE) as process:

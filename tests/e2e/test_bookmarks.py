@@ -112,6 +112,7 @@ def test_a_stage_gets_what_is_new_once(builder: ProjectBuilder) -> None:
     assert inbox.rows == [1, 2, 3, 4]
 
 
+@pytest.mark.long
 def test_what_changed_is_read_again_and_what_is_gone_stays(builder: ProjectBuilder) -> None:
     inbox = Inbox(builder, "mode: merge, key: n")
     inbox.put("01", 1, 2)
@@ -129,6 +130,7 @@ def test_what_changed_is_read_again_and_what_is_gone_stays(builder: ProjectBuild
     assert inbox.rows == [1, 2, 3, 4]
 
 
+@pytest.mark.long
 def test_a_mark_moves_with_what_is_published_alone(builder: ProjectBuilder) -> None:
     inbox = Inbox(builder)
     inbox.put("01", 1)
@@ -143,6 +145,7 @@ def test_a_mark_moves_with_what_is_published_alone(builder: ProjectBuilder) -> N
     assert inbox.rows == [1, 2, 3]
 
 
+@pytest.mark.long
 def test_another_change_counts_for_what_comes_next(builder: ProjectBuilder) -> None:
     inbox = Inbox(builder)
     inbox.put("01", 1)
@@ -157,6 +160,7 @@ def test_another_change_counts_for_what_comes_next(builder: ProjectBuilder) -> N
     assert inbox.said == ("REUSE", "nothing is new in months")
 
 
+@pytest.mark.long
 def test_it_reads_everything_where_its_output_is_gone(builder: ProjectBuilder) -> None:
     inbox = Inbox(builder)
     inbox.put("01", 1)
@@ -173,6 +177,7 @@ def test_it_reads_everything_where_its_output_is_gone(builder: ProjectBuilder) -
     assert inbox.rows == [1, 2]
 
 
+@pytest.mark.long
 def test_what_is_read_again_takes_the_place_of_what_was_added(builder: ProjectBuilder) -> None:
     inbox = Inbox(builder)
     inbox.put("01", 1)
@@ -208,6 +213,7 @@ def test_what_is_read_again_takes_the_place_of_what_was_added(builder: ProjectBu
     assert "nothing that ingest has read fits *.csv" in done.stderr
 
 
+@pytest.mark.long
 def test_a_bookmark_moves_with_a_version_that_is_restored(builder: ProjectBuilder) -> None:
     inbox = Inbox(builder)
     for number in (1, 2):
@@ -248,6 +254,7 @@ def shop(builder: ProjectBuilder, *rows: tuple[int, str, float]) -> None:
     database.close()
 
 
+@pytest.mark.long
 def test_a_column_says_how_far_a_stage_has_read(builder: ProjectBuilder) -> None:
     builder.without_tracking()
     builder.file("connections.toml", '[shop]\nurl = "sqlite:///shop.db"\n')
@@ -287,6 +294,7 @@ def test_a_column_says_how_far_a_stage_has_read(builder: ProjectBuilder) -> None
     )
 
 
+@pytest.mark.long
 def test_quarantined_rows_count_as_read(builder: ProjectBuilder) -> None:
     inbox = Inbox(builder)
     rule = "{name: n, logicalType: integer, logicalTypeOptions: {maximum: 9}, customProperties: [{property: severity, value: quarantine}]}"

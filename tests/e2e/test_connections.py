@@ -79,6 +79,7 @@ def test_a_stage_gets_the_secrets_of_what_it_names(project: ProjectBuilder) -> N
     assert "there is no connection 'fed'\n    did you mean 'feed'?" in shown
 
 
+@pytest.mark.long
 def test_what_is_behind_a_connection_makes_a_stage_stale(
     project: ProjectBuilder, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +149,7 @@ def test_a_source_that_is_down_is_a_mistake_with_its_place(project: ProjectBuild
         assert message in shown
 
 
+@pytest.mark.long
 def test_commands_list_and_test(project: ProjectBuilder, source: Source) -> None:
     env = environment(**ENV)
     listed = stagebook(project.root, "connection", "list", env=env).stdout

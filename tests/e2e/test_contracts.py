@@ -117,6 +117,7 @@ def test_a_warning_is_shown_and_stops_nothing(project: ProjectBuilder) -> None:
     assert "1 warning" in looked(project.root, "status", "p").stdout
 
 
+@pytest.mark.long
 def test_a_contract_is_drafted_and_tried_on_earlier_versions(project: ProjectBuilder) -> None:
     assert project.project.run("p", {"more": 200}).status is Status.COMPLETED
     assert project.project.run("p", {"more": 300}).status is Status.COMPLETED

@@ -66,6 +66,7 @@ def test_a_drafted_contract_is_taken(command: Path, builder: ProjectBuilder) -> 
     assert "nonsense" in lint(command, written), "it does look"
 
 
+@pytest.mark.long
 def test_the_contracts_of_a_new_project_and_of_flights_are_taken(command: Path, tmp_path: Path) -> None:
     assert stagebook(tmp_path, "init", "demo").returncode == 0
     new = sorted((tmp_path / "demo/contracts").iterdir())
@@ -74,6 +75,7 @@ def test_the_contracts_of_a_new_project_and_of_flights_are_taken(command: Path, 
         assert lint(command, path) == "", path
 
 
+@pytest.mark.long
 def test_the_contracts_of_the_documentation_and_of_the_benchmark_are_taken(
     command: Path, tmp_path: Path
 ) -> None:

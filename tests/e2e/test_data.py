@@ -92,6 +92,7 @@ def values(project: ProjectBuilder, *arguments: str) -> Any:
     return json.loads(said(project, *arguments, "--json"))
 
 
+@pytest.mark.long
 def test_every_dataset_is_listed(project: ProjectBuilder) -> None:
     found = {one["name"]: one for one in values(project, "list")["datasets"]}
     assert {name: (one["kind"], one["rows"]) for name, one in found.items()} == {
@@ -198,6 +199,7 @@ def test_an_unknown_dataset_is_told(project: ProjectBuilder) -> None:
     assert "did you mean 'p.make.silver'" in said(project, "history", "p.make.silvr", code=2)
 
 
+@pytest.mark.long
 def test_a_version_is_restored_and_stays(project: ProjectBuilder) -> None:
     def ids(name: str) -> list[int]:
         path = project.root / "data" / name

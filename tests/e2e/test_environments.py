@@ -406,6 +406,7 @@ def test_readers_get_datasets_that_belong_together(project: ProjectBuilder) -> N
         public.dataset("p.scale.scaled", env="ci", project=project.root)
 
 
+@pytest.mark.long
 def test_a_notebook_reads_what_its_own_environment_shows(project: ProjectBuilder) -> None:
     assert stagebook(project.root, "run").returncode == 0
     deploy(project)
@@ -425,6 +426,7 @@ def test_a_notebook_reads_what_its_own_environment_shows(project: ProjectBuilder
     assert (project.root / "environments/prod/current/data/total.txt").read_text() == "60"
 
 
+@pytest.mark.long
 def test_a_file_that_was_read_undeclared_is_released_and_another_one_is_no_reason_to_take_a_result(
     project: ProjectBuilder,
 ) -> None:
@@ -480,6 +482,7 @@ def test_a_damaged_journal_of_one_environment_harms_no_other_one(project: Projec
 
 
 @pytest.mark.filterwarnings("default::DeprecationWarning")  # of MLflow's use of SQLAlchemy
+@pytest.mark.long
 def test_each_environment_has_an_experiment_in_the_same_mlflow(project: ProjectBuilder) -> None:
     project.file("stagebook.toml", SETTINGS.replace("[tracking]\nenabled = false\n", ""))
     assert stagebook(project.root, "run").returncode == 0

@@ -249,6 +249,7 @@ def _until(condition: Any) -> None:
 
 
 @EXECUTORS
+@pytest.mark.long
 def test_a_dump_opens_in_a_debugger_with_the_variables(builder: ProjectBuilder, executor: str) -> None:
     cells = (
         "import pandas as pd\ndata = pd.DataFrame({'a': [1, 2]})",

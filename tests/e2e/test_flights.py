@@ -136,6 +136,7 @@ def _undecided(plan: Mapping[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "name", ["sources", "deliver", "ingest", "clean", "load.py", "analytics", "train", "report"]
 )
+@pytest.mark.long
 def test_notebooks_run_by_hand_in_their_own_folder(
     root: Path, histories: list[RunHistory], name: str
 ) -> None:
@@ -288,6 +289,7 @@ def test_the_browser_compares_two_runs(
     assert "max_depth\t6\t3" in shown.replace("\n", "").replace(" ", "")
 
 
+@pytest.mark.long
 def test_contracts_find_what_is_wrong_with_the_year(project: Project, histories: list[RunHistory]) -> None:
     del histories  # the year comes after what they show
     year = {"months": list(range(1, 13))}

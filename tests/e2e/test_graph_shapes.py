@@ -66,6 +66,7 @@ def statuses(history: RunHistory) -> dict[str, str]:
     return {name: str(stage.status) for name, stage in history.stages.items()}
 
 
+@pytest.mark.long
 def test_lists_conditions_and_triggers_decide_what_runs(builder: ProjectBuilder) -> None:
     shapes(builder)
     project = builder.project

@@ -101,6 +101,7 @@ class Lakehouse:
         return next(event for event in ended if event.stage == "make")
 
 
+@pytest.mark.long
 def test_a_table_is_overwritten_reused_and_restored(builder: ProjectBuilder) -> None:
     house = Lakehouse(builder)
     report = house.run()
@@ -127,6 +128,7 @@ def test_a_table_is_overwritten_reused_and_restored(builder: ProjectBuilder) -> 
     assert (house.ids, house.versions) == ([1, 2, 3], [0])
 
 
+@pytest.mark.long
 def test_rows_are_added_once(builder: ProjectBuilder) -> None:
     house = Lakehouse(builder, "mode: append")
     house.run(1, 2)
@@ -141,6 +143,7 @@ def test_rows_are_added_once(builder: ProjectBuilder) -> None:
     assert house.ids == [1, 1, 2, 2, 3]
 
 
+@pytest.mark.long
 def test_partitions_and_keys(builder: ProjectBuilder) -> None:
     house = Lakehouse(builder, "partition_by: m")
     house.run(1, 2, 3)
@@ -155,6 +158,7 @@ def test_partitions_and_keys(builder: ProjectBuilder) -> None:
     assert house.ids == [1, 2, 7]
 
 
+@pytest.mark.long
 def test_a_failed_stage_or_contract_leaves_no_version(builder: ProjectBuilder) -> None:
     house = Lakehouse(builder, "mode: append")
     house.contract()
@@ -170,6 +174,7 @@ def test_a_failed_stage_or_contract_leaves_no_version(builder: ProjectBuilder) -
     assert len(data) == 1, "nothing is left beside the data of the version"
 
 
+@pytest.mark.long
 def test_a_changed_contract_publishes_other_rows_of_the_same_attempt(builder: ProjectBuilder) -> None:
     house = Lakehouse(builder, "mode: append")
     house.contract("quarantine", most=2)
@@ -239,6 +244,7 @@ def test_a_table_that_the_notebook_writes_as_one(builder: ProjectBuilder) -> Non
     assert (house.ids, house.versions) == ([1, 2, 3], [0])
 
 
+@pytest.mark.long
 def test_a_change_that_no_run_made_is_told_and_built_on(builder: ProjectBuilder) -> None:
     import deltalake
 
@@ -269,6 +275,7 @@ def test_a_data_file_that_was_changed_or_removed_comes_back(builder: ProjectBuil
         assert (house.ids, house.versions) == ([1, 2, 3], [0])
 
 
+@pytest.mark.long
 def test_a_torn_log_is_left_alone(builder: ProjectBuilder) -> None:
     house = Lakehouse(builder, "mode: append")
     house.run(1)
@@ -285,6 +292,7 @@ def test_a_torn_log_is_left_alone(builder: ProjectBuilder) -> None:
     assert house.ids == [1, 2]
 
 
+@pytest.mark.long
 def test_json_names_the_version(builder: ProjectBuilder) -> None:
     house = Lakehouse(builder)
     done = stagebook(builder.root, "run", "p", "--json")

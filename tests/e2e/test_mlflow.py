@@ -162,6 +162,7 @@ def test_statuses_of_failed_and_blocked_stages_agree(builder: ProjectBuilder) ->
 
 
 @pytest.mark.usefixtures("with_store")
+@pytest.mark.long
 def test_a_notebook_that_uses_mlflow_logs_into_the_run_of_its_attempt_and_cannot_forge_its_status(
     builder: ProjectBuilder,
 ) -> None:
@@ -181,6 +182,7 @@ def test_a_notebook_that_uses_mlflow_logs_into_the_run_of_its_attempt_and_cannot
     assert len(tracked_runs(builder.root)) == 2, "the notebook made no run of its own"
 
 
+@pytest.mark.long
 def test_an_absent_mlflow_fails_no_run_and_gets_every_record_once_later(
     builder: ProjectBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +202,7 @@ def test_an_absent_mlflow_fails_no_run_and_gets_every_record_once_later(
     assert set(children) == {"make@1", "make@2", "use"}
 
 
+@pytest.mark.long
 def test_a_delivery_that_is_killed_anywhere_delivers_each_record_once(builder: ProjectBuilder) -> None:
     small(builder)
     builder.file("stagebook.toml", "[tracking]\nenabled = false\n")
@@ -228,6 +231,7 @@ def test_a_delivery_that_is_killed_anywhere_delivers_each_record_once(builder: P
     assert {run.info.status for run in children.values()} == {"FINISHED"}
 
 
+@pytest.mark.long
 def test_two_first_runs_share_a_new_database(builder: ProjectBuilder) -> None:
     builder.notebook("a", "1")
     for name in ("p", "q"):

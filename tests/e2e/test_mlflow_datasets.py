@@ -93,6 +93,7 @@ def check(uri: str, project: ProjectBuilder, report: RunReport) -> None:
     assert (total.schema, json.loads(total.profile)) == (None, {"bytes": 1}), "a text is no table"
 
 
+@pytest.mark.long
 def test_a_database_has_the_datasets_of_a_run(project: ProjectBuilder) -> None:
     report = project.project.run("p")
     check(absolute("sqlite:///mlflow.db", project.root), project, report)
@@ -112,6 +113,7 @@ def test_a_store_of_files_has_them(
     check(uri, project, project.project.run("p"))
 
 
+@pytest.mark.long
 def test_without_monitors_datasets_have_no_columns_and_are_there(project: ProjectBuilder) -> None:
     project.file("stagebook.toml", "[monitors]\nenabled = false\n")
     found = datasets(absolute("sqlite:///mlflow.db", project.root), project.project.run("p"))

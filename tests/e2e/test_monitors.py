@@ -87,6 +87,7 @@ def test_figures_of_outputs_are_kept_for_each_run(project: ProjectBuilder) -> No
     assert (wrong.returncode, "make.people" in wrong.stderr) == (2, True)
 
 
+@pytest.mark.long
 def test_a_figure_that_is_out_of_the_usual_is_told_and_stops_nothing(project: ProjectBuilder) -> None:
     for rows in (100, 104, 98, 102, 97, 105, 101, 99):
         assert project.project.run("p", {"rows": rows}).status is Status.COMPLETED
@@ -113,6 +114,7 @@ def test_a_figure_that_is_out_of_the_usual_is_told_and_stops_nothing(project: Pr
     assert project.project.history.stage(project.project.history.find(), "make").figures == {}
 
 
+@pytest.mark.long
 def test_a_distribution_that_moved_is_told_though_it_is_as_wide_as_ever(project: ProjectBuilder) -> None:
     """Every second value goes to the other end: rows, and the lowest and highest values, are as they always were."""
     project.edit("make", "10.0 + i, datetime", "10.0 + (i if i % 2 or not moved else 99 - i // 20), datetime")
@@ -167,6 +169,7 @@ def test_what_is_no_table_has_no_figures_and_the_run_goes_on(project: ProjectBui
 
 
 @pytest.mark.filterwarnings("default")
+@pytest.mark.long
 def test_mlflow_gets_the_rows_of_outputs(project: ProjectBuilder) -> None:
     (project.root / "stagebook.toml").unlink()
     report = project.project.run("p", {"rows": 7})

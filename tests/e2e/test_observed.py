@@ -182,6 +182,7 @@ BEHAVIOUR = (
 
 
 @EXECUTORS
+@pytest.mark.long
 def test_the_notebook_is_the_same_as_without(
     builder: ProjectBuilder, executor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -292,6 +293,7 @@ def infer(builder: ProjectBuilder, *arguments: str) -> subprocess.CompletedProce
     return stagebook(builder.root, "infer", *arguments)
 
 
+@pytest.mark.long
 def test_infer_proposes_a_pipeline_that_runs(builder: ProjectBuilder) -> None:
     builder.without_tracking()
     builder.file("data/raw.csv", "a\n1\n")
@@ -358,6 +360,7 @@ def test_infer_refuses(builder: ProjectBuilder, arguments: list[str], said: str)
     assert said in done.stderr
 
 
+@pytest.mark.long
 def test_infer_needs_no_project_and_takes_a_kernel(builder: ProjectBuilder) -> None:
     """Cases of `infer` in a folder of loose notebooks, whose kernel is not installed here."""
     data = notebook_data("open('x.txt', 'w').write('1')", kernel="conda-env-lab-py")

@@ -47,6 +47,7 @@ def in_quarantine(project: ProjectBuilder) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.long
 def test_a_released_row_is_published_once_without_the_notebook(project: ProjectBuilder) -> None:
     done = release(project, "--row", "2")
     assert done.returncode == 0, done.stderr
@@ -75,6 +76,7 @@ def test_a_released_row_is_published_once_without_the_notebook(project: ProjectB
     assert (ran(project), people(project)) == ([], ["ann", "cyd"]), "both results are known"
 
 
+@pytest.mark.long
 def test_a_row_is_released_as_it_is_and_for_the_rules_that_it_broke(project: ProjectBuilder) -> None:
     assert release(project, "--rule", "speed.range").returncode == 0
     assert "released already" in release(project, "--rule", "speed.range").stdout
@@ -107,6 +109,7 @@ def test_what_passes_now_is_told_for_a_changed_rule_and_a_stage_that_runs(projec
     assert people(project) == ["ann", "bob", "cyd"]
 
 
+@pytest.mark.long
 def test_a_replay_audits_again_what_the_stage_wrote(project: ProjectBuilder) -> None:
     text = (project.root / "contracts/p.make.people.yaml").read_text()
     relationship = "    relationships:\n      - {from: name, to: q.known.names.name}\n"

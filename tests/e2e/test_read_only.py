@@ -51,6 +51,7 @@ def mounted(project: ProjectBuilder, how: str, *lines: str) -> subprocess.Comple
 
 
 @either
+@pytest.mark.long
 def test_what_only_looks_works(project: ProjectBuilder, how: str) -> None:
     done = mounted(project, how, *(f"stagebook {look} || echo FAILED {look}" for look in LOOKS), "exit 0")
     assert done.returncode == 0

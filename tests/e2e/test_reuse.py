@@ -160,6 +160,7 @@ def test_commands_say_what_is_stale_and_why(builder: ProjectBuilder) -> None:
 
 
 @pytest.mark.usefixtures("with_store")
+@pytest.mark.long
 def test_a_person_accepts_forces_and_freezes_results(builder: ProjectBuilder) -> None:
     chain(builder, tracking=True)
     project = builder.project
@@ -195,6 +196,7 @@ def test_a_person_accepts_forces_and_freezes_results(builder: ProjectBuilder) ->
 
 
 @pytest.mark.usefixtures("with_store")
+@pytest.mark.long
 def test_mlflow_has_the_figures_of_reused_stages_and_no_line_for_nothing(builder: ProjectBuilder) -> None:
     chain(builder, tracking=True)
     project = builder.project
@@ -230,6 +232,7 @@ def test_a_second_run_is_refused_or_waits(builder: ProjectBuilder) -> None:
 
 
 @pytest.mark.usefixtures("with_store")
+@pytest.mark.long
 def test_resume_after_a_kill_in_the_journal_and_in_mlflow(builder: ProjectBuilder) -> None:
     chain(builder, tracking=True)
     builder.notebook(

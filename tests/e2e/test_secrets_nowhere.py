@@ -206,6 +206,7 @@ def traces(canaries: Iterable[str]) -> list[str]:
 
 @pytest.mark.parametrize("executor", ["kernel", "inprocess"])
 @pytest.mark.parametrize("fork", [True, False], ids=["forked", "started"])
+@pytest.mark.long
 def test_no_canary_is_found(
     builder: ProjectBuilder, tmp_path_factory: pytest.TempPathFactory, executor: str, fork: bool
 ) -> None:

@@ -70,6 +70,7 @@ def found(root: Path) -> tuple[list[tuple[int, int]], dict[str, Any]]:
     return sorted((row["id"], row["pieces"]) for row in orders), revenue
 
 
+@pytest.mark.long
 def test_each_day_is_read_once(root: Path, comes: Callable[[int], None]) -> None:
     run(root)
     assert found(root) == DAYS[2]

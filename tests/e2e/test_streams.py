@@ -68,6 +68,7 @@ def test_a_run_completes_whatever_its_screen_is(
 @pytest.mark.parametrize(
     "line", ["stagebook run bad", "stagebook run bad >/dev/full", "stagebook run bad | true"]
 )
+@pytest.mark.long
 def test_a_failure_is_one_whatever_its_text_and_screen(project: ProjectBuilder, line: str) -> None:
     done = shell(project, f"{line}; exit ${{PIPESTATUS[0]}}", PYTHONIOENCODING="utf-8")
     assert (done.returncode, "Traceback (most recent call last)" in done.stderr) == (1, False), done.stderr

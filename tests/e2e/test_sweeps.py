@@ -44,6 +44,7 @@ def grid(builder: ProjectBuilder, *, tracking: bool = True) -> None:
         builder.without_tracking()
 
 
+@pytest.mark.long
 def test_a_sweep_runs_shared_work_once_and_compares_in_mlflow(builder: ProjectBuilder) -> None:
     grid(builder)
     report = sweep(
@@ -77,6 +78,7 @@ def test_a_sweep_runs_shared_work_once_and_compares_in_mlflow(builder: ProjectBu
     assert (builder.root / "data/model.txt").read_text() == "4"
 
 
+@pytest.mark.long
 def test_a_sweep_ends_early_and_goes_on(builder: ProjectBuilder) -> None:
     grid(builder, tracking=False)
     pairs = ["depth=[2,4,8]", "note=[a,b]"]
@@ -110,6 +112,7 @@ def go_on(builder: ProjectBuilder, run: str, **rest: bool) -> SweepReport:
     return resume_sweep(project.preparer, project.launcher, found, RunRequest())
 
 
+@pytest.mark.long
 def test_a_sweep_that_was_resumed_twice_knows_its_first_points(builder: ProjectBuilder) -> None:
     grid(builder, tracking=False)
     project = builder.project

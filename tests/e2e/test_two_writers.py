@@ -112,6 +112,7 @@ def other_tool(house: Lakehouse, *ids: int) -> None:
     deltalake.write_deltalake(house.table, rows, mode="append")
 
 
+@pytest.mark.long
 def test_rows_of_two_writers_are_there_once_each(builder: ProjectBuilder) -> None:
     house = Lakehouse(builder, "mode: append")
     run(house, 2)
@@ -130,6 +131,7 @@ def test_rows_of_two_writers_are_there_once_each(builder: ProjectBuilder) -> Non
     assert house.ids == [1, 2, 3, 4]
 
 
+@pytest.mark.long
 def test_a_partition_that_both_write_is_that_of_the_first_and_the_second_is_told(
     builder: ProjectBuilder,
 ) -> None:

@@ -360,10 +360,12 @@ def all_of(ways: dict[str, Damage], small: int, full: int, template: Template, r
     figure(what, f"{number}: {seen}; no traceback, no wrong result")
 
 
+@pytest.mark.long
 def test_a_damaged_journal_is_told_and_mended(template: Template, tmp_path: Path) -> None:
     all_of(JOURNAL, 2, 84, template, tmp_path / "p", "damaged journals")
 
 
+@pytest.mark.long
 def test_damaged_stores_caches_and_owners_are_told_and_mended(template: Template, tmp_path: Path) -> None:
     all_of(OTHERS, 2, 63, template, tmp_path / "p", "damaged stores, caches, owners, notebooks")
 
@@ -371,6 +373,7 @@ def test_damaged_stores_caches_and_owners_are_told_and_mended(template: Template
 # -- nothing can be written ---------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_state_that_cannot_be_written_is_looked_at_and_not_run(template: Template, tmp_path: Path) -> None:
     skip_without_mounts()
     project = template.copy(tmp_path / "p")
@@ -403,6 +406,7 @@ def test_a_state_that_is_a_file_is_told(template: Template, tmp_path: Path) -> N
     assert "move it away" in said.out
 
 
+@pytest.mark.long
 def test_each_command_ends_with_its_code_in_a_process_of_its_own(template: Template, tmp_path: Path) -> None:
     """As above, where a shell sees it."""
     project = template.copy(tmp_path / "p")

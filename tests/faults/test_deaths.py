@@ -61,6 +61,7 @@ def test_a_kernel_that_is_killed_at_any_moment_is_a_failed_stage(place: Place, e
     place.gone(2)
 
 
+@pytest.mark.long
 def test_frozen_kernels_are_flagged_and_a_busy_one_never_is(place: Place) -> None:
     count = amount(1, 25)  # of each executor
     seconds = 60 if IS_FULL else 7  # longer than it takes to flag a frozen one
@@ -210,6 +211,7 @@ def test_a_notebook_may_end_itself_in_any_way(place: Place, executor: str, fork:
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.long
 def test_output_of_a_child_that_goes_on_forever_does_not_hold_up_the_stage(
     place: Place, executor: str
 ) -> None:

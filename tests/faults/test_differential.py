@@ -275,6 +275,7 @@ def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 @pytest.mark.parametrize("number", range(amount(3, 80)))
+@pytest.mark.long
 def test_with_the_store_all_is_as_by_force(case: Case, number: int, count: Count) -> None:
     case.told.append("the project is new")
     was_good = False
@@ -305,6 +306,7 @@ def _may_not_run(world: World, name: str, kind: str) -> bool:
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("number", range(1000, 1000 + amount(1, 30)))
+@pytest.mark.long
 def test_with_real_processes_all_is_as_by_force(case: Case, number: int, count: Count) -> None:
     """The same with the engine of this machine; what holds for the quick one holds for it."""
     case.told.append("the project is new")

@@ -97,6 +97,7 @@ def of_run(root: Path, n: int, number: int) -> int:
     return killed(root, root / "environments", number, "run", "--env", "prod", "-p", f"n={n}")
 
 
+@pytest.mark.long
 def test_a_run_that_is_killed_while_it_publishes_shows_the_old_version_or_the_new_one(
     project: ProjectBuilder,
 ) -> None:
@@ -134,6 +135,7 @@ def test_a_run_that_is_killed_while_it_publishes_shows_the_old_version_or_the_ne
     )
 
 
+@pytest.mark.long
 def test_a_rollback_that_is_killed_shows_one_version_or_the_other(project: ProjectBuilder) -> None:
     root = project.root
     for n in (1, 2):
@@ -158,6 +160,7 @@ def test_a_rollback_that_is_killed_shows_one_version_or_the_other(project: Proje
     figure("rollbacks killed", count)
 
 
+@pytest.mark.long
 def test_a_deployment_that_is_killed_leaves_the_code_and_the_data_of_one_version(
     project: ProjectBuilder,
 ) -> None:
@@ -193,6 +196,7 @@ def test_a_deployment_that_is_killed_leaves_the_code_and_the_data_of_one_version
     figure("deployments killed", f"{sum(met.values())}: {met['old']} old, {met['new']} new")
 
 
+@pytest.mark.long
 def test_who_reads_two_datasets_while_versions_come_never_sees_a_mixture(project: ProjectBuilder) -> None:
     root = project.root
     assert of_run(root, 0, 0) == 0
@@ -225,6 +229,7 @@ def test_who_reads_two_datasets_while_versions_come_never_sees_a_mixture(project
     figure("two datasets of a version read while versions come", f"{reads:,} times, no mixture")
 
 
+@pytest.mark.long
 def test_a_full_disk_shows_nothing_and_loses_nothing(project: ProjectBuilder, tmp_path: Path) -> None:
     from commands import skip_without_mounts
 
@@ -258,6 +263,7 @@ def test_a_full_disk_shows_nothing_and_loses_nothing(project: ProjectBuilder, tm
     assert before == seen(root)
 
 
+@pytest.mark.long
 def test_an_environment_that_cannot_be_written_is_told(project: ProjectBuilder) -> None:
     root = project.root
     assert of_run(root, 0, 0) == 0

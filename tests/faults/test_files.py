@@ -74,6 +74,7 @@ class Reader(threading.Thread):
             self.torn.append(f"{path}: {error!r}")
 
 
+@pytest.mark.long
 def test_a_reader_never_sees_a_part_of_a_file(place: Place) -> None:
     wanted = amount(500, 10_000)
     cells = [TALKS.format(seconds=4 if IS_FULL else 2), "print('on')"]
@@ -113,6 +114,7 @@ FILLS = {
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 @pytest.mark.parametrize("ends", ["well", "badly"])
+@pytest.mark.long
 def test_a_disk_that_fills_while_the_notebook_is_saved_is_told(
     place: Place, executor: str, ends: str
 ) -> None:

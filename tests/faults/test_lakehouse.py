@@ -136,6 +136,7 @@ class House:
         return left
 
 
+@pytest.mark.long
 def test_a_runner_that_is_killed_while_it_publishes(place: Place) -> None:
     cases = [(mode, *point) for mode in MODES for point in POINTS]
     chosen = place.random.sample(cases, amount(1, len(cases)))
@@ -152,6 +153,7 @@ def test_a_runner_that_is_killed_while_it_publishes(place: Place) -> None:
     figure("runner killed while it publishes a Delta table", f"{len(chosen)} of {len(cases)} places: {seen}")
 
 
+@pytest.mark.long
 def test_a_runner_that_is_killed_at_a_write_to_the_journal(place: Place) -> None:
     met: dict[str, int] = {}
     count = amount(1, 60)
@@ -167,6 +169,7 @@ def test_a_runner_that_is_killed_at_a_write_to_the_journal(place: Place) -> None
     figure("runner killed at a write to the journal, with a Delta table", f"{count}: {seen}")
 
 
+@pytest.mark.long
 def test_a_runner_that_is_killed_at_any_moment(place: Place) -> None:
     met: dict[str, int] = {}
     count = amount(1, 80)
@@ -187,6 +190,7 @@ def test_a_runner_that_is_killed_at_any_moment(place: Place) -> None:
     figure("runner killed at a random moment, with a Delta table", f"{count}: {seen}")
 
 
+@pytest.mark.long
 def test_a_worker_that_is_killed_while_it_makes_a_version_ready(place: Place) -> None:
     count, died = amount(1, 40), 0
     for _ in range(count):

@@ -39,6 +39,7 @@ def test_no_display_is_missing(place: Place, executor: str) -> None:
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.long
 def test_no_line_is_missing(place: Place, executor: str) -> None:
     count = amount(200_000, 1_000_000)
     place.pipeline(

@@ -267,6 +267,7 @@ def test_ctrl_z_and_fg_are_as_if_nothing_was(recovery: Recovery, executor: str, 
     recovery.place.gone(5)
 
 
+@pytest.mark.long
 def test_a_stopped_run_can_be_looked_at(recovery: Recovery) -> None:
     first = begun(recovery)
     kill(first.process.pid, signal.SIGSTOP)
@@ -284,6 +285,7 @@ def test_a_stopped_run_can_be_looked_at(recovery: Recovery) -> None:
 # -- it is stopped while it publishes -----------------------------------------------------------
 
 
+@pytest.mark.long
 def test_an_owner_that_is_stopped_while_it_writes_is_named_and_nothing_is_written_twice(
     recovery: Recovery,
 ) -> None:
@@ -391,6 +393,7 @@ def test_a_run_is_cancelled_from_another_process(
 # -- a sweep ------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_sweep_that_is_killed_is_one_owner_with_its_points(place: Place) -> None:
     recovery = Recovery(place)
     running = recovery.start("-p", "n=[1,2,3]", words=("sweep", "p"), orders=QUICK)

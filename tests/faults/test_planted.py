@@ -110,6 +110,7 @@ def test_as_it_is_the_copy_is_well(copied: Copy) -> None:
 
 
 @pytest.mark.parametrize("mistake", TURN, ids=lambda mistake: mistake.name)
+@pytest.mark.long
 def test_a_planted_mistake_is_found(copied: Copy, mistake: Mistake) -> None:
     began = time.monotonic()
     mistake.plant(copied.root)

@@ -66,6 +66,7 @@ def slow(place: Place, executor: str, names: str = "ab") -> Running:
     return running
 
 
+@pytest.mark.long
 def test_a_fork_server_that_no_run_takes_is_ended(place: Place) -> None:
     place.builder.pipeline("stages: {a: {}}")
     running = place.start()
@@ -108,6 +109,7 @@ def test_a_worker_that_is_killed_fails_its_stage_alone(place: Place, executor: s
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.long
 def test_stages_do_not_need_the_fork_server_to_live(place: Place, number: int) -> None:
     for _ in range(amount(1, 10)):
         stages = {
@@ -132,6 +134,7 @@ def test_stages_do_not_need_the_fork_server_to_live(place: Place, number: int) -
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare")
+@pytest.mark.long
 def test_a_run_that_is_process_1_of_a_container_survives_the_fork_server(place: Place) -> None:
     prefix = ("unshare", "-rpf", "--kill-child", "--mount-proc")
     if subprocess.run([*prefix, "true"], check=False).returncode:

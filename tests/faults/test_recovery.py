@@ -113,6 +113,7 @@ def test_a_run_that_is_killed_at_a_write_to_the_journal_is_gone_on_with(
     figure("runner killed at a write to the journal", f"{len(chosen)} of {len(points)} places: {seen}")
 
 
+@pytest.mark.long
 def test_a_run_that_is_killed_at_any_moment_is_gone_on_with(recovery: Recovery, whole: Whole) -> None:
     count, met = amount(1, 200), dict[str, int]()
     for _ in range(count):
@@ -128,6 +129,7 @@ def test_a_run_that_is_killed_at_any_moment_is_gone_on_with(recovery: Recovery, 
     figure("runner killed at a random moment", f"{count}: {seen}")
 
 
+@pytest.mark.long
 def test_what_goes_on_with_a_run_may_be_killed_too(recovery: Recovery, whole: Whole) -> None:
     dice = recovery.place.random
     count, most = amount(1, 40), 0
@@ -153,6 +155,7 @@ def at_random(recovery: Recovery, commits: int) -> dict[str, Any]:
     return {"at": dice.randrange(1, commits + 1), "when": dice.choice(["before", "after"]), "what": "SIGKILL"}
 
 
+@pytest.mark.long
 def test_a_run_that_is_killed_while_it_restores_is_gone_on_with(recovery: Recovery) -> None:
     """Nothing runs: all outputs come out of the store."""
     whole = Whole(recovery)
@@ -176,6 +179,7 @@ def test_a_run_that_is_killed_while_it_restores_is_gone_on_with(recovery: Recove
     figure("runner killed while it restores", f"{count}, nothing ran again")
 
 
+@pytest.mark.long
 def test_a_cancelled_run_is_gone_on_with(recovery: Recovery, whole: Whole) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         recovery.reset()
@@ -211,6 +215,7 @@ def fail_and_mend(recovery: Recovery) -> None:
     (recovery.root / "notebooks/join.ipynb").write_text(good)
 
 
+@pytest.mark.long
 def test_a_notebook_that_failed_is_mended_and_the_run_gone_on_with(recovery: Recovery, whole: Whole) -> None:
     recovery.reset()
     good = break_join(recovery)
@@ -232,6 +237,7 @@ def test_a_notebook_that_failed_is_mended_and_the_run_gone_on_with(recovery: Rec
     assert "completed: nothing is left of it" in refused.said()
 
 
+@pytest.mark.long
 def test_what_was_finished_and_changed_is_refused_and_can_be_kept(recovery: Recovery) -> None:
     fail_and_mend(recovery)
     load = recovery.root / "notebooks/load.ipynb"
@@ -254,6 +260,7 @@ def test_what_was_finished_and_changed_is_refused_and_can_be_kept(recovery: Reco
     assert b"FETCHED 2 TIMES" in (recovery.root / "data/join.txt").read_bytes()
 
 
+@pytest.mark.long
 def test_what_was_made_of_something_that_is_gone_is_made_again(place: Place) -> None:
     """The first stage comes to something else each time; its output is lost, and not in the store."""
     place.builder.file("stagebook.toml", "[tracking]\nenabled = false\n[store]\nenabled = false\n")
@@ -272,6 +279,7 @@ def test_what_was_made_of_something_that_is_gone_is_made_again(place: Place) -> 
     assert loaded in (recovery.root / "data/join.txt").read_text()
 
 
+@pytest.mark.long
 def test_a_comment_is_no_change(recovery: Recovery) -> None:
     fail_and_mend(recovery)
     load = recovery.root / "notebooks/load.ipynb"
@@ -306,6 +314,7 @@ def test_what_failed_is_tried_again_and_nothing_else(recovery: Recovery, whole: 
     assert recovery.outputs() == whole.outputs
 
 
+@pytest.mark.long
 def test_the_parameters_of_a_run_are_those_that_it_is_gone_on_with(recovery: Recovery) -> None:
     recovery.reset()
     recovery.run("-p", "n=1")

@@ -76,6 +76,7 @@ def shape(output: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.long
 def test_forked_or_not_the_outputs_are_the_same(place: Place, executor: str) -> None:
     stages = {name: {"cells": cells, "executor": executor} for name, cells in NOTEBOOKS.items()}
     place.pipeline(stages)
@@ -118,6 +119,7 @@ with open(os.environ["STAGEBOOK_STAGE"] + ".json", "w") as file:
 
 
 @pytest.mark.parametrize("fork", [True, False])
+@pytest.mark.long
 def test_a_stage_finds_the_surroundings_that_were_asked_for(place: Place, fork: bool) -> None:
     place.settings(fork=fork)
     names = [f"{executor}{at}" for executor in EXECUTORS for at in "ab"]

@@ -34,6 +34,7 @@ def test_what_is_started_is_on_loopback_and_takes_kept_kernels(builder: ProjectB
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.long
 def test_it_serves_the_project_and_ends(builder: ProjectBuilder, tmp_path: Path, number: int) -> None:
     builder.notebook("a", "1")
     builder.pipeline("stages: {a: {notebook: notebooks/a.ipynb}}\n")

@@ -44,6 +44,7 @@ def logged_in(lab: Lab, name: str = "") -> dict[str, str]:
     return headers
 
 
+@pytest.mark.long
 def test_a_run_and_an_acceptance_are_the_persons_and_hold_no_token(tmp_path: Path) -> None:
     name = "Ada of the tests"
     with running_lab(tmp_path, make_project, "--IdentityProvider.updatable_fields=display_name") as lab:

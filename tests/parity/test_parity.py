@@ -65,6 +65,7 @@ def places(name: str, wanted: Done, found: Done) -> dict[str, tuple[object, obje
 
 @pytest.mark.parametrize("way", COMPARED)
 @pytest.mark.parametrize("name", CHOSEN)
+@pytest.mark.long
 def test_a_notebook_ends_and_shows_as_with_papermill(executed: Execute, name: str, way: str) -> None:
     if lacks := NOTEBOOKS[name].lacks:
         pytest.skip(f"needs {', '.join(lacks)}")

@@ -150,6 +150,7 @@ def test_values_of_a_sweep_that_stand_are_swept_by_run_all(page: Page, lab) -> N
     assert sweep["params"]["count"] == [1, 2]
 
 
+@pytest.mark.long
 def test_the_toolbar_of_a_notebook_knows_its_stage(page: Page, lab) -> None:
     choose(page, "breaks")
     panel(page).get_by_role("button", name="Run all").click()
@@ -201,6 +202,7 @@ def test_a_log_streams_as_text(page: Page, lab) -> None:
     assert log.inner_text().split() == [word for at in range(12) for word in ("line", str(at))]
 
 
+@pytest.mark.long
 def test_runs_have_their_stages_over_time_and_take_notes(page: Page, lab) -> None:
     choose(page, "again")
     panel(page).get_by_role("button", name="Run all").click()
@@ -294,6 +296,7 @@ def test_a_stage_is_added_while_the_pipeline_file_is_open(page: Page, lab) -> No
     assert "  more:\n" in path.read_text()
 
 
+@pytest.mark.long
 def test_changes_are_told_by_the_number_that_the_notebook_shows(page: Page, lab) -> None:
     lab.project.notebook("numbers", "#md # A text", "a = 1", "", "b = 2", "1 / c", params="c = 1\nout = ''")
     lab.project.pipeline("stages:\n  n: {notebook: notebooks/numbers.ipynb, params: {c: 1}}\n", "numbers")

@@ -27,6 +27,7 @@ def run(lab, *arguments: str) -> None:
     assert lab.stagebook("run", "people", *arguments).wait(120) == 0
 
 
+@pytest.mark.long
 def test_a_contract_is_drafted_beside_the_notebook_and_what_it_came_to_is_shown(page: Page, lab) -> None:
     lab.project.notebook("people", MAKE, params="rows = 0\npeople = ''")
     lab.project.pipeline(PIPELINE, "people")
@@ -56,6 +57,7 @@ def test_a_contract_is_drafted_beside_the_notebook_and_what_it_came_to_is_shown(
     expect(details.get_by_role("button", name="contract", exact=True)).to_be_visible(timeout=LONG)
 
 
+@pytest.mark.long
 def test_a_figure_that_is_out_of_the_usual_is_seen_at_once(page: Page, lab) -> None:
     lab.project.notebook("counts", MAKE, params="rows = 0\npeople = ''")
     lab.project.pipeline(

@@ -45,6 +45,7 @@ def test_texts_of_several_lines_are_shown_as_they_were_printed(page: Page, lab) 
     assert [text for text in shown if text.startswith(",")] == []
 
 
+@pytest.mark.long
 def test_a_running_notebook_grows_and_what_is_shown_stays(page: Page, lab) -> None:
     choose(page, "grows")
     panel(page).get_by_role("button", name="Run all").click()
@@ -70,6 +71,7 @@ def test_a_running_notebook_grows_and_what_is_shown_stays(page: Page, lab) -> No
     assert page.evaluate("window.jupyterapp.shell.currentWidget.context.model.dirty") is False
 
 
+@pytest.mark.long
 def test_the_failing_cell_of_a_long_notebook_is_in_sight_at_once(page: Page, lab) -> None:
     choose(page, "long")
     panel(page).get_by_role("button", name="Run all").click()

@@ -14,6 +14,7 @@ from stagebook.project import Project
 @pytest.mark.e2e
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.long
 def test_a_run_outlives_its_server(own_lab: Lab, number: signal.Signals) -> None:
     started = own_lab.ask("runs", {"pipeline": "demo", "params": {"pause": 3.0}})
     until(lambda: own_lab.ask(f"processes/{started['pid']}")["run"] is not None)

@@ -20,6 +20,7 @@ KEPT = """async wanted => {
 }"""
 
 
+@pytest.mark.long
 def test_tabs_and_the_pipeline_come_back_after_a_reload(page: Page, lab) -> None:
     choose(page, "limits")
     assert lab.stagebook("run", "limits").wait(90) == 0

@@ -35,6 +35,7 @@ def test_a_failure_with_other_parameters_is_not_hidden_by_a_result_for_these(pag
     expect(details.get_by_text(re.compile("up to date|✓"))).to_have_count(0)
 
 
+@pytest.mark.long
 def test_what_lies_on_disk_of_other_parameters_is_told(page: Page, lab) -> None:
     choose(page, "limits")
     run_in_terminal(lab, "limits", code=0)

@@ -107,6 +107,7 @@ async def test_why_and_what_changed_since_it_ran(api, lab: ProjectBuilder) -> No
 
 
 @pytest.mark.kernel
+@pytest.mark.long
 async def test_a_failed_stage_is_retried_and_its_kernel_is_taken_over(
     jp_configurable_serverapp, jp_fetch, api, lab: ProjectBuilder
 ) -> None:
@@ -158,6 +159,7 @@ async def mlflow_page(api, **request) -> dict[str, Any]:
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 async def test_mlflow_is_started_once_and_ended_with_the_server(
     api, lab: ProjectBuilder, jp_serverapp
 ) -> None:
