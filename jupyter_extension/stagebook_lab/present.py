@@ -14,7 +14,7 @@ from stagebook.journal.journal import RunRecord
 from stagebook.pipeline.model import Pipeline, Stage, find_position
 from stagebook.planning.plan import Plan
 from stagebook.project import Project
-from stagebook.views.audit_lines import audit_lines
+from stagebook.views.audit_lines import broken_checks, in_short
 from stagebook.views.failures import excerpt
 from stagebook.views.on_disk import on_disk_instead
 from stagebook_lab import wire
@@ -162,7 +162,8 @@ def stage_info(run: str, pipeline: str, stage: StageRecord) -> wire.StageInfo:
         traceback="\n".join(excerpt(stage.traceback)),
         has_notebook=bool(stage.folder),
         kept_kernel=stage.kernel is not None,
-        checks=tuple(audit_lines(stage.audits)),
+        checks=tuple(wire_value(wire.BrokenCheck, check) for check in broken_checks(stage.audits)),
+        findings=in_short(stage.audits),
     )
 
 

@@ -54,6 +54,7 @@ export function info(fields: Partial<StageInfo> = {}): StageInfo {
     has_notebook: false,
     kept_kernel: false,
     checks: [],
+    findings: '',
     of_run: '',
     ...fields
   };

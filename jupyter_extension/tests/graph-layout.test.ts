@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { edges, lines, nodes, search } from '../src/model/grouping';
+import { edges, findingsOf, labelOf, lines, nodes, search } from '../src/model/grouping';
 import { layout, NODE } from '../src/model/graph-layout';
 import { EMPTY_SNAPSHOT } from '../src/model/snapshot';
 import { stageViews } from '../src/model/stage-state';
@@ -114,4 +114,22 @@ describe('folding', () => {
     expect(search(views, 'new join.ipynb').map(view => view.id)).toEqual(['join']);
     expect(search(views, '')).toHaveLength(4);
   });
+});
+
+test('an entry tells what its contracts came to, a folded one of how many', () => {
+  const plan = ['s@1', 's@2', 's@3', 't'].map(id => planned(id));
+  const views = stageViews(EMPTY_SNAPSHOT, P, plan).map(view => ({
+    ...view,
+    findings: view.id === 's@3' ? '' : '1 warning'
+  }));
+  const [group, single] = nodes(views, new Set());
+  expect([group, single].map(entry => entry && findingsOf(entry))).toEqual([
+    'checks do not hold in 2',
+    '1 warning'
+  ]);
+  expect([group, single].map(entry => entry && labelOf(entry))).toEqual([
+    's, 3 instances, new, checks do not hold in 2',
+    't, new, 1 warning'
+  ]);
+  expect(search(views, 'warning').map(view => view.id)).toEqual(['s@1', 's@2', 't']);
 });

@@ -91,22 +91,29 @@ export function summaryOf(entry: Entry): string {
   return alike === entry.views.length ? entry.state : `${alike} ${entry.state}`;
 }
 
+/** What the contracts of an entry came to where not all hold, in a few words; else empty. */
+export function findingsOf(entry: Entry): string {
+  const found = entry.views.filter(view => view.findings);
+  return found.length > 1 ? `checks do not hold in ${found.length}` : (found[0]?.findings ?? '');
+}
+
 /** What a screen reader says of an entry. */
 export function labelOf(entry: Entry): string {
   const view = entry.views[0];
   if (entry.folded || entry.open || view === undefined) {
-    return `${entry.label}, ${plural(entry.views.length, 'instance')}, ${summaryOf(entry)}`;
+    const many = plural(entry.views.length, 'instance');
+    return [entry.label, many, summaryOf(entry), findingsOf(entry)].filter(Boolean).join(', ');
   }
-  return [view.id, view.state, cellOf(view), view.why, view.next && `next run: ${view.next}`]
+  return [view.id, view.state, cellOf(view), view.why, view.next && `next run: ${view.next}`, view.findings]
     .filter(Boolean)
     .join(', ');
 }
 
-/** The stages whose id, state or notebook contains all words of a text. */
+/** The stages whose id, state, notebook or findings contain all words of a text. */
 export function search(views: readonly StageView[], text: string): StageView[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   return views.filter(view => {
-    const where = `${view.id} ${view.state} ${view.notebook}`.toLowerCase();
+    const where = `${view.id} ${view.state} ${view.notebook} ${view.findings}`.toLowerCase();
     return words.every(word => where.includes(word));
   });
 }

@@ -76,6 +76,8 @@ export interface StageView {
   /** What the next run would do, where the last one came to no good end; else empty. */
   readonly next: string;
   readonly reasons: readonly string[];
+  /** What its contracts came to where not all hold, in a few words: `1 warning`. */
+  readonly findings: string;
   readonly info: StageInfo | null;
 }
 
@@ -137,6 +139,7 @@ function stageView(planned: PlanStage | null, info: StageInfo | null, live: Read
     why: why(state, planned, info),
     next: next(state, planned),
     reasons: planned === null ? [] : because(planned),
+    findings: info?.findings ?? '',
     info
   };
 }

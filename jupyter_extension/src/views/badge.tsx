@@ -64,7 +64,7 @@ function BadgeView(props: { context: Context; path: () => string }): React.JSX.E
   const state = counts(views)[0]?.[0] ?? 'new';
   const view = views.find(one => one.state === state);
   const id = view?.id ?? own.stage.name;
-  const label = [own.stage.name, state, view?.why].filter(Boolean).join(', ');
+  const label = [own.stage.name, state, view?.why, view?.findings].filter(Boolean).join(', ');
   return (
     <button
       className="sb-Badge"
@@ -112,6 +112,7 @@ function Detail(props: { view: StageView }): React.JSX.Element {
   return (
     <>
       {[view.state, cell].filter(Boolean).join(' ')}
+      {view.findings && ` · ! ${view.findings}`}
       {info?.started && info.ended ? (
         <>
           {' · '}

@@ -4,7 +4,7 @@ import * as React from 'react';
 
 import { duration, plural } from '../model/format';
 import { type Layout, NODE } from '../model/graph-layout';
-import { type Entry, labelOf, summaryOf } from '../model/grouping';
+import { type Entry, findingsOf, labelOf, summaryOf } from '../model/grouping';
 import { cellOf, GLYPHS, progressOf, type StageView } from '../model/stage-state';
 import type { Context } from './context';
 import { fit } from './fitting';
@@ -49,7 +49,10 @@ export function GraphNode(props: {
   };
   const part = entry.folded ? null : progressOf(view);
   const isChosen = planner.draft.stages.includes(entry.key);
-  const second = entry.folded ? plural(entry.views.length, 'instance') : secondLine(view);
+  const findings = findingsOf(entry);
+  const second = entry.folded
+    ? [plural(entry.views.length, 'instance'), summaryOf(entry)].join(' · ')
+    : secondLine(view);
   return (
     <g
       className="sb-Node"
@@ -86,16 +89,21 @@ export function GraphNode(props: {
           ☑
         </text>
       )}
+      {findings && (
+        <text className="sb-NodeFindings" x={NODE.width - (isChosen ? 26 : 8)} y={19} textAnchor="end">
+          !
+        </text>
+      )}
       <rect className="sb-Mark" width={4} height={NODE.height} rx={2} />
       <text className="sb-NodeGlyph" x={18} y={28} textAnchor="middle">
         {GLYPHS[entry.state]}
       </text>
       <svg width={NODE.width - 5} height={NODE.height}>
         <text className="sb-NodeName" x={34} y={19}>
-          {fit(entry.label, TEXT - (isChosen ? 16 : 0), 13)}
+          {fit(entry.label, TEXT - (isChosen ? 16 : 0) - (findings ? 14 : 0), 13)}
         </text>
         <text className="sb-NodeDetail" x={34} y={35}>
-          {fit(entry.folded ? `${second} · ${summaryOf(entry)}` : second, TEXT, 11)}
+          {fit(findings ? `${entry.state} · ${findings}` : second, TEXT, 11)}
         </text>
       </svg>
       {part !== null && (

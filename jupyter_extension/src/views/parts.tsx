@@ -54,6 +54,15 @@ export function Breakable(props: { text: string }): React.JSX.Element {
   );
 }
 
+/** What contracts came to where not all hold: a sign and the words. */
+export function Findings(props: { text: string }): React.JSX.Element | null {
+  return props.text === '' ? null : (
+    <span className="sb-Findings" title={props.text}>
+      <span aria-hidden="true">!</span> {props.text}
+    </span>
+  );
+}
+
 export function Ago(props: { then: number }): React.JSX.Element {
   return <>{ago(props.then, useNow(20))}</>;
 }

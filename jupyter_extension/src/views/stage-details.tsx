@@ -56,8 +56,17 @@ export function StageDetails(props: {
       )}
       {info !== null && info.checks.length > 0 && (
         <ul className="sb-Checks" aria-label={trans.__('Checks that do not hold')}>
-          {info.checks.map(line => (
-            <li key={line}>{line}</li>
+          {info.checks.map(check => (
+            <li key={check.line}>
+              {check.line}
+              {check.rows.length > 0 && (
+                <ul className="sb-Rows" aria-label={trans.__('Rows that break it')}>
+                  {check.rows.map((row, at) => (
+                    <li key={at}>{row}</li>
+                  ))}
+                </ul>
+              )}
+            </li>
           ))}
         </ul>
       )}
@@ -157,7 +166,7 @@ export function GroupDetails(props: {
               {view.id}
             </button>{' '}
             <span className="sb-Help">
-              {[view.state, cellOf(view), view.why].filter(Boolean).join(' · ')}
+              {[view.state, cellOf(view), view.why, view.findings].filter(Boolean).join(' · ')}
             </span>
           </li>
         ))}

@@ -2,11 +2,11 @@
 
 import * as React from 'react';
 
-import { type Entry, labelOf, lines } from '../model/grouping';
+import { type Entry, findingsOf, labelOf, lines } from '../model/grouping';
 import { cellOf, type StageView } from '../model/stage-state';
 import { duration } from '../model/format';
 import type { Context } from './context';
-import { Counts, Elapsed, Glyph, Progress } from './parts';
+import { Counts, Elapsed, Findings, Glyph, Progress } from './parts';
 
 /** The stages as a tree, with the keys of the ARIA practices for trees. */
 export function StageTree(props: {
@@ -159,6 +159,7 @@ export function StageTree(props: {
             </span>
             {isGroup ? <Counts views={entry.views} /> : <LineEnd context={context} entry={entry} />}
             {!isGroup && <LineDetail entry={entry} />}
+            {!entry.open && <Findings text={findingsOf(entry)} />}
           </li>
         );
       })}

@@ -43,12 +43,22 @@ export interface RunInfo {
 }
 
 /**
+ * A check of a contract that does not hold, as a `line` of text, and some
+ * `rows` that break it, a line each.
+ */
+export interface BrokenCheck {
+  readonly line: string;
+  readonly rows: readonly string[];
+}
+
+/**
  * A stage instance of a run, up to now. `cell` of `cells` is the one that runs
  * or that failed. `expected` and `cpu` are in seconds, `memory` is the peak in
  * bytes, `frozen` the seconds for which the process has been stopped. `of_run`
  * is the run whose result was reused; among what is current, times and memory
  * of a reused stage are those of the attempt that made the result. `checks`
- * are those of contracts that do not hold, as lines of text.
+ * are those of contracts that do not hold, and `findings` the same in a few
+ * words: empty where all hold.
  */
 export interface StageInfo {
   readonly id: string;
@@ -72,7 +82,8 @@ export interface StageInfo {
   readonly has_notebook: boolean;
   readonly kept_kernel: boolean;
   readonly of_run: string;
-  readonly checks: readonly string[];
+  readonly checks: readonly BrokenCheck[];
+  readonly findings: string;
 }
 
 /**

@@ -38,12 +38,20 @@ class RunInfo:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenCheck:
+    """A check of a contract that does not hold, as a `line` of text, and some `rows` that break it, a line each."""
+
+    line: str
+    rows: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StageInfo:
     """A stage instance of a run, up to now. `cell` of `cells` is the one that runs or that failed.
     `expected` and `cpu` are in seconds, `memory` is the peak in bytes, `frozen` the seconds for which the
     process has been stopped. `of_run` is the run whose result was reused; among what is current, times and memory of
-    a reused stage are those of the attempt that made the result. `checks` are those of contracts that do not hold, as
-    lines of text."""
+    a reused stage are those of the attempt that made the result. `checks` are those of contracts that do not hold, and
+    `findings` the same in a few words: empty where all hold."""
 
     id: str
     run: str
@@ -66,7 +74,8 @@ class StageInfo:
     has_notebook: bool
     kept_kernel: bool
     of_run: str
-    checks: tuple[str, ...] = ()
+    checks: tuple[BrokenCheck, ...] = ()
+    findings: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from stagebook.audits import Audit, Audits, CheckResult, Severity
 from stagebook.journal.history import StageRecord
@@ -13,8 +13,22 @@ _SHOWN = 5  # checks of a stage, and rows of a check
 _SIGNS = {Severity.LOG: "·", Severity.WARN: "!", Severity.QUARANTINE: "!", Severity.FAIL: "✗"}
 
 
-def audit_lines(audits: Audits) -> Iterator[str]:
-    """What does not hold of the outputs of a stage, a line each; what is only logged is left out."""
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenCheck:
+    """A check that does not hold.
+
+    Args:
+        line: its sign, what it says, what was found, and where it is written.
+        rows: some rows that break it, a line each.
+    """
+
+    line: str
+    rows: tuple[str, ...] = ()
+
+
+def broken_checks(audits: Audits) -> Iterator[BrokenCheck]:
+    """What does not hold of the outputs of a stage, the gravest first; what is only logged is left out. Of many, the last
+    one says how many more there are."""
     found = [
         (audit, check)
         for audit in audits.values()
@@ -24,9 +38,16 @@ def audit_lines(audits: Audits) -> Iterator[str]:
     for audit, check in found[:_SHOWN]:
         kept = ", kept in quarantine" if check.severity is Severity.QUARANTINE and audit.rejected else ""
         place = f"{audit.contract}:{check.line}" if check.line else audit.contract
-        yield f"{_SIGNS[check.severity]} {plain(f'{check.text}: {check.message}{kept}  ({place})')}"
+        line = f"{_SIGNS[check.severity]} {plain(f'{check.text}: {check.message}{kept}  ({place})')}"
+        yield BrokenCheck(line=line, rows=tuple(_rows(check)))
     if len(found) > _SHOWN:
-        yield f"  and {plural(len(found) - _SHOWN, 'more check')} that {'does' if len(found) == _SHOWN + 1 else 'do'} not hold"
+        more = plural(len(found) - _SHOWN, "more check")
+        yield BrokenCheck(line=f"  and {more} that {'does' if len(found) == _SHOWN + 1 else 'do'} not hold")
+
+
+def audit_lines(audits: Audits) -> Iterator[str]:
+    """The same as text, a line each, without rows."""
+    yield from (check.line for check in broken_checks(audits))
 
 
 def in_short(audits: Audits) -> str:
@@ -53,10 +74,11 @@ def failing_rows_of(audit: Audit, severities: Iterable[Severity] = tuple(Severit
     """Rows that break checks of these severities, a line each below the check."""
     for check in [check for severity in severities for check in audit.broken(severity)][:_SHOWN]:
         yield f"{check.text}: {check.message}"
-        yield from (f"  {_row(check, row)}" for row in check.sample[:_SHOWN])
+        yield from (f"  {row}" for row in _rows(check))
 
 
-def _row(check: CheckResult, row: Any) -> str:
-    first = [name for name in check.columns if name in row]
-    names = [*first, *(name for name in row if name not in first)]
-    return value("  ".join(f"{name}={row[name]}" for name in names), 200)
+def _rows(check: CheckResult) -> Iterator[str]:
+    for row in check.sample[:_SHOWN]:
+        first = [name for name in check.columns if name in row]
+        names = [*first, *(name for name in row if name not in first)]
+        yield value("  ".join(f"{name}={row[name]}" for name in names), 200)

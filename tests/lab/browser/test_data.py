@@ -54,6 +54,12 @@ def test_a_contract_is_drafted_beside_the_notebook_and_what_it_came_to_is_shown(
     node(page, "make").click()
     checks = details.get_by_role("list", name="Checks that do not hold")
     expect(checks).to_contain_text("kept in quarantine", timeout=LONG)
+    broken = checks.get_by_role("list", name="Rows that break it").get_by_role("listitem")
+    expect(broken).to_have_count(2)
+    expect(broken.first).to_contain_text("speed=49")
+    for shown in (line(page, "make"), node(page, "make")):
+        expect(shown).to_contain_text("2 rows in quarantine")
+        expect(shown).to_have_accessible_name(re.compile("2 rows in quarantine$"))
     expect(details.get_by_role("button", name="contract", exact=True)).to_be_visible(timeout=LONG)
 
 
