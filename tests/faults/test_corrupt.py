@@ -150,6 +150,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     return Template(root=root, outputs=outputs)
 
 
+def _broke_off(said: Said) -> bool:
+    """Whether a run that had begun was ended since its journal could not be written."""
+    return said.code == 1 and "the journal" in said.all and "cannot be used" in said.all
+
+
 def hold_against_a_clean_one(project: Project, template: Template, how: str, dice: random.Random) -> str:
     """Look at a damaged project with each command, mend it, and run it. What was met."""
     met = "harmless"
@@ -163,13 +168,13 @@ def hold_against_a_clean_one(project: Project, template: Template, how: str, dic
         met = "told by the doctor"
         assert "✗" in asked.out
     before = project.run("run", "p", "-p", "n=1")
-    assert before.code in {0, 2}, (how, before)
+    assert before.code in {0, 2} or _broke_off(before), (how, before)
     if before.code == 0:
         assert project.outputs() == template.outputs[1], (how, "a wrong result")
     else:
         assert "stagebook doctor" in before.all or "see that" in before.all, (how, before)
     resumed = project.run("resume")
-    assert resumed.code in {0, 2}, (how, resumed)
+    assert resumed.code in {0, 2} or _broke_off(resumed), (how, resumed)
     mended = project.say("doctor", "--repair", "--store")
     assert mended.code == 0, (how, mended)
     again = project.say("doctor", "--store")

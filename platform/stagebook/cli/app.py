@@ -48,6 +48,7 @@ COMMANDS = {
     "connection": ("connection", "List the connections of the project, or try one."),
     "secrets": ("secrets", "List the secrets of the project, or try whether they can be had; values are never shown."),
     "store": ("store", "Verify the store of outputs, or remove what is no longer needed."),
+    "diff": ("diff", "Show what differs between two runs, environments, versions, releases, or the working tree."),
     "env": ("env", "List, show, make and remove environments: named places where results are published."),
     "release": ("release", "Bundle the pipelines with all their code, contracts and settings, by content."),
     "releases": ("releases", "List, show and compare releases."),
@@ -56,7 +57,18 @@ COMMANDS = {
     "approve": ("deploy", "Carry out a deployment that somebody proposed, or turn it down."),
     "rollback": ("deploy", "Show an earlier version of an environment again, with its code."),
 }  # fmt: skip
-_ENVIRONMENTLESS = {"init", "lab", "env", "release", "releases", "deploy", "promote", "approve", "rollback"}
+_ENVIRONMENTLESS = {
+    "init",
+    "lab",
+    "env",
+    "release",
+    "releases",
+    "deploy",
+    "promote",
+    "approve",
+    "rollback",
+    "diff",
+}
 # An error in the arguments. Newer typer has its own copy of click, so that `click.UsageError` need not be its base.
 _ArgumentsInvalid = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 

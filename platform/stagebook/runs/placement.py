@@ -46,16 +46,21 @@ class Placement:
     def results_elsewhere(self, *, all_of_them: bool = False) -> dict[str, ResultTable]:
         """The results of the other places of the project, by name. A journal that cannot be read is left out: what is not
         taken from it is computed. With `all_of_them` it raises `JournalUnreadable`."""
-        for name, state in self._states_elsewhere().items():
+        return {name: one.results for name, one in self.journals_elsewhere(all_of_them=all_of_them).items()}
+
+    def journals_elsewhere(self, *, all_of_them: bool = False) -> dict[str, Journal]:
+        """The journals of the other places of the project, by name; as `results_elsewhere`."""
+        for name, state in self.states_elsewhere().items():
             if name not in self._journals and (state / "journal.db").is_file():
                 try:
                     self._journals[name] = Journal(state / "journal.db")
                 except JournalUnreadable:
                     if all_of_them:
                         raise
-        return {name: journal.results for name, journal in self._journals.items()}
+        return dict(self._journals)
 
-    def _states_elsewhere(self) -> dict[str, Path]:
+    def states_elsewhere(self) -> dict[str, Path]:
+        """Where the other places of the project have their states, by name."""
         own = self.environment.name if self.environment is not None else DEV
         found = {DEV: self.home / STATE_FOLDER, **self.environments.states()}
         return {name: state for name, state in found.items() if name != own}
@@ -76,7 +81,7 @@ class Placement:
             clock=clock,
             release=self.release.id,
             follows=self.follows,
-            elsewhere=self._states_elsewhere(),
+            elsewhere=self.states_elsewhere(),
         )
 
     def shown(self) -> tuple[Path, dict[str, Artifact]] | None:
