@@ -49,6 +49,7 @@ COMMANDS = {
     "secrets": ("secrets", "List the secrets of the project, or try whether they can be had; values are never shown."),
     "store": ("store", "Verify the store of outputs, or remove what is no longer needed."),
     "diff": ("diff", "Show what differs between two runs, environments, versions, releases, or the working tree."),
+    "ci": ("ci", "Check a change, run what it changes, and compare that with what an environment shows."),
     "env": ("env", "List, show, make and remove environments: named places where results are published."),
     "release": ("release", "Bundle the pipelines with all their code, contracts and settings, by content."),
     "releases": ("releases", "List, show and compare releases."),

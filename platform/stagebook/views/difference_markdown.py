@@ -15,7 +15,7 @@ _COLUMNS = 8  # of a sample
 
 def difference(found: Difference, *, level: int = 2) -> str:
     """All that differs, as GitHub-flavoured Markdown; headings begin at a `level`."""
-    lines = [f"{'#' * level} {_text(found.before)} → {_text(found.after)}", ""]
+    lines = [f"{'#' * level} {text(found.before)} → {text(found.after)}", ""]
     if found.is_same:
         lines += ["Nothing differs.", ""]
     for one in found.pipelines:
@@ -25,14 +25,14 @@ def difference(found: Difference, *, level: int = 2) -> str:
 
 def _pipeline(one: PipelineDifference, level: int) -> Iterator[str]:
     if one.is_same:
-        yield from (f"**{_text(one.pipeline)}**: nothing differs.", "")
+        yield from (f"**{text(one.pipeline)}**: nothing differs.", "")
         return
     what = {"added": " is new", "removed": " is gone"}.get(one.what, "")
-    yield from (f"{'#' * level} {_text(one.pipeline)}{what}", "")
+    yield from (f"{'#' * level} {text(one.pipeline)}{what}", "")
     values = [("parameter", each) for each in one.params] + [("metric", each) for each in one.metrics]
     if values:
         yield from ("| | | before → after |", "| --- | --- | --- |")
-        yield from (f"| {kind} | {_text(each.name)} | {_text(words.change(each))} |" for kind, each in values)
+        yield from (f"| {kind} | {text(each.name)} | {text(words.change(each))} |" for kind, each in values)
         yield ""
     yield from (f"Stages: {words.counted(one.stages)}.", "")
     for stage in one.stages:
@@ -47,34 +47,34 @@ def _pipeline(one: PipelineDifference, level: int) -> Iterator[str]:
 def _stage(stage: StageDifference) -> Iterator[str]:
     if stage.what == "same":
         return
-    reasons = "; ".join(_text(reason) for reason in stage.reasons) or stage.what
-    yield f"- **{_text(stage.stage)}**: {reasons}"
+    reasons = "; ".join(text(reason) for reason in stage.reasons) or stage.what
+    yield f"- **{text(stage.stage)}**: {reasons}"
     if told := words.of_notebook(stage.notebook):
-        yield f"  {_text(told)}"
+        yield f"  {text(told)}"
     changed = [
         cell for cell in (stage.notebook.cells if stage.notebook else ()) if cell.source or cell.outputs
     ]
     if changed:
         yield from ("", "  <details><summary>cells</summary>", "")
         for cell in changed[:10]:
-            yield from (f"  cell {cell.number}", "", *_fenced([*cell.source, *cell.outputs], indent="  "), "")
+            yield from (f"  cell {cell.number}", "", *fenced([*cell.source, *cell.outputs], indent="  "), "")
         yield from ("  </details>", "")
 
 
 def _dataset(dataset: DatasetDifference) -> Iterator[str]:
     if dataset.what == "same":
         return
-    yield from (f"**{_text(dataset.name)}** `{_code(dataset.path)}`: {_text(words.in_short(dataset))}", "")
-    lines = [f"- {'⚠ ' if is_breaking else ''}{_text(text)}" for text, is_breaking in words.columns(dataset)]
+    yield from (f"**{text(dataset.name)}** `{_code(dataset.path)}`: {text(words.in_short(dataset))}", "")
+    lines = [f"- {'⚠ ' if is_breaking else ''}{text(told)}" for told, is_breaking in words.columns(dataset)]
     if dataset.rows is not None and dataset.rows.columns:
         told = ", ".join(f"{name} in {count:,}" for name, count in dataset.rows.columns.items())
-        lines.append(f"- changed: {_text(told)}")
-    lines += [f"- {_text(figure.name)} {_text(words.change(figure))}" for figure in dataset.figures[:12]]
+        lines.append(f"- changed: {text(told)}")
+    lines += [f"- {text(figure.name)} {text(words.change(figure))}" for figure in dataset.figures[:12]]
     if dataset.remark:
-        lines.append(f"- {_text(dataset.remark)}")
+        lines.append(f"- {text(dataset.remark)}")
     yield from (*lines, *([""] if lines else []))
     if dataset.lines:
-        yield from (*_fenced(dataset.lines), "")
+        yield from (*fenced(dataset.lines), "")
     samples = {what: some for what, some in (dataset.rows.samples if dataset.rows else {}).items() if some}
     if samples:
         yield from ("<details><summary>rows</summary>", "")
@@ -87,14 +87,15 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     names = list(dict.fromkeys(name for row in rows for name in row))
     shown = names[:_COLUMNS]
     more = f" and {len(names) - _COLUMNS} more |" if len(names) > _COLUMNS else ""
-    yield f"| {' | '.join(_text(name) for name in shown)} |{more}"
+    yield f"| {' | '.join(text(name) for name in shown)} |{more}"
     yield f"|{' --- |' * (len(shown) + bool(more))}"
     for row in rows:
-        cells = ("" if row.get(name) is None else _text(value(row[name], _CELL)) for name in shown)
+        cells = ("" if row.get(name) is None else text(value(row[name], _CELL)) for name in shown)
         yield f"| {' | '.join(cells)} |{' |' if more else ''}"
 
 
-def _fenced(lines: Sequence[str], indent: str = "") -> Iterator[str]:
+def fenced(lines: Sequence[str], indent: str = "") -> Iterator[str]:
+    """Lines of a difference as a block of code."""
     fence = "`" * max(3, 1 + max((_ticks(line) for line in lines), default=0))
     yield f"{indent}{fence}diff"
     yield from (f"{indent}{plain(line)}" for line in lines)
@@ -115,7 +116,7 @@ _SPECIAL = str.maketrans(
 )
 
 
-def _text(untrusted: str) -> str:
+def text(untrusted: str) -> str:
     """A text that is no markup, and mentions nobody."""
     return plain(untrusted).translate(_SPECIAL).replace("@", "@\u200b")
 
