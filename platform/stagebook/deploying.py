@@ -14,7 +14,7 @@ from typing import Literal
 
 import filelock
 
-from stagebook.errors import ExitCode, StagebookError, UsageError
+from stagebook.errors import ExitCode, JournalUnreadable, StagebookError, UsageError
 from stagebook.events import Status
 from stagebook.planning.plan import Decision
 from stagebook.project import Project
@@ -23,7 +23,10 @@ from stagebook.published.proposals import Proposal
 from stagebook.published.versions import Versions, filler
 from stagebook.releases.bundle import versions_of
 from stagebook.releases.release import Release, ReleaseChanges, compare
+from stagebook.runs.data_restore import restore
+from stagebook.runs.datasets import Datasets, plans_of
 from stagebook.runs.hooks import LaunchHooks
+from stagebook.runs.launcher import record_version
 from stagebook.runs.origin import user_name
 from stagebook.runs.prepare import PreparedRun
 from stagebook.runs.recorder import Listener
@@ -254,6 +257,7 @@ def carry_out(
         made = publisher.publish(
             reports, kind=deployment.kind, by=by or user_name(), because=because, approved_by=approved_by
         )
+        record_version(project.launcher)
     found = made or now
     if found is None:
         raise UsageError("the release has no pipeline that makes anything")
@@ -261,10 +265,10 @@ def carry_out(
 
 
 def roll_back(
-    home: Project, name: str, to: int | None = None, *, by: str = "", because: str = ""
+    home: Project, name: str, to: int | None = None, *, because: str = "", tables: bool = False
 ) -> Manifest:
     """Show an earlier version again: its data, and its code. It becomes a new version, which has the files of the earlier
-    one. Without `to`, the one before the present one.
+    one. Without `to`, the one before the present one. `tables`: also what later runs add to, and bookmarks, go back.
 
     Raises:
         UsageError: there is no such version, or it is the present one.
@@ -294,7 +298,7 @@ def roll_back(
             target,
             at=time.time(),
             kind="rollback",
-            by=by or user_name(),
+            by=user_name(),
             because=because,
             approved_by="",
             shows=target.shows or target.version,
@@ -302,7 +306,42 @@ def roll_back(
         fill = filler(home.store, lambda item: folder / item.path)
         made = versions.add(made, fill, executed, like=number)
         versions.point_to(made.version)
+    # Readers see it from here on; a release that is damaged, or a journal, only keep it from being told now.
+    later = () if tables else (UsageError, JournalUnreadable)
+    with contextlib.suppress(*later), home.in_environment(name) as project:
+        record_version(project.launcher)
+        if tables:
+            _restore_tables(project, target)
     return made
+
+
+def _restore_tables(project: Project, target: Manifest) -> None:
+    """Put tables that runs add to back to what a version had, with the bookmarks of their stages: else the next run would
+    go on from what they are now."""
+    plans, _ = plans_of(project.preparer, target.pipelines)
+    datasets = Datasets(plans, project.preparer)
+    for dataset in datasets.all:
+        shown = target.datasets.get(dataset.name)
+        if shown is None or dataset.delta is None or not dataset.delta.accumulates:
+            continue
+        known = datasets.versions(dataset)
+        wanted = next(
+            (one for one in known if one.artifact and one.artifact.content == shown.artifact.content), None
+        )
+        if wanted is None:
+            raise UsageError(
+                f"what {dataset.name} held in version {target.version} cannot be had any more",
+                hint="readers see it; the next run goes on from what the table holds now",
+            )
+        if not wanted.is_present:
+            values = target.pipelines[dataset.pipeline].params
+            restore(
+                dataset,
+                wanted,
+                RunRequest(pipeline=dataset.pipeline, values=values),
+                project.preparer,
+                project.launcher,
+            )
 
 
 def _earlier(versions: Versions, now: Manifest) -> int:

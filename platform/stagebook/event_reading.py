@@ -33,6 +33,7 @@ KINDS: Mapping[str, type[Event]] = {
         events.BookmarkMoved,
         events.StageRetrying,
         events.StageEnded,
+        events.VersionPublished,
         events.RunCancelling,
         events.RunEnded,
     )

@@ -114,7 +114,7 @@ class Event:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """A run began. `plan` is the whole plan as plain data; `kind` is `run`, `sweep`, `accept` or `bookmark`;
+    """A run began. `plan` is the whole plan as plain data; `kind` is `run`, `sweep`, `accept`, `bookmark` or `rollback`;
     `parent` is the sweep that it is a point of; `resumes` the run that it goes on with; `request` what was
     asked for, so that it can be asked for again. `quiet`: by the plan nothing was to be done. `environment`: the one that it
     ran in, empty for the working tree; `release`: the release that it executed; `experiment`: what is added to the name of its
@@ -352,6 +352,25 @@ class StageEnded(Event):
     stage: str
     status: Status
     reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class VersionPublished(Event):
+    """An environment shows another version from now on, in which a pipeline is what this run came to; of a rollback, what it
+    was in the version that it `shows`. `kind`, `by`, `because`, `approved_by` and `release` are as in the manifest of the
+    version. `stages`: stage → [run, attempt] that made its result. `alias`: what models that these registered in MLflow are
+    called from then on; empty: nothing."""
+
+    environment: str
+    version: int
+    kind: str = "run"
+    by: str = ""
+    because: str = ""
+    approved_by: str = ""
+    release: str = ""
+    shows: int = 0
+    stages: Mapping[str, Sequence[Any]] = dataclasses.field(default_factory=dict)
+    alias: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,6 +122,12 @@ def rollback(
     ] = None,
     env: Annotated[str, typer.Option("--env", metavar="NAME", help="The environment.")] = "",
     because: Because = "",
+    tables: Annotated[
+        bool,
+        typer.Option(
+            "--tables", help="Also put back tables that runs add to, with the bookmarks of their stages."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Show an earlier version of an environment again, with its code."""
@@ -129,7 +135,7 @@ def rollback(
         raise UsageError("say where: --env NAME", hint="stagebook env list")
     home = Project.open(environment=DEV)
     started = time.monotonic()
-    made = roll_back(home, env, to, because=because)
+    made = roll_back(home, env, to, because=because, tables=tables)
     if as_json:
         write_json(_told(made))
     else:

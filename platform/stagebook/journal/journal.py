@@ -121,6 +121,14 @@ class Journal:
             for later in then:
                 self._append(later)
 
+    @property
+    def last_version(self) -> int:
+        """The last version of the environment of which anything is told here; 0 where there is none."""
+        rows = self._db.read(
+            "SELECT coalesce(max(json_extract(data, '$.version')), 0) FROM events WHERE type = 'VersionPublished'"
+        )
+        return int(rows[0][0])
+
     def close_abandoned(
         self, look: Callable[[Owner], Liveness], at: float, *, presumed_dead: tuple[str, int] | None = None
     ) -> list[str]:

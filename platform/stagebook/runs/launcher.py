@@ -20,9 +20,9 @@ from stagebook.journal.journal import MLFLOW, Journal
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.preload import modules_to_import
 from stagebook.runs.hooks import LaunchHooks
-from stagebook.runs.origin import user_name
+from stagebook.runs.origin import describe_origin, user_name
 from stagebook.runs.prepare import PreparedRun
-from stagebook.runs.publishing import Publisher
+from stagebook.runs.publishing import Publisher, record
 from stagebook.runs.request import RunRequest
 from stagebook.runs.resume import asked_for
 from stagebook.runs.run import RunParts, RunReport, run_plan
@@ -143,7 +143,9 @@ class Launcher:
         publishes = hooks.publishes and not hooks.parent and report.status is Status.COMPLETED
         if self.publisher is None or not publishes:
             return report
-        return dataclasses.replace(report, version=self.publisher.publish([report], by=user_name()))
+        made = self.publisher.publish([report], by=user_name())
+        record_version(self)
+        return dataclasses.replace(report, version=made)
 
     def _options(self, request: RunRequest, prepared: PreparedRun | None) -> RunOptions:
         started = prepared.rest.started if prepared is not None and prepared.rest is not None else None
@@ -214,6 +216,15 @@ class Launcher:
         except BaseException:  # raised again: nobody waits for it any more
             delivery.stop()
             raise
+
+
+def record_version(launcher: Launcher) -> None:
+    """Tell the journal, and MLflow, of the version that the environment shows, if that is not told yet."""
+    one = launcher.publisher
+    if one is not None and record(
+        one.versions, launcher.journal, one.environment, describe_origin(one.root), launcher.new_run_id
+    ):
+        launcher.tell_mlflow()
 
 
 def _new_delivery(launcher: Launcher, uri: str) -> Delivery:

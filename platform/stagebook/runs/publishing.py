@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stagebook.audits import Audit, Severity
-from stagebook.events import Status
+from stagebook.errors import UsageError
+from stagebook.events import Event, RunEnded, RunStarted, Status, VersionPublished
 from stagebook.journal.history import StageRecord
 from stagebook.journal.journal import Journal
+from stagebook.origin import Origin
 from stagebook.planning.result import Result
 from stagebook.published.manifest import Manifest, PublishedDataset, PublishedPipeline, PublishedStage
 from stagebook.published.versions import EXECUTED, Versions, filler
@@ -168,6 +170,58 @@ class Publisher:
             with contextlib.suppress(OSError):  # it is gone: the result is as good without
                 make_private(target.parent)
                 shutil.copyfile(source, target)
+
+
+def record(
+    versions: Versions, journal: Journal, environment: Environment, origin: Origin, make_id: Callable[[], str]
+) -> bool:
+    """Tell the journal of an environment of the version that it shows, if that is not told there: the pointer is the truth,
+    and who moved it may have been killed. Of a rollback that is a run of its own. Whether there was anything to tell.
+
+    Raises:
+        JournalUnreadable: it cannot be written.
+        UsageError: the pointer is damaged.
+    """
+    current = versions.current()
+    if current is None or journal.last_version >= current.version:
+        return False
+    before = None
+    with contextlib.suppress(UsageError):  # it is gone, or there was none
+        before = versions.find(current.before)
+    events: list[Event] = []
+    for name, one in current.pipelines.items():
+        if before is not None and before.pipelines.get(name) == one and not current.shows:
+            continue
+        told = _told(current, one, environment.alias)
+        events += _as_a_run(told, name, origin, make_id()) if current.shows else [told]
+    journal.append(events)
+    return True
+
+
+def _told(manifest: Manifest, one: PublishedPipeline, alias: str) -> VersionPublished:
+    same = ("environment", "version", "at", "kind", "by", "because", "approved_by", "release", "shows")
+    stages = {name: [stage.run, stage.attempt] for name, stage in one.stages.items()}
+    return VersionPublished(
+        run=one.run, stages=stages, alias=alias, **{name: getattr(manifest, name) for name in same}
+    )
+
+
+def _as_a_run(told: VersionPublished, pipeline: str, origin: Origin, run: str) -> list[Event]:
+    plan = {"pipeline": pipeline, "path": "", "params": {}, "stages": []}
+    started = RunStarted(
+        run=run,
+        at=told.at,
+        pipeline=pipeline,
+        plan=plan,
+        origin=origin,
+        kind="rollback",
+        quiet=True,
+        environment=told.environment,
+        release=told.release,
+    )
+    reason = f"shows version {told.shows}" + (f": {told.because}" if told.because else "")
+    ended = RunEnded(run=run, at=told.at, status=Status.COMPLETED, reason=reason)
+    return [started, dataclasses.replace(told, run=run), ended]
 
 
 def _earlier_notebooks(pipelines: Mapping[str, PublishedPipeline], version: Path) -> dict[str, Path]:

@@ -22,7 +22,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils import mlflow_tags
 
 from stagebook.events import Status
-from stagebook.system.mlflow_hook import is_held
+from stagebook.system.mlflow_hook import STARTED_BY, is_held
 from stagebook.system.tracking_uri import absolute, database, is_remote
 from stagebook.tracking.datasets import DatasetEntry
 from stagebook.tracking.outcomes import REFUSALS, BadReply, Gone, Refused
@@ -30,6 +30,7 @@ from stagebook.tracking.ownership import ROOT_TAG, own_artifacts
 from stagebook.tracking.reasons import reason_of
 from stagebook.tracking.values import MAX_PARAM, batches, fit, milliseconds, named, text
 
+KEY = "stagebook.key"  # a tag of runs: the key of the run or attempt that they stand for
 PARENT = mlflow_tags.MLFLOW_PARENT_RUN_ID
 COMMIT = mlflow_tags.MLFLOW_GIT_COMMIT
 SOURCE = mlflow_tags.MLFLOW_SOURCE_NAME
@@ -66,6 +67,7 @@ class Mlflow:
         self._client = MlflowClient(tracking_uri=uri)
         if self._file is not None:
             own_artifacts(self._client, root, self._file)
+        self.models = Models(self, self._client)
         self._mark = self._stamp()
         self._began: dict[str, int] = {}  # of the runs that this process made: in milliseconds
         self._experiments: dict[str, str] = {}
@@ -197,6 +199,37 @@ class Mlflow:
     def run(self, run: str) -> RunContents:
         """What a run holds."""
         return RunContents(self, self._client, run)
+
+
+class Models:
+    """The registry of models of a store."""
+
+    def __init__(self, mlflow: Mlflow, client: Any) -> None:
+        self._mlflow = mlflow
+        self._client = client
+
+    def alias(self, alias: str, keys: set[str]) -> None:
+        """Give an alias to the versions of registered models that come from attempts with these keys, or from runs that
+        their notebooks started. Of several versions of a model the latest gets it."""
+        with self._mlflow.asked():
+            if not self._client.search_registered_models(max_results=1):
+                return
+        found: dict[str, int] = {}
+        for prefix in {key.partition("/")[0] for key in keys}:
+            for tag in (KEY, STARTED_BY):
+                for run, tags in self._mlflow.started_by(tag, f"{prefix}/"):
+                    if tags.get(tag) in keys:
+                        for name, version in self._models_of(run):
+                            found[name] = max(version, found.get(name, 0))
+        with self._mlflow.asked():
+            for name, version in found.items():
+                self._client.set_registered_model_alias(name, alias, str(version))
+
+    def _models_of(self, run: str) -> list[tuple[str, int]]:
+        """The registered models that come from a run, with their versions."""
+        with self._mlflow.asked():
+            models = self._client.search_model_versions(f"run_id = '{run}'", max_results=_PAGE)
+            return [(model.name, int(model.version)) for model in models]
 
 
 class RunContents:

@@ -15,6 +15,7 @@ from typing import Any
 from stagebook import events
 from stagebook.events import Event, Status
 from stagebook.journal.journal import Journal, attempt_key
+from stagebook.journal.outbox import Outbox
 from stagebook.system.mlflow_hook import STARTED_BY
 from stagebook.tracking import mlflow
 from stagebook.tracking.attempt_record import AttemptRecord, finite, metrics_of, status_of
@@ -86,6 +87,8 @@ class Tracker:
                 self._of_attempt(event)
             case events.StageEnded():
                 self._stage_ended(event)
+            case events.VersionPublished():
+                _tell_version(self._mlflow, self._outbox, event)
             case events.RunEnded():
                 self._run_ended(event)
                 self._datasets.forget(event.run)
@@ -260,6 +263,22 @@ class Tracker:
             run = self._mlflow.create(experiment, name, at, tags)
         self._outbox.track(key, experiment, run)
         return run
+
+
+def _tell_version(store: Mlflow, outbox: Outbox, event: events.VersionPublished) -> None:
+    """The run of a version says so; and the models that its stages registered get the alias of the environment."""
+    found = outbox.tracked(event.run)
+    with Telling(outbox, event) as telling:
+        if found is not None:
+            with telling.part("version"):
+                tags = {"stagebook.version": str(event.version), "stagebook.published_by": event.by}
+                telling.log(store.run(found[1]), tags=tags)
+        if event.alias:
+            with telling.part(f"alias {event.alias}"):
+                keys = {
+                    attempt_key(str(run), stage, int(number)) for stage, (run, number) in event.stages.items()
+                }
+                store.models.alias(event.alias, keys)
 
 
 def _child_tags(run: str, parent: str, stage: str, attempt: int) -> dict[str, Any]:

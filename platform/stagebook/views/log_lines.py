@@ -37,10 +37,21 @@ def lines_of(event: Event, history: RunHistory) -> Iterator[str]:
             yield f"{at} + {event.stage}: {plural(len(event.stages), 'stage')}"
         case events.StageEnded() if _is_worth_a_line(event, history):
             yield f"{at} {_stage_line(event, history)}"
-        case events.RunCancelling():
-            yield f"{at} ■ stopping: {event.reason}"
-        case events.RunEnded():
-            yield f"{at} {SIGNS[event.status][0]} {event.run} {event.status}"
+        case events.VersionPublished():
+            yield f"{at} {_version_line(event)}"
+        case events.RunCancelling() | events.RunEnded():
+            yield f"{at} {_run_line(event)}"
+
+
+def _run_line(event: events.RunCancelling | events.RunEnded) -> str:
+    if isinstance(event, events.RunCancelling):
+        return f"■ stopping: {event.reason}"
+    return f"{SIGNS[event.status][0]} {event.run} {event.status}"
+
+
+def _version_line(event: events.VersionPublished) -> str:
+    back = f", what version {event.shows} had" if event.shows else ""
+    return f"✓ {event.environment} shows version {event.version}{back}"
 
 
 def _attempt_lines(event: events.AttemptEnded) -> Iterator[str]:

@@ -18,14 +18,15 @@ from stagebook.workspace.paths import STATE_FOLDER
 from stagebook.workspace.settings import EnvironmentSettings, Publish
 
 DEV = "dev"
+CHAMPION = "champion"  # what MLflow's documentation calls the model that production uses
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_OWN = {"inherits", "path", "experiment"}  # not inherited: two environments have neither in common
+_OWN = {"inherits", "path", "experiment", "alias"}  # not inherited: two environments have neither in common
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """An environment, with what it inherits. `path` is relative to the project; `tracking_uri` is empty where it is the
-    project's; `keep_days` are days."""
+    project's; `keep_days` are days; `alias` is that of models in MLflow."""
 
     name: str
     parent: str = ""
@@ -35,6 +36,7 @@ class Environment:
     keep_days: int = 30
     experiment: str = ""
     tracking_uri: str = ""
+    alias: str = ""
     protected: bool = False
     connections: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     secrets: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -120,5 +122,6 @@ def _resolve(name: str, known: Mapping[str, EnvironmentSettings]) -> Environment
         parent=own.inherits or DEV,
         path=_path_of(name, own),
         experiment=f" ({name})" if own.experiment is None else own.experiment,
+        alias=own.alias if own.alias is not None else (CHAMPION if merged.get("protected") else ""),
         **merged,
     )

@@ -115,7 +115,8 @@ class EnvironmentSettings(_Section):
     `environments/NAME`), with the latest version as `current`. `publish`: `run`, a version for each run that completed, or
     `stage`, each output once its stage has completed. `keep_days`: how long versions stay that are not current.
     `experiment`: what is added to the names of experiments in MLflow (default ` (NAME)`). `tracking_uri`: in place of
-    `tracking.uri`. `protected`: it runs releases alone, which somebody else approves. `connections` and `secrets`: in place of
+    `tracking.uri`. `alias`: what models that its runs registered in MLflow are called while it shows them (default
+    `champion` where it is protected, else nothing). `protected`: it runs releases alone, which somebody else approves. `connections` and `secrets`: in place of
     those of the same names."""
 
     inherits: str | None = None
@@ -125,6 +126,7 @@ class EnvironmentSettings(_Section):
     keep_days: Annotated[int, pydantic.Field(ge=0)] | None = None
     experiment: str | None = None
     tracking_uri: str | None = None
+    alias: str | None = None
     protected: bool | None = None
     connections: dict[str, Any] = pydantic.Field(default_factory=dict)  # read by `connections.declared`
     secrets: dict[str, Any] = pydantic.Field(default_factory=dict)  # read as those of the project
