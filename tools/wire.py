@@ -18,10 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "jupyter_extension"), str(ROOT / "platform")]
 
 from stagebook_lab import wire  # noqa: E402 - the paths come first
-from stagebook_lab.wire import actions, projects, runs  # noqa: E402
+from stagebook_lab.wire import actions, environments, projects, runs  # noqa: E402
 
 TARGET = "jupyter_extension/src/wire"
-MODULES = {"actions": actions, "projects": projects, "runs": runs}
+MODULES = {"actions": actions, "environments": environments, "projects": projects, "runs": runs}
 HEAD = "// Generated from stagebook_lab/wire/ by tools/wire.py. Do not edit.\n"
 _SCALARS = {
     str: "string",

@@ -27,7 +27,7 @@ from stagebook.runs.data_restore import restore
 from stagebook.runs.datasets import Datasets, plans_of
 from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.launcher import record_version
-from stagebook.runs.origin import user_name
+from stagebook.runs.origin import person_name
 from stagebook.runs.prepare import PreparedRun
 from stagebook.runs.recorder import Listener
 from stagebook.runs.releasing import release_of
@@ -194,7 +194,7 @@ def propose(deployment: Deployment, because: str) -> Proposal:
         number=0,
         release=deployment.release.id,
         kind=deployment.kind,
-        by=user_name(),
+        by=person_name(),
         because=because,
         at=time.time(),
     )
@@ -213,7 +213,7 @@ def approve(
 ) -> Manifest:
     """Carry a proposal out. Raises as `carry_out`; then it still waits."""
     why = "; ".join(filter(None, (proposal.because, because)))
-    made = carry_out(deployment, by=proposal.by, because=why, approved_by=user_name(), listeners=listeners)
+    made = carry_out(deployment, by=proposal.by, because=why, approved_by=person_name(), listeners=listeners)
     deployment.project.environments.proposals(deployment.environment).drop(proposal)
     return made
 
@@ -255,7 +255,7 @@ def carry_out(
                 )
             reports.append(report)
         made = publisher.publish(
-            reports, kind=deployment.kind, by=by or user_name(), because=because, approved_by=approved_by
+            reports, kind=deployment.kind, by=by or person_name(), because=because, approved_by=approved_by
         )
         record_version(project.launcher)
     found = made or now
@@ -298,7 +298,7 @@ def roll_back(
             target,
             at=time.time(),
             kind="rollback",
-            by=user_name(),
+            by=person_name(),
             because=because,
             approved_by="",
             shows=target.shows or target.version,

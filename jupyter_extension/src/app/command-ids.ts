@@ -13,6 +13,7 @@ export const IDS = {
   openMlflow: 'stagebook:open-mlflow',
   openContract: 'stagebook:open-stage-in-pipeline-file',
   openRuns: 'stagebook:open-runs',
+  openEnvironments: 'stagebook:open-environments',
   showStage: 'stagebook:show-stage',
   runForm: 'stagebook:run-with',
   runAll: 'stagebook:run-all',

@@ -135,6 +135,12 @@ function pipelineCommands(parts: Parts, actions: Actions): PipelineCommand[] {
       hasIcon: true
     },
     { id: IDS.openRuns, label: trans.__('Open the Runs'), execute: () => places.openRuns(), hasIcon: true },
+    {
+      id: IDS.openEnvironments,
+      label: trans.__('Open the Environments'),
+      execute: () => places.openEnvironments(),
+      hasIcon: true
+    },
     { id: IDS.refresh, label: trans.__('Look for Pipelines Again'), execute: () => actions.refresh() },
     {
       id: IDS.openPipeline,

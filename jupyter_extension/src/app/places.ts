@@ -11,6 +11,7 @@ import { executedOf } from '../services/executed-drive';
 import type { Store } from '../services/store';
 import type { Actions } from '../views/context';
 import type { LogOf } from '../views/log';
+import { approve, deploy, rollBack } from './deployments';
 import { addStage, askBecause, confirmAttach, confirmSave } from './dialogs';
 import { ExecutedNotebooks, hasEdits, openAt, openNotebook, saveEdits } from './documents';
 import { prepareKernel } from './kernels';
@@ -68,6 +69,10 @@ export function makePlaces(parts: Parts): Places {
       }
     },
     openNotebook: stage => openNotebook(docs, store, stage),
+    openEnvironments: () => tabs.open({ kind: 'environments' }),
+    deploy: (environment, act) => void deploy(parts, environment, act).catch(say),
+    approve: (environment, proposal, act) => void approve(parts, environment, proposal, act).catch(say),
+    rollBack: (environment, version, act) => void rollBack(parts.trans, environment, version, act).catch(say),
     draftContract: dataset => {
       const request = { project: store.projectPath, pipeline: store.pipeline?.key ?? '', dataset };
       store.api

@@ -9,6 +9,7 @@ import type { Widget } from '@lumino/widgets';
 import type { Store } from '../services/store';
 import { ChangesView } from '../views/changes';
 import type { Context } from '../views/context';
+import { EnvironmentsView } from '../views/environments';
 import { GraphView } from '../views/graph';
 import { type LogOf, LogView } from '../views/log';
 import { RunsView } from '../views/runs';
@@ -18,6 +19,7 @@ import { IDS } from './command-ids';
 export type Tab =
   | { readonly kind: 'graph' }
   | { readonly kind: 'runs' }
+  | { readonly kind: 'environments' }
   | { readonly kind: 'changes'; readonly stage: string }
   | ({ readonly kind: 'log' } & LogOf);
 
@@ -73,6 +75,8 @@ function makeView(tab: Tab, context: Context): Widget {
       return new GraphView(context);
     case 'runs':
       return new RunsView(context);
+    case 'environments':
+      return new EnvironmentsView(context);
     case 'changes':
       return new ChangesView(context, tab.stage);
     case 'log':
@@ -99,6 +103,7 @@ function tabOf(kept: ReadonlyPartialJSONObject): Tab | null {
   switch (kept['kind']) {
     case 'graph':
     case 'runs':
+    case 'environments':
       return { kind: kept['kind'] };
     case 'changes':
       return { kind: 'changes', stage: text('stage') };

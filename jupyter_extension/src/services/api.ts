@@ -14,6 +14,9 @@ import type {
   CompareReply,
   DraftReply,
   DraftRequest,
+  EnvironmentReply,
+  EnvironmentRequest,
+  EnvironmentsReply,
   ErrorReply,
   KernelReply,
   KernelRequest,
@@ -26,8 +29,11 @@ import type {
   Note,
   NoteRequest,
   NotebookReply,
+  PageReply,
   PipelinesReply,
   PlanReply,
+  PreviewReply,
+  PreviewRequest,
   ProcessReply,
   ProjectsReply,
   ResumeRequest,
@@ -57,6 +63,8 @@ export function replyOf(error: unknown): ErrorReply {
     fields: {}
   };
 }
+
+const POLL = 300; // milliseconds between two looks at a process
 
 type Query = Readonly<Record<string, string | number>> | readonly (readonly [string, string])[];
 
@@ -122,6 +130,39 @@ export class Api {
 
   kernel(run: string, request: KernelRequest): Promise<KernelReply> {
     return this._post<KernelReply>(['runs', run, 'kernel'], request);
+  }
+
+  environments(project: string): Promise<EnvironmentsReply> {
+    return this._get<EnvironmentsReply>(['environments'], { project });
+  }
+
+  environment(project: string, name: string): Promise<EnvironmentReply> {
+    return this._get<EnvironmentReply>(['environments', name], { project });
+  }
+
+  preview(request: PreviewRequest): Promise<PreviewReply> {
+    return this._post<PreviewReply>(['preview'], request);
+  }
+
+  difference(project: string, before: string, after: string): Promise<PageReply> {
+    return this._get<PageReply>(['difference'], { project, before, after });
+  }
+
+  report(project: string): Promise<PageReply> {
+    return this._get<PageReply>(['report'], { project });
+  }
+
+  /** Do something about an environment, and wait for its end. Rejects with a `Refusal` where it does not come to a good one. */
+  async act(request: EnvironmentRequest): Promise<void> {
+    let process = await this._post<ProcessReply>(['environments'], request);
+    while (process.exit_code === null) {
+      await new Promise(resolve => setTimeout(resolve, POLL));
+      process = await this.process(request.project ?? '', process.pid);
+    }
+    if (process.exit_code !== 0) {
+      const message = process.message || `'${process.command}' ended with ${process.exit_code}`;
+      throw new Refusal({ message, hint: '', kind: '', problems: [], fields: {} });
+    }
   }
 
   addStage(request: NewStageRequest): Promise<NewStageReply> {

@@ -4,7 +4,10 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { RunLauncher } from '../services/run-launcher';
 import type { Store } from '../services/store';
-import type { StageInfo } from '../wire';
+import type { EnvironmentRequest, StageInfo } from '../wire';
+
+/** Does what was asked about an environment; `what` says so meanwhile. */
+export type Act = (what: string, request: Omit<EnvironmentRequest, 'project' | 'target'>) => void;
 
 /** What a view can ask the application for. Failures are told to the user. */
 export interface Actions {
@@ -18,6 +21,13 @@ export interface Actions {
   readonly refresh: () => void;
   readonly openGraph: () => void;
   readonly openRuns: () => void;
+  readonly openEnvironments: () => void;
+  /** Show what a promotion of the working tree would do, ask, and have it done. */
+  readonly deploy: (environment: string, act: Act) => void;
+  /** Show what a proposal would do, ask, and have it done. */
+  readonly approve: (environment: string, proposal: number, act: Act) => void;
+  /** Ask, and have an earlier version shown again. */
+  readonly rollBack: (environment: string, version: number, act: Act) => void;
   /** Open the pipeline file, or the file `path`, at a line and column, which count from 1. */
   readonly openPipelineFile: (line?: number, column?: number, path?: string) => void;
   readonly openNotebook: (stage: string) => void;

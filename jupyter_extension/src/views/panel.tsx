@@ -68,6 +68,13 @@ function Panel(props: { context: Context }): React.JSX.Element {
           <button className="sb-Button" onClick={() => actions.openRuns()}>
             {trans.__('Runs')}
           </button>
+          <button
+            className="sb-Button"
+            title={trans.__('This window works in dev, the working tree; see what the environments show')}
+            onClick={() => actions.openEnvironments()}
+          >
+            {trans.__('dev ▸')}
+          </button>
         </div>
         <RunLine context={context} />
         {!planner.isFormOpen && <GivenParams context={context} />}

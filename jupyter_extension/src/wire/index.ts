@@ -1,5 +1,6 @@
 // Generated from stagebook_lab/wire/ by tools/wire.py. Do not edit.
 
 export type * from './actions';
+export type * from './environments';
 export type * from './projects';
 export type * from './runs';

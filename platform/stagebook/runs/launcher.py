@@ -20,7 +20,7 @@ from stagebook.journal.journal import MLFLOW, Journal
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.preload import modules_to_import
 from stagebook.runs.hooks import LaunchHooks
-from stagebook.runs.origin import describe_origin, user_name
+from stagebook.runs.origin import describe_origin, person_name
 from stagebook.runs.prepare import PreparedRun
 from stagebook.runs.publishing import Publisher, record
 from stagebook.runs.request import RunRequest
@@ -143,7 +143,7 @@ class Launcher:
         publishes = hooks.publishes and not hooks.parent and report.status is Status.COMPLETED
         if self.publisher is None or not publishes:
             return report
-        made = self.publisher.publish([report], by=user_name())
+        made = self.publisher.publish([report], by=person_name())
         record_version(self)
         return dataclasses.replace(report, version=made)
 

@@ -21,6 +21,12 @@ def user_name() -> str:
         return ""
 
 
+def person_name() -> str:
+    """The name of the person who asks: as the program knows it that started this process for them, else the user's."""
+    asker = THIS_PROCESS.asker
+    return asker.user if asker is not None else user_name()
+
+
 def describe_origin(root: Path, asker: Asker | None = None) -> Origin:
     """Who and what asks for something: user, host, process, command, and the commit of the checkout.
 

@@ -1,0 +1,396 @@
+/** The view of the environments: what each shows, its versions, what waits, and what differs from the working tree. */
+
+import * as React from 'react';
+
+import type { Context } from './context';
+import { ago, bytes, plural } from '../model/format';
+import { useAnswer, useNow, useStore } from './hooks';
+import { MainView } from './main-view';
+import { ConnectionNote } from './parts';
+import type { EnvironmentInfo, EnvironmentReply, EnvironmentRequest, VersionInfo } from '../wire';
+
+export class EnvironmentsView extends MainView {
+  constructor(context: Context) {
+    super(context, 'stagebook-environments', context.trans.__('Environments'));
+    this.addClass('sb-RunsView');
+  }
+
+  protected override render(): React.JSX.Element {
+    return <Environments context={this._context} />;
+  }
+}
+
+function Environments(props: { context: Context }): React.JSX.Element {
+  const { context } = props;
+  const { store, trans } = context;
+  useStore(context);
+  const [chosen, setChosen] = React.useState('');
+  // Read again when something was done here, when the window gets the focus, and every minute.
+  const [round, again] = React.useReducer((count: number) => count + 1, 0);
+  React.useEffect(() => {
+    window.addEventListener('focus', again);
+    return () => window.removeEventListener('focus', again);
+  }, []);
+  const minute = Math.floor(useNow(20) / 60);
+  const all = useAnswer(() => store.api.environments(store.projectPath), [store.projectPath, round, minute]);
+  const list = all.value?.environments ?? [];
+  const name = list.find(one => one.name === chosen)?.name ?? list[0]?.name ?? '';
+  return (
+    <>
+      <div className="sb-Bar" role="toolbar" aria-label={trans.__('Environments')}>
+        <span className="sb-Help">
+          {trans.__('This window works in dev, the working tree. Others see what an environment shows.')}
+        </span>
+        <button className="sb-Button" onClick={again}>
+          {trans.__('Look again')}
+        </button>
+      </div>
+      <ConnectionNote context={context} />
+      {all.error && <p className="sb-FieldError">{all.error}</p>}
+      <div className="sb-Body">
+        <div className="sb-Runs">
+          <table aria-label={trans.__('Environments')}>
+            <thead>
+              <tr>
+                <th>{trans.__('Environment')}</th>
+                <th>{trans.__('Shows')}</th>
+                <th>{trans.__('Of the release')}</th>
+                <th>{trans.__('Since')}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {list.map(one => (
+                <Row
+                  key={one.name}
+                  context={context}
+                  one={one}
+                  isCurrent={one.name === name}
+                  show={() => setChosen(one.name)}
+                />
+              ))}
+            </tbody>
+          </table>
+          {list.length === 0 && all.value !== null && (
+            <p className="sb-None">
+              {trans.__('No environment but dev. Declare one in stagebook.toml:')}{' '}
+              <code>[environments.prod]</code>
+            </p>
+          )}
+        </div>
+        <div className="sb-RunPage">
+          {name !== '' && (
+            <Environment key={name} context={context} name={name} round={round + minute} again={again} />
+          )}
+        </div>
+      </div>
+    </>
+  );
+}
+
+function Row(props: {
+  context: Context;
+  one: EnvironmentInfo;
+  isCurrent: boolean;
+  show: () => void;
+}): React.JSX.Element {
+  const { one } = props;
+  const { trans } = props.context;
+  const now = useNow(30);
+  return (
+    <tr data-current={props.isCurrent}>
+      <td>
+        <button className="sb-Link" aria-current={props.isCurrent} onClick={props.show}>
+          {one.name}
+        </button>
+        {one.protected && <span className="sb-Help"> {trans.__('protected')}</span>}
+        {one.waiting > 0 && <span className="sb-Findings"> ! {plural(one.waiting, 'proposal')}</span>}
+      </td>
+      <td>{one.version > 0 ? trans.__('version %1', one.version) : trans.__('nothing yet')}</td>
+      <td>{one.version > 0 && (one.release.slice(0, 10) || trans.__('working tree'))}</td>
+      <td>{one.at !== null && ago(one.at, now)}</td>
+    </tr>
+  );
+}
+
+type Ask = Omit<EnvironmentRequest, 'project' | 'target'>;
+
+/** What is done at the moment, and what became of the last thing. */
+interface Doing {
+  readonly what: string;
+  readonly error: string;
+  readonly busy: boolean;
+}
+
+function Environment(props: {
+  context: Context;
+  name: string;
+  round: number;
+  again: () => void;
+}): React.JSX.Element {
+  const { context, name } = props;
+  const { store, actions, trans } = context;
+  const project = store.projectPath;
+  const found = useAnswer(() => store.api.environment(project, name), [project, name, props.round]);
+  const [doing, setDoing] = React.useState<Doing>({ what: '', error: '', busy: false });
+  const [page, setPage] = React.useState<{ title: string; html: string } | null>(null);
+  const work = (what: string, ask: () => Promise<string>): void => {
+    setDoing({ what, error: '', busy: true });
+    ask().then(
+      done => {
+        setDoing({ what: done, error: '', busy: false });
+        props.again();
+      },
+      (error: unknown) => {
+        setDoing({ what: '', error: error instanceof Error ? error.message : String(error), busy: false });
+        props.again();
+      }
+    );
+  };
+  const act = (what: string, done: string, request: Ask): void =>
+    work(what, async () => {
+      await store.api.act({ ...request, project, target: name });
+      return done;
+    });
+  const show = (title: string, ask: () => Promise<{ readonly html: string }>): void =>
+    work(trans.__('%1 …', title), async () => {
+      const { html } = await ask();
+      setPage(html === '' ? null : { title, html });
+      return html === '' ? trans.__('There is nothing to compare with.') : '';
+    });
+  const environment = found.value?.environment;
+  if (environment === undefined) {
+    return <p className="sb-FieldError">{found.error}</p>;
+  }
+  const check = (): void =>
+    show(trans.__('Check of this change'), async () => {
+      try {
+        await store.api.act({ action: 'ci', project, target: name });
+      } catch (error) {
+        const report = await store.api.report(project);
+        if (report.html === '') {
+          throw error;
+        }
+        actions.say(error);
+        return report;
+      }
+      return store.api.report(project);
+    });
+  return (
+    <section aria-label={trans.__('The environment %1', name)}>
+      <h2>
+        {name} <span className="sb-Help">{environment.path}</span>
+      </h2>
+      <div className="sb-Buttons">
+        <button
+          className="sb-Button"
+          disabled={doing.busy}
+          onClick={() => actions.deploy(name, (what, request) => act(what, trans.__('Done.'), request))}
+        >
+          {trans.__('Promote dev to %1 …', name)}
+        </button>
+        <button
+          className="sb-Button"
+          disabled={doing.busy || environment.version === 0}
+          onClick={() =>
+            show(trans.__('%1 and the working tree', name), () => store.api.difference(project, name, 'dev'))
+          }
+        >
+          {trans.__('Compare with the working tree')}
+        </button>
+        <button className="sb-Button" disabled={doing.busy} onClick={check}>
+          {trans.__('Check this change')}
+        </button>
+      </div>
+      <p className="sb-Detail" role="status">
+        {doing.what}
+      </p>
+      {doing.error && <pre className="sb-Traceback">{doing.error}</pre>}
+      {page !== null && <Page context={context} {...page} close={() => setPage(null)} />}
+      <Proposals context={context} reply={found.value} busy={doing.busy} act={act} />
+      <Versions
+        context={context}
+        reply={found.value}
+        busy={doing.busy}
+        act={act}
+        compare={version =>
+          show(trans.__('version %1 and the present one', version), () =>
+            store.api.difference(project, `${name}@${version}`, name)
+          )
+        }
+      />
+      <Datasets context={context} reply={found.value} />
+    </section>
+  );
+}
+
+/** A page in a frame without any rights: no script runs in it, and it reaches nothing. */
+function Page(props: {
+  context: Context;
+  title: string;
+  html: string;
+  close: () => void;
+}): React.JSX.Element {
+  const { trans } = props.context;
+  return (
+    <div className="sb-Framed">
+      <div className="sb-Bar">
+        <strong>{props.title}</strong>
+        <button className="sb-Button" onClick={props.close}>
+          {trans.__('Close')}
+        </button>
+      </div>
+      <iframe title={props.title} sandbox="" srcDoc={props.html} />
+    </div>
+  );
+}
+
+interface Part {
+  readonly context: Context;
+  readonly reply: EnvironmentReply | null;
+  readonly busy: boolean;
+  readonly act: (what: string, done: string, request: Ask) => void;
+}
+
+function Proposals(props: Part): React.JSX.Element | null {
+  const { context, reply, busy, act } = props;
+  const { actions, trans } = context;
+  const now = useNow(30);
+  if (reply === null || reply.proposals.length === 0) {
+    return null;
+  }
+  return (
+    <table aria-label={trans.__('What waits for a word')}>
+      <tbody>
+        {reply.proposals.map(one => (
+          <tr key={one.number}>
+            <td>
+              ! {one.release.slice(0, 10)} · {one.by}, {ago(one.at, now)}
+              {one.because && `: ${one.because}`}
+            </td>
+            <td><span className="sb-Buttons">
+              <button
+                className="sb-Button"
+                disabled={busy}
+                onClick={() =>
+                  actions.approve(reply.environment.name, one.number, (what, request) =>
+                    act(what, trans.__('Approved.'), request)
+                  )
+                }
+              >
+                {trans.__('Approve …')}
+              </button>
+              <button
+                className="sb-Button"
+                disabled={busy}
+                onClick={() =>
+                  act(trans.__('turning it down …'), trans.__('Turned down.'), {
+                    action: 'reject',
+                    number: one.number
+                  })
+                }
+              >
+                {trans.__('Turn down')}
+              </button>
+            </span></td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Versions(props: Part & { compare: (version: number) => void }): React.JSX.Element | null {
+  const { context, reply, busy, act } = props;
+  const { actions, trans } = context;
+  const now = useNow(30);
+  if (reply === null || reply.versions.length === 0) {
+    return null;
+  }
+  const current = reply.environment.version;
+  return (
+    <table aria-label={trans.__('Versions')}>
+      <thead>
+        <tr>
+          <th>{trans.__('Version')}</th>
+          <th>{trans.__('Since')}</th>
+          <th>{trans.__('By')}</th>
+          <th>{trans.__('What')}</th>
+          <th>
+            <span className="sb-Hidden">{trans.__('Actions')}</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {reply.versions.map(one => (
+          <tr key={one.version} data-current={one.version === current}>
+            <td>
+              {one.version}
+              {one.version === current && ` · ${trans.__('current')}`}
+            </td>
+            <td>{ago(one.at, now)}</td>
+            <td>{one.approved_by ? trans.__('%1, approved by %2', one.by, one.approved_by) : one.by}</td>
+            <td>{whatOf(one)}</td>
+            <td><span className="sb-Buttons">
+              {one.version !== current && (
+                <>
+                  <button className="sb-Button" disabled={busy} onClick={() => props.compare(one.version)}>
+                    {trans.__('Compare')}
+                  </button>
+                  <button
+                    className="sb-Button"
+                    disabled={busy}
+                    onClick={() =>
+                      actions.rollBack(reply.environment.name, one.version, (what, request) =>
+                        act(what, trans.__('Readers see version %1 again.', one.version), request)
+                      )
+                    }
+                  >
+                    {trans.__('Roll back …')}
+                  </button>
+                </>
+              )}
+            </span></td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function whatOf(one: VersionInfo): string {
+  const release = one.release.slice(0, 10);
+  const words = one.shows > 0 ? `rollback to version ${one.shows}` : one.kind;
+  return [words, release, one.because].filter(Boolean).join(' · ');
+}
+
+function Datasets(props: { context: Context; reply: EnvironmentReply | null }): React.JSX.Element | null {
+  const { reply } = props;
+  const { trans } = props.context;
+  if (reply === null || reply.datasets.length === 0) {
+    return null;
+  }
+  return (
+    <table aria-label={trans.__('Datasets that readers see')}>
+      <thead>
+        <tr>
+          <th>{trans.__('Dataset')}</th>
+          <th>{trans.__('Path')}</th>
+          <th>{trans.__('Size')}</th>
+          <th>{trans.__('Contract')}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {reply.datasets.map(one => (
+          <tr key={one.name}>
+            <td>{one.name}</td>
+            <td className="sb-Clip" title={one.path}>
+              {one.path}
+            </td>
+            <td>{one.size === null ? '' : bytes(one.size)}</td>
+            <td>{one.contract}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
