@@ -31,7 +31,7 @@ from stagebook.system.secret_sources import filled
 from stagebook.workspace.paths import STATE_FOLDER
 
 FOLDER = "interactive"
-USAGE = """%stage NAME [-p name=value …]    a stage, an instance such as fit@4, or PIPELINE/STAGE
+USAGE = """%stage NAME [-p name=value …] [--env NAME]    a stage, an instance such as fit@4, or PIPELINE/STAGE
 %stage                           the stage whose notebook this is
 %stage --off                     leave the parameters alone again"""
 
@@ -103,13 +103,20 @@ class Prepared:
             return False
 
 
-def prepare(start: Path, asked: str, pairs: tuple[str, ...] = (), notebook: Path | None = None) -> Prepared:
-    """The stage that is asked for, in the project around a folder; without a name, that of a notebook.
+def prepare(
+    start: Path,
+    asked: str,
+    pairs: tuple[str, ...] = (),
+    notebook: Path | None = None,
+    environment: str | None = None,
+) -> Prepared:
+    """The stage that is asked for, in the project around a folder; without a name, that of a notebook. In an `environment`
+    it has the parameters of that, and the data that its next run would read.
 
     Raises:
         StagebookError: as `Project.plan`; or no stage fits, or more than one does.
     """
-    with Project.open(start) as project:
+    with Project.open(start, environment) as project:
         pipeline, _, stage = asked.rpartition("/")
         found: list[tuple[Plan, PlannedStage]] = []
         broken: list[PipelineInvalid] = []
@@ -137,7 +144,7 @@ def prepare(start: Path, asked: str, pairs: tuple[str, ...] = (), notebook: Path
 def _fits(project: Project, item: PlannedStage, stage: str, notebook: Path | None) -> bool:
     if stage:
         return stage in {item.id, item.stage}
-    return notebook is not None and (project.root / item.notebook).resolve() == notebook.resolve()
+    return notebook is not None and (project.home / item.notebook).resolve() == notebook.resolve()
 
 
 class StageMagic:
@@ -161,11 +168,11 @@ class StageMagic:
             self._prepared = None
             print("the parameters are left alone")  # noqa: T201 - what a magic says
             return
-        names, pairs = _split(words)
+        names, pairs, environment = _split(words)
         if len(names) > 1:
             raise UsageError(USAGE)
         again = functools.partial(
-            prepare, self._folder, names[0] if names else "", pairs, _session_notebook()
+            prepare, self._folder, names[0] if names else "", pairs, _session_notebook(), environment
         )
         try:
             prepared = again()
@@ -242,17 +249,21 @@ def _stamp(file: Path) -> tuple[int, ...]:
     return (found.st_mtime_ns, found.st_size, found.st_ino)
 
 
-def _split(words: list[str]) -> tuple[list[str], tuple[str, ...]]:
+def _split(words: list[str]) -> tuple[list[str], tuple[str, ...], str | None]:
+    """The names, the pairs of `-p`, and the environment. Raises `UsageError`."""
     names, pairs, rest = [], [], list(words)
+    environment = None
     while rest:
         word = rest.pop(0)
         if word == "-p" and rest:
             pairs.append(rest.pop(0))
+        elif word == "--env" and rest:
+            environment = rest.pop(0)
         elif word.startswith("-"):
             raise UsageError(USAGE)
         else:
             names.append(word)
-    return names, tuple(pairs)
+    return names, tuple(pairs), environment
 
 
 def _session_notebook() -> Path | None:

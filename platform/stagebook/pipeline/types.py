@@ -215,6 +215,7 @@ def accept(wanted: Type, value: Value) -> Value:
     Raises:
         ValueMismatch: the value does not fit; the message says what was expected, and the value.
     """
+    value = _as_text(wanted.kind, value)
     match wanted.kind:
         case "Any":
             return value
@@ -238,6 +239,18 @@ def accept(wanted: Type, value: Value) -> Value:
     if fits:
         return value
     raise ValueMismatch(f"expected {wanted}, got {describe(value)}")
+
+
+def _as_text(kind: str, value: Any) -> Any:
+    """An object of Python, or of TOML, that is kept as text: dates and times, and paths. Where its own type is wanted, or any."""
+    match value:
+        case datetime.datetime() if kind in {"datetime", "Any"}:
+            return value.isoformat()
+        case datetime.date() if kind in {"date", "Any"} and not isinstance(value, datetime.datetime):
+            return value.isoformat()
+        case pathlib.PurePath() if kind in {"Path", "Any"}:
+            return str(value)
+    return value
 
 
 def accepts(wanted: Type, value: Value) -> bool:

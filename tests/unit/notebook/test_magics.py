@@ -122,6 +122,21 @@ def test_a_parameter_of_the_run_is_given_as_on_the_command_line(shell: Any) -> N
     assert shell.user_ns["day"] == datetime.date(2014, 2, 1)
 
 
+def test_in_an_environment_it_has_the_parameters_of_that(
+    shell: Any, builder: ProjectBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder.file("stagebook.toml", "[environments.prod]\nparams = { day = 2020-05-17 }\n")
+    monkeypatch.setenv("JPY_SESSION_NAME", str(builder.root / "notebooks/fit.ipynb"))
+    assert shell.run_cell("%stage fit@2 --env prod").success
+    assert shell.user_ns["day"] == datetime.date(2020, 5, 17)
+    assert shell.user_ns["made"].startswith(f"{builder.root}/.stagebook/environments/prod/")
+    shell.run_cell("%stage fit@2")
+    assert shell.user_ns["day"] == datetime.date(2013, 1, 31), "and dev again without it"
+    monkeypatch.setenv("JPY_SESSION_NAME", str(builder.root / "notebooks/load.ipynb"))
+    assert shell.run_cell("%stage --env prod").success
+    assert "/environments/prod/" in shell.user_ns["raw"]
+
+
 def test_without_a_name_it_is_the_stage_of_the_notebook(
     shell: Any, builder: ProjectBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +155,7 @@ def test_without_a_name_it_is_the_stage_of_the_notebook(
         ("%stage q/fit", "there is no pipeline 'q'"),
         ("%stage a b", "PIPELINE/STAGE"),
         ("%stage --what", "PIPELINE/STAGE"),
+        ("%stage fit@2 --env prd", "there is no environment 'prd'"),
         ("%stage 'x", "No closing quotation"),
         ("%stage {1/0}", "there is no pipeline '{1'"),
     ],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,8 @@ from stagebook.pipeline.types import (
     typed,
 )
 from strategies import plain_data, typed_values, types
+
+MORNING = datetime.datetime(2013, 1, 31, 6, tzinfo=datetime.UTC)
 
 
 @settings(max_examples=300, deadline=None)
@@ -166,3 +169,31 @@ def test_a_value_is_described_in_short_and_in_one_line() -> None:
 def test_what_cannot_be_seen_is_written_as_an_escape() -> None:
     assert printable("a\nb\x1b[31m\u202e\ud800\t") == r"a\nb\x1b[31m\u202e\ud800\t"
     assert printable("Übergröße → 1") == "Übergröße → 1"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "value", "kept"),
+    [
+        ("date", datetime.date(2013, 1, 31), "2013-01-31"),
+        ("datetime", MORNING, "2013-01-31T06:00:00+00:00"),
+        ("Path", PurePosixPath("a/b"), "a/b"),
+        ("date | None", datetime.date(2013, 1, 31), "2013-01-31"),
+        ("list[date]", [datetime.date(2013, 1, 31)], ["2013-01-31"]),
+        ("Any", datetime.date(2013, 1, 31), "2013-01-31"),
+    ],
+)
+def test_objects_of_python_and_toml_are_kept_as_text(wanted: str, value: Any, kept: Any) -> None:
+    assert accept(parse_type(wanted), value) == kept
+
+
+@pytest.mark.parametrize(
+    ("wanted", "value"),
+    [
+        ("date", MORNING),
+        ("int", datetime.date(2013, 1, 31)),
+        ("str", datetime.date(2013, 1, 31)),
+    ],
+)
+def test_an_object_of_another_type_does_not_fit(wanted: str, value: Any) -> None:
+    with pytest.raises(ValueMismatch):
+        accept(parse_type(wanted), value)
