@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,15 @@ def is_binary(path: Path) -> bool:
     return path.is_dir() or suffix_of(path) in {".parquet", ".pq"}
 
 
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """What pandas and pyarrow have to say to each other is none of the test's, which may take warnings for errors."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@_quietly()
 def read(path: Path, **options: Any) -> pd.DataFrame:
     """The table at a path. `options` go to the function of pandas that reads it. Raises `UsageError` where it is none."""
     if path.is_dir() and is_table(path):
@@ -54,6 +65,7 @@ def read(path: Path, **options: Any) -> pd.DataFrame:
     raise UsageError(f"'{path.name}' is no table that pandas reads by its name", hint=f"known: {_WRITTEN}")
 
 
+@_quietly()
 def write(frame: pd.DataFrame, path: Path, *, is_delta: bool = False) -> None:
     """Write a frame to a path, without its index, in the format that its name says. Raises `UsageError`."""
     suffix = suffix_of(path)
