@@ -50,7 +50,7 @@ def test(
     ] = False,
     as_json: Json = False,
 ) -> int:
-    """Run the tests of notebooks; ends as pytest does."""
+    """Test notebooks: run the tests of the project by pytest, or replay recorded runs; with coverage of cells."""
     if importlib.util.find_spec("pytest") is None:
         raise UsageError("tests of notebooks need pytest, which is not installed", hint="pip install pytest")
     if update and not replay:

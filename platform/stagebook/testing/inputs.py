@@ -76,6 +76,7 @@ class InputPlaces:
         stage = one.stage
         _check_names(stage, given, asked)
         inputs: dict[str, Input] = {}
+        params = dict(stage.params)
         written: dict[str, Sequence[str]] = {}
         lacking: list[str] = []
         evaluator = Evaluator(one.pipeline, one.params, dict(os.environ))
@@ -84,7 +85,10 @@ class InputPlaces:
             if name in given:
                 paths = self._written(name, given[name], declared)
                 refs = tuple(InputRef(text=literal(path), location=item.refs[0].location) for path in paths)
-                inputs[name] = Input(name=name, refs=refs, many=declared.many)
+                if refs:
+                    inputs[name] = Input(name=name, refs=refs, many=declared.many)
+                else:
+                    params[name] = literal([])
                 written[name] = paths
             else:
                 lacking += [f"{name} ({why})" for why in self._linked(whole, item, evaluator, one)]
@@ -101,7 +105,7 @@ class InputPlaces:
             raise UsageError(
                 f"{stage.name} needs what the test does not give: {', '.join(lacking)}", hint=hint
             )
-        return Placed(stage=dataclasses.replace(stage, inputs=inputs), datasets=datasets)
+        return Placed(stage=dataclasses.replace(stage, inputs=inputs, params=params), datasets=datasets)
 
     def _linked(self, whole: Pipeline, item: Input, evaluator: Evaluator, one: Alone) -> Iterator[str]:
         """Link the files of the project that an input names; what is not there, or not a file of the project."""

@@ -88,6 +88,12 @@ def test_several_for_an_input_of_many(made: ProjectBuilder) -> None:
     assert placed.stage.inputs["parts"].many
 
 
+def test_none_for_an_input_of_many_is_an_empty_list(made: ProjectBuilder) -> None:
+    placed = place(made, parts=[])
+    assert "parts" not in placed.stage.inputs
+    assert placed.stage.params["parts"].value == []  # else the notebook would have its default
+
+
 def test_several_for_an_input_of_one(made: ProjectBuilder) -> None:
     with pytest.raises(UsageError, match="'table' is one path, and not a list"):
         place(made, table=[FRAME])
