@@ -341,10 +341,10 @@ class TestReplays:
     @pytest.mark.long
     def test_from_equal_over_different_to_accepted(self, builder: ProjectBuilder) -> None:
         made(builder)
-        assert stagebook(builder.root, "run", "p", "clean", "-p", "limit=3").returncode == 0
+        assert stagebook(builder.root, "run", "p", "cut", "-p", "limit=3", "-p", "sizes=[7]").returncode == 0
         state = digests(builder.root)
-        equal = checked(builder, "--replay", "load", "clean")
-        assert "2 passed" in equal.stdout, equal.stdout
+        equal = checked(builder, "--replay", "load", "clean", "cut@7")  # with the parameters of that run
+        assert "3 passed" in equal.stdout, equal.stdout
         assert digests(builder.root) == state
 
         builder.edit("clean", 'frame["x"] * factor', 'frame["x"] * factor + (frame["x"] > 2)')
@@ -408,10 +408,53 @@ class TestReplays:
         assert done.returncode == 1
         assert "load failed (exception) in notebooks/load.py, cell 2: ValueError: no longer" in done.stdout
 
+    @pytest.mark.long
+    def test_tables_are_equal_if_their_rows_are(self, builder: ProjectBuilder) -> None:
+        """A Delta table, whose files are called otherwise each time, and Parquet that is packed in another way."""
+        builder.without_tracking()
+        builder.notebook(
+            "make",
+            "import pandas as pd\nframe = pd.DataFrame({'x': range(50)})",
+            "frame.to_parquet(lake)\nframe.to_parquet(packed, compression='gzip')",
+            params="lake = ''\npacked = ''",
+        )
+        builder.pipeline("""
+            stages:
+              make:
+                notebook: notebooks/make.ipynb
+                outputs: {lake: {path: data/lake, kind: delta}, packed: data/packed.parquet}
+        """)
+        assert stagebook(builder.root, "run").returncode == 0
+        builder.edit("make", "compression='gzip'", "compression='snappy'")
+        equal = checked(builder, "--replay")
+        assert "1 passed" in equal.stdout, equal.stdout
+        builder.edit("make", "range(50)", "range(1, 52)")
+        differs = checked(builder, "--replay")
+        assert "  lake: 51 rows, before 50\n  lake: row 1, x: 1, before 0\n" in differs.stdout
+        assert "  packed: 51 rows, before 50\n" in differs.stdout
+
+
+FLIGHTS = ("contracts", "pipelines", "notebooks")
+
+
+@pytest.fixture
+def flights(tmp_path: Path) -> Path:
+    """A copy of the reference project, without what runs leave behind."""
+    for name in FLIGHTS:
+        shutil.copytree(
+            REPOSITORY / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", ".*")
+        )
+    return tmp_path
+
+
+def test_flights_has_a_test_beside_a_notebook(flights: Path) -> None:
+    done = stagebook(flights, "test", "-k", "impossible_wind", timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed, 4 deselected" in done.stdout
+
 
 @pytest.mark.long
-@pytest.mark.filterwarnings("default")
-def test_flights_has_tests_of_a_notebook(tmp_path: Path) -> None:
+def test_all_tests_of_flights_tests_of_a_notebook(tmp_path: Path) -> None:
     """The tests that stand beside the notebooks of the reference project, as who works on it runs them."""
     for name in ("contracts", "pipelines", "notebooks"):
         shutil.copytree(

@@ -328,6 +328,9 @@ def _without_pytest() -> Iterator[None]:
 
 
 def untested(project: Project, tested: Mapping[str, Any]) -> list[str]:
-    """The notebooks of a project's pipelines of which no cell was executed, sorted."""
-    loaded = [project.catalog.load(name).pipeline for name in project.catalog.names()]
-    return sorted({stage.notebook for one in loaded for stage in one.stages.values()} - {"", *tested})
+    """The notebooks of a project's pipelines of which no cell was executed, sorted. A pipeline that cannot be read has none."""
+    found: set[str] = set()
+    for name in project.catalog.names():
+        with contextlib.suppress(StagebookError):
+            found |= {stage.notebook for stage in project.catalog.load(name).pipeline.stages.values()}
+    return sorted(found - {"", *tested})
