@@ -16,7 +16,7 @@ import pytest
 from building import ProjectBuilder
 from commands import python, stagebook
 
-pytestmark = [pytest.mark.kernel, pytest.mark.e2e]
+pytestmark = [pytest.mark.kernel, pytest.mark.e2e, pytest.mark.timeout(900)]
 
 REPOSITORY = Path(__file__).parents[2]
 PIPELINE = """
@@ -434,13 +434,10 @@ class TestReplays:
         assert "  packed: 51 rows, before 50\n" in differs.stdout
 
 
-FLIGHTS = ("contracts", "pipelines", "notebooks")
-
-
 @pytest.fixture
 def flights(tmp_path: Path) -> Path:
     """A copy of the reference project, without what runs leave behind."""
-    for name in FLIGHTS:
+    for name in ("contracts", "pipelines", "notebooks"):
         shutil.copytree(
             REPOSITORY / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", ".*")
         )
@@ -454,13 +451,9 @@ def test_flights_has_a_test_beside_a_notebook(flights: Path) -> None:
 
 
 @pytest.mark.long
-def test_all_tests_of_flights_tests_of_a_notebook(tmp_path: Path) -> None:
-    """The tests that stand beside the notebooks of the reference project, as who works on it runs them."""
-    for name in ("contracts", "pipelines", "notebooks"):
-        shutil.copytree(
-            REPOSITORY / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", ".*")
-        )
-    done = stagebook(tmp_path, "test", timeout=900)
+def test_all_tests_of_flights(flights: Path) -> None:
+    """As who works on the reference project runs them."""
+    done = stagebook(flights, "test", timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "5 passed" in done.stdout
     assert "notebooks/flights/clean.ipynb  16/16 cells  100 %" in done.stdout
