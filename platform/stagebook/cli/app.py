@@ -39,6 +39,7 @@ COMMANDS = {
     "sync": ("mlflow", "Deliver to MLflow the records that it did not take before."),
     "ui": ("mlflow", "Show the runs in MLflow, on this machine alone, until Ctrl-C."),
     "lab": ("lab", "Open JupyterLab on this project, on this machine alone, until Ctrl-C."),
+    "test": ("test", "Test notebooks: run the tests of the project by pytest, or replay recorded runs; with coverage of cells."),
     "infer": ("infer", "Run loose notebooks once, and propose a pipeline of them from what they read and write."),
     "contract": ("contract", "Say what must hold of an output: draft it, test it on earlier versions, compare these."),
     "quarantine": ("quarantine", "Show rows that contracts keep out of what is published, release them, audit them again."),
@@ -61,6 +62,7 @@ COMMANDS = {
 _ENVIRONMENTLESS = {
     "init",
     "lab",
+    "test",
     "env",
     "release",
     "releases",
@@ -69,6 +71,7 @@ _ENVIRONMENTLESS = {
     "approve",
     "rollback",
     "diff",
+    "ci",
 }
 # An error in the arguments. Newer typer has its own copy of click, so that `click.UsageError` need not be its base.
 _ArgumentsInvalid = cast("type[typer.BadParameter]", typer.BadParameter.__base__)

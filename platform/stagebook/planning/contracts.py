@@ -95,7 +95,7 @@ def related(
         stage = name.partition(".")[0]
         paths: dict[str, tuple[str, ...]] = {}
         for rule in contract.rules:
-            for dataset in _mentioned(rule):
+            for dataset in datasets_of(rule):
                 maker = dataset.split(".")[1]
                 where = make_problem(contract.path, contract.positions.get(rule.location, (0, 0)), "")
                 if dataset in own:
@@ -124,7 +124,7 @@ def _datasets(pipeline: str, instances: Mapping[str, Instance]) -> dict[str, tup
     return {name: tuple(paths) for name, paths in found.items()}
 
 
-def _mentioned(rule: Any) -> list[str]:
+def datasets_of(rule: Any) -> list[str]:
     """The datasets that a rule asks for."""
     if isinstance(rule, KeyRule):
         return [rule.dataset]

@@ -109,7 +109,7 @@ def _of_stage(
             if dependencies.workspace.is_file(released):
                 yield released, "released rows"
             yield from (
-                (path, "function of a contract") for path in _functions(output.contract, dependencies)
+                (path, "function of a contract") for path in functions_of(output.contract, dependencies)
             )
 
 
@@ -117,7 +117,8 @@ def _is_small(place: Path) -> bool:
     return place.is_file() and place.stat().st_size <= MAX_DATA
 
 
-def _functions(contract: Contract, dependencies: ProjectDependencies) -> Iterator[str]:
+def functions_of(contract: Contract, dependencies: ProjectDependencies) -> Iterator[str]:
+    """The files of the functions that a contract names, and of the code that these use."""
     for rule in contract.rules:
         if isinstance(rule, FunctionRule):
             text = rule.target.rpartition(":")[0]

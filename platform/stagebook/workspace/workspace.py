@@ -22,8 +22,12 @@ from stagebook.workspace.tables import Tables
 class Workspace:
     """Files of one project, read once each. Nothing is executed and nothing outside is touched."""
 
-    def __init__(self, root: Path, file_cache: FileCache | None = None) -> None:
+    def __init__(
+        self, root: Path, file_cache: FileCache | None = None, *, converted: Path | None = None
+    ) -> None:
+        """`converted`: the folder of the notebooks that scripts are converted to, by default in the project's state."""
         self.root = root
+        self._converted = converted or root / paths.STATE_FOLDER / "cache" / "scripts"
         self.file_cache = file_cache or FileCache()
         self.contracts = Contracts(root)
         self.tables = Tables(root)
@@ -101,7 +105,7 @@ class Workspace:
             return path
         content = read_bytes(path)
         digest = hashlib.sha256(f"{VERSION}{path.suffix}\0".encode() + content).hexdigest()
-        target = self.root / paths.STATE_FOLDER / "cache" / "scripts" / f"{digest}.ipynb"
+        target = self._converted / f"{digest}.ipynb"
         if not self._is_whole(target):
             convert(content, path.suffix, target)
         return target
