@@ -123,7 +123,10 @@ def _function(probe: Probe, rule: FunctionRule) -> CheckResult:
         said = probe.around.call(rule.target, probe.connection.frame("raw"))
     except Exception as error:  # noqa: BLE001 - whatever the project's code raises
         return probe.check(rule, Outcome.ERROR, message=f"{type(error).__name__}: {error}"[:500])
-    return probe.check(rule, not said, figure=None, message=str(said or "")[:500])
+    if not (said is None or isinstance(said, str)):
+        message = f"it returned {type(said).__name__}, and not what is wrong as a text, or nothing"
+        return probe.check(rule, Outcome.ERROR, message=message)
+    return probe.check(rule, not said, figure=None, message=(said or "")[:500])
 
 
 def _span(seconds: float) -> str:
