@@ -175,6 +175,37 @@ def test_breaking_changes_fail_it_where_that_is_asked_for(project: ProjectBuilde
     assert looked(project.root, "ci", "--against", "prod", "--fail-on", "difference").returncode == 1
 
 
+TESTS = """
+import pytest
+
+
+def test_it_makes_rows(run_stage):
+    made = run_stage("make", params={"rows": 3})
+    assert len(made.outputs["people"].read_text().splitlines()) == 4
+
+
+def test_that_fails(run_stage):
+    raise AssertionError("no such luck")
+
+
+@pytest.mark.skip(reason="not today")
+def test_later():
+    pass
+"""
+
+
+def test_tests_of_notebooks_are_among_them(project: ProjectBuilder) -> None:
+    project.file("tests/test_make.py", TESTS)
+    done = looked(project.root, "ci", "--against", "prod", "--json")
+    found = {one["name"]: one for one in json.loads(done.stdout)["checks"] if one["group"] == "test"}
+    assert {name: one["outcome"] for name, one in found.items()} == {
+        "test_it_makes_rows": "passed", "test_that_fails": "failed", "test_later": "skipped",
+    }  # fmt: skip
+    assert "no such luck" in found["test_that_fails"]["details"]
+    assert done.returncode == 1
+    assert looked(project.root, "ci", "--against", "prod", "--no-tests").returncode == 0
+
+
 def test_without_anything_to_compare_with_that_is_said(project: ProjectBuilder) -> None:
     project.file("stagebook.toml", SETTINGS + "[environments.empty]\n")
     report = asked(project, against="empty")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from stagebook.ci.report import CiReport
+from stagebook.ci.report import CiCheck, CiReport
 from stagebook.ci.running import CiRequest, run_ci
 from stagebook.ci.workflow import write_workflow
 from stagebook.cli.event_lines import EventLines
@@ -51,20 +54,25 @@ def run(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the difference as a page.")
     ] = None,
+    tests: Annotated[
+        bool, typer.Option("--tests/--no-tests", help="Also run the tests of notebooks, as stagebook test.")
+    ] = True,
     as_json: Json = False,
 ) -> int:
     """Check a change, run what it changes, and compare that with what an environment shows."""
     if context.invoked_subcommand is not None:
         return ExitCode.OK
+    home = Project.open(environment=DEV)
     asked = CiRequest(
         against=against,
         environment=env or os.environ.get("STAGEBOOK_ENV", ""),
         pairs=tuple(params or ()),
         pipelines=tuple(pipeline or ()),
         options=Options(),
+        tests=(lambda: _tests(home.root)) if tests else None,
     )
     lines = EventLines(stderr=as_json)
-    report = run_ci(Project.open(environment=DEV), asked, [lines.take])
+    report = run_ci(home, asked, [lines.take])
     for path, text in _files(report, {"markdown": markdown, "junit": junit, "html": html}):
         _write(path, text)
     _summarize(report)
@@ -88,6 +96,42 @@ def init(
     path = write_workflow(project.root, service, against)
     console().print(f"✓ {path}: read it, commit it, and it runs for each pull request", soft_wrap=True)
     return ExitCode.OK
+
+
+def _tests(root: Path) -> list[CiCheck]:
+    """The tests of notebooks of the project at `root`, by `stagebook test`; none where there are none."""
+    done = subprocess.run(  # this very program
+        [sys.executable, "-m", "stagebook", "test", "--json"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    try:
+        said = json.loads(done.stdout)
+        return [
+            CiCheck(
+                group="test",
+                suite=one["test"].partition("::")[0],
+                name=one["test"].partition("::")[2] or one["test"],
+                outcome=one["outcome"],
+                message=(one["message"].strip().splitlines() or [""])[-1]
+                if one["outcome"] != "passed"
+                else "",
+                details=one["message"] if one["outcome"] == "failed" else "",
+            )
+            for one in said["tests"]
+        ]
+    except (ValueError, KeyError, TypeError):
+        if done.returncode == ExitCode.USAGE:
+            return []  # there are no tests, or pytest is not installed
+        words = (done.stderr or done.stdout).strip()
+        message = f"stagebook test ended with {done.returncode}"
+        return [
+            CiCheck(
+                group="test", suite="tests", name="tests", outcome="failed", message=message, details=words
+            )
+        ]
 
 
 def _files(report: CiReport, wanted: dict[str, Path | None]) -> list[tuple[Path, str]]:

@@ -319,17 +319,20 @@ def test_one_rule_that_cannot_be_checked_hides_no_other() -> None:
 
 def test_a_function_gets_the_rows_and_says_what_is_wrong() -> None:
     text = ONE + "      - {name: id}\n    quality:\n"
-    for name in ("good", "bad", "broken"):
+    for name in ("good", "bad", "broken", "frame"):
         text += f"      - {{type: custom, engine: stagebook, implementation: 'checks.py:{name}'}}\n"
 
-    def call(target: str, frame: Any) -> str | None:
+    def call(target: str, frame: Any) -> Any:
         if target == "checks.py:broken":
             raise ValueError("no")
+        if target == "checks.py:frame":
+            return frame
         return f"{len(frame)} rows" if target == "checks.py:bad" else None
 
     found = by_rule(held(text, ROWS, call=call))
     assert [(check.outcome, check.message) for name, check in found.items() if name != "id.exists"] == [
         (Outcome.PASSED, ""), (Outcome.BROKEN, "3 rows"), (Outcome.ERROR, "ValueError: no"),
+        (Outcome.ERROR, "it returned DataFrame, and not what is wrong as a text, or nothing"),
     ]  # fmt: skip
 
 
