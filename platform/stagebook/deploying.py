@@ -254,6 +254,8 @@ def carry_out(
         made = publisher.publish(
             reports, kind=deployment.kind, by=by or user_name(), because=because, approved_by=approved_by
         )
+    if project.launcher.sharing is not None:
+        project.launcher.sharing.push()
     found = made or now
     if found is None:
         raise UsageError("the release has no pipeline that makes anything")

@@ -28,7 +28,7 @@ from stagebook.views import tables
 from stagebook.views.audit_lines import audit_lines
 from stagebook.views.formatting import plain
 from stagebook.views.monitor_tables import unusual_lines
-from stagebook.views.sharing_lines import sharing_lines
+from stagebook.views.sharing_lines import caution_lines, sharing_lines
 from stagebook.views.tracking_lines import tracking_fields, tracking_lines
 
 EXIT_CODES = {
@@ -141,6 +141,13 @@ def show_tracking(out: Console, state: TrackingState) -> None:
     """Print how far MLflow has been told, where that is not all."""
     for line in tracking_lines(state):
         out.print(line, style="yellow" if line.startswith("!") else "dim", soft_wrap=True)
+
+
+def show_cautions(out: Console, project: Project) -> None:
+    """Print what went wrong with the shared store, if there is one."""
+    shared = project.placement.shared(project.root, project.settings)
+    for line in caution_lines(shared.cautions if shared is not None else ()):
+        out.print(line, style="yellow", soft_wrap=True)
 
 
 def _cautions(project: Project, report: RunReport, found: Sequence[Series]) -> Iterator[str]:

@@ -56,7 +56,7 @@ class Launcher:
     ) -> None:
         self.root = root
         self.publisher = publisher
-        self._sharing = (
+        self.sharing = (
             None if shared is None else Sharing(root=root, shared=shared, journal=journal, store=store)
         )
         self.dependencies = dependencies
@@ -146,14 +146,14 @@ class Launcher:
             report = run_plan(plan, options=options, engine=engine, parts=parts)
         finally:
             self.dependencies.file_cache.save()
-        taken = self._sharing.adopt(plan.pipeline, report.history) if self._sharing is not None else 0
+        taken = self.sharing.adopt(plan.pipeline, report.history) if self.sharing is not None else 0
         publishes = hooks.publishes and not hooks.parent and report.status is Status.COMPLETED
         if self.publisher is not None and publishes:
             report = dataclasses.replace(report, version=self.publisher.publish([report], by=user_name()))
-        if self._sharing is None:
+        if self.sharing is None or not hooks.publishes:
             return report
         # All of the run is safe by now, and readers see it: what comes of this changes nothing about it.
-        return dataclasses.replace(report, shared=dataclasses.replace(self._sharing.push(), taken=taken))
+        return dataclasses.replace(report, shared=dataclasses.replace(self.sharing.push(), taken=taken))
 
     def _options(self, request: RunRequest, prepared: PreparedRun | None) -> RunOptions:
         started = prepared.rest.started if prepared is not None and prepared.rest is not None else None

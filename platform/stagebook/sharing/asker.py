@@ -58,7 +58,11 @@ class Asker:
         )
         weakref.finalize(self, _kill, self._process)
         self._tell({**self._opened, "root": str(self._root)})
-        self._answer(_START)
+        try:
+            self._answer(_START)
+        except PlaceFailed:
+            self._end()
+            raise
 
     def _tell(self, said: Mapping[str, Any]) -> None:
         assert self._process is not None

@@ -141,18 +141,18 @@ class SharedStore:
 
     def _push(self, document: Document, files: Callable[[str], Path]) -> None:
         now = time.time()
+        for digest, size in document.blobs.items():
+            path = blob_path(digest)
+            found = self.place.find(path)
+            if found is None or found.size != size:
+                self.place.upload(files(digest), path)
+            elif found.changed is None or now - found.changed > _FRESH:
+                self.place.renew(path, files(digest))
+            self._sizes[digest] = size
+        head = document.result.head
+        if is_digest(head) and self.place.find(head_path(head)) is None:
+            self.place.write(head_path(head), b"")
         if self.place.find(document.path) is None:
-            for digest, size in document.blobs.items():
-                path = blob_path(digest)
-                found = self.place.find(path)
-                if found is None or found.size != size:
-                    self.place.upload(files(digest), path)
-                elif found.changed is None or now - found.changed > _FRESH:
-                    self.place.renew(path, files(digest))
-                self._sizes[digest] = size
-            head = document.result.head
-            if is_digest(head) and self.place.find(head_path(head)) is None:
-                self.place.write(head_path(head), b"")
             self.place.write(document.path, document.text)
 
     def renew(self, document: Document) -> None:
