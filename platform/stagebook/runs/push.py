@@ -84,7 +84,7 @@ class Sharing:
         """Push the results that came since the last time; the first time those that stages came to last, or all. It ends
         where the store takes nothing more, or at Ctrl-C: what is left is pushed the next time. Raises nothing."""
         done = Shared()
-        if not self.shared.access.takes:
+        if not self.shared.access.writes:
             return dataclasses.replace(done, cautions=self.shared.cautions)
         try:
             waiting = self._waiting(all_of_them=all_of_them)

@@ -42,6 +42,7 @@ class SharedStore:
         self._documents: dict[tuple[str, str, int], Document] = {}
         self._sizes: dict[str, int | None] = {}  # blobs that were asked for; `None`: not there, or of no use
         self._heads: dict[str, bool] = {}
+        self._is_spoilt = False  # something in it was damaged: what is put there is written anew
 
     def begin(self) -> None:
         """Ask anew: another run begins."""
@@ -126,6 +127,7 @@ class SharedStore:
             self.access.note(f"what it has could not be written here: {error.strerror or error}")
             came = None
         if came is False:
+            self._is_spoilt = True
             self.access.spoilt(f"a file in it is damaged ({digest[:12]})")
             if self.access.takes:
                 self.access.ask(lambda: self.place.remove(blob_path(digest)), default=False)
@@ -144,7 +146,7 @@ class SharedStore:
         for digest, size in document.blobs.items():
             path = blob_path(digest)
             found = self.place.find(path)
-            if found is None or found.size != size:
+            if found is None or found.size != size or self._is_spoilt:
                 self.place.upload(files(digest), path)
             elif found.changed is None or now - found.changed > _FRESH:
                 self.place.renew(path, files(digest))
