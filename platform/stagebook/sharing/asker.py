@@ -57,7 +57,7 @@ class Asker:
             start_new_session=True,
         )
         weakref.finalize(self, _kill, self._process)
-        self._tell({**self._opened, "root": str(self._root)})
+        self._tell({**self._opened, "root": str(self._root), "parent": os.getpid()})
         try:
             self._answer(_START)
         except PlaceFailed:

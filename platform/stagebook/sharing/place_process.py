@@ -1,7 +1,7 @@
 """Asks the place of a shared store, in a process of its own: `python -m stagebook.sharing.place_process`.
 
 Requests come by standard input, one JSON object a line, and each has one answer on standard output: `{"answer": …}` or
-`{"problem": …, "hint": …}`. The first says what to open: `root`, the project, and either `url`, or `connection` and `path`.
+`{"problem": …, "hint": …}`. The first says what to open: `root`, the project, and either `url`, or `connection` and `path`; and `parent`, the process that asks, with which this one ends.
 A store that does not answer holds up this process alone, and whoever asked ends it.
 """
 
@@ -25,6 +25,7 @@ from stagebook.errors import ConnectionUnusable, StagebookError
 from stagebook.sharing.folder_place import INCOMING, FolderPlace
 from stagebook.sharing.place import Entry, Place, PlaceFailed
 from stagebook.system.logins import Redaction
+from stagebook.system.processes import die_with_parent
 from stagebook.system.secret_sources import read_all, source_of
 
 # Object stores, which show nothing before all of it is there; elsewhere a file is renamed once it is whole.
@@ -131,7 +132,8 @@ def main() -> int:
     return 0
 
 
-def _opened(request: Mapping[str, str]) -> tuple[Place | FsspecPlace, Redaction]:
+def _opened(request: Mapping[str, Any]) -> tuple[Place | FsspecPlace, Redaction]:
+    die_with_parent(request["parent"])
     root = Path(request["root"])
     if "url" in request:
         declared, values = Declared(name="remote", url=request["url"], kind="files"), {}
