@@ -15,7 +15,7 @@ from stagebook.journal.journal import Journal
 from stagebook.planning.result import Result
 from stagebook.sharing.access import Caution
 from stagebook.sharing.document import SHARED, Document, why_private
-from stagebook.sharing.shared_store import SharedStore, blobs_of
+from stagebook.sharing.shared_store import DamagedHere, SharedStore, blobs_of
 from stagebook.system.blobs import BlobDamaged
 from stagebook.system.files import make_private, sha256_of, write_whole
 from stagebook.system.store import Store
@@ -90,11 +90,10 @@ class Sharing:
             waiting = self._waiting(all_of_them=all_of_them)
             done = dataclasses.replace(done, left=len(waiting))
             for result in waiting:
-                document = self._document(result)
-                if document is not None and not self.shared.push(document, self._file(document)):
+                is_pushed = self._push(result)
+                if is_pushed is None:
                     break
                 self._note(result.number)
-                is_pushed = document is not None
                 done = dataclasses.replace(
                     done,
                     left=done.left - 1,
@@ -108,6 +107,16 @@ class Sharing:
             why = Caution(message=f"results could not be put into the shared store: {error}")
             return dataclasses.replace(done, cautions=(*self.shared.cautions, why))
         return dataclasses.replace(done, cautions=self.shared.cautions)
+
+    def _push(self, result: Result) -> bool | None:
+        """Push one result: whether it is there now; `None` where the store takes nothing more."""
+        document = self._document(result)
+        if document is None:
+            return False
+        try:
+            return self.shared.push(document, self._file(document)) or None
+        except DamagedHere:
+            return False  # `store verify` removes it
 
     def count_waiting(self) -> int:
         """How many results were not looked at yet."""

@@ -11,6 +11,7 @@ from stagebook.sharing.access import Access, Caution
 from stagebook.sharing.document import Document, blob_path, document_of, head_path, result_folder
 from stagebook.sharing.place import SLOWEST, Entry, Place
 from stagebook.system.blobs import Blobs, is_digest, receive, size_of
+from stagebook.system.files import sha256_of
 from stagebook.system.store import Store
 
 _MOST = 16  # results of one fingerprint that are looked at
@@ -18,6 +19,10 @@ _FRESH = (
     43_200.0  # seconds after which a file that is needed is renewed: half of what `collect.GRACE` leaves it
 )
 _EXPECTED = 1_000_000  # bytes for which there is time though nobody knows the size
+
+
+class DamagedHere(Exception):
+    """A blob that was to be put into a shared store is damaged here."""
 
 
 class SharedStore:
@@ -123,6 +128,8 @@ class SharedStore:
 
         try:
             came = receive(blobs, digest, write)
+            if came is False:  # it may have been spoilt on the way
+                came = receive(blobs, digest, write)
         except OSError as error:
             self.access.note(f"what it has could not be written here: {error.strerror or error}")
             came = None
@@ -138,7 +145,8 @@ class SharedStore:
     # -- giving ---------------------------------------------------------------------------------
 
     def push(self, document: Document, files: Callable[[str], Path]) -> bool:
-        """Put a result with its blobs into it, the result last; whether it is there now. `files`: where a blob is here."""
+        """Put a result with its blobs into it, the result last; whether it is there now. `files`: where a blob is here. Raises
+        `DamagedHere` where one is not what its name says."""
         return self.access.write(lambda: self._push(document, files))
 
     def _push(self, document: Document, files: Callable[[str], Path]) -> None:
@@ -147,6 +155,8 @@ class SharedStore:
             path = blob_path(digest)
             found = self.place.find(path)
             if found is None or found.size != size or self._is_spoilt:
+                if sha256_of(files(digest)) != digest:
+                    raise DamagedHere(digest)
                 self.place.upload(files(digest), path)
             elif found.changed is None or now - found.changed > _FRESH:
                 self.place.renew(path, files(digest))

@@ -145,6 +145,16 @@ def test_a_place_that_takes_no_more_leaves_the_rest_for_later(
     assert [there(sharing, n) for n in (1, 2, 3)] == [True, True, True]
 
 
+def test_what_is_damaged_here_is_not_given_away(sharing: Sharing, journal: Journal) -> None:
+    journal.append([ended(1, b"one", stage="a"), ended(2, b"two", stage="b")], owner="r")
+    path = sharing.store.blobs.path(sha(b"one"))
+    path.chmod(0o600)
+    path.write_bytes(b"xxx")
+    done = sharing.push()
+    assert (done.pushed, done.private, done.left, done.cautions) == (1, 1, 0, ())
+    assert sharing.shared.place.find(f"blobs/{sha(b'one')[:2]}/{sha(b'one')}") is None
+
+
 def test_ctrl_c_ends_the_push_and_nothing_else(sharing: Sharing, journal: Journal, tmp_path: Path) -> None:
     journal.append([ended(1)], owner="r")
 

@@ -147,6 +147,26 @@ def test_a_damaged_blob_counts_as_missing_and_is_said_once(
         assert place.read(blob_path(sha(b"one"))) == b"one"
 
 
+def test_what_is_spoilt_on_the_way_is_brought_once_more(
+    place: FolderPlace, giver: Store, tmp_path: Path
+) -> None:
+    put(place, giver, result(b"one"))
+    spoilt = [True]
+
+    class Noisy(FolderPlace):
+        def download(self, path: str, target: Path, size: int) -> bool:
+            found = super().download(path, target, size)
+            if spoilt:
+                spoilt.pop()
+                target.write_bytes(b"o")
+            return found
+
+    shared = SharedStore(Noisy(place.folder), "there")
+    assert shared.bring(sha(b"one"), Store(tmp_path / "taker").blobs)
+    assert shared.cautions == ()
+    assert place.read(blob_path(sha(b"one"))) == b"one"
+
+
 def test_a_blob_that_is_cut_off_is_written_again(place: FolderPlace, giver: Store) -> None:
     path = place.folder / blob_path(sha(b"one"))
     path.parent.mkdir(parents=True)
