@@ -424,6 +424,39 @@ def test_an_audit_of_what_is_only_there(one: ProjectBuilder, two: ProjectBuilder
     assert report.history.stages["a"].cells == 0 or "a" in ran(report)
 
 
+def test_what_somebody_accepted_is_taken_and_says_so(
+    one: ProjectBuilder, two: ProjectBuilder, remote: Path
+) -> None:
+    run(one)
+    for project in (one, two):
+        project.edit("a", "write(f", "write('' + f")
+    accepted = looked(one.root, "accept", "p", "a", "--because", "only the style changed")
+    assert accepted.returncode == 0, accepted.stderr
+    assert looked(one.root, "store", "push").stdout == "1 result put into the shared store\n"
+    stages = two.plan().stages
+    assert [stage.decision for stage in stages] == [Decision.REUSE, Decision.REUSE]
+    assert stages[0].reasons[0] == "accepted: only the style changed"
+    assert ran(run(two)) == []
+
+
+def test_a_sweep_and_a_deployment_share_as_runs_do(
+    one: ProjectBuilder, two: ProjectBuilder, remote: Path
+) -> None:
+    settings = (one.root / "stagebook.toml").read_text()
+    for project in (one, two):
+        project.file("stagebook.toml", f"{settings}[environments.prod]\nkeep_days = 1\n")
+    done = stagebook(one.root, "sweep", "p", "-p", "n=[3, 4]")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = stagebook(one.root, "deploy", "--to", "prod", "--yes", "--allow-dirty")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for n in (1, 3, 4):
+        assert ran(run(two, n)) == []
+    remote.rename(remote.with_name("away"))
+    done = stagebook(one.root, "sweep", "p", "-p", "n=[5, 6]")
+    assert done.returncode == 0
+    assert done.stdout.count("there is no such folder") == 1
+
+
 def test_production_publishes_what_a_colleague_computed(
     one: ProjectBuilder, two: ProjectBuilder, remote: Path
 ) -> None:

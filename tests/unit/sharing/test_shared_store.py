@@ -266,8 +266,10 @@ def test_after_a_failure_it_is_left_alone_for_a_while(place: FolderPlace) -> Non
 def test_many_slow_answers_are_too_slow(place: FolderPlace) -> None:
     counting, now = Counting(place.folder), [0.0]
 
+    seconds = [2.2]
+
     def wait(what: str) -> None:
-        now[0] += 2.0
+        now[0] += seconds[0]
 
     counting.fails = wait
     shared = SharedStore(counting, "there", budget=9.0, clock=lambda: now[0])
@@ -275,6 +277,14 @@ def test_many_slow_answers_are_too_slow(place: FolderPlace) -> None:
         shared.has_head(sha(str(number).encode()))
     assert len(counting.asked) == 5
     assert "it is too slow: 10 s went by" in shared.cautions[0].message
+    # Many that are quick enough are no waiting, however many.
+    counting, seconds[0] = Counting(place.folder), 0.15
+    counting.fails = wait
+    shared = SharedStore(counting, "there", budget=9.0, clock=lambda: now[0])
+    for number in range(500):
+        shared.has_head(sha(str(number).encode()))
+    assert len(counting.asked) == 500
+    assert shared.cautions == ()
 
 
 def test_time_for_a_large_file_does_not_count_as_waiting(
