@@ -288,6 +288,7 @@ def test_a_store_that_is_absent_is_said_once(one: ProjectBuilder, remote: Path) 
     assert (pushed["pushed"], pushed["left"]) == (2, 0)
 
 
+@pytest.mark.long
 def test_a_store_that_hangs_holds_a_run_up_once_and_not_for_long(tmp_path: Path) -> None:
     with silent_server() as url:
         project = clone(tmp_path / "one", "s3://store/team", timeout=1.0)
@@ -439,6 +440,7 @@ def test_what_somebody_accepted_is_taken_and_says_so(
     assert ran(run(two)) == []
 
 
+@pytest.mark.long
 def test_a_sweep_and_a_deployment_share_as_runs_do(
     one: ProjectBuilder, two: ProjectBuilder, remote: Path
 ) -> None:
