@@ -471,3 +471,29 @@ def test_production_publishes_what_a_colleague_computed(
     current = two.root / "environments/prod/current"
     assert (current / "data/one.csv").read_text() == "n\n1\n"
     assert (current / "executed/p/b.ipynb").is_file()
+
+
+@pytest.mark.long
+def test_a_table_that_is_overwritten_is_shared_and_one_that_grows_is_not(
+    one: ProjectBuilder, two: ProjectBuilder, remote: Path
+) -> None:
+    pytest.importorskip("deltalake")
+    for project in (one, two):
+        project.notebook(
+            "t", "import pandas\npandas.DataFrame({'n': [1, 2]}).to_parquet(out)", params="out = ''"
+        )
+        project.pipeline("""
+        defaults: {executor: inprocess}
+        stages:
+          whole: {notebook: notebooks/t.ipynb, outputs: {out: {path: data/whole, kind: delta, mode: overwrite}}}
+          grows: {notebook: notebooks/t.ipynb, outputs: {out: {path: data/grows, kind: delta, mode: append}}}
+        """)
+    report = one.project.run("p")
+    assert report.status is Status.COMPLETED, report.history.stages
+    assert report.shared is not None
+    assert (report.shared.pushed, report.shared.private) == (1, 1)
+    second = two.project.run("p")
+    assert ran(second) == ["grows"]
+    shown = looked(two.root, "data", "show", "p.whole.out")
+    assert shown.returncode == 0, shown.stderr
+    assert ran(two.project.run("p")) == []
