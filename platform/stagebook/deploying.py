@@ -258,6 +258,8 @@ def carry_out(
             reports, kind=deployment.kind, by=by or person_name(), because=because, approved_by=approved_by
         )
         record_version(project.launcher)
+    if project.launcher.sharing is not None:
+        project.launcher.sharing.push()
     found = made or now
     if found is None:
         raise UsageError("the release has no pipeline that makes anything")

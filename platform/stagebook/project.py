@@ -72,7 +72,7 @@ class Project:
         self._make_id = make_id
         self.catalog = Catalog(root)
         self.history = History(root, clock=clock, interrupted=lambda _: _tell_of_interrupted(self))
-        self.store = Store(root / STATE_FOLDER / "store")
+        self.store = Store(root / STATE_FOLDER / "store", lambda: self.placement.shared(root, self.settings))
         table = EnvironmentTable(root, lambda: self.settings.environments, self.store)
         self.placement = placement or Placement(root, table)
         self.home = self.placement.home
@@ -160,6 +160,7 @@ class Project:
             self._clock,
             defaults=self.placement.params,
             others=self.placement.results_elsewhere,
+            shared=self.placement.shared(self.root, self.settings),
         )
 
     @functools.cached_property
@@ -180,6 +181,7 @@ class Project:
             publisher=self.placement.publisher(
                 self.root, lambda: self.history.journal, self.store, self._clock
             ),
+            shared=self.placement.shared(self.root, self.settings),
         )
 
     def plan(

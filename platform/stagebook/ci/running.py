@@ -80,7 +80,10 @@ def run_ci(home: Project, request: CiRequest, listeners: Sequence[Listener] = ()
         checks=tuple(checks),
         runs={pipeline: report.run for pipeline, report in reports.items()},
     )
-    return _compared(home, project, made, reports, request)
+    compared = _compared(home, project, made, reports, request)
+    if project.launcher.sharing is not None:  # so that production takes what was computed here
+        project.launcher.sharing.push()
+    return compared
 
 
 def _pipelines(home: Project, request: CiRequest) -> list[str]:

@@ -48,7 +48,7 @@ COMMANDS = {
     "bookmark": ("bookmark", "Show how far stages with a bookmark have read, and have them read again."),
     "connection": ("connection", "List the connections of the project, or try one."),
     "secrets": ("secrets", "List the secrets of the project, or try whether they can be had; values are never shown."),
-    "store": ("store", "Verify the store of outputs, or remove what is no longer needed."),
+    "store": ("store", "Look after the store of outputs, and the one that is shared with others."),
     "diff": ("diff", "Show what differs between two runs, environments, versions, releases, or the working tree."),
     "ci": ("ci", "Check a change, run what it changes, and compare that with what an environment shows."),
     "env": ("env", "List, show, make and remove environments: named places where results are published."),

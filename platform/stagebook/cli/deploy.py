@@ -12,7 +12,7 @@ import typer
 from stagebook.cli.event_lines import EventLines
 from stagebook.cli.options import Json
 from stagebook.cli.output import console, write_json
-from stagebook.cli.progress import write_events
+from stagebook.cli.progress import show_cautions, write_events
 from stagebook.deploying import (
     Deployment,
     carry_out,
@@ -191,6 +191,7 @@ def _go(deployment: Deployment, how: _How) -> int:
             f"✓ {environment.name} shows version {made.version}, of the release {deployment.release.short}{back}",
             soft_wrap=True,
         )
+        show_cautions(out, deployment.project)
     return ExitCode.OK
 
 

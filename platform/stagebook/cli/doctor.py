@@ -8,9 +8,9 @@ import typer
 
 from stagebook.cli.options import Json
 from stagebook.cli.output import console, write_json
-from stagebook.errors import ExitCode
+from stagebook.errors import ExitCode, PipelineInvalid
 from stagebook.project import Project
-from stagebook.runs.doctor import examine
+from stagebook.runs.doctor import Finding, examine
 from stagebook.views import reports
 
 
@@ -20,10 +20,26 @@ def doctor(
     as_json: Json = False,
 ) -> int:
     """Look for damage in the project's state; repair it with --repair."""
-    found = list(examine(Project.open().root, repair=repair, check_store=check_store))
+    project = Project.open()
+    found = list(examine(project.root, repair=repair, check_store=check_store))
+    found += _shared_findings(project)
     damaged = any(item.level == "error" and not item.mended for item in found)
     if as_json:
         write_json({"ok": not damaged, "findings": [item.to_json() for item in found]})
     else:
         console().print(reports.findings(found), soft_wrap=True)
     return ExitCode.STAGE_FAILED if damaged else ExitCode.OK
+
+
+def _shared_findings(project: Project) -> list[Finding]:
+    try:
+        with project:
+            shared = project.placement.shared(project.root, project.settings)
+            if shared is None:
+                return []
+            if shared.is_there():
+                return [Finding(level="ok", what=f"the shared store {shared.access.shown}: it answers")]
+            return [Finding(level="warning", what=one.message, hint=one.hint) for one in shared.cautions]
+    except PipelineInvalid as error:
+        problem = error.problems[0]
+        return [Finding(level="error", what=f"{problem.place}: {problem.message}", hint=problem.hint)]

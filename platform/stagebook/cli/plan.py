@@ -13,6 +13,7 @@ from stagebook.cli.request import request_of
 from stagebook.project import Project
 from stagebook.runs.quarantine import prospects
 from stagebook.views import contract_tables, tables
+from stagebook.views.sharing_lines import caution_lines
 
 
 def plan(
@@ -35,9 +36,13 @@ def plan(
     request = request_of(pipeline, stages, params, params_file, from_, only, skip, **how)
     project = Project.open()
     made = project.plan(request)
+    shared = project.placement.shared(project.root, project.settings)
+    cautions = shared.cautions if shared is not None else ()
     if as_json:
         found = prospects(made, project.history, project.store, project.root)
         more = {"quarantine": [one.to_json() for one in found]} if found else {}
+        if cautions:
+            more["shared"] = [one.to_json() for one in cautions]
         write_json({**made.to_json(), **more})
     elif len(made.stages) > tables.MAX_ROWS:
         sys.stdout.writelines(f"{line}\n" for line in tables.plan_lines(made))
@@ -46,3 +51,5 @@ def plan(
         for one in prospects(made, project.history, project.store, project.root):
             if one.passing != 0:
                 console().print(contract_tables.prospect(one), soft_wrap=True)
+    for line in caution_lines(cautions) if not as_json else ():
+        console().print(line, style="yellow", soft_wrap=True)

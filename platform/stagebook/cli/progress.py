@@ -28,6 +28,7 @@ from stagebook.views import tables
 from stagebook.views.audit_lines import audit_lines
 from stagebook.views.formatting import plain
 from stagebook.views.monitor_tables import unusual_lines
+from stagebook.views.sharing_lines import caution_lines, sharing_lines
 from stagebook.views.tracking_lines import tracking_fields, tracking_lines
 
 EXIT_CODES = {
@@ -57,6 +58,8 @@ def run_and_show(project: Project, prepared: PreparedRun, request: RunRequest, *
             names = ("run", "status", "undelivered")
             told = {name: getattr(report, name) for name in names}
             told["unusual"] = [one.to_json() for one in found]
+            if report.shared is not None:
+                told["shared"] = report.shared.to_json()
             write_json_lines([{"type": "RunReport", **told, **tracking_fields(report.tracking)}])
         else:
             _show_end(out, project, report, found)
@@ -125,6 +128,9 @@ def _show_end(out: Console, project: Project, report: RunReport, found: Sequence
     for line in _cautions(project, report, found):
         out.print(line, style="yellow", soft_wrap=True)
     out.print()
+    if report.shared is not None:
+        for line in sharing_lines(report.shared):
+            out.print(line, style="yellow" if line.startswith("!") else "dim", soft_wrap=True)
     show_tracking(out, report.tracking)
     out.print(f"each stage   stagebook status {history.started.pipeline}")
     if project.tracking_uri:
@@ -135,6 +141,13 @@ def show_tracking(out: Console, state: TrackingState) -> None:
     """Print how far MLflow has been told, where that is not all."""
     for line in tracking_lines(state):
         out.print(line, style="yellow" if line.startswith("!") else "dim", soft_wrap=True)
+
+
+def show_cautions(out: Console, project: Project) -> None:
+    """Print what went wrong with the shared store, if there is one."""
+    shared = project.placement.shared(project.root, project.settings)
+    for line in caution_lines(shared.cautions if shared is not None else ()):
+        out.print(line, style="yellow", soft_wrap=True)
 
 
 def _cautions(project: Project, report: RunReport, found: Sequence[Series]) -> Iterator[str]:

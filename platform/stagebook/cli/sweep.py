@@ -19,7 +19,7 @@ from stagebook.cli.options import (
     Wait,
 )
 from stagebook.cli.output import console, lenient, write_json_lines
-from stagebook.cli.progress import EXIT_CODES, show_tracking, tell_waiting, write_events
+from stagebook.cli.progress import EXIT_CODES, show_cautions, show_tracking, tell_waiting, write_events
 from stagebook.cli.request import request_of
 from stagebook.errors import ExitCode
 from stagebook.events import Status
@@ -114,6 +114,7 @@ def _show_table(project: Project, report: SweepReport) -> None:
     if report.status is not Status.COMPLETED:
         out.print()
         out.print(f"go on with   stagebook resume {report.run}", soft_wrap=True)
+    show_cautions(out, project)
     show_tracking(out, report.tracking)
     if project.tracking_uri:
         out.print()

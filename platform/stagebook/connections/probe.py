@@ -56,7 +56,7 @@ def main() -> int:
     except StagebookError as error:
         answer = {"problem": redacted.text(error.message), "hint": redacted.text(error.hint)}
     except Exception as error:  # noqa: BLE001 - whatever the libraries of sources raise: it is told as the reason
-        answer = {"problem": _reason(error, redacted), "hint": ""}
+        answer = {"problem": reason_of(error, redacted), "hint": ""}
     channel.write(json.dumps(answer))
     channel.flush()
     return 0
@@ -68,7 +68,8 @@ def _answer(connection: Connection, request: Mapping[str, Any]) -> Any:
     return {pattern: _LISTS[connection.kind](connection, pattern) for pattern in request["patterns"]}
 
 
-def _reason(error: Exception, redacted: Redaction) -> str:
+def reason_of(error: Exception, redacted: Redaction) -> str:
+    """Why a source failed, for a person: what its library said, in one line and without secrets."""
     if isinstance(error, urllib.error.HTTPError):
         said = f"HTTP {error.code} {error.reason}"
     else:

@@ -10,6 +10,7 @@ from stagebook.errors import JournalUnreadable
 from stagebook.journal.journal import Journal
 from stagebook.journal.result_table import ResultTable
 from stagebook.planning.result import Result
+from stagebook.sharing.document import SHARED
 from stagebook.system import delta_log
 from stagebook.system.store import Store
 from stagebook.tables import delta
@@ -155,7 +156,10 @@ def verify(journal: Journal | None, store: Store) -> Verified:
         if not store.blobs.is_intact(digest) and store.blobs.has(digest):
             damaged.append(digest)
             store.blobs.remove(digest)
-    known = journal.results.where("1", ()) if journal is not None else []
+    found = journal.results.where("1", ()) if journal is not None else []
+    known = [
+        result for result in found if result.source != SHARED
+    ]  # what of these is not here was not needed here
     missing = sorted(digest for digest in _references(known, store) if not store.blobs.has(digest))
     return Verified(blobs=count, size=size, damaged=tuple(damaged), missing=tuple(missing))
 

@@ -23,9 +23,11 @@ from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.origin import describe_origin, person_name
 from stagebook.runs.prepare import PreparedRun
 from stagebook.runs.publishing import Publisher, record
+from stagebook.runs.push import Sharing
 from stagebook.runs.request import RunRequest
 from stagebook.runs.resume import asked_for
 from stagebook.runs.run import RunParts, RunReport, run_plan
+from stagebook.sharing.shared_store import SharedStore
 from stagebook.system.secret_sources import variables_of
 from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery
@@ -50,9 +52,13 @@ class Launcher:
         clock: Callable[[], float],
         make_id: Callable[[float], str],
         publisher: Publisher | None = None,
+        shared: SharedStore | None = None,
     ) -> None:
         self.root = root
         self.publisher = publisher
+        self.sharing = (
+            None if shared is None else Sharing(root=root, shared=shared, journal=journal, store=store)
+        )
         self.dependencies = dependencies
         self.store = store
         self.tracking_uri = tracking_uri
@@ -140,12 +146,16 @@ class Launcher:
             report = run_plan(plan, options=options, engine=engine, parts=parts)
         finally:
             self.dependencies.file_cache.save()
+        taken = self.sharing.adopt(plan.pipeline, report.history) if self.sharing is not None else 0
         publishes = hooks.publishes and not hooks.parent and report.status is Status.COMPLETED
-        if self.publisher is None or not publishes:
+        if self.publisher is not None and publishes:
+            made = self.publisher.publish([report], by=person_name())
+            record_version(self)
+            report = dataclasses.replace(report, version=made)
+        if self.sharing is None or not hooks.publishes:
             return report
-        made = self.publisher.publish([report], by=person_name())
-        record_version(self)
-        return dataclasses.replace(report, version=made)
+        # All of the run is safe by now, and readers see it: what comes of this changes nothing about it.
+        return dataclasses.replace(report, shared=dataclasses.replace(self.sharing.push(), taken=taken))
 
     def _options(self, request: RunRequest, prepared: PreparedRun | None) -> RunOptions:
         started = prepared.rest.started if prepared is not None and prepared.rest is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from stagebook.pipeline.types import Value
 from stagebook.releases.release import Release
 from stagebook.runs.environments import EnvironmentTable
 from stagebook.runs.publishing import Publisher
+from stagebook.sharing.opening import open_shared
+from stagebook.sharing.shared_store import SharedStore
 from stagebook.system.store import Store
 from stagebook.workspace.environments import DEV, Environment
 from stagebook.workspace.paths import STATE_FOLDER
+from stagebook.workspace.settings import Settings
 
 
 class Placement:
@@ -37,6 +41,8 @@ class Placement:
         self.release = release
         self.follows = follows
         self._journals: dict[str, Journal] = {}
+        self._shared: SharedStore | None = None
+        self._is_opened = False
 
     @property
     def params(self) -> Mapping[str, Value]:
@@ -58,6 +64,14 @@ class Placement:
                     if all_of_them:
                         raise
         return dict(self._journals)
+
+    def shared(self, root: Path, settings: Settings) -> SharedStore | None:
+        """The store that what runs at `root` shares with others, by its settings; `None` where there is none. Raises
+        `PipelineInvalid`."""
+        if not self._is_opened:
+            self._shared = open_shared(root, settings.store, os.environ)
+            self._is_opened = True
+        return self._shared
 
     def states_elsewhere(self) -> dict[str, Path]:
         """Where the other places of the project have their states, by name."""
@@ -97,7 +111,10 @@ class Placement:
         return versions.place(current.version), {item.path: item for item in artifacts}
 
     def close(self) -> None:
-        """Close the journals of other places; they are opened again when they are asked for."""
+        """Close the journals of other places, and the shared store; they are opened again when they are asked for."""
+        if self._shared is not None:
+            self._shared.close()
+        self._shared, self._is_opened = None, False
         for journal in self._journals.values():
             journal.close()
         self._journals.clear()

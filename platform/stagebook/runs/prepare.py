@@ -21,6 +21,8 @@ from stagebook.runs.history import EarlierScraps, History
 from stagebook.runs.lease import outwait
 from stagebook.runs.request import RunRequest
 from stagebook.runs.resume import Rest, changed_since, refuse_changed, rest_of
+from stagebook.sharing.results import ResultsBehind
+from stagebook.sharing.shared_store import SharedStore
 from stagebook.workspace.catalog import Catalog, bind
 from stagebook.workspace.dependencies import ProjectDependencies
 
@@ -40,7 +42,7 @@ class PreparedRun:
 class Preparer:
     """Plans runs of one project."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a project that plans are made of
         self,
         catalog: Catalog,
         history: History,
@@ -49,15 +51,17 @@ class Preparer:
         *,
         defaults: Mapping[str, Value] | None = None,
         others: Callable[[], Mapping[str, ResultTable]] = dict,
+        shared: SharedStore | None = None,
     ) -> None:
         """`defaults`: values in place of the defaults of parameters; `others`: the results of other environments, by
-        their names."""
+        their names; `shared`: the store that the project shares with others."""
         self.catalog = catalog
         self.history = history
         self.dependencies = dependencies
         self._clock = clock
         self._defaults = defaults or {}
         self._others = others
+        self.shared = shared
 
     def prepare(self, request: RunRequest) -> PreparedRun:
         """Plan what is asked for.
@@ -83,6 +87,8 @@ class Preparer:
         pipeline, dependencies = loaded.pipeline.name, self.dependencies
         dependencies.forget()
         dependencies.file_cache.verify(request.verify)
+        if self.shared is not None:
+            self.shared.begin()
         results = self.results()
         planner = Planner(
             loaded.pipeline,
@@ -113,7 +119,11 @@ class Preparer:
         )
 
     def results(self) -> Results:
-        """The results that the journal knows, and those of other environments."""
+        """The results that the journal knows, those of other environments, and those of the shared store."""
+        found = self._own_results()
+        return found if self.shared is None else ResultsBehind(found, self.shared)
+
+    def _own_results(self) -> Results:
         others = self._others()
         if not (self.history.has_journal or others):
             return Results()

@@ -26,6 +26,7 @@ from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.lease import heartbeat, take_ownership
 from stagebook.runs.measuring import Measuring
 from stagebook.runs.origin import describe_origin
+from stagebook.runs.push import Shared
 from stagebook.runs.recorder import Recorder
 from stagebook.system.processes import signal_name
 from stagebook.system.secret_sources import SecretSource, variables_of
@@ -45,6 +46,7 @@ class RunReport:
         plan: as it has grown.
         quiet: nothing was to be done, and MLflow is not told of it.
         version: what the environment shows from then on; `None` where nothing was published.
+        shared: what passed between it and the shared store; `None` where there is none.
     """
 
     run: str
@@ -55,6 +57,7 @@ class RunReport:
     quiet: bool = False
     tracking: TrackingState = dataclasses.field(default_factory=TrackingState)
     version: Manifest | None = None
+    shared: Shared | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

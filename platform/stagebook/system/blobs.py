@@ -14,7 +14,7 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from stagebook.system.files import make_private, sha256_of, umask
@@ -183,6 +183,29 @@ def touch(blobs: Blobs, digest: str) -> bool:
         os.utime(blobs.path(digest))
     except OSError:
         return False
+    return True
+
+
+def size_of(blobs: Blobs, digest: str) -> int | None:
+    """How large a blob is, in bytes; `None` where it is not there."""
+    if blobs.has(digest):
+        with contextlib.suppress(OSError):
+            return blobs.path(digest).stat().st_size
+    return None
+
+
+def receive(blobs: Blobs, digest: str, write: Callable[[Path], bool]) -> bool | None:
+    """Keep a blob that `write` brings from elsewhere, as the file that it is given; `None` where that brought nothing,
+    `False` where it is not what its name says: then nothing is kept. Raises `OSError`."""
+    with _temporary(blobs.folder) as temporary:
+        if not write(temporary):
+            return None
+        if sha256_of(temporary) != digest:
+            return False
+        target = blobs.path(digest)
+        make_private(target.parent)
+        temporary.chmod(0o400)
+        temporary.rename(target)
     return True
 
 

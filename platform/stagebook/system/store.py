@@ -11,8 +11,9 @@ import dataclasses
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from stagebook.artifact import Artifact
 from stagebook.system import delta_log
@@ -22,23 +23,59 @@ from stagebook.system.files import EMPTY, describe_path, list_folder, make_priva
 _SPARE = 1 << 28  # bytes that stay free on the disk
 
 
-class Store:
-    """The store in one folder. Several processes may use it at once."""
+class Behind(Protocol):
+    """Where blobs may come from that a store does not have."""
 
-    def __init__(self, folder: Path) -> None:
+    def offers(self, digest: str) -> bool:
+        """Whether a blob is there."""
+
+    def bring(self, digest: str, blobs: Blobs) -> bool:
+        """Bring a blob to others; whether that was possible. If not, it is not offered any more."""
+
+
+class Store:
+    """The store in one folder. Several processes may use it at once. `behind`: where blobs come from that it does not have."""
+
+    def __init__(self, folder: Path, behind: Callable[[], Behind | None] = lambda: None) -> None:
         self.folder = folder
         self.blobs = Blobs(folder)
+        self._behind = behind
 
     def holds(self, output: Artifact) -> bool:
-        """Whether all of an output is there, as `keep` returned it."""
-        if not output.kept or not self.blobs.has(output.sha256):
+        """Whether all of an output is there, as `keep` returned it, or offered by what is behind. Of a folder that is offered
+        only its list is looked for."""
+        if not output.kept:
             return False
+        if not self.blobs.has(output.sha256):
+            return self._offers(output.sha256)
         if not output.folder:
             return True
         try:
-            return all(self.blobs.has(digest) for digest, _ in self._listed(output.sha256) if digest != EMPTY)
+            listed = self._listed(output.sha256)
+        except BlobDamaged:
+            return self._offers(output.sha256)
+        return all(self.blobs.has(digest) or self._offers(digest) for digest, _ in listed if digest != EMPTY)
+
+    def _offers(self, digest: str) -> bool:
+        behind = self._behind()
+        return behind is not None and behind.offers(digest)
+
+    def _bring(self, digest: str) -> bool:
+        """Have a blob here, wherever it comes from; whether it is."""
+        if self.blobs.has(digest):
+            return True
+        behind = self._behind()
+        return behind is not None and behind.bring(digest, self.blobs)
+
+    def bring(self, output: Artifact) -> bool:
+        """Have all of a kept output here, so that other processes find it in the folder; whether it is."""
+        if not self._bring(output.sha256):
+            return False
+        try:
+            listed = self._listed(output.sha256) if output.folder else []
         except BlobDamaged:
             return False
+        return all(self._bring(digest) for digest, _ in listed if digest != EMPTY)
 
     def members(self, digest: str) -> list[str]:
         """The blobs of the files of a folder; none where its list is damaged."""
@@ -119,6 +156,7 @@ class Store:
             OSError: `target` cannot be written.
         """
         target.parent.mkdir(parents=True, exist_ok=True)
+        self._bring(output.sha256)
         executable = output.executable
         try:
             if output.folder:
@@ -138,6 +176,7 @@ class Store:
                 file.mkdir(parents=True)
             else:
                 file.parent.mkdir(parents=True, exist_ok=True)
+                self._bring(item)
                 self.blobs.fetch(item, file, executable=name in executable)
 
     def _listed(self, digest: str) -> list[tuple[str, str]]:

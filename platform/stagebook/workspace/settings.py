@@ -44,11 +44,17 @@ class TrackingSettings(_Section):
 class StoreSettings(_Section):
     """`[store]`. `enabled`: keep the outputs of stages, so that results of earlier parameters and code
     can be restored. `max_output_mb`: a larger output is reused only while it is in its place.
-    `keep_days`: what `stagebook store gc` keeps."""
+    `keep_days`: what `stagebook store gc` keeps. `remote`: a store to share with others (docs/shared-store.md): a folder,
+    relative to the project; a URL of fsspec; or `NAME:PATH` behind a connection. `STAGEBOOK_STORE_REMOTE` in the environment
+    wins. `remote_mode`: `read` takes results and puts none there, `read-write` does both; `STAGEBOOK_STORE_REMOTE_MODE` wins.
+    `remote_timeout`: seconds for an answer, after which the run goes on without it."""
 
     enabled: bool = True
     max_output_mb: Annotated[int, pydantic.Field(ge=0)] = 5_000
     keep_days: Annotated[int, pydantic.Field(ge=0)] = 30
+    remote: str = ""
+    remote_mode: Literal["read", "read-write"] = "read-write"
+    remote_timeout: Annotated[float, pydantic.Field(gt=0, strict=False)] = 10.0
 
 
 class MonitorSettings(_Section):

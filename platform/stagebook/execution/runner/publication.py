@@ -80,6 +80,12 @@ class Publisher:
             self._publish(slots, near, result.outputs if result is not None else {})
             yield
 
+    def brings(self, stage: PlannedStage, result: Result) -> bool:
+        """Whether the outputs of an earlier result are in the store now, where the worker looks for them."""
+        store, whole = self._context.store, result.whole
+        names = [name for name, output in stage.outputs.items() if output.kind != "external"]
+        return store is None or all(store.bring(whole[name]) for name in names if name in whole)
+
     def _publish(
         self,
         slots: Mapping[str, OutputSlot],

@@ -122,6 +122,8 @@ class Runner:
         """Decide what becomes of a stage whose turn has come."""
         answer = self._decider.decide(stage, self._state.status)
         match answer:
+            case Execute(audits=given) if given is not None and not self._publisher.brings(stage, given):
+                self._answer(stage)  # what it is to audit is nowhere, so this will not be the answer again
             case Execute():
                 self._to_execute[stage.id] = answer
                 self._queue += self._state.decided(stage.id, Status.RUNNING)
