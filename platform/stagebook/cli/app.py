@@ -50,7 +50,7 @@ COMMANDS = {
     "secrets": ("secrets", "List the secrets of the project, or try whether they can be had; values are never shown."),
     "store": ("store", "Look after the store of outputs, and the one that is shared with others."),
     "diff": ("diff", "Show what differs between two runs, environments, versions, releases, or the working tree."),
-    "ci": ("ci", "Check a change, run what it changes, and compare that with what an environment shows."),
+    "ci": ("ci", "Check a change, run what it changes, and compare that with what an environment shows; or write a workflow."),
     "env": ("env", "List, show, make and remove environments: named places where results are published."),
     "release": ("release", "Bundle the pipelines with all their code, contracts and settings, by content."),
     "releases": ("releases", "List, show and compare releases."),

@@ -52,8 +52,7 @@ def diff(
     ] = False,
     as_json: Json = False,
 ) -> int:
-    """Show what differs between two runs, environments, versions, releases, or the working tree: stages with reasons,
-    parameters, metrics, tables, notebooks."""
+    """Show what differs between two runs, environments, versions, releases, or the working tree."""
     project = Project.open(environment=DEV)
     sides = Sides(project)
     two = [sides.find(text) for text in (before, after)]
