@@ -267,31 +267,33 @@ function Proposals(props: Part): React.JSX.Element | null {
               ! {one.release.slice(0, 10)} · {one.by}, {ago(one.at, now)}
               {one.because && `: ${one.because}`}
             </td>
-            <td><span className="sb-Buttons">
-              <button
-                className="sb-Button"
-                disabled={busy}
-                onClick={() =>
-                  actions.approve(reply.environment.name, one.number, (what, request) =>
-                    act(what, trans.__('Approved.'), request)
-                  )
-                }
-              >
-                {trans.__('Approve …')}
-              </button>
-              <button
-                className="sb-Button"
-                disabled={busy}
-                onClick={() =>
-                  act(trans.__('turning it down …'), trans.__('Turned down.'), {
-                    action: 'reject',
-                    number: one.number
-                  })
-                }
-              >
-                {trans.__('Turn down')}
-              </button>
-            </span></td>
+            <td>
+              <span className="sb-Buttons">
+                <button
+                  className="sb-Button"
+                  disabled={busy}
+                  onClick={() =>
+                    actions.approve(reply.environment.name, one.number, (what, request) =>
+                      act(what, trans.__('Approved.'), request)
+                    )
+                  }
+                >
+                  {trans.__('Approve …')}
+                </button>
+                <button
+                  className="sb-Button"
+                  disabled={busy}
+                  onClick={() =>
+                    act(trans.__('turning it down …'), trans.__('Turned down.'), {
+                      action: 'reject',
+                      number: one.number
+                    })
+                  }
+                >
+                  {trans.__('Turn down')}
+                </button>
+              </span>
+            </td>
           </tr>
         ))}
       </tbody>
@@ -330,26 +332,28 @@ function Versions(props: Part & { compare: (version: number) => void }): React.J
             <td>{ago(one.at, now)}</td>
             <td>{one.approved_by ? trans.__('%1, approved by %2', one.by, one.approved_by) : one.by}</td>
             <td>{whatOf(one)}</td>
-            <td><span className="sb-Buttons">
-              {one.version !== current && (
-                <>
-                  <button className="sb-Button" disabled={busy} onClick={() => props.compare(one.version)}>
-                    {trans.__('Compare')}
-                  </button>
-                  <button
-                    className="sb-Button"
-                    disabled={busy}
-                    onClick={() =>
-                      actions.rollBack(reply.environment.name, one.version, (what, request) =>
-                        act(what, trans.__('Readers see version %1 again.', one.version), request)
-                      )
-                    }
-                  >
-                    {trans.__('Roll back …')}
-                  </button>
-                </>
-              )}
-            </span></td>
+            <td>
+              <span className="sb-Buttons">
+                {one.version !== current && (
+                  <>
+                    <button className="sb-Button" disabled={busy} onClick={() => props.compare(one.version)}>
+                      {trans.__('Compare')}
+                    </button>
+                    <button
+                      className="sb-Button"
+                      disabled={busy}
+                      onClick={() =>
+                        actions.rollBack(reply.environment.name, one.version, (what, request) =>
+                          act(what, trans.__('Readers see version %1 again.', one.version), request)
+                        )
+                      }
+                    >
+                      {trans.__('Roll back …')}
+                    </button>
+                  </>
+                )}
+              </span>
+            </td>
           </tr>
         ))}
       </tbody>
