@@ -24,6 +24,7 @@ from stagebook.planning.fingerprint import changes
 from stagebook.system.store import Store
 
 _REASONS = 8  # of one stage
+_SKIPPED = "skipped"  # a stage that a run left out
 
 Pair = tuple[bytes | None, bytes | None]
 """An image before and after; `None` where it is not there."""
@@ -81,9 +82,12 @@ class Comparer:
         self, name: str, before: SidePipeline | None, after: SidePipeline | None
     ) -> PipelineDifference:
         what: What = "added" if before is None else "removed" if after is None else "changed"
-        old, new = before or SidePipeline(), after or SidePipeline()
+        old, new = _without_skipped(before or SidePipeline(), after or SidePipeline())
         stages = _both(old.stages, new.stages, self._stage)
         pending = {one.stage for one in stages if one.what == "pending"}
+        skipped = {
+            name for side in (old, new) for name, stage in side.stages.items() if stage.status == _SKIPPED
+        }
         datasets = _both(old.datasets, new.datasets, lambda *given: self._dataset(name, *given))
         return PipelineDifference(
             pipeline=name,
@@ -91,8 +95,8 @@ class Comparer:
             params=_values(old.params, new.params) if what == "changed" else (),
             stages=stages,
             metrics=_values(_metrics(old, pending), _metrics(new, pending)),
-            # Of a stage that has no result yet nobody can say what becomes of its outputs.
-            datasets=tuple(one for one in datasets if one.name.rpartition(".")[0] not in pending),
+            # Of a stage that has no result, or was left out, nobody can say what becomes of its outputs.
+            datasets=tuple(one for one in datasets if one.name.rpartition(".")[0] not in pending | skipped),
         )
 
     def _stage(self, stage: str, before: SideStage | None, after: SideStage | None) -> StageDifference:
@@ -142,6 +146,21 @@ def _both(
 ) -> tuple[Any, ...]:
     names = [*after, *(name for name in before if name not in after)]
     return tuple(compared(name, before.get(name), after.get(name)) for name in names)
+
+
+def _without_skipped(before: SidePipeline, after: SidePipeline) -> tuple[SidePipeline, SidePipeline]:
+    """Both without the stages that were left out of both, or of the one that has them."""
+
+    def is_told(name: str) -> bool:
+        known = [side.stages[name] for side in (before, after) if name in side.stages]
+        return any(one.status != _SKIPPED for one in known)
+
+    kept = (
+        dataclasses.replace(side, stages={name: one for name, one in side.stages.items() if is_told(name)})
+        for side in (before, after)
+    )
+    first, second = kept
+    return first, second
 
 
 def _values(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[ValueDifference, ...]:

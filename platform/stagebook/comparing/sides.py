@@ -11,7 +11,7 @@ from stagebook.artifact import Artifacts
 from stagebook.audits import Audits
 from stagebook.comparing.side import Side, SideDataset, SidePipeline, SideStage
 from stagebook.errors import JournalUnreadable, RunNotFound, UsageError, did_you_mean
-from stagebook.events import AttemptEnded, StageAccepted, StageReused
+from stagebook.events import AttemptEnded, StageAccepted, StageReused, Status
 from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import Journal, RunRecord
 from stagebook.journal.result_table import ResultTable
@@ -156,10 +156,11 @@ class Sides:
         for stage, record in history.stages.items():
             result = results.get(numbers.get(stage, -1))
             made = self._of_result(result, state) if result is not None else SideStage(scraps=record.scraps)
-            if not record.status.is_good:
+            is_done = record.status.is_good and record.status is not Status.SKIPPED
+            if not is_done:
                 made = SideStage(status=str(record.status), notebook=_notebook(state, record.folder))
             stages[stage] = made
-            if record.status.is_good:
+            if is_done:
                 datasets |= self._datasets(run.pipeline, stage, record.outputs, record.audits)
         started = history.started
         where = f" in {started.environment}" if started is not None and started.environment else ""

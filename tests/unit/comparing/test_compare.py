@@ -169,6 +169,17 @@ def test_of_a_stage_without_a_result_nobody_says_what_becomes_of_its_outputs(two
     )
 
 
+def test_what_a_run_left_out_is_no_change_of_its_outputs(two: Two) -> None:
+    out = SideStage(status="skipped")
+    old = two.put("a", "p.csv", PEOPLE)
+    before = SidePipeline(stages={"s": stage(), "never": out}, datasets={"s.d": old})
+    found = pipelines(two.root, before, SidePipeline(stages={"s": out, "never": out}))
+    assert [(one.stage, one.what, one.reasons) for one in found.stages] == [
+        ("s", "changed", ("now: skipped",))
+    ]
+    assert found.datasets == ()
+
+
 def test_a_pipeline_on_one_side_alone_is_new_or_gone(tmp_path: Path) -> None:
     one = SidePipeline(params={"n": 1}, stages={"s": stage()})
     assert pipelines(tmp_path, None, one).what == "added"
