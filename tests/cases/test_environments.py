@@ -24,6 +24,7 @@ def project(builder: ProjectBuilder) -> ProjectBuilder:
 
 
 @pytest.mark.parametrize("fork", [True, False])
+@pytest.mark.long
 def test_a_temporary_folder_may_be_relative(project: ProjectBuilder, *, fork: bool) -> None:
     project.file("stagebook.toml", f"[tracking]\nenabled = false\n[run]\nfork = {str(fork).lower()}\n")
     before = sorted(os.listdir("/"))
@@ -35,6 +36,7 @@ def test_a_temporary_folder_may_be_relative(project: ProjectBuilder, *, fork: bo
 
 
 @pytest.mark.parametrize("fork", [True, False])
+@pytest.mark.long
 def test_an_exit_is_no_error_where_the_interpreter_is_to_be_inspected(
     project: ProjectBuilder, *, fork: bool
 ) -> None:

@@ -91,6 +91,7 @@ def test_a_module_that_starts_threads_and_those_that_import_it_are_left_out_at_o
     ]
 
 
+@pytest.mark.long
 def test_the_server_begins_anew_once(builder: ProjectBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     modules = {"one": STARTS, "two": STARTS, "three": STARTS, "harmless": "x = 1"}
     cell = WHERE.format(names=["harmless"])
@@ -148,6 +149,7 @@ def test_a_module_that_is_imported_ahead_finds_what_it_finds_in_a_kernel(
     assert done.outputs(4)[0]["data"]["text/plain"] == ["True"]
 
 
+@pytest.mark.long
 def test_pandas_shows_the_same_table_in_each_way(builder: ProjectBuilder) -> None:
     cells = (
         "import pandas as pd, numpy as np",

@@ -297,6 +297,7 @@ def test_only_what_is_logged_without_a_run_goes_to_the_attempt(execute: Execute,
 
 
 @EACH_WAY
+@pytest.mark.long
 def test_autologging_without_a_run_goes_to_the_run_of_the_attempt(execute: Execute, way: str) -> None:
     """mlflow-autolog-params-lost; `auto` of mlflow_set_experiment"""
     done = execute(way)

@@ -195,6 +195,7 @@ def test_fields_of_a_wrong_type_cost_no_other(project: ProjectBuilder) -> None:
     assert journal.outbox.count_pending(MLFLOW) == 0
 
 
+@pytest.mark.long
 def test_a_damaged_event_is_passed_over_and_told(project: ProjectBuilder) -> None:
     journal = journal_of(project)
     journal.append([*told("r1", *attempt("r1")), *told("r2")])

@@ -97,6 +97,7 @@ def lock_is_free(project: ProjectBuilder) -> bool:
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"hello": "world"}', b"[]", b'{"run": {"info": {"run_id": ""}}}'])
+@pytest.mark.long
 def test_a_server_that_says_well_done_and_nothing_else_is_given_nothing(
     project: ProjectBuilder, server: Server, body: bytes
 ) -> None:
@@ -119,6 +120,7 @@ def test_a_server_that_says_well_done_and_nothing_else_is_given_nothing(
         (500, {}, "it fails on its side (5xx)"),
     ],
 )
+@pytest.mark.long
 def test_a_server_that_is_in_trouble_does_not_hold_the_lock_and_is_named(
     project: ProjectBuilder, server: Server, code: int, headers: dict[str, str], reason: str
 ) -> None:
@@ -131,6 +133,7 @@ def test_a_server_that_is_in_trouble_does_not_hold_the_lock_and_is_named(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.long
 def test_a_sync_that_is_ended_ends_its_delivery(
     project: ProjectBuilder, server: Server, number: signal.Signals
 ) -> None:

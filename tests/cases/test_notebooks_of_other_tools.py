@@ -211,6 +211,7 @@ print("one")
 
 
 @EXECUTORS
+@pytest.mark.long
 def test_no_cell_of_a_databricks_source_is_skipped(builder: ProjectBuilder, executor: str) -> None:
     builder.without_tracking()
     builder.file("notebooks/a.py", DATABRICKS)

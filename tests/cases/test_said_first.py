@@ -96,6 +96,7 @@ def test_an_undeclared_file_that_two_instances_write_is_told_of(builder: Project
 
 
 @EXECUTORS
+@pytest.mark.long
 def test_instances_are_called_by_their_values_in_any_script(builder: ProjectBuilder, executor: str) -> None:
     builder.without_tracking()
     builder.notebook("list", "import scrapbook as sb\nsb.glue('names', ['東京', 'Αθήνα', '🙂', '🙃'])")

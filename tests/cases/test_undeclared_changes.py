@@ -79,6 +79,7 @@ def test_an_earlier_result_is_held_against_what_it_read(builder: ProjectBuilder)
 
 
 @EXECUTORS
+@pytest.mark.long
 def test_a_file_that_a_reused_stage_wrote_undeclared_is_named_where_it_lacks(
     builder: ProjectBuilder, executor: str
 ) -> None:
@@ -106,6 +107,7 @@ def test_a_file_that_a_reused_stage_wrote_undeclared_is_named_where_it_lacks(
 
 
 @EXECUTORS
+@pytest.mark.long
 def test_an_environment_variable_that_is_read_undeclared_is_told_of(
     builder: ProjectBuilder, executor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -112,6 +112,7 @@ def test_a_change_is_run_and_its_data_are_compared(project: ProjectBuilder) -> N
     assert {stage.stage: stage.reasons for stage in found.stages}["make"] == ("cell 2 changed",)
 
 
+@pytest.mark.long
 def test_with_parameters_of_ci_the_code_is_compared_and_not_the_parameters(project: ProjectBuilder) -> None:
     project.file("stagebook.toml", SETTINGS + "[environments.ci]\nparams = { rows = 4 }\n")
     project.edit("make", "% 7", "% 2")
@@ -129,6 +130,7 @@ def test_with_parameters_of_ci_the_code_is_compared_and_not_the_parameters(proje
     assert again.difference == report.difference or again.difference is not None
 
 
+@pytest.mark.long
 def test_a_failed_stage_fails_it_and_the_others_go_on(project: ProjectBuilder) -> None:
     project.edit("make", "import csv", "import csv; 1 / 0")
     project.notebook("other", "print(1)")
@@ -165,6 +167,7 @@ def test_checks_of_contracts_are_among_them(project: ProjectBuilder) -> None:
     assert report.passed
 
 
+@pytest.mark.long
 def test_breaking_changes_fail_it_where_that_is_asked_for(project: ProjectBuilder) -> None:
     pytest.importorskip("duckdb")
     project.edit("make", '("id", "speed"), ', '("id", "velocity"), ')
@@ -194,6 +197,7 @@ def test_later():
 """
 
 
+@pytest.mark.long
 def test_tests_of_notebooks_are_among_them(project: ProjectBuilder) -> None:
     project.file("tests/test_make.py", TESTS)
     done = looked(project.root, "ci", "--against", "prod", "--json")
@@ -226,6 +230,7 @@ def test_a_release_that_is_gone_is_told(project: ProjectBuilder) -> None:
 
 
 @pytest.mark.parametrize("service", ["github", "gitlab"])
+@pytest.mark.long
 def test_the_steps_of_a_written_workflow_run(project: ProjectBuilder, service: str, tmp_path: Path) -> None:
     assert looked(project.root, "ci", "init", service).returncode == 0
     path = {"github": ".github/workflows/stagebook.yml", "gitlab": ".gitlab-ci.yml"}[service]

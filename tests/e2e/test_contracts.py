@@ -50,6 +50,7 @@ def test_what_breaks_a_contract_is_not_published(project: ProjectBuilder) -> Non
     assert ended["audits"]["people"]["rows"] == 4
 
 
+@pytest.mark.long
 def test_a_changed_contract_audits_again_and_runs_no_notebook(project: ProjectBuilder) -> None:
     assert project.project.run("p").status is Status.COMPLETED
     ran(project)
@@ -106,6 +107,7 @@ def test_rows_in_quarantine_are_listed_and_shown(project: ProjectBuilder) -> Non
     assert "nothing of 'count.total' is in quarantine" in wrong.stderr
 
 
+@pytest.mark.long
 def test_a_warning_is_shown_and_stops_nothing(project: ProjectBuilder) -> None:
     contract(project, "warn")
     done = stagebook(project.root, "run", "p")
@@ -168,6 +170,7 @@ def test_what_cannot_be_audited_is_told(project: ProjectBuilder) -> None:
 
 @pytest.mark.filterwarnings("default")
 @pytest.mark.usefixtures("with_store")
+@pytest.mark.long
 def test_mlflow_gets_what_a_contract_came_to(project: ProjectBuilder) -> None:
     (project.root / "stagebook.toml").unlink()
     contract(project, "quarantine")
@@ -219,6 +222,7 @@ def test_versions_are_compared_by_their_columns(project: ProjectBuilder) -> None
     assert looked(project.root, "contract", "diff", "p", "make.people", "nothing").returncode == 2
 
 
+@pytest.mark.long
 def test_a_function_of_the_project_is_a_check_in_runs_and_left_out_of_tests_on_versions(
     project: ProjectBuilder,
 ) -> None:

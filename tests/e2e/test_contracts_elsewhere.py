@@ -36,6 +36,7 @@ def lint(command: Path, path: Path) -> str:
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_a_drafted_contract_is_taken(command: Path, builder: ProjectBuilder) -> None:
     builder.notebook("make", "1", params="rows = ''")
     builder.pipeline("stages: {make: {notebook: notebooks/make.ipynb, outputs: {rows: data/rows.csv}}}")

@@ -106,6 +106,7 @@ def test_each_side_can_be_compared_with_each(project: ProjectBuilder) -> None:
     assert ran(second) == ["make", "count"]
 
 
+@pytest.mark.long
 def test_a_run_in_an_environment_has_its_notebooks_and_data(project: ProjectBuilder) -> None:
     project.project.run("p")
     inside = Project.open(project.root, environment="prod")
@@ -120,6 +121,7 @@ def test_a_run_in_an_environment_has_its_notebooks_and_data(project: ProjectBuil
     assert notebook.cells
 
 
+@pytest.mark.long
 def test_a_failed_run_and_what_is_not_kept_is_told(project: ProjectBuilder) -> None:
     first = project.project.run("p")
     project.edit("count", "sb.glue", "assert False; sb.glue")
@@ -141,6 +143,7 @@ def test_a_failed_run_and_what_is_not_kept_is_told(project: ProjectBuilder) -> N
     assert people.stages[0].notebook.remark == "executed notebooks: one was not kept"
 
 
+@pytest.mark.long
 def test_what_names_nothing_is_told_with_what_was_meant(project: ProjectBuilder) -> None:
     report = project.project.run("p")
     assert compared(project, report.run[:2]).is_same, "the beginning of the id of the only run"
@@ -157,6 +160,7 @@ def test_what_names_nothing_is_told_with_what_was_meant(project: ProjectBuilder)
         compared(project, report.run[:2])
 
 
+@pytest.mark.long
 def test_the_command_prints_text_markdown_json_and_a_page(project: ProjectBuilder, tmp_path: Path) -> None:
     first = project.project.run("p")
     second = project.project.run("p", {"rows": 8})

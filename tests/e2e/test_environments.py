@@ -104,6 +104,7 @@ def decisions(project: Project) -> dict[str, str]:
     return {stage.id: str(stage.decision) for one in found.prepared for stage in one.plan.stages}
 
 
+@pytest.mark.long
 def test_a_run_in_an_environment_is_shown_at_once_and_touches_nothing_else(project: ProjectBuilder) -> None:
     done = stagebook(project.root, "run", "--env", "ci", env=environment())
     assert done.returncode == 0, done.stderr
@@ -169,6 +170,7 @@ def test_what_is_not_committed_is_not_released_without_being_noted(project: Proj
     assert (clean["id"], clean["changed"]) == (made["id"], [])
 
 
+@pytest.mark.long
 def test_a_deployment_runs_what_changed_takes_the_rest_and_is_rolled_back_with_its_code(
     project: ProjectBuilder,
 ) -> None:
@@ -328,6 +330,7 @@ def test_code_in_the_tree_of_an_environment_is_put_right(project: ProjectBuilder
     assert shown(project) == [10, 20, 30]
 
 
+@pytest.mark.long
 def test_an_environment_for_a_branch_takes_the_results_of_its_parent(project: ProjectBuilder) -> None:
     assert stagebook(project.root, "run").returncode == 0
     assert looked(project.root, "env", "create", "branch").returncode == 0

@@ -192,6 +192,7 @@ def test_time_and_memory_of_each_cell_are_kept(builder: ProjectBuilder, executor
 
 
 @EXECUTORS
+@pytest.mark.long
 def test_outputs_and_signs_of_life_are_told_while_a_stage_runs(
     builder: ProjectBuilder, executor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,6 +284,7 @@ def test_a_stage_without_a_dump_says_how_to_get_one(builder: ProjectBuilder) -> 
 
 
 @pytest.mark.parametrize("fork", [True, False])
+@pytest.mark.long
 def test_a_kept_kernel_can_be_reached_and_ended(builder: ProjectBuilder, *, fork: bool) -> None:
     builder.without_tracking()
     settings = builder.root / "stagebook.toml"

@@ -196,6 +196,7 @@ def test_a_changed_contract_publishes_other_rows_of_the_same_attempt(builder: Pr
 @pytest.mark.parametrize(
     ("policy", "columns"), [("evolve", {"id", "m", "x"}), ("discard_columns", {"id", "x"}), ("freeze", None)]
 )
+@pytest.mark.long
 def test_columns_follow_the_policy_of_the_contract(
     builder: ProjectBuilder, policy: str, columns: set[str] | None
 ) -> None:
@@ -213,6 +214,7 @@ def test_columns_follow_the_policy_of_the_contract(
     assert house.ids == [1, 2]
 
 
+@pytest.mark.long
 def test_what_goes_wrong_is_told_with_its_place(builder: ProjectBuilder) -> None:
     house = Lakehouse(builder, "partition_by: mm")
     report = house.run()
@@ -259,6 +261,7 @@ def test_a_change_that_no_run_made_is_told_and_built_on(builder: ProjectBuilder)
     assert house.ids == [1, 1, 3]
 
 
+@pytest.mark.long
 def test_a_data_file_that_was_changed_or_removed_comes_back(builder: ProjectBuilder) -> None:
     house = Lakehouse(builder)
     house.run()

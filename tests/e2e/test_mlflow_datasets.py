@@ -99,6 +99,7 @@ def test_a_database_has_the_datasets_of_a_run(project: ProjectBuilder) -> None:
     check(absolute("sqlite:///mlflow.db", project.root), project, report)
 
 
+@pytest.mark.long
 def test_a_server_has_them(project: ProjectBuilder, served: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", served)
     check(served, project, project.project.run("p"))

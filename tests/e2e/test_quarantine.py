@@ -94,6 +94,7 @@ def test_a_row_is_released_as_it_is_and_for_the_rules_that_it_broke(project: Pro
     assert people(project) == ["ann"], "bob breaks a rule for which he was not released"
 
 
+@pytest.mark.long
 def test_what_passes_now_is_told_for_a_changed_rule_and_a_stage_that_runs(project: ProjectBuilder) -> None:
     assert [(one["rows"], one["passing"]) for one in in_quarantine(project)] == [(1, 0)]
     assert "now pass" not in looked(project.root, "plan", "p").stdout

@@ -135,6 +135,7 @@ def test_the_kernel_executor_reuses_as_well(builder: ProjectBuilder) -> None:
     assert ran(project.run("p", {"times": 2})) == []
 
 
+@pytest.mark.long
 def test_commands_say_what_is_stale_and_why(builder: ProjectBuilder) -> None:
     chain(builder)
     assert command(builder.root, "status", "--check")[0] == 3
@@ -212,6 +213,7 @@ def test_mlflow_has_the_figures_of_reused_stages_and_no_line_for_nothing(builder
     assert found[0].data.tags["stage.count"] == f"reused from {first.run}"
 
 
+@pytest.mark.long
 def test_a_second_run_is_refused_or_waits(builder: ProjectBuilder) -> None:
     builder.notebook("slow", "import time, os\nwhile not os.path.exists('go'): time.sleep(0.05)")
     builder.pipeline("stages:\n  slow: {notebook: notebooks/slow.ipynb, executor: inprocess, cache: false}\n")
@@ -264,6 +266,7 @@ def test_resume_after_a_kill_in_the_journal_and_in_mlflow(builder: ProjectBuilde
     assert run.data.tags["stagebook.resumes"] == first.id
 
 
+@pytest.mark.long
 def test_an_input_that_changes_while_it_is_read_is_not_trusted(builder: ProjectBuilder) -> None:
     builder.file("raw.txt", "one")
     builder.notebook(

@@ -246,6 +246,7 @@ def test_no_canary_is_found(
     assert "self" in seen["environ"] or fork
 
 
+@pytest.mark.long
 def test_a_secret_that_is_not_there_fails_the_stage_before_its_first_cell(builder: ProjectBuilder) -> None:
     builder.without_tracking()
     builder.notebook("a", "print('began')")
@@ -279,6 +280,7 @@ def test_a_worker_that_is_killed_leaves_none_in_its_files(builder: ProjectBuilde
     assert [path for path in files if b"canary-7f3a91" in path.read_bytes()] == []
 
 
+@pytest.mark.long
 def test_only_a_stage_that_asks_gets_a_secret(builder: ProjectBuilder) -> None:
     builder.file("stagebook.toml", '[tracking]\nenabled = false\n[secrets]\nDB = {env = "A_VARIABLE"}\n')
     look = "import os\nprint(sorted(name for name in os.environ if name in names or name.startswith('STAGEBOOK_SECRET')))"

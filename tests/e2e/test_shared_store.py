@@ -162,6 +162,7 @@ def test_a_reader_takes_and_gives_nothing(
     assert ran(run(one, n=2)) == []
 
 
+@pytest.mark.long
 def test_a_folder_that_may_not_be_written_to_is_read(
     one: ProjectBuilder, two: ProjectBuilder, remote: Path
 ) -> None:

@@ -105,6 +105,7 @@ def test_a_strict_stage_may_read_its_code_and_its_inputs(builder: ProjectBuilder
     assert failed.error.ename == "FileNotFoundError"  # what is not declared is not there
 
 
+@pytest.mark.long
 def test_rules_of_a_contract_that_lead_elsewhere(builder: ProjectBuilder, run: Run) -> None:
     """A contract that asks for the dataset of another stage, and for a function of the project."""
     builder.file("rules/checks.py", CHECK)
@@ -131,6 +132,7 @@ def test_rules_of_a_contract_that_lead_elsewhere(builder: ProjectBuilder, run: R
         run("use", inputs={"raw": pd.DataFrame({"x": [3]}), "p.others.known": known})
 
 
+@pytest.mark.long
 def test_an_item_a_delta_table_and_an_own_way_to_start(builder: ProjectBuilder, run: Run) -> None:
     """Without a fork server; the list of a foreach is not asked for; rows of a table that nobody has yet."""
     builder.file("stagebook.toml", "[run]\nfork = false\n")

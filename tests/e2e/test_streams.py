@@ -80,6 +80,7 @@ def test_a_failure_is_one_whatever_its_text_and_screen(project: ProjectBuilder, 
         )
 
 
+@pytest.mark.long
 def test_what_a_notebook_says_steers_no_terminal(project: ProjectBuilder) -> None:
     done = shell(project, "stagebook run bad; stagebook status; stagebook logs latest")
     assert "caf" in done.stdout

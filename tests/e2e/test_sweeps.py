@@ -136,6 +136,7 @@ def test_a_sweep_that_was_resumed_twice_knows_its_first_points(builder: ProjectB
         go_on(builder, third.run, failed_only=True)
 
 
+@pytest.mark.long
 def test_a_sweep_that_is_forced_runs_everything_at_each_point(builder: ProjectBuilder) -> None:
     grid(builder, tracking=False)
     project = builder.project

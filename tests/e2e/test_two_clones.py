@@ -80,6 +80,7 @@ def deploy(clone: Path, because: str) -> dict[str, list[str]]:
     return {name: planned[name] for name in ("runs", "takes")}
 
 
+@pytest.mark.long
 def test_what_ci_computed_is_what_production_shows(clones: tuple[Path, Path], tmp_path: Path) -> None:
     work, production = clones
     first = deploy(production, "the first one")

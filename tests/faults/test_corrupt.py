@@ -400,6 +400,7 @@ def test_a_state_that_cannot_be_written_is_looked_at_and_not_run(template: Templ
     assert project.outputs() == template.outputs[2]
 
 
+@pytest.mark.long
 def test_a_state_that_is_a_file_is_told(template: Template, tmp_path: Path) -> None:
     project = template.copy(tmp_path / "p")
     as_file(project.state)

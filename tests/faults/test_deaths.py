@@ -174,6 +174,7 @@ OWN_ENDS = {
 
 @pytest.mark.parametrize("fork", [True, *([False] if IS_FULL else [])])
 @pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.long
 def test_a_notebook_may_end_itself_in_any_way(place: Place, executor: str, fork: bool) -> None:
     place.settings(fork=fork)
     limit = "2s" if fork else "15s"  # what is started takes seconds to come up on a busy machine

@@ -26,6 +26,7 @@ def whole_text(running: Running, stage: str, cell: int, name: str = "stdout") ->
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.long
 def test_no_display_is_missing(place: Place, executor: str) -> None:
     count = amount(3_000, 20_000)
     cell = f"from IPython.display import display\nfor n in range({count}): display({{'text/plain': f'd{{n}}'}}, raw=True)"

@@ -74,6 +74,7 @@ def statuses(recovery: Recovery) -> list[Status]:
 # -- somebody is there --------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_second_run_is_refused_at_once_and_leaves_no_trace(recovery: Recovery) -> None:
     first = begun(recovery)
     second = recovery.run()
@@ -100,6 +101,7 @@ def test_another_pipeline_is_another_matter(recovery: Recovery) -> None:
     assert first.wait(20) == 130
 
 
+@pytest.mark.long
 def test_who_waits_runs_once_the_pipeline_is_free(recovery: Recovery) -> None:
     stages(recovery.place, seconds=3)
     first = begun(recovery)
@@ -170,6 +172,7 @@ def test_of_runs_that_start_at_once_one_becomes_the_owner(recovery: Recovery) ->
 
 
 @pytest.mark.parametrize("executor", ["inprocess", "kernel"])
+@pytest.mark.long
 def test_an_owner_that_is_stopped_is_replaced_and_changes_nothing_any_more(
     recovery: Recovery, executor: str
 ) -> None:
@@ -204,6 +207,7 @@ def test_an_owner_that_is_stopped_is_replaced_and_changes_nothing_any_more(
     figure(f"owner stopped, replaced, continued, `{executor}`", f"{amount(1, 10)}: it wrote nothing any more")
 
 
+@pytest.mark.long
 def test_a_stopped_run_can_be_gone_on_with(recovery: Recovery) -> None:
     hold = recovery.root / "hold"  # the run whose slow stage goes on and on; empty for any
     hold.write_text("")
@@ -233,6 +237,7 @@ def test_an_owner_that_goes_on_before_its_lease_is_over_stays_the_owner(recovery
 
 @pytest.mark.parametrize("executor", ["inprocess", "kernel"])
 @pytest.mark.parametrize("timeout", [None, 4])
+@pytest.mark.long
 def test_ctrl_z_and_fg_are_as_if_nothing_was(recovery: Recovery, executor: str, timeout: int | None) -> None:
     """The stage comes to its end while the runner is stopped, long before its timeout."""
     recovery.place.pipeline(
@@ -372,6 +377,7 @@ def was_told_who_holds(second: Running, first: Running) -> bool:
 
 @pytest.mark.parametrize("words", [(), ("p",), ("--now",)])
 @pytest.mark.parametrize("is_there", [True, False])
+@pytest.mark.long
 def test_a_run_is_cancelled_from_another_process(
     recovery: Recovery, words: tuple[str, ...], is_there: bool
 ) -> None:

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.e2e
 SLEEP = "import time\ntime.sleep(600)"
 
 
+@pytest.mark.long
 def test_many_starts_lose_nothing(place: Place) -> None:
     count = amount(32, 1000)
     place.pipeline({f"s{at}": {"cells": ["1"], "executor": EXECUTORS[at % 2]} for at in range(count)})
@@ -159,6 +160,7 @@ def test_a_run_that_is_process_1_of_a_container_survives_the_fork_server(place: 
         ]
 
 
+@pytest.mark.long
 def test_a_run_can_be_cancelled_while_the_fork_server_hangs(place: Place) -> None:
     place.pipeline({"a": {"cells": ["1"]}, "b": {"cells": ["1"], "after": "a"}})
     running = place.start()
@@ -173,6 +175,7 @@ def test_a_run_can_be_cancelled_while_the_fork_server_hangs(place: Place) -> Non
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.long
 def test_a_runner_that_is_killed_takes_everything_along(place: Place, executor: str, number: int) -> None:
     for _ in range(amount(1, 10)):
         for name in "ab":

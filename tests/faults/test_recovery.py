@@ -389,6 +389,7 @@ def test_a_run_whose_process_vanished_is_closed_in_mlflow_by_the_next_command(pl
 # -- the driver ---------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_driver_kills_where_it_is_told_to(recovery: Recovery, tmp_path: Path) -> None:
     """Else the tests above would prove nothing."""
     recovery.reset()

@@ -29,6 +29,7 @@ def violations(page: Page, view: str) -> list[str]:
     ]
 
 
+@pytest.mark.long
 def test_every_view_keeps_the_rules_in_both_themes(page: Page, lab) -> None:
     if not AXE.is_file():
         message = "axe-core is not installed: python jupyter_extension/tools/front_end.py check"

@@ -121,6 +121,7 @@ def hostile_page(browser: BrowserContext, lab: Lab) -> Iterator[Page]:
         yield page
 
 
+@pytest.mark.long
 def test_nothing_hostile_runs(hostile_page: Page, lab: Lab) -> None:
     page = hostile_page
     count = hostile_pipeline(lab.project)

@@ -40,6 +40,7 @@ def test_run_all_and_watch_the_stages_turn(page: Page, lab) -> None:
     expect(page.get_by_role("complementary", name="The stage compare")).to_contain_text("Took")
 
 
+@pytest.mark.long
 def test_a_failure_is_shown_where_it_is_and_resumed(page: Page, lab) -> None:
     execute(page, "apputils:change-theme", theme="JupyterLab Dark")
     choose(page, "fails")

@@ -62,6 +62,7 @@ async def test_a_promotion_is_looked_at_carried_out_and_taken_back(api: Any, pro
     assert [one["shows"] for one in (await api.get("environments", "prod"))["versions"]] == [1, 0, 0]
 
 
+@pytest.mark.long
 async def test_a_proposal_waits_for_a_word(api: Any, prod: ProjectBuilder) -> None:
     assert (await act(api, action="propose", because="please"))["exit_code"] == 0
     found = await api.get("environments", "prod")
@@ -87,6 +88,7 @@ async def test_a_proposal_waits_for_a_word(api: Any, prod: ProjectBuilder) -> No
     assert (await api.get("environments", "prod"))["proposals"] == []
 
 
+@pytest.mark.long
 async def test_a_change_is_checked(api: Any, prod: ProjectBuilder) -> None:
     assert (await api.get("report")) == {"html": "", "at": None}
     assert (await act(api, action="promote"))["exit_code"] == 0

@@ -92,6 +92,7 @@ def test_a_test_tells_what_is_there(root: Path) -> None:
     assert ask_whether(root, "feed") == "HTTP 200"
 
 
+@pytest.mark.long
 def test_a_test_tells_what_is_not_there(root: Path, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     def problem(name: str, patience: float = 60.0) -> str:
         with pytest.raises(ConnectionUnusable) as caught:
@@ -113,6 +114,7 @@ def test_a_test_tells_what_is_not_there(root: Path, source: Source, monkeypatch:
     assert "STAGEBOOK_SECRET_FEED is not set" in problem("feed")
 
 
+@pytest.mark.long
 def test_what_is_there_has_marks_that_change_with_it(root: Path, source: Source) -> None:
     def marks(name: str, pattern: str) -> dict[str, str]:
         return dict(ask_what(root, name, [pattern], 60.0)[pattern])  # type: ignore[arg-type]

@@ -209,6 +209,7 @@ def damages(full: Full, dice: random.Random) -> Iterator[dict[str, bytes]]:
         yield {suffix: full.files[suffix][: dice.randrange(len(full.files[suffix]))]}
 
 
+@pytest.mark.long
 def test_what_can_be_read_is_saved_and_nothing_else(full: Full, tmp_path: Path) -> None:
     dice = random.Random(SEED)
     path = tmp_path / "journal.db"
@@ -299,6 +300,7 @@ print("done")
 """
 
 
+@pytest.mark.long
 def test_a_death_while_mending_loses_nothing(tmp_path: Path) -> None:
     source = Journal(tmp_path / "source" / "journal.db")
     fill(source, random.Random(6))

@@ -31,6 +31,7 @@ def value_of(text: Any, scope: dict[str, Any] = SCOPE) -> Any:
 
 @settings(max_examples=600, deadline=None)
 @given(template=templates)
+@pytest.mark.long
 def test_any_text_gives_plain_data_or_an_expression_error(template: Any) -> None:
     try:
         value = value_of(template)

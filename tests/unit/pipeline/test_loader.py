@@ -90,6 +90,7 @@ def promised(loaded: LoadedPipeline) -> None:
 
 @settings(max_examples=400, deadline=None)
 @given(data=mutants())
+@pytest.mark.long
 def test_any_change_of_a_valid_file_gives_a_pipeline_and_problems(data: Any) -> None:
     text = json.dumps(data, ensure_ascii=False)
     with at_most(200):

@@ -25,6 +25,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
+@pytest.mark.long
 def test_an_alias_bomb_is_refused_in_little_time_and_memory(text: str) -> None:
     with at_most(200):
         (problem,) = read_document(text, "p.yaml").problems

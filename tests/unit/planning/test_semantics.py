@@ -100,6 +100,7 @@ def cases(count: int) -> Iterator[Case]:
     return (random_case(f"{SEED}/{at}") for at in range(count))
 
 
+@pytest.mark.long
 def test_any_run_of_any_graph_comes_to_what_the_model_says(tmp_path: Path) -> None:
     counts: collections.Counter[str] = collections.Counter()
     for case in cases(CASES):

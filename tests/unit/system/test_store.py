@@ -183,6 +183,7 @@ def test_no_file_of_a_project_is_a_link_to_a_blob(either: Store, tmp_path: Path)
 # -- damage -------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_no_flipped_bit_comes_out(either: Store, tmp_path: Path) -> None:
     dice = random.Random(SEED)
     folder = tmp_path / "folder"

@@ -151,6 +151,7 @@ def happen(data: st.DataObject, state: RunState, checker: Checker, kind: str, na
 
 @settings(max_examples=200, deadline=None)
 @given(data=st.data(), plan=plans(), jobs=st.integers(1, 4), keep_going=st.booleans())
+@pytest.mark.long
 def test_any_order_of_events_keeps_every_promise(
     data: st.DataObject, plan: Plan, jobs: int, keep_going: bool
 ) -> None:
