@@ -44,6 +44,8 @@ class Contents:
             with self._placed(before) as old, self._placed(after) as new:
                 if is_image(new):
                     return dataclasses.replace(found, pixels=share_of_pixels(old, new))
+                if new.suffix == ".json" and (lines := _text_lines(old, new)) is not None:
+                    return dataclasses.replace(found, lines=lines)
                 personal = sorted({*before.personal, *after.personal})
                 try:
                     two = {"before": source_of(old, before.table), "after": source_of(new, after.table)}

@@ -114,7 +114,12 @@ class Connection:
             return wanted
         if len(names) == 1:
             return str(names[0])
-        raise NoTable(f"the database has no table '{wanted}'; it has {', '.join(names) or 'none'}")
+        listed = ", ".join(names) or "none"
+        raise NoTable(
+            f"the database has no table '{wanted}'; it has {listed}"
+            if wanted
+            else f"which of its tables is meant: {listed}"
+        )
 
     def __enter__(self) -> Connection:
         return self

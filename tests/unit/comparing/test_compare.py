@@ -112,6 +112,22 @@ def test_texts_images_and_other_bytes(two: Two) -> None:
     assert two.compared(*texts, contents=False).lines == ()
 
 
+def test_a_document_is_compared_line_by_line_and_a_database_names_its_tables(two: Two) -> None:
+    documents = (
+        two.put(side, "e.json", f'{{\n "auc": {auc},\n "rows": 3\n}}')
+        for side, auc in (("a", 0.5), ("b", 0.6))
+    )
+    assert two.compared(*documents).lines == ('- "auc": 0.5,', '+ "auc": 0.6,')
+    duckdb = pytest.importorskip("duckdb")
+    bases = []
+    for side in ("a", "b"):
+        path = two.root / f"{side}.duckdb"
+        with duckdb.connect(str(path)) as base:
+            base.execute(f"CREATE TABLE one AS SELECT '{side}' AS x; CREATE TABLE other AS SELECT 1 AS x")
+        bases.append(two.put(side, "w.duckdb", path.read_bytes()))
+    assert two.compared(*bases).remark.endswith("which of its tables is meant: one, other")
+
+
 def test_what_is_gone_from_the_store_is_told(two: Two) -> None:
     gone = SideDataset(artifact=Artifact(path="p.csv", sha256="0" * 64, kept=True))
     found = two.compared(gone, two.put("b", "p.csv", PEOPLE))
