@@ -210,6 +210,24 @@ def test_tests_of_notebooks_are_among_them(project: ProjectBuilder) -> None:
     assert looked(project.root, "ci", "--against", "prod", "--no-tests").returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "where"),
+    [
+        ("test_make.py", "import nothing_such", "tests/test_make.py"),
+        ("conftest.py", "1 / 0", "stagebook test"),
+    ],
+)
+def test_tests_that_cannot_be_collected_fail_it(
+    project: ProjectBuilder, name: str, text: str, where: str
+) -> None:
+    project.file("tests/test_more.py", "def test_it():\n    pass\n")
+    project.file(f"tests/{name}", text)
+    done = looked(project.root, "ci", "--against", "prod", "--json")
+    failed = [one for one in json.loads(done.stdout)["checks"] if one["outcome"] == "failed"]
+    assert (done.returncode, [one["name"] for one in failed]) == (1, [where])
+    assert "Error" in failed[0]["details"]
+
+
 def test_without_anything_to_compare_with_that_is_said(project: ProjectBuilder) -> None:
     project.file("stagebook.toml", SETTINGS + "[environments.empty]\n")
     report = asked(project, against="empty")

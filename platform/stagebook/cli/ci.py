@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -17,6 +19,7 @@ from stagebook.ci.workflow import write_workflow
 from stagebook.cli.event_lines import EventLines
 from stagebook.cli.options import Environment, Json, Params
 from stagebook.cli.output import console, write_json
+from stagebook.cli.test import all_tests
 from stagebook.comparing.compare import Options
 from stagebook.errors import ExitCode, UsageError
 from stagebook.project import Project
@@ -28,6 +31,8 @@ ci = typer.Typer(
     help="Check a change, run what it changes, and compare that with what an environment shows; or write a workflow.",
     add_completion=False,
 )
+
+_TESTED = {0, 5}  # exit codes of pytest: all passed, and there are no tests
 
 
 @ci.callback(invoke_without_command=True)
@@ -69,7 +74,7 @@ def run(
         pairs=tuple(params or ()),
         pipelines=tuple(pipeline or ()),
         options=Options(),
-        tests=(lambda: _tests(home.root)) if tests else None,
+        tests=(lambda: _tests(home)) if tests else None,
     )
     lines = EventLines(stderr=as_json)
     report = run_ci(home, asked, [lines.take])
@@ -98,40 +103,44 @@ def init(
     return ExitCode.OK
 
 
-def _tests(root: Path) -> list[CiCheck]:
-    """The tests of notebooks of the project at `root`, by `stagebook test`; none where there are none."""
+def _tests(home: Project) -> list[CiCheck]:
+    """The tests of notebooks of a project, by `stagebook test`; none where it has none."""
+    if not all_tests(home):
+        return []
     done = subprocess.run(  # this very program
         [sys.executable, "-m", "stagebook", "test", "--json"],
-        cwd=root,
+        cwd=home.root,
         capture_output=True,
         text=True,
         check=False,
     )
-    try:
-        said = json.loads(done.stdout)
-        return [
-            CiCheck(
-                group="test",
-                suite=one["test"].partition("::")[0],
-                name=one["test"].partition("::")[2] or one["test"],
-                outcome=one["outcome"],
-                message=(one["message"].strip().splitlines() or [""])[-1]
-                if one["outcome"] != "passed"
-                else "",
-                details=one["message"] if one["outcome"] == "failed" else "",
-            )
-            for one in said["tests"]
-        ]
-    except (ValueError, KeyError, TypeError):
-        if done.returncode == ExitCode.USAGE:
-            return []  # there are no tests, or pytest is not installed
-        words = (done.stderr or done.stdout).strip()
-        message = f"stagebook test ended with {done.returncode}"
-        return [
-            CiCheck(
-                group="test", suite="tests", name="tests", outcome="failed", message=message, details=words
-            )
-        ]
+    found: list[CiCheck] = []
+    with contextlib.suppress(ValueError, KeyError, TypeError):  # it did not come so far
+        found = [_of_test(one) for one in json.loads(done.stdout)["tests"]]
+    if done.returncode in _TESTED or any(check.outcome == "failed" for check in found):
+        return found
+    whole = CiCheck(
+        group="test",
+        suite="tests",
+        name="stagebook test",
+        outcome="failed",
+        message=f"it ended with {done.returncode}",
+        details=(done.stdout + done.stderr).strip(),
+    )
+    return [*found, whole]
+
+
+def _of_test(one: Mapping[str, Any]) -> CiCheck:
+    suite, _, name = one["test"].partition("::")
+    lines = one["message"].strip().splitlines()
+    return CiCheck(
+        group="test",
+        suite=suite,
+        name=name or suite,
+        outcome=one["outcome"],
+        message=lines[-1] if lines and one["outcome"] != "passed" else "",
+        details=one["message"] if one["outcome"] == "failed" else "",
+    )
 
 
 def _files(report: CiReport, wanted: dict[str, Path | None]) -> list[tuple[Path, str]]:

@@ -82,11 +82,17 @@ def _paths(project: Project, what: Sequence[str]) -> list[str]:
             raise UsageError(f"there is no file '{path}'", hint="name a file or folder of tests")
         else:
             words.append(word)
-    return words if found else [*words, *_all_tests(project)]
+    if found:
+        return words
+    every = all_tests(project)
+    if not every:
+        hint = "write tests/test_STAGE.py: def test_it(run_stage): run_stage('STAGE', inputs={…})"
+        raise UsageError("the project has no tests: no tests/, and no test_*.py beside a notebook", hint=hint)
+    return [*words, *every]
 
 
-def _all_tests(project: Project) -> list[str]:
-    """`tests/`, and the files of tests beside notebooks. Raises `UsageError` where there are none."""
+def all_tests(project: Project) -> list[str]:
+    """`tests/`, and the files of tests beside notebooks; none where there are none."""
     loaded = [project.catalog.load(name).pipeline for name in project.catalog.names()]
     notebooks = {stage.notebook for one in loaded for stage in one.stages.values() if stage.notebook}
     folders = sorted({notebook.rpartition("/")[0] for notebook in notebooks})
@@ -96,9 +102,6 @@ def _all_tests(project: Project) -> list[str]:
             continue
         files = {path for pattern in _PATTERNS for path in (project.root / folder).glob(pattern)}
         found += [path.relative_to(project.root).as_posix() for path in sorted(files)]
-    if not found:
-        hint = "write tests/test_STAGE.py: def test_it(run_stage): run_stage('STAGE', inputs={…})"
-        raise UsageError("the project has no tests: no tests/, and no test_*.py beside a notebook", hint=hint)
     return found
 
 

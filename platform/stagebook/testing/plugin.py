@@ -120,6 +120,13 @@ class _Report:
         self._path = path
         self._outcomes: list[dict[str, str]] = []
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Take note of a file whose tests cannot be collected: none of them runs."""
+        if report.failed:
+            self._outcomes.append(
+                {"test": report.nodeid, "outcome": "failed", "message": report.longreprtext}
+            )
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take note of what became of a test."""
         if report.when == "call" or report.outcome != "passed":
