@@ -15,9 +15,9 @@ _PLACES = {"github": ".github/workflows/stagebook.yml", "gitlab": ".gitlab-ci.ym
 _INSTALLS = {
     "requirements.lock": "pip install -r requirements.lock",
     "requirements.txt": "pip install -r requirements.txt",
-    "pyproject.toml": "pip install . 'stagebook[data]'",
+    "pyproject.toml": "pip install . 'stagebook[data]' pytest",
 }
-_INSTALL = "pip install 'stagebook[data]'"
+_INSTALL = "pip install 'stagebook[data]' pytest"
 
 
 def write_workflow(root: Path, service: Service, environment: str) -> str:

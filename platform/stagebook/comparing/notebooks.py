@@ -8,13 +8,14 @@ import difflib
 import itertools
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stagebook.comparing.contents import lines_between
 from stagebook.comparing.difference import CellDifference, NotebookDifference
 from stagebook.comparing.images import share_of
+from stagebook.execution.attempt import INJECTED_TAG
 
 # What differs in every run: addresses in memory; times of day with their date; what %time and %timeit print; progress bars
 # of tqdm; folders for temporary files; identifiers of elements in HTML.
@@ -28,14 +29,13 @@ _VOLATILE = re.compile(
     r"|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
 )
 _IMAGES = ("image/png", "image/jpeg", "image/gif")
-_PARAMETERS = "injected-parameters"
 
 
 def compare_notebooks(before: Path, after: Path) -> NotebookDifference:
     """What differs between two executed notebooks."""
     try:
         old, new = (_code_cells(path) for path in (before, after))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return NotebookDifference(remark=f"executed notebooks: one cannot be read: {error}")
     found: list[CellDifference] = []
     volatile = 0
@@ -62,11 +62,17 @@ Numbered = tuple[int, Mapping[str, Any]]
 
 
 def _code_cells(path: Path) -> list[Numbered]:
-    """The code cells with their numbers, from 1; without that of the injected parameters, which are compared as such. Raises
-    `OSError`, and `ValueError`, `KeyError` or `TypeError` where it is no notebook."""
-    cells = [cell for cell in json.loads(path.read_bytes())["cells"] if cell["cell_type"] == "code"]
-    own = [cell for cell in cells if _PARAMETERS not in cell.get("metadata", {}).get("tags", ())]
-    return list(enumerate(own, start=1))
+    """The code cells with their numbers, from 1. Raises `OSError`, and `ValueError` or one of its like where it is no
+    notebook."""
+    return list(enumerate(code_cells(json.loads(path.read_bytes())), start=1))
+
+
+def code_cells(notebook: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The code cells of an executed notebook that are its own and that hold code, in order."""
+    for cell in notebook["cells"]:
+        is_own = INJECTED_TAG not in cell.get("metadata", {}).get("tags", ())
+        if cell["cell_type"] == "code" and is_own and _text(cell["source"]).strip():
+            yield cell
 
 
 def _pairs(

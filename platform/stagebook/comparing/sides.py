@@ -12,6 +12,7 @@ from stagebook.audits import Audits
 from stagebook.comparing.side import Side, SideDataset, SidePipeline, SideStage
 from stagebook.errors import JournalUnreadable, RunNotFound, UsageError, did_you_mean
 from stagebook.events import AttemptEnded, StageAccepted, StageReused, Status
+from stagebook.execution.attempt import NOTEBOOK_FILE
 from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import Journal, RunRecord
 from stagebook.journal.result_table import ResultTable
@@ -20,7 +21,6 @@ from stagebook.planning.result import Result
 from stagebook.project import Project
 from stagebook.published.manifest import Manifest, PublishedPipeline
 from stagebook.runs.datasets import Dataset, Datasets, plans_of
-from stagebook.runs.publishing import NOTEBOOK
 from stagebook.workspace.environments import DEV
 from stagebook.workspace.paths import STATE_FOLDER
 
@@ -251,7 +251,7 @@ def _notebook(state: Path | None, folder: str) -> Path | None:
     """The executed notebook in the folder of an attempt, which lies in a state; `None` where it is gone."""
     if state is None or not folder:
         return None
-    path = state / Path(folder).relative_to(STATE_FOLDER) / NOTEBOOK
+    path = state / Path(folder).relative_to(STATE_FOLDER) / NOTEBOOK_FILE
     return path if path.is_file() else None
 
 

@@ -17,6 +17,7 @@ from stagebook.system.secret_sources import SecretSource
 ATTEMPT_FILE = "attempt.json"
 RESULT_FILE = "result.json"
 NOTEBOOK_FILE = "notebook.ipynb"
+INJECTED_TAG = "injected-parameters"  # of the cell that papermill adds to an executed notebook
 LOG_FILE = "log.txt"
 WORKER_LOG_FILE = "worker.txt"
 OUTPUTS_FOLDER = "outputs"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from stagebook.audits import Audit, Severity
 from stagebook.errors import UsageError
 from stagebook.events import Event, RunEnded, RunStarted, Status, VersionPublished
+from stagebook.execution.attempt import NOTEBOOK_FILE
 from stagebook.journal.history import StageRecord
 from stagebook.journal.journal import Journal
 from stagebook.origin import Origin
@@ -25,7 +26,6 @@ from stagebook.workspace.environments import Environment
 if TYPE_CHECKING:
     from stagebook.runs.run import RunReport
 
-NOTEBOOK = "notebook.ipynb"
 _DAY = 86_400.0  # seconds
 _WORDS = {None: "passed", Severity.LOG: "passed", Severity.WARN: "warned", Severity.QUARANTINE: "quarantined"}
 
@@ -145,7 +145,7 @@ class Publisher:
         self, pipeline: str, record: StageRecord, result: Result | None, run: str, executed: dict[str, Path]
     ) -> PublishedStage:
         folder = record.folder or (result.folder if result is not None else "")
-        source = self.root / folder / NOTEBOOK if folder else None
+        source = self.root / folder / NOTEBOOK_FILE if folder else None
         notebook = (
             f"{EXECUTED}/{pipeline}/{record.id}.ipynb" if source is not None and source.is_file() else ""
         )
@@ -163,10 +163,10 @@ class Publisher:
         latest = self.journal().results.latest(report.plan.pipeline)
         for result in latest.values():
             state = self.elsewhere.get(result.source)
-            target = self.root / result.folder / NOTEBOOK
+            target = self.root / result.folder / NOTEBOOK_FILE
             if state is None or not result.folder or target.is_file():
                 continue
-            source = state / Path(result.folder).relative_to(".stagebook") / NOTEBOOK
+            source = state / Path(result.folder).relative_to(".stagebook") / NOTEBOOK_FILE
             with contextlib.suppress(OSError):  # it is gone: the result is as good without
                 make_private(target.parent)
                 shutil.copyfile(source, target)

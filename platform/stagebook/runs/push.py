@@ -10,6 +10,7 @@ from pathlib import Path
 
 from stagebook.errors import JournalUnreadable
 from stagebook.events import AttemptEnded, Status
+from stagebook.execution.attempt import NOTEBOOK_FILE
 from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import Journal
 from stagebook.planning.result import Result
@@ -22,7 +23,6 @@ from stagebook.system.store import Store
 from stagebook.workspace.paths import STATE_FOLDER
 
 _FILE = "shared.json"
-_NOTEBOOK = "notebook.ipynb"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class Sharing:
         blobs, sources = self.store.blobs, document.result.sources
         if sources in document.blobs and not blobs.has(sources):
             self.shared.bring(sources, blobs)
-        target = self.root / document.result.folder / _NOTEBOOK
+        target = self.root / document.result.folder / NOTEBOOK_FILE
         if not document.notebook or not document.result.folder or target.exists():
             return
         if blobs.has(document.notebook) or self.shared.bring(document.notebook, blobs):
@@ -142,14 +142,14 @@ class Sharing:
         blobs = blobs_of(result, self.store)
         if blobs is None:
             return None
-        notebook = self.root / result.folder / _NOTEBOOK
+        notebook = self.root / result.folder / NOTEBOOK_FILE
         if not result.folder or not notebook.is_file():
             return Document(result=result, blobs=blobs)
         digest = sha256_of(notebook)
         return Document(result=result, blobs={**blobs, digest: notebook.stat().st_size}, notebook=digest)
 
     def _file(self, document: Document) -> Callable[[str], Path]:
-        notebook = self.root / document.result.folder / _NOTEBOOK
+        notebook = self.root / document.result.folder / NOTEBOOK_FILE
         return lambda digest: notebook if digest == document.notebook else self.store.blobs.path(digest)
 
     # -- how far ---------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.audits import Audits, CheckResult, Severity
+from stagebook.comparing.notebooks import code_cells
 from stagebook.events import AttemptEnded, Cause, CellStatus
 from stagebook.execution.attempt import LOG_FILE, NOTEBOOK_FILE
 from stagebook.scraps import file_of
@@ -16,7 +17,6 @@ from stagebook.testing import frames
 from stagebook.views.formatting import plain
 
 SCRAPS_FOLDER = "scraps"  # in that of an attempt
-_INJECTED = "injected-parameters"  # the tag of the cell that papermill adds
 _LAST_LINES = 15  # of the log, in the message of a failure
 _TRACEBACK_LINES = 60
 
@@ -159,14 +159,6 @@ def _scrap(scrap: Mapping[str, Any], folder: Path) -> Any:
         case "display":
             return path
     return json.loads(path.read_bytes())
-
-
-def code_cells(notebook: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The code cells that are the notebook's own and that hold code, in order."""
-    for cell in notebook.get("cells", ()):
-        is_own = _INJECTED not in cell.get("metadata", {}).get("tags", [])
-        if cell["cell_type"] == "code" and is_own and "".join(cell["source"]).strip():
-            yield cell
 
 
 def cells_of(notebook: Mapping[str, Any]) -> Iterator[CellResult]:

@@ -34,10 +34,10 @@ def installs(flow: dict[Any, Any], service: Service) -> str:
 @pytest.mark.parametrize(
     ("files", "wanted"),
     [
-        ((), "pip install 'stagebook[data]'"),
+        ((), "pip install 'stagebook[data]' pytest"),
         (("requirements.txt",), "pip install -r requirements.txt"),
         (("requirements.txt", "requirements.lock"), "pip install -r requirements.lock"),
-        (("pyproject.toml",), "pip install . 'stagebook[data]'"),
+        (("pyproject.toml",), "pip install . 'stagebook[data]' pytest"),
     ],
 )
 def test_it_installs_what_the_project_says(
