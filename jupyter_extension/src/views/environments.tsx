@@ -6,7 +6,7 @@ import type { Context } from './context';
 import { ago, bytes, plural } from '../model/format';
 import { useAnswer, useNow, useStore } from './hooks';
 import { MainView } from './main-view';
-import { ConnectionNote } from './parts';
+import { Breakable, ConnectionNote } from './parts';
 import type { EnvironmentInfo, EnvironmentReply, EnvironmentRequest, VersionInfo } from '../wire';
 
 export class EnvironmentsView extends MainView {
@@ -387,8 +387,8 @@ function Datasets(props: { context: Context; reply: EnvironmentReply | null }): 
         {reply.datasets.map(one => (
           <tr key={one.name}>
             <td>{one.name}</td>
-            <td className="sb-Clip" title={one.path}>
-              {one.path}
+            <td>
+              <Breakable text={one.path} />
             </td>
             <td>{one.size === null ? '' : bytes(one.size)}</td>
             <td>{one.contract}</td>

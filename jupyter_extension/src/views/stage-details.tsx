@@ -58,7 +58,7 @@ export function StageDetails(props: {
         <ul className="sb-Checks" aria-label={trans.__('Checks that do not hold')}>
           {info.checks.map(check => (
             <li key={check.line}>
-              {check.line}
+              <Breakable text={check.line} />
               {check.rows.length > 0 && (
                 <ul className="sb-Rows" aria-label={trans.__('Rows that break it')}>
                   {check.rows.map((row, at) => (
