@@ -6,8 +6,9 @@ import contextlib
 import dataclasses
 import difflib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from stagebook.comparing.difference import DatasetDifference, ValueDifference
 from stagebook.comparing.images import is_image, share_of_pixels
@@ -90,13 +91,19 @@ class Contents:
         with connected(raw, self._root) as connection:
             comparison = Comparison(connection, two)
             rows, remark = _rows(comparison, key)
-            samples = {what: [masked(row, personal) for row in some] for what, some in rows.samples.items()}
+            figures = _figures(connection, personal)
+            # What tells rows apart and what differs is seen first, where not all columns are.
+            first = [*rows.key, *(figure.name.rpartition(": ")[0] for figure in figures)]
+            samples = {
+                what: [_ordered(masked(row, personal), first) for row in some]
+                for what, some in rows.samples.items()
+            }
             return dataclasses.replace(
                 found,
                 counts=comparison.counts,
                 columns=tuple(schema_changes(comparison.columns["before"], comparison.columns["after"])),
                 rows=dataclasses.replace(rows, samples=samples),
-                figures=_figures(connection, personal),
+                figures=figures,
                 remark=remark,
             )
 
@@ -116,6 +123,10 @@ def _rows(comparison: Comparison, key: tuple[str, ...]) -> tuple[RowChanges, str
         return comparison.changes(()), f"rows are compared as a whole: {error}"
 
 
+def _ordered(row: Mapping[str, Any], first: Sequence[str]) -> dict[str, Any]:
+    return {**{name: row[name] for name in first if name in row}, **row}
+
+
 def _figures(connection: Connection, personal: Sequence[str]) -> tuple[ValueDifference, ...]:
     """The figures of columns that differ; of personal ones not those that show a value."""
     before = profile(connection, "before", values=False).columns
@@ -132,7 +143,7 @@ def _figures(connection: Connection, personal: Sequence[str]) -> tuple[ValueDiff
 
 
 def _of_column(column: ColumnProfile, *, is_personal: bool) -> dict[str, object]:
-    found: dict[str, object] = {"missing": column.nulls, "different": column.distinct}
+    found: dict[str, object] = {"missing": column.nulls, "different, about": column.distinct}
     if not is_personal:
         found |= {"smallest": column.low, "largest": column.high}
         if column.quantiles:

@@ -86,7 +86,9 @@ def _dataset(dataset: DatasetDifference, width: int) -> Iterator[RenderableType]
         more = plural(len(dataset.figures) - _FIGURES, "more figure")
         yield Text(f"      and {more}: --html, --json", style="dim")
     for line in dataset.lines[:_FIGURES]:
-        yield Text(plain(f"      {line}"), style="green" if line.startswith("+") else "red")
+        shown = Text(plain(f"      {line}"), style="green" if line.startswith("+") else "red", no_wrap=True)
+        shown.truncate(width, overflow="ellipsis")
+        yield shown
     if dataset.remark:
         yield Text(plain(f"      {dataset.remark}"), style="dim")
     for what, some in (dataset.rows.samples if dataset.rows is not None else {}).items():

@@ -70,6 +70,18 @@ def test_rows_are_compared_by_the_key(two: Two) -> None:
     assert by_name.rows.key == ("name",)
 
 
+def test_columns_that_differ_are_seen_first(two: Two) -> None:
+    after = PEOPLE.assign(age=[30, 40, 51])
+    whole = two.compared(two.put("a", "p.parquet", PEOPLE), two.put("b", "p.parquet", after)).rows
+    by_key = two.compared(
+        two.put("a", "p.parquet", PEOPLE), two.put("b", "p.parquet", after, key=("name",))
+    ).rows
+    assert whole is not None
+    assert by_key is not None
+    assert [*whole.samples["added"][0]] == ["age", "id", "name"]
+    assert [*by_key.samples["changed"][0]] == ["name", "age", "id"]
+
+
 def test_a_key_that_repeats_is_told_and_rows_are_compared_as_a_whole(two: Two) -> None:
     twice = pd.concat([PEOPLE, PEOPLE.head(1)])
     found = two.compared(two.put("a", "p.csv", PEOPLE), two.put("b", "p.csv", twice, key=("id",)))
