@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,8 +98,6 @@ def test_where_the_version_before_is_gone_all_is_told(place: Place) -> None:
     place.publish(p="run-1", q="run-2")
     place.record()
     place.publish(p="run-1", q="run-4")
-    manifest = place.versions.find(1)
     (place.versions.place(1) / "manifest.json").unlink()
     assert place.record()
     assert [event.run for event in place.told if event.version == 2] == ["run-1", "run-4"]
-    assert dataclasses.replace(manifest, version=1) == manifest
