@@ -23,7 +23,7 @@ setup-test:
 test: setup-test  ## all tests
 	$(BIN)/python -m pytest -n 3 --dist loadfile
 
-part: setup-test  ## all tests but those that take long, and every fourth of these, in turn
+part: setup-test  ## all tests but those that take long, and every eighth of these, in turn
 	$(BIN)/python -m pytest -n 3 --dist loadfile --part
 
 check: lint layers types front docs part  ## what CI runs: all checks, and the tests of `part`

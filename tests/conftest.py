@@ -41,7 +41,7 @@ WAYS = frozenset({"executor", "way", "fork"})  # the parameters of tests that sa
 SLOW = frozenset({"cases", "e2e", "faults"})  # the folders of tests of whole runs
 TESTS = Path(__file__).parent
 FEW = 2  # inputs that each of them takes with small numbers, in turn
-PART = 4  # of so many tests that take long, one run of `make check` has one
+PART = 8  # of so many tests that take long, one run of `make check` has one
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -22,6 +22,7 @@ CLIMBING = (
 
 @EXECUTORS
 @pytest.mark.parametrize("item", CLIMBING)
+@pytest.mark.long
 def test_an_item_does_not_climb_out_of_its_folder(builder: ProjectBuilder, executor: str, item: str) -> None:
     builder.without_tracking()
     builder.file("notebooks/helper.py", "VALUE = 1\n")

@@ -67,6 +67,7 @@ def test_a_failure_with_other_parameters_and_whether_it_would_run(project: Proje
     assert (data["report"]["status"], data["report"]["now"]) == ("blocked", "REUSE")
 
 
+@pytest.mark.long
 def test_files_of_other_parameters_are_told_and_so_are_edited_and_lost_ones(project: ProjectBuilder) -> None:
     run(project, "-p", "months=[1, 2, 3, 4, 5, 6]")
     shown, data = status(project.root)

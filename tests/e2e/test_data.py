@@ -107,6 +107,7 @@ def test_every_dataset_is_listed(project: ProjectBuilder) -> None:
     assert re.search(r"p\.make\.silver +delta +3 +1 +just now", screen)
 
 
+@pytest.mark.long
 def test_sql_asks_all_kinds_by_name(project: ProjectBuilder) -> None:
     query = """
         SELECT count(*) AS n, sum(s.w) AS w FROM "p.make.silver" s JOIN p.make.text t USING (id)

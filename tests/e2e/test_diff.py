@@ -71,6 +71,7 @@ def deploy(builder: ProjectBuilder) -> None:
     carry_out(prepare(project, "prod", release_now(project, allow_dirty=True)))
 
 
+@pytest.mark.long
 def test_each_side_can_be_compared_with_each(project: ProjectBuilder) -> None:
     first = project.project.run("p")
     deploy(project)

@@ -444,6 +444,7 @@ def flights(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 def test_flights_has_a_test_beside_a_notebook(flights: Path) -> None:
     done = stagebook(flights, "test", "-k", "impossible_wind", timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

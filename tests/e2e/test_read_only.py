@@ -60,6 +60,7 @@ def test_what_only_looks_works(project: ProjectBuilder, how: str) -> None:
 
 
 @either
+@pytest.mark.long
 def test_a_run_says_that_it_cannot_be_recorded(project: ProjectBuilder, how: str) -> None:
     done = mounted(project, how, "stagebook run --force; echo exit $?")
     assert "Traceback" not in done.stdout + done.stderr
@@ -67,6 +68,7 @@ def test_a_run_says_that_it_cannot_be_recorded(project: ProjectBuilder, how: str
     assert "see that there is room on the disk and that the folder can be written" in done.stderr
 
 
+@pytest.mark.long
 def test_the_remedy_works_on_a_full_disk(project: ProjectBuilder) -> None:
     project.edit("a", "write('1')", "write('1' * 50_000)")
     assert stagebook(project.root, "run").returncode == 0

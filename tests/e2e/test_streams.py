@@ -88,6 +88,7 @@ def test_what_a_notebook_says_steers_no_terminal(project: ProjectBuilder) -> Non
 
 
 @pytest.mark.parametrize("command", ["runs", "status", "check", "plan good", "logs latest", "why good"])
+@pytest.mark.long
 def test_a_reader_that_has_seen_enough_is_no_error(project: ProjectBuilder, command: str) -> None:
     assert shell(project, "stagebook run good").returncode == 0
     done = shell(project, f"stagebook {command} | true; exit ${{PIPESTATUS[0]}}")

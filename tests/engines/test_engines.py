@@ -150,6 +150,7 @@ def test_a_timeout_ends_an_attempt(engine: Engine, make: Make) -> None:
 
 
 @pytest.mark.parametrize("now", [False, True])
+@pytest.mark.long
 def test_cancel_ends_an_attempt_and_all_of_its_processes(engine: Engine, make: Make, *, now: bool) -> None:
     attempt = make("slow")
     engine.start(attempt)

@@ -320,6 +320,8 @@ def test_with_real_processes_all_is_as_by_force(case: Case, number: int, count: 
 
 
 def test_most_of_it_was_reused(count: Count) -> None:
+    if not count.edits:
+        pytest.skip("the tests of edits were not in this part")
     share = count.reused / max(1, count.stages)
     figure("edits between runs", f"{count.edits}, {count.stages} stages, {share:.0%} reused, none stale")
     figure("edits between runs, real processes", f"{count.real}, none stale")

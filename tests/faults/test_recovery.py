@@ -95,6 +95,7 @@ def killed_at(recovery: Recovery, at: int, when: str, *words: str) -> Running:
     return running
 
 
+@pytest.mark.long
 def test_a_run_that_is_killed_at_a_write_to_the_journal_is_gone_on_with(
     recovery: Recovery, whole: Whole
 ) -> None:
@@ -289,6 +290,7 @@ def test_a_comment_is_no_change(recovery: Recovery) -> None:
     assert [event.stage for event in last.of(AttemptStarted)] == ["join"]
 
 
+@pytest.mark.long
 def test_what_failed_is_tried_again_and_nothing_else(recovery: Recovery, whole: Whole) -> None:
     """An item of a list failed. The last stage needs it, and all the others."""
     recovery.reset()

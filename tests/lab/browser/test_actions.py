@@ -111,6 +111,7 @@ def test_a_sweep_is_asked_for_and_its_points_are_compared(page: Page, lab) -> No
     expect(params.get_by_role("row")).to_have_count(5)
 
 
+@pytest.mark.long
 def test_after_a_sweep_its_values_are_taken_back_and_all_is_as_before(page: Page, lab) -> None:
     form = open_form(page, "form")
     execute(page, "stagebook:open-graph")
@@ -261,6 +262,7 @@ def test_the_kernel_of_a_failed_stage_is_taken_over(page: Page, lab) -> None:
 EDITOR = "window.jupyterapp.shell.currentWidget?.content?.editor"
 
 
+@pytest.mark.long
 def test_a_stage_is_added_while_the_pipeline_file_is_open(page: Page, lab) -> None:
     """Its editor has the new stage, and saving it takes nothing back; edits in it are not lost."""
     lab.project.pipeline("stages:\n  one: {notebook: notebooks/work.ipynb}\n", "grown")

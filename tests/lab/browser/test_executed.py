@@ -23,6 +23,7 @@ def open_executed(page: Page, stage: str, count: int) -> Locator:
     return found
 
 
+@pytest.mark.long
 def test_texts_of_several_lines_are_shown_as_they_were_printed(page: Page, lab) -> None:
     choose(page, "shows")
     panel(page).get_by_role("button", name="Run all").click()

@@ -48,6 +48,7 @@ def test_what_lies_on_disk_of_other_parameters_is_told(page: Page, lab) -> None:
     assert (lab.project.root / "data/limit.txt").read_text() == "1"
 
 
+@pytest.mark.long
 def test_a_run_that_reuses_all_keeps_times_and_memory_in_sight(page: Page, lab) -> None:
     choose(page, "limits")
     run_in_terminal(lab, "limits", "--force", code=0)

@@ -156,6 +156,7 @@ def look_at_everything(path: Path, full: Full) -> set[str]:
     return met
 
 
+@pytest.mark.long
 def test_a_flipped_bit_never_changes_what_a_journal_says(full: Full, tmp_path: Path) -> None:
     dice = random.Random(SEED)
     met: dict[str, int] = {}

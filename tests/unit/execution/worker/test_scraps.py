@@ -36,6 +36,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.kernel
 @pytest.mark.filterwarnings("default")
+@pytest.mark.long
 def test_values_are_those_that_scrapbook_reads(executed: Path, tmp_path: Path) -> None:
     import pandas as pd
     import scrapbook
