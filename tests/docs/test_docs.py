@@ -243,6 +243,7 @@ CONDA_NAMES = {
     "jupyter-core": "jupyter_core",
     "pyyaml": "pyyaml",
     "duckdb": "python-duckdb",
+    "tzdata": "python-tzdata",
 }
 
 
