@@ -8,6 +8,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from stagebook.system.markup import in_xml
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CellProfile:
@@ -92,7 +94,7 @@ def _panel(
     for at, (cell, value) in enumerate(zip(cells, values, strict=True)):
         x = _LEFT + step * at + (step - bar) / 2
         color = "#c0392b" if cell.status == "failed" else "#4c8dbf"
-        note = html.escape(f"cell {cell.number}: {_short(value)} {unit} - {cell.first_line[:80]}")
+        note = html.escape(in_xml(f"cell {cell.number}: {_short(value)} {unit} - {cell.first_line[:80]}"))
         parts.append(_bar(x, top, bar, value / highest, color, note))
         if inner:
             parts.append(_bar(x, top, bar, min(inner[at], value) / highest, "#1f4e79", note))

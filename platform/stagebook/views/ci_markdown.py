@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
 from stagebook.ci.report import CiCheck, CiReport
+from stagebook.system.markup import in_xml
 from stagebook.views import difference_markdown
 from stagebook.views.difference_markdown import fenced, text
 from stagebook.views.formatting import plain, plural
 
 MOST = 60_000  # characters of a comment that GitHub takes: 65,536
 _SIGNS = {"failed": "❌", "warned": "⚠️"}
-_NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2
 
 
 def markdown(report: CiReport) -> str:
@@ -90,7 +89,7 @@ def _case(check: CiCheck) -> str:
 
 
 def _xml(untrusted: str) -> str:
-    return _NO_XML.sub("", plain(untrusted))
+    return in_xml(plain(untrusted))
 
 
 def _attribute(untrusted: str) -> str:
