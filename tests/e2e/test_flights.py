@@ -289,15 +289,21 @@ def test_the_browser_compares_two_runs(
     assert "max_depth\t6\t3" in shown.replace("\n", "").replace(" ", "")
 
 
-@pytest.mark.long
-def test_contracts_find_what_is_wrong_with_the_year(project: Project, histories: list[RunHistory]) -> None:
-    del histories  # the year comes after what they show
-    year = {"months": list(range(1, 13))}
+@pytest.fixture(scope="module")
+def year(project: Project, histories: list[RunHistory]) -> RunHistory:
+    """A run of the whole year, after what `histories` show."""
+    del histories
+    values = {"months": list(range(1, 13))}
     report = project.run(
-        RunRequest(pipeline="flights", values=year, selection=Selection(targets=("analytics",)))
+        RunRequest(pipeline="flights", values=values, selection=Selection(targets=("analytics",)))
     )
     assert report.status is Status.COMPLETED
-    stages = report.history.stages
+    return report.history
+
+
+@pytest.mark.long
+def test_contracts_find_what_is_wrong_with_the_year(project: Project, year: RunHistory) -> None:
+    stages = year.stages
     found = {
         stage: {name: {check.rule: check for check in audit.checks} for name, audit in record.audits.items()}
         for stage, record in stages.items()
@@ -328,9 +334,11 @@ def test_contracts_find_what_is_wrong_with_the_year(project: Project, histories:
     assert stages["ingest"].audits["flights"].worst() is None
 
 
+@pytest.mark.long
 def test_months_are_ingested_once_and_a_column_comes_along_in_june(
-    project: Project, histories: list[RunHistory]
+    project: Project, histories: list[RunHistory], year: RunHistory
 ) -> None:
+    assert year.stages["ingest"].status is Status.COMPLETED
     plan = project.plan("flights", pairs=["months=[1,2,3,4,5,6,7,8,9,10,11,12]"])
     assert plan.stage("ingest").reasons == ("nothing is new in deliveries",)
     (reading,) = readings(project.catalog.load("flights").pipeline, project.history)

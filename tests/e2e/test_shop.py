@@ -69,10 +69,17 @@ def found(root: Path) -> tuple[list[tuple[int, int]], dict[str, Any]]:
     return sorted((row["id"], row["pieces"]) for row in orders), revenue
 
 
-@pytest.mark.long
-def test_each_day_is_read_once(root: Path, comes: Callable[[int], None]) -> None:
+@pytest.fixture(scope="module")
+def ran(root: Path, comes: Callable[[int], None]) -> None:
+    """It ran on the first two days."""
+    del comes
     run(root)
     assert found(root) == DAYS[2]
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("ran")
+def test_each_day_is_read_once(root: Path, comes: Callable[[int], None]) -> None:
     assert "nothing is new in lists" in plan(root)
 
     comes(3)
@@ -91,8 +98,9 @@ def test_each_day_is_read_once(root: Path, comes: Callable[[int], None]) -> None
     assert history["orders"].audits["orders"].rejected == 1
 
 
-def test_the_key_of_the_store_is_nowhere(root: Path, comes: Callable[[int], None]) -> None:
-    del comes
+@pytest.mark.long
+@pytest.mark.usefixtures("ran")
+def test_the_key_of_the_store_is_nowhere(root: Path) -> None:
     for path in root.rglob("*"):
         if path.is_file():
             assert SECRET.encode() not in path.read_bytes(), path
