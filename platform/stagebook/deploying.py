@@ -14,7 +14,7 @@ from typing import Literal
 
 import filelock
 
-from stagebook.errors import ExitCode, JournalUnreadable, StagebookError, UsageError
+from stagebook.errors import DeploymentFailed, JournalUnreadable, UsageError
 from stagebook.events import Status
 from stagebook.planning.plan import Decision
 from stagebook.project import Project
@@ -26,7 +26,7 @@ from stagebook.releases.release import Release, ReleaseChanges, compare
 from stagebook.runs.data_restore import restore
 from stagebook.runs.datasets import Datasets, plans_of
 from stagebook.runs.hooks import LaunchHooks
-from stagebook.runs.launcher import record_version
+from stagebook.runs.launcher import record_version, share
 from stagebook.runs.origin import person_name
 from stagebook.runs.prepare import PreparedRun
 from stagebook.runs.recorder import Listener
@@ -37,12 +37,6 @@ from stagebook.runs.secrets import known_secrets, try_secrets
 from stagebook.workspace.environments import DEV, Environment
 
 Kind = Literal["deployment", "promotion"]
-
-
-class DeploymentFailed(StagebookError):
-    """A deployment did not come to its end; readers see what they saw before."""
-
-    exit_code = ExitCode.STAGE_FAILED
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,7 +253,7 @@ def carry_out(
         )
         record_version(project.launcher)
     if project.launcher.sharing is not None:
-        project.launcher.sharing.push()
+        share(project.launcher, project.launcher.sharing)
     found = made or now
     if found is None:
         raise UsageError("the release has no pipeline that makes anything")
@@ -314,6 +308,8 @@ def roll_back(
         record_version(project.launcher)
         if tables:
             _restore_tables(project, target)
+        if project.launcher.sharing is not None:
+            share(project.launcher, project.launcher.sharing)
     return made
 
 

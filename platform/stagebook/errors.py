@@ -156,6 +156,12 @@ class ConnectionUnusable(StagebookError):
     """A connection is not declared, or what is behind it cannot be used."""
 
 
+class DeploymentFailed(StagebookError):
+    """A deployment did not come to its end; readers see what they saw before."""
+
+    exit_code = ExitCode.STAGE_FAILED
+
+
 class StageFailure(StagebookError):
     """One stage cannot be done. `cause` is a word of `events.Cause`."""
 
