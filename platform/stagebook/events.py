@@ -359,7 +359,8 @@ class VersionPublished(Event):
     """An environment shows another version from now on, in which a pipeline is what this run came to; of a rollback, what it
     was in the version that it `shows`. `kind`, `by`, `because`, `approved_by` and `release` are as in the manifest of the
     version. `stages`: stage → [run, attempt] that made its result. `alias`: what models that these registered in MLflow are
-    called from then on; empty: nothing."""
+    called from then on; empty: nothing. `folder`: that of the version, relative to the project or absolute; empty where each
+    stage publishes by itself."""
 
     environment: str
     version: int
@@ -371,6 +372,7 @@ class VersionPublished(Event):
     shows: int = 0
     stages: Mapping[str, Sequence[Any]] = dataclasses.field(default_factory=dict)
     alias: str = ""
+    folder: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,11 +16,16 @@ from commands import stagebook
 
 pytestmark = [pytest.mark.kernel, pytest.mark.e2e, pytest.mark.long]
 
-MAKE = "open(people, 'w').write('id,speed\\n' + ''.join(f'{at},{at % 7}\\n' for at in range(20)))"
+MAKE = "open(people, 'w').write('id,speed\\n' + ''.join(f'{at},{at % 7}\\n' for at in range(last)))"
 COUNT = "open(total, 'w').write(str(sum(int(line.split(',')[1]) for line in open(people).readlines()[1:])))"
 PIPELINE = """
+params: {last: 20}
 stages:
-  make: {notebook: notebooks/make.ipynb, executor: inprocess, outputs: {people: data/people.csv}}
+  make:
+    notebook: notebooks/make.ipynb
+    executor: inprocess
+    params: {last: "${params.last}"}
+    outputs: {people: data/people.csv}
   other: {notebook: notebooks/other.ipynb, executor: inprocess, outputs: {out: data/other.txt}}
   count:
     notebook: notebooks/count.ipynb
@@ -45,6 +50,11 @@ def asked(folder: Path, *words: str, code: int = 0) -> str:
 @pytest.fixture
 def clones(tmp_path: Path) -> tuple[Path, Path]:
     """The clone of a developer, or of CI, and that of production. What production shows lies where both see it."""
+    return cloned(tmp_path, f"path = '{tmp_path / 'prod'}'\n")
+
+
+def cloned(tmp_path: Path, more: str) -> tuple[Path, Path]:
+    """Two clones; `more` of what the settings say of production, and after it."""
     origin, shared = tmp_path / "origin.git", tmp_path / "shared"
     shared.mkdir()
     origin.mkdir()
@@ -55,11 +65,11 @@ def clones(tmp_path: Path) -> tuple[Path, Path]:
     builder.file(
         "stagebook.toml",
         f"[tracking]\nenabled = false\n[store]\nremote = '{shared}'\n"
-        f"[environments.prod]\nprotected = true\npath = '{tmp_path / 'prod'}'\n",
+        f"[environments.prod]\nprotected = true\n{more}",
     )
     builder.file(".gitignore", ".stagebook\ndata\n")
     for name, source, params in (
-        ("make", MAKE, "people = ''"),
+        ("make", MAKE, "people = ''\nlast = 20"),
         ("count", COUNT, "people = ''\ntotal = ''"),
         ("other", "open(out, 'w').write('same')", "out = ''"),
     ):
@@ -124,3 +134,41 @@ def test_ci_of_a_fork_takes_and_gives_nothing(clones: tuple[Path, Path], tmp_pat
     assert done.returncode == 0, done.stderr
     after = sorted(path.name for path in (tmp_path / "shared").rglob("*") if path.is_file())
     assert after == before
+
+
+def test_ci_compares_with_what_it_does_not_see(tmp_path: Path) -> None:
+    """Production shows its versions in a folder of its own machine; all else comes through the shared store: what it shows,
+    and its release, which runs with the parameters of CI."""
+    work, production = cloned(tmp_path, "[environments.ci]\nparams = {last = 6}\n")
+    deploy(production, "the first one")
+    assert not (work / "environments").exists()
+
+    git(work, "checkout", "-qb", "rule")
+    path = work / "notebooks/make.ipynb"
+    path.write_text(path.read_text().replace("% 7", "% 5"))
+    git(work, "commit", "-qam", "another remainder")
+    said = json.loads(asked(work, "ci", "--against", "prod", "--json"))
+    assert (said["remark"], said["baseline"]) == ("", "prod, version 1, with the same parameters")
+    (pipeline,) = said["difference"]["pipelines"]
+    changed = {one["name"]: one["what"] for one in pipeline["datasets"]}
+    assert changed == {"make.people": "changed", "other.out": "same", "count.total": "changed"}
+    assert (work / ".stagebook/environments/ci/state").is_dir()
+
+    (pipeline,) = json.loads(asked(work, "diff", "prod", ".", "--json"))["pipelines"]
+    assert {"make", "count"} <= {one["stage"] for one in pipeline["stages"]}
+    shown = " ".join(asked(work, "env", "show", "prod").split())
+    assert "version 1, by deployment of" in shown
+    assert "its folder is elsewhere" in shown
+    assert json.loads(asked(work, "env", "list", "--json"))["environments"][0]["version"] == 1
+
+    # A rollback is told as well, and what is damaged there is said, and costs nothing else.
+    git(work, "push", "-q", "origin", "HEAD:main")
+    git(production, "pull", "-q")
+    deploy(production, "merged")
+    asked(production, "rollback", "--env", "prod")
+    assert json.loads(asked(work, "env", "show", "prod", "--json"))["manifest"]["shows"] == 1
+    (told,) = (tmp_path / "shared/shown").rglob("prod.json")
+    told.write_bytes(told.read_bytes()[:-9])
+    done = " ".join(asked(work, "ci", "--against", "prod").split())
+    assert "prod shows nothing yet" in done
+    assert "prod.json in it cannot be read: its text is not the one that it was written with" in done

@@ -13,6 +13,7 @@ from commands import looked
 from stagebook.deploying import carry_out, prepare, release_now, roll_back
 from stagebook.events import VersionPublished
 from stagebook.project import Project
+from stagebook.published.models import models_of
 from stagebook.published.versions import Versions
 from stagebook.tables import delta
 from tracked import client
@@ -139,6 +140,10 @@ def test_models_get_the_alias_of_the_environment_and_back(builder: ProjectBuilde
     assert (str(first), str(second)) == ("1", "2")
     roll_back(builder.project, "prod")
     assert str(alias()) == "1"
+    places = [builder.root / "environments/prod/versions" / f"{number:06}" for number in (1, 2, 3)]
+    assert [models_of(place) for place in places] == [{"p": {"planes": number}} for number in (1, 2, 1)]
+    shown = looked(builder.root, "env", "show", "prod")
+    assert "models in MLflow, called champion: planes version 1" in " ".join(shown.stdout.split())
     run = store.search_runs(
         [one.experiment_id for one in store.search_experiments()], f"tags.`stagebook.key` = '{report.run}'"
     )

@@ -373,28 +373,38 @@ function Datasets(props: { context: Context; reply: EnvironmentReply | null }): 
   if (reply === null || reply.datasets.length === 0) {
     return null;
   }
+  const models = Object.entries(reply.models).map(
+    ([name, version]) => `${name} ${trans.__('version')} ${version}`
+  );
   return (
-    <table aria-label={trans.__('Datasets that readers see')}>
-      <thead>
-        <tr>
-          <th>{trans.__('Dataset')}</th>
-          <th>{trans.__('Path')}</th>
-          <th>{trans.__('Size')}</th>
-          <th>{trans.__('Contract')}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {reply.datasets.map(one => (
-          <tr key={one.name}>
-            <td>{one.name}</td>
-            <td>
-              <Breakable text={one.path} />
-            </td>
-            <td>{one.size === null ? '' : bytes(one.size)}</td>
-            <td>{one.contract}</td>
+    <>
+      <table aria-label={trans.__('Datasets that readers see')}>
+        <thead>
+          <tr>
+            <th>{trans.__('Dataset')}</th>
+            <th>{trans.__('Path')}</th>
+            <th>{trans.__('Size')}</th>
+            <th>{trans.__('Contract')}</th>
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {reply.datasets.map(one => (
+            <tr key={one.name}>
+              <td>{one.name}</td>
+              <td>
+                <Breakable text={one.path} />
+              </td>
+              <td>{one.size === null ? '' : bytes(one.size)}</td>
+              <td>{one.contract}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {models.length > 0 && (
+        <p>
+          {trans.__('Models in MLflow:')} {models.sort().join(', ')}
+        </p>
+      )}
+    </>
   );
 }

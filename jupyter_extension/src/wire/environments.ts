@@ -72,13 +72,15 @@ export interface ProposalInfo {
 
 /**
  * An environment with its versions, the latest first, the datasets that
- * readers see, and what waits.
+ * readers see with the models in MLflow that belong to them, by name with
+ * their versions, and what waits.
  */
 export interface EnvironmentReply {
   readonly environment: EnvironmentInfo;
   readonly params: Readonly<Record<string, unknown>>;
   readonly versions: readonly VersionInfo[];
   readonly datasets: readonly PublishedDatasetInfo[];
+  readonly models: Readonly<Record<string, number>>;
   readonly proposals: readonly ProposalInfo[];
 }
 

@@ -8,6 +8,7 @@ from stagebook.deploying import prepare, proposed, source_of
 from stagebook.errors import UsageError
 from stagebook.project import Project
 from stagebook.published.manifest import Manifest
+from stagebook.published.models import models_of
 from stagebook.views import deployment_tables, difference_html
 from stagebook.workspace.environments import Environment
 from stagebook.workspace.paths import STATE_FOLDER
@@ -34,6 +35,7 @@ def environment_reply(project: Project, name: str) -> wire.EnvironmentReply:
         one for _, one in zip(range(_MOST), project.environments.versions(environment).all(), strict=False)
     ]
     datasets = manifest.datasets if manifest is not None else {}
+    place = project.environments.versions(environment).place(manifest.version if manifest is not None else 0)
     return wire.EnvironmentReply(
         environment=_info(project, environment, manifest),
         params=dict(environment.params),
@@ -44,6 +46,7 @@ def environment_reply(project: Project, name: str) -> wire.EnvironmentReply:
             )
             for full, one in datasets.items()
         ),
+        models={name: version for one in models_of(place).values() for name, version in one.items()},
         proposals=tuple(
             wire_value(wire.ProposalInfo, one) for one in project.environments.proposals(environment).all()
         ),

@@ -71,12 +71,14 @@ class ProposalInfo:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentReply:
-    """An environment with its versions, the latest first, the datasets that readers see, and what waits."""
+    """An environment with its versions, the latest first, the datasets that readers see with the models in MLflow that belong
+    to them, by name with their versions, and what waits."""
 
     environment: EnvironmentInfo
     params: dict[str, Any]
     versions: tuple[VersionInfo, ...]
     datasets: tuple[PublishedDatasetInfo, ...]
+    models: dict[str, int]
     proposals: tuple[ProposalInfo, ...]
 
 

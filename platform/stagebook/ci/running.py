@@ -14,12 +14,13 @@ from stagebook.errors import PipelineInvalid, UsageError
 from stagebook.events import Status
 from stagebook.journal.history import StageRecord
 from stagebook.project import Project
-from stagebook.published.manifest import Manifest
+from stagebook.releases.release import Release
 from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.prepare import PreparedRun
 from stagebook.runs.recorder import Listener
 from stagebook.runs.request import RunRequest
 from stagebook.runs.run import RunReport
+from stagebook.runs.shown import ShownVersion
 from stagebook.workspace.environments import DEV
 from stagebook.workspace.paths import STATE_FOLDER
 
@@ -189,13 +190,12 @@ def _compared(
 ) -> CiReport:
     if not request.against:
         return made
-    environment = home.environments.find(request.against)
-    manifest = home.environments.versions(environment).current()
-    if manifest is None:
+    sides = Sides(home)
+    shown = sides.shown.find(home.environments.find(request.against))
+    if shown is None:
         remark = f"{request.against} shows nothing yet, so that there is nothing to compare with"
         return dataclasses.replace(made, remark=remark)
-    sides = Sides(home)
-    before, baseline, remark = _before(home, project, sides, manifest, reports)
+    before, baseline, remark = _before(home, project, sides, shown, reports)
     after = _after(project, sides, reports)
     comparer = Comparer(home.root, home.store, request.options)
     difference = comparer.compare(before.only(frozenset(after.pipelines)), after)
@@ -213,11 +213,11 @@ def _after(project: Project, sides: Sides, reports: Mapping[str, RunReport]) -> 
 
 
 def _before(
-    home: Project, project: Project, sides: Sides, manifest: Manifest, reports: Mapping[str, RunReport]
+    home: Project, project: Project, sides: Sides, found: ShownVersion, reports: Mapping[str, RunReport]
 ) -> tuple[Side, str, str]:
     """What to compare with, what that is, and a remark. Where the parameters are not those of the environment, that is what
     its release comes to with the same parameters: else each difference would be one of the parameters."""
-    shown = sides.published(manifest.environment, manifest.version)
+    shown, manifest = sides.of_shown(found), found.manifest
     other = [
         name
         for name, report in reports.items()
@@ -226,7 +226,10 @@ def _before(
     if not other or project is home:
         return shown, "", ""
     try:
-        ran = {name: _baseline(home, project, manifest, name, reports[name]) for name in other}
+        ran = {}
+        for name in other:
+            release = sides.shown.release(found, manifest.pipelines[name].release)
+            ran[name] = _baseline(home, project, release, reports[name])
     except (UsageError, PipelineInvalid) as error:
         remark = f"the parameters are not those of {manifest.environment}, and its release cannot be run here: {error}"
         return shown, "", remark
@@ -238,13 +241,10 @@ def _before(
     return both, label, remark
 
 
-def _baseline(
-    home: Project, project: Project, manifest: Manifest, pipeline: str, report: RunReport
-) -> RunReport:
+def _baseline(home: Project, project: Project, release: Release, report: RunReport) -> RunReport:
     """A run of what an environment was made by, with the parameters of another run."""
-    environment = project.placement.environment
+    environment, pipeline = project.placement.environment, report.plan.pipeline
     assert environment is not None
-    release = home.environments.releases.find(manifest.pipelines[pipeline].release)
     earlier = home.in_environment(environment.name, release)
     known = earlier.catalog.load(pipeline).pipeline.params
     values = {name: value for name, value in report.plan.params.items() if name in known}

@@ -19,6 +19,7 @@ from stagebook.ci.workflow import write_workflow
 from stagebook.cli.event_lines import EventLines
 from stagebook.cli.options import Environment, Json, Params
 from stagebook.cli.output import console, write_json
+from stagebook.cli.progress import show_cautions
 from stagebook.cli.test import all_tests
 from stagebook.comparing.compare import Options
 from stagebook.errors import ExitCode, UsageError
@@ -85,6 +86,7 @@ def run(
         write_json(report.to_json())
     else:
         _print(report)
+        show_cautions(console(), home)
     return ExitCode.OK if report.passed and not _differs(report, fail_on) else ExitCode.STAGE_FAILED
 
 

@@ -16,7 +16,9 @@ from stagebook.pipeline.model import Pipeline
 from stagebook.pipeline.params import parse_pairs
 from stagebook.project import Project
 from stagebook.published.manifest import Manifest
+from stagebook.published.models import models_of
 from stagebook.runs.origin import user_name
+from stagebook.runs.shown import ShownVersion, shown_table
 from stagebook.views import environment_tables
 from stagebook.workspace.environments import DEV, Environment
 
@@ -32,9 +34,8 @@ Name = Annotated[str, typer.Argument(help="An environment.")]
 def list_environments(as_json: Json = False) -> int:
     """List the environments of the project, with what each shows."""
     project = Project.open(environment=DEV)
-    found = [
-        (one, project.environments.versions(one).current()) for one in project.environments.all().values()
-    ]
+    shown = shown_table(project.placement, project.settings, project.store)
+    found = [(one, _manifest(shown.find(one))) for one in project.environments.all().values()]
     if as_json:
         write_json({"environments": [_to_json(one, manifest) for one, manifest in found]})
     elif found:
@@ -59,21 +60,25 @@ def show(
     project = Project.open(environment=DEV)
     environment = project.environments.find(name)
     versions = project.environments.versions(environment)
-    manifest = versions.current() if version is None else versions.find(version)
+    shown = shown_table(project.placement, project.settings, project.store).find(environment, version)
+    manifest = _manifest(shown)
     if as_json:
         known = [one.version for one in versions.all()]
         text = json.loads(manifest.to_text()) if manifest is not None else None
         waiting = [dataclasses.asdict(one) for one in project.environments.proposals(environment).all()]
-        facts = {"manifest": text, "versions": known, "proposals": waiting}
+        models = models_of(versions.place(manifest.version)) if manifest is not None else {}
+        facts = {"manifest": text, "models": models, "versions": known, "proposals": waiting}
         write_json({**_to_json(environment, None), **facts})
         return ExitCode.OK
     out = console()
-    out.print(environment_tables.facts(environment, manifest, versions.folder))
+    place = None if shown is not None and shown.told is not None else versions
+    out.print(environment_tables.facts(environment, manifest, place))
     for one in project.environments.proposals(environment).all():
         out.print(environment_tables.proposal(name, one), soft_wrap=True)
     if manifest is not None:
         out.print()
         out.print(environment_tables.datasets(manifest, time.time()))
+    if manifest is not None and place is not None:
         out.print()
         out.print(environment_tables.versions(versions.all(), manifest.version, time.time()))
     return ExitCode.OK
@@ -109,6 +114,10 @@ def remove(name: Name, as_json: Json = False) -> int:
     else:
         console().print(f"✓ {name} is removed")
     return ExitCode.OK
+
+
+def _manifest(shown: ShownVersion | None) -> Manifest | None:
+    return shown.manifest if shown is not None else None
 
 
 def _to_json(one: Environment, manifest: Manifest | None) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import Annotated
 
@@ -13,10 +14,12 @@ from stagebook.errors import ExitCode, UsageError
 from stagebook.project import Project
 from stagebook.runs import gc
 from stagebook.runs.push import Sharing
+from stagebook.runs.shown import tell
 from stagebook.sharing.collect import collect_shared
 from stagebook.sharing.shared_store import SharedStore
 from stagebook.views.formatting import plain, plural, size
 from stagebook.views.sharing_lines import caution_lines, sharing_lines
+from stagebook.workspace.project_name import project_name
 
 store = typer.Typer(
     help="Look after the store of outputs, and the one that is shared with others.",
@@ -147,10 +150,14 @@ def push(
     ] = False,
     as_json: Json = False,
 ) -> int:
-    """Put results into the shared store that are not there yet."""
+    """Put results into the shared store that are not there yet, and what environments show."""
     with Project.open() as project:
         shared = _shared(project, writes=True)
-        done = _sharing(project, shared).push(all_of_them=every)
+        sharing = _sharing(project, shared)
+        done = sharing.push(all_of_them=every)
+        for environment in project.environments.all().values():
+            tell(sharing, environment, project.environments)
+        done = dataclasses.replace(done, cautions=tuple(dict.fromkeys((*done.cautions, *shared.cautions))))
     if as_json:
         write_json(done.to_json())
     else:
@@ -162,7 +169,13 @@ def push(
 
 
 def _sharing(project: Project, shared: SharedStore) -> Sharing:
-    return Sharing(root=project.root, shared=shared, journal=lambda: project.journal, store=project.store)
+    return Sharing(
+        root=project.root,
+        shared=shared,
+        journal=lambda: project.journal,
+        store=project.store,
+        project=lambda: project_name(project.home, project.settings.project.name),
+    )
 
 
 def _shared(project: Project, *, writes: bool) -> SharedStore:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from stagebook.journal.result_table import ResultTable
 from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.planning.result import Result
 from stagebook.project import Project
-from stagebook.published.manifest import Manifest, PublishedPipeline
+from stagebook.published.manifest import PublishedPipeline
 from stagebook.runs.datasets import Dataset, Datasets, plans_of
+from stagebook.runs.shown import ShownTable, ShownVersion, shown_table
+from stagebook.sharing.shared_store import SharedStore
 from stagebook.workspace.environments import DEV
 from stagebook.workspace.paths import STATE_FOLDER
 
@@ -89,41 +92,47 @@ class Sides:
 
     def published(self, name: str, version: int | None = None) -> Side:
         """What an environment shows, or showed. Raises `UsageError`."""
-        environment = self._home.environments.find(name)
-        versions = self._home.environments.versions(environment)
-        manifest = versions.current() if version is None else versions.find(version)
-        if manifest is None:
+        shown = self.shown.find(self._home.environments.find(name), version)
+        if shown is None:
             raise UsageError(
                 f"nothing was published to {name} yet",
                 hint=f"stagebook promote dev {name}, or deploy --to {name}",
             )
-        folder = versions.place(manifest.version) if environment.publish == "run" else None
-        return self._of_manifest(manifest, folder)
+        return self.of_shown(shown)
 
-    def _of_manifest(self, manifest: Manifest, folder: Path | None) -> Side:
+    @functools.cached_property
+    def shown(self) -> ShownTable:
+        """What environments show, also those whose folders are elsewhere."""
+        return shown_table(self._home.placement, self._home.settings, self._home.store)
+
+    def of_shown(self, shown: ShownVersion) -> Side:
+        """What an environment shows."""
+        manifest = shown.manifest
         tables = self._tables(first=manifest.environment)
         pipelines = {
-            name: self._of_published(name, one, folder, tables) for name, one in manifest.pipelines.items()
+            name: self._of_published(name, one, shown, tables) for name, one in manifest.pipelines.items()
         }
         label = f"{manifest.environment}, version {manifest.version}"
         return Side(label=label, release=manifest.release, pipelines=pipelines)
 
     def _of_published(
-        self, name: str, one: PublishedPipeline, folder: Path | None, tables: Mapping[str, ResultTable]
+        self, name: str, one: PublishedPipeline, shown: ShownVersion, tables: Mapping[str, ResultTable]
     ) -> SidePipeline:
         stages = {}
         audits: dict[str, Audits] = {}
+        shared = self.shown.shared if shown.told is not None else None
         for stage, published in one.stages.items():
-            result = _by_fingerprint(published.fingerprint, tables.values())
+            result = _by_fingerprint(published.fingerprint, tables.values(), shared)
             made = (
                 self._of_result(result, None)
                 if result is not None
                 else SideStage(fingerprint=published.fingerprint)
             )
-            notebook = folder / published.notebook if folder is not None and published.notebook else None
+            notebook = shown.notebook(published, shared, self._home.store)
             stages[stage] = dataclasses.replace(made, notebook=notebook)
             audits[stage] = result.audits if result is not None else {}
         datasets: dict[str, SideDataset] = {}
+        folder = shown.folder
         for full, dataset in one.datasets.items():
             stage, _, output = full.rpartition(".")
             found = self._datasets(name, stage, {output: dataset.artifact}, audits.get(stage, {}))
@@ -255,9 +264,11 @@ def _notebook(state: Path | None, folder: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def _by_fingerprint(fingerprint: str, tables: Iterable[ResultTable]) -> Result | None:
+def _by_fingerprint(
+    fingerprint: str, tables: Iterable[ResultTable], shared: SharedStore | None
+) -> Result | None:
     for table in tables if fingerprint else ():
         with contextlib.suppress(JournalUnreadable):
             if found := table.where("fingerprint = ?", (fingerprint,)):
                 return found[0]
-    return None
+    return next(shared.find(fingerprint), None) if shared is not None and fingerprint else None

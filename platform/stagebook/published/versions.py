@@ -45,6 +45,11 @@ _GONE = ".gone"  # the end of the name of a version that is being removed
 _WAIT = 120.0  # seconds that one publication waits for another
 
 
+def path_of(version: int) -> str:
+    """Where a version is in the folder of its environment."""
+    return f"{VERSIONS}/{version:06}"
+
+
 class Versions:
     """The versions in the folder of one environment. `lock` is a file that holds others off while one is published."""
 
@@ -54,7 +59,7 @@ class Versions:
 
     def place(self, version: int) -> Path:
         """The folder of a version."""
-        return self.folder / VERSIONS / f"{version:06}"
+        return self.folder / path_of(version)
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -162,7 +167,7 @@ class Versions:
     def point_to(self, version: int) -> None:
         """Show a version to readers, from one moment to the next. Raises `UsageError`."""
         self.find(version)
-        self._point(f"{VERSIONS}/{version:06}")
+        self._point(path_of(version))
 
     def _point(self, to: str) -> None:
         near = self.folder / f".{CURRENT}.{os.getpid()}"

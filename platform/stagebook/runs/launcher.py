@@ -23,17 +23,19 @@ from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.origin import describe_origin, person_name
 from stagebook.runs.prepare import PreparedRun
 from stagebook.runs.publishing import Publisher, record
-from stagebook.runs.push import Sharing
+from stagebook.runs.push import Shared, Sharing
 from stagebook.runs.request import RunRequest
 from stagebook.runs.resume import asked_for
 from stagebook.runs.run import RunParts, RunReport, run_plan
+from stagebook.runs.shown import tell
 from stagebook.sharing.shared_store import SharedStore
 from stagebook.system.secret_sources import variables_of
 from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery
 from stagebook.tracking.state import TrackingState, state_of
 from stagebook.workspace.dependencies import ProjectDependencies
-from stagebook.workspace.paths import STATE_FOLDER
+from stagebook.workspace.paths import STATE_FOLDER, home_of
+from stagebook.workspace.project_name import project_name
 from stagebook.workspace.settings import Settings
 
 
@@ -57,7 +59,15 @@ class Launcher:
         self.root = root
         self.publisher = publisher
         self.sharing = (
-            None if shared is None else Sharing(root=root, shared=shared, journal=journal, store=store)
+            None
+            if shared is None
+            else Sharing(
+                root=root,
+                shared=shared,
+                journal=journal,
+                store=store,
+                project=lambda: project_name(home_of(root), settings.project.name),
+            )
         )
         self.dependencies = dependencies
         self.store = store
@@ -155,7 +165,7 @@ class Launcher:
         if self.sharing is None or not hooks.publishes:
             return report
         # All of the run is safe by now, and readers see it: what comes of this changes nothing about it.
-        return dataclasses.replace(report, shared=dataclasses.replace(self.sharing.push(), taken=taken))
+        return dataclasses.replace(report, shared=dataclasses.replace(share(self, self.sharing), taken=taken))
 
     def _options(self, request: RunRequest, prepared: PreparedRun | None) -> RunOptions:
         started = prepared.rest.started if prepared is not None and prepared.rest is not None else None
@@ -226,6 +236,16 @@ class Launcher:
         except BaseException:  # raised again: nobody waits for it any more
             delivery.stop()
             raise
+
+
+def share(launcher: Launcher, sharing: Sharing) -> Shared:
+    """Put what came since into the store that is shared with others, and tell there what the environment shows."""
+    done = sharing.push()
+    if launcher.publisher is not None:
+        tell(sharing, launcher.publisher.environment, launcher.publisher.table)
+    return dataclasses.replace(
+        done, cautions=tuple(dict.fromkeys((*done.cautions, *sharing.shared.cautions)))
+    )
 
 
 def record_version(launcher: Launcher) -> None:

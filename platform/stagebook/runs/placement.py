@@ -96,6 +96,7 @@ class Placement:
             release=self.release.id,
             follows=self.follows,
             elsewhere=self.states_elsewhere(),
+            table=self.environments,
         )
 
     def shown(self) -> tuple[Path, dict[str, Artifact]] | None:

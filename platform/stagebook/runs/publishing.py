@@ -18,7 +18,8 @@ from stagebook.journal.journal import Journal
 from stagebook.origin import Origin
 from stagebook.planning.result import Result
 from stagebook.published.manifest import Manifest, PublishedDataset, PublishedPipeline, PublishedStage
-from stagebook.published.versions import EXECUTED, Versions, filler
+from stagebook.published.versions import EXECUTED, Versions, filler, path_of
+from stagebook.runs.environments import EnvironmentTable
 from stagebook.system.files import make_private
 from stagebook.system.store import Store
 from stagebook.workspace.environments import Environment
@@ -39,6 +40,7 @@ class Publisher:
         release: what they executed.
         follows: whether that is the working tree, and not a release that was deployed.
         elsewhere: where other environments have their states, by name.
+        table: the environments of the project.
     """
 
     environment: Environment
@@ -50,6 +52,7 @@ class Publisher:
     release: str
     follows: bool
     elsewhere: Mapping[str, Path]
+    table: EnvironmentTable
 
     @property
     def told(self) -> dict[str, str]:
@@ -192,17 +195,21 @@ def record(
     for name, one in current.pipelines.items():
         if before is not None and before.pipelines.get(name) == one and not current.shows:
             continue
-        told = _told(current, one, environment.alias)
+        told = _told(current, one, environment)
         events += _as_a_run(told, name, origin, make_id()) if current.shows else [told]
     journal.append(events)
     return True
 
 
-def _told(manifest: Manifest, one: PublishedPipeline, alias: str) -> VersionPublished:
+def _told(manifest: Manifest, one: PublishedPipeline, environment: Environment) -> VersionPublished:
     same = ("environment", "version", "at", "kind", "by", "because", "approved_by", "release", "shows")
     stages = {name: [stage.run, stage.attempt] for name, stage in one.stages.items()}
     return VersionPublished(
-        run=one.run, stages=stages, alias=alias, **{name: getattr(manifest, name) for name in same}
+        run=one.run,
+        stages=stages,
+        alias=environment.alias,
+        folder=f"{environment.path}/{path_of(manifest.version)}" if environment.publish == "run" else "",
+        **{name: getattr(manifest, name) for name in same},
     )
 
 

@@ -43,12 +43,13 @@ class Shared:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Sharing:
-    """The project at `root` and the store that it `shared` with others."""
+    """The project at `root` and the store that it `shared` with others, by the name that `project` tells."""
 
     root: Path
     shared: SharedStore
     journal: Callable[[], Journal]
     store: Store
+    project: Callable[[], str] = str
 
     # -- what was taken -------------------------------------------------------------------------
 

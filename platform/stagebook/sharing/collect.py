@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Collection, Iterable
 
@@ -9,6 +10,7 @@ from stagebook.errors import UsageError
 from stagebook.sharing.document import blob_path, document_of, head_path
 from stagebook.sharing.folder_place import INCOMING
 from stagebook.sharing.place import Entry, Place, PlaceFailed
+from stagebook.sharing.shown import FOLDER, blobs_shown
 
 _DAY = 86_400.0  # seconds
 # Blobs come before the result that refers to them: as long after it was written or renewed, none is taken for left over.
@@ -59,6 +61,7 @@ def _collect(place: Place, *, now: float, days: float, dry: bool) -> SharedColle
     if kept:  # they were used meanwhile
         more_heads, more, _ = _references(place, kept, graced)
         heads, needed = heads | more_heads, needed | more
+    needed |= _of_environments(place)
     remove = _Removal(place, graced, dry=dry)
     # Listed last: what is put into it meanwhile is younger than the grace, or was renewed.
     left, size = remove.all_but(needed, place.list("blobs", deep=True))
@@ -96,6 +99,15 @@ def _references(
         heads.add(head_path(document.result.head))
         needed |= {blob_path(digest) for digest in document.blobs}
     return heads, needed, spoilt
+
+
+def _of_environments(place: Place) -> set[str]:
+    """The paths of the blobs of what environments show."""
+    needed: set[str] = set()
+    for entry in place.list(FOLDER, deep=True):
+        with contextlib.suppress(ValueError):  # damaged: nobody can use it, and it is written anew
+            needed |= blobs_shown(place.read(entry.path) or b"")
+    return needed
 
 
 class _Removal:

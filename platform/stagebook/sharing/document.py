@@ -2,6 +2,7 @@
 
 results/ab/FINGERPRINT/DIGEST.json    a result: its own text has the SHA-256 `DIGEST`
 blobs/ab/SHA256                       a file; a folder is the list of its files, and each of these
+shown/PROJECT/ENVIRONMENT.json        what an environment shows (`shown`)
 heads/ab/HEAD                         that there is a result with this head (`Fingerprint.head`)
 """
 
@@ -105,7 +106,7 @@ def why_private(result: Result) -> str:
     marks = [*_values(result.parts, "env"), *dict(result.undeclared.get("env", {})).values()]
     if any(isinstance(mark, str) and is_digest(mark) for mark in marks):
         return "it depends on the value of an environment variable"
-    if any(_holds_secret(name, value) for name, value in result.parts.get("params", {}).items()):
+    if any(holds_secret(name, value) for name, value in result.parts.get("params", {}).items()):
         return "a parameter of it looks like a secret"
     if not _FOLDER.fullmatch(result.folder):
         return "its folder is none of a run"
@@ -121,5 +122,6 @@ def _accumulates(part: Sequence[str]) -> bool:
     return len(part) > 2 and (part[2] != "overwrite" or bool(part[3:4] and part[3]))
 
 
-def _holds_secret(name: str, value: Any) -> bool:
+def holds_secret(name: str, value: Any) -> bool:
+    """Whether a parameter looks like a secret."""
     return isinstance(value, str) and (is_secret(name, value) or holds_login(value))

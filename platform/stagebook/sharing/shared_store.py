@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from stagebook.artifact import Artifact
 from stagebook.planning.result import Result
 from stagebook.sharing.access import Access, Caution
 from stagebook.sharing.document import Document, blob_path, document_of, head_path, result_folder
@@ -147,11 +148,22 @@ class SharedStore:
     def push(self, document: Document, files: Callable[[str], Path]) -> bool:
         """Put a result with its blobs into it, the result last; whether it is there now. `files`: where a blob is here. Raises
         `DamagedHere` where one is not what its name says."""
-        return self.access.write(lambda: self._push(document, files))
 
-    def _push(self, document: Document, files: Callable[[str], Path]) -> None:
+        def put() -> None:
+            self.put_blobs(document.blobs, files)
+            head = document.result.head
+            if is_digest(head) and self.place.find(head_path(head)) is None:
+                self.place.write(head_path(head), b"")
+            if self.place.find(document.path) is None:
+                self.place.write(document.path, document.text)
+
+        return self.access.write(put)
+
+    def put_blobs(self, blobs: Mapping[str, int], files: Callable[[str], Path]) -> None:
+        """Put blobs into it that are not there, digest → size in bytes, and renew the others. Raises `PlaceFailed`, and as
+        `push`."""
         now = time.time()
-        for digest, size in document.blobs.items():
+        for digest, size in blobs.items():
             path = blob_path(digest)
             found = self.place.find(path)
             if found is None or found.size != size or self._is_spoilt:
@@ -161,11 +173,6 @@ class SharedStore:
             elif found.changed is None or now - found.changed > _FRESH:
                 self.place.renew(path, files(digest))
             self._sizes[digest] = size
-        head = document.result.head
-        if is_digest(head) and self.place.find(head_path(head)) is None:
-            self.place.write(head_path(head), b"")
-        if self.place.find(document.path) is None:
-            self.place.write(document.path, document.text)
 
     def renew(self, document: Document) -> None:
         """Note that a result was used, so that it is kept."""
@@ -186,18 +193,24 @@ class SharedStore:
 def blobs_of(result: Result, store: Store) -> dict[str, int] | None:
     """The blobs of a result in the store of its project, digest → size in bytes; `None` where one of its outputs is not
     there any more."""
-    digests: set[str] = set()
-    for item in (*result.outputs.values(), *result.written.values()):
-        digests.add(item.sha256)
-        if item.folder:
-            digests.update(store.members(item.sha256))
-    found = {digest: size_of(store.blobs, digest) for digest in digests}
+    found = blobs_in((*result.outputs.values(), *result.written.values()), store)
     if result.sources:
         found[result.sources] = size_of(store.blobs, result.sources)
         if found[result.sources] is None:
             del found[result.sources]  # it only serves to show what changed
     sizes = {digest: size for digest, size in found.items() if size is not None}
     return sizes if len(sizes) == len(found) else None
+
+
+def blobs_in(items: Iterable[Artifact], store: Store) -> dict[str, int | None]:
+    """The blobs of outputs, those of folders with all of their files: digest → size in bytes, `None` where one is not in the
+    store."""
+    digests: set[str] = set()
+    for item in items:
+        digests.add(item.sha256)
+        if item.folder:
+            digests.update(store.members(item.sha256))
+    return {digest: size_of(store.blobs, digest) for digest in digests}
 
 
 def _age(entry: Entry) -> float:

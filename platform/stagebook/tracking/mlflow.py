@@ -208,12 +208,12 @@ class Models:
         self._mlflow = mlflow
         self._client = client
 
-    def alias(self, alias: str, keys: set[str]) -> None:
-        """Give an alias to the versions of registered models that come from attempts with these keys, or from runs that
-        their notebooks started. Of several versions of a model the latest gets it."""
+    def of(self, keys: set[str]) -> dict[str, int]:
+        """The registered models that come from attempts with these keys, or from runs that their notebooks started, by name,
+        with their versions: of several of a model the latest."""
         with self._mlflow.asked():
             if not self._client.search_registered_models(max_results=1):
-                return
+                return {}
         found: dict[str, int] = {}
         for prefix in {key.partition("/")[0] for key in keys}:
             for tag in (KEY, STARTED_BY):
@@ -221,8 +221,12 @@ class Models:
                     if tags.get(tag) in keys:
                         for name, version in self._models_of(run):
                             found[name] = max(version, found.get(name, 0))
+        return found
+
+    def give_alias(self, alias: str, models: Mapping[str, int]) -> None:
+        """Give an alias to versions of registered models."""
         with self._mlflow.asked():
-            for name, version in found.items():
+            for name, version in models.items():
                 self._client.set_registered_model_alias(name, alias, str(version))
 
     def _models_of(self, run: str) -> list[tuple[str, int]]:

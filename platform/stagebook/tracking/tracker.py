@@ -15,7 +15,7 @@ from typing import Any
 from stagebook import events
 from stagebook.events import Event, Status
 from stagebook.journal.journal import Journal, attempt_key
-from stagebook.journal.outbox import Outbox
+from stagebook.published.models import note_models
 from stagebook.system.mlflow_hook import STARTED_BY
 from stagebook.tracking import mlflow
 from stagebook.tracking.attempt_record import AttemptRecord, finite, metrics_of, status_of
@@ -40,7 +40,8 @@ class Tracker:
     def __init__(self, journal: Journal, uri: str, root: Path) -> None:
         self._journal = journal
         self._outbox = journal.outbox
-        self._mlflow = Mlflow(uri, home_of(root))
+        self._home = home_of(root)
+        self._mlflow = Mlflow(uri, self._home)
         self._record = AttemptRecord(root)
         self._datasets = DatasetRecord(journal, self._mlflow)
         self._params: dict[str, Mapping[str, Any]] = {}  # of attempts, by key
@@ -88,7 +89,7 @@ class Tracker:
             case events.StageEnded():
                 self._stage_ended(event)
             case events.VersionPublished():
-                _tell_version(self._mlflow, self._outbox, event)
+                _tell_version(self._mlflow, self._journal, self._home / event.folder, event)
             case events.RunEnded():
                 self._run_ended(event)
                 self._datasets.forget(event.run)
@@ -265,20 +266,24 @@ class Tracker:
         return run
 
 
-def _tell_version(store: Mlflow, outbox: Outbox, event: events.VersionPublished) -> None:
-    """The run of a version says so; and the models that its stages registered get the alias of the environment."""
-    found = outbox.tracked(event.run)
-    with Telling(outbox, event) as telling:
+def _tell_version(store: Mlflow, journal: Journal, folder: Path, event: events.VersionPublished) -> None:
+    """The run of a version says so. The models that its stages registered are noted in the `folder` of the version, and get
+    the alias of the environment."""
+    found = journal.outbox.tracked(event.run)
+    keys = {attempt_key(str(run), stage, int(number)) for stage, (run, number) in event.stages.items()}
+    with Telling(journal.outbox, event) as telling:
         if found is not None:
             with telling.part("version"):
                 tags = {"stagebook.version": str(event.version), "stagebook.published_by": event.by}
                 telling.log(store.run(found[1]), tags=tags)
-        if event.alias:
+        models: dict[str, int] = {}
+        with telling.part("models"):
+            models = store.models.of(keys)
+            if event.folder:
+                note_models(folder, journal.runs.pipeline_of(event.run) or "", models)
+        if event.alias and models:
             with telling.part(f"alias {event.alias}"):
-                keys = {
-                    attempt_key(str(run), stage, int(number)) for stage, (run, number) in event.stages.items()
-                }
-                store.models.alias(event.alias, keys)
+                store.models.give_alias(event.alias, models)
 
 
 def _child_tags(run: str, parent: str, stage: str, attempt: int) -> dict[str, Any]:

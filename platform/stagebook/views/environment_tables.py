@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.table import Table
 from rich.text import Text
 
 from stagebook.published.manifest import Manifest
+from stagebook.published.models import models_of
 from stagebook.published.proposals import Proposal
+from stagebook.published.versions import CURRENT, Versions
 from stagebook.releases.release import SHORT
 from stagebook.views.formatting import plain, size, value, when
 from stagebook.views.tables import table_of
@@ -39,8 +40,9 @@ def code(manifest: Manifest) -> str:
     return manifest.release[:SHORT] if manifest.release else "the working tree"
 
 
-def facts(environment: Environment, manifest: Manifest | None, folder: Path) -> Text:
-    """What an environment is, and what it shows."""
+def facts(environment: Environment, manifest: Manifest | None, versions: Versions | None) -> Text:
+    """What an environment is, and what it shows. `versions`: `None` where its folder is on another machine, which told of it
+    through the shared store."""
     shown = Text()
     shown.append(environment.name, style="bold")
     shown.append(f"  from {environment.parent}" + (", protected" if environment.protected else ""))
@@ -56,8 +58,21 @@ def facts(environment: Environment, manifest: Manifest | None, folder: Path) -> 
         told += f", approved by {plain(manifest.approved_by)}"
     if manifest.because:
         told += f": {plain(manifest.because)}"
-    shown.append(f"{told}\ncode: {code(manifest)}\nreaders look at {folder / 'current'}")
+    shown.append(f"{told}\ncode: {code(manifest)}")
+    if versions is None:
+        shown.append("\nits folder is elsewhere: this is what the shared store tells of it")
+        return shown
+    shown.append(f"\nreaders look at {versions.folder / CURRENT}")
+    models = models_of(versions.place(manifest.version))
+    if models:
+        alias = f", called {environment.alias}" if environment.alias else ""
+        shown.append(f"\nmodels in MLflow{alias}: {plain(', '.join(_model_names(models)))}")
     return shown
+
+
+def _model_names(models: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """The models of a version, for people."""
+    return sorted(f"{name} version {version}" for one in models.values() for name, version in one.items())
 
 
 def datasets(manifest: Manifest, now: float) -> Table:

@@ -22,6 +22,13 @@ class _Section(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class ProjectSettings(_Section):
+    """`[project]`. `name`: what the shared store knows the project by (default: where it is cloned from, such as
+    `github.com/acme/flights`)."""
+
+    name: Annotated[str, pydantic.Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._/-]*)?$")] = ""
+
+
 class RunSettings(_Section):
     """`[run]`. `jobs`: stages at a time (default: the CPU count). `grace`: seconds that a stage has
     to end after it was asked to, before it is killed. `fork`: fork stages from a server that has
@@ -141,6 +148,7 @@ class EnvironmentSettings(_Section):
 class Settings(_Section):
     """All settings of a project."""
 
+    project: ProjectSettings = ProjectSettings()
     run: RunSettings = RunSettings()
     tracking: TrackingSettings = TrackingSettings()
     store: StoreSettings = StoreSettings()
