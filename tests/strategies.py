@@ -16,6 +16,8 @@ from stagebook.figures import ColumnFigures, TableFigures
 from stagebook.observed import Observed
 from stagebook.origin import Origin
 from stagebook.pipeline.types import Type, union
+from stagebook.timing.interval import Interval
+from stagebook.timing.zones import at as moment_at
 
 # Text that YAML can hold without an escape.
 texts = st.text(
@@ -235,6 +237,9 @@ _artifact = st.builds(
 )
 _artifacts = st.dictionaries(_text, _artifact, max_size=2)
 _texts = st.lists(_text, max_size=2).map(tuple)
+_intervals = st.tuples(
+    st.integers(0, 2**31), st.integers(1, 10**7), st.sampled_from(["UTC", "Europe/Berlin"])
+).map(lambda it: Interval(start=moment_at(it[0]), end=moment_at(it[0] + it[1]), zone=it[2]))
 _check = st.builds(
     CheckResult,
     rule=_text,
@@ -292,6 +297,8 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
         plan=st.just({"params": {"x": 1}, "stages": [{"id": name, "notebook": "n"} for name in ("a", "b")]}),
         jobs=_small,
         keep_going=st.booleans(),
+        interval=st.just({}) | _intervals.map(lambda one: one.to_json()),
+        schedule=_text,
         origin=st.builds(
             Origin,
             user=_text,

@@ -11,6 +11,7 @@ command ends with, and a hint: what to do next, in one sentence.
     ├── PipelineInvalid            2   carries every problem found
     ├── ResumeRefused              2   what a run had finished has changed since
     ├── PipelineBusy               2   another run owns the pipeline
+    ├── RunBegunAlready            2   another process began the run with this id
     ├── RunTakenOver             130   this process was stopped, and another run owns the pipeline now
     ├── JournalUnreadable          2   the journal cannot be opened
     ├── SecretUnavailable          2   a secret is not there, or cannot be used
@@ -122,6 +123,10 @@ class PipelineBusy(StagebookError):
         self.run = run
         self.beat = beat
         self.unsure = unsure
+
+
+class RunBegunAlready(StagebookError):
+    """A run with this id began before: what is started with a chosen id runs once."""
 
 
 class RunTakenOver(StagebookError):

@@ -118,7 +118,8 @@ class RunStarted(Event):
     `parent` is the sweep that it is a point of; `resumes` the run that it goes on with; `request` what was
     asked for, so that it can be asked for again. `quiet`: by the plan nothing was to be done. `environment`: the one that it
     ran in, empty for the working tree; `release`: the release that it executed; `experiment`: what is added to the name of its
-    experiment in MLflow."""
+    experiment in MLflow. `interval`: the stretch of time that it is about, with `start`, `end` (not part of it), `name` and
+    `zone`; empty where it is about none. `schedule`: the one that started it."""
 
     pipeline: str
     plan: Mapping[str, Any]
@@ -133,6 +134,8 @@ class RunStarted(Event):
     environment: str = ""
     release: str = ""
     experiment: str = ""
+    interval: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    schedule: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

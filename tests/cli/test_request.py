@@ -37,6 +37,9 @@ requests = st.builds(
     sweep=st.booleans(),
     most=st.none() | st.integers(1, 9),
     stop_when=st.none() | words,
+    interval=st.just("") | words,
+    schedule=st.just("") | words,
+    run_id=st.just("") | words,
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from stagebook.cli.options import Json, Params, ParamsFile, Pipeline
+from stagebook.cli.options import Interval, Json, Params, ParamsFile, Pipeline
 from stagebook.cli.output import console, write_json
 from stagebook.cli.request import request_of
 from stagebook.connections.declared import FILE as CONNECTIONS
@@ -19,7 +19,11 @@ from stagebook.views.problems import problem_list
 
 
 def check(
-    pipeline: Pipeline = None, params: Params = None, params_file: ParamsFile = None, as_json: Json = False
+    pipeline: Pipeline = None,
+    params: Params = None,
+    params_file: ParamsFile = None,
+    interval: Interval = None,
+    as_json: Json = False,
 ) -> None:
     """Report every mistake of a pipeline (of all, if none is named), and run nothing."""
     project = Project.open()
@@ -28,7 +32,7 @@ def check(
     checked = []
     for name in [pipeline] if pipeline else project.catalog.names() or [project.catalog.find()]:
         try:
-            plan = project.plan(request_of(name, params=params, params_file=params_file))
+            plan = project.plan(request_of(name, params=params, params_file=params_file, interval=interval))
         except PipelineInvalid as error:
             found += error.problems
         else:

@@ -50,6 +50,26 @@ Audit = Annotated[
     ),
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait while another run of the pipeline goes on.")]
+Interval = Annotated[
+    str | None,
+    typer.Option(
+        "--interval",
+        metavar="INTERVAL",
+        help="What the run is about: 2026-01-05, 2026-01, 2026-W02, or START..END (default: as its schedule says).",
+    ),
+]
+Schedule = Annotated[
+    str | None,
+    typer.Option("--schedule", metavar="NAME", help="As this schedule of the pipeline asks for it."),
+]
+RunId = Annotated[
+    str | None,
+    typer.Option("--run-id", metavar="RUN", hidden=True, help="The id of the run; with it, it runs once."),
+]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Run the named stages (all, if none is named) though nothing changed."),
+]
 MaxPoints = Annotated[
     int | None, typer.Option("--max", metavar="N", help="Run at most N points of a sweep.", min=1)
 ]

@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from stagebook.cli.options import Audit, From, Json, Only, Params, ParamsFile, Pipeline, Skip, Stages, Verify
+from stagebook.cli.options import (
+    Audit,
+    From,
+    Interval,
+    Json,
+    Only,
+    Params,
+    ParamsFile,
+    Pipeline,
+    Skip,
+    Stages,
+    Verify,
+)
 from stagebook.cli.output import console, write_json
 from stagebook.cli.request import request_of
 from stagebook.project import Project
@@ -29,10 +41,11 @@ def plan(
     ] = False,
     audit: Audit = False,
     verify: Verify = False,
+    interval: Interval = None,
     as_json: Json = False,
 ) -> None:
     """Show which stages would run, and why, and run nothing."""
-    how = {"force": force, "audit": audit, "verify": verify}
+    how = {"force": force, "audit": audit, "verify": verify, "interval": interval}
     request = request_of(pipeline, stages, params, params_file, from_, only, skip, **how)
     project = Project.open()
     made = project.plan(request)

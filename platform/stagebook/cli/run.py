@@ -36,10 +36,7 @@ def run(
     keep_kernel: Annotated[
         bool, typer.Option("--keep-kernel", help="Leave the kernel of a stage that fails alive.")
     ] = False,
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="Run the named stages (all, if none is named) though nothing changed."),
-    ] = False,
+    force: options.Force = False,
     audit: options.Audit = False,
     verify: options.Verify = False,
     wait: options.Wait = False,
@@ -48,6 +45,9 @@ def run(
     ] = False,
     most: options.MaxPoints = None,
     stop_when: options.StopWhen = None,
+    interval: options.Interval = None,
+    schedule: options.Schedule = None,
+    run_id: options.RunId = None,
     as_json: options.Json = False,
 ) -> int:
     """Run a pipeline, or some of its stages; stages that are up to date are reused."""
@@ -70,6 +70,9 @@ def run(
         sweep=sweep,
         most=most,
         stop_when=stop_when,
+        interval=interval,
+        schedule=schedule,
+        run_id=run_id,
     )
     return perform(request, as_json=as_json)
 

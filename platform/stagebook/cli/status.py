@@ -49,10 +49,10 @@ def status(
             on_disk = on_disk_instead(plan, latest, project.dependencies.digest)
             known = {stage: latest.get(stage) for stage in planned}
             stale = stale or any(stage.runs for stage in planned.values())
-            mistakes = False
+            mistakes, about = False, "" if plan.interval is None else f" {plan.interval.name}"
         except PipelineInvalid:
             # Not up to date, since nobody can say so; its stages are those of earlier runs.
-            planned, known, stale, mistakes, on_disk = {}, dict(latest), True, True, {}
+            planned, known, stale, mistakes, on_disk, about = {}, dict(latest), True, True, {}, ""
         figures[name] = _unusual(project, name, known)
         runs |= {item[0].id for item in known.values() if item is not None}
         data[name] = {
@@ -60,7 +60,7 @@ def status(
             for stage, item in known.items()
         }
         if not as_json:
-            out.print(name, style="bold")
+            out.print(f"{name}{about}", style="bold")
             timed = {
                 stage: item and (item[0], project.history.with_times(item[1]))
                 for stage, item in known.items()

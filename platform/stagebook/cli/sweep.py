@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stagebook.cli.options import (
+    Interval,
     Jobs,
     Json,
     MaxPoints,
@@ -44,6 +45,7 @@ def sweep(
     wait: Wait = False,
     most: MaxPoints = None,
     stop_when: StopWhen = None,
+    interval: Interval = None,
     as_json: Json = False,
 ) -> int:
     """Run a pipeline once for each point of a grid of parameters: -p 'depth=[2,4,8]'."""
@@ -58,6 +60,7 @@ def sweep(
         sweep=True,
         most=most,
         stop_when=stop_when,
+        interval=interval,
     )
     return sweep_and_show(request, as_json=as_json)
 

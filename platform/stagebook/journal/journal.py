@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from stagebook.errors import RunBegunAlready
 from stagebook.event_reading import from_json
 from stagebook.events import (
     AttemptEnded,
@@ -25,6 +26,7 @@ from stagebook.events import (
 )
 from stagebook.journal.database import Database, sum_of
 from stagebook.journal.event_log import EventLog
+from stagebook.journal.interval_table import IntervalTable
 from stagebook.journal.leases import Lease, Leases, Liveness, Owner, busy
 from stagebook.journal.outbox import MLFLOW, Outbox, attempt_key
 from stagebook.journal.result_table import ResultTable
@@ -34,8 +36,8 @@ __all__ = ["MLFLOW", "Journal", "Liveness", "Owner", "RunRecord", "attempt_key"]
 
 
 class Journal:
-    """The journal of one project: `events`, `runs`, `results`, `bookmarks`, `leases`, and the `outbox` of consumers. Every
-    method is one transaction."""
+    """The journal of one project: `events`, `runs`, `results`, `bookmarks`, `leases`, `intervals`, and the `outbox` of
+    consumers. Every method is one transaction."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -45,6 +47,7 @@ class Journal:
         self.results = ResultTable(self._db)
         self.bookmarks = self.results.bookmarks
         self.leases = Leases(self._db)
+        self.intervals = IntervalTable(self._db)
         self.outbox = Outbox(self._db, self.events)
 
     def close(self) -> None:
@@ -69,13 +72,14 @@ class Journal:
         events, bad_events = self.events.count()
         results, bad_results = self.results.count()
         latest = self._db.read("SELECT pipeline, stage, number, sum FROM latest")
-        marks = self.bookmarks.count()
+        marks, intervals = self.bookmarks.count(), self.intervals.count()
         return {
             "events": (events, len(bad_events)),
             "results": (results, len(bad_results)),
             "runs": self.runs.count(),
             "latest results": (len(latest), sum(row[-1] != sum_of(*row[:-1]) for row in latest)),
             **({"bookmarks": marks} if marks[0] else {}),
+            **({"intervals": intervals} if intervals[0] else {}),
         }
 
     def append(self, events: Sequence[Event], *, owner: str | None = None) -> None:
@@ -107,9 +111,14 @@ class Journal:
 
         Raises:
             PipelineBusy: another process owns it.
+            RunBegunAlready: there is a run with this id.
             RunTakenOver: the parent does not own it any more.
         """
         with self.leases.owned(event.parent) if event.parent else self._db.write():
+            if self.runs.pipeline_of(event.run) is not None:
+                raise RunBegunAlready(
+                    f"the run {event.run} began before", hint=f"see: stagebook logs {event.run}"
+                )
             for lease in () if event.parent else self.leases.all(event.pipeline):
                 if not lease.is_over(look, presumed_dead):
                     raise busy(event.pipeline, lease, lease.liveness(look))
@@ -165,6 +174,7 @@ class Journal:
         match event:
             case RunStarted():
                 self.runs.begin(seq, event)
+                self.intervals.begin(event)
             case RunEnded():
                 self.runs.end(event)
                 self.leases.release(event.run)

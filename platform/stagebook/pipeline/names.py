@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from stagebook.errors import did_you_mean
 from stagebook.pipeline.expressions import ExpressionError, Reference
 from stagebook.system.logins import looks_secret
+from stagebook.timing.interval import NAMES as INTERVAL_NAMES
 
 RUN_NAMES = ("id", "pipeline", "started", "failed")
 
@@ -52,6 +53,7 @@ class DefinedNames:
             "params": (self.params, "the pipeline has no parameters"),
             "matrix": (scope.axes, f"the stage '{scope.stage}' has no matrix"),
             "run": (RUN_NAMES, ""),
+            "interval": (INTERVAL_NAMES, ""),
             "stages": (self.stages, ""),
             "env": (None, ""),
         }[root]

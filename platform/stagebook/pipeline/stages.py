@@ -16,10 +16,10 @@ from stagebook.pipeline.types import Value, describe
 from stagebook.pipeline.variables import read_variables, split_env
 
 # The roots that an expression may refer to, by where it stands.
-_EVERY = frozenset({"params", "matrix", "env", "run", "stages", "item"})
-_IN_PATH = frozenset({"params", "matrix", "env", "item"})
-_IN_MATRIX = frozenset({"params", "env"})
-_IN_FOREACH = frozenset({"params", "env", "stages"})
+_EVERY = frozenset({"params", "matrix", "env", "run", "stages", "item", "interval"})
+_IN_PATH = frozenset({"params", "matrix", "env", "item", "interval"})
+_IN_MATRIX = frozenset({"params", "env", "interval"})
+_IN_FOREACH = frozenset({"params", "env", "stages", "interval"})
 
 
 class StageReader:

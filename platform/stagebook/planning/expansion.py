@@ -11,6 +11,7 @@ from stagebook.planning.inputs import References
 from stagebook.planning.instances import Instance, Points
 from stagebook.planning.plan import PlannedInput, PlannedOutput
 from stagebook.planning.scopes import UNKNOWN, Evaluator, stages_named
+from stagebook.timing.interval import Interval
 from stagebook.workspace.paths import PathRefused, folders_around
 from stagebook.workspace.workspace import Workspace
 
@@ -20,9 +21,9 @@ _OWN_PATH = "give each output a path of its own"
 class Expansion:
     """Expands one pipeline with one set of parameters. `problems` collects what is wrong. `scraps` are
     those that are known already, by stage instance; the foreach of stages that are `held` is not
-    expanded, whatever is known."""
+    expanded, whatever is known. `interval`: what it is about; without one, what mentions it is not known."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a run is given, and how far it has come
         self,
         pipeline: Pipeline,
         params: Mapping[str, Value],
@@ -30,13 +31,14 @@ class Expansion:
         env: Mapping[str, str],
         scraps: Mapping[str, Mapping[str, Value]] | None = None,
         held: Collection[str] = (),
+        interval: Interval | None = None,
     ) -> None:
         self.pipeline = pipeline
         self._project = project
         self.instances: Mapping[str, Instance] = {}
         self.writers: dict[str, str] = {}  # path → id of the instance that writes it
         self._places: dict[str, str] = {}  # where outputs are written → the first path there
-        self._evaluator = Evaluator(pipeline, params, env)
+        self._evaluator = Evaluator(pipeline, params, env, interval)
         self.problems = self._evaluator.problems
         self._scraps = scraps or {}
         self._held = held

@@ -14,6 +14,7 @@ from stagebook.pipeline.model import DeltaOptions, OutputKind, StageOptions
 from stagebook.pipeline.types import Type, Value
 from stagebook.planning.fingerprint import Change, Fingerprint
 from stagebook.planning.result import Result
+from stagebook.timing.interval import Interval
 
 
 class Decision(enum.StrEnum):
@@ -179,7 +180,8 @@ class Plan:
     `scraps` are those of stages that do not run, kept from an earlier run, for those that need them.
     `env` holds the environment variables that expressions read which are evaluated during the run.
     `imports` are the dotted names of the modules that the notebooks to run import. `relied` are the
-    stages whose reused scraps decided what stages there are. `warnings` hold nothing up.
+    stages whose reused scraps decided what stages there are. `warnings` hold nothing up. `interval`: the stretch of time that
+    the run is about.
     """
 
     pipeline: str
@@ -192,6 +194,7 @@ class Plan:
     imports: frozenset[str] = frozenset()
     relied: frozenset[str] = frozenset()
     warnings: tuple[Problem, ...] = ()
+    interval: Interval | None = None
 
     def stage(self, stage_id: str) -> PlannedStage:
         """The stage instance with this id. Raises `KeyError`."""
@@ -211,5 +214,6 @@ class Plan:
             "path": self.path,
             "description": self.description,
             "params": dict(self.params),
+            **({} if self.interval is None else {"interval": self.interval.to_json()}),
             "stages": [stage.to_json() for stage in self.stages],
         }

@@ -17,6 +17,7 @@ from stagebook.planning.checks import NotebookChecks
 from stagebook.planning.delta_tables import table_problems
 from stagebook.planning.expansion import Expansion
 from stagebook.planning.instances import Instance
+from stagebook.planning.intervals import interval_problems
 from stagebook.planning.neighbours import PROGRAMS, Neighbours, module_paths
 from stagebook.planning.plan import Decision, Plan, PlannedOutput, PlannedStage
 from stagebook.planning.prior_outputs import Earlier, PriorOutputs
@@ -24,6 +25,7 @@ from stagebook.planning.result import Made
 from stagebook.planning.reuse import ReusePolicy, made_by
 from stagebook.planning.scopes import Scopes, condition_of, depends_on_run, params_of, stages_named
 from stagebook.planning.select import Selection, select
+from stagebook.timing.interval import Interval
 from stagebook.workspace.workspace import Workspace
 
 
@@ -41,6 +43,7 @@ class Planner:
         problems: mistakes found before, to be reported with those found here.
         policy: decides what is reused; without one, everything runs.
         neighbours: the other pipelines of the project.
+        interval: what the run is about.
     """
 
     pipeline: Pipeline
@@ -53,6 +56,7 @@ class Planner:
     problems: Sequence[Problem] = ()
     policy: ReusePolicy | None = None
     neighbours: Neighbours = dataclasses.field(default_factory=Neighbours)
+    interval: Interval | None = None
 
     def plan(self) -> Plan:
         """The plan of a run.
@@ -92,9 +96,14 @@ class Planner:
 
     def _shape(self, scraps: Mapping[str, Mapping[str, Value]], held: Collection[str] = ()) -> _Shape:
         """All stage instances, checked. Raises `PipelineInvalid`."""
-        expansion = Expansion(self.pipeline, self.params, self.project, self.env, scraps, held)
+        expansion = Expansion(self.pipeline, self.params, self.project, self.env, scraps, held, self.interval)
         instances = expansion.expand()
-        found = [*self.problems, *expansion.problems.found, *conflicts.cycles(self.pipeline, instances)]
+        found = [
+            *self.problems,
+            *interval_problems(self.pipeline, self.interval),
+            *expansion.problems.found,
+            *conflicts.cycles(self.pipeline, instances),
+        ]
         checks = NotebookChecks(self.pipeline, self.project)
         facts = {stage.name: checks.facts(stage) for stage in self.pipeline.stages.values()}
         types = {
@@ -171,7 +180,7 @@ class Planner:
     def _judge(self, shape: _Shape) -> tuple[Plan, dict[str, Mapping[str, Any]]]:
         """The plan, and the scraps that are known without running anything."""
         points = ((item.stage.name, item.id, bool(item.point)) for item in shape.instances.values())
-        scopes = Scopes(self.pipeline.name, self.params, self.env, points)
+        scopes = Scopes(self.pipeline.name, self.params, self.env, points, interval=self.interval)
         made: dict[str, Made] = {}
         scraps: dict[str, Mapping[str, Any]] = {}
         stages = []
@@ -264,6 +273,7 @@ class Planner:
             env=_mentioned(self.env, stages),
             imports=_imports(stages, shape.facts),
             warnings=shape.warnings,
+            interval=self.interval,
         )
 
 

@@ -14,6 +14,7 @@ from stagebook.pipeline.model import Location, Pipeline
 from stagebook.pipeline.problems import ProblemCollector
 from stagebook.pipeline.types import Type, Value, ValueMismatch, accept
 from stagebook.planning.plan import Plan, PlannedStage
+from stagebook.timing.interval import Interval
 
 MAX_EFFORT = 50_000_000  # steps of all expressions of a pipeline together, some seconds at the most
 UNKNOWN: Final = object()
@@ -63,14 +64,26 @@ def _point_scope(point: Mapping[str, Value]) -> dict[str, Any]:
     return {"matrix": point, **({"item": point["item"]} if "item" in point else {})}
 
 
+def _interval_scope(interval: Interval | None) -> dict[str, Any]:
+    """`interval`, if the run is about one."""
+    return {} if interval is None else {"interval": interval.to_scope()}
+
+
 class Evaluator:
     """Evaluates the expressions of one pipeline before a run, and collects its `problems`."""
 
-    def __init__(self, pipeline: Pipeline, params: Mapping[str, Value], env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        params: Mapping[str, Value],
+        env: Mapping[str, str],
+        interval: Interval | None = None,
+    ) -> None:
         self.pipeline = pipeline
         self.problems = ProblemCollector(pipeline.path, pipeline.positions)
         self._params = dict(params)
         self._env = dict(env)
+        self._interval = interval
         self._effort = Effort(MAX_EFFORT)
 
     def value(
@@ -86,7 +99,10 @@ class Evaluator:
         `evaluate`."""
         if any(name not in self._params for _, name, *_ in template.under("params")):
             return UNKNOWN  # the parameter itself is wrong, which is reported
+        if self._interval is None and template.mentions("interval"):
+            return UNKNOWN  # planning reports once that there is none
         scope = {"params": self._params, "env": self._env, **_point_scope(point or {})}
+        scope |= _interval_scope(self._interval)
         try:
             full = scope if stages is None else {**scope, "stages": stages}
             return evaluate(template, full, is_path=is_path, effort=self._effort)
@@ -105,7 +121,10 @@ class Scopes:
         params: Mapping[str, Value],
         env: Mapping[str, str],
         instances: Iterable[tuple[str, str, bool]],
+        *,
+        interval: Interval | None = None,
     ) -> None:
+        self._interval = _interval_scope(interval)
         self._pipeline = pipeline
         self._params = params
         self._env = env
@@ -117,7 +136,7 @@ class Scopes:
     def of_plan(cls, plan: Plan) -> Scopes:
         """The scopes of a whole plan."""
         instances = ((stage.stage, stage.id, bool(stage.point)) for stage in plan.stages)
-        return cls(plan.pipeline, plan.params, plan.env, instances)
+        return cls(plan.pipeline, plan.params, plan.env, instances, interval=plan.interval)
 
     def needs(self, stage: PlannedStage) -> list[str]:
         """The instances whose scraps the parameters and conditions of a stage depend on."""
@@ -138,6 +157,7 @@ class Scopes:
             "env": self._env,
             "stages": scraps_scope(self._instances, scraps, needed_stages(stage)),
             **_point_scope(stage.point),
+            **self._interval,
         }
         if run is not None:
             names = {"id": run, "pipeline": self._pipeline, "started": run[:15], "failed": list(failed)}

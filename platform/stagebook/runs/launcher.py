@@ -150,6 +150,7 @@ class Launcher:
             request=asked,
             secrets=self._settings.secret_sources,
             measures=self._settings.monitors.enabled,
+            schedule=request.schedule or (rest.started.schedule if rest else ""),
             **(self.publisher.told if self.publisher is not None else {}),
         )
         try:
@@ -171,7 +172,7 @@ class Launcher:
         started = prepared.rest.started if prepared is not None and prepared.rest is not None else None
         before = started.jobs if started is not None else None
         return RunOptions(
-            run_id=self.new_run_id(),
+            run_id=request.run_id or self.new_run_id(),
             jobs=request.jobs or before or self._settings.run.jobs or os.cpu_count() or 1,
             keep_going=request.keep_going or (started is not None and started.keep_going),
             grace=self._settings.run.grace,

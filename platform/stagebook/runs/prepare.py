@@ -18,6 +18,7 @@ from stagebook.planning.result import Result, Results
 from stagebook.planning.reuse import ReusePolicy
 from stagebook.planning.select import Matching, Selection
 from stagebook.runs.history import EarlierScraps, History
+from stagebook.runs.intervals import interval_for, interval_of
 from stagebook.runs.lease import outwait
 from stagebook.runs.request import RunRequest
 from stagebook.runs.resume import Rest, changed_since, refuse_changed, rest_of
@@ -68,7 +69,7 @@ class Preparer:
 
         Raises:
             PipelineInvalid: with every mistake of the file, its notebooks and the parameters.
-            UsageError: the selection matches nothing.
+            UsageError: the selection matches nothing, or the interval is none.
         """
         return self._prepare(request, request.selection, request.forced)
 
@@ -107,6 +108,7 @@ class Preparer:
                 audited=Matching(request.selection.named or ("*",)) if request.audit else (),
             ),
             neighbours=neighbours_of(self.catalog, loaded.pipeline.path, dependencies.workspace, os.environ),
+            interval=interval_for(request),
         )
         plan = planner.plan()
         dependencies.file_cache.save()  # looking at a pipeline with mistakes leaves no trace
@@ -151,6 +153,7 @@ class Preparer:
         request = RunRequest(
             pipeline=str(rest.started.plan.get("path", run.pipeline)),
             values=dict(rest.started.plan.get("params", {})),
+            interval=interval_of(rest.started),
             verify=verify,
         )
         prepared = self._prepare(request, selection, rest.forced, rest)

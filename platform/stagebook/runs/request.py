@@ -35,6 +35,9 @@ class RunRequest:
         sweep: a run for each point of the parameters that have a list of values.
         most: run at most so many points of a sweep.
         stop_when: end a sweep once this rule holds: `train.auc >= 0.9`.
+        interval: what the run is about, as `timing.reading` reads it; empty: what the schedule of the pipeline says.
+        schedule: the name of the schedule that asks.
+        run_id: the id of the run, where it was chosen before; it runs once.
     """
 
     pipeline: str | None = None
@@ -53,6 +56,9 @@ class RunRequest:
     sweep: bool = False
     most: int | None = None
     stop_when: str | None = None
+    interval: str = ""
+    schedule: str = ""
+    run_id: str = ""
 
     @classmethod
     def of(
@@ -77,8 +83,10 @@ class RunRequest:
         words += [f"--params-file={file}" for file in self.files]
         words += [f"--param={pair}" for pair in self.pairs]
         words += [f"--param={name}={text_of(value)}" for name, value in self.values.items()]
-        for option, value in (("jobs", self.jobs), ("max", self.most), ("stop-when", self.stop_when)):
-            words += [] if value is None else [f"--{option}={value}"]
+        given = {"jobs": self.jobs, "max": self.most, "stop-when": self.stop_when}
+        texts = {"interval": self.interval, "schedule": self.schedule, "run-id": self.run_id}
+        given |= {option: text or None for option, text in texts.items()}
+        words += [f"--{option}={value}" for option, value in given.items() if value is not None]
         flags = {
             "--keep-going": self.keep_going,
             "--force": self.force,

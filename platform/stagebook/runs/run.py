@@ -75,6 +75,7 @@ class RunParts:
         measures: whether outputs that are tables are measured.
         environment: the name of the environment, empty for the working tree; `release`: what is executed in it;
             `experiment`: what is added to the name of the experiment in MLflow.
+        schedule: the name of the schedule that started it.
     """
 
     root: Path
@@ -93,6 +94,7 @@ class RunParts:
     environment: str = ""
     release: str = ""
     experiment: str = ""
+    schedule: str = ""
 
 
 def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts) -> RunReport:
@@ -192,6 +194,8 @@ def _started(plan: Plan, options: RunOptions, parts: RunParts, *, quiet: bool) -
         environment=parts.environment,
         release=parts.release,
         experiment=parts.experiment,
+        interval={} if plan.interval is None else plan.interval.to_json(),
+        schedule=parts.schedule,
     )
 
 

@@ -15,6 +15,7 @@ from stagebook.pipeline.types import Value
 from stagebook.planning.select import Selection
 from stagebook.runs.grid import Grid, Point, StopRule, SweepReport, grid_of, metrics_of
 from stagebook.runs.hooks import LaunchHooks
+from stagebook.runs.intervals import interval_of
 from stagebook.runs.launcher import Launcher
 from stagebook.runs.lease import heartbeat, take_ownership
 from stagebook.runs.origin import describe_origin
@@ -57,7 +58,7 @@ def grid_for(catalog: Catalog, request: RunRequest) -> tuple[Grid, RunRequest]:
     if problems:
         raise PipelineInvalid([*loaded.problems, *problems])
     grid = grid_of(loaded.pipeline, {**values, **request.values})
-    return grid, dataclasses.replace(request, pairs=(), values=grid.fixed)
+    return grid, dataclasses.replace(request, pairs=(), values=grid.fixed, run_id="")
 
 
 def sweep(
@@ -98,6 +99,7 @@ def resume_sweep(
         most=asked.get("most"),
         stop_when=asked.get("stop_when"),
         force=bool(asked.get("force")),
+        interval=interval_of(started),
     )
     return _Sweep(preparer, launcher, again, Grid(axes=axes, fixed=fixed), hooks or SweepHooks(), rest).run()
 
@@ -257,6 +259,8 @@ class _Sweep:
             origin=describe_origin(self._launcher.root),
             kind="sweep",
             resumes=self._rest.of.id if self._rest else "",
+            interval={} if plan.interval is None else plan.interval.to_json(),
+            schedule=self._request.schedule,
             request={
                 "axes": axes,
                 "points": len(self._points),

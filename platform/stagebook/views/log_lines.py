@@ -21,7 +21,8 @@ def lines_of(event: Event, history: RunHistory) -> Iterator[str]:
     match event:
         case events.RunStarted():
             stages = plural(len(event.plan.get("stages", ())), "stage")
-            yield f"{at} {event.pipeline}: run {event.run}, {stages}, {event.jobs} at a time"
+            about = f" for {event.interval['name']}" if event.interval else ""
+            yield f"{at} {event.pipeline}: run {event.run}{about}, {stages}, {event.jobs} at a time"
         case events.AttemptStarted():
             again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
             usual = f", usually {duration(event.expected)}" if event.expected else ""

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from stagebook.events import Status
 from stagebook.journal.history import RunHistory, StageRecord, figures
+from stagebook.journal.interval_table import RunInterval
 from stagebook.journal.journal import RunRecord
 from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.views import formatting
@@ -112,7 +113,8 @@ def _plan_head(plan: Plan) -> Text:
         if count := plan.count(decision):
             counts.append(f"{count} {word if count == 1 else word.removesuffix('s')}")  # 1 waits, 2 wait
     stages = formatting.plural(len(plan.stages), "stage")
-    return Text.assemble((plan.pipeline, "bold"), f"  {stages}: {', '.join(counts)}")
+    about = "" if plan.interval is None else f" {plan.interval.name}"
+    return Text.assemble((plan.pipeline, "bold"), about, f"  {stages}: {', '.join(counts)}")
 
 
 def _decision(stage: PlannedStage) -> str:
@@ -251,7 +253,8 @@ def run_summary(history: RunHistory, now: float) -> Text:
         if status is not Status.PENDING and history.count(status)
     ]
     seconds = (ended.at if ended else now) - started.at
-    head = Text.assemble((f"{sign} {started.pipeline} {history.status}", style))
+    about = f" {started.interval['name']}" if started.interval else ""
+    head = Text.assemble((f"{sign} {started.pipeline}{about} {history.status}", style))
     return head + Text(f" in {formatting.duration(seconds)}: {', '.join(counts) or 'nothing to do'}")
 
 
@@ -270,20 +273,26 @@ def produced(history: RunHistory) -> RenderableType | None:
     return table if table.row_count else None
 
 
-def runs_table(runs: Sequence[RunRecord], now: float) -> RenderableType:
-    """Runs, the newest first."""
+def runs_table(
+    runs: Sequence[RunRecord], now: float, about: Mapping[str, RunInterval] | None = None
+) -> RenderableType:
+    """Runs, the newest first. `about`: the intervals and schedules of those that have one, by their ids."""
     table = table_of("run", "pipeline", "status", "started", "time", "parameters")
     for run in runs:
         end = run.ended if run.ended is not None else now
         table.add_row(
             run.id,
-            Text(run.pipeline) + Text(_kind(run), style="dim"),
+            Text(run.pipeline) + Text(_kind(run) + _about((about or {}).get(run.id)), style="dim"),
             status_text(run.status),
             formatting.when(run.started, now),
             formatting.duration(end - run.started),
             Text(plain(formatting.pairs(run.params)), style="dim"),
         )
     return table
+
+
+def _about(one: RunInterval | None) -> str:
+    return f" {one.name}" if one is not None and one.name else ""
 
 
 def _kind(run: RunRecord) -> str:

@@ -15,7 +15,7 @@ EACH = StageScope(stage="train", axes=("model",), has_item=True)
 
 @pytest.mark.parametrize(
     "reference",
-    ["params.rate", "params.rate.deeper", "matrix.model", "item", "item.key", "run.id", "run.failed", "env.HOME", "stages.clean.scraps.rows",
+    ["params.rate", "params.rate.deeper", "matrix.model", "item", "item.key", "run.id", "run.failed", "interval.start", "interval.name", "interval.hour", "env.HOME", "stages.clean.scraps.rows",
      "stages.clean.scraps.rows.deeper"],
 )  # fmt: skip
 def test_what_is_defined_may_be_named(reference: str) -> None:
@@ -29,6 +29,8 @@ def test_what_is_defined_may_be_named(reference: str) -> None:
         ("params", "'params' needs a name: params.NAME", ""),
         ("matrix.model", "unknown name 'matrix.model'", "the stage 'train' has no matrix"),
         ("item", "'item' is not available here", "the stage 'train' has no foreach"),
+        ("interval.begin", "unknown name 'interval.begin'", "known: start, end, name, year, month, day, hour"),
+        ("interval", "'interval' needs a name: interval.NAME", ""),
         ("run.ID", "unknown name 'run.ID'", "known: id, pipeline, started, failed"),
         ("stages.claen.scraps.rows", "unknown name 'stages.claen.scraps.rows'", "did you mean 'clean'?"),
         ("stages.clean", "'stages.clean' names no scrap", "write stages.clean.scraps.NAME"),
