@@ -159,6 +159,7 @@ class Project:
             self.dependencies,
             self._clock,
             defaults=self.placement.params,
+            schedules=self.placement.schedules,
             others=self.placement.results_elsewhere,
             shared=self.placement.shared(self.root, self.settings),
         )

@@ -10,6 +10,7 @@ from stagebook.errors import Problem
 from stagebook.pipeline.model import Location, Param, Pipeline, Stage
 from stagebook.pipeline.names import DefinedNames
 from stagebook.pipeline.problems import NAME_HINT, STAGE_NAME, ProblemCollector
+from stagebook.pipeline.schedules import read_schedule
 from stagebook.pipeline.schema import DefaultsFile, ParamFile, PipelineFile, read_model, read_what_can_be
 from stagebook.pipeline.stages import StageReader
 from stagebook.pipeline.types import TypeNotUnderstood, ValueMismatch, accept, parse_type, type_of
@@ -72,7 +73,9 @@ def _load(data: Any, stem: str, problems: ProblemCollector) -> Pipeline:
             stages[stage_name] = stage
         if stage is None or len(problems.found) > before:
             broken.add(stage_name)
+    schedules = {key: read_schedule(key, raw, problems, params) for key, raw in head.schedules.items()}
     return Pipeline(
+        schedules={key: one for key, one in schedules.items() if one is not None},
         name=name,
         path=problems.path,
         description=head.description,

@@ -9,6 +9,9 @@ from typing import Literal
 from stagebook.errors import Problem
 from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.types import Type, Value, printable
+from stagebook.timing.due import CatchUp
+from stagebook.timing.times import CronTimes, EveryTimes, Times
+from stagebook.timing.units import Unit
 
 Location = tuple[str | int, ...]  # the keys that lead to a value, such as ("stages", "clean", "params")
 Position = tuple[int, int]  # line and column, from 1; (0, 0) where there is none
@@ -149,6 +152,52 @@ class Stage(StageOptions):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When a pipeline is run by itself: at `times`; on new versions of the datasets `on`, each `pipeline.stage.output`; or on
+    new `files`, a pattern behind a connection. One of the three is given.
+
+    Attributes:
+        interval: the calendar unit that a run is about, the last complete one; `None`: what came since the firing before.
+        zone: the time zone that days are of.
+        catch_up: what happens about firings that nobody was there for.
+        params: values of parameters.
+        env: the environment; empty for the working tree.
+        paused: whether it begins paused.
+        place: where it is declared.
+    """
+
+    name: str
+    times: Times | None = None
+    on: tuple[str, ...] = ()
+    files: str = ""
+    interval: Unit | None = None
+    zone: str = "UTC"
+    catch_up: CatchUp = "latest"
+    params: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+    env: str = ""
+    paused: bool = False
+    place: str = ""
+
+    def __str__(self) -> str:
+        """When it fires, in a few words."""
+        match self.times:
+            case CronTimes(text=text, zone=zone):
+                return f"{text} ({zone})"
+            case EveryTimes(seconds=seconds):
+                return f"every {in_units(seconds)}"
+        return f"files {self.files}" if self.files else f"on {', '.join(self.on)}"
+
+
+def in_units(seconds: int) -> str:
+    """`15m`, `1h30m`, `2d`: a duration as pipeline files write it."""
+    parts = []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        parts += [f"{count}{unit}"] if count else []
+    return "".join(parts)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
     """A pipeline. `path` is relative to the project root, with `/`.
 
@@ -161,6 +210,7 @@ class Pipeline:
     description: str = ""
     params: Mapping[str, Param] = dataclasses.field(default_factory=dict)
     stages: Mapping[str, Stage] = dataclasses.field(default_factory=dict)
+    schedules: Mapping[str, Schedule] = dataclasses.field(default_factory=dict)
     broken: frozenset[str] = frozenset()
     broken_params: frozenset[str] = frozenset()
     positions: Positions = dataclasses.field(default_factory=dict)

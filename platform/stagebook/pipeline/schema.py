@@ -16,6 +16,8 @@ from stagebook.errors import did_you_mean
 from stagebook.pipeline.model import Location, Trigger
 from stagebook.pipeline.problems import Mistake
 from stagebook.pipeline.types import describe
+from stagebook.timing.due import CatchUp
+from stagebook.timing.units import Unit
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST = 1e9  # seconds
@@ -185,8 +187,23 @@ class StageFile(_Model):
     strict: bool | None = None
 
 
+class ScheduleFile(_Model):
+    """One entry of `schedules`: when the pipeline is run by itself. One of `cron`, `every`, `on` and `files` is given."""
+
+    cron: str | None = None
+    zone: str | None = None
+    every: Seconds | None = None
+    on: TextList = pydantic.Field(default_factory=list)
+    files: str | None = None
+    interval: Unit | None = None
+    catch_up: CatchUp | None = None
+    params: Table = pydantic.Field(default_factory=dict)
+    env: str | None = None
+    pause: bool = False
+
+
 class PipelineFile(_Model):
-    """A pipeline file. Its params and stages are read one by one, so that one mistake hides no other."""
+    """A pipeline file. Its params, schedules and stages are read one by one, so that one mistake hides no other."""
 
     name: str | None = None
     description: str = ""
@@ -194,6 +211,7 @@ class PipelineFile(_Model):
     defaults: Annotated[DefaultsFile, pydantic.BeforeValidator(_as_empty)] = pydantic.Field(
         default_factory=DefaultsFile
     )
+    schedules: Table = pydantic.Field(default_factory=dict)
     stages: dict[str, Any]
 
 
@@ -252,6 +270,8 @@ def _mistake(model: type[pydantic.BaseModel], item: Any) -> Mistake:
             return location, f"'{key}' is {expected}, not {describe(item['input'])}", ""
         case "model_type" | "model_attributes_type" | "dict_type":
             what, hint = f"'{key}'" if key else "the file", ""
+            if model is ScheduleFile and not key:
+                what, hint = "a schedule", "say when: cron: 0 6 * * *, with a zone; or every: 1h"
             if model is StageFile and not key:
                 what, hint = "a stage", "name its notebook: notebook: notebooks/name.ipynb"
             return location, f"{what} has to be a mapping, not {describe(item['input'])}", hint
@@ -305,4 +325,8 @@ def json_schema() -> dict[str, Any]:
     stage = StageFile.model_json_schema(mode="validation", ref_template="#/$defs/{model}")
     schema["$defs"] |= stage.pop("$defs", {}) | {"StageFile": stage}
     schema["properties"]["stages"]["additionalProperties"] = {"$ref": "#/$defs/StageFile"}
+    schedule = ScheduleFile.model_json_schema(mode="validation", ref_template="#/$defs/{model}")
+    schema["$defs"] |= {"ScheduleFile": schedule}
+    schedules = {"additionalProperties": {"$ref": "#/$defs/ScheduleFile"}, "type": "object"}
+    schema["properties"]["schedules"] |= {"anyOf": [schedules, {"type": "null"}]}
     return schema

@@ -8,16 +8,23 @@ from collections.abc import Mapping
 
 from stagebook.connections.declared import FILE
 from stagebook.errors import PipelineInvalid, Problem, did_you_mean
-from stagebook.pipeline.model import Pipeline
+from stagebook.pipeline.model import Location, Pipeline
 from stagebook.planning.plan import PlannedStage
 from stagebook.system.settings_file import FILE as SETTINGS
 from stagebook.workspace.workspace import Workspace
 
 
 def check(pipeline: Pipeline, project: Workspace) -> list[Problem]:
-    """The mistakes in what stages name, and in the files of connections if they do."""
-    named = [
-        (stage, at, name) for stage in pipeline.stages.values() for at, name in enumerate(stage.connections)
+    """The mistakes in what stages and schedules name, and in the files of connections if they do."""
+    named: list[tuple[Location, str]] = [
+        (("stages", stage.name, "connections", at), name)
+        for stage in pipeline.stages.values()
+        for at, name in enumerate(stage.connections)
+    ]
+    named += [
+        (("schedules", one.name, "files"), one.files.partition(":")[0])
+        for one in pipeline.schedules.values()
+        if one.files
     ]
     if not named:
         return []
@@ -27,11 +34,11 @@ def check(pipeline: Pipeline, project: Workspace) -> list[Problem]:
         return list(error.problems)
     return [
         pipeline.problem(
-            ("stages", stage.name, "connections", at),
+            place,
             f"there is no connection '{name}'",
             did_you_mean(name, declared) or 'declare it in connections.toml: [NAME], url = "…"',
         )
-        for stage, at, name in named
+        for place, name in named
         if name not in declared
     ]
 

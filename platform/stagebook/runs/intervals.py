@@ -1,22 +1,66 @@
-"""What a run is about: the interval that is asked for."""
+"""What a run is about: the interval that is asked for, or the latest complete one of the pipeline's schedule."""
 
 from __future__ import annotations
 
-from stagebook.errors import UsageError
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping
+
+from stagebook.errors import UsageError, did_you_mean
 from stagebook.events import RunStarted
+from stagebook.pipeline.model import Pipeline, Schedule
+from stagebook.planning.intervals import place_of_interval
 from stagebook.runs.request import RunRequest
+from stagebook.timing.due import latest_interval
 from stagebook.timing.interval import Interval, IntervalInvalid
 from stagebook.timing.reading import parse_interval
+from stagebook.timing.units import last_complete
 
 
-def interval_for(request: RunRequest) -> Interval | None:
-    """The interval that a run is about; `None` where it is about none. Raises `UsageError`."""
+def as_scheduled(request: RunRequest, schedules: Mapping[str, Schedule]) -> RunRequest:
+    """A request that names a schedule, with the parameters of that. What is given besides wins.
+
+    Raises:
+        UsageError: there is no such schedule; of a run whose id was chosen before it is only what it is called.
+    """
+    if not request.schedule:
+        return request
+    schedule = schedules.get(request.schedule)
+    if schedule is not None:
+        pairs = {pair.partition("=")[0] for pair in request.pairs}
+        params = {name: value for name, value in schedule.params.items() if name not in pairs}
+        return dataclasses.replace(request, values={**params, **request.values})
+    if request.run_id:
+        return request
+    hint = did_you_mean(request.schedule, schedules) or "the pipeline has no schedule; see docs/schedules.md"
+    raise UsageError(f"there is no schedule '{request.schedule}'", hint=hint)
+
+
+def interval_for(
+    pipeline: Pipeline, request: RunRequest, schedules: Mapping[str, Schedule], now: dt.datetime
+) -> Interval | None:
+    """The interval that a run of a pipeline is about: the one that is asked for; or, where the pipeline mentions it, the latest
+    complete one of the schedule that is named, or of the first that has any. `None`: it is about none. Raises `UsageError`."""
+    named = schedules.get(request.schedule)
+    chosen = [named] if named is not None else list(schedules.values())
     if request.interval:
+        zone = next((one.zone for one in chosen if one.times is not None or one.interval), "UTC")
+        known = [(one.times, one.interval) for one in chosen if one.times is not None]
         try:
-            return parse_interval(request.interval)
+            return parse_interval(request.interval, zone, known)
         except IntervalInvalid as error:
             raise UsageError(f"--interval: {error}", hint=error.hint) from None
-    return None
+    if place_of_interval(pipeline) is None and named is None:
+        return None
+    found = (latest_of(one, now) for one in chosen)
+    return next((one for one in found if one is not None), None)
+
+
+def latest_of(schedule: Schedule, now: dt.datetime) -> Interval | None:
+    """The latest complete interval of a schedule; `None` where it has none by itself."""
+    if schedule.times is not None:
+        return latest_interval(schedule.times, now, schedule.interval)
+    return last_complete(schedule.interval, now, schedule.zone) if schedule.interval else None
 
 
 def interval_of(started: RunStarted) -> str:

@@ -10,6 +10,7 @@ from stagebook.artifact import Artifact
 from stagebook.errors import JournalUnreadable
 from stagebook.journal.journal import Journal
 from stagebook.journal.result_table import ResultTable
+from stagebook.pipeline.model import Schedule
 from stagebook.pipeline.types import Value
 from stagebook.releases.release import Release
 from stagebook.runs.environments import EnvironmentTable
@@ -48,6 +49,11 @@ class Placement:
     def params(self) -> Mapping[str, Value]:
         """Values in place of the defaults of parameters."""
         return self.environment.params if self.environment is not None else {}
+
+    @property
+    def schedules(self) -> Mapping[str, Mapping[str, Schedule]]:
+        """The schedules that the settings add, by pipeline and name."""
+        return self.environment.schedules if self.environment is not None else {}
 
     def results_elsewhere(self, *, all_of_them: bool = False) -> dict[str, ResultTable]:
         """The results of the other places of the project, by name. A journal that cannot be read is left out: what is not

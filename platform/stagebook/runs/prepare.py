@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import os
 from collections.abc import Callable, Mapping, Sequence
 
 from stagebook.errors import PipelineInvalid, Problem, UsageError
 from stagebook.journal.journal import RunRecord
 from stagebook.journal.result_table import KnownResults, ResultTable, SharedResults
-from stagebook.pipeline.model import Pipeline
+from stagebook.pipeline.model import Pipeline, Schedule
 from stagebook.pipeline.types import Value
 from stagebook.planning.neighbours import neighbours_of
 from stagebook.planning.plan import Plan
@@ -18,7 +19,7 @@ from stagebook.planning.result import Result, Results
 from stagebook.planning.reuse import ReusePolicy
 from stagebook.planning.select import Matching, Selection
 from stagebook.runs.history import EarlierScraps, History
-from stagebook.runs.intervals import interval_for, interval_of
+from stagebook.runs.intervals import as_scheduled, interval_for, interval_of
 from stagebook.runs.lease import outwait
 from stagebook.runs.request import RunRequest
 from stagebook.runs.resume import Rest, changed_since, refuse_changed, rest_of
@@ -51,10 +52,12 @@ class Preparer:
         clock: Callable[[], float],
         *,
         defaults: Mapping[str, Value] | None = None,
+        schedules: Mapping[str, Mapping[str, Schedule]] | None = None,
         others: Callable[[], Mapping[str, ResultTable]] = dict,
         shared: SharedStore | None = None,
     ) -> None:
-        """`defaults`: values in place of the defaults of parameters; `others`: the results of other environments, by
+        """`defaults`: values in place of the defaults of parameters; `schedules`: those that the environment adds, by
+        pipeline and name; `others`: the results of other environments, by
         their names; `shared`: the store that the project shares with others."""
         self.catalog = catalog
         self.history = history
@@ -62,6 +65,7 @@ class Preparer:
         self._clock = clock
         self._defaults = defaults or {}
         self._others = others
+        self._schedules = schedules or {}
         self.shared = shared
 
     def prepare(self, request: RunRequest) -> PreparedRun:
@@ -81,6 +85,8 @@ class Preparer:
         rest: Rest | None = None,
     ) -> PreparedRun:
         loaded = self.catalog.load(request.pipeline)
+        schedules = {**loaded.pipeline.schedules, **self._schedules.get(loaded.pipeline.name, {})}
+        request = as_scheduled(request, schedules)
         params, problems = self._bind(loaded.pipeline, request)
         missing = [p for p in loaded.pipeline.params.values() if p.required and params[p.name] is None]
         if missing and problems:
@@ -108,7 +114,9 @@ class Preparer:
                 audited=Matching(request.selection.named or ("*",)) if request.audit else (),
             ),
             neighbours=neighbours_of(self.catalog, loaded.pipeline.path, dependencies.workspace, os.environ),
-            interval=interval_for(request),
+            interval=interval_for(
+                loaded.pipeline, request, schedules, dt.datetime.fromtimestamp(self._clock(), dt.UTC)
+            ),
         )
         plan = planner.plan()
         dependencies.file_cache.save()  # looking at a pipeline with mistakes leaves no trace

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from stagebook.errors import PipelineInvalid, Problem, UsageError, did_you_mean
+from stagebook.pipeline.model import Location, Schedule
+from stagebook.pipeline.schedules import make_schedule
 from stagebook.pipeline.types import Value
 from stagebook.workspace.paths import STATE_FOLDER
 from stagebook.workspace.settings import EnvironmentSettings, Publish
@@ -20,13 +22,20 @@ from stagebook.workspace.settings import EnvironmentSettings, Publish
 DEV = "dev"
 CHAMPION = "champion"  # what MLflow's documentation calls the model that production uses
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_OWN = {"inherits", "path", "experiment", "alias"}  # not inherited: two environments have neither in common
+_OWN = {
+    "inherits",
+    "path",
+    "experiment",
+    "alias",
+    "schedules",
+}  # not inherited: two environments have neither in common
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """An environment, with what it inherits. `path` is relative to the project; `tracking_uri` is empty where it is the
-    project's; `keep_days` are days; `alias` is that of models in MLflow."""
+    project's; `keep_days` are days; `alias` is that of models in MLflow;
+    `schedules` are those of the settings, by pipeline and name."""
 
     name: str
     parent: str = ""
@@ -40,6 +49,7 @@ class Environment:
     protected: bool = False
     connections: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     secrets: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    schedules: Mapping[str, Mapping[str, Schedule]] = dataclasses.field(default_factory=dict)
 
 
 def name_problem(name: str) -> str:
@@ -65,10 +75,11 @@ def declared(
         for name, one in raw.items()
         if (mistake := name_problem(name) or _mistake(name, one, raw))
     ]
+    known = {**made, **raw}
+    schedules = {name: _schedules(name, one, file, problems) for name, one in raw.items()}
     if problems:
         raise PipelineInvalid(problems)
-    known = {**made, **raw}
-    return {name: _resolve(name, known) for name in known}
+    return {name: _resolve(name, known, schedules.get(name, {})) for name in known}
 
 
 def find(environments: Mapping[str, Environment], name: str) -> Environment:
@@ -106,7 +117,31 @@ def _path_of(name: str, one: EnvironmentSettings) -> str:
     return posixpath.normpath(one.path) if one.path else f"environments/{name}"
 
 
-def _resolve(name: str, known: Mapping[str, EnvironmentSettings]) -> Environment:
+def _schedules(
+    name: str, one: EnvironmentSettings, file: str, problems: list[Problem]
+) -> dict[str, dict[str, Schedule]]:
+    found: dict[str, dict[str, Schedule]] = {}
+    for key, raw in one.schedules.items():
+        place = f"[environments.{name}.schedules.{key}]"
+
+        def report(where: Location, message: str, hint: str, place: str = place) -> None:
+            at = f" {'.'.join(map(str, where))}" if where else ""
+            problems.append(Problem(path=file, message=f"{place}{at}: {message}", hint=hint))
+
+        data = {**raw} if isinstance(raw, dict) else {}
+        pipeline = data.pop("pipeline", None)
+        if not isinstance(pipeline, str):
+            report((), "it does not say of which pipeline it is", 'pipeline = "NAME"')
+        elif "env" in data:
+            report(("env",), "the environment is the one that it stands in", "remove it")
+        elif made := make_schedule(key, data, report, place=f"{file} {place}"):
+            found.setdefault(pipeline, {})[key] = dataclasses.replace(made, env=name)
+    return found
+
+
+def _resolve(
+    name: str, known: Mapping[str, EnvironmentSettings], schedules: Mapping[str, Mapping[str, Schedule]]
+) -> Environment:
     chain: list[EnvironmentSettings] = []
     current: str | None = name
     while current is not None and current in known and len(chain) <= len(known):
@@ -123,5 +158,6 @@ def _resolve(name: str, known: Mapping[str, EnvironmentSettings]) -> Environment
         path=_path_of(name, own),
         experiment=f" ({name})" if own.experiment is None else own.experiment,
         alias=own.alias if own.alias is not None else (CHAMPION if merged.get("protected") else ""),
+        schedules=schedules,
         **merged,
     )

@@ -130,7 +130,8 @@ class EnvironmentSettings(_Section):
     `experiment`: what is added to the names of experiments in MLflow (default ` (NAME)`). `tracking_uri`: in place of
     `tracking.uri`. `alias`: what models that its runs registered in MLflow are called while it shows them (default
     `champion` where it is protected, else nothing). `protected`: it runs releases alone, which somebody else approves. `connections` and `secrets`: in place of
-    those of the same names."""
+    those of the same names. `schedules`: by their names, each of a `pipeline`, with the keys of a schedule of a pipeline file
+    but `env`."""
 
     inherits: str | None = None
     params: dict[str, Any] = pydantic.Field(default_factory=dict)
@@ -143,6 +144,7 @@ class EnvironmentSettings(_Section):
     protected: bool | None = None
     connections: dict[str, Any] = pydantic.Field(default_factory=dict)  # read by `connections.declared`
     secrets: dict[str, Any] = pydantic.Field(default_factory=dict)  # read as those of the project
+    schedules: dict[str, Any] = pydantic.Field(default_factory=dict)  # read by `environments.declared`
 
 
 class Settings(_Section):
