@@ -51,6 +51,8 @@ COMMANDS = {
     "store": ("store", "Look after the store of outputs, and the one that is shared with others."),
     "diff": ("diff", "Show what differs between two runs, environments, versions, releases, or the working tree."),
     "ci": ("ci", "Check a change, run what it changes, and compare that with what an environment shows; or write a workflow."),
+    "scheduler": ("scheduler", "Run the schedules of all pipelines and environments, until Ctrl-C."),
+    "schedule": ("schedule", "List schedules, show what fires next, pause, resume and trigger them."),
     "env": ("env", "List, show, make and remove environments: named places where results are published."),
     "release": ("release", "Bundle the pipelines with all their code, contracts and settings, by content."),
     "releases": ("releases", "List, show and compare releases."),
@@ -72,6 +74,8 @@ _ENVIRONMENTLESS = {
     "rollback",
     "diff",
     "ci",
+    "scheduler",
+    "schedule",
 }
 # An error in the arguments. Newer typer has its own copy of click, so that `click.UsageError` need not be its base.
 _ArgumentsInvalid = cast("type[typer.BadParameter]", typer.BadParameter.__base__)

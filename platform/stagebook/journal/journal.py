@@ -31,12 +31,13 @@ from stagebook.journal.leases import Lease, Leases, Liveness, Owner, busy
 from stagebook.journal.outbox import MLFLOW, Outbox, attempt_key
 from stagebook.journal.result_table import ResultTable
 from stagebook.journal.run_table import RunRecord, RunTable
+from stagebook.journal.tick_table import TickTable
 
 __all__ = ["MLFLOW", "Journal", "Liveness", "Owner", "RunRecord", "attempt_key"]
 
 
 class Journal:
-    """The journal of one project: `events`, `runs`, `results`, `bookmarks`, `leases`, `intervals`, and the `outbox` of
+    """The journal of one project: `events`, `runs`, `results`, `bookmarks`, `leases`, `intervals`, `ticks`, and the `outbox` of
     consumers. Every method is one transaction."""
 
     def __init__(self, path: Path) -> None:
@@ -48,6 +49,7 @@ class Journal:
         self.bookmarks = self.results.bookmarks
         self.leases = Leases(self._db)
         self.intervals = IntervalTable(self._db)
+        self.ticks = TickTable(self._db)
         self.outbox = Outbox(self._db, self.events)
 
     def close(self) -> None:
@@ -80,6 +82,7 @@ class Journal:
             "latest results": (len(latest), sum(row[-1] != sum_of(*row[:-1]) for row in latest)),
             **({"bookmarks": marks} if marks[0] else {}),
             **({"intervals": intervals} if intervals[0] else {}),
+            **self.ticks.count(),
         }
 
     def append(self, events: Sequence[Event], *, owner: str | None = None) -> None:

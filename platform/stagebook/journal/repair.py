@@ -13,6 +13,7 @@ from stagebook.journal.database import rows_of_damaged
 from stagebook.journal.journal import Journal
 from stagebook.journal.outbox import MLFLOW
 from stagebook.journal.salvage import salvage
+from stagebook.journal.tick_table import ROWS
 
 _FILES = ("", "-wal", "-shm")
 
@@ -41,6 +42,7 @@ def mend(path: Path, at: float) -> Mended:
     with contextlib.closing(Journal(new)) as journal:
         saved = journal.restore(found, at)
         journal.outbox.take_over(_positions(path, last), _tracked(path))
+        journal.ticks.take_over(*(rows_of_damaged(path, rows) for rows in ROWS))
     aside = _copy_aside(path, at)
     # The log first: SQLite would take it for that of the new journal.
     for suffix in ("-wal", "-shm"):

@@ -1,0 +1,1 @@
+"""Runs by themselves: which schedules there are, what is due, and starting it once."""

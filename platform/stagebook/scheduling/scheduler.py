@@ -1,0 +1,156 @@
+"""The scheduler: a process that looks at the schedules of a project until it is ended. One at a time leads."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import filelock
+
+from stagebook.errors import StagebookError, UsageError
+from stagebook.scheduling.dispatcher import LOOK, Dispatcher
+from stagebook.scheduling.news import News
+from stagebook.scheduling.places import Places
+from stagebook.scheduling.starting import Processes
+from stagebook.scheduling.telling import Say
+from stagebook.system.files import make_private, write_whole
+from stagebook.workspace.paths import STATE_FOLDER
+
+_LOCK = "scheduler.lock"  # held by the one that leads; the system frees it when that ends, however it does
+_WHO = "scheduler.json"  # says who that is
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Leader:
+    """The scheduler that leads. `since` is in seconds since the epoch."""
+
+    pid: int
+    host: str
+    since: float
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+def leader_of(root: Path) -> Leader | None:
+    """The scheduler that leads in the project at `root`; `None` where none does."""
+    lock = filelock.FileLock(root / STATE_FOLDER / _LOCK)
+    if not (root / STATE_FOLDER / _LOCK).exists():
+        return None
+    with contextlib.suppress(filelock.Timeout), lock.acquire(timeout=0):
+        return None
+    return _who(root) or Leader(pid=0, host="?", since=0.0)
+
+
+def _who(root: Path) -> Leader | None:
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return Leader(**json.loads((root / STATE_FOLDER / _WHO).read_bytes()))
+    return None
+
+
+class Scheduler:
+    """Runs the schedules of the project at `root`. `jobs`: stages at a time, in all runs together; `say` takes lines."""
+
+    def __init__(self, root: Path, *, jobs: int, say: Say) -> None:
+        self._root = root
+        self._say = say
+        self._wake = threading.Event()
+        self._ends = False
+        self._places = Places(root)
+        self._dispatcher = Dispatcher(
+            Processes(root, self._wake.set),
+            clock=time.time,
+            steady=time.monotonic,
+            mark=News(root, time.monotonic).mark,
+            jobs=jobs,
+            say=say,
+        )
+
+    def run(self) -> None:
+        """Lead until SIGINT or SIGTERM comes; where another one leads, wait for its end. Runs that go on then go on by
+        themselves, and a later scheduler takes them up."""
+        with self._signals():
+            lock = self._lead(wait=True)
+            if lock is None:
+                return
+            with lock:
+                while not self._ends:
+                    seconds = self._look()
+                    self._wake.wait(seconds)
+                    self._wake.clear()
+        left = self._dispatcher.going_on
+        self._dispatcher.close()
+        self._say(f"ended{f'; {left} of its runs go on by themselves' if left else ''}")
+
+    def once(self) -> None:
+        """Start what is due now, and wait until it is over.
+
+        Raises:
+            UsageError: another scheduler leads.
+        """
+        with self._signals():
+            lock = self._lead(wait=False)
+            if lock is None:
+                msg = f"a scheduler leads in this project: {_who(self._root) or 'another process'}"
+                raise UsageError(msg, hint="it does what is due")
+            with lock:
+                self._look()
+                while self._dispatcher.going_on and not self._ends:
+                    self._wake.wait(LOOK)
+                    self._wake.clear()
+                    self._look(settles=False)
+        self._dispatcher.close()
+
+    def _look(self, *, settles: bool = True) -> float:
+        try:
+            return self._dispatcher.look(self._places.all(), settles=settles)
+        except StagebookError as error:  # what is wrong is told, and may be mended while this goes on
+            self._say(f"! {error}")
+            return LOOK
+
+    def _lead(self, *, wait: bool) -> filelock.BaseFileLock | None:
+        """The lock of the one that leads, held; `None` where it is another's, or where this one ends first."""
+        make_private(self._root / STATE_FOLDER)
+        lock = filelock.FileLock(self._root / STATE_FOLDER / _LOCK)
+        told = ""
+        while not self._ends:
+            with contextlib.suppress(filelock.Timeout):
+                lock.acquire(timeout=0)
+                one = Leader(pid=os.getpid(), host=socket.gethostname(), since=time.time())
+                data = json.dumps(dataclasses.asdict(one)).encode()
+                write_whole(self._root / STATE_FOLDER / _WHO, data, mode=0o600)
+                return lock
+            if not wait:
+                return None
+            other = str(_who(self._root) or "another process")
+            if other != told:
+                self._say(f"{other} leads; waiting for its end")
+            told = other
+            self._wake.wait(1.0)
+        return None
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        def handle(_number: int, _frame: object) -> None:
+            self._ends = True
+            self._wake.set()
+
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before: dict[int, Callable[..., object] | int | None] = {
+            number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
