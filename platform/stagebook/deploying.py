@@ -80,7 +80,7 @@ class Deployment:
             for stage in one.plan.stages:
                 result = stage.judgement.result if stage.judgement is not None else None
                 for output in stage.outputs:
-                    name = f"{one.plan.pipeline}.{stage.id}.{output}"
+                    name = f"{one.plan.pipeline}.{stage.dataset(output)}"
                     released.add(name)
                     if stage.decision is Decision.SKIP:
                         continue
@@ -91,7 +91,12 @@ class Deployment:
                     elif result.outputs[output].content != shown[name].content:
                         found[name] = "changed"
         own = {one.plan.pipeline for one in self.prepared}
-        gone = (name for name in shown if name.partition(".")[0] in own and name not in released)
+        parted = {name.partition("[")[0] for name in released if "[" in name}  # whose other partitions stay
+        gone = (
+            name
+            for name in shown
+            if name.partition(".")[0] in own and name not in released and name.partition("[")[0] not in parted
+        )
         return found | dict.fromkeys(gone, "gone")
 
     @property

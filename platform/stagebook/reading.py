@@ -91,7 +91,7 @@ def dataset(name: str, env: str | None = None, *, project: str | Path | None = N
     """A dataset as readers of an environment see it; by default as it is in the working tree.
 
     Args:
-        name: `PIPELINE.STAGE.OUTPUT`, or `STAGE.OUTPUT` where no other pipeline has that.
+        name: `PIPELINE.STAGE.OUTPUT`, or `STAGE.OUTPUT` where no other pipeline has that; with `[2026-01]` one partition.
         env: the environment (default: that in which a notebook runs; else `STAGEBOOK_ENV`, or the working tree).
         project: a folder of the project; by default the one around the working directory.
 
@@ -114,11 +114,7 @@ def dataset(name: str, env: str | None = None, *, project: str | Path | None = N
 
 def _of_version(pinned: PinnedVersion, name: str) -> DatasetHandle:
     known = pinned.manifest.datasets
-    found = {
-        full: one.artifact.path
-        for full, one in known.items()
-        if name in {full, _whole(full), full.partition(".")[2], _whole(full).partition(".")[2]}
-    }
+    found = {full: one.artifact.path for full, one in known.items() if name in _names_of(full)}
     pipelines = {_whole(full) for full in found}
     if not found:
         hint = did_you_mean(name, [_whole(full) for full in known])
@@ -135,8 +131,17 @@ def _of_version(pinned: PinnedVersion, name: str) -> DatasetHandle:
     )
 
 
+def _names_of(full: str) -> set[str]:
+    """What a dataset of a version may be called: with its pipeline or without; as one instance of its stage, and one
+    partition, or as a whole."""
+    whole, partition = _whole(full), full.partition("[")[1] + full.partition("[")[2]
+    names = {full, full.removesuffix(partition), whole, whole + partition}
+    return names | {name.partition(".")[2] for name in names}
+
+
 def _whole(full: str) -> str:
-    """The name of a dataset without the instance of its stage."""
+    """The name of a dataset without the instance of its stage, and without its partition."""
+    full = full.partition("[")[0]
     pipeline, _, rest = full.partition(".")
     stage, _, output = rest.rpartition(".")
     return f"{pipeline}.{stage.partition('@')[0]}.{output}"

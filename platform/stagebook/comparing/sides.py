@@ -233,9 +233,9 @@ class Sides:
     ) -> dict[str, SideDataset]:
         found = {}
         for name, artifact in outputs.items():
-            known: Dataset | None = self._known.get(f"{pipeline}.{stage}.{name}")
+            known: Dataset | None = self._known.get(f"{pipeline}.{stage}.{name.partition('[')[0]}")
             contract = known.contract if known is not None else None
-            audit = audits.get(name)
+            audit = audits.get(name.partition("[")[0])
             personal = {*(contract.personal if contract else ()), *(audit.personal if audit else ())}
             found[f"{stage}.{name}"] = SideDataset(
                 artifact=artifact,

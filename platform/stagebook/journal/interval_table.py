@@ -69,6 +69,15 @@ class IntervalTable:
         where = "WHERE pipeline = ?1 AND end > start AND (?2 IS NULL OR (end > ?2 AND start < ?3)) ORDER BY start, rowid"
         return self._rows(where, (pipeline, start, end))
 
+    def completed(self, pipeline: str) -> list[Interval]:
+        """The intervals of the runs of a pipeline that completed, by their starts."""
+        where = (
+            "WHERE pipeline = ?1 AND end > start AND run IN"
+            " (SELECT id FROM runs WHERE pipeline = ?1 AND status = 'completed') ORDER BY start, rowid"
+        )
+        found = {one.interval: None for one in self._rows(where, (pipeline,)) if one.interval is not None}
+        return list(found)
+
     def count(self) -> tuple[int, int]:
         """How many there are, and how many are not as they were written."""
         rows = self._db.read(f"SELECT {_COLUMNS}, sum FROM intervals") if self._is_there() else []  # noqa: S608

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.model import Location, Pipeline, find_position
 from stagebook.pipeline.types import Value, describe
 from stagebook.planning.inputs import References
 from stagebook.planning.instances import Instance, Points
+from stagebook.planning.partitions import Partitions
 from stagebook.planning.plan import PlannedInput, PlannedOutput
 from stagebook.planning.scopes import UNKNOWN, Evaluator, stages_named
 from stagebook.timing.interval import Interval
@@ -21,7 +22,8 @@ _OWN_PATH = "give each output a path of its own"
 class Expansion:
     """Expands one pipeline with one set of parameters. `problems` collects what is wrong. `scraps` are
     those that are known already, by stage instance; the foreach of stages that are `held` is not
-    expanded, whatever is known. `interval`: what it is about; without one, what mentions it is not known."""
+    expanded, whatever is known. `interval`: what it is about; without one, what mentions it is not known.
+    `earlier`: the intervals that earlier runs were about, in order."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what a run is given, and how far it has come
         self,
@@ -32,12 +34,15 @@ class Expansion:
         scraps: Mapping[str, Mapping[str, Value]] | None = None,
         held: Collection[str] = (),
         interval: Interval | None = None,
+        earlier: Callable[[], Sequence[Interval]] = tuple,
     ) -> None:
         self.pipeline = pipeline
         self._project = project
         self.instances: Mapping[str, Instance] = {}
         self.writers: dict[str, str] = {}  # path → id of the instance that writes it
         self._places: dict[str, str] = {}  # where outputs are written → the first path there
+        self._interval = interval
+        self._earlier = earlier
         self._evaluator = Evaluator(pipeline, params, env, interval)
         self.problems = self._evaluator.problems
         self._scraps = scraps or {}
@@ -51,7 +56,8 @@ class Expansion:
             if not instance.stands_in:  # the outputs are those of the items
                 self._bind_outputs(instance)
         self._check_nesting()
-        references = References(self._points, self._evaluator, self._project, self.writers)
+        partitions = Partitions(self._evaluator, self._project, self._interval, self._earlier)
+        references = References(self._points, self._evaluator, self._project, self.writers, partitions)
         for instance in self.instances.values():
             self._bind_params(instance)
             self._bind_inputs(instance, references)
@@ -100,6 +106,7 @@ class Expansion:
                 kind=output.kind,
                 delta=output.delta,
                 place=f"{self.pipeline.path}:{line}" if output.delta is not None else "",
+                partition=self._interval.name if self._interval and output.path.mentions("interval") else "",
             )
 
     def _path_of(self, instance: Instance, name: str, template: Template, *, is_external: bool) -> str | None:

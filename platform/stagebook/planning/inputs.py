@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stagebook.errors import ConnectionUnusable, did_you_mean
 from stagebook.pipeline.model import InputRef, Location, Stage
 from stagebook.pipeline.types import describe
 from stagebook.planning.instances import Instance, Points, slug_of
+from stagebook.planning.partitions import Partitions
 from stagebook.planning.scopes import UNKNOWN, Evaluator
 from stagebook.workspace.paths import PathRefused
 from stagebook.workspace.remotes import PATTERN, split
 from stagebook.workspace.workspace import Workspace
 
-_REFERENCE = re.compile(r"([A-Za-z][\w-]*)(?:@(.+))?\.([A-Za-z_]\w*)")
+_REFERENCE = re.compile(r"([A-Za-z][\w-]*)(?:@(.+))?\.([A-Za-z_]\w*)(?:\[([^\[\]]*)\])?")
 _SAME_ITEM = re.compile(r"([A-Za-z][\w-]*@)\$\{\s*item\s*\}(\.[A-Za-z_]\w*)")
 
 
@@ -42,8 +43,14 @@ class References:
     """Resolves the references of one pipeline. `writers`: path → the instance that writes it."""
 
     def __init__(
-        self, points: Points, evaluator: Evaluator, project: Workspace, writers: Mapping[str, str]
+        self,
+        points: Points,
+        evaluator: Evaluator,
+        project: Workspace,
+        writers: Mapping[str, str],
+        partitions: Partitions,
     ) -> None:
+        self._partitions = partitions
         self._points = points
         self._evaluator = evaluator
         self._report = evaluator.problems.report_once
@@ -139,10 +146,40 @@ class References:
             instances = [found]
         if not instances or not all(output in one.outputs for one in instances):
             return None  # what is wrong there is reported there
+        if match[4] is not None:
+            return self._window(match[4], output, instances, ref)
         return Sources(
             paths=tuple(one.outputs[output].path for one in instances),
             sources=tuple(one.id for one in instances),
             many=name is None and (bool(stage.matrix) or stage.foreach is not None),
+        )
+
+    def _window(
+        self, window: str, output: str, instances: Sequence[Instance], ref: InputRef
+    ) -> Sources | None:
+        """Partitions of an output: those of earlier intervals are files, that of this one is to be written."""
+        made: list[tuple[str, str]] = []
+        for instance in instances:
+            intervals = self._partitions.window(window, output, instance, ref)
+            if intervals is None:
+                return None
+            planned = instance.outputs[output]
+            for one in intervals:
+                if one.name == planned.partition:
+                    made.append((planned.path, instance.id))
+                elif path := self._partitions.path(one, output, instance, ref):
+                    made.append((path, ""))
+                else:
+                    return None
+        if not made:
+            self._report(
+                ref.location, f"there is no partition '[{window}]' yet", "run earlier intervals first"
+            )
+            return None
+        return Sources(
+            paths=tuple(path for path, _ in made),
+            sources=tuple(source for _, source in made),
+            many=":" in window or len(instances) > 1,
         )
 
     def _is_guess(self, stage: Stage, other: Stage, ref: InputRef) -> bool:

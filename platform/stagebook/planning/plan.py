@@ -78,7 +78,8 @@ class PlannedInput:
 class PlannedOutput:
     """Where an output is published. For `external` the notebook writes there itself. `contract` says what must hold of
     it; `related` are the paths of the datasets that its rules ask for, by their names. `delta` says what becomes of a Delta
-    table; `place` is where the pipeline file declares it."""
+    table; `place` is where the pipeline file declares it. `partition`: the name of the interval that it is the part of, where
+    its path has one."""
 
     path: str
     kind: OutputKind = "file"
@@ -86,6 +87,7 @@ class PlannedOutput:
     place: str = ""
     contract: Contract | None = None
     related: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    partition: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,12 @@ class PlannedStage(StageOptions):
     def accumulates(self) -> bool:
         """Whether rows of earlier runs stay in an output, so that it is no function of what the stage depends on."""
         return any(output.delta is not None and output.delta.accumulates for output in self.outputs.values())
+
+    def dataset(self, output: str) -> str:
+        """What an output is called in its pipeline: `stage.output`, or `stage.output[partition]`."""
+        planned = self.outputs.get(output)
+        partition = planned.partition if planned is not None else ""
+        return f"{self.id}.{output}[{partition}]" if partition else f"{self.id}.{output}"
 
     def decided(self, decision: Decision, *reasons: str) -> PlannedStage:
         """The stage with another decision."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from stagebook.contracts.contract import Contract
@@ -44,6 +44,7 @@ class Planner:
         policy: decides what is reused; without one, everything runs.
         neighbours: the other pipelines of the project.
         interval: what the run is about.
+        intervals: what earlier runs of the pipeline were about that completed, in order.
     """
 
     pipeline: Pipeline
@@ -57,6 +58,7 @@ class Planner:
     policy: ReusePolicy | None = None
     neighbours: Neighbours = dataclasses.field(default_factory=Neighbours)
     interval: Interval | None = None
+    intervals: Callable[[], Sequence[Interval]] = tuple
 
     def plan(self) -> Plan:
         """The plan of a run.
@@ -96,7 +98,9 @@ class Planner:
 
     def _shape(self, scraps: Mapping[str, Mapping[str, Value]], held: Collection[str] = ()) -> _Shape:
         """All stage instances, checked. Raises `PipelineInvalid`."""
-        expansion = Expansion(self.pipeline, self.params, self.project, self.env, scraps, held, self.interval)
+        expansion = Expansion(
+            self.pipeline, self.params, self.project, self.env, scraps, held, self.interval, self.intervals
+        )
         instances = expansion.expand()
         found = [
             *self.problems,

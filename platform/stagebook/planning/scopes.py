@@ -94,15 +94,17 @@ class Evaluator:
         stages: Mapping[str, Any] | None = None,
         *,
         is_path: bool = False,
+        interval: Interval | None = None,
     ) -> Any:
         """The value of a template, or `UNKNOWN`. `stages` is a scope as `scraps_scope` makes it; `is_path` as for
-        `evaluate`."""
+        `evaluate`; `interval` takes the place of the one that the run is about."""
         if any(name not in self._params for _, name, *_ in template.under("params")):
             return UNKNOWN  # the parameter itself is wrong, which is reported
-        if self._interval is None and template.mentions("interval"):
+        interval = interval or self._interval
+        if interval is None and template.mentions("interval"):
             return UNKNOWN  # planning reports once that there is none
         scope = {"params": self._params, "env": self._env, **_point_scope(point or {})}
-        scope |= _interval_scope(self._interval)
+        scope |= _interval_scope(interval)
         try:
             full = scope if stages is None else {**scope, "stages": stages}
             return evaluate(template, full, is_path=is_path, effort=self._effort)

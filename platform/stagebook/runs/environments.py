@@ -26,6 +26,7 @@ from stagebook.releases.release import Release, Releases
 from stagebook.releases.sources import source_paths
 from stagebook.releases.tree import Site, lay_out, link_data
 from stagebook.runs.lease import liveness_of
+from stagebook.system.blobs import BlobDamaged
 from stagebook.system.files import make_private, write_whole
 from stagebook.system.settings_file import read_raw
 from stagebook.system.store import Store
@@ -104,6 +105,7 @@ class EnvironmentTable:
         site = Site(project=self.root, state=state, store=self._store, environment=environment)
         lay_out(release, tree, site)
         # What the pipelines of the release read is looked for where the data are.
+        _bring_partitions(self.versions(environment), self._store, tree)
         link_data(
             release, tree, site, source_paths(Catalog(tree), Workspace(self.root), environment.params, env)
         )
@@ -181,3 +183,14 @@ class EnvironmentTable:
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 found[path.parent.name] = EnvironmentSettings(**json.loads(path.read_bytes())["settings"])
         return found
+
+
+def _bring_partitions(versions: Versions, store: Store, tree: Path) -> None:
+    """Partitions of earlier intervals that readers see are to be there for the code of another release as well."""
+    with contextlib.suppress(UsageError, OSError, BlobDamaged):
+        current = versions.current()
+        for name, one in current.datasets.items() if current is not None else ():
+            target = tree / one.artifact.path
+            if "[" in name and not one.artifact.external and not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                store.fetch(one.artifact, target)

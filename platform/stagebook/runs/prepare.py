@@ -25,6 +25,7 @@ from stagebook.runs.request import RunRequest
 from stagebook.runs.resume import Rest, changed_since, refuse_changed, rest_of
 from stagebook.sharing.results import ResultsBehind
 from stagebook.sharing.shared_store import SharedStore
+from stagebook.timing.interval import Interval
 from stagebook.workspace.catalog import Catalog, bind
 from stagebook.workspace.dependencies import ProjectDependencies
 
@@ -117,6 +118,7 @@ class Preparer:
             interval=interval_for(
                 loaded.pipeline, request, schedules, dt.datetime.fromtimestamp(self._clock(), dt.UTC)
             ),
+            intervals=lambda: self._intervals(pipeline),
         )
         plan = planner.plan()
         dependencies.file_cache.save()  # looking at a pipeline with mistakes leaves no trace
@@ -127,6 +129,12 @@ class Preparer:
             forced=None if forced is None else tuple(forced),
             rest=rest,
         )
+
+    def _intervals(self, pipeline: str) -> list[Interval]:
+        """What runs of a pipeline were about that completed."""
+        if not self.history.has_journal:
+            return []
+        return self.history.journal.intervals.completed(pipeline)
 
     def results(self) -> Results:
         """The results that the journal knows, those of other environments, and those of the shared store."""

@@ -128,13 +128,15 @@ class Publisher:
                 result = latest.get(planned.id)
                 stages[planned.id] = self._stage(plan.pipeline, record, result, report.run, executed)
                 datasets |= {
-                    f"{planned.id}.{name}": PublishedDataset(
+                    planned.dataset(name): PublishedDataset(
                         artifact=artifact,
                         run=record.of_run or report.run,
                         contract=_outcome(record.audits.get(name)),
                     )
                     for name, artifact in record.outputs.items()
                 }
+        if before is not None:
+            datasets = _with_other_partitions(datasets, before.datasets)
         return PublishedPipeline(
             run=report.run,
             at=self.clock(),
@@ -229,6 +231,15 @@ def _as_a_run(told: VersionPublished, pipeline: str, origin: Origin, run: str) -
     reason = f"shows version {told.shows}" + (f": {told.because}" if told.because else "")
     ended = RunEnded(run=run, at=told.at, status=Status.COMPLETED, reason=reason)
     return [started, dataclasses.replace(told, run=run), ended]
+
+
+def _with_other_partitions(
+    datasets: Mapping[str, PublishedDataset], before: Mapping[str, PublishedDataset]
+) -> dict[str, PublishedDataset]:
+    """These datasets, and of those that have partitions the ones that were shown before."""
+    parted = {name.partition("[")[0] for name in datasets if "[" in name}
+    others = {name: one for name, one in before.items() if "[" in name and name.partition("[")[0] in parted}
+    return dict(sorted({**others, **datasets}.items()))
 
 
 def _earlier_notebooks(pipelines: Mapping[str, PublishedPipeline], version: Path) -> dict[str, Path]:
