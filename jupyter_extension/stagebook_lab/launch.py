@@ -82,7 +82,7 @@ def check_rest(project: Project, run: RunRecord, request: ResumeRequest) -> None
     Raises:
         StagebookError: as `Preparer.prepare_rest`, and `PipelineBusy`.
     """
-    if run.kind != "sweep":  # each of its points is planned when it starts
+    if not run.is_series:  # each of its points is planned when it starts
         project.preparer.prepare_rest(run, failed_only=request.failed_only, keep=request.keep)
     _check_idle(project, run.pipeline)
 

@@ -114,8 +114,8 @@ class Event:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
-    """A run began. `plan` is the whole plan as plain data; `kind` is `run`, `sweep`, `accept`, `bookmark` or `rollback`;
-    `parent` is the sweep that it is a point of; `resumes` the run that it goes on with; `request` what was
+    """A run began. `plan` is the whole plan as plain data; `kind` is `run`, `sweep`, `backfill`, `accept`, `bookmark` or
+    `rollback`; `parent` is the sweep that it is a point of, or the backfill; `resumes` the run that it goes on with; `request` what was
     asked for, so that it can be asked for again. `quiet`: by the plan nothing was to be done. `environment`: the one that it
     ran in, empty for the working tree; `release`: the release that it executed; `experiment`: what is added to the name of its
     experiment in MLflow. `interval`: the stretch of time that it is about, with `start`, `end` (not part of it), `name` and

@@ -36,10 +36,10 @@ def runs_reply(project: Project, pipeline: str | None, limit: int) -> wire.RunsR
     limit = min(limit, MAX_RUNS)
     found = project.history.runs(pipeline, limit + 1, points=False)
     shown = found[:limit]
-    sweeps = [run.id for run in shown if run.kind == "sweep"]
+    sweeps = [run.id for run in shown if run.is_series]
     runs: list[RunRecord] = []
     for run in shown:
-        if run.kind == "sweep":
+        if run.is_series:
             runs += reversed(project.journal.runs.points_of(run.id, POINTS))
         runs.append(run)
     more = len(found) > limit
@@ -57,7 +57,7 @@ def run_reply(project: Project, run: RunRecord) -> wire.RunReply:
     events = project.journal.events.of(run.id)
     history = RunHistory(event for _, event in events)
     stages = tuple(stage_info(run.id, run.pipeline, stage) for stage in history.stages.values())
-    points = project.journal.runs.points_of(run.id) if run.kind == "sweep" else []
+    points = project.journal.runs.points_of(run.id) if run.is_series else []
     return wire.RunReply(
         run=run_info(run),
         stages=stages,

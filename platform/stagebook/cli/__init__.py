@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-_RUNS = {"run", "resume", "retry", "sweep"}
+_RUNS = {"run", "resume", "retry", "sweep", "backfill"}
 _ASKS = {"-h", "--help", "--version"}
 
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "check": ("check", "Report every mistake of a pipeline (of all, if none is named), and run nothing."),
     "plan": ("plan", "Show which stages would run, and why, and run nothing."),
     "run": ("run", "Run a pipeline, or some of its stages; stages that are up to date are reused."),
+    "backfill": ("backfill", "Run a pipeline for the intervals of the past that lack something."),
     "sweep": ("sweep", "Run a pipeline once for each point of a grid of parameters: -p 'depth=[2,4,8]'."),
     "resume": ("resume", "Run what is left of a run that failed, was cancelled or was interrupted, with its parameters."),
     "retry": ("resume", "Run the failed stages of a run again, and the stages that depend on them."),

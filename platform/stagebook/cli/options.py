@@ -66,6 +66,10 @@ RunId = Annotated[
     str | None,
     typer.Option("--run-id", metavar="RUN", hidden=True, help="The id of the run; with it, it runs once."),
 ]
+Parent = Annotated[
+    str | None,
+    typer.Option("--parent", metavar="RUN", hidden=True, help="The run that it is a part of."),
+]
 Force = Annotated[
     bool,
     typer.Option("--force", help="Run the named stages (all, if none is named) though nothing changed."),

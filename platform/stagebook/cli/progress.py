@@ -45,7 +45,9 @@ def run_and_show(project: Project, prepared: PreparedRun, request: RunRequest, *
     live = LiveTable(out) if out.is_terminal and not as_json else None
     listener: Listener = live.take if live else write_events if as_json else EventLines().take
     try:
-        hooks = LaunchHooks(listeners=[listener], waiting=tell_waiting, behind=out.is_terminal)
+        hooks = LaunchHooks(
+            listeners=[listener], waiting=tell_waiting, behind=out.is_terminal, parent=request.parent
+        )
         report = project.launcher.run(prepared, request, hooks)
     finally:
         with lenient():

@@ -21,7 +21,7 @@ def request_of(
     **how: Any,
 ) -> RunRequest:
     """The request from options as typer gives them."""
-    how |= {name: how.get(name) or "" for name in ("interval", "schedule", "run_id")}
+    how |= {name: how.get(name) or "" for name in ("interval", "schedule", "run_id", "parent")}
     return RunRequest(
         pipeline=pipeline,
         pairs=tuple(params or ()),

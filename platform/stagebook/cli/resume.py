@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from stagebook.cli.backfill import resume_backfill
 from stagebook.cli.options import Jobs, Json, KeepCompleted, PastRun, Verify, Wait
 from stagebook.cli.progress import run_and_show
 from stagebook.cli.sweep import resume_and_show
@@ -49,6 +50,8 @@ def _run_rest(run: str, how: RunRequest, *, keep: bool, failed_only: bool, as_js
         if record.kind == "sweep":
             rest = SweepRest(of=record, failed_only=failed_only, keep=keep)
             return resume_and_show(project, rest, how, as_json=as_json)
+        if record.kind == "backfill":
+            return resume_backfill(project, record, how, failed_only=failed_only, as_json=as_json)
         prepared = project.preparer.prepare_rest(
             record, failed_only=failed_only, keep=keep, verify=how.verify
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from stagebook.cli.sweep import sweep_and_show
 from stagebook.errors import UsageError
 from stagebook.project import Project
 from stagebook.runs.request import RunRequest
+from stagebook.system.processes import die_with_parent
 
 
 def run(
@@ -48,6 +50,7 @@ def run(
     interval: options.Interval = None,
     schedule: options.Schedule = None,
     run_id: options.RunId = None,
+    parent: options.Parent = None,
     as_json: options.Json = False,
 ) -> int:
     """Run a pipeline, or some of its stages; stages that are up to date are reused."""
@@ -70,9 +73,7 @@ def run(
         sweep=sweep,
         most=most,
         stop_when=stop_when,
-        interval=interval,
-        schedule=schedule,
-        run_id=run_id,
+        interval=interval, schedule=schedule, run_id=run_id, parent=parent,
     )
     return perform(request, as_json=as_json)
 
@@ -83,6 +84,8 @@ def perform(request: RunRequest, *, as_json: bool) -> int:
         return sweep_and_show(request, as_json=as_json)
     if request.most is not None or request.stop_when is not None:
         raise UsageError("--max and --stop-when are for a sweep", hint="add --sweep")
+    if request.parent:
+        die_with_parent(os.getppid())
     with Project.open() as project:
         project.launcher.warm_up()
         return run_and_show(project, project.preparer.prepare(request), request, as_json=as_json)

@@ -17,7 +17,7 @@ _COLUMNS = "id, pipeline, status, reason, started, ended, params, origin, first_
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """A run, summed up. Times are seconds since the epoch; `ended` is None while it goes on. `kind` is
-    `run`, `sweep`, `accept` or `bookmark`; `parent` is the sweep that it is a point of."""
+    `run`, `sweep`, `backfill`, `accept`, `bookmark` or `rollback`; `parent` is the sweep that it is a point of, or the backfill."""
 
     id: str
     pipeline: str
@@ -29,6 +29,11 @@ class RunRecord:
     origin: Origin
     kind: str = "run"
     parent: str = ""
+
+    @property
+    def is_series(self) -> bool:
+        """Whether other runs are its parts, and it has no stages of its own."""
+        return self.kind in {"sweep", "backfill"}
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain data."""
@@ -106,7 +111,7 @@ class RunTable:
 
     def latest_begun(self) -> RunRecord | None:
         """The latest run or sweep: no point of one, and nothing that a person stated."""
-        where = "WHERE parent = '' AND kind IN ('run', 'sweep') ORDER BY first_seq DESC LIMIT 1"
+        where = "WHERE parent = '' AND kind IN ('run', 'sweep', 'backfill') ORDER BY first_seq DESC LIMIT 1"
         return next(iter(_records(self._db, where, [])), None)
 
     def going_on(self, pipeline: str) -> list[RunRecord]:

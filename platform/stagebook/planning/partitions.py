@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from stagebook.pipeline.model import InputRef
+from stagebook.pipeline.model import InputRef, Pipeline
 from stagebook.planning.instances import Instance
 from stagebook.planning.scopes import UNKNOWN, Evaluator
 from stagebook.timing.interval import Interval
@@ -21,7 +21,19 @@ from stagebook.workspace.paths import PathRefused
 from stagebook.workspace.workspace import Workspace
 
 _WINDOW = re.compile(r"(-[1-9][0-9]{0,5})?(:)?")
+_AT_END = re.compile(r"\.[A-Za-z_]\w*\[[^\[\]]*\]$")
 HOW = "write [-3:] for the last three, [-2] for the one before this one, or [:] for all up to this one"
+
+
+def reads_earlier(pipeline: Pipeline) -> bool:
+    """Whether a stage of a pipeline reads partitions of earlier intervals."""
+    texts = (
+        ref.text.source
+        for stage in pipeline.stages.values()
+        for item in stage.inputs.values()
+        for ref in item.refs
+    )
+    return any(isinstance(text, str) and _AT_END.search(text) for text in texts)
 
 
 class Partitions:

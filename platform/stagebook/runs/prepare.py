@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from stagebook.errors import PipelineInvalid, Problem, UsageError
 from stagebook.journal.journal import RunRecord
 from stagebook.journal.result_table import KnownResults, ResultTable, SharedResults
+from stagebook.pipeline.loader import LoadedPipeline
 from stagebook.pipeline.model import Pipeline, Schedule
 from stagebook.pipeline.types import Value
-from stagebook.planning.neighbours import neighbours_of
+from stagebook.planning.neighbours import Neighbours, neighbours_of
 from stagebook.planning.plan import Plan
 from stagebook.planning.planner import Planner
 from stagebook.planning.result import Result, Results
@@ -40,6 +42,17 @@ class PreparedRun:
     selection: Selection
     forced: tuple[str, ...] | None = None
     rest: Rest | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Moment:
+    """What plans are made of, as it is at one moment."""
+
+    loaded: LoadedPipeline
+    results: Results
+    scraps: EarlierScraps
+    neighbours: Neighbours
+    intervals: Callable[[], Sequence[Interval]]
 
 
 class Preparer:
@@ -78,14 +91,38 @@ class Preparer:
         """
         return self._prepare(request, request.selection, request.forced)
 
+    def prepare_each(self, requests: Sequence[RunRequest]) -> Iterator[Plan]:
+        """The plans of requests that differ in their intervals alone, as of one moment. Raises as `prepare`."""
+        moment = self._look(requests[0]) if requests else None
+        for request in requests:
+            yield self._prepare(request, request.selection, request.forced, moment=moment).plan
+
+    def _look(self, request: RunRequest) -> _Moment:
+        """What plans are made of, as it is now."""
+        loaded, dependencies = self.catalog.load(request.pipeline), self.dependencies
+        dependencies.forget()
+        dependencies.file_cache.verify(request.verify)
+        if self.shared is not None:
+            self.shared.begin()
+        results = self.results()
+        return _Moment(
+            loaded=loaded,
+            results=results,
+            scraps=EarlierScraps(self.history, results, loaded.pipeline.name),
+            neighbours=neighbours_of(self.catalog, loaded.pipeline.path, dependencies.workspace, os.environ),
+            intervals=functools.cache(lambda: self._intervals(loaded.pipeline.name)),
+        )
+
     def _prepare(
         self,
         request: RunRequest,
         selection: Selection,
         forced: Sequence[str] | None,
         rest: Rest | None = None,
+        moment: _Moment | None = None,
     ) -> PreparedRun:
-        loaded = self.catalog.load(request.pipeline)
+        moment = moment or self._look(request)
+        loaded = moment.loaded
         schedules = {**loaded.pipeline.schedules, **self._schedules.get(loaded.pipeline.name, {})}
         request = as_scheduled(request, schedules)
         params, problems = self._bind(loaded.pipeline, request)
@@ -93,32 +130,27 @@ class Preparer:
         if missing and problems:
             raise PipelineInvalid([*loaded.problems, *problems])
         pipeline, dependencies = loaded.pipeline.name, self.dependencies
-        dependencies.forget()
-        dependencies.file_cache.verify(request.verify)
-        if self.shared is not None:
-            self.shared.begin()
-        results = self.results()
         planner = Planner(
             loaded.pipeline,
             params,
             dependencies.workspace,
             selection=selection,
             env=os.environ,
-            earlier=EarlierScraps(self.history, results, pipeline),
+            earlier=moment.scraps,
             problems=[*loaded.problems, *problems],
             policy=ReusePolicy(
                 pipeline,
                 dependencies,
-                results,
+                moment.results,
                 forced=() if forced is None else Matching(forced or ("*",)),
                 finished=rest.finished if rest is not None else {},
                 audited=Matching(request.selection.named or ("*",)) if request.audit else (),
             ),
-            neighbours=neighbours_of(self.catalog, loaded.pipeline.path, dependencies.workspace, os.environ),
+            neighbours=moment.neighbours,
             interval=interval_for(
                 loaded.pipeline, request, schedules, dt.datetime.fromtimestamp(self._clock(), dt.UTC)
             ),
-            intervals=lambda: self._intervals(pipeline),
+            intervals=moment.intervals,
         )
         plan = planner.plan()
         dependencies.file_cache.save()  # looking at a pipeline with mistakes leaves no trace

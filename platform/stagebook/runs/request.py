@@ -13,6 +13,8 @@ from typing import Any
 from stagebook.pipeline.types import Value
 from stagebook.planning.select import Selection
 
+_TEXTS = ("interval", "schedule", "run_id", "parent")
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
@@ -38,6 +40,7 @@ class RunRequest:
         interval: what the run is about, as `timing.reading` reads it; empty: what the schedule of the pipeline says.
         schedule: the name of the schedule that asks.
         run_id: the id of the run, where it was chosen before; it runs once.
+        parent: the run that owns the pipeline meanwhile, of which this one is a part.
     """
 
     pipeline: str | None = None
@@ -59,6 +62,7 @@ class RunRequest:
     interval: str = ""
     schedule: str = ""
     run_id: str = ""
+    parent: str = ""
 
     @classmethod
     def of(
@@ -84,7 +88,7 @@ class RunRequest:
         words += [f"--param={pair}" for pair in self.pairs]
         words += [f"--param={name}={text_of(value)}" for name, value in self.values.items()]
         given = {"jobs": self.jobs, "max": self.most, "stop-when": self.stop_when}
-        texts = {"interval": self.interval, "schedule": self.schedule, "run-id": self.run_id}
+        texts = {name.replace("_", "-"): getattr(self, name) for name in _TEXTS}
         given |= {option: text or None for option, text in texts.items()}
         words += [f"--{option}={value}" for option, value in given.items() if value is not None]
         flags = {

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from stagebook.errors import PipelineInvalid, UsageError
-from stagebook.events import RunEnded, RunStarted, Status
+from stagebook.events import RunStarted, Status
 from stagebook.journal.journal import RunRecord
 from stagebook.pipeline.params import parse_pairs
 from stagebook.pipeline.types import Value
@@ -17,11 +17,10 @@ from stagebook.runs.grid import Grid, Point, StopRule, SweepReport, grid_of, met
 from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.intervals import interval_of
 from stagebook.runs.launcher import Launcher
-from stagebook.runs.lease import heartbeat, take_ownership
 from stagebook.runs.origin import describe_origin
 from stagebook.runs.prepare import PreparedRun, Preparer
 from stagebook.runs.request import RunRequest
-from stagebook.runs.run import let_go
+from stagebook.runs.series import run_series
 from stagebook.tracking.delivery import Delivery
 from stagebook.tracking.state import state_of
 from stagebook.workspace.catalog import Catalog
@@ -58,7 +57,7 @@ def grid_for(catalog: Catalog, request: RunRequest) -> tuple[Grid, RunRequest]:
     if problems:
         raise PipelineInvalid([*loaded.problems, *problems])
     grid = grid_of(loaded.pipeline, {**values, **request.values})
-    return grid, dataclasses.replace(request, pairs=(), values=grid.fixed, run_id="")
+    return grid, dataclasses.replace(request, pairs=(), values=grid.fixed, run_id="", parent="")
 
 
 def sweep(
@@ -165,40 +164,23 @@ class _Sweep:
         for point in self._points[1:]:
             self._preparer.check_params(self._at(point))
         run = launcher.new_run_id()
-        take_ownership(
-            journal,
+        made = run_series(
+            launcher,
             self._started(run, first),
-            clock=launcher.now,
+            self._hooks.run,
+            lambda delivery: (self._run_points(run, first, delivery), self._because),
             wait=self._request.wait,
-            waiting=self._hooks.run.waiting,
         )
-        delivery = launcher.delivery()
-        status = Status.FAILED
-        undelivered = 0
-        try:
-            with heartbeat(journal.path, run):
-                if delivery is not None:
-                    delivery.start(run)
-                status = self._run_points(run, first, delivery)
-        except KeyboardInterrupt:
-            status, self._because = Status.CANCELLED, "interrupted from the keyboard"
-        finally:
-            end = RunEnded(run=run, at=launcher.now(), status=status, reason=self._because)
-            journal.append([end], owner=run)
-            launcher.cool_down()
-            if delivery is not None:
-                behind = self._hooks.run.behind
-                undelivered = let_go(delivery, behind=behind)
         left = self._grid.size - len(self._done) - sum(map(self._is_done, self._grid.points()))
-        why = self._because or (f"--max {self._request.most}" if left else "")
+        why = made.reason or (f"--max {self._request.most}" if left else "")
         return SweepReport(
             run=run,
-            status=status,
+            status=made.status,
             points=self._done,
             left=left,
             why=why,
-            undelivered=undelivered,
-            tracking=state_of(journal.outbox, undelivered, run=run, behind=self._hooks.run.behind),
+            undelivered=made.undelivered,
+            tracking=state_of(journal.outbox, made.undelivered, run=run, behind=self._hooks.run.behind),
         )
 
     def _run_points(self, run: str, first: PreparedRun, delivery: Delivery | None) -> Status:

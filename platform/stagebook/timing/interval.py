@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -49,6 +50,10 @@ class Interval:
     def name(self) -> str:
         """A label for files, of the start and the length: `2026`, `2026-01`, `2026-W02`, `2026-01-05`, `2026-01-05T06` for a
         calendar unit, else such as `2026-01-05T0615`. Of an hour that clocks repeat, the second has its offset, too."""
+        return str(_scope_of(self)["name"])
+
+    def label(self) -> str:
+        """The same, computed."""
         zone = find_zone(self.zone)
         start, end = local_of(self.start, zone), local_of(self.end, zone)
         if self.is_of_days:
@@ -64,14 +69,7 @@ class Interval:
     def to_scope(self) -> dict[str, str | int]:
         """What expressions see: `start` and `end` as dates where it is of whole days, else as times with their offset; `name`;
         and the numbers of the start."""
-        zone = find_zone(self.zone)
-        start, end = self.start.astimezone(zone), self.end.astimezone(zone)
-        if self.is_of_days:
-            texts = [start.date().isoformat(), end.date().isoformat()]
-        else:
-            texts = [start.isoformat(), end.isoformat()]
-        numbers = {"year": start.year, "month": start.month, "day": start.day, "hour": start.hour}
-        return {"start": texts[0], "end": texts[1], "name": self.name, **numbers}
+        return dict(_scope_of(self))
 
     def to_json(self) -> dict[str, str]:
         """It as plain data."""
@@ -93,6 +91,18 @@ class Interval:
         """The text that `parse_interval` reads as this interval, whatever zone is given to it."""
         scope = self.to_scope()
         return f"{scope['start']}..{scope['end']}[{self.zone}]"
+
+
+@functools.lru_cache(maxsize=4096)  # planning asks for it at every expression
+def _scope_of(interval: Interval) -> Mapping[str, str | int]:
+    zone = find_zone(interval.zone)
+    start, end = interval.start.astimezone(zone), interval.end.astimezone(zone)
+    if interval.is_of_days:
+        texts = [start.date().isoformat(), end.date().isoformat()]
+    else:
+        texts = [start.isoformat(), end.isoformat()]
+    numbers = {"year": start.year, "month": start.month, "day": start.day, "hour": start.hour}
+    return {"start": texts[0], "end": texts[1], "name": interval.label(), **numbers}
 
 
 def _begins_day(moment: dt.datetime, zone: dt.tzinfo) -> bool:

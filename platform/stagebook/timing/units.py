@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import Literal, get_args
 
 from stagebook.timing.interval import Interval
@@ -50,3 +51,14 @@ def last_complete(unit: Unit, moment: dt.datetime, zone: str) -> Interval:
     """The last unit that had ended by a moment."""
     end = start_of(unit, moment, zone)
     return Interval(start=start_of(unit, end - _SECOND, zone), end=end, zone=zone)
+
+
+def units_within(unit: Unit, start: dt.datetime, end: dt.datetime, zone: str) -> Iterator[Interval]:
+    """The units that lie between two moments as a whole, in order."""
+    first = start_of(unit, start, zone)
+    found = unit_from(unit, first, zone)
+    if first < start:
+        found = unit_from(unit, found.end, zone)
+    while found.end <= end:
+        yield found
+        found = unit_from(unit, found.end, zone)

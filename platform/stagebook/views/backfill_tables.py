@@ -1,0 +1,110 @@
+"""Backfills: what one would do, and what it came to."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from stagebook.events import Status
+from stagebook.runs.backfill import BackfillPlan, PlannedInterval, State
+from stagebook.runs.backfilling import BackfillReport, IntervalDone
+from stagebook.views.formatting import duration, plain, plural, value
+from stagebook.views.tables import status_text, table_of
+
+_MOST = 40  # stretches of intervals that are shown
+_STYLES = {State.MISSING: "yellow", State.FAILED: "red", State.CHANGED: "cyan", State.DONE: "green"}
+
+
+def plan_table(plan: BackfillPlan) -> Table:
+    """The intervals of a plan, those beside each other that are alike in one row."""
+    table = table_of("intervals", "", "state", "stages", "time", "why")
+    chosen = {one.interval for one in plan.chosen}
+    kinds = ((_kind(one), one.interval in chosen) for one in plan.all)
+    keyed = zip(plan.all, kinds, strict=True)
+    stretches = [[one for one, _ in group] for _, group in itertools.groupby(keyed, key=lambda pair: pair[1])]
+    for group in stretches[:_MOST]:
+        table.add_row(*_row(group, is_chosen=group[0].interval in chosen))
+    if len(stretches) > _MOST:
+        table.add_row(Text(f"… and {len(stretches) - _MOST} more stretches; --json has all", style="dim"))
+    return table
+
+
+def _row(group: Sequence[PlannedInterval], *, is_chosen: bool) -> list[Text | str]:
+    first, last = group[0], group[-1]
+    names = first.interval.name if len(group) == 1 else f"{first.interval.name} … {last.interval.name}"
+    runs = len(first.runs)
+    seconds = [one.seconds for one in group if one.seconds is not None]
+    state, why = Text(str(first.state), style=_STYLES[first.state]), plain(value(first.why, 80))
+    if first.state is State.DONE and is_chosen:
+        state, why = Text("follows", style="cyan"), "reads earlier intervals, and runs where these change"
+    elif not is_chosen and first.state is not State.DONE:
+        why = "left out"
+    return [
+        Text(names, style="" if is_chosen else "dim"),
+        str(len(group)),
+        state,
+        f"{runs} of {len(first.decisions)}" if runs else "",
+        f"~{duration(sum(seconds))}" if seconds else "",
+        Text(why, style="dim"),
+    ]
+
+
+def _kind(one: PlannedInterval) -> tuple[State, int, str]:
+    return one.state, len(one.runs), one.why.replace(one.interval.name, "")
+
+
+def summary(plan: BackfillPlan) -> Text:
+    """What a backfill would do, in a sentence."""
+    if not plan.chosen:
+        return Text(f"✓ {plural(len(plan.all), 'interval')}, nothing to run", style="green")
+    order = "the newest first" if plan.request.newest_first else "the oldest first"
+    side = f", {plan.parallel} at a time" if plan.parallel > 1 else ""
+    time = f", about {duration(plan.seconds)} by earlier runs" if plan.seconds is not None else ""
+    count = len(plan.chosen) - len(plan.followers)
+    text = Text(f"{count} of {plural(len(plan.all), 'interval')} to run, {order}{side}{time}")
+    if plan.clashes and len(plan.all) > 1:
+        names = ", ".join(plan.clashes[:3]) + (" …" if len(plan.clashes) > 3 else "")
+        text.append(
+            f"\n! each interval writes {names} to the same place, so that the last one stays, and one runs at a time;"
+            " put ${interval.name} into the path",
+            style="yellow",
+        )
+    return text
+
+
+def done_line(one: IntervalDone) -> Text:
+    """What became of an interval."""
+    line = Text(f"{one.interval.name}  ") + status_text(one.status)
+    if one.status is Status.REUSED:
+        line.append("  nothing changed for it", style="dim")
+    elif one.reused:
+        line.append(f"  {plural(one.reused, 'stage')} reused", style="dim")
+    if one.message:
+        line.append(f"  {plain(value(one.message, 100))}", style="red" if not one.status.is_good else "dim")
+    return line
+
+
+def report_lines(report: BackfillReport) -> list[Text]:
+    """What a backfill came to."""
+    counted = _counts(report.done)
+    line = Text(f"backfill {report.run}  ") + status_text(report.status)
+    line.append(f"  {', '.join(counted)}" if counted else "")
+    if report.left:
+        line.append(f", {plural(report.left, 'interval')} left")
+    lines = [line]
+    if report.version is not None:
+        lines.append(Text(f"shown as version {report.version.version}"))
+    if report.status is not Status.COMPLETED:
+        lines.append(Text(f"go on with   stagebook resume {report.run}"))
+    return lines
+
+
+def _counts(done: Sequence[IntervalDone]) -> list[str]:
+    ran = sum(one.status is Status.COMPLETED for one in done)
+    same = sum(one.status is Status.REUSED for one in done)
+    failed = sum(not one.status.is_good for one in done)
+    pairs = ((ran, f"{ran} completed"), (same, f"{same} unchanged"), (failed, f"{failed} failed"))
+    return [text for count, text in pairs if count]
