@@ -66,6 +66,10 @@ RunId = Annotated[
     str | None,
     typer.Option("--run-id", metavar="RUN", hidden=True, help="The id of the run; with it, it runs once."),
 ]
+DebugOnFailure = Annotated[
+    bool,
+    typer.Option("--debug-on-failure", help="Keep a dump of each stage that fails, for 'stagebook debug'."),
+]
 Parent = Annotated[
     str | None,
     typer.Option("--parent", metavar="RUN", hidden=True, help="The run that it is a part of."),

@@ -29,12 +29,7 @@ def run(
     keep_going: Annotated[
         bool, typer.Option("-k", "--keep-going", help="After a failure, go on with what does not need it.")
     ] = False,
-    debug: Annotated[
-        bool,
-        typer.Option(
-            "--debug-on-failure", help="Keep a dump of each stage that fails, for 'stagebook debug'."
-        ),
-    ] = False,
+    debug: options.DebugOnFailure = False,
     keep_kernel: Annotated[
         bool, typer.Option("--keep-kernel", help="Leave the kernel of a stage that fails alive.")
     ] = False,
@@ -73,7 +68,10 @@ def run(
         sweep=sweep,
         most=most,
         stop_when=stop_when,
-        interval=interval, schedule=schedule, run_id=run_id, parent=parent,
+        interval=interval,
+        schedule=schedule,
+        run_id=run_id,
+        parent=parent,
     )
     return perform(request, as_json=as_json)
 

@@ -7,6 +7,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stagebook.errors import PipelineInvalid
 from stagebook.events import RunStarted, Status
 from stagebook.journal.journal import RunRecord
 from stagebook.planning.partitions import reads_earlier
@@ -123,7 +124,8 @@ _RUNS = {Decision.RUN, Decision.AUDIT, Decision.WAIT}
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillPlan:
     """What a backfill would do. `all` are the intervals that were looked at, in order; `chosen` those that are run, in the
-    order in which they are; `followers` of these are up to date, and read partitions of intervals that run before them;
+    order in which they are; `reads_earlier`: partitions of earlier intervals are read, so that the order is that of time;
+    `followers` of these are up to date, and read partitions of intervals that run before them;
     `clashes` are outputs that all intervals write to the same place."""
 
     request: BackfillRequest
@@ -132,6 +134,7 @@ class BackfillPlan:
     params: Mapping[str, Any]
     all: Sequence[PlannedInterval]
     chosen: Sequence[PlannedInterval]
+    reads_earlier: bool = False
     followers: frozenset[Interval] = frozenset()
     clashes: tuple[str, ...] = ()
 
@@ -147,8 +150,13 @@ class BackfillPlan:
 
     @property
     def parallel(self) -> int:
-        """How many intervals run at a time: one, where they write to the same place."""
-        return 1 if self.clashes else self.request.parallel
+        """How many intervals run at a time: one, where they write to the same place, or read what earlier ones write."""
+        return 1 if self.clashes or self.reads_earlier else self.request.parallel
+
+    @property
+    def newest_first(self) -> bool:
+        """Whether the latest interval runs first."""
+        return self.request.newest_first and not self.reads_earlier
 
     def count(self, state: State) -> int:
         """How many of the intervals are in a state."""
@@ -174,23 +182,36 @@ def plan_backfill(preparer: Preparer, request: BackfillRequest) -> BackfillPlan:
         PipelineInvalid: an interval cannot be planned.
         UsageError: the selection matches nothing.
     """
-    plans = list(preparer.prepare_each([request.at(one) for one in request.intervals]))
-    name = plans[0].pipeline if plans else ""
-    last, expected = _last_runs(preparer, name)
-    found = [_planned(plan, last, expected) for plan in plans]
+    moment = preparer.look(request.run)
+    pipeline = moment.loaded.pipeline
+    reads = reads_earlier(pipeline)
+    last, expected = _last_runs(preparer, pipeline.name)
+    found: list[PlannedInterval] = []
+    plans: list[Plan] = []
+    for interval in request.intervals:
+        try:
+            plan = preparer.prepare(request.at(interval), moment).plan
+        except PipelineInvalid as error:
+            if not (reads and any(one.runs for one in found)):
+                raise
+            # It reads what an interval before it is going to make.
+            found.append(_waiting(interval, error.problems[0].message))
+        else:
+            plans.append(plan)
+            found.append(_planned(plan, last, expected))
     first = next((at for at, one in enumerate(found) if one.state in request.which and one.runs), len(found))
-    follows = bool(plans) and reads_earlier(preparer.catalog.load(request.run.pipeline).pipeline)
-    followers = {one.interval for one in found[first:] if follows and one.state is State.DONE}
+    followers = {one.interval for one in found[first:] if reads and one.state is State.DONE}
     chosen = [one for one in found if (one.state in request.which and one.runs) or one.interval in followers]
-    if request.newest_first:
+    if request.newest_first and not reads:
         chosen.reverse()
     return BackfillPlan(
         request=request,
-        pipeline=name,
-        path=plans[0].path if plans else "",
+        pipeline=pipeline.name,
+        path=pipeline.path,
         params=dict(plans[0].params) if plans else {},
         all=found,
         chosen=chosen,
+        reads_earlier=reads,
         followers=frozenset(followers),
         clashes=_clashes(plans),
     )
@@ -241,6 +262,12 @@ def _planned(
         why=why,
         seconds=sum(known) if known else None,
         run=run.id if run is not None else "",
+    )
+
+
+def _waiting(interval: Interval, why: str) -> PlannedInterval:
+    return PlannedInterval(
+        interval=interval, state=State.CHANGED, decisions={"all stages": Decision.WAIT}, why=why
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from stagebook.errors import UsageError, did_you_mean
 from stagebook.events import RunStarted
@@ -37,10 +37,15 @@ def as_scheduled(request: RunRequest, schedules: Mapping[str, Schedule]) -> RunR
 
 
 def interval_for(
-    pipeline: Pipeline, request: RunRequest, schedules: Mapping[str, Schedule], now: dt.datetime
+    pipeline: Pipeline,
+    request: RunRequest,
+    schedules: Mapping[str, Schedule],
+    now: dt.datetime,
+    earlier: Callable[[], Sequence[Interval]] = tuple,
 ) -> Interval | None:
     """The interval that a run of a pipeline is about: the one that is asked for; or, where the pipeline mentions it, the latest
-    complete one of the schedule that is named, or of the first that has any. `None`: it is about none. Raises `UsageError`."""
+    complete one of the schedule that is named, or of the first that has any; or without any the last one that an `earlier`
+    run was about. `None`: it is about none. Raises `UsageError`."""
     named = schedules.get(request.schedule)
     chosen = [named] if named is not None else list(schedules.values())
     if request.interval:
@@ -53,7 +58,10 @@ def interval_for(
     if place_of_interval(pipeline) is None and named is None:
         return None
     found = (latest_of(one, now) for one in chosen)
-    return next((one for one in found if one is not None), None)
+    latest = next((one for one in found if one is not None), None)
+    if latest is None and not request.schedule and not any(one.times or one.interval for one in chosen):
+        return max(earlier(), key=lambda one: one.end, default=None)
+    return latest
 
 
 def latest_of(schedule: Schedule, now: dt.datetime) -> Interval | None:

@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import functools
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from stagebook.errors import PipelineInvalid, Problem, UsageError
 from stagebook.journal.journal import RunRecord
@@ -45,7 +45,7 @@ class PreparedRun:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Moment:
+class Moment:
     """What plans are made of, as it is at one moment."""
 
     loaded: LoadedPipeline
@@ -82,35 +82,29 @@ class Preparer:
         self._schedules = schedules or {}
         self.shared = shared
 
-    def prepare(self, request: RunRequest) -> PreparedRun:
-        """Plan what is asked for.
+    def prepare(self, request: RunRequest, moment: Moment | None = None) -> PreparedRun:
+        """Plan what is asked for; as of a `moment`, or of now.
 
         Raises:
             PipelineInvalid: with every mistake of the file, its notebooks and the parameters.
             UsageError: the selection matches nothing, or the interval is none.
         """
-        return self._prepare(request, request.selection, request.forced)
+        return self._prepare(request, request.selection, request.forced, moment=moment)
 
-    def prepare_each(self, requests: Sequence[RunRequest]) -> Iterator[Plan]:
-        """The plans of requests that differ in their intervals alone, as of one moment. Raises as `prepare`."""
-        moment = self._look(requests[0]) if requests else None
-        for request in requests:
-            yield self._prepare(request, request.selection, request.forced, moment=moment).plan
-
-    def _look(self, request: RunRequest) -> _Moment:
-        """What plans are made of, as it is now."""
+    def look(self, request: RunRequest) -> Moment:
+        """What plans of the pipeline of a request are made of, as it is now: for many that differ in their intervals alone."""
         loaded, dependencies = self.catalog.load(request.pipeline), self.dependencies
         dependencies.forget()
         dependencies.file_cache.verify(request.verify)
         if self.shared is not None:
             self.shared.begin()
         results = self.results()
-        return _Moment(
+        return Moment(
             loaded=loaded,
             results=results,
             scraps=EarlierScraps(self.history, results, loaded.pipeline.name),
             neighbours=neighbours_of(self.catalog, loaded.pipeline.path, dependencies.workspace, os.environ),
-            intervals=functools.cache(lambda: self._intervals(loaded.pipeline.name)),
+            intervals=functools.cache(lambda: self.intervals(loaded.pipeline.name)),
         )
 
     def _prepare(
@@ -119,9 +113,9 @@ class Preparer:
         selection: Selection,
         forced: Sequence[str] | None,
         rest: Rest | None = None,
-        moment: _Moment | None = None,
+        moment: Moment | None = None,
     ) -> PreparedRun:
-        moment = moment or self._look(request)
+        moment = moment or self.look(request)
         loaded = moment.loaded
         schedules = {**loaded.pipeline.schedules, **self._schedules.get(loaded.pipeline.name, {})}
         request = as_scheduled(request, schedules)
@@ -148,7 +142,11 @@ class Preparer:
             ),
             neighbours=moment.neighbours,
             interval=interval_for(
-                loaded.pipeline, request, schedules, dt.datetime.fromtimestamp(self._clock(), dt.UTC)
+                loaded.pipeline,
+                request,
+                schedules,
+                dt.datetime.fromtimestamp(self._clock(), dt.UTC),
+                moment.intervals,
             ),
             intervals=moment.intervals,
         )
@@ -162,7 +160,7 @@ class Preparer:
             rest=rest,
         )
 
-    def _intervals(self, pipeline: str) -> list[Interval]:
+    def intervals(self, pipeline: str) -> list[Interval]:
         """What runs of a pipeline were about that completed."""
         if not self.history.has_journal:
             return []

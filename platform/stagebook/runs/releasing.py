@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 
 from stagebook.errors import PipelineInvalid
 from stagebook.pipeline.types import Value
+from stagebook.planning.intervals import place_of_interval
 from stagebook.releases.bundle import make_release
 from stagebook.releases.release import Release
 from stagebook.runs.origin import describe_origin
 from stagebook.runs.prepare import Preparer
 from stagebook.runs.request import RunRequest
+from stagebook.timing.units import last_complete
 
 
 def release_of(
@@ -32,7 +35,8 @@ def release_of(
         try:
             known = catalog.load(name).pipeline.params
             values = {key: value for key, value in (params or {}).items() if key in known}
-            plans.append(preparer.prepare(RunRequest(pipeline=name, values=values)).plan)
+            request = RunRequest(pipeline=name, values=values, interval=_interval(preparer, name, at))
+            plans.append(preparer.prepare(request).plan)
         except PipelineInvalid:
             if strict:
                 raise
@@ -45,3 +49,11 @@ def release_of(
 
     origin = describe_origin(catalog.root)
     return make_release(plans, preparer.dependencies, origin, at, broken=broken, observed=observed, note=note)
+
+
+def _interval(preparer: Preparer, pipeline: str, at: float) -> str:
+    """An interval for a pipeline that is about one and was never run, and has no schedule: its code is the same for any."""
+    loaded = preparer.catalog.load(pipeline).pipeline
+    if place_of_interval(loaded) is None or loaded.schedules or preparer.intervals(loaded.name):
+        return ""
+    return str(last_complete("day", dt.datetime.fromtimestamp(at, dt.UTC), "UTC"))

@@ -60,11 +60,14 @@ def summary(plan: BackfillPlan) -> Text:
     """What a backfill would do, in a sentence."""
     if not plan.chosen:
         return Text(f"✓ {plural(len(plan.all), 'interval')}, nothing to run", style="green")
-    order = "the newest first" if plan.request.newest_first else "the oldest first"
+    order = "the newest first" if plan.newest_first else "the oldest first"
     side = f", {plan.parallel} at a time" if plan.parallel > 1 else ""
     time = f", about {duration(plan.seconds)} by earlier runs" if plan.seconds is not None else ""
     count = len(plan.chosen) - len(plan.followers)
     text = Text(f"{count} of {plural(len(plan.all), 'interval')} to run, {order}{side}{time}")
+    if plan.reads_earlier and (plan.request.parallel > 1 or plan.request.newest_first):
+        why = "stages read what earlier intervals write, so that one runs after the other, the oldest first"
+        text.append(f"\n! {why}", style="yellow")
     if plan.clashes and len(plan.all) > 1:
         names = ", ".join(plan.clashes[:3]) + (" …" if len(plan.clashes) > 3 else "")
         text.append(

@@ -282,7 +282,7 @@ def runs_table(
         end = run.ended if run.ended is not None else now
         table.add_row(
             run.id,
-            Text(run.pipeline) + Text(_kind(run) + _about((about or {}).get(run.id)), style="dim"),
+            Text(run.pipeline) + Text(_kind(run, (about or {}).get(run.id)), style="dim"),
             status_text(run.status),
             formatting.when(run.started, now),
             formatting.duration(end - run.started),
@@ -291,14 +291,12 @@ def runs_table(
     return table
 
 
-def _about(one: RunInterval | None) -> str:
-    return f" {one.name}" if one is not None and one.name else ""
-
-
-def _kind(run: RunRecord) -> str:
+def _kind(run: RunRecord, about: RunInterval | None) -> str:
+    """What a run is about, and of which kind it is, where that says more."""
+    name = f" {about.name}" if about is not None and about.name else ""
     if run.parent:
-        return " (point)"
-    return "" if run.kind == "run" else f" ({run.kind})"
+        return name or " (point)"
+    return name if run.kind == "run" else f" ({run.kind}){name}"
 
 
 def status_table(

@@ -1,0 +1,171 @@
+"""`stagebook backfill` as people use it: looked at, run, cancelled, gone on with, several at a time, in an environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from building import ProjectBuilder
+from commands import looked, stagebook, start
+from stagebook.project import Project
+from stagebook.reading import dataset
+from waiting import until
+
+pytestmark = [pytest.mark.kernel, pytest.mark.e2e]
+
+LOAD = """
+import pathlib, time
+pathlib.Path(f"began-{day}").touch()
+while pathlib.Path(f"held/{day}").exists(): time.sleep(0.02)
+if pathlib.Path(f"broken/{day}").exists(): raise RuntimeError("no file of that day")
+pathlib.Path(out).write_text(day)
+"""
+PIPELINE = """
+    stages:
+      load:
+        notebook: notebooks/load.ipynb
+        executor: inprocess
+        params: {day: "${interval.start}"}
+        outputs: {out: "data/days/${interval.name}.txt"}
+"""
+WEEK = ("--from", "2026-01-01", "--to", "2026-01-04", "--every", "day")
+
+
+@pytest.fixture
+def project(builder: ProjectBuilder) -> ProjectBuilder:
+    builder.file("stagebook.toml", "[tracking]\nenabled = false\n[environments.prod]\n")
+    builder.notebook("load", LOAD, params="day = ''\nout = ''")
+    builder.pipeline(PIPELINE)
+    return builder
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def shown(root: Path) -> list[str]:
+    return sorted(path.name for path in (root / "data/days").iterdir())
+
+
+def test_it_is_looked_at_run_and_gone_on_with(project: ProjectBuilder) -> None:
+    project.file("broken/2026-01-03")
+    plan = looked(project.root, "backfill", *WEEK, "--dry-run")
+    assert "4 of 4 intervals to run, the oldest first" in plan.stdout
+    assert "2026-01-01 … 2026-01-04" in plan.stdout
+    asked = looked(project.root, "backfill", *WEEK)
+    assert asked.returncode == 2
+    assert "nothing was run: nobody can be asked here" in asked.stderr + asked.stdout
+    assert not (project.root / ".stagebook/journal.db").exists()
+
+    done = stagebook(project.root, "backfill", *WEEK, "--yes")
+    assert done.returncode == 1
+    assert "2026-01-03  ✗ failed  load: RuntimeError: no file of that day" in " ".join(
+        done.stdout.split("\n")
+    )
+    assert "3 completed, 1 failed" in done.stdout
+    assert shown(project.root) == ["2026-01-01.txt", "2026-01-02.txt", "2026-01-04.txt"]
+    (project.root / "broken/2026-01-03").unlink()
+    again = stagebook(project.root, "resume")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "1 completed" in again.stdout
+    assert len(shown(project.root)) == 4
+    assert "nothing to run" in looked(project.root, "backfill", *WEEK, "--yes").stdout
+    runs = looked(project.root, "runs")
+    assert "p 2026-01-03" in runs.stdout
+    assert "p (backfill)" in runs.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("--from", "2026-01-04", "--to", "2026-01-01", "--every", "day"),
+            "--to 2026-01-01 is before --from",
+        ),
+        (("--from", "2026-01-04", "--every", "day"), "from when to when?"),
+        (("--from", "2026-01", "--to", "2026-02", "--every", "dey"), "--every is 'dey'"),
+        (("--from", "2026-01-04", "--to", "2026-01-05", "--every", "month"), "there is no whole month"),
+        (("--from", "2026", "--to", "2026", "--every", "day", "--zone", "Mars"), "no time zone 'Mars'"),
+        (("--from", "soon", "--to", "2026", "--every", "day"), "'soon' is no time"),
+        (("--from", "1900", "--to", "2200", "--every", "hour"), "more than 100,000 intervals"),
+    ],
+)
+def test_what_names_no_intervals_is_told(project: ProjectBuilder, words: tuple[str, ...], said: str) -> None:
+    done = looked(project.root, "backfill", *words)
+    assert done.returncode == 2
+    assert said in done.stdout + done.stderr
+
+
+@pytest.mark.long
+def test_several_at_a_time_are_cancelled_and_gone_on_with(project: ProjectBuilder) -> None:
+    for day in ("2026-01-01", "2026-01-02"):
+        project.file(f"held/{day}")
+    with start(
+        project.root, "backfill", *WEEK, "--yes", "--parallel", "2", stdout=subprocess.DEVNULL
+    ) as process:
+        until(lambda: all((project.root / f"began-2026-01-0{n}").exists() for n in (1, 2)), 60, "both begin")
+        assert not (project.root / "began-2026-01-03").exists(), "two at a time"
+        os.kill(process.pid, signal.SIGTERM)
+        process.wait(60)
+    assert process.returncode == 130
+    with Project.open(project.root) as opened:
+        series, *_ = [run for run in opened.journal.runs.latest(limit=9) if run.is_series]
+        assert str(series.status) == "cancelled"
+        children = opened.journal.runs.points_of(series.id)
+        assert [str(run.status) for run in children] == ["cancelled"] * 2
+    for path in (project.root / "held").iterdir():
+        path.unlink()
+    done = stagebook(project.root, "resume", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [one["status"] for one in lines(done) if one["type"] == "IntervalDone"] == ["completed"] * 4
+
+
+@pytest.mark.long
+def test_what_is_killed_takes_its_runs_with_it(project: ProjectBuilder) -> None:
+    project.file("held/2026-01-01")
+    with start(
+        project.root, "backfill", *WEEK, "--yes", "--parallel", "2", stdout=subprocess.DEVNULL
+    ) as process:
+        until((project.root / "began-2026-01-01").exists, 60, "it begins")
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(60)
+    (project.root / "held/2026-01-01").unlink()
+    done = stagebook(project.root, "backfill", *WEEK, "--yes", "--wait")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(shown(project.root)) == 4
+    with Project.open(project.root) as opened:
+        runs = opened.journal.runs.latest(limit=-1)
+        assert all(run.ended is not None for run in runs)
+        assert {str(run.status) for run in runs} <= {"completed", "interrupted", "cancelled"}
+
+
+@pytest.mark.long
+def test_an_environment_shows_all_of_them_at_once(project: ProjectBuilder) -> None:
+    done = stagebook(project.root, "backfill", "--env", "prod", *WEEK, "--yes", "--parallel", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "shown as version 1" in done.stdout
+    whole = dataset("p.load.out", env="prod", project=project.root)
+    assert [path.name for path in whole.paths] == [f"2026-01-0{n}.txt" for n in (1, 2, 3, 4)]
+    one = dataset("load.out[2026-01-03]", env="prod", project=project.root)
+    assert one.path.read_text() == "2026-01-03"
+    del whole, one  # else what is read next is of the same version
+
+    # Another interval takes the place of none, also with other code.
+    project.edit("load", "write_text(day)", "write_text(day + '!')")
+    assert stagebook(project.root, "run", "--env", "prod", "--interval", "2026-01-05").returncode == 0
+    whole = dataset("p.load.out", env="prod", project=project.root)
+    assert [path.read_text() for path in whole.paths] == [f"2026-01-0{n}" for n in (1, 2, 3, 4)] + [
+        "2026-01-05!"
+    ]
+    del whole
+    redone = stagebook(project.root, "backfill", "--env", "prod", *WEEK, "--yes", "--changed", "--json")
+    assert redone.returncode == 0, redone.stdout + redone.stderr
+    assert lines(redone)[-1]["version"] == 3
+    whole = dataset("p.load.out", env="prod", project=project.root)
+    assert [path.read_text() for path in whole.paths] == [f"2026-01-0{n}!" for n in range(1, 6)]
