@@ -49,6 +49,7 @@ class World:
         self.refusal: Callable[[Start], str] = lambda _start: ""
         self.kill: Callable[[], None] = lambda: None
         self.processes: list[Process] = []
+        self.active: list[Process] = []  # those that have not ended
         self.begun: list[str] = []
         self.refused_twice: list[str] = []
         self.lines: list[str] = []
@@ -81,7 +82,7 @@ class World:
         until = self.now + seconds
         waiting = True
         while waiting:
-            moments = [it for one in self.processes for it in self._moments(one) if it <= until]
+            moments = [it for one in self.active for it in self._moments(one) if it <= until]
             waiting = bool(moments)
             if moments:
                 self.steady += max(0.0, min(moments) - self.now)
@@ -89,9 +90,8 @@ class World:
                 self._run_processes()
         self.steady += until - self.now
         self.now = until + jump
-        for one in self.processes:  # they know nothing of the wall clock
-            if one.code is None:
-                one.begins, one.ends = one.begins + jump, one.ends + jump
+        for one in self.active:  # they know nothing of the wall clock
+            one.begins, one.ends = one.begins + jump, one.ends + jump
 
     def _moments(self, one: Process) -> list[float]:
         if one.code is not None:
@@ -99,13 +99,14 @@ class World:
         return [one.ends if one.has_begun else one.begins]
 
     def _run_processes(self) -> None:
-        for one in self.processes:
+        for one in self.active:
             if one.code is None and not one.has_begun and one.begins <= self.now:
                 self._begin(one)
             elif one.code is None and one.has_begun and one.ends <= self.now:
                 end = RunEnded(run=one.start.run, at=self.now, status=Status.COMPLETED)
                 self.journal(one.start.environment).append([end])
                 one.code = 0
+        self.active = [one for one in self.active if one.code is None]
 
     def _begin(self, one: Process) -> None:
         if one.refusal:
@@ -144,13 +145,14 @@ class FakeStarter:
             start, world.now + world.delay, world.now + world.delay + world.seconds, world.refusal(start)
         )
         world.processes.append(one)
+        world.active.append(one)
         self.own[start.run] = one
         self.started.append(start)
         world.kill()
 
     def is_alive(self, run: str) -> bool:
         self.world.kill()
-        return any(it.start.run == run and it.code is None for it in self.world.processes)
+        return any(it.start.run == run and it.code is None for it in self.world.active)
 
     def ended(self, run: str) -> Ended | None:
         one = self.own.get(run)
