@@ -52,6 +52,8 @@ def list_schedules(env: Env = None, as_json: Json = False) -> int:
     out = console()
     if views:
         out.print(schedule_tables.schedules(views, time.time()))
+        for line in schedule_tables.remarks(views):
+            out.print(line, soft_wrap=True)
     elif not problems:
         out.print("nothing is scheduled; see docs/schedules.md")
     if problems:
@@ -69,7 +71,8 @@ def show_next(
 ) -> int:
     """Show what fires next, and which intervals these runs will be about."""
     _, places = _places(env)
-    found = overview.upcoming(places, time.time(), count)
+    views = list(overview.views_of(places, time.time()))
+    found = overview.upcoming(views, time.time(), count)
     if as_json:
         write_json({
             "next": [

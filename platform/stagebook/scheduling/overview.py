@@ -114,13 +114,15 @@ def firings(one: Scheduled, now: float, count: int) -> Iterator[tuple[float, Int
         moment = found
 
 
-def upcoming(places: Sequence[Place], now: float, count: int) -> list[tuple[float, Scheduled, Interval]]:
-    """The next firings of all schedules together, in order."""
+def upcoming(
+    views: Sequence[ScheduleView], now: float, count: int
+) -> list[tuple[float, Scheduled, Interval]]:
+    """The next firings of all schedules that are not paused, in order."""
     found = [
-        (at, one, interval)
-        for place in places
-        for one in place.scheduled
-        for at, interval in firings(one, now, count)
+        (at, view.one, interval)
+        for view in views
+        if not view.paused
+        for at, interval in firings(view.one, now, count)
     ]
     return sorted(found, key=lambda it: (it[0], str(it[1])))[:count]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -15,22 +15,25 @@ from stagebook.timing.interval import Interval
 from stagebook.timing.zones import find_zone
 from stagebook.views import formatting
 from stagebook.views.formatting import plain
-from stagebook.views.tables import status_text, table_of
+from stagebook.views.tables import ByWidth, status_text, table_of
 from stagebook.workspace.environments import DEV
 
 
 def schedules(views: Sequence[ScheduleView], now: float) -> RenderableType:
-    """Schedules with what came of them, a row each."""
-    table = table_of("schedule", "fires", "next", "last", "")
+    """Schedules with what came of them, a row each; when they fire where there is room for it."""
+    narrow, wide = table_of("schedule", "next", "last"), table_of("schedule", "fires", "next", "last")
     for view in views:
-        table.add_row(
-            _name(view.one),
-            Text(plain(str(view.one.schedule))),
-            _next(view, now),
-            _last(view, now),
-            _said(view),
-        )
-    return table
+        name, rest = _name(view.one), (_next(view, now), _last(view, now))
+        narrow.add_row(name, *rest)
+        wide.add_row(name, Text(plain(str(view.one.schedule))), *rest)
+    return ByWidth(wide, narrow)
+
+
+def remarks(views: Sequence[ScheduleView]) -> Iterator[Text]:
+    """What somebody did about schedules at last, and why a firing has no run, a line each."""
+    for view in views:
+        if text := _said(view):
+            yield Text(plain(f"{view.one}: {text}"), style="dim")
 
 
 def _name(one: Scheduled) -> Text:
@@ -58,15 +61,15 @@ def _last(view: ScheduleView, now: float) -> Text:
     return shown + Text(f"{about} {formatting.when(last.at, now)}", style="dim")
 
 
-def _said(view: ScheduleView) -> Text:
+def _said(view: ScheduleView) -> str:
     if view.last is not None and view.run is None and view.last.reason:
-        return Text(plain(view.last.reason), style="yellow")
+        return f"{view.last.state}: {view.last.reason}"
     said = view.said
     if said is None:
-        return Text("")
+        return ""
     because = f": {said.because}" if said.because else ""
     done = {"pause": "paused", "resume": "resumed", "trigger": "triggered"}[said.action]
-    return Text(plain(f"{done} by {said.by}{because}"), style="dim")
+    return f"{done} by {said.by}{because}"
 
 
 def upcoming(found: Sequence[tuple[float, Scheduled, Interval]], now: float) -> RenderableType:

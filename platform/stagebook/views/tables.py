@@ -83,11 +83,11 @@ def plan_table(plan: Plan) -> RenderableType:
         shown = Text(formatting.pairs(_shown_params(stage)), style="dim")
         wide.add_row(stage.id, decision, because, Text(stage.notebook), shown)
     params = Text(formatting.pairs(plan.params, 100), style="dim")
-    return Group(_plan_head(plan), params, _ByWidth(wide, narrow))
+    return Group(_plan_head(plan), params, ByWidth(wide, narrow))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _ByWidth:
+class ByWidth:
     """One of two tables, by the width of the terminal."""
 
     wide: RenderableType
