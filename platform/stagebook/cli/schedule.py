@@ -118,7 +118,9 @@ def trigger(name: Name, because: Because = "", jobs: Jobs = None, env: Env = Non
     if leader is None:
         most = jobs or os.cpu_count() or 1
         start = Start(run=tick.run, environment=place.environment, request=request_of(tick, one, most))
-        Processes(project.root).start(start)
+        processes = Processes(project.root)
+        processes.start(start)
+        processes.forget(start.run)  # nobody is here to see its end
     by = f"started by {leader}" if leader is not None else "started"
     where = "" if place.environment == DEV else f" --env {place.environment}"
     console().print(
