@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,7 @@ def test_it_is_looked_at_run_and_gone_on_with(project: ProjectBuilder) -> None:
             "--to 2026-01-01 is before --from",
         ),
         (("--from", "2026-01-04", "--every", "day"), "from when to when?"),
+        (("--from", "2026-01", "--to", "2026-02"), "the pipeline has no schedule that says it"),
         (("--from", "2026-01", "--to", "2026-02", "--every", "dey"), "--every is 'dey'"),
         (("--from", "2026-01-04", "--to", "2026-01-05", "--every", "month"), "there is no whole month"),
         (("--from", "2026", "--to", "2026", "--every", "day", "--zone", "Mars"), "no time zone 'Mars'"),
@@ -169,3 +171,22 @@ def test_an_environment_shows_all_of_them_at_once(project: ProjectBuilder) -> No
     assert lines(redone)[-1]["version"] == 3
     whole = dataset("p.load.out", env="prod", project=project.root)
     assert [path.read_text() for path in whole.paths] == [f"2026-01-0{n}!" for n in range(1, 6)]
+
+
+def test_a_schedule_says_what_its_intervals_are(project: ProjectBuilder) -> None:
+    def chosen(schedule: str, *words: str) -> list[str]:
+        project.pipeline(f"schedules: {{often: {schedule}}}\n" + textwrap.dedent(PIPELINE))
+        done = looked(project.root, "backfill", "--dry-run", "--json", *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        found: list[str] = json.loads(done.stdout)["chosen"]
+        return found
+
+    monthly = '{cron: "0 6 2 * *", zone: Europe/Berlin, interval: month}'
+    assert chosen(monthly, "--from", "2026-01", "--to", "2026-03") == ["2026-01", "2026-02", "2026-03"]
+    half = '{cron: "0 6,18 * * *", zone: Europe/Berlin}'
+    assert chosen(half, "--from", "2026-03-28", "--to", "2026-03-29") == [
+        "2026-03-28T0600",
+        "2026-03-28T1800",
+        "2026-03-29T0600",
+    ]
+    assert chosen(half, "--from", "2026-03-28", "--to", "2026-03-28", "--every", "day") == ["2026-03-28"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import sys
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -14,6 +16,7 @@ from stagebook.cli.progress import EXIT_CODES, show_cautions, show_tracking, tel
 from stagebook.cli.request import request_of
 from stagebook.errors import ExitCode, UsageError
 from stagebook.journal.journal import RunRecord
+from stagebook.pipeline.model import Schedule
 from stagebook.project import Project
 from stagebook.runs.backfill import LACKING, BackfillPlan, BackfillRequest, State, plan_backfill
 from stagebook.runs.backfilling import (
@@ -27,9 +30,10 @@ from stagebook.runs.backfilling import (
 )
 from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.request import RunRequest
+from stagebook.timing.due import intervals_within
 from stagebook.timing.interval import Interval, IntervalInvalid
 from stagebook.timing.reading import parse_interval
-from stagebook.timing.units import UNITS, units_within
+from stagebook.timing.units import UNITS
 from stagebook.timing.zones import ZoneUnknown, find_zone
 from stagebook.views import backfill_tables
 from stagebook.views.tracking_lines import tracking_fields
@@ -48,9 +52,19 @@ def backfill(
     ] = "",
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="The last interval, or within it.")] = "",
     every: Annotated[
-        str, typer.Option("--every", metavar="UNIT", help=f"What an interval is: {', '.join(UNITS)}.")
+        str,
+        typer.Option(
+            "--every",
+            metavar="UNIT",
+            help=f"What an interval is: {', '.join(UNITS)} (default: as its schedule says).",
+        ),
     ] = "",
-    zone: Annotated[str, typer.Option("--zone", metavar="ZONE", help="The time zone of its days.")] = "",
+    zone: Annotated[
+        str,
+        typer.Option(
+            "--zone", metavar="ZONE", help="The time zone of its days (default: of its schedule, or UTC)."
+        ),
+    ] = "",
     missing: Annotated[bool, typer.Option("--missing", help="Those alone that never completed.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="Those alone that failed last.")] = False,
     changed: Annotated[
@@ -78,7 +92,7 @@ def backfill(
     with Project.open() as project:
         asked = BackfillRequest(
             run=request,
-            intervals=intervals_between(start, end, every, zone),
+            intervals=intervals_between(start, end, every, zone, _schedules(project, pipeline)),
             which=which,
             newest_first=newest_first,
             parallel=parallel,
@@ -96,31 +110,39 @@ def resume_backfill(
     return _plan_and_run(project, asked, dry_run=False, yes=True, as_json=as_json, resumes=record.id)
 
 
-def intervals_between(start: str, end: str, every: str, zone: str) -> list[Interval]:
-    """The units from the one that a text names to another one. Raises `UsageError`."""
+def intervals_between(
+    start: str, end: str, every: str, zone: str, schedules: Iterable[Schedule]
+) -> list[Interval]:
+    """The intervals from the one that a text names to another one: units of the calendar, or else those of the first of the
+    `schedules` that has any. Raises `UsageError`."""
+    own = next((one for one in schedules if one.times is not None or one.interval), None)
     if not start or not end:
-        raise UsageError(
-            "from when to when?", hint="stagebook backfill NAME --from 2026-01 --to 2026-06 --every month"
-        )
+        hint = "stagebook backfill NAME --from 2026-01 --to 2026-06 --every month"
+        raise UsageError("from when to when?", hint=hint)
     unit = next((one for one in UNITS if one == every), None)
-    if unit is None:
-        raise UsageError(f"--every is '{every}'", hint=f"use one of {', '.join(UNITS)}")
+    if unit is None and (every or own is None):
+        what = (
+            f"--every is '{every}'"
+            if every
+            else "how long is an interval? the pipeline has no schedule that says it"
+        )
+        raise UsageError(what, hint=f"--every with one of {', '.join(UNITS)}")
+    zone = zone or (own.zone if own is not None else "UTC")
     try:
-        find_zone(zone or "UTC")
-        first, last = (parse_interval(text, zone or "UTC") for text in (start, end))
+        find_zone(zone)
+        first, last = (parse_interval(text, zone) for text in (start, end))
         if last.end <= first.start:
             raise IntervalInvalid(f"--to {end} is before --from {start}")
     except (IntervalInvalid, ZoneUnknown) as error:
         raise UsageError(str(error), hint=error.hint) from None
-    found: list[Interval] = []
-    for one in units_within(unit, first.start, last.end, zone or "UTC"):
-        found.append(one)
-        if len(found) > MOST:
-            raise UsageError(f"more than {MOST:,} intervals", hint="ask for fewer at a time")
+    times = own.times if own is not None and unit is None else None
+    unit = unit or (own.interval if own is not None else None)
+    found = list(itertools.islice(intervals_within(times, unit, zone, first.start, last.end), MOST + 1))
+    if len(found) > MOST:
+        raise UsageError(f"more than {MOST:,} intervals", hint="ask for fewer at a time")
     if not found:
-        raise UsageError(
-            f"there is no whole {every} from {start} to {end}", hint="name the whole of it, or a smaller unit"
-        )
+        what = f"there is no whole {unit or 'interval'} from {start} to {end}"
+        raise UsageError(what, hint="name the whole of it, or a smaller unit")
     return found
 
 
@@ -142,6 +164,10 @@ def _plan_and_run(
     hooks = _hooks(as_json=as_json)
     report = carry_out(project.preparer, project.launcher, plan, hooks, resumes=resumes)
     return _show(project, report, as_json=as_json)
+
+
+def _schedules(project: Project, pipeline: str | None) -> list[Schedule]:
+    return list(project.catalog.load(pipeline).pipeline.schedules.values())
 
 
 def _is_agreed(plan: BackfillPlan, *, as_json: bool) -> bool:

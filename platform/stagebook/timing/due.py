@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Iterator
 from typing import Literal, get_args
 
 from stagebook.timing.interval import Interval
-from stagebook.timing.times import Times, before
-from stagebook.timing.units import Unit, last_complete
+from stagebook.timing.times import Times, before, between
+from stagebook.timing.units import Unit, last_complete, units_within
 
 CatchUp = Literal["latest", "all", "skip"]
 CATCH_UP: tuple[CatchUp, ...] = get_args(CatchUp)
@@ -40,6 +41,21 @@ def interval_of(times: Times, due: dt.datetime, unit: Unit | None) -> Interval:
         return last_complete(unit, due, times.zone)
     start = before(times, due)
     return Interval(start=due - _SECOND if start is None else start, end=due, zone=times.zone)
+
+
+def intervals_within(
+    times: Times | None, unit: Unit | None, zone: str, start: dt.datetime, end: dt.datetime
+) -> Iterator[Interval]:
+    """The intervals of a schedule that lie between two moments as a whole, in order: its units, or else the stretches between its
+    firings. One of the two is given."""
+    if unit is not None:
+        yield from units_within(unit, start, end, zone)
+    elif times is not None:
+        begin = times.after(start - _SECOND)
+        for due in between(times, begin, end) if begin is not None else ():
+            if begin is not None:
+                yield Interval(start=begin, end=due, zone=zone)
+            begin = due
 
 
 def latest_interval(times: Times, now: dt.datetime, unit: Unit | None) -> Interval | None:
