@@ -53,6 +53,10 @@ COMMANDS = {
     "diff": ("diff", "Show what differs between two runs, environments, versions, releases, or the working tree."),
     "ci": ("ci", "Check a change, run what it changes, and compare that with what an environment shows; or write a workflow."),
     "scheduler": ("scheduler", "Run the schedules of all pipelines and environments, until Ctrl-C."),
+    "check-expectations": (
+        "check_expectations",
+        "Say what is late, missing or overdue by what schedules expect; for any cron.",
+    ),
     "schedule": ("schedule", "List schedules, show what fires next, pause, resume and trigger them."),
     "env": ("env", "List, show, make and remove environments: named places where results are published."),
     "release": ("release", "Bundle the pipelines with all their code, contracts and settings, by content."),
@@ -77,6 +81,7 @@ _ENVIRONMENTLESS = {
     "ci",
     "scheduler",
     "schedule",
+    "check-expectations",
 }
 # An error in the arguments. Newer typer has its own copy of click, so that `click.UsageError` need not be its base.
 _ArgumentsInvalid = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
@@ -84,7 +89,8 @@ _ArgumentsInvalid = cast("type[typer.BadParameter]", typer.BadParameter.__base__
 
 def load(name: str) -> Any:
     """The command of that name as typer makes it. Imports its module."""
-    made = getattr(importlib.import_module(f"stagebook.cli.{COMMANDS[name][0]}"), name)
+    module = importlib.import_module(f"stagebook.cli.{COMMANDS[name][0]}")
+    made = getattr(module, name.replace("-", "_"))
     if not isinstance(made, typer.Typer):
         command, made = made, typer.Typer(add_completion=False)
         made.command(name)(command)

@@ -10,6 +10,7 @@ from stagebook.errors import Problem
 from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.types import Type, Value, printable
 from stagebook.timing.due import CatchUp
+from stagebook.timing.expected import Expectations
 from stagebook.timing.times import CronTimes, EveryTimes, Times
 from stagebook.timing.units import Unit
 
@@ -163,6 +164,7 @@ class Schedule:
         params: values of parameters.
         env: the environment; empty for the working tree.
         paused: whether it begins paused.
+        expect: what is expected of its runs.
         place: where it is declared.
     """
 
@@ -176,6 +178,7 @@ class Schedule:
     params: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     env: str = ""
     paused: bool = False
+    expect: Expectations | None = None
     place: str = ""
 
     def __str__(self) -> str:

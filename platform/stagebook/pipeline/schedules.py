@@ -9,9 +9,10 @@ from typing import Any
 from stagebook.errors import did_you_mean
 from stagebook.pipeline.model import Location, Param, Schedule, find_position
 from stagebook.pipeline.problems import NAME_HINT, STAGE_NAME, ProblemCollector
-from stagebook.pipeline.schema import ScheduleFile, read_what_can_be
+from stagebook.pipeline.schema import ExpectFile, ScheduleFile, read_what_can_be
 from stagebook.pipeline.types import Value, ValueMismatch, accept
 from stagebook.timing.cron import CronInvalid, check_cron
+from stagebook.timing.expected import Expectations, read_clock, read_usual
 from stagebook.timing.times import CronTimes, EveryTimes, Times
 from stagebook.timing.zones import ZoneUnknown, find_zone
 
@@ -78,6 +79,7 @@ def make_schedule(
         params=values,
         env="" if spec.env == "dev" else spec.env or "",
         paused=spec.pause,
+        expect=_expectations(spec.expect),
         place=place,
     )
 
@@ -116,6 +118,20 @@ def _times(spec: ScheduleFile, tell: Report) -> Times | None:
         tell(("every",), "'every' has to be whole seconds, 1s at least", "such as every: 15m")
         return None
     return EveryTimes(int(spec.every), zone or "UTC")
+
+
+def _expectations(spec: ExpectFile | None) -> Expectations | None:
+    if spec is None:
+        return None
+    factor = read_usual(spec.duration) if isinstance(spec.duration, str) else None
+    return Expectations(
+        end_by=read_clock(spec.end_by) if spec.end_by is not None else None,
+        start_within=spec.start_within,
+        duration=float(spec.duration) if spec.duration is not None and factor is None else None,
+        usual=factor,
+        fresh=spec.fresh,
+        rows=spec.rows == "usual",
+    )
 
 
 def _check_names(spec: ScheduleFile, tell: Report) -> None:

@@ -17,6 +17,7 @@ from stagebook.pipeline.model import Location, Trigger
 from stagebook.pipeline.problems import Mistake
 from stagebook.pipeline.types import describe
 from stagebook.timing.due import CatchUp
+from stagebook.timing.expected import read_clock, read_usual
 from stagebook.timing.units import Unit
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -187,6 +188,31 @@ class StageFile(_Model):
     strict: bool | None = None
 
 
+def _as_expected_duration(value: object) -> object:
+    return value if isinstance(value, str) and read_usual(value) is not None else parse_duration(value)
+
+
+def _as_clock(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60:
+        value = f"{value // 60}:{value % 60:02}"  # YAML 1.1 reads 6:00 as a number in base 60
+    if value is not None:
+        read_clock(str(value))
+    return value
+
+
+class ExpectFile(_Model):
+    """What is expected of the runs of a schedule."""
+
+    end_by: Annotated[str | None, pydantic.BeforeValidator(_as_clock)] = None
+    start_within: Seconds | None = None
+    duration: Annotated[
+        float | str | None,
+        pydantic.BeforeValidator(_as_expected_duration, json_schema_input_type=float | str | None),
+    ] = None
+    fresh: Seconds | None = None
+    rows: Literal["usual"] | None = None
+
+
 class ScheduleFile(_Model):
     """One entry of `schedules`: when the pipeline is run by itself. One of `cron`, `every`, `on` and `files` is given."""
 
@@ -200,6 +226,7 @@ class ScheduleFile(_Model):
     params: Table = pydantic.Field(default_factory=dict)
     env: str | None = None
     pause: bool = False
+    expect: ExpectFile | None = None
 
 
 class PipelineFile(_Model):
@@ -301,7 +328,11 @@ def _keys(model: type[pydantic.BaseModel], location: Location) -> Iterable[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-_INNER: Mapping[str, type[pydantic.BaseModel]] = {"outputs": OutputFile, "bookmark": BookmarkFile}
+_INNER: Mapping[str, type[pydantic.BaseModel]] = {
+    "outputs": OutputFile,
+    "bookmark": BookmarkFile,
+    "expect": ExpectFile,
+}
 _WANTED = {
     "stages": "a pipeline has at least one stage: stages: {name: {notebook: path}}",
     "notebook": "name the notebook that this stage runs: notebook: notebooks/name.ipynb",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from stagebook.errors import JournalUnreadable
@@ -92,9 +92,14 @@ def series_of(history: History, pipeline: str, settings: MonitorSettings, most: 
     """All figures of a pipeline that is known by its name, in its latest runs, `most` of them. Raises `JournalUnreadable`."""
     if not history.has_journal:
         return []
+    return series_from(history.journal.events.measured(pipeline, most), settings)
+
+
+def series_from(measurements: Iterable[StageMeasured], settings: MonitorSettings) -> list[Series]:
+    """All figures of measurements of one pipeline, the earliest first."""
     points: dict[Monitor, list[Point]] = {}
     quantiles: dict[Monitor, list[tuple[float, ...]]] = {}  # of numbers, those of the latest runs
-    for measured in history.journal.events.measured(pipeline, most):
+    for measured in measurements:
         for monitor, value in (*_figures(measured), *_drifts(measured, quantiles)):
             point = Point(run=measured.run, at=measured.at, value=value)
             points.setdefault(monitor, []).append(point)

@@ -10,21 +10,25 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import filelock
 
 from stagebook.errors import StagebookError, UsageError
+from stagebook.project import Project
 from stagebook.scheduling.dispatcher import LOOK, Dispatcher
+from stagebook.scheduling.expecting import expects, missed_in
 from stagebook.scheduling.news import News
-from stagebook.scheduling.places import Places
+from stagebook.scheduling.places import Place, Places
 from stagebook.scheduling.starting import Processes
 from stagebook.scheduling.telling import Say
 from stagebook.system.files import make_private, write_whole
 from stagebook.workspace.paths import STATE_FOLDER
+from stagebook.workspace.settings import MonitorSettings
 
 _LOCK = "scheduler.lock"  # held by the one that leads; the system frees it when that ends, however it does
+_EXPECT = 30.0  # seconds between looks at what is expected
 _WHO = "scheduler.json"  # says who that is
 
 
@@ -65,6 +69,8 @@ class Scheduler:
         self._wake = threading.Event()
         self._ends = False
         self._places = Places(root)
+        self._expects_at = 0.0
+        self._missed: dict[str, str] = {}
         self._dispatcher = Dispatcher(
             Processes(root, self._wake.set),
             clock=time.time,
@@ -111,10 +117,26 @@ class Scheduler:
 
     def _look(self, *, settles: bool = True) -> float:
         try:
-            return self._dispatcher.look(self._places.all(), settles=settles)
+            places = self._places.all()
+            seconds = self._dispatcher.look(places, settles=settles)
+            if settles and time.monotonic() >= self._expects_at:
+                self._expects_at = time.monotonic() + _EXPECT
+                self._expect(places)
         except StagebookError as error:  # what is wrong is told, and may be mended while this goes on
             self._say(f"! {error}")
             return LOOK
+        return seconds
+
+    def _expect(self, places: Sequence[Place]) -> None:
+        """Tell what is not as it is expected, once each, and that it is again."""
+        settings = Project(self._root).settings.monitors if any(map(expects, places)) else MonitorSettings()
+        found = {one.key: str(one) for place in places for one in missed_in(place, settings, time.time())}
+        for key, text in found.items():
+            if key not in self._missed:
+                self._say(f"! {text}")
+        for key in self._missed.keys() - found.keys():
+            self._say(f"as expected again: {key}")
+        self._missed = found
 
     def _lead(self, *, wait: bool) -> filelock.BaseFileLock | None:
         """The lock of the one that leads, held; `None` where it is another's, or where this one ends first."""

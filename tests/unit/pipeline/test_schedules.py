@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -176,3 +177,38 @@ def test_a_connection_of_a_schedule_has_to_be_there(builder: ProjectBuilder) -> 
     assert builder.screen(text) == (
         "pipelines/p.yaml:1:17: there is no connection 'incomming'\n    did you mean 'incoming'?"
     )
+
+
+def test_what_is_expected_of_its_runs() -> None:
+    found = schedules("""\
+  all:
+    every: 1d
+    expect: {end_by: "06:00", start_within: 10m, duration: 2 x usual, fresh: 26h, rows: usual}
+  some: {every: 1d, expect: {duration: 90m}}
+  none: {every: 1d}
+""")
+    expected = found["all"].expect
+    assert expected is not None
+    assert (expected.end_by, expected.start_within) == (dt.time(6), 600.0)
+    assert (expected.usual, expected.duration, expected.fresh, expected.rows) == (2.0, None, 93_600.0, True)
+    some = found["some"].expect
+    assert some is not None
+    assert (some.duration, some.usual, some.rows) == (5_400.0, None, False)
+    assert found["none"].expect is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{end_by: 6am}", "'end_by': expected a time of day such as 06:00, got '6am'"),
+        ("{duration: long}", "'duration': expected a duration such as 90"),
+        ("{start_within: -1}", "'start_within': expected a duration"),
+        ("{rows: many}", "'rows' is usual, not "),
+        ("{freshness: 1h}", "unknown key 'freshness'"),
+        ("soon", "has to be a mapping"),
+    ],
+)
+def test_an_expectation_that_is_none_is_told_at_its_place(text: str, message: str) -> None:
+    (found,) = mistakes(f"  a: {{every: 1d, expect: {text}}}\n")
+    assert found.startswith("4:")
+    assert message in found
