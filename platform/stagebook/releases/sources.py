@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
+import glob
+import os
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from stagebook.errors import StagebookError
+from stagebook.pipeline.expressions import Template
+from stagebook.pipeline.model import Input
 from stagebook.pipeline.types import Value
 from stagebook.planning.expansion import Expansion
 from stagebook.planning.instances import Instance
 from stagebook.planning.plan import PlannedStage
 from stagebook.workspace.catalog import Catalog
 from stagebook.workspace.workspace import Workspace
+
+_EXPRESSION = re.compile(r"\$\{[^}]*\}")
 
 
 def inputs_of(stage: PlannedStage | Instance) -> list[str]:
@@ -31,6 +40,8 @@ def source_paths(
     default. What cannot be read is left out: planning tells of it."""
     found: dict[str, None] = {}
     made: set[str] = set()
+    globs: set[str] = set()  # of inputs and of outputs that are about an interval, which is not known here
+    made_globs: set[str] = set()
     for name in catalog.names():
         with contextlib.suppress(StagebookError, OSError):
             pipeline = catalog.load(name).pipeline
@@ -38,4 +49,33 @@ def source_paths(
             for instance in Expansion(pipeline, values, workspace, env).expand().values():
                 found |= dict.fromkeys(inputs_of(instance))
                 made |= {output.path for output in instance.outputs.values()}
+            for stage in pipeline.stages.values():
+                globs |= {it for item in stage.inputs.values() for it in _globs_of(item)}
+                outputs = [output.path for output in stage.outputs.values()]
+                made_globs |= {_glob_of(path) for path in outputs if path.mentions("interval")}
+    found |= dict.fromkeys(
+        path
+        for pattern in sorted(globs - made_globs)
+        for path in _matches(workspace.root, pattern)
+        if not any(fnmatch.fnmatchcase(path, other) for other in made_globs)
+    )
     return [path for path in found if path not in made]
+
+
+def _globs_of(item: Input) -> list[str]:
+    """Patterns of all paths of an input, if any of them is about an interval: then none of them is known."""
+    is_about = any(ref.text.mentions("interval") for ref in item.refs)
+    return [_glob_of(ref.text) for ref in item.refs] if is_about else []
+
+
+def _glob_of(template: Template) -> str:
+    """A pattern that all files fit which a path may name."""
+    return _EXPRESSION.sub("*", glob.escape(str(template.source)))
+
+
+def _matches(root: Path, pattern: str) -> list[str]:
+    return sorted(
+        name.replace(os.sep, "/")
+        for name in glob.glob(pattern, root_dir=root)
+        if ".." not in name.split("/") and not os.path.isabs(name)
+    )

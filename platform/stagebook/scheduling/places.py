@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from stagebook.errors import PipelineInvalid, Problem, StagebookError, UsageError
+from stagebook.errors import PipelineInvalid, Problem, StagebookError, UsageError, did_you_mean
 from stagebook.journal.tick_table import ScheduleKey
 from stagebook.pipeline.loader import LoadedPipeline, load_pipeline
 from stagebook.pipeline.model import Pipeline, Schedule
@@ -106,7 +106,7 @@ def _places(home: Project) -> Iterator[Place]:
         # What runs in which environment cannot be told; the working tree needs no settings for that.
         yield _place(DEV, journal, loaded, {}, {"": tuple(error.problems)})
         return
-    yield _place(DEV, journal, loaded, {})
+    yield _place(DEV, journal, loaded, {}, dict(_of_nowhere(loaded, environments)))
     for environment in environments.values():
         state = home.environments.state(environment.name) / "journal.db"
         pointer = home.root / environment.path / CURRENT
@@ -171,7 +171,42 @@ def _place(
     for pipeline_name in settings.keys() - names:
         places = ", ".join(one.place for one in settings[pipeline_name].values())
         wrong[pipeline_name] = (Problem(path=places, message=f"there is no pipeline '{pipeline_name}'"),)
+    wrong |= dict(_without_dataset(found, loaded))
     return Place(environment=environment, journal=journal, scheduled=tuple(found), problems=wrong)
+
+
+def _of_nowhere(
+    loaded: Mapping[str, LoadedPipeline], environments: Iterable[str]
+) -> Iterator[tuple[str, tuple[Problem, ...]]]:
+    """Schedules of environments that are not declared; they hold up nobody else."""
+    known = [DEV, *environments]
+    for one in loaded.values():
+        for schedule in one.pipeline.schedules.values():
+            if schedule.env and schedule.env not in known:
+                message = f"the schedule '{schedule.name}' is of the environment '{schedule.env}', which is not declared"
+                told = Problem(path=schedule.place, message=message, hint=did_you_mean(schedule.env, known))
+                yield f"{one.pipeline.name}/{schedule.name}", (told,)
+
+
+def _without_dataset(
+    found: Iterable[Scheduled], loaded: Mapping[str, LoadedPipeline]
+) -> Iterator[tuple[str, tuple[Problem, ...]]]:
+    """Schedules that wait for what no pipeline makes."""
+    made = [
+        f"{one.pipeline.name}.{stage.name}.{output}"
+        for one in loaded.values()
+        for stage in one.pipeline.stages.values()
+        for output in stage.outputs
+    ]
+    broken = {one.pipeline.name for one in loaded.values() if one.problems}
+    for scheduled in found:
+        for dataset in scheduled.schedule.on:
+            head, _, output = dataset.rpartition(".")
+            name = f"{head.partition('@')[0]}.{output}"
+            if name not in made and dataset.partition(".")[0] not in broken:
+                message = f"the schedule waits for '{dataset}', which no pipeline makes"
+                told = Problem(path=scheduled.schedule.place, message=message, hint=did_you_mean(name, made))
+                yield str(scheduled.key), (told,)
 
 
 def twice(own: Mapping[str, Schedule], added: Mapping[str, Schedule]) -> Iterator[Problem]:

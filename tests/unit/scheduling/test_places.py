@@ -94,6 +94,26 @@ def test_mistakes_hold_up_their_pipeline_alone(project: ProjectBuilder) -> None:
     assert problems(prod) == ["stagebook.toml [environments.prod.schedules.extra]: there is no pipeline 'p'"]
 
 
+def test_what_can_never_fire_is_told_and_holds_up_nobody(project: ProjectBuilder) -> None:
+    project.pipeline(
+        """
+        schedules:
+          often: {every: 1h}
+          away: {every: 1h, env: prd}
+          after: {on: [p.a.out, q.a.out, q.a@1.out]}
+        stages: {a: {notebook: notebooks/a.ipynb, outputs: {out: x.csv}}}
+        """,
+        name="q",
+    )
+    dev = Places(project.root).all()[0]
+    assert names(dev) == ["p/often", "q/after", "q/often"]
+    assert not dev.waits("q")
+    assert problems(dev) == [
+        "pipelines/q.yaml:3: the schedule 'away' is of the environment 'prd', which is not declared\n    did you mean 'prod'?",
+        "pipelines/q.yaml:4: the schedule waits for 'p.a.out', which no pipeline makes\n    did you mean 'q.a.out'?",
+    ]
+
+
 def test_wrong_settings_hold_up_all(project: ProjectBuilder) -> None:
     project.file("stagebook.toml", SETTINGS.replace('"2h"', '"never"'))
     (dev,) = Places(project.root).all()
