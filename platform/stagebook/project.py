@@ -160,7 +160,7 @@ class Project:
             self._clock,
             defaults=self.placement.params,
             schedules=self.placement.schedules,
-            others=self.placement.results_elsewhere,
+            others=self.placement.journals_elsewhere,
             shared=self.placement.shared(self.root, self.settings),
         )
 

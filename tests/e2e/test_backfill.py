@@ -190,3 +190,48 @@ def test_a_schedule_says_what_its_intervals_are(project: ProjectBuilder) -> None
         "2026-03-29T0600",
     ]
     assert chosen(half, "--from", "2026-03-28", "--to", "2026-03-28", "--every", "day") == ["2026-03-28"]
+
+
+@pytest.mark.long
+def test_a_release_finds_the_partitions_of_the_one_before(project: ProjectBuilder) -> None:
+    project.notebook("load", "import pathlib\npathlib.Path(out).write_text(day)", params="day = ''\nout = ''")
+    project.notebook(
+        "sum",
+        "import pathlib\npathlib.Path(out).write_text('+'.join(pathlib.Path(one).read_text()[-2:] for one in days))",
+        params="days: list = []\nout = ''",
+    )
+    window = """\
+      total:
+        notebook: notebooks/sum.ipynb
+        executor: inprocess
+        inputs: {days: "load.out[-3:]"}
+        outputs: {out: "data/total/${interval.name}.txt"}
+"""
+    project.pipeline(PIPELINE + window)
+
+    def deploy() -> dict[str, Any]:
+        planned = stagebook(project.root, "deploy", "--to", "prod", "--allow-dirty", "--dry-run", "--json")
+        assert planned.returncode == 0, planned.stdout + planned.stderr
+        done = stagebook(project.root, "deploy", "--to", "prod", "--allow-dirty", "--yes")
+        assert done.returncode == 0, done.stdout + done.stderr
+        found: dict[str, Any] = json.loads(planned.stdout)
+        return found
+
+    def totals() -> list[str]:
+        found = dataset("p.total.out", env="prod", project=project.root)
+        return [path.read_text() for path in found.paths]
+
+    done = stagebook(project.root, "backfill", *WEEK, "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    first = deploy()
+    assert (first["runs"], first["takes"]) == (["p.total"], ["p.load"]), "no earlier interval is there yet"
+    filled = stagebook(project.root, "backfill", "--env", "prod", *WEEK, "--yes", "--json")
+    assert filled.returncode == 0, filled.stdout + filled.stderr
+    assert totals() == ["01", "01+02", "01+02+03", "02+03+04"]
+
+    # Other code: a folder of its own, in which what was made before is there.
+    project.edit("sum", "'+'.join", "'-'.join")
+    second = deploy()
+    assert second["runs"] == ["p.total"]
+    assert second["datasets"] == {"p.total.out[2026-01-04]": "may change"}, "others are not gone"
+    assert totals() == ["01", "01+02", "01+02+03", "02-03-04"]

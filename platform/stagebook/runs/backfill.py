@@ -20,7 +20,7 @@ from stagebook.timing.interval import Interval
 
 class State(enum.StrEnum):
     """What an interval lacks: `missing`: no run of it completed; `failed`: the last one did not; `changed`: it would come to
-    something else today; `done`: nothing."""
+    something else today, or what it made is not there; `done`: nothing."""
 
     MISSING = "missing"
     FAILED = "failed"
@@ -192,16 +192,16 @@ def plan_backfill(preparer: Preparer, request: BackfillRequest) -> BackfillPlan:
         try:
             plan = preparer.prepare(request.at(interval), moment).plan
         except PipelineInvalid as error:
-            if not (reads and any(one.runs for one in found)):
+            if not (reads and any(one.state is not State.DONE for one in found)):
                 raise
             # It reads what an interval before it is going to make.
             found.append(_waiting(interval, error.problems[0].message))
         else:
             plans.append(plan)
             found.append(_planned(plan, last, expected))
-    first = next((at for at, one in enumerate(found) if one.state in request.which and one.runs), len(found))
+    first = next((at for at, one in enumerate(found) if one.state in request.which), len(found))
     followers = {one.interval for one in found[first:] if reads and one.state is State.DONE}
-    chosen = [one for one in found if (one.state in request.which and one.runs) or one.interval in followers]
+    chosen = [one for one in found if (one.state in request.which) or one.interval in followers]
     if request.newest_first and not reads:
         chosen.reverse()
     return BackfillPlan(
@@ -245,7 +245,7 @@ def _planned(
     decisions = {stage.id: stage.decision for stage in plan.stages}
     runs = [stage for stage in plan.stages if stage.decision in _RUNS]
     run, completed = last.get(plan.interval, (None, False))
-    if not runs:
+    if completed and is_as_it_is(plan):
         state = State.DONE
     elif run is not None and run.status in {Status.FAILED, Status.INTERRUPTED}:
         state = State.FAILED
@@ -254,6 +254,12 @@ def _planned(
     why = runs[0].reasons[0] if runs and runs[0].reasons else ""
     if state is State.MISSING:
         why = f"the last run of it was {run.status}" if run is not None else "no run of it yet"
+    if state is not State.DONE and not runs:
+        why = (
+            f"{why}; all of its results are there"
+            if why
+            else "outputs that are not in their places are restored"
+        )
     known = [expected[stage.id] for stage in runs if stage.id in expected]
     return PlannedInterval(
         interval=plan.interval,
@@ -262,6 +268,14 @@ def _planned(
         why=why,
         seconds=sum(known) if known else None,
         run=run.id if run is not None else "",
+    )
+
+
+def is_as_it_is(plan: Plan) -> bool:
+    """Whether a run would change nothing: all results are there, and all outputs in their places."""
+    return not any(
+        stage.decision in _RUNS or (stage.judgement is not None and stage.judgement.restores)
+        for stage in plan.stages
     )
 
 

@@ -18,9 +18,8 @@ from stagebook.errors import PipelineInvalid, UsageError
 from stagebook.events import RunStarted, Status
 from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import Journal, RunRecord
-from stagebook.planning.plan import Plan
 from stagebook.published.manifest import Manifest
-from stagebook.runs.backfill import BackfillPlan, BackfillRequest, PlannedInterval, of_run
+from stagebook.runs.backfill import BackfillPlan, BackfillRequest, PlannedInterval, is_as_it_is, of_run
 from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.launcher import Launcher, record_version
 from stagebook.runs.origin import describe_origin, person_name
@@ -214,7 +213,8 @@ class _Backfill:
             message = error.problems[0].message if isinstance(error, PipelineInvalid) else error.message
             self._end(IntervalDone(interval=one.interval, status=Status.FAILED, message=message))
             return None
-        if not _runs(prepared.plan):
+        known = self._launcher.journal.intervals.completed(self._plan.pipeline)
+        if one.interval in known and is_as_it_is(prepared.plan):
             self._end(
                 IntervalDone(interval=one.interval, status=Status.REUSED, reused=len(prepared.plan.stages))
             )
@@ -324,7 +324,3 @@ def _ended_by_signals() -> Iterator[None]:
     finally:
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
-
-
-def _runs(plan: Plan) -> bool:
-    return any(stage.runs for stage in plan.stages)

@@ -9,8 +9,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 
 from stagebook.errors import PipelineInvalid, Problem, UsageError
-from stagebook.journal.journal import RunRecord
-from stagebook.journal.result_table import KnownResults, ResultTable, SharedResults
+from stagebook.journal.journal import Journal, RunRecord
+from stagebook.journal.result_table import KnownResults, SharedResults
 from stagebook.pipeline.loader import LoadedPipeline
 from stagebook.pipeline.model import Pipeline, Schedule
 from stagebook.pipeline.types import Value
@@ -67,11 +67,11 @@ class Preparer:
         *,
         defaults: Mapping[str, Value] | None = None,
         schedules: Mapping[str, Mapping[str, Schedule]] | None = None,
-        others: Callable[[], Mapping[str, ResultTable]] = dict,
+        others: Callable[[], Mapping[str, Journal]] = dict,
         shared: SharedStore | None = None,
     ) -> None:
         """`defaults`: values in place of the defaults of parameters; `schedules`: those that the environment adds, by
-        pipeline and name; `others`: the results of other environments, by
+        pipeline and name; `others`: the journals of other environments, by
         their names; `shared`: the store that the project shares with others."""
         self.catalog = catalog
         self.history = history
@@ -146,7 +146,7 @@ class Preparer:
                 request,
                 schedules,
                 dt.datetime.fromtimestamp(self._clock(), dt.UTC),
-                moment.intervals,
+                lambda: moment.intervals() or self._intervals_elsewhere(pipeline),
             ),
             intervals=moment.intervals,
         )
@@ -166,13 +166,18 @@ class Preparer:
             return []
         return self.history.journal.intervals.completed(pipeline)
 
+    def _intervals_elsewhere(self, pipeline: str) -> list[Interval]:
+        """The same, of runs in other environments."""
+        journals = self._others().values()
+        return [one for journal in journals for one in journal.intervals.completed(pipeline)]
+
     def results(self) -> Results:
         """The results that the journal knows, those of other environments, and those of the shared store."""
         found = self._own_results()
         return found if self.shared is None else ResultsBehind(found, self.shared)
 
     def _own_results(self) -> Results:
-        others = self._others()
+        others = {name: one.results for name, one in self._others().items()}
         if not (self.history.has_journal or others):
             return Results()
         own = self.history.journal.results
