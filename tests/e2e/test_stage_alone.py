@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from building import ProjectBuilder
-from stagebook.errors import PipelineInvalid
+from stagebook.errors import PipelineInvalid, UsageError
 from stagebook.testing.cells import CellCoverage
 from stagebook.testing.outcome import StageFailed, StageResult
 from stagebook.testing.stages import RunStage, StageTests, untested
@@ -176,3 +176,21 @@ def test_a_notebook_with_a_mistake(builder: ProjectBuilder, run: Run) -> None:
     builder.pipeline("stages: {s: {notebook: notebooks/n.ipynb}}")
     with pytest.raises(PipelineInvalid, match=r"notebooks/n\.ipynb"):
         run("s")
+
+
+def test_a_stage_is_about_the_interval_that_is_given(builder: ProjectBuilder, run: Run) -> None:
+    builder.notebook("n", "open(out, 'w').write(start)", params="start: str = ''\nout = ''")
+    builder.pipeline("""
+    stages:
+      a:
+        notebook: notebooks/n.ipynb
+        params: {start: "${interval.start}"}
+        outputs: {out: "data/${interval.name}.txt"}
+    """)
+    with pytest.raises(PipelineInvalid, match="about an interval, and none is given"):
+        run("a")
+    with pytest.raises(UsageError, match="interval='never': 'never' names no interval"):
+        run("a", interval="never")
+    found = run("a", interval="2026-01")
+    path = found.outputs["out"]
+    assert (path.name, path.read_text()) == ("2026-01.txt", "2026-01-01")

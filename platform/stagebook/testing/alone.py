@@ -13,6 +13,7 @@ from stagebook.pipeline.model import Param, Pipeline, Stage
 from stagebook.pipeline.types import Value
 from stagebook.planning.instances import Points
 from stagebook.planning.scopes import Evaluator
+from stagebook.timing.interval import Interval
 from stagebook.workspace.catalog import Catalog, bind
 
 Point = Mapping[str, Value] | str
@@ -50,12 +51,13 @@ def literal(value: Value) -> Template:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Alone:
-    """A pipeline of one stage instance, with values for its parameters."""
+    """A pipeline of one stage instance, with values for its parameters, and the interval that it is about."""
 
     pipeline: Pipeline
     params: Mapping[str, Value]
     stage: Stage
     point: Mapping[str, Value]
+    interval: Interval | None = None
 
 
 def alone(
@@ -65,6 +67,7 @@ def alone(
     given: tuple[Mapping[str, Value], Mapping[str, Value]],
     point: Point | None,
     env: Mapping[str, str],
+    interval: Interval | None = None,
 ) -> Alone:
     """A stage without the others.
 
@@ -74,6 +77,7 @@ def alone(
         given: values for parameters of the notebook, and for those of the pipeline, as `sort_params` makes them.
         point: which instance of the stage: values of its axes, or what its id has after the `@`.
         env: the environment variables that expressions may read.
+        interval: what it is about.
 
     Raises:
         UsageError: a name is not known, or a value is lacking.
@@ -103,12 +107,13 @@ def alone(
     if problems:
         raise PipelineInvalid(problems)
     _check_params(pipeline, stage, others)
-    stage, chosen = _at(small, stage, values, env, point)
+    stage, chosen = _at(stage, Evaluator(small, values, env, interval), point)
     return Alone(
         pipeline=dataclasses.replace(small, stages={stage.name: stage}),
         params=values,
         stage=stage,
         point=chosen,
+        interval=interval,
     )
 
 
@@ -169,9 +174,7 @@ def _check_params(pipeline: Pipeline, stage: Stage, given: Collection[str]) -> N
 # -- the instance ----------------------------------------------------------------------------------
 
 
-def _at(
-    small: Pipeline, stage: Stage, params: Mapping[str, Value], env: Mapping[str, str], point: Point | None
-) -> tuple[Stage, Mapping[str, Value]]:
+def _at(stage: Stage, evaluator: Evaluator, point: Point | None) -> tuple[Stage, Mapping[str, Value]]:
     """The stage with one instance alone, and its point. Raises `UsageError` and `PipelineInvalid`."""
     if stage.foreach is not None:
         item = point.get("item") if isinstance(point, Mapping) and set(point) == {"item"} else point
@@ -185,7 +188,6 @@ def _at(
                 f"{stage.name} has no matrix, so there is no point of it", hint="leave out point="
             )
         return stage, {}
-    evaluator = Evaluator(small, params, env)
     points = Points(evaluator, {})
     if evaluator.problems.found:
         raise PipelineInvalid(evaluator.problems.found)

@@ -79,7 +79,7 @@ class InputPlaces:
         params = dict(stage.params)
         written: dict[str, Sequence[str]] = {}
         lacking: list[str] = []
-        evaluator = Evaluator(one.pipeline, one.params, dict(os.environ))
+        evaluator = Evaluator(one.pipeline, one.params, dict(os.environ), one.interval)
         for name, item in stage.inputs.items():
             declared = _declared(whole, item)
             if name in given:

@@ -24,6 +24,7 @@ from stagebook.testing.alone import Alone, alone, find_stage, literal
 from stagebook.testing.inputs import Placed, datasets_given, link
 from stagebook.testing.outcome import StageFailed, StageResult
 from stagebook.testing.stages import StageTests
+from stagebook.timing.interval import Interval
 from stagebook.views.formatting import value
 from stagebook.workspace.paths import STATE_FOLDER
 
@@ -123,7 +124,9 @@ class Replay:
         }
         others = {name: one for name, one in started.plan.get("params", {}).items() if name in whole.params}
         try:
-            return alone(whole, stage, given=(own, others), point=point or None, env=os.environ)
+            about = Interval.from_json(started.interval) if started.interval else None
+            given, at = (own, others), point or None
+            return alone(whole, stage, given=given, point=at, env=os.environ, interval=about)
         except UsageError as error:
             raise NotReplayed(f"{error.message}; {self._again}") from error
 

@@ -36,6 +36,8 @@ from stagebook.testing.alone import Alone, Point, alone, find_stage, literal, so
 from stagebook.testing.cells import CellCoverage
 from stagebook.testing.inputs import InputPlaces, Placed, copy
 from stagebook.testing.outcome import StageFailed, StageResult, result_of
+from stagebook.timing.interval import Interval, IntervalInvalid
+from stagebook.timing.reading import parse_interval
 from stagebook.workspace.contracts import release_path
 from stagebook.workspace.dependencies import ProjectDependencies
 from stagebook.workspace.environments import DEV
@@ -87,7 +89,9 @@ class StageTests:
         whole, stage = find_stage(self.project.catalog, asked.stage, asked.pipeline)
         stage = _with_outputs(stage, asked.outputs)
         given = sort_params(whole, stage, asked.params, self._declared(stage))
-        one = alone(whole, stage, given=given, point=asked.point, env=os.environ)
+        one = alone(
+            whole, stage, given=given, point=asked.point, env=os.environ, interval=_interval_of(asked)
+        )
         places = InputPlaces(self.root, tree.resolve(), near)
         return self.run_alone(
             whole, one, tree, lambda related: places.place(whole, one, asked.inputs, related)
@@ -149,7 +153,14 @@ class StageTests:
         }
         workspace = Workspace(tree, self.dependencies.file_cache, converted=self._folder / "scripts")
         neighbours = Neighbours(outputs=others)
-        planner = Planner(pipeline, one.params, workspace, env=os.environ, neighbours=neighbours)
+        planner = Planner(
+            pipeline,
+            one.params,
+            workspace,
+            env=os.environ,
+            neighbours=neighbours,
+            interval=one.interval,
+        )
         return planner.plan(), workspace
 
     # -- the run --------------------------------------------------------------------------------
@@ -229,6 +240,17 @@ class StageTest:
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     outputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
     point: Point | None = None
+    interval: str = ""
+
+
+def _interval_of(asked: StageTest) -> Interval | None:
+    """What a stage is to be about. Raises `UsageError`."""
+    if not asked.interval:
+        return None
+    try:
+        return parse_interval(asked.interval)
+    except IntervalInvalid as error:
+        raise UsageError(f"interval={asked.interval!r}: {error}", hint=error.hint) from None
 
 
 class RunStage:
@@ -248,6 +270,7 @@ class RunStage:
         params: Mapping[str, Any] | None = None,
         outputs: Mapping[str, str] | None = None,
         point: Point | None = None,
+        interval: str = "",
         expect_failure: bool = False,
     ) -> StageResult:
         """Run one stage of the project by itself, with its notebook, contracts and settings as they are now.
@@ -261,6 +284,7 @@ class RunStage:
             params: values of the notebook's parameters, and of the pipeline's.
             outputs: for outputs outside of the project, where a test may write.
             point: which instance: `{axis: value}`, `{"item": value}`, or what its id has after the `@`.
+            interval: what it is about, as `--interval` takes it: `2026-01-05`, `2026-01`, `START..END`.
             expect_failure: whether a stage that fails is what is expected.
 
         Raises:
@@ -278,6 +302,7 @@ class RunStage:
             params=params or {},
             outputs=outputs or {},
             point=point if point is not None else instance or None,
+            interval=interval,
         )
         try:
             result = self._tests.run(asked, next(self._trees), self._near)

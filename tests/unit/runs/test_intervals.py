@@ -1,0 +1,85 @@
+"""What a run is about: the interval that is asked for, or that of a schedule."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+
+import pytest
+
+from building import load
+from journals import started
+from stagebook.errors import UsageError
+from stagebook.pipeline.model import Pipeline, Schedule
+from stagebook.runs.intervals import as_scheduled, interval_for, interval_of, latest_of
+from stagebook.runs.request import RunRequest
+from stagebook.timing.reading import parse_interval
+from stagebook.timing.times import CronTimes, EveryTimes
+from stagebook.timing.zones import UTC
+
+NOW = dt.datetime(2026, 1, 5, 12, tzinfo=UTC)
+DAILY = Schedule(
+    name="daily",
+    times=CronTimes("0 6 * * *", "Europe/Berlin"),
+    zone="Europe/Berlin",
+    interval="day",
+    params={"n": 1},
+)
+EACH = Schedule(name="each", times=EveryTimes(3600))
+NEWS = Schedule(name="news", on=("a.b.c",))
+MONTHS = Schedule(name="months", on=("a.b.c",), interval="month", zone="Europe/Berlin")
+SCHEDULES = {one.name: one for one in (NEWS, DAILY, EACH, MONTHS)}
+
+
+def pipeline(text: str = "") -> Pipeline:
+    made: Pipeline = load(f"stages: {{a: {{notebook: n.ipynb, params: {{x: '{text}'}}}}}}").pipeline
+    return made
+
+
+ABOUT = pipeline("${interval.name}")
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, "2026-01-04..2026-01-05[Europe/Berlin]"),
+        ({"schedule": "each"}, "2026-01-05T11:00:00+00:00..2026-01-05T12:00:00+00:00[UTC]"),
+        ({"schedule": "months"}, "2025-12-01..2026-01-01[Europe/Berlin]"),
+        ({"interval": "2026-01-02"}, "2026-01-02..2026-01-03[Europe/Berlin]"),
+        ({"interval": "2026-01-02", "schedule": "each"}, "2026-01-02..2026-01-03[UTC]"),
+        ({"interval": "2026-01-02[UTC]"}, "2026-01-02..2026-01-03[UTC]"),
+    ],
+)
+def test_it_is_what_is_asked_for_or_what_the_schedule_says(asked: dict[str, str], expected: str) -> None:
+    assert str(interval_for(ABOUT, RunRequest(**asked), SCHEDULES, NOW)) == expected
+
+
+def test_a_pipeline_that_mentions_none_is_about_none() -> None:
+    assert interval_for(pipeline("x"), RunRequest(), SCHEDULES, NOW) is None
+    assert interval_for(pipeline("x"), RunRequest(schedule="daily"), SCHEDULES, NOW) is not None
+    assert interval_for(ABOUT, RunRequest(), {}, NOW) is None
+    assert interval_for(ABOUT, RunRequest(), {"news": NEWS}, NOW) is None
+    assert latest_of(NEWS, NOW) is None
+
+
+def test_a_request_has_the_parameters_of_its_schedule_under_its_own() -> None:
+    assert as_scheduled(RunRequest(schedule="daily"), SCHEDULES).values == {"n": 1}
+    assert as_scheduled(RunRequest(schedule="daily", values={"n": 2}), SCHEDULES).values == {"n": 2}
+    assert as_scheduled(RunRequest(schedule="daily", pairs=("n=3",)), SCHEDULES).values == {}
+    assert as_scheduled(RunRequest(), SCHEDULES) == RunRequest()
+
+
+def test_a_schedule_that_is_not_there_is_told_but_for_a_chosen_run() -> None:
+    with pytest.raises(UsageError, match="there is no schedule 'dayly'") as caught:
+        as_scheduled(RunRequest(schedule="dayly"), SCHEDULES)
+    assert caught.value.hint == "did you mean 'daily'?"
+    chosen = RunRequest(schedule="gone", run_id="r")
+    assert as_scheduled(chosen, SCHEDULES) is chosen
+
+
+def test_a_run_says_what_asks_for_the_same() -> None:
+    for text in ("2026-01-05", "2026-10-25T02+0100", "2026-01-05T06:15..2026-01-05T06:30"):
+        one = parse_interval(text, "Europe/Berlin")
+        event = dataclasses.replace(started(), interval=one.to_json())
+        assert parse_interval(interval_of(event)) == one
+    assert interval_of(started()) == ""
