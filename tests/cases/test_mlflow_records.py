@@ -113,6 +113,19 @@ def test_numbers_too_large_for_a_metric_are_tags(project: ProjectBuilder) -> Non
 SURROGATE = "caf\udce9\0"
 
 
+def test_what_a_run_is_about_is_a_tag(project: ProjectBuilder) -> None:
+    interval = {
+        "start": "2026-01-05T00:00:00+00:00",
+        "end": "2026-01-06T00:00:00+00:00",
+        "name": "2026-01-05",
+    }
+    deliver(project, *told("r1", interval=interval, schedule="daily"), *told("r2"))
+    runs = by_name(project)
+    tags = runs["r1"].data.tags
+    assert (tags["stagebook.interval"], tags["stagebook.schedule"]) == ("2026-01-05", "daily")
+    assert not {"stagebook.interval", "stagebook.schedule"} & runs["r2"].data.tags.keys()
+
+
 def test_text_that_is_none_is_stored_all_the_same(project: ProjectBuilder) -> None:
     """mlflow-poison-surrogate"""
     params = {"p": SURROGATE, SURROGATE: 1}

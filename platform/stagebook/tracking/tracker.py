@@ -131,6 +131,8 @@ class Tracker:
             ("resumes", event.resumes),
             ("environment", event.environment),
             ("release", event.release),
+            ("schedule", event.schedule),
+            ("interval", mapping(event.interval).get("name", "")),
         ):
             if value:
                 tags[f"stagebook.{name}"] = value
