@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from building import ProjectBuilder
+from stagebook.published.models import note_models
 
 pytestmark = [pytest.mark.kernel, pytest.mark.e2e]
 
@@ -50,6 +51,9 @@ async def test_a_promotion_is_looked_at_carried_out_and_taken_back(api: Any, pro
         ("sums.first.number", "data/first.txt")
     ]
     assert (await api.post("preview", target="prod"))["changes_nothing"]
+    assert shown["models"] == {}, "MLflow was not told"
+    note_models(prod.root / "environments/prod/versions/000001", "sums", {"adder": 3})
+    assert (await api.get("environments", "prod"))["models"] == {"adder": 3}
 
     prod.edit("first", "base + 1", "base + 2")
     code, refusal = await api.refused("preview", method="POST", body='{"target": "prod"}')
