@@ -479,6 +479,31 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
         sizes=st.dictionaries(_text, _small, max_size=2),
         figures=st.dictionaries(_text, _figures, max_size=2),
     ),
+    "FiguresCompared": st.builds(
+        events.FiguresCompared,
+        run=_run,
+        at=_number,
+        stages=st.lists(_stage, max_size=2),
+        unusual=st.dictionaries(_text, _text, max_size=2),
+    ),
+    "NoteAdded": st.builds(
+        events.NoteAdded,
+        run=_run,
+        at=_number,
+        stage=st.just("") | _stage,
+        text=_text,
+        by=_text,
+        acknowledges=st.booleans(),
+    ),
+    "IncidentMarked": st.builds(
+        events.IncidentMarked,
+        run=_run,
+        at=_number,
+        incident=_text,
+        action=st.sampled_from(["ack", "note", "close"]),
+        text=_text,
+        by=_text,
+    ),
     "RunCancelling": st.builds(events.RunCancelling, run=_run, at=_number, reason=_text),
     "RunEnded": st.builds(
         events.RunEnded, run=_run, at=_number, status=st.sampled_from(Status), reason=_text

@@ -34,6 +34,9 @@ KINDS: Mapping[str, type[Event]] = {
         events.StageRetrying,
         events.StageEnded,
         events.VersionPublished,
+        events.FiguresCompared,
+        events.NoteAdded,
+        events.IncidentMarked,
         events.RunCancelling,
         events.RunEnded,
     )

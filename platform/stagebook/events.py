@@ -8,7 +8,6 @@ Times (`at`) are seconds since the epoch, UTC; durations are seconds.
 from __future__ import annotations
 
 import dataclasses
-import enum
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -17,6 +16,9 @@ from stagebook.audits import Audits, audits_to_json
 from stagebook.figures import Figures, figures_to_json
 from stagebook.observed import Observed
 from stagebook.origin import Origin
+from stagebook.statuses import Cause, CellStatus, Status
+
+__all__ = ["Cause", "CellStatus", "Status"]  # of another module, and the events, of course
 
 VERSION = 1
 _WRITERS: Mapping[str, Callable[[Any], Any]] = {
@@ -24,62 +26,6 @@ _WRITERS: Mapping[str, Callable[[Any], Any]] = {
     "figures": figures_to_json,
     "written": artifacts_to_json,
 }
-
-
-class Status(enum.StrEnum):
-    """The state of a stage instance, or of a run. Those from COMPLETED on are final."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    RETRYING = "retrying"  # a further attempt follows after a delay
-    COMPLETED = "completed"
-    REUSED = "reused"
-    FAILED = "failed"
-    BLOCKED = "blocked"  # could not start, because of another stage or a stop
-    SKIPPED = "skipped"
-    CANCELLED = "cancelled"
-    INTERRUPTED = "interrupted"  # its process vanished; found out afterwards
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the status cannot change any more."""
-        return self not in {Status.PENDING, Status.RUNNING, Status.RETRYING}
-
-    @property
-    def is_good(self) -> bool:
-        """Whether the stages after it may use its outputs."""
-        return self in {Status.COMPLETED, Status.REUSED, Status.SKIPPED}
-
-
-class Cause(enum.StrEnum):
-    """Why an attempt did not complete."""
-
-    EXCEPTION = "exception"  # a cell raised
-    KERNEL_DIED = "kernel_died"
-    KERNEL_START = "kernel_start"  # the kernel did not come up
-    TIMEOUT = "timeout"
-    CANCELLED = "cancelled"
-    PARAMS = "params"  # a value that is known only now does not fit
-    NOTEBOOK = "notebook"  # the notebook cannot be read
-    SECRET = "secret"  # noqa: S105 - a secret that the stage asks for is not there
-    OUTPUT_MISSING = "output_missing"
-    CONTRACT = "contract"  # an output does not fulfil its contract
-    BOOKMARK = "bookmark"  # nobody can say how far the stage has read
-    TABLE = "table"  # what was written does not go into its Delta table
-    UNDECLARED = "undeclared"  # a strict stage read files that are not declared as its inputs
-    PUBLICATION = "publication"  # outputs could not be moved to their places
-    DISK = "disk"  # the executed notebook could not be saved
-    WORKER_DIED = "worker_died"
-    INTERNAL = "internal"  # a fault of the platform
-
-
-class CellStatus(enum.StrEnum):
-    """What became of a cell; the words are papermill's where it has one."""
-
-    PENDING = "pending"  # never ran
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,6 +322,35 @@ class VersionPublished(Event):
     stages: Mapping[str, Sequence[Any]] = dataclasses.field(default_factory=dict)
     alias: str = ""
     folder: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FiguresCompared(Event):
+    """The figures of a run were compared with those of earlier ones. `stages`: those that were measured in it; `unusual`: dataset
+    (`stage.output`, or a stage) → what is out of the ordinary, in one line."""
+
+    stages: Sequence[str] = ()
+    unusual: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NoteAdded(Event):
+    """Somebody wrote a note on a run, or on one of its stages; `acknowledges`: somebody has seen how it ended."""
+
+    stage: str = ""
+    text: str = ""
+    by: str = ""
+    acknowledges: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentMarked(Event):
+    """Somebody acknowledged an incident (`ack`), wrote a `note` on it, or closed it (`close`). `run` is the one that opened it."""
+
+    incident: str
+    action: str
+    text: str = ""
+    by: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,7 @@ COMMANDS = {
     "monitor": ("monitor", "Show the figures of stages and their outputs over the runs: durations, bytes, rows, and what is unusual."),
     "data": ("data", "Look at datasets: list, show, query by SQL, compare and restore their versions."),
     "bookmark": ("bookmark", "Show how far stages with a bookmark have read, and have them read again."),
+    "note": ("note", "Write a note on a run, or on a stage of it; status, logs, JupyterLab and MLflow show it."),
     "connection": ("connection", "List the connections of the project, or try one."),
     "secrets": ("secrets", "List the secrets of the project, or try whether they can be had; values are never shown."),
     "store": ("store", "Look after the store of outputs, and the one that is shared with others."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +18,7 @@ from stagebook.project import Project
 from stagebook.runs.monitors import Series, unusual
 from stagebook.tracking.state import TrackingState, state_of_runs
 from stagebook.views import tables
+from stagebook.views.log_lines import note_line
 from stagebook.views.monitor_tables import unusual_lines
 from stagebook.views.on_disk import on_disk_instead
 from stagebook.views.tracking_lines import tracking_fields, tracking_lines
@@ -67,8 +68,9 @@ def status(
             }
             table = tables.status_table(timed, planned, time.time(), on_disk)
             out.print(table if known else "it never ran")
-            for line in unusual_lines(figures[name]):
-                out.print(f"! {line}", style="yellow", soft_wrap=True)
+            unusual_ones = ((f"! {line}", "yellow") for line in unusual_lines(figures[name]))
+            for line, style in (*_notes(known), *unusual_ones):
+                out.print(line, style=style, soft_wrap=True)
             if mistakes:
                 out.print(f"! {loaded.pipeline.path} has mistakes; see: stagebook check", style="yellow")
     tracking = state_of_runs(project.journal.outbox, runs) if runs else TrackingState()
@@ -82,6 +84,13 @@ def status(
         out.print(line, soft_wrap=True)
     project.close()
     return ExitCode.STALE if check and stale else ExitCode.OK
+
+
+def _notes(known: Mapping[str, _Known]) -> Iterator[tuple[str, str]]:
+    """What people said of the last outcomes, each with its style."""
+    for _, stage in filter(None, known.values()):
+        for note in stage.notes:
+            yield note_line(stage.id, note.by, note.text, seen=note.acknowledges), "dim"
 
 
 def _stage_to_json(item: _Known, planned: PlannedStage | None, on_disk: str) -> dict[str, Any]:

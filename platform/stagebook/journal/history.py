@@ -16,6 +16,16 @@ from stagebook.observed import Observed
 from stagebook.scraps import values_of
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What a person said of a run or a stage. `at`: seconds since the epoch; `acknowledges`: they have seen how it ended."""
+
+    at: float
+    text: str
+    by: str
+    acknowledges: bool = False
+
+
 @dataclasses.dataclass(slots=True, kw_only=True)
 class StageRecord:
     """One stage instance of a run, as far as it has come. Times are seconds since the epoch.
@@ -58,6 +68,7 @@ class StageRecord:
     outputs: Artifacts = dataclasses.field(default_factory=dict)
     audits: Audits = dataclasses.field(default_factory=dict)
     figures: Figures = dataclasses.field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
 
     def seconds(self, now: float) -> float | None:
         """How long it took, or takes up to now; None if it never started, and 0 where the clock was set back."""
@@ -89,6 +100,7 @@ class RunHistory:
         self.started: events.RunStarted | None = None
         self.ended: events.RunEnded | None = None
         self.stages: dict[str, StageRecord] = {}
+        self.notes: list[Note] = []  # on the run as a whole
         for event in past:
             self.take(event)
 
@@ -142,8 +154,18 @@ class RunHistory:
             case events.StageEnded():
                 stage = self._stage(event.stage)
                 stage.status, stage.reason = event.status, event.reason
+            case events.NoteAdded():
+                self._note(event)
             case events.RunEnded():
                 self._end(event)
+
+    def _note(self, event: events.NoteAdded) -> None:
+        note = Note(at=event.at, text=event.text, by=event.by, acknowledges=event.acknowledges)
+        if event.stage:
+            stage = self._stage(event.stage)
+            stage.notes = (*stage.notes, note)
+        else:
+            self.notes.append(note)
 
     def _expand(self, event: events.StageExpanded) -> None:
         """The instances of stages, in their places."""

@@ -21,6 +21,7 @@ from stagebook.tracking import mlflow
 from stagebook.tracking.attempt_record import AttemptRecord, finite, metrics_of, status_of
 from stagebook.tracking.dataset_record import DatasetRecord
 from stagebook.tracking.mlflow import Mlflow
+from stagebook.tracking.notes import tell_note
 from stagebook.tracking.outcomes import Gone, Refused, StoreReplaced
 from stagebook.tracking.telling import Telling
 from stagebook.tracking.values import mapping, text
@@ -90,6 +91,8 @@ class Tracker:
                 self._stage_ended(event)
             case events.VersionPublished():
                 _tell_version(self._mlflow, self._journal, self._home / event.folder, event)
+            case events.NoteAdded():
+                tell_note(self._mlflow, self._journal, event)
             case events.RunEnded():
                 self._run_ended(event)
                 self._datasets.forget(event.run)

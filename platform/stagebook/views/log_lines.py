@@ -15,7 +15,7 @@ from stagebook.views.tables import SIGNS
 _MANY_STAGES = 30  # above this, stages that were reused get no line
 
 
-def lines_of(event: Event, history: RunHistory) -> Iterator[str]:
+def lines_of(event: Event, history: RunHistory) -> Iterator[str]:  # noqa: C901 - one case an event
     """The lines for an event, often none. `history` has the event already."""
     at = datetime.datetime.fromtimestamp(event.at, datetime.UTC).strftime("%H:%M:%S")
     match event:
@@ -40,8 +40,16 @@ def lines_of(event: Event, history: RunHistory) -> Iterator[str]:
             yield f"{at} {_stage_line(event, history)}"
         case events.VersionPublished():
             yield f"{at} {_version_line(event)}"
+        case events.NoteAdded():
+            yield f"{at} {note_line(event.stage, event.by, event.text, seen=event.acknowledges)}"
         case events.RunCancelling() | events.RunEnded():
             yield f"{at} {_run_line(event)}"
+
+
+def note_line(stage: str, by: str, text: str, *, seen: bool) -> str:
+    """A note of a person on a run, or on a stage of it."""
+    said = f"has seen it{': ' if text else ''}{text}" if seen else f"notes: {text}"
+    return plain(f"✎ {f'{stage}: ' if stage else ''}{by or 'somebody'} {value(said, 300)}")
 
 
 def _run_line(event: events.RunCancelling | events.RunEnded) -> str:
