@@ -28,6 +28,7 @@ from stagebook.runs.placement import Placement
 from stagebook.runs.prepare import Preparer
 from stagebook.runs.releasing import release_of
 from stagebook.runs.request import RunRequest, run_id
+from stagebook.runs.telling import tell_people
 from stagebook.system.file_cache import FileCache
 from stagebook.system.secret_sources import variables_of
 from stagebook.system.settings_file import FILE
@@ -229,6 +230,7 @@ class Project:
 def _tell_of_interrupted(project: Project) -> None:
     with contextlib.suppress(PipelineInvalid):  # of the settings, which the command tells
         project.launcher.tell_mlflow()
+        tell_people(project.root, project.settings, project.placement.name)
 
 
 def _root_of(start: Path | str | None) -> Path:

@@ -48,6 +48,8 @@ COMMANDS = {
     "data": ("data", "Look at datasets: list, show, query by SQL, compare and restore their versions."),
     "bookmark": ("bookmark", "Show how far stages with a bookmark have read, and have them read again."),
     "note": ("note", "Write a note on a run, or on a stage of it; status, logs, JupyterLab and MLflow show it."),
+    "incident": ("incident", "List and show incidents, acknowledge them, write notes on them, close them."),
+    "notify": ("notify", "Try the rules for alerts, list what waits, or send it."),
     "connection": ("connection", "List the connections of the project, or try one."),
     "secrets": ("secrets", "List the secrets of the project, or try whether they can be had; values are never shown."),
     "store": ("store", "Look after the store of outputs, and the one that is shared with others."),

@@ -8,10 +8,11 @@ import typer
 
 from stagebook.cli.options import Json
 from stagebook.cli.output import console, write_json
-from stagebook.errors import ExitCode, PipelineInvalid
+from stagebook.errors import ExitCode, JournalUnreadable, PipelineInvalid
 from stagebook.project import Project
 from stagebook.runs.doctor import Finding, examine
 from stagebook.views import reports
+from stagebook.views.formatting import plural
 
 
 def doctor(
@@ -23,12 +24,27 @@ def doctor(
     project = Project.open()
     found = list(examine(project.root, repair=repair, check_store=check_store))
     found += _shared_findings(project)
+    found += _alert_findings(project)
     damaged = any(item.level == "error" and not item.mended for item in found)
     if as_json:
         write_json({"ok": not damaged, "findings": [item.to_json() for item in found]})
     else:
         console().print(reports.findings(found), soft_wrap=True)
     return ExitCode.STAGE_FAILED if damaged else ExitCode.OK
+
+
+def _alert_findings(project: Project) -> list[Finding]:
+    """The alerts that could not be sent; of a damaged journal the others tell."""
+    try:
+        with project:
+            waiting = project.journal.alerts.waiting() if project.history.has_journal else []
+    except JournalUnreadable:
+        return []
+    failed = [one for one in waiting if one.tries]
+    if not failed:
+        return []
+    what = f"{plural(len(failed), 'alert')} could not be sent: {failed[-1].trouble}"
+    return [Finding(level="warning", what=what, hint="try again: stagebook notify send")]
 
 
 def _shared_findings(project: Project) -> list[Finding]:

@@ -10,18 +10,22 @@ import typer
 
 from stagebook.cli.options import Json, Pipeline, Verify
 from stagebook.cli.output import console, write_json
-from stagebook.errors import ExitCode, PipelineInvalid
+from stagebook.errors import ExitCode, JournalUnreadable, PipelineInvalid
+from stagebook.incidents.incident import Incident
 from stagebook.journal.history import StageRecord
 from stagebook.journal.journal import RunRecord
 from stagebook.planning.plan import PlannedStage
 from stagebook.project import Project
+from stagebook.runs.incidents import count_elsewhere, incidents_of
 from stagebook.runs.monitors import Series, unusual
 from stagebook.tracking.state import TrackingState, state_of_runs
 from stagebook.views import tables
+from stagebook.views.incident_tables import status_lines
 from stagebook.views.log_lines import note_line
 from stagebook.views.monitor_tables import unusual_lines
 from stagebook.views.on_disk import on_disk_instead
 from stagebook.views.tracking_lines import tracking_fields, tracking_lines
+from stagebook.workspace.environments import DEV
 
 _Known = tuple[RunRecord, StageRecord] | None  # the last outcome of a stage, and the run that it is of
 
@@ -61,13 +65,7 @@ def status(
             for stage, item in known.items()
         }
         if not as_json:
-            out.print(f"{name}{about}", style="bold")
-            timed = {
-                stage: item and (item[0], project.history.with_times(item[1]))
-                for stage, item in known.items()
-            }
-            table = tables.status_table(timed, planned, time.time(), on_disk)
-            out.print(table if known else "it never ran")
+            _show(project, f"{name}{about}", known, planned, on_disk)
             unusual_ones = ((f"! {line}", "yellow") for line in unusual_lines(figures[name]))
             for line, style in (*_notes(known), *unusual_ones):
                 out.print(line, style=style, soft_wrap=True)
@@ -77,13 +75,50 @@ def status(
     if as_json:
         told = {name: [one.to_json() for one in found] for name, found in figures.items() if found}
         mlflow = tracking_fields(tracking)
-        write_json({"pipelines": data, "stale": stale, "mlflow": mlflow, "unusual": told})
+        incidents = _incidents(project)
+        write_json({"pipelines": data, "stale": stale, "mlflow": mlflow, "unusual": told, **incidents})
     elif not files:
         out.print("no pipelines yet; make a project with one: stagebook init NAME")
-    for line in [] if as_json else tracking_lines(tracking):
+    for line in [] if as_json else (*tracking_lines(tracking), *_incident_lines(project)):
         out.print(line, soft_wrap=True)
     project.close()
     return ExitCode.STALE if check and stale else ExitCode.OK
+
+
+def _show(
+    project: Project,
+    name: str,
+    known: Mapping[str, _Known],
+    planned: Mapping[str, PlannedStage],
+    on_disk: Mapping[str, str],
+) -> None:
+    out = console()
+    out.print(name, style="bold")
+    timed = {stage: item and (item[0], project.history.with_times(item[1])) for stage, item in known.items()}
+    table = tables.status_table(timed, planned, time.time(), on_disk)
+    out.print(table if known else "it never ran")
+
+
+def _found_incidents(project: Project) -> tuple[list[Incident], dict[str, int]]:
+    """The incidents that are open here, and how many are elsewhere. Of a damaged journal there are none: `doctor` tells."""
+    known = project.history.has_journal
+    try:
+        own = incidents_of(project.journal, project.settings, project.placement.name) if known else []
+        return [one for one in own if one.is_open], count_elsewhere(
+            project.placement.journals_elsewhere(), project.settings
+        )
+    except JournalUnreadable:
+        return [], {}
+
+
+def _incidents(project: Project) -> dict[str, Any]:
+    found, elsewhere = _found_incidents(project)
+    return {"incidents": [one.to_json() for one in found], "incidents_elsewhere": elsewhere}
+
+
+def _incident_lines(project: Project) -> Iterator[str]:
+    name = project.placement.name
+    return status_lines(*_found_incidents(project), "" if name == DEV else f" --env {name}")
 
 
 def _notes(known: Mapping[str, _Known]) -> Iterator[tuple[str, str]]:

@@ -24,8 +24,10 @@ from stagebook.events import (
     StageReused,
     Status,
 )
+from stagebook.journal.alert_table import AlertTable
 from stagebook.journal.database import Database, sum_of
 from stagebook.journal.event_log import EventLog
+from stagebook.journal.incident_table import IncidentTable
 from stagebook.journal.interval_table import IntervalTable
 from stagebook.journal.leases import Lease, Leases, Liveness, Owner, busy
 from stagebook.journal.outbox import MLFLOW, Outbox, attempt_key
@@ -37,7 +39,7 @@ __all__ = ["MLFLOW", "Journal", "Liveness", "Owner", "RunRecord", "attempt_key"]
 
 
 class Journal:
-    """The journal of one project: `events`, `runs`, `results`, `bookmarks`, `leases`, `intervals`, `ticks`, and the `outbox` of
+    """The journal of one project: `events`, `runs`, `results`, `bookmarks`, `leases`, `intervals`, `ticks`, `incidents`, `alerts`, and the `outbox` of
     consumers. Every method is one transaction."""
 
     def __init__(self, path: Path) -> None:
@@ -51,6 +53,8 @@ class Journal:
         self.intervals = IntervalTable(self._db)
         self.ticks = TickTable(self._db)
         self.outbox = Outbox(self._db, self.events)
+        self.incidents = IncidentTable(self._db, self.events)
+        self.alerts = AlertTable(self._db, self.outbox, self.events)
 
     def close(self) -> None:
         """Close the database."""

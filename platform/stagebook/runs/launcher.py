@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from stagebook.errors import UsageError
+from stagebook.errors import JournalUnreadable, UsageError
 from stagebook.events import Status
 from stagebook.execution.engine.local import LocalEngine
 from stagebook.execution.engine.protocol import Engine
@@ -20,6 +20,7 @@ from stagebook.journal.journal import MLFLOW, Journal
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.preload import modules_to_import
 from stagebook.runs.hooks import LaunchHooks
+from stagebook.runs.incidents import compared
 from stagebook.runs.origin import describe_origin, person_name
 from stagebook.runs.prepare import PreparedRun
 from stagebook.runs.publishing import Publisher, record
@@ -28,12 +29,14 @@ from stagebook.runs.request import RunRequest
 from stagebook.runs.resume import asked_for
 from stagebook.runs.run import RunParts, RunReport, run_plan
 from stagebook.runs.shown import tell
+from stagebook.runs.telling import tell_people
 from stagebook.sharing.shared_store import SharedStore
 from stagebook.system.secret_sources import variables_of
 from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery
 from stagebook.tracking.state import TrackingState, state_of
 from stagebook.workspace.dependencies import ProjectDependencies
+from stagebook.workspace.environments import DEV
 from stagebook.workspace.paths import STATE_FOLDER, home_of
 from stagebook.workspace.project_name import project_name
 from stagebook.workspace.settings import Settings
@@ -74,7 +77,7 @@ class Launcher:
         self.tracking_uri = tracking_uri
         self.now = clock
         self._make_id = make_id
-        self._settings = settings
+        self.settings = settings
         self.hidden = variables_of(settings.secret_sources.values())
         self._journal = journal
         self._server: client.ForkServer | None = None
@@ -88,17 +91,19 @@ class Launcher:
     def warm_up(self) -> None:
         """Start what a run needs, so that it comes up while the run is planned: the fork server, and what tells
         MLflow."""
-        if not self._settings.run.fork:
+        if not self.settings.run.fork:
             client.discard_early()
         elif self._server is None and client.is_possible():
             with contextlib.suppress(OSError):  # stages start the ordinary way then
                 self._server = client.take_server(self.hidden)
-        if self._delivery is None and self.tracking_uri is not None and self._has_journal():
+        if self._delivery is None and self.tracking_uri is not None and self.has_journal:
             self._delivery = _new_delivery(self, self.tracking_uri)
             with contextlib.suppress(OSError):  # it is started with the run then
                 self._delivery.warm_up()
 
-    def _has_journal(self) -> bool:
+    @property
+    def has_journal(self) -> bool:
+        """Whether anything was recorded yet."""
         return (self.root / STATE_FOLDER / "journal.db").is_file()
 
     def delivery(self) -> Delivery | None:
@@ -142,21 +147,26 @@ class Launcher:
             delivery=None if hooks.delivery is not None else self.delivery(),
             dependencies=self.dependencies,
             planner=prepared.planner if prepared is not None else None,
-            store=self.store if self._settings.store.enabled else None,
+            store=self.store if self.settings.store.enabled else None,
             clock=self.now,
             wait=request.wait,
             hooks=hooks,
             resumes=rest.started.run if rest else "",
             request=asked,
-            secrets=self._settings.secret_sources,
-            measures=self._settings.monitors.enabled,
+            secrets=self.settings.secret_sources,
+            measures=self.settings.monitors.enabled,
             schedule=request.schedule or (rest.started.schedule if rest else ""),
             **(self.publisher.told if self.publisher is not None else {}),
         )
         try:
+            if self.settings.notify:
+                self.journal.alerts.begin()
             report = run_plan(plan, options=options, engine=engine, parts=parts)
         finally:
             self.dependencies.file_cache.save()
+        if not hooks.parent:
+            compare_figures(self, report)
+            tell_people(self.root, self.settings, _environment(self))
         taken = self.sharing.adopt(plan.pipeline, report.history) if self.sharing is not None else 0
         publishes = hooks.publishes and not hooks.parent and report.status is Status.COMPLETED
         if self.publisher is not None and publishes:
@@ -173,12 +183,12 @@ class Launcher:
         before = started.jobs if started is not None else None
         return RunOptions(
             run_id=request.run_id or self.new_run_id(),
-            jobs=request.jobs or before or self._settings.run.jobs or os.cpu_count() or 1,
+            jobs=request.jobs or before or self.settings.run.jobs or os.cpu_count() or 1,
             keep_going=request.keep_going or (started is not None and started.keep_going),
-            grace=self._settings.run.grace,
+            grace=self.settings.run.grace,
             keep_dump=request.keep_dump,
             keep_kernel=request.keep_kernel,
-            store_most=self._settings.store.max_output_mb * 1_000_000,
+            store_most=self.settings.store.max_output_mb * 1_000_000,
         )
 
     def _engine(self, plan: Plan, options: RunOptions, *, keep_server: bool) -> Engine:
@@ -198,8 +208,8 @@ class Launcher:
 
     def _modules_ahead(self, plan: Plan) -> list[str]:
         """What the fork server imports: as the settings say, or what is safe of the notebooks' imports."""
-        if self._settings.run.preload is not None:
-            return self._settings.run.preload
+        if self.settings.run.preload is not None:
+            return self.settings.run.preload
         folders = {self.root, *((self.root / stage.notebook).parent for stage in plan.stages if stage.runs)}
         local = {path.stem for folder in folders if folder.is_dir() for path in folder.iterdir()}
         return list(modules_to_import(plan.imports, local))
@@ -256,6 +266,21 @@ def record_version(launcher: Launcher) -> None:
         one.versions, launcher.journal, one.environment, describe_origin(one.root), launcher.new_run_id
     ):
         launcher.tell_mlflow()
+        tell_people(launcher.root, launcher.settings, _environment(launcher))
+
+
+def compare_figures(launcher: Launcher, report: RunReport) -> None:
+    """Record what is unusual about a run that may open incidents."""
+    if not launcher.settings.opens_incidents(_environment(launcher)):
+        return
+    monitors, pipeline = launcher.settings.monitors, report.plan.pipeline
+    with contextlib.suppress(JournalUnreadable):  # it is a courtesy
+        if (event := compared(launcher, monitors, pipeline, report.run, report.history)) is not None:
+            launcher.journal.append([event])
+
+
+def _environment(launcher: Launcher) -> str:
+    return launcher.publisher.environment.name if launcher.publisher is not None else DEV
 
 
 def _new_delivery(launcher: Launcher, uri: str) -> Delivery:

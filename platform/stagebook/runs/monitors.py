@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from stagebook.errors import JournalUnreadable
 from stagebook.events import StageMeasured
 from stagebook.figures import QUANTILES, TableFigures
+from stagebook.journal.journal import Journal
 from stagebook.runs.anomalies import is_outside, of_season, usual
-from stagebook.runs.history import History
 from stagebook.tables.distances import kolmogorov_of_quantiles
 from stagebook.workspace.settings import MonitorSettings
 
@@ -88,7 +88,19 @@ class Series:
         }
 
 
-def series_of(history: History, pipeline: str, settings: MonitorSettings, most: int = RUNS) -> list[Series]:
+class Recorded(Protocol):
+    """What has a journal, if anything was recorded yet."""
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether anything was."""
+
+    @property
+    def journal(self) -> Journal:
+        """The journal."""
+
+
+def series_of(history: Recorded, pipeline: str, settings: MonitorSettings, most: int = RUNS) -> list[Series]:
     """All figures of a pipeline that is known by its name, in its latest runs, `most` of them. Raises `JournalUnreadable`."""
     if not history.has_journal:
         return []
@@ -107,7 +119,7 @@ def series_from(measurements: Iterable[StageMeasured], settings: MonitorSettings
 
 
 def unusual(
-    history: History, pipeline: str, settings: MonitorSettings, runs: Mapping[str, str]
+    history: Recorded, pipeline: str, settings: MonitorSettings, runs: Mapping[str, str]
 ) -> list[Series]:
     """The figures that are unusual, by dataset. `runs`: by stage instance, the run whose figures are meant. Of a damaged
     journal there are none: they are a courtesy."""

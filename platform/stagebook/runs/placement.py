@@ -46,6 +46,11 @@ class Placement:
         self._is_opened = False
 
     @property
+    def name(self) -> str:
+        """The name of the environment."""
+        return self.environment.name if self.environment is not None else DEV
+
+    @property
     def params(self) -> Mapping[str, Value]:
         """Values in place of the defaults of parameters."""
         return self.environment.params if self.environment is not None else {}
@@ -81,7 +86,7 @@ class Placement:
 
     def states_elsewhere(self) -> dict[str, Path]:
         """Where the other places of the project have their states, by name."""
-        own = self.environment.name if self.environment is not None else DEV
+        own = self.name
         found = {DEV: self.home / STATE_FOLDER, **self.environments.states()}
         return {name: state for name, state in found.items() if name != own}
 

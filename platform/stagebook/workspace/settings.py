@@ -13,6 +13,7 @@ from stagebook.pipeline.model import Location, make_problem
 from stagebook.pipeline.schema import read_model
 from stagebook.system.secret_sources import NAME, Kind, SecretSource
 from stagebook.system.settings_file import read_raw
+from stagebook.workspace.notify_settings import IncidentSettings, Rules
 
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 Publish = Literal["run", "stage"]
@@ -160,6 +161,14 @@ class Settings(_Section):
         default_factory=dict
     )
     environments: dict[str, EnvironmentSettings] = pydantic.Field(default_factory=dict)
+    incidents: IncidentSettings = IncidentSettings()
+    notify: Rules = pydantic.Field(default_factory=dict)
+
+    def opens_incidents(self, environment: str) -> bool:
+        """Whether runs in an environment open incidents. In the working tree each mistake of an author would be one: there
+        they do so where the settings say it, or where a rule tells of it."""
+        rules = self.notify.values()
+        return environment != "dev" or self.incidents.dev or any(rule.tells_of("dev") for rule in rules)
 
     @property
     def secret_sources(self) -> dict[str, SecretSource]:

@@ -1,0 +1,1 @@
+"""Alerts: what people are told of incidents and deployments, through an outbox, each once."""

@@ -1,0 +1,147 @@
+"""An incident, and what happened to it, as values."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+_DIGITS = 7  # of an id
+
+
+class Kind(enum.StrEnum):
+    """What is wrong."""
+
+    FAILURE = "failure"  # a stage failed, or a run vanished
+    CONTRACT = "contract"  # an output broke its contract, so that it was not published
+    WARNING = "warning"  # an output breaks a rule that does not hold it up
+    QUARANTINE = "quarantine"  # rows of an output are kept out of what is published
+    ANOMALY = "anomaly"  # figures of a stage or an output are unusual
+    LATE = "late"  # what was expected is late or missing
+    LONG = "long"  # it takes longer than it may
+    PAUSED = "paused"  # a schedule was paused
+
+
+class What(enum.StrEnum):
+    """What happened to an incident."""
+
+    OPENED = "opened"
+    AGAIN = "again"  # the same was seen in a further run
+    GREW = "grew"  # and it is more than it was
+    CLOSED = "closed"
+    ACKNOWLEDGED = "acknowledged"
+    NOTED = "noted"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """Something that is not as it has to be. `subject`: the stage or output, empty for the run as a whole; `stage`: the stage
+    instance that it is of; `figure`: how much of it there is, where that can be counted."""
+
+    kind: Kind
+    subject: str
+    stage: str
+    message: str = ""
+    figure: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a person said. `at`: seconds since the epoch."""
+
+    at: float
+    by: str
+    text: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """What is wrong with a subject of a pipeline. Times are seconds since the epoch.
+
+    Args:
+        id: short, and the same whenever the events are read again.
+        run: the run that opened it; `last_run` is the latest in which it was seen, `runs` how many these are.
+        message: of the latest of these runs, as is `figure` (see `Breach`).
+        closed: `None` while it is open.
+        closed_by: the person who closed it; empty where that was health, seen in `closed_run`.
+        because: what that person said.
+        acks: who has seen it.
+        notes: what people say of it.
+    """
+
+    id: str
+    pipeline: str
+    kind: Kind
+    subject: str
+    stage: str
+    run: str
+    opened: float
+    last_run: str
+    last_seen: float
+    runs: int = 1
+    message: str = ""
+    figure: float = 0.0
+    closed: float | None = None
+    closed_by: str = ""
+    closed_run: str = ""
+    because: str = ""
+    acks: tuple[Said, ...] = ()
+    notes: tuple[Said, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it goes on."""
+        return self.closed is None
+
+    @property
+    def name(self) -> str:
+        """The pipeline, with the subject."""
+        return f"{self.pipeline}.{self.subject}" if self.subject else self.pipeline
+
+    def to_json(self) -> dict[str, Any]:
+        """The incident as plain data."""
+        return {**dataclasses.asdict(self), "kind": str(self.kind)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Incident:
+        """What `to_json` made. Raises `ValueError`."""
+        try:
+            said = {name: tuple(Said(**one) for one in data[name]) for name in ("acks", "notes")}
+            return cls(**{**data, "kind": Kind(data["kind"]), **said})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not an incident: {data!r:.80}") from error
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What happened to an incident, by the event with a `number`. `by`: the person, empty where it was a `run`; `figure`
+    as in `Breach`."""
+
+    number: int
+    at: float
+    incident: str
+    what: What
+    run: str
+    by: str = ""
+    text: str = ""
+    figure: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """The change as plain data."""
+        return {**dataclasses.asdict(self), "what": str(self.what)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Change:
+        """What `to_json` made. Raises `ValueError`."""
+        try:
+            return cls(**{**data, "what": What(data["what"])})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a change of an incident: {data!r:.80}") from error
+
+
+def id_of(pipeline: str, kind: Kind, subject: str, run: str) -> str:
+    """The id of the incident that a run opens."""
+    text = f"{pipeline}\n{kind}\n{subject}\n{run}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]

@@ -1,0 +1,134 @@
+"""The settings of alerts and incidents: `[notify.NAME]` and `[incidents]`."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import shlex
+import zoneinfo
+from typing import Annotated, Literal, Self
+
+import pydantic
+
+from stagebook.errors import did_you_mean
+from stagebook.system.logins import holds_login
+from stagebook.system.secret_sources import names_in, without_references
+
+ON = (
+    "failure", "recovery", "contract", "warning", "anomaly", "quarantine", "late", "long", "deployment", "paused",
+)  # fmt: skip
+DEFAULT_ON = ("failure", "recovery", "contract", "late", "paused")
+_QUIET = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
+
+
+class _Section(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class IncidentSettings(_Section):
+    """`[incidents]`. `dev`: runs in the working tree open incidents too, and not those in environments alone. `lab`: the
+    address of a JupyterLab that shows the project, for links in alerts."""
+
+    dev: bool = False
+    lab: str = ""
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_command(value: object) -> object:
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return shlex.join(value)
+    return value
+
+
+def _checked_recipients(urls: list[str]) -> list[str]:
+    for url in urls:
+        rest = without_references(url)
+        if "${" in rest:
+            raise ValueError("an address holds no expression other than ${secret.NAME}")
+        if holds_login(rest.replace(":@", "@")):
+            msg = "a login is written out: write ${secret.NAME}, and say under [secrets] where it comes from"
+            raise ValueError(msg)
+        if "://" not in rest and not names_in(url):
+            msg = f"{url!r} is no address of apprise, such as mailto://… or json://…; see docs/alerts.md"
+            raise ValueError(msg)
+    return urls
+
+
+def _checked_words(words: list[str]) -> list[str]:
+    for word in words:
+        if word not in ON:
+            raise ValueError(f"there is no event '{word}'; {did_you_mean(word, ON)}")
+    return words
+
+
+class NotifySettings(_Section):
+    """`[notify.NAME]`. `to`: an address of apprise, or several (docs/alerts.md); secrets in it are `${secret.NAME}`. `command`: a
+    program, which gets the alert as JSON on its standard input. `on`: what it tells of. `pipelines`: names or globs (default:
+    all). `environments`: default: all but `dev`, the working tree. `every`: `change` tells what is new of an incident alone,
+    `run` tells of each run in which it goes on. `quiet`: hours in which nothing is sent, as `22:00-07:00`, in the time `zone`;
+    it is sent when they end."""
+
+    to: Annotated[
+        list[str],
+        pydantic.BeforeValidator(_as_list, json_schema_input_type=str | list[str]),
+        pydantic.AfterValidator(_checked_recipients),
+    ] = pydantic.Field(default_factory=list)
+    command: Annotated[
+        str | None, pydantic.BeforeValidator(_as_command, json_schema_input_type=str | list[str] | None)
+    ] = None
+    on: Annotated[
+        list[str],
+        pydantic.BeforeValidator(_as_list, json_schema_input_type=str | list[str]),
+        pydantic.AfterValidator(_checked_words),
+    ] = pydantic.Field(default_factory=lambda: list(DEFAULT_ON))
+    pipelines: list[str] = pydantic.Field(default_factory=list)
+    environments: list[str] = pydantic.Field(default_factory=list)
+    every: Literal["change", "run"] = "change"
+    quiet: str = ""
+    zone: str = "UTC"
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.to and not (self.command or "").strip():
+            raise ValueError("nobody is told: give 'to', an address, or 'command'")
+        if self.quiet and not _QUIET.fullmatch(self.quiet):
+            raise ValueError(f"'quiet' is of the form 22:00-07:00, not {self.quiet!r}")
+        try:
+            zoneinfo.ZoneInfo(self.zone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            hint = did_you_mean(self.zone, zoneinfo.available_timezones())
+            hint = hint if hint.startswith("did") else "such as Europe/Berlin"
+            raise ValueError(f"there is no time zone {self.zone!r}; {hint}") from None
+        return self
+
+    def quiet_until(self, now: float) -> float:
+        """When the quiet hours end that go on at a time, both in seconds since the epoch; the time itself where none do."""
+        if not self.quiet:
+            return now
+        begin, end = (datetime.time.fromisoformat(part) for part in self.quiet.split("-"))
+        zone = zoneinfo.ZoneInfo(self.zone)
+        here = datetime.datetime.fromtimestamp(now, zone)
+        time = here.time()
+        goes_on = begin <= time < end if begin < end else begin != end and (time >= begin or time < end)
+        if not goes_on:
+            return now
+        day = here.date() + datetime.timedelta(days=1 if begin > end and time >= begin else 0)
+        return datetime.datetime.combine(day, end, zone).timestamp()
+
+    def tells_of(self, environment: str) -> bool:
+        """Whether it is about an environment, by its name."""
+        return environment in self.environments if self.environments else environment != "dev"
+
+
+def with_names(value: object) -> object:
+    """The rules, if their names are such as an address or a file may hold."""
+    for name in value if isinstance(value, dict) else ():
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", str(name)):
+            raise ValueError(f"{name!r} is no name for a rule: use up to 40 letters, digits, '-' and '_'")
+    return value
+
+
+Rules = Annotated[dict[str, NotifySettings], pydantic.BeforeValidator(with_names)]
