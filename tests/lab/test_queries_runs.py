@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from building import ProjectBuilder
-from stagebook.errors import RunNotFound, StagebookError
-from stagebook.events import AttemptStarted, RunStarted
+from stagebook.errors import RunNotFound, StagebookError, UsageError
+from stagebook.events import AttemptStarted, NoteAdded, RunStarted, StageEnded, Status
 from stagebook.journal.journal import RunRecord
 from stagebook.journal.leases import Liveness, Owner
 from stagebook.project import Project
-from stagebook_lab.queries.runs import log_reply, notebook_reply
+from stagebook_lab.notes import add_note
+from stagebook_lab.queries.runs import log_reply, notebook_reply, run_reply
+from stagebook_lab.wire import NoteRequest
 
 FOLDER = ".stagebook/runs/r/a/1"
 
@@ -32,6 +34,34 @@ def project_with(builder: ProjectBuilder, folder: str) -> tuple[Project, RunReco
 def made(builder: ProjectBuilder) -> ProjectBuilder:
     (builder.root / "pipelines").mkdir()
     return builder
+
+
+def test_a_run_has_its_incidents_and_notes(builder: ProjectBuilder) -> None:
+    builder.file("stagebook.toml", "[incidents]\ndev = true\n")
+    builder.file(
+        ".stagebook/notes.jsonl",
+        '{"run": "r", "kind": "acknowledged", "text": "of before", "by": "eve", "at": 3.0}\nnone\n',
+    )
+    project, run = project_with(builder, FOLDER)
+    project.journal.append(
+        [
+            StageEnded(run="r", at=4.0, stage="a", status=Status.FAILED, reason="ValueError: x"),
+            NoteAdded(run="r", at=5.0, stage="a", text="the new airport", by="bob"),
+        ]
+    )
+    reply = run_reply(project, run)
+    (one,) = reply.incidents
+    assert (one.kind, one.subject, one.message, one.closed, one.seen_by) == (
+        "failure", "a", "ValueError: x", None, (),
+    )  # fmt: skip
+    assert [(note.kind, note.text, note.by) for note in reply.notes] == [
+        ("acknowledged", "of before", "eve"), ("note", "a: the new airport", "bob"),
+    ]  # fmt: skip
+    made = add_note(project, "r", NoteRequest(project="", kind="note", text=" we know "), "ada")
+    assert (made.text, made.by) == ("we know", "ada")
+    assert run_reply(project, run).notes[-1] == made
+    with pytest.raises(UsageError, match="a note is a 'note' or 'acknowledged'"):
+        add_note(project, "r", NoteRequest(project="", kind="shout", text="x"), "ada")
 
 
 def test_a_log_comes_in_pieces_that_join(builder: ProjectBuilder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ import * as React from 'react';
 
 import { ago, duration, mark, value as valueText } from '../model/format';
 import { gantt, ticksOf } from '../model/gantt';
-import type { RunInfo, RunReply } from '../wire';
+import type { IncidentInfo, RunInfo, RunReply } from '../wire';
 import type { Context } from './context';
 import { useAnswer, useNow, useSize, useSlowly } from './hooks';
 import { Glyph } from './parts';
@@ -79,6 +79,7 @@ export function RunDetails(props: { context: Context; run: string }): React.JSX.
         ))}
       </dl>
       <GanttChart context={context} reply={reply} now={now} />
+      <Incidents context={context} incidents={reply.incidents} />
       <Notes
         context={context}
         reply={reply}
@@ -169,6 +170,36 @@ function Axis(props: { seconds: number }): React.JSX.Element {
 
 function percent(part: number): string {
   return `${Math.round(part * 10000) / 100}%`;
+}
+
+/** The incidents that a run has to do with, a line each; nothing where there are none. */
+function Incidents(props: {
+  context: Context;
+  incidents: readonly IncidentInfo[];
+}): React.JSX.Element | null {
+  const { trans } = props.context;
+  if (props.incidents.length === 0) {
+    return null;
+  }
+  return (
+    <section aria-label={trans.__('Incidents')}>
+      <h2>{trans.__('Incidents')}</h2>
+      <ul className="sb-Notes">
+        {props.incidents.map(one => (
+          <li key={one.id}>
+            <strong>
+              {one.closed === null ? '✗' : '✓'} {one.kind}{' '}
+            </strong>
+            {one.subject} {one.message}{' '}
+            <span className="sb-Help">
+              {one.id}, {ago(one.opened, Date.now() / 1000)}
+              {one.seen_by.length > 0 && `, ${trans.__('seen by %1', one.seen_by.join(', '))}`}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
 }
 
 /** The notes on a run, and the field for another one. */

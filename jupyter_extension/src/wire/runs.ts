@@ -128,9 +128,26 @@ export interface Note {
 }
 
 /**
+ * What is wrong with a `subject` (a stage or an output; empty for the run as a
+ * whole) since a run opened it. `closed` is null while it goes on; `runs` says
+ * in how many runs it was seen, `seen_by` who acknowledged it.
+ */
+export interface IncidentInfo {
+  readonly id: string;
+  readonly kind: string;
+  readonly subject: string;
+  readonly message: string;
+  readonly opened: number;
+  readonly closed: number | null;
+  readonly runs: number;
+  readonly seen_by: readonly string[];
+}
+
+/**
  * A run with its stages. `seq` is the number of its last event. `upstream` has
  * the stages before each stage, `metrics` the numbers that stages glued, as
- * `stage.name`; `points` are the runs of a sweep.
+ * `stage.name`; `points` are the runs of a sweep; `incidents` those that it
+ * opened or closed, or was the last to be seen in.
  */
 export interface RunReply {
   readonly run: RunInfo;
@@ -140,6 +157,7 @@ export interface RunReply {
   readonly metrics: Readonly<Record<string, unknown>>;
   readonly points: readonly RunInfo[];
   readonly notes: readonly Note[];
+  readonly incidents: readonly IncidentInfo[];
 }
 
 /**

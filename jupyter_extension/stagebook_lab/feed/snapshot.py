@@ -199,8 +199,8 @@ class _Pipeline:
             case _:
                 pass
         whole = isinstance(event, RunStarted | RunEnded | StageExpanded)
-        stage = getattr(event, "stage", None)
-        names = tuple(stages) if whole or stage is None else (stage,)
+        stage = getattr(event, "stage", "")
+        names = tuple(stages) if whole or not stage else (stage,)
         for name in names:
             self.changed[name] = seq
             self._infos.pop(name, None)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import codecs
 import json
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stagebook.errors import RunNotFound, StagebookError
+from stagebook.errors import JournalUnreadable, PipelineInvalid, RunNotFound, StagebookError
 from stagebook.events import Event, RunStarted, StageExpanded
 from stagebook.execution.attempt import LOG_FILE, NOTEBOOK_FILE
 from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import RunRecord
 from stagebook.project import Project
 from stagebook.runs.grid import metrics_of
+from stagebook.runs.incidents import incidents_of
 from stagebook.workspace.paths import STATE_FOLDER, PathRefused, inside
 from stagebook_lab import wire
 from stagebook_lab.notes import notes_of
@@ -66,7 +67,28 @@ def run_reply(project: Project, run: RunRecord) -> wire.RunReply:
         metrics=metrics_of(history),
         points=tuple(run_info(point) for point in points),
         notes=notes_of(project, run.id),
+        incidents=tuple(_incidents(project, run.id)),
     )
+
+
+def _incidents(project: Project, run: str) -> Iterator[wire.IncidentInfo]:
+    """The incidents that a run has to do with. Of a damaged journal there are none: `doctor` tells."""
+    try:
+        known = incidents_of(project.journal, project.settings, project.placement.name)
+    except (JournalUnreadable, PipelineInvalid):
+        return
+    for one in known:
+        if run in {one.run, one.last_run, one.closed_run}:
+            yield wire.IncidentInfo(
+                id=one.id,
+                kind=str(one.kind),
+                subject=one.subject,
+                message=one.message,
+                opened=one.opened,
+                closed=one.closed,
+                runs=one.runs,
+                seen_by=tuple(dict.fromkeys(said.by for said in one.acks)),
+            )
 
 
 def _upstream(events: Iterable[Event]) -> dict[str, tuple[str, ...]]:

@@ -116,9 +116,25 @@ class Note:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentInfo:
+    """What is wrong with a `subject` (a stage or an output; empty for the run as a whole) since a run opened it. `closed` is
+    null while it goes on; `runs` says in how many runs it was seen, `seen_by` who acknowledged it."""
+
+    id: str
+    kind: str
+    subject: str
+    message: str
+    opened: float
+    closed: float | None
+    runs: int
+    seen_by: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunReply:
     """A run with its stages. `seq` is the number of its last event. `upstream` has the stages before each
-    stage, `metrics` the numbers that stages glued, as `stage.name`; `points` are the runs of a sweep."""
+    stage, `metrics` the numbers that stages glued, as `stage.name`; `points` are the runs of a sweep; `incidents` those that it
+    opened or closed, or was the last to be seen in."""
 
     run: RunInfo
     stages: tuple[StageInfo, ...]
@@ -127,6 +143,7 @@ class RunReply:
     metrics: dict[str, Any]
     points: tuple[RunInfo, ...]
     notes: tuple[Note, ...]
+    incidents: tuple[IncidentInfo, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,7 +138,7 @@ class Incidents:
 
     def _open_one(self, seen: _Seen, breach: Breach) -> Change | None:
         pipeline = seen.facts.pipeline
-        name = id_of(pipeline, breach.kind, breach.subject, seen.run)
+        name = id_of(pipeline, breach.kind, breach.subject, seen.run or str(seen.at))
         if not seen.facts.opens or name in self.all:  # a run opens an incident once, whoever closed it since
             return None
         made = Incident(
@@ -160,13 +160,13 @@ class Incidents:
 
     def _again(self, seen: _Seen, name: str, breach: Breach) -> Change | None:
         before = self.all[name]
-        if before.last_run == seen.run and before.figure == breach.figure:
+        if seen.run and before.last_run == seen.run and before.figure == breach.figure:
             return None
         after = dataclasses.replace(
             before,
             last_run=seen.run,
             last_seen=max(before.last_seen, seen.at),
-            runs=before.runs + (before.last_run != seen.run),
+            runs=before.runs + (not seen.run or before.last_run != seen.run),
             message=breach.message,
             figure=breach.figure,
         )

@@ -142,6 +142,6 @@ class Change:
 
 
 def id_of(pipeline: str, kind: Kind, subject: str, run: str) -> str:
-    """The id of the incident that a run opens."""
+    """The id of the incident that a run opens; or, where it belongs to none, a time."""
     text = f"{pipeline}\n{kind}\n{subject}\n{run}"
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]

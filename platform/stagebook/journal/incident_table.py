@@ -23,8 +23,9 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS incidents_until (only INTEGER PRIMARY KEY CHECK (only = 0), number INTEGER NOT NULL)",
 )
 # Of attempts those alone that say something: of the others, that their stage ended is enough. Points of sweeps are experiments.
-_NEW = """SELECT e.seq, e.run, e.data, e.sum, r.pipeline, r.kind FROM events e JOIN runs r ON r.id = e.run
-WHERE e.seq > ? AND r.parent = '' AND (
+# An event that belongs to no run names its pipeline.
+_NEW = """SELECT e.seq, e.run, e.data, e.sum, coalesce(r.pipeline, json_extract(e.data, '$.pipeline'), ''), coalesce(r.kind, '')
+FROM events e LEFT JOIN runs r ON r.id = e.run WHERE e.seq > ? AND (r.parent = '' OR e.run = '') AND (
     e.type IN ('StageEnded', 'FiguresCompared', 'RunEnded', 'IncidentMarked')
     OR e.type = 'AttemptEnded' AND (
         json_extract(e.data, '$.cause') IS NOT NULL OR json_extract(e.data, '$.audits') != '{}')
