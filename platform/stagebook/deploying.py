@@ -33,7 +33,7 @@ from stagebook.runs.recorder import Listener
 from stagebook.runs.releasing import release_of
 from stagebook.runs.request import RunRequest
 from stagebook.runs.run import RunReport
-from stagebook.runs.secrets import known_secrets, try_secrets
+from stagebook.runs.secrets import OF_ALERTS, known_secrets, try_secrets
 from stagebook.workspace.environments import DEV, Environment
 
 Kind = Literal["deployment", "promotion"]
@@ -382,8 +382,10 @@ def _check_versions(release: Release, here: Mapping[str, str]) -> list[str]:
 
 def _check_secrets(project: Project) -> None:
     connections = project.dependencies.workspace.remotes.declared
-    known = known_secrets(project.catalog, connections, project.settings.secret_sources)
-    for one in try_secrets([secret for secret in known if secret.used_by], project.root):
+    known = known_secrets(project.catalog, connections, project.settings)
+    # Alerts wait until theirs is there.
+    needed = [one for one in known if any(not user.startswith(OF_ALERTS) for user in one.used_by)]
+    for one in try_secrets(needed, project.root):
         if one.problem:
             used = ", ".join(one.secret.used_by[:3])
             raise UsageError(f"{one.problem}; it is needed by {used}", hint=one.hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from building import ProjectBuilder
-from commands import stagebook
+from commands import stagebook, start
 from recipients import Hook, Post, hook, post, text_of
 from stagebook.project import Project
 from waiting import until
@@ -154,6 +155,22 @@ if not known:
     first, second = map(json.loads, got.read_text().splitlines())
     assert first == second
     assert first["facts"][0]["incident"]["subject"] == "clean"
+
+
+def test_a_run_that_was_killed_is_told_of_by_the_next_command(project: ProjectBuilder, web: Hook) -> None:
+    settings(project, f'[notify.ops]\nto = "{web.url}"')
+    project.notebook(
+        "load", "open('begun', 'w')", "__import__('time').sleep(100)", params="bad = loaded = ''"
+    )
+    killed = start(
+        project.root, "run", "flights", "--env", "prod", "--only", "load", stdout=subprocess.DEVNULL
+    )
+    until(lambda: list(project.root.rglob("begun")), 60, "the stage did not begin")
+    killed.kill()
+    killed.wait()
+    assert stagebook(project.root, "status", "--env", "prod").returncode == 0
+    until(lambda: web.got, 60, "no alert came")
+    assert web.titles == [f"✗ flights did not end: its process vanished ({project.root.name}, prod)"]
 
 
 def test_who_has_no_rules_has_none_of_it(project: ProjectBuilder) -> None:

@@ -50,7 +50,7 @@ def look_for(
 
 def _known(project: Project) -> list[KnownSecret]:
     connections = project.dependencies.workspace.remotes.declared
-    return known_secrets(project.catalog, connections, project.settings.secret_sources)
+    return known_secrets(project.catalog, connections, project.settings)
 
 
 def _to_json(one: KnownSecret) -> dict[str, object]:

@@ -140,6 +140,8 @@ class Launcher:
         rest = prepared.rest if prepared is not None else None
         asked = asked_for(prepared.selection, prepared.forced) if prepared is not None else {}
         options = self._options(request, prepared)
+        if self.settings.notify:
+            self.journal.alerts.begin()
         engine = hooks.engine or self._engine(plan, options, keep_server=hooks.keep_server)
         parts = RunParts(
             root=self.root,
@@ -159,8 +161,6 @@ class Launcher:
             **(self.publisher.told if self.publisher is not None else {}),
         )
         try:
-            if self.settings.notify:
-                self.journal.alerts.begin()
             report = run_plan(plan, options=options, engine=engine, parts=parts)
         finally:
             self.dependencies.file_cache.save()

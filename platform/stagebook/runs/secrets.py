@@ -11,12 +11,15 @@ from stagebook.connections.declared import Declared
 from stagebook.errors import SecretUnavailable, UsageError, did_you_mean
 from stagebook.system.secret_sources import SecretSource, names_in, read_secret, source_of
 from stagebook.workspace.catalog import Catalog
+from stagebook.workspace.settings import Settings
+
+OF_ALERTS = "alerts "  # before the name of a rule that uses a secret
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class KnownSecret:
     """A secret by its name. `is_declared`: in the settings; else it comes from the environment. `used_by` are stages, as
-    `pipeline.stage`, and connections."""
+    `pipeline.stage`, connections, and rules for alerts."""
 
     name: str
     source: SecretSource
@@ -34,12 +37,19 @@ class TriedSecret:
 
 
 def known_secrets(
-    catalog: Catalog, connections: Mapping[str, Declared], declared: Mapping[str, SecretSource]
+    catalog: Catalog, connections: Mapping[str, Declared], settings: Settings
 ) -> list[KnownSecret]:
-    """The secrets that are declared, and those that pipelines and connections use."""
+    """The secrets that the settings declare, and those that pipelines, connections and rules for alerts use."""
+    declared = settings.secret_sources
     used: dict[str, list[str]] = {name: [] for name in declared}
     behind = [(name, f"connection {one.name}") for one in connections.values() for name in one.secrets]
-    for name, user in (*behind, *_uses(catalog)):
+    told = [
+        (name, f"{OF_ALERTS}{rule}")
+        for rule, one in settings.notify.items()
+        for address in one.to
+        for name in names_in(address)
+    ]
+    for name, user in (*behind, *told, *_uses(catalog)):
         used.setdefault(name, []).append(user)
     return [
         KnownSecret(

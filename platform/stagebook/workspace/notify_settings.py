@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import re
 import shlex
-import zoneinfo
 from typing import Annotated, Literal, Self
 
 import pydantic
@@ -64,6 +63,17 @@ def _checked_words(words: list[str]) -> list[str]:
     return words
 
 
+def _check_zone(name: str) -> None:
+    import zoneinfo  # noqa: PLC0415 - start-up cost, of all commands
+
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        hint = did_you_mean(name, zoneinfo.available_timezones())
+        hint = hint if hint.startswith("did") else "such as Europe/Berlin"
+        raise ValueError(f"there is no time zone {name!r}; {hint}") from None
+
+
 class NotifySettings(_Section):
     """`[notify.NAME]`. `to`: an address of apprise, or several (docs/alerts.md); secrets in it are `${secret.NAME}`. `command`: a
     program, which gets the alert as JSON on its standard input. `on`: what it tells of. `pipelines`: names or globs (default:
@@ -96,18 +106,16 @@ class NotifySettings(_Section):
             raise ValueError("nobody is told: give 'to', an address, or 'command'")
         if self.quiet and not _QUIET.fullmatch(self.quiet):
             raise ValueError(f"'quiet' is of the form 22:00-07:00, not {self.quiet!r}")
-        try:
-            zoneinfo.ZoneInfo(self.zone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            hint = did_you_mean(self.zone, zoneinfo.available_timezones())
-            hint = hint if hint.startswith("did") else "such as Europe/Berlin"
-            raise ValueError(f"there is no time zone {self.zone!r}; {hint}") from None
+        if self.zone != "UTC":
+            _check_zone(self.zone)
         return self
 
     def quiet_until(self, now: float) -> float:
         """When the quiet hours end that go on at a time, both in seconds since the epoch; the time itself where none do."""
         if not self.quiet:
             return now
+        import zoneinfo  # noqa: PLC0415 - start-up cost, of all commands
+
         begin, end = (datetime.time.fromisoformat(part) for part in self.quiet.split("-"))
         zone = zoneinfo.ZoneInfo(self.zone)
         here = datetime.datetime.fromtimestamp(now, zone)

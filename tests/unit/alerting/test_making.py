@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fakes import FakeClock
 from stagebook.alerting.deliver import Alerts, make_and_send
@@ -131,6 +133,30 @@ def test_a_deployment_is_a_fact_of_its_own(place: Place) -> None:
     published = VersionPublished(run="r1", at=NOW, environment="prod", version=7, kind="promotion", by="ada")
     place.journal.append([*run("r1", NOW, failed=False), published])
     assert place.make() == ["✓ promotion to prod: version 7 by ada"]
+
+
+@settings(max_examples=20)  # each makes two journals
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from(["make", "look", ""])), max_size=8))
+def test_however_often_alerts_are_made_they_tell_the_same(
+    tmp_path_factory: pytest.TempPathFactory, steps: Sequence[tuple[bool, str]]
+) -> None:
+    often, once = (Place(tmp_path_factory.mktemp(name)) for name in ("often", "once"))
+    for at, (failed, then) in enumerate(steps):
+        for place in (often, once):
+            place.journal.append(run(f"r{at}", NOW + at, failed=failed))
+        if then == "make":
+            often.make()
+        elif then:
+            often.journal.incidents.look(opens=True)
+    told = []
+    for place in (often, once):
+        place.make()
+        found = place.journal.alerts.latest(99)
+        told.append(sorted((one.message["title"].partition(" (")[0], one.key) for one in found))
+        place.journal.close()
+    assert told[0] == told[1]
+    changes = sum(now != before for (now, _), (before, _) in zip(steps, [(False, ""), *steps], strict=False))
+    assert len(told[0]) == changes  # each failure that follows health, and each health that follows failure
 
 
 def test_what_is_known_beside_a_failure(place: Place) -> None:
