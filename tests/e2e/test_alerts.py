@@ -107,15 +107,33 @@ def test_a_failure_is_told_once_and_so_is_that_it_is_over(
     assert "NaN in dep_delay" in text_of(mail.mails[0])
 
 
-def test_what_fails_in_one_run_is_one_message_and_a_run_waits_for_none(
-    project: ProjectBuilder, web: Hook
-) -> None:
+def test_what_fails_in_one_run_is_one_message(project: ProjectBuilder, web: Hook) -> None:
     settings(project, f'[notify.ops]\nto = "{web.url}"')
-    web.hangs = True
-    run(project, "all", code=1)  # it has ended, and nobody has answered
+    run(project, "all", code=1)
     until(lambda: web.got, 60, "no alert came")
-    assert web.titles == [f"✗ flights.clean failed, and 1 more ({project.root.name}, prod)"]
-    assert "✗ flights.load failed" in web.got[0]["message"]
+    (only,) = web.got
+    assert only["title"].endswith(f" failed, and 1 more ({project.root.name}, prod)")
+    for stage in ("clean", "load"):
+        assert f"✗ flights.{stage} failed" in only["message"]
+
+
+def test_a_run_does_not_wait_for_whoever_is_told(project: ProjectBuilder) -> None:
+    """The program ends once the run has ended, and not before."""
+    go, done = project.root / "go", project.root / "done"
+    script = project.file(
+        "tell.py",
+        f"""
+import os, time
+while not os.path.exists({str(go)!r}):
+    time.sleep(0.05)
+open({str(done)!r}, "w")
+""",
+    )
+    settings(project, f"[notify.ops]\ncommand = ['{sys.executable}', '{script}']")
+    run(project, "clean", code=1)
+    assert not done.exists()
+    go.touch()
+    until(done.exists, 60, "the program did not end")
 
 
 def test_a_mail_server_that_is_down_gets_it_later_and_once(project: ProjectBuilder, mail: Post) -> None:
