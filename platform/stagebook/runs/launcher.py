@@ -171,7 +171,7 @@ class Launcher:
         publishes = hooks.publishes and not hooks.parent and report.status is Status.COMPLETED
         if self.publisher is not None and publishes:
             made = self.publisher.publish([report], by=person_name())
-            record_version(self)
+            _record_version(self)
             report = dataclasses.replace(report, version=made)
         if self.sharing is None or not hooks.publishes:
             return report
@@ -260,13 +260,20 @@ def share(launcher: Launcher, sharing: Sharing) -> Shared:
 
 
 def record_version(launcher: Launcher) -> None:
-    """Tell the journal, and MLflow, of the version that the environment shows, if that is not told yet."""
+    """Tell the journal, MLflow and people of the version that the environment shows, if that is not told yet."""
+    if _record_version(launcher):
+        tell_people(launcher.root, launcher.settings, _environment(launcher))
+
+
+def _record_version(launcher: Launcher) -> bool:
+    """The same without people, who are not told of the versions of runs; whether there was anything to tell."""
     one = launcher.publisher
-    if one is not None and record(
+    if one is None or not record(
         one.versions, launcher.journal, one.environment, describe_origin(one.root), launcher.new_run_id
     ):
-        launcher.tell_mlflow()
-        tell_people(launcher.root, launcher.settings, _environment(launcher))
+        return False
+    launcher.tell_mlflow()
+    return True
 
 
 def compare_figures(launcher: Launcher, report: RunReport) -> None:
