@@ -12,6 +12,7 @@ import pydantic
 from stagebook.errors import did_you_mean
 from stagebook.system.logins import holds_login
 from stagebook.system.secret_sources import names_in, without_references
+from stagebook.timing.zones import ZoneUnknown, find_zone, moment_of
 
 ON = (
     "failure", "recovery", "contract", "warning", "anomaly", "quarantine", "late", "long", "deployment", "paused",
@@ -64,14 +65,10 @@ def _checked_words(words: list[str]) -> list[str]:
 
 
 def _check_zone(name: str) -> None:
-    import zoneinfo  # noqa: PLC0415 - start-up cost, of all commands
-
     try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        hint = did_you_mean(name, zoneinfo.available_timezones())
-        hint = hint if hint.startswith("did") else "such as Europe/Berlin"
-        raise ValueError(f"there is no time zone {name!r}; {hint}") from None
+        find_zone(name)
+    except ZoneUnknown as error:
+        raise ValueError(f"{error}; {error.hint}") from None
 
 
 class NotifySettings(_Section):
@@ -114,17 +111,15 @@ class NotifySettings(_Section):
         """When the quiet hours end that go on at a time, both in seconds since the epoch; the time itself where none do."""
         if not self.quiet:
             return now
-        import zoneinfo  # noqa: PLC0415 - start-up cost, of all commands
-
         begin, end = (datetime.time.fromisoformat(part) for part in self.quiet.split("-"))
-        zone = zoneinfo.ZoneInfo(self.zone)
+        zone = find_zone(self.zone)
         here = datetime.datetime.fromtimestamp(now, zone)
         time = here.time()
         goes_on = begin <= time < end if begin < end else begin != end and (time >= begin or time < end)
         if not goes_on:
             return now
         day = here.date() + datetime.timedelta(days=1 if begin > end and time >= begin else 0)
-        return datetime.datetime.combine(day, end, zone).timestamp()
+        return moment_of(datetime.datetime.combine(day, end), zone).timestamp()
 
     def tells_of(self, environment: str) -> bool:
         """Whether it is about an environment, by its name."""
