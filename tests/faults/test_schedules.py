@@ -172,14 +172,13 @@ class Year:
         self.world.kill = lambda: None
         for model in self.models:  # nothing fires any more
             model.firings = [it for it in model.firings if it <= model.handled]
+        for place in self.places:
+            table = self.journal_of(place.environment).ticks
+            for state in table.states().values():
+                table.pause(state, self.world.now, "the test", "", paused=True)
         for _ in range(4):
             self.world.pass_time(200_000)
             self.life = Life(self.world)
-            for place in self.places:
-                for one in place.scheduled:
-                    self.journal_of(place.environment).ticks.pause(
-                        self.journal_of(place.environment).ticks.states()[one.key], 0.0, "", "", paused=True
-                    )
             self.life.look(*self.places)
 
     def journal_of(self, name: str) -> Journal:
@@ -240,7 +239,7 @@ class Year:
                 assert self._is_over(model.open), f"{self.prefix}: {model.open} is done before its end"
                 model.open = ""
             if lived and model.open:
-                assert not self._was_over(model.open), f"{self.prefix}: {model.open} is over, and not done"
+                assert not self._is_over(model.open), f"{self.prefix}: {model.open} is over, and not done"
             return
         assert handled == due[0], f"{self.prefix}: {model}: handled {handled}, not {due[0]}"
         latest = self.journal(model).ticks.of(self.key(model), 2)
@@ -257,11 +256,8 @@ class Year:
             model.skipped += 1
 
     def _is_over(self, run: str) -> bool:
-        return any(it.start.run == run and it.code is not None for it in reversed(self.world.processes))
-
-    def _was_over(self, run: str) -> bool:
         """Whether the journal had its end at the look: processes move only between looks."""
-        return self._is_over(run)
+        return any(it.start.run == run and it.code is not None for it in reversed(self.world.processes))
 
     def check_all(self) -> None:
         """Each firing that was claimed has one run, which began once and came to its end."""
