@@ -171,7 +171,9 @@ class Dispatcher:
     def _is_outdated(self, place: Place, tick: Tick) -> bool:
         """Whether by its policy another firing takes the place of one that could not begin."""
         one = next((it for it in place.scheduled if it.key == tick.key), None)
-        if one is None or tick.kind != "time" or one.schedule.times is None:
+        if one is None:  # the schedule is gone, and nobody asks for its run any more
+            return not place.waits(tick.key.pipeline)
+        if tick.kind != "time" or one.schedule.times is None:
             return False
         now = moment_at(self._clock())
         if one.schedule.catch_up == "skip":

@@ -30,6 +30,7 @@ from stagebook.workspace.settings import MonitorSettings
 _LOCK = "scheduler.lock"  # held by the one that leads; the system frees it when that ends, however it does
 _EXPECT = 30.0  # seconds between looks at what is expected
 _WHO = "scheduler.json"  # says who that is
+_MOMENT = 0.5  # seconds
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +50,13 @@ def leader_of(root: Path) -> Leader | None:
     lock = filelock.FileLock(root / STATE_FOLDER / _LOCK)
     if not (root / STATE_FOLDER / _LOCK).exists():
         return None
-    with contextlib.suppress(filelock.Timeout), lock.acquire(timeout=0):
+    try:
+        with lock.acquire(timeout=0):
+            return None
+    except filelock.Timeout:
+        return _who(root) or Leader(pid=0, host="?", since=0.0)
+    except OSError:  # nobody may write here, so nobody can tell
         return None
-    return _who(root) or Leader(pid=0, host="?", since=0.0)
 
 
 def _who(root: Path) -> Leader | None:
@@ -115,6 +120,11 @@ class Scheduler:
                     self._look(settles=False)
         self._dispatcher.close()
 
+    def end(self) -> None:
+        """Have it end, from a signal or from another thread."""
+        self._ends = True
+        self._wake.set()
+
     def _look(self, *, settles: bool = True) -> float:
         try:
             places = self._places.all()
@@ -145,7 +155,8 @@ class Scheduler:
         told = ""
         while not self._ends:
             with contextlib.suppress(filelock.Timeout):
-                lock.acquire(timeout=0)
+                # Who looks whether there is a leader holds it for a moment, too.
+                lock.acquire(timeout=_MOMENT)
                 one = Leader(pid=os.getpid(), host=socket.gethostname(), since=time.time())
                 data = json.dumps(dataclasses.asdict(one)).encode()
                 write_whole(self._root / STATE_FOLDER / _WHO, data, mode=0o600)
@@ -156,14 +167,13 @@ class Scheduler:
             if other != told:
                 self._say(f"{other} leads; waiting for its end")
             told = other
-            self._wake.wait(1.0)
+            self._wake.wait(1.0 - _MOMENT)
         return None
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
         def handle(_number: int, _frame: object) -> None:
-            self._ends = True
-            self._wake.set()
+            self.end()
 
         if threading.current_thread() is not threading.main_thread():
             yield

@@ -227,6 +227,16 @@ def test_one_that_never_began_gives_way_as_its_policy_says(world: World, policy:
         assert "could not begin: no" in reasons
 
 
+def test_a_run_that_cannot_begin_is_given_up_once_its_schedule_is_gone(world: World) -> None:
+    world.refusal = lambda _start: "there is no pipeline 'p'"
+    life = Life(world)
+    run(life, 70, world.place(often()))
+    assert [state for _, _, state in ticks(world)] == ["claimed"]
+    run(life, 20, world.place())
+    assert [state for _, _, state in ticks(world)] == ["skipped"]
+    assert world.journal().ticks.of(KEY)[0].reason == "could not begin: there is no pipeline 'p'"
+
+
 def test_a_pipeline_with_mistakes_waits_alone(world: World) -> None:
     life = Life(world)
     one, other = often(name="p_often"), often(name="q_often")
