@@ -64,8 +64,7 @@ class World:
 
     def journal(self, environment: str = "dev") -> Journal:
         if environment not in self._journals:
-            self._journals[environment] = Journal(self.path(environment))
-            self._journals[environment].relax()
+            self._journals[environment] = relaxed(self.path(environment))
         return self._journals[environment]
 
     def place(self, *schedules: Schedule, environment: str = "dev", pipeline: str = "p") -> Place:
@@ -162,6 +161,13 @@ class FakeStarter:
         self.own.pop(run, None)
 
 
+def relaxed(path: Path) -> Journal:
+    """A journal that does not wait for the disk: nobody cuts the power in a test."""
+    journal = Journal(path)
+    journal.relax()
+    return journal
+
+
 class Life:
     """One life of a scheduler in a world, until it is killed."""
 
@@ -186,6 +192,7 @@ class Life:
             mark=lambda one, _journal: mark(one),
             jobs=jobs,
             say=say,
+            opened=relaxed,
         )
 
     def look(self, *places: Place) -> bool:

@@ -52,9 +52,10 @@ class Dispatcher:
         mark: what is there of what a schedule waits for.
         jobs: how many stages at a time, in all runs together.
         say: takes what a person should know, a line each.
+        opened: opens the journal at a path.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that touches the machine is passed in
         self,
         starter: Starter,
         *,
@@ -63,11 +64,13 @@ class Dispatcher:
         mark: Mark,
         jobs: int,
         say: Say = lambda _line: None,
+        opened: Callable[[Path], Journal] = Journal,
     ) -> None:
         self._starter = starter
         self._clock = clock
         self._steady = steady
         self._jobs = jobs
+        self._opened = opened
         self._telling = Telling(say)
         self._settling = Settling(clock, mark, self._telling)
         self._journals: dict[Path, Journal] = {}
@@ -115,7 +118,7 @@ class Dispatcher:
             if not place.scheduled and not place.journal.is_file():
                 return None
             try:
-                self._journals[place.journal] = Journal(place.journal)
+                self._journals[place.journal] = self._opened(place.journal)
             except JournalUnreadable as error:
                 self._telling.once((place.environment, ""), f"! {place.environment}: {error.message}")
                 return None
