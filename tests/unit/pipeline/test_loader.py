@@ -155,7 +155,7 @@ def test_what_is_no_duration_is_refused(text: object) -> None:
 
 def test_the_schema_for_editors_names_every_key() -> None:
     schema = json_schema()
-    assert set(schema["properties"]) == {"name", "description", "params", "defaults", "stages"}
+    assert set(schema["properties"]) == {"name", "description", "params", "defaults", "schedules", "stages"}
     stage = schema["$defs"]["StageFile"]
     assert {"notebook", "matrix", "executor", "timeout", "kernel"} <= set(stage["properties"])
     assert stage["additionalProperties"] is False
