@@ -40,6 +40,7 @@ def copying(builder: ProjectBuilder, executor: str = "kernel", *, folder: str = 
 
 @EXECUTORS
 @pytest.mark.parametrize("link", ["data", "data/deep/er"])
+@pytest.mark.long
 def test_data_may_be_on_another_disk(builder: ProjectBuilder, disk: Path, executor: str, link: str) -> None:
     (builder.root / link).parent.mkdir(parents=True, exist_ok=True)
     (builder.root / link).symlink_to(disk)

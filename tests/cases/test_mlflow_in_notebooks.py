@@ -319,6 +319,7 @@ def test_autologging_without_a_run_goes_to_the_run_of_the_attempt(execute: Execu
 
 
 @EACH_WAY
+@pytest.mark.long
 def test_parameters_of_the_notebook_come_before_those_of_the_stage(execute: Execute, way: str) -> None:
     """mlflow-log-own-params, mlflow-log-changed-param"""
     stages = execute(way).attempts()

@@ -80,6 +80,7 @@ def test_an_output_that_was_edited_is_said_to_be_replaced(builder: ProjectBuilde
     assert builder.plan().stage("a").reasons[-1] == "restores x.txt", "another run made that"
 
 
+@pytest.mark.long
 def test_an_undeclared_file_that_two_instances_write_is_told_of(builder: ProjectBuilder) -> None:
     builder.without_tracking()
     path = builder.notebook("a", "open('both.txt', 'w').write(n); open(f'{n}.txt', 'w')", params="n = ''")
@@ -121,6 +122,7 @@ def test_instances_are_called_by_their_values_in_any_script(builder: ProjectBuil
 
 
 @EXECUTORS
+@pytest.mark.long
 def test_a_scrap_without_a_value_says_so(builder: ProjectBuilder, executor: str) -> None:
     builder.without_tracking()
     builder.notebook(

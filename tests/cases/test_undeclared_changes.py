@@ -140,6 +140,7 @@ def test_an_environment_variable_that_is_read_undeclared_is_told_of(
 
 @EXECUTORS
 @pytest.mark.parametrize("magic", ["%aimport h", "%aimport os, h", "%aimport pkg.h"])
+@pytest.mark.long
 def test_aimport_is_an_import(builder: ProjectBuilder, executor: str, magic: str) -> None:
     builder.without_tracking()
     module = "pkg/h.py" if "pkg" in magic else "h.py"

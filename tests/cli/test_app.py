@@ -88,6 +88,7 @@ def test_only_what_runs_stages_starts_a_fork_server_ahead(words: list[str], star
         (["store", "nope"], "No such command 'nope'"),
     ],
 )
+@pytest.mark.long
 def test_a_mistake_in_the_arguments_is_told_with_its_exit_code(
     tmp_path: Path, words: list[str], said: str
 ) -> None:

@@ -12,6 +12,7 @@ from golden import Case, Golden, cases
 
 
 @pytest.mark.parametrize("case", cases("bad_input_screens"))
+@pytest.mark.long
 def test_a_wrong_pipeline_is_told_of_and_leaves_no_trace(
     builder: ProjectBuilder, case: Case, golden: Golden
 ) -> None:

@@ -54,6 +54,7 @@ def shown(root: Path) -> list[str]:
     return sorted(path.name for path in (root / "data/days").iterdir())
 
 
+@pytest.mark.long
 def test_it_is_looked_at_run_and_gone_on_with(project: ProjectBuilder) -> None:
     project.file("broken/2026-01-03")
     plan = looked(project.root, "backfill", *WEEK, "--dry-run")

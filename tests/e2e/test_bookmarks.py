@@ -91,6 +91,7 @@ class Inbox:
         return done.stdout
 
 
+@pytest.mark.long
 def test_a_stage_gets_what_is_new_once(builder: ProjectBuilder) -> None:
     inbox = Inbox(builder, counts=True)
     inbox.put("01", 1, 2)

@@ -157,6 +157,7 @@ def test_a_mistake_in_one_pipeline_is_told_with_its_place(project: ProjectBuilde
     assert outcomes(report)["make"] == "passed"
 
 
+@pytest.mark.long
 def test_checks_of_contracts_are_among_them(project: ProjectBuilder) -> None:
     pytest.importorskip("duckdb")
     project.file("contracts/p.make.people.yaml", CONTRACT)
@@ -218,6 +219,7 @@ def test_tests_of_notebooks_are_among_them(project: ProjectBuilder) -> None:
         ("conftest.py", "1 / 0", "stagebook test"),
     ],
 )
+@pytest.mark.long
 def test_tests_that_cannot_be_collected_fail_it(
     project: ProjectBuilder, name: str, text: str, where: str
 ) -> None:
@@ -238,6 +240,7 @@ def test_without_anything_to_compare_with_that_is_said(project: ProjectBuilder) 
         asked(project, against="prd")
 
 
+@pytest.mark.long
 def test_a_release_that_is_gone_is_told(project: ProjectBuilder) -> None:
     project.file("stagebook.toml", SETTINGS + "[environments.ci]\nparams = { rows = 4 }\n")
     for path in (project.root / ".stagebook/releases").rglob("*"):

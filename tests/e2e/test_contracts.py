@@ -199,6 +199,7 @@ def test_a_secret_in_the_data_is_not_told(project: ProjectBuilder, monkeypatch: 
     assert "s3cr3t" not in record.message + journal_text(project)
 
 
+@pytest.mark.long
 def test_versions_are_compared_by_their_columns(project: ProjectBuilder) -> None:
     assert project.project.run("p").status is Status.COMPLETED
     alone = looked(project.root, "contract", "diff", "p", "make.people")

@@ -121,6 +121,7 @@ def test_sql_asks_all_kinds_by_name(project: ProjectBuilder) -> None:
     assert rows[:2] == [["id", "name", "w"], ["0", "name 0", "0.0"]]
 
 
+@pytest.mark.long
 def test_sql_asks_older_versions(project: ProjectBuilder) -> None:
     for name in ("silver", "text", "pq"):
         versions = values(project, "history", f"make.{name}")["versions"]

@@ -456,6 +456,7 @@ def test_what_others_use_stays_in_the_store(project: ProjectBuilder) -> None:
     assert "reused" in done.stdout
 
 
+@pytest.mark.long
 def test_stages_may_publish_by_themselves(project: ProjectBuilder) -> None:
     project.file("stagebook.toml", SETTINGS.replace("params = { factor = 1 }", "publish = 'stage'"))
     assert stagebook(project.root, "run", "--env", "ci").returncode == 0
@@ -468,6 +469,7 @@ def test_stages_may_publish_by_themselves(project: ProjectBuilder) -> None:
     assert public.dataset("scale.scaled", env="ci", project=project.root).version == 1
 
 
+@pytest.mark.long
 def test_a_damaged_journal_of_one_environment_harms_no_other_one(project: ProjectBuilder) -> None:
     assert stagebook(project.root, "run", "--env", "ci").returncode == 0
     state = project.root / ".stagebook/environments/ci/state"

@@ -200,6 +200,7 @@ def tracked(root: Path, history: RunHistory) -> tuple[str, str]:
     return run.info.experiment_id, run.info.run_id
 
 
+@pytest.mark.long
 def test_the_page_that_ui_tells_shows_the_runs_in_one_table(
     page: tuple[Page, str], told: dict[str, Any], histories: list[RunHistory]
 ) -> None:
@@ -275,6 +276,7 @@ def test_the_browser_shows_the_columns_of_a_dataset_and_who_read_it(
         view.keyboard.press("Escape")
 
 
+@pytest.mark.long
 def test_the_browser_compares_two_runs(
     root: Path, page: tuple[Page, str], histories: list[RunHistory]
 ) -> None:

@@ -65,6 +65,7 @@ def monitors(project: ProjectBuilder, *arguments: str) -> dict[str, Any]:
     return {f"{one['output']}/{one['column']}/{one['figure']}": one for one in found}
 
 
+@pytest.mark.long
 def test_figures_of_outputs_are_kept_for_each_run(project: ProjectBuilder) -> None:
     report = project.project.run("p", {"empty": 10})
     assert report.status is Status.COMPLETED

@@ -143,6 +143,7 @@ def test_a_replay_audits_again_what_the_stage_wrote(project: ProjectBuilder) -> 
         (("--all", "--row", "2"), "say which rows"),
     ],
 )
+@pytest.mark.long
 def test_what_cannot_be_released_is_told(project: ProjectBuilder, choice: tuple[str, ...], said: str) -> None:
     done = release(project, *choice)
     assert done.returncode == 2
@@ -150,6 +151,7 @@ def test_what_cannot_be_released_is_told(project: ProjectBuilder, choice: tuple[
     assert not (project.root / RELEASED).exists()
 
 
+@pytest.mark.long
 def test_a_release_says_why_and_a_torn_file_of_them_is_told_with_its_place(project: ProjectBuilder) -> None:
     assert "say why" in release(project, "--all", because=" ").stderr
     assert release(project, "--all").returncode == 0

@@ -314,6 +314,7 @@ def test_a_full_disk_fails_the_stage_and_keeps_the_last_good_output(builder: Pro
     assert (builder.root / "data/one.txt").read_text() == "old"
 
 
+@pytest.mark.long
 def test_a_disk_without_room_for_the_journal_is_told_and_leaves_no_process(builder: ProjectBuilder) -> None:
     if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
         pytest.skip("needs unshare, to mount a small file system")

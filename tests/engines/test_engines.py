@@ -168,6 +168,7 @@ def test_wake_lets_a_wait_return(engine: Engine) -> None:
     assert list(engine.wait(30.0)) == []
 
 
+@pytest.mark.long
 def test_several_attempts_run_side_by_side(engine: Engine, make: Make) -> None:
     engine.start(make("good"))
     engine.start(make("bad"))

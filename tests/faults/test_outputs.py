@@ -74,6 +74,7 @@ for n in range(300):
 
 
 @pytest.mark.parametrize("cell", [LINES, PARTS], ids=["lines", "parts"])
+@pytest.mark.long
 def test_both_streams_keep_their_order_in_process(place: Place, cell: str) -> None:
     count = 3000 if cell == LINES else 300
     place.pipeline({"a": {"cells": [cell], "executor": "inprocess"}})

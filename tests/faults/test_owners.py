@@ -92,6 +92,7 @@ def test_a_second_run_is_refused_at_once_and_leaves_no_trace(recovery: Recovery)
     recovery.place.gone(5)
 
 
+@pytest.mark.long
 def test_another_pipeline_is_another_matter(recovery: Recovery) -> None:
     first = begun(recovery)
     recovery.place.builder.notebook("other", "1")
@@ -115,6 +116,7 @@ def test_who_waits_runs_once_the_pipeline_is_free(recovery: Recovery) -> None:
     assert (recovery.root / "data/out.txt").read_text() == f"of {two.id}", "both ran, one after the other"
 
 
+@pytest.mark.long
 def test_who_waits_gives_up_when_told_to(recovery: Recovery) -> None:
     first = begun(recovery)
     second = recovery.start("--wait", orders=QUICK)
@@ -131,6 +133,7 @@ def test_who_waits_gives_up_when_told_to(recovery: Recovery) -> None:
 # -- it is gone ---------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_who_waits_takes_over_at_once_from_an_owner_that_is_killed(recovery: Recovery) -> None:
     first = begun(recovery)
     second = recovery.start("--wait", orders=QUICK)
@@ -147,6 +150,7 @@ def test_who_waits_takes_over_at_once_from_an_owner_that_is_killed(recovery: Rec
     recovery.place.gone(5)
 
 
+@pytest.mark.long
 def test_of_runs_that_start_at_once_one_becomes_the_owner(recovery: Recovery) -> None:
     met: collections.Counter[str] = collections.Counter()
     count = amount(1, 25)
@@ -222,6 +226,7 @@ def test_a_stopped_run_can_be_gone_on_with(recovery: Recovery) -> None:
     assert statuses(recovery) == [Status.INTERRUPTED, Status.COMPLETED]
 
 
+@pytest.mark.long
 def test_an_owner_that_goes_on_before_its_lease_is_over_stays_the_owner(recovery: Recovery) -> None:
     stages(recovery.place, seconds=4)
     first = begun(recovery)

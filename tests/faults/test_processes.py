@@ -85,6 +85,7 @@ def test_a_fork_server_that_no_run_takes_is_ended(place: Place) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.long
 def test_a_worker_that_is_killed_fails_its_stage_alone(place: Place, executor: str, number: int) -> None:
     for _ in range(amount(1, 10)):
         cells = [tell_pid("pid"), SLEEP]

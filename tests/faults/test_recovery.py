@@ -335,6 +335,7 @@ def test_the_parameters_of_a_run_are_those_that_it_is_gone_on_with(recovery: Rec
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("around", ["spawn", "folder", "remove"])
+@pytest.mark.long
 def test_a_runner_that_is_killed_as_its_fork_server_comes_or_goes_leaves_no_folder(
     recovery: Recovery, around: str, when: str
 ) -> None:

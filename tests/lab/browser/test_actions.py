@@ -47,6 +47,7 @@ def planned(page: Page, *, sweep: bool) -> Iterator[None]:
     drawn(page)
 
 
+@pytest.mark.long
 def test_a_form_is_made_of_types_and_checked_before_anything_starts(page: Page, lab) -> None:
     form = open_form(page, "form")
     count = form.get_by_label("count", exact=True)
@@ -89,6 +90,7 @@ def test_a_form_is_made_of_types_and_checked_before_anything_starts(page: Page, 
     expect(panel(page).get_by_role("button", name="count=5")).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_sweep_is_asked_for_and_its_points_are_compared(page: Page, lab) -> None:
     form = open_form(page, "form")
     form.get_by_text("Options").click()
@@ -135,6 +137,7 @@ def test_after_a_sweep_its_values_are_taken_back_and_all_is_as_before(page: Page
     assert lab.ask("runs?pipeline=form")["runs"][0]["kind"] == "run"
 
 
+@pytest.mark.long
 def test_values_of_a_sweep_that_stand_are_swept_by_run_all(page: Page, lab) -> None:
     form = open_form(page, "form")
     form.get_by_text("Options").click()
@@ -184,6 +187,7 @@ def test_the_toolbar_of_a_notebook_knows_its_stage(page: Page, lab) -> None:
     page.wait_for_function(f"{cursor}?.line === 2", timeout=20_000)
 
 
+@pytest.mark.long
 def test_a_log_streams_as_text(page: Page, lab) -> None:
     choose(page, "talks")
     panel(page).get_by_role("button", name="Run all").click()
@@ -222,6 +226,7 @@ def test_runs_have_their_stages_over_time_and_take_notes(page: Page, lab) -> Non
     expect(view.get_by_role("region", name="Notes")).to_contain_text("the one for the paper")
 
 
+@pytest.mark.long
 def test_a_kernel_is_prepared_and_the_notebook_is_left_alone(page: Page, lab) -> None:
     form = open_form(page, "form")
     form.get_by_label("count", exact=True).fill("8")
@@ -235,6 +240,7 @@ def test_a_kernel_is_prepared_and_the_notebook_is_left_alone(page: Page, lab) ->
     assert (lab.project.root / "notebooks/typed.ipynb").read_bytes() == before
 
 
+@pytest.mark.long
 def test_the_kernel_of_a_failed_stage_is_taken_over(page: Page, lab) -> None:
     form = open_form(page, "kept")
     form.get_by_text("Options").click()
@@ -333,6 +339,7 @@ def test_changes_are_told_by_the_number_that_the_notebook_shows(page: Page, lab)
     expect(active.locator(".jp-InputPrompt")).to_have_text("[5]:", timeout=LONG)
 
 
+@pytest.mark.long
 def test_a_notebook_is_added_as_a_stage(page: Page, lab) -> None:
     lab.project.notebook("extra", "1", params="count = 0")
     choose(page, "form")

@@ -28,6 +28,7 @@ def in_sight(where: Locator) -> None:
     expect(where.locator(".sb-Box")).to_be_in_viewport(ratio=0.99, timeout=10_000)
 
 
+@pytest.mark.long
 def test_what_is_chosen_or_searched_comes_into_sight(page: Page, lab) -> None:
     open_graph(page, "wide", 41)
     in_sight(node(page, "s0"))

@@ -68,6 +68,7 @@ def test_a_failure_is_shown_where_it_is_and_resumed(page: Page, lab) -> None:
     expect_state(line(page, "fails"), GOOD)
 
 
+@pytest.mark.long
 def test_a_run_is_cancelled(page: Page, lab) -> None:
     choose(page, "slow")
     page.get_by_role("button", name="Run all").first.click()
@@ -80,6 +81,7 @@ def test_a_run_is_cancelled(page: Page, lab) -> None:
     expect(page.get_by_role("button", name="Run all").first).to_be_enabled()
 
 
+@pytest.mark.long
 def test_a_run_in_a_terminal_is_seen_and_fills_its_executed_notebook(page: Page, lab) -> None:
     choose(page, "slow")
     process = lab.stagebook("run", "slow", "--force")

@@ -16,6 +16,7 @@ def run_in_terminal(lab, *arguments: str, code: int) -> None:
     assert lab.stagebook("run", *arguments).wait(120) == code
 
 
+@pytest.mark.long
 def test_a_failure_with_other_parameters_is_not_hidden_by_a_result_for_these(page: Page, lab) -> None:
     choose(page, "limits")
     run_in_terminal(lab, "limits", code=0)

@@ -30,6 +30,7 @@ async def act(api: Any, **request: Any) -> Any:
     return await api.until("processes", pid, that=lambda reply: reply["exit_code"] is not None)
 
 
+@pytest.mark.long
 async def test_a_promotion_is_looked_at_carried_out_and_taken_back(api: Any, prod: ProjectBuilder) -> None:
     assert (await api.get("environments"))["environments"] == [
         {

@@ -106,6 +106,7 @@ def test_one_who_fails_does_not_hold_up_another_and_is_not_asked_again_at_once(
     assert {(one.tries, "500" in one.trouble) for one in office.waiting} == {(1, True)}
 
 
+@pytest.mark.long
 def test_what_fails_is_tried_again_later_and_later(office: Office, web: Hook) -> None:
     web.status = 500
     office.rule(to=[web.url])

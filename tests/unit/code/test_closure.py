@@ -636,6 +636,7 @@ print("\\n".join(sorted({os.path.relpath(path, root) for path in found if path a
 
 @settings(max_examples=40 * EXAMPLES, deadline=None)
 @given(project=projects())
+@pytest.mark.long
 def test_the_closure_is_what_the_import_system_loads(project: tuple[dict[str, str], list[str]]) -> None:
     files, cell = project
     with tempfile.TemporaryDirectory() as folder:

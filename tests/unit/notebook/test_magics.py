@@ -160,6 +160,7 @@ def test_without_a_name_it_is_the_stage_of_the_notebook(
         ("%stage {1/0}", "there is no pipeline '{1'"),
     ],
 )
+@pytest.mark.long
 def test_what_is_wrong_is_said_without_a_traceback(
     shell: Any, capsys: pytest.CaptureFixture[str], line: str, told: str
 ) -> None:

@@ -213,6 +213,7 @@ def test_neither_the_order_of_names_nor_a_way_through_json_counts(data: dict[str
 
 @settings(max_examples=100, deadline=None)
 @given(data=parts(), other=parts(), draw=st.data())
+@pytest.mark.long
 def test_the_head_is_what_is_known_before_other_stages_ran(
     data: dict[str, Any], other: dict[str, Any], draw: st.DataObject
 ) -> None:

@@ -114,6 +114,7 @@ def test_any_run_of_any_graph_comes_to_what_the_model_says(tmp_path: Path) -> No
         assert not lacking, f"no case has: {lacking}"
 
 
+@pytest.mark.long
 def test_runs_of_a_file_through_the_planner_come_to_the_same(builder: ProjectBuilder) -> None:
     names = ("in0", "in1", "at0", "at1", "p", "out")
     builder.notebook("n", params="\n".join(f"{name} = None" for name in names))

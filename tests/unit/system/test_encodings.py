@@ -42,6 +42,7 @@ BASE64: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("name", ENCODERS)
 @given(secret=secrets)
+@pytest.mark.long
 def test_an_encoded_secret_is_hidden(name: str, secret: str) -> None:
     encoded = ENCODERS[name](secret)
     said = Redaction({}, [secret]).text(f"before {encoded} after")

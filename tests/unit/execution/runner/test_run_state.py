@@ -468,6 +468,7 @@ def test_a_plan_without_stages_ends_at_once() -> None:
     assert RunState(make_plan({}), jobs=1).begin() == [End(Status.COMPLETED)]
 
 
+@pytest.mark.long
 def test_long_chains_and_wide_fans_take_little_time_whatever_becomes_of_them() -> None:
     chain = {f"s{at}": (f"s{at - 1}",) if at else () for at in range(5_000)}
     fan = {**{f"s{at}": () for at in range(4_999)}, "end": tuple(f"s{at}" for at in range(4_999))}
