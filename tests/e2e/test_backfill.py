@@ -95,7 +95,7 @@ def test_it_is_looked_at_run_and_gone_on_with(project: ProjectBuilder) -> None:
         (("--from", "2026-01", "--to", "2026-02", "--every", "dey"), "--every is 'dey'"),
         (("--from", "2026-01-04", "--to", "2026-01-05", "--every", "month"), "there is no whole month"),
         (("--from", "2026", "--to", "2026", "--every", "day", "--zone", "Mars"), "no time zone 'Mars'"),
-        (("--from", "soon", "--to", "2026", "--every", "day"), "'soon' is no time"),
+        (("--from", "soon", "--to", "2026", "--every", "day"), "'soon' names no interval"),
         (("--from", "1900", "--to", "2200", "--every", "hour"), "more than 100,000 intervals"),
     ],
 )

@@ -77,7 +77,7 @@ def milliseconds(at: Any) -> int:
     seconds = number(at)
     if seconds is None:
         seconds = time.time()
-    return min(max(round(seconds * 1000), 0), _LATEST)
+    return round(min(max(seconds * 1000, 0), _LATEST))  # the product may be infinite
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

@@ -56,6 +56,12 @@ def test_a_number_is_finite(value: Any) -> None:
     values.as_json(value)
 
 
+def test_a_time_beyond_all_measure_is_the_latest() -> None:
+    assert values.milliseconds(1.8e305) == values.milliseconds(1e300) > 0
+    assert values.milliseconds(-1.8e305) == 0
+    assert values.milliseconds(1.5) == 1500
+
+
 def test_numbers_that_python_does_not_write_out_are_texts_too() -> None:
     assert values.text(10**5000).startswith("0x")
     assert values.text([10**5000]) == "<list>"
