@@ -21,7 +21,7 @@ from stagebook.journal.journal import Journal, RunRecord
 from stagebook.published.manifest import Manifest
 from stagebook.runs.backfill import BackfillPlan, BackfillRequest, PlannedInterval, is_as_it_is, of_run
 from stagebook.runs.hooks import LaunchHooks
-from stagebook.runs.launcher import Launcher, record_version
+from stagebook.runs.launcher import Launcher, record_version, share
 from stagebook.runs.origin import describe_origin, person_name
 from stagebook.runs.prepare import PreparedRun, Preparer
 from stagebook.runs.request import RunRequest
@@ -138,7 +138,7 @@ class _Backfill:
 
     def _started(self, resumes: str) -> RunStarted:
         plan = self._plan
-        chosen = dataclasses.replace(plan.request, intervals=[one.interval for one in plan.chosen])
+        intervals = sorted((one.interval for one in plan.chosen), key=lambda one: one.start)
         return RunStarted(
             run=self._id,
             at=self._launcher.now(),
@@ -152,17 +152,17 @@ class _Backfill:
             origin=describe_origin(self._launcher.root),
             kind="backfill",
             resumes=resumes,
-            request=dataclasses.replace(chosen, newest_first=False).to_json()
-            | {"newest_first": plan.request.newest_first},
+            request=dataclasses.replace(plan.request, intervals=intervals).to_json(),
         )
 
     def _publish(self) -> Manifest | None:
-        """Show what completed, if the environment shows whole runs: all intervals together."""
-        publisher = self._launcher.publisher
-        if publisher is None or not self._reports:
-            return None
-        made = publisher.publish(self._reports, by=person_name())
-        record_version(self._launcher)
+        """Show what completed, if the environment shows whole runs, all intervals together; and share it with others."""
+        launcher, made = self._launcher, None
+        if launcher.publisher is not None and self._reports:
+            made = launcher.publisher.publish(self._reports, by=person_name())
+            record_version(launcher)
+        if launcher.sharing is not None:
+            share(launcher, launcher.sharing)
         return made
 
     def _end(self, done: IntervalDone) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -188,6 +189,25 @@ def test_it_is_gone_on_with_by_its_run(project: ProjectBuilder) -> None:
     started = next(event for _, event in opened.journal.events.of(again.run))
     assert isinstance(started, RunStarted)
     assert started.resumes == report.run
+
+
+def test_gone_on_with_it_keeps_its_order_and_gives_what_came_to_others(
+    project: ProjectBuilder, tmp_path: Path
+) -> None:
+    (tmp_path / "shared").mkdir()
+    settings = f"[tracking]\nenabled = false\n[store]\nremote = '{tmp_path / 'shared'}'\n"
+    project.file("stagebook.toml", settings)
+    project.file("broken/2026-01-03")
+    project.file("broken/2026-01-01")
+    first = filled(project, days(3, newest_first=True))
+    assert outcomes(first) == {"03": "failed", "02": "completed", "01": "failed"}
+    assert len([*(tmp_path / "shared/results").rglob("*.json")]) == 2, "of the one that completed"
+    for path in (project.root / "broken").iterdir():
+        path.unlink()
+    opened = project.project
+    rest = rest_of_backfill(opened.preparer, opened.history.find(first.run), RunRequest())
+    assert rest.intervals == days(3).intervals
+    assert list(outcomes(filled(project, rest))) == ["03", "01"], "the newest first, as it was asked for"
 
 
 def test_some_stages_alone(project: ProjectBuilder) -> None:
