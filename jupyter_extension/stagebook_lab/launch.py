@@ -116,7 +116,7 @@ class Processes:
         # A file without a name exists as long as either process holds it, so a run can always write.
         stderr = tempfile.TemporaryFile()  # noqa: SIM115 - the thread below closes it
         process = subprocess.Popen(
-            [sys.executable, "-m", "stagebook", *words],
+            [sys.executable, "-P", "-m", "stagebook", *words],
             cwd=project.root,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -21,7 +21,7 @@ def leave_behind(root: Path, environment: str) -> None:
     too_long = log.exists() and log.stat().st_size > MAX_LOG
     with log.open("wb" if too_long else "ab") as stream:
         process = subprocess.Popen(  # this very program
-            [sys.executable, "-m", "stagebook.alerting.deliver", str(root), environment],
+            [sys.executable, "-P", "-m", "stagebook.alerting.deliver", str(root), environment],
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,

@@ -55,7 +55,7 @@ class Sender:
             "key": key,
             "hidden": list(values.values()),
         }
-        words = [sys.executable, "-m", "stagebook.alerting.apprise_process"]
+        words = [sys.executable, "-P", "-m", "stagebook.alerting.apprise_process"]
         code, said, trouble = self._run(words, json.dumps(asked), {})
         if trouble:
             return trouble

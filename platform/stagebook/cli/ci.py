@@ -110,7 +110,7 @@ def _tests(home: Project) -> list[CiCheck]:
     if not all_tests(home):
         return []
     done = subprocess.run(  # this very program
-        [sys.executable, "-m", "stagebook", "test", "--json"],
+        [sys.executable, "-P", "-m", "stagebook", "test", "--json"],
         cwd=home.root,
         capture_output=True,
         text=True,

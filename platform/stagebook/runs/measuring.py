@@ -150,7 +150,7 @@ class Measuring:
 
 def _start(root: Path, spill: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # this very program
-        [sys.executable, "-m", "stagebook.tables.measure", str(spill), str(os.getpid())],
+        [sys.executable, "-P", "-m", "stagebook.tables.measure", str(spill), str(os.getpid())],
         cwd=root,
         env=env,
         stdin=subprocess.PIPE,

@@ -67,7 +67,7 @@ class Processes:
         said = tempfile.TemporaryFile()  # noqa: SIM115 - closed once nobody asks any more
         try:
             process = subprocess.Popen(
-                [sys.executable, "-m", "stagebook", *start.request.to_argv()],
+                [sys.executable, "-P", "-m", "stagebook", *start.request.to_argv()],
                 cwd=self.root,
                 env=environment,
                 stdin=subprocess.DEVNULL,

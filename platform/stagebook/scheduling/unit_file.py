@@ -9,7 +9,7 @@ from pathlib import Path
 
 def unit_file(root: Path, options: Sequence[str]) -> str:
     """The text of a user's unit that runs `stagebook scheduler` with these options in the project at `root`."""
-    words = [sys.executable, "-m", "stagebook", "scheduler", *options]
+    words = [sys.executable, "-P", "-m", "stagebook", "scheduler", *options]
     name = root.name
     # KillMode=process: runs are processes of their own, and go on when the scheduler is started anew.
     return f"""\

@@ -210,7 +210,7 @@ def _begin_anew(root: Path, uri: str, until: str | None) -> NoReturn:
     without a name."""
     arguments = [str(root), *(["--until", until] if until is not None else [])]
     os.environ[URI] = uri
-    os.execv(sys.executable, [sys.executable, "-m", "stagebook.tracking.deliver", *arguments])  # noqa: S606 - this very program
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "stagebook.tracking.deliver", *arguments])  # noqa: S606 - this very program
 
 
 def _watch(until: str | None) -> Callable[[], bool]:

@@ -107,7 +107,7 @@ class Delivery:
         too_long = log.exists() and log.stat().st_size > MAX_LOG
         with log.open("wb" if too_long else "ab") as stream:
             return subprocess.Popen(  # this very program
-                [sys.executable, "-m", "stagebook.tracking.deliver", str(self._root), *until],
+                [sys.executable, "-P", "-m", "stagebook.tracking.deliver", str(self._root), *until],
                 stdin=stdin,
                 stdout=stream,
                 stderr=stream,
