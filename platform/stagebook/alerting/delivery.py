@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
 import subprocess
 import sys
 from pathlib import Path
 
+from stagebook.system import left_behind
 from stagebook.workspace.paths import STATE_FOLDER, home_of
 
 LOG = "alerts.log"
 MAX_LOG = 1_000_000  # bytes; then it begins anew
-_left_behind: list[subprocess.Popen[bytes]] = []
 
 
 def leave_behind(root: Path, environment: str) -> None:
@@ -28,12 +27,4 @@ def leave_behind(root: Path, environment: str) -> None:
             cwd=home_of(root),
             start_new_session=True,
         )
-    _left_behind[:] = [other for other in _left_behind if other.poll() is None]
-    _left_behind.append(process)
-
-
-@atexit.register
-def _forget_left_behind() -> None:
-    for process in _left_behind:
-        if process.poll() is None:
-            process.returncode = 0  # else Python complains that it goes on
+    left_behind.leave_behind(process)

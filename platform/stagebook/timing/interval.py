@@ -52,20 +52,6 @@ class Interval:
         calendar unit, else such as `2026-01-05T0615`. Of an hour that clocks repeat, the second has its offset, too."""
         return str(_scope_of(self)["name"])
 
-    def label(self) -> str:
-        """The same, computed."""
-        zone = find_zone(self.zone)
-        start, end = local_of(self.start, zone), local_of(self.end, zone)
-        if self.is_of_days:
-            if label := _label_of_days(start.date(), end.date()):
-                return label
-        elif not (start.minute or start.second) and self.end - self.start == _HOUR:
-            return f"{start:%Y-%m-%dT%H}{self._offset(start)}"
-        return f"{start:%Y-%m-%dT%H%M}{f'{start:%S}' if start.second else ''}{self._offset(start)}"
-
-    def _offset(self, start: dt.datetime) -> str:
-        return f"{self.start.astimezone(find_zone(self.zone)):%z}" if start.fold else ""
-
     def to_scope(self) -> dict[str, str | int]:
         """What expressions see: `start` and `end` as dates where it is of whole days, else as times with their offset; `name`;
         and the numbers of the start."""
@@ -102,7 +88,18 @@ def _scope_of(interval: Interval) -> Mapping[str, str | int]:
     else:
         texts = [start.isoformat(), end.isoformat()]
     numbers = {"year": start.year, "month": start.month, "day": start.day, "hour": start.hour}
-    return {"start": texts[0], "end": texts[1], "name": interval.label(), **numbers}
+    return {"start": texts[0], "end": texts[1], "name": _name_of(interval, zone), **numbers}
+
+
+def _name_of(interval: Interval, zone: dt.tzinfo) -> str:
+    start, end = local_of(interval.start, zone), local_of(interval.end, zone)
+    offset = f"{interval.start.astimezone(zone):%z}" if start.fold else ""
+    if interval.is_of_days:
+        if label := _label_of_days(start.date(), end.date()):
+            return label
+    elif not (start.minute or start.second) and interval.end - interval.start == _HOUR:
+        return f"{start:%Y-%m-%dT%H}{offset}"
+    return f"{start:%Y-%m-%dT%H%M}{f'{start:%S}' if start.second else ''}{offset}"
 
 
 def _begins_day(moment: dt.datetime, zone: dt.tzinfo) -> bool:

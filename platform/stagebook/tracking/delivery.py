@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 from stagebook.journal.journal import MLFLOW, Journal, attempt_key
 from stagebook.planning.plan import PlannedStage
 from stagebook.system import mlflow_hook
+from stagebook.system.left_behind import leave_behind
 from stagebook.system.processes import end_group
 from stagebook.system.secret_sources import without_secrets
 from stagebook.system.tracking_uri import URI, absolute, database, is_remote
@@ -25,7 +25,6 @@ WAIT_FOR_STORE = 30.0  # seconds that a stage which uses mlflow waits for a stor
 CLAIM_FILE = "mlflow-run"  # of an attempt whose notebook logs into the attempt's run
 MAX_LOG = 1_000_000  # bytes of what the delivery says; then it begins anew
 _OF_STORES = ("MLFLOW_", "AWS_", "AZURE_", "GOOGLE_", "DATABRICKS_")  # variables that MLflow logs in with
-_left_behind: list[subprocess.Popen[bytes]] = []  # nobody waits for them
 
 
 def environment(hidden: Collection[str]) -> dict[str, str]:
@@ -84,7 +83,7 @@ class Delivery:
             self.leave()
         else:
             hold_place(self.uri, home_of(self._root))
-            _leave(self._begin([], {}))
+            leave_behind(self._begin([], {}))
 
     def discard(self) -> None:
         """End a process that waits for a run, as there is none."""
@@ -152,24 +151,12 @@ class Delivery:
             os.close(self._lifeline)
             self._lifeline = None
         if self._process is not None:
-            _leave(self._process)
+            leave_behind(self._process)
 
     def stop(self) -> None:
         """End the process, with all that it started."""
         if self._process is not None:
             end_group(self._process)
-
-
-def _leave(process: subprocess.Popen[bytes]) -> None:
-    _left_behind[:] = [other for other in _left_behind if other.poll() is None]
-    _left_behind.append(process)
-
-
-@atexit.register
-def _forget_left_behind() -> None:
-    for process in _left_behind:
-        if process.poll() is None:
-            process.returncode = 0  # else Python complains that it goes on
 
 
 def hold_place(uri: str, root: Path) -> None:
