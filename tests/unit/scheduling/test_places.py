@@ -146,6 +146,6 @@ def test_a_unit_file_names_the_project_and_this_interpreter(tmp_path: Path) -> N
     root = tmp_path / "my 100% project"
     text = unit_file(root, ["--jobs=2"])
     assert f"WorkingDirectory={tmp_path}/my 100%% project\n" in text
-    assert f"ExecStart={sys.executable} -m stagebook scheduler --jobs=2\n" in text
+    assert f"ExecStart={sys.executable} -P -m stagebook scheduler --jobs=2\n" in text
     assert "stagebook-my-100--project.service" in text
     assert "KillMode=process" in text
