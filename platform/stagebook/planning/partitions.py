@@ -21,6 +21,7 @@ from stagebook.workspace.paths import PathRefused
 from stagebook.workspace.workspace import Workspace
 
 _WINDOW = re.compile(r"(-[1-9][0-9]{0,5})?(:)?")
+_OFFSET = re.compile(r"(?<=T\d\d)[+-]\d{4}$|(?<=T\d{4})[+-]\d{4}$|(?<=T\d{6})[+-]\d{4}$")
 _AT_END = re.compile(r"\.[A-Za-z_]\w*\[[^\[\]]*\]$")
 HOW = "write [-3:] for the last three, [-2] for the one before this one, or [:] for all up to this one"
 
@@ -77,8 +78,8 @@ class Partitions:
         """The intervals of earlier runs that are over when this one begins, each once, those of its own kind."""
         if self._known is None:
             self._known = self._earlier()
-        kind = len(interval.name)
-        found = {one.start: one for one in self._known if one.end <= interval.start and len(one.name) == kind}
+        kind = _kind(interval)
+        found = {one.start: one for one in self._known if one.end <= interval.start and _kind(one) == kind}
         return [found[start] for start in sorted(found)]
 
     def path(self, interval: Interval, output: str, instance: Instance, ref: InputRef) -> str | None:
@@ -98,3 +99,9 @@ class Partitions:
         hint = f"make it: stagebook run {self._evaluator.pipeline.name} --interval {interval.name}"
         self._report(ref.location, message, hint)
         return None
+
+
+def _kind(interval: Interval) -> int:
+    """What intervals of one kind have in common, days with days: the length of their names, which in the hour that clocks repeat
+    have an offset, too."""
+    return len(_OFFSET.sub("", interval.name))

@@ -20,7 +20,7 @@ _STYLES = {State.MISSING: "yellow", State.FAILED: "red", State.CHANGED: "cyan", 
 
 def plan_table(plan: BackfillPlan) -> Table:
     """The intervals of a plan, those beside each other that are alike in one row."""
-    table = table_of("intervals", "", "state", "stages", "time", "why")
+    table = table_of("intervals", "number", "state", "stages", "time", "why")
     chosen = {one.interval for one in plan.chosen}
     kinds = ((_kind(one), one.interval in chosen) for one in plan.all)
     keyed = zip(plan.all, kinds, strict=True)

@@ -86,6 +86,14 @@ def test_only_intervals_of_the_same_kind_count(project: ProjectBuilder) -> None:
     assert days(project, "2026-02").paths == paths("2026-01", "2026-02")
 
 
+def test_the_hour_that_clocks_repeat_is_an_hour(project: ProjectBuilder) -> None:
+    project.pipeline(PIPELINE.format(window='"load.out[-3:]"'))
+    zone = "[Europe/Berlin]"
+    run(project, f"2026-10-25T02{zone}", f"2026-10-25T02+0100{zone}")
+    found = days(project, f"2026-10-25T03{zone}")
+    assert found.paths == paths("2026-10-25T02", "2026-10-25T02+0100", "2026-10-25T03")
+
+
 def test_a_day_that_changes_is_seen_where_it_is_read(project: ProjectBuilder) -> None:
     project.pipeline(PIPELINE.format(window='"load.out[-2:]"'))
     every = ("2026-01-01", "2026-01-02", "2026-01-03")
