@@ -126,10 +126,19 @@ def _tests(home: Project) -> list[CiCheck]:
         suite="tests",
         name="stagebook test",
         outcome="failed",
-        message=f"it ended with {done.returncode}",
+        message=why_not(done.stdout, done.returncode),
         details=(done.stdout + done.stderr).strip(),
     )
     return [*found, whole]
+
+
+def why_not(said: str, code: int) -> str:
+    """Why `stagebook test --json` did not come so far as to tell of tests, by what it said."""
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        told = json.loads(said)
+        error, hint = str(told["error"]), str(told["hint"])
+        return f"{error}: {hint}" if hint else error
+    return f"it ended with {code}"
 
 
 def _of_test(one: Mapping[str, Any]) -> CiCheck:
