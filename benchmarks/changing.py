@@ -1,6 +1,6 @@
-"""`python -m benchmarks.changing [--rows N] [--stages N] [--megabytes N] [--rounds N] [--write FILE]`: what a change costs. Two
-versions of a table compared, beside datacompy; a promotion and a rollback of many stages; `ci` on the reference pipeline
-after a change of one stage.
+"""`python -m benchmarks.changing [--rows N] [--stages N] [--megabytes N] [--rounds N] [--also FOLDER] [--write FILE]`: what a
+change costs. Two versions of a table compared, beside datacompy; a promotion and a rollback of many stages, in a temporary folder and
+in that of `--also`, such as one of a file system with reflinks.
 """
 
 from __future__ import annotations
@@ -39,12 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--stages", type=int, default=100)
     parser.add_argument("--megabytes", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--also", metavar="FOLDER", type=Path, help="promote and roll back there, too")
     parser.add_argument("--write", metavar="FILE", type=Path, help="put the tables into this document")
     parsed = parser.parse_args(arguments)
     own = project_environment()
     with tempfile.TemporaryDirectory(prefix="stagebook-changing-") as folder:
         compared, same = _compare(Path(folder), own, parsed.rows, parsed.rounds)
         moved = _move(Path(folder), own, parsed.stages, parsed.megabytes, parsed.rounds)
+    if parsed.also:
+        with tempfile.TemporaryDirectory(prefix="stagebook-changing-", dir=parsed.also) as folder:
+            beside = _move(Path(folder), own, parsed.stages, parsed.megabytes, parsed.rounds)
+        moved = f"{moved}\n{beside}"
     text = f"{compared}\n{moved}"
     print(text)
     if parsed.write:
