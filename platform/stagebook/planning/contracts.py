@@ -81,17 +81,17 @@ def _without_output(pipeline: Pipeline, files: Mapping[str, str]) -> Iterator[Pr
 
 def related(
     pipeline: Pipeline,
-    attached: Attached,
+    attached: Mapping[str, Contract],
     instances: Mapping[str, Instance],
     edges: graph.Graph,
     others: Callable[[str], tuple[str, ...]],
 ) -> tuple[dict[str, Paths], list[Problem]]:
-    """For each output that has a contract, as `stage.output`, the paths of the datasets that its rules ask for; and what
-    is wrong with them. `others`: the paths of a dataset of another pipeline, none where that does not have it."""
-    own = _datasets(pipeline.name, instances)
+    """For each output that has a contract (`attached`), as `stage.output`, the paths of the datasets that its rules ask for; and
+    what is wrong with them. `others`: the paths of a dataset of another pipeline, none where that does not have it."""
+    own = _datasets(pipeline.name, instances) if attached else {}
     found: dict[str, Paths] = {}
     problems: list[Problem] = []
-    for name, contract in attached.contracts.items():
+    for name, contract in attached.items():
         stage = name.partition(".")[0]
         paths: dict[str, tuple[str, ...]] = {}
         for rule in contract.rules:

@@ -81,9 +81,10 @@ class Change:
 
 
 def _digest(parts: Mapping[str, Any]) -> str:
-    # The order of names says nothing; that within a value does, so the values are not sorted.
+    # The order of names says nothing; that within a value does, so the values are not sorted. Most parts are dicts, which are
+    # told sooner than any other mapping.
     sorted_parts = {
-        name: dict(sorted(part.items())) if isinstance(part, Mapping) else part
+        name: dict(sorted(part.items())) if isinstance(part, dict | Mapping) else part
         for name, part in sorted(parts.items())
     }
     return hashlib.sha256(_text({"v": VERSION, **sorted_parts}).encode("utf-8", "surrogatepass")).hexdigest()
@@ -126,7 +127,9 @@ def _cells(old: Sequence[str], new: Sequence[str], numbers: Sequence[int]) -> li
         number = numbers[after - 1] if after and after <= len(numbers) else after or before
         return Change(part="code", name=str(number), text=f"cell {number} {how}", old=before, new=after)
 
-    found = []
+    found: list[Change] = []
+    if old == new:
+        return found
     matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
     for how, a, b, c, d in matcher.get_opcodes():
         if how == "equal":

@@ -7,13 +7,13 @@ import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from stagebook.contracts.contract import Contract
 from stagebook.errors import PipelineInvalid, Problem, StageFailure
 from stagebook.pipeline.model import Pipeline, StageOptions
 from stagebook.pipeline.notebook import NotebookFacts, NotebookUnreadable
 from stagebook.pipeline.types import Type, Value
-from stagebook.planning import bookmarks, conflicts, connections, contracts, graph
+from stagebook.planning import bookmarks, conflicts, contracts, graph
 from stagebook.planning.checks import NotebookChecks
+from stagebook.planning.declared import Declared
 from stagebook.planning.delta_tables import table_problems
 from stagebook.planning.expansion import Expansion
 from stagebook.planning.instances import Instance
@@ -45,6 +45,7 @@ class Planner:
         neighbours: the other pipelines of the project.
         interval: what the run is about.
         intervals: what earlier runs of the pipeline were about that completed, in order.
+        declared: what the pipeline declares, where that is known already.
     """
 
     pipeline: Pipeline
@@ -59,6 +60,7 @@ class Planner:
     neighbours: Neighbours = dataclasses.field(default_factory=Neighbours)
     interval: Interval | None = None
     intervals: Callable[[], Sequence[Interval]] = tuple
+    declared: Declared | None = None
 
     def plan(self) -> Plan:
         """The plan of a run.
@@ -109,12 +111,13 @@ class Planner:
             *conflicts.cycles(self.pipeline, instances),
         ]
         checks = NotebookChecks(self.pipeline, self.project)
-        facts = {stage.name: checks.facts(stage) for stage in self.pipeline.stages.values()}
+        declared = self.declared or Declared.of(self.pipeline, self.project)
+        facts = declared.facts
         types = {
             name: checks.check_values(instance, known) if (known := facts[instance.stage.name]) else {}
             for name, instance in instances.items()
         }
-        found += [*checks.problems.found, *connections.check(self.pipeline, self.project)]
+        found += [*declared.problems, *checks.problems.found]
         found += conflicts.overwritten(
             self.pipeline,
             expansion,
@@ -123,14 +126,12 @@ class Planner:
             neighbours=self.neighbours,
         )
         edges = {name: tuple(instance.upstream) for name, instance in instances.items()}
-        attached = contracts.attach(self.pipeline, self.project)
-        found += attached.problems
         found += table_problems(self.pipeline, instances, self.project)
         found += bookmarks.problems(self.pipeline, instances.values())
         if found:
             raise PipelineInvalid(found)
         related, wrong = contracts.related(
-            self.pipeline, attached, instances, edges, self.neighbours.paths_of
+            self.pipeline, declared.contracts, instances, edges, self.neighbours.paths_of
         )
         if wrong:
             raise PipelineInvalid(wrong)
@@ -144,17 +145,11 @@ class Planner:
             edges=edges,
             ordered=graph.order(edges),
             chosen=chosen,
-            facts=facts,
-            notebooks={s.name: self.project.inside(s.notebook) for s in self.pipeline.stages.values()},
+            declared=declared,
             types=types,
             prior=prior,
-            contracts=attached.contracts,
             related=related,
-            warnings=(
-                *checks.warnings.found,
-                *bookmarks.warnings(self.pipeline),
-                *conflicts.shared(self.pipeline, expansion, self.neighbours),
-            ),
+            warnings=(*declared.warnings, *conflicts.shared(self.pipeline, expansion, self.neighbours)),
         )
 
     def _code(
@@ -240,13 +235,13 @@ class Planner:
         self, shape: _Shape, name: str, *, decision: Decision, reasons: tuple[str, ...] = ()
     ) -> PlannedStage:
         instance = shape.instances[name]
-        stage, known = instance.stage, shape.facts[instance.stage.name]
+        stage, known = instance.stage, shape.declared.facts[instance.stage.name]
         behind = [one for item in instance.inputs.values() for one in item.connections]
         options = {field.name: getattr(stage, field.name) for field in dataclasses.fields(StageOptions)}
         return PlannedStage(
             id=name,
             stage=stage.name,
-            notebook=shape.notebooks[stage.name],
+            notebook=shape.declared.notebooks[stage.name],
             point=instance.point,
             params=instance.params,
             deferred=instance.deferred,
@@ -275,7 +270,7 @@ class Planner:
             stages=tuple(stages),
             scraps=shape.prior.scraps,
             env=_mentioned(self.env, stages),
-            imports=_imports(stages, shape.facts),
+            imports=_imports(stages, shape.declared.facts),
             warnings=shape.warnings,
             interval=self.interval,
         )
@@ -287,22 +282,23 @@ class _Shape:
     edges: Mapping[str, tuple[str, ...]]
     ordered: Sequence[str]
     chosen: set[str]
-    facts: Mapping[str, NotebookFacts | None]
-    notebooks: Mapping[str, str]
+    declared: Declared
     types: Mapping[str, Mapping[str, Type]]
     prior: PriorOutputs
-    contracts: Mapping[str, Contract]
     related: Mapping[str, Mapping[str, tuple[str, ...]]]
     warnings: tuple[Problem, ...]
 
-    def outputs(self, instance: Instance) -> dict[str, PlannedOutput]:
+    def outputs(self, instance: Instance) -> Mapping[str, PlannedOutput]:
         """The outputs of an instance, with their contracts."""
+        contracts = self.declared.contracts
+        if not contracts:
+            return instance.outputs
         names = {name: f"{instance.stage.name}.{name}" for name in instance.outputs}
         return {
             name: dataclasses.replace(
-                output, contract=self.contracts[names[name]], related=self.related[names[name]]
+                output, contract=contracts[names[name]], related=self.related[names[name]]
             )
-            if names[name] in self.contracts
+            if names[name] in contracts
             else output
             for name, output in instance.outputs.items()
         }

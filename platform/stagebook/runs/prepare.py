@@ -14,6 +14,7 @@ from stagebook.journal.result_table import KnownResults, SharedResults
 from stagebook.pipeline.loader import LoadedPipeline
 from stagebook.pipeline.model import Pipeline, Schedule
 from stagebook.pipeline.types import Value
+from stagebook.planning.declared import Declared
 from stagebook.planning.neighbours import Neighbours, neighbours_of
 from stagebook.planning.plan import Plan
 from stagebook.planning.planner import Planner
@@ -49,6 +50,7 @@ class Moment:
     """What plans are made of, as it is at one moment."""
 
     loaded: LoadedPipeline
+    declared: Declared
     results: Results
     scraps: EarlierScraps
     neighbours: Neighbours
@@ -101,6 +103,7 @@ class Preparer:
         results = self.results()
         return Moment(
             loaded=loaded,
+            declared=Declared.of(loaded.pipeline, dependencies.workspace),
             results=results,
             scraps=EarlierScraps(self.history, results, loaded.pipeline.name),
             neighbours=neighbours_of(self.catalog, loaded.pipeline.path, dependencies.workspace, os.environ),
@@ -149,6 +152,7 @@ class Preparer:
                 lambda: moment.intervals() or self._intervals_elsewhere(pipeline),
             ),
             intervals=moment.intervals,
+            declared=moment.declared,
         )
         plan = planner.plan()
         dependencies.file_cache.save()  # looking at a pipeline with mistakes leaves no trace

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -40,17 +41,13 @@ def inside(root: Path, text: str, plain_folders: set[str] | None = None) -> str:
     _check_text(normal)  # `./~` names what `~` does
     if normal == ".." or normal.startswith(".." + os.sep):
         raise PathRefused(f"'{text}' leaves the project", _STAY_INSIDE)
-    folder = os.path.dirname(normal)
-    is_plain = plain_folders is not None and folder in plain_folders
-    if is_plain and not os.path.islink(os.path.join(root, normal)):
+    if is_plain(root, normal, set() if plain_folders is None else plain_folders):
         return PurePosixPath(normal).as_posix()
     real_root = os.path.realpath(root)
     plain = os.path.normpath(os.path.join(real_root, normal))
     real = os.path.realpath(plain)
-    if real == plain:
-        if plain_folders is not None and os.path.isdir(os.path.dirname(plain)):
-            plain_folders.add(folder)
-        return PurePosixPath(Path(normal)).as_posix()
+    if real == plain:  # a loop of links
+        return PurePosixPath(normal).as_posix()
     folder, name = os.path.split(plain)
     folder = os.path.realpath(folder)
     for place in (folder, real):
@@ -60,6 +57,30 @@ def inside(root: Path, text: str, plain_folders: set[str] | None = None) -> str:
     found = PurePosixPath(Path(os.path.relpath(os.path.join(folder, name), real_root))).as_posix()
     _check_text(found)  # a link may lead to a file that is called `~`
     return found
+
+
+def is_plain(root: Path, path: str, plain_folders: set[str]) -> bool:
+    """Whether a normalised path below `root`, as far as it is there, goes through no symlink and is none. `plain_folders` as in
+    `inside`."""
+    place = os.fspath(root)
+    end = 0
+    while end < len(path):
+        end = path.find(os.sep, end + 1)
+        end = len(path) if end < 0 else end
+        part = path[:end]
+        if part in plain_folders:
+            continue
+        try:
+            mode = os.lstat(os.path.join(place, part)).st_mode
+        except FileNotFoundError:
+            return True
+        except (OSError, ValueError):
+            return False  # whoever follows it tells
+        if stat.S_ISLNK(mode):
+            return False
+        if stat.S_ISDIR(mode):
+            plain_folders.add(part)
+    return True
 
 
 def folders_around(path: str) -> Iterator[str]:
@@ -127,7 +148,7 @@ def inside_for_output(root: Path, text: str, plain_folders: set[str] | None = No
             if os.path.isdir(os.path.join(root, path)):
                 hint = f"write to a path in it, such as {path}/name, or remove the link"
             raise PathRefused(what, hint) from None
-    if what := _of_the_project(os.path.realpath(root), path):
+    if what := _of_the_project(os.fspath(root), path):
         raise PathRefused(f"an output cannot be written to {what}", "choose a path such as data/name.parquet")
     return path
 
@@ -146,7 +167,7 @@ _ANYWHERE = frozenset({".git", "site-packages", "dist-packages", "__pycache__", 
 _ENVIRONMENT = ("pyvenv.cfg", "conda-meta")  # what marks a folder as one
 
 
-def _of_the_project(real_root: str, path: str) -> str:
+def _of_the_project(root: str, path: str) -> str:
     """What of the project itself a path is, or is in; empty if it is none of it."""
     if path == ".":
         return "the project root"
@@ -158,7 +179,7 @@ def _of_the_project(real_root: str, path: str) -> str:
     if inner := next((part for part in parts if part in _ANYWHERE), ""):
         return f"{inner}/"
     for folder in (path, *folders_around(path)):
-        if any(os.path.exists(os.path.join(real_root, folder, mark)) for mark in _ENVIRONMENT):
+        if any(os.path.exists(os.path.join(root, folder, mark)) for mark in _ENVIRONMENT):
             return f"{folder}/, an environment of Python"
     return ""
 

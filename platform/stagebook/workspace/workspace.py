@@ -57,7 +57,7 @@ class Workspace:
 
     def identity(self, path: str) -> str:
         """What two paths of one place have in common: two symlinks may lead to one folder elsewhere."""
-        if path.rpartition("/")[0] in self._folders:
+        if paths.is_plain(self.root, path, self._folders):
             return path
         return os.path.realpath(self.root / path)
 

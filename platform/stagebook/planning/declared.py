@@ -1,0 +1,55 @@
+"""What a pipeline declares, held against the files: the same for all parameters and intervals, so that many plans share it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Self
+
+from stagebook.contracts.contract import Contract
+from stagebook.errors import Problem
+from stagebook.pipeline.model import Pipeline
+from stagebook.pipeline.notebook import NotebookFacts
+from stagebook.planning import bookmarks, connections, contracts
+from stagebook.planning.checks import NotebookChecks
+from stagebook.workspace.workspace import Workspace
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """The notebooks and contracts of a pipeline.
+
+    Args:
+        facts: stage → what its notebook says of itself, `None` where it cannot be read.
+        notebooks: stage → the path of its notebook, normalised; of those that can be read.
+        contracts: `stage.output` → the contract of an output.
+        problems: every mistake in them, `warnings` what may be one.
+    """
+
+    facts: Mapping[str, NotebookFacts | None]
+    notebooks: Mapping[str, str]
+    contracts: Mapping[str, Contract]
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+    @classmethod
+    def of(cls, pipeline: Pipeline, project: Workspace) -> Self:
+        """What is there now."""
+        checks = NotebookChecks(pipeline, project)
+        facts = {stage.name: checks.facts(stage) for stage in pipeline.stages.values()}
+        attached = contracts.attach(pipeline, project)
+        return cls(
+            facts=facts,
+            notebooks={
+                name: project.inside(pipeline.stages[name].notebook)
+                for name, known in facts.items()
+                if known is not None
+            },
+            contracts=attached.contracts,
+            problems=(
+                *checks.problems.found,
+                *connections.check(pipeline, project),
+                *attached.problems,
+            ),
+            warnings=(*checks.warnings.found, *bookmarks.warnings(pipeline)),
+        )
