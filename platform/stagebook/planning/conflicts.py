@@ -3,10 +3,9 @@ and outputs that nobody makes."""
 
 from __future__ import annotations
 
-import contextlib
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from stagebook.errors import Problem
 from stagebook.pipeline.model import Location, Pipeline
@@ -16,8 +15,7 @@ from stagebook.planning.instances import Instance
 from stagebook.planning.neighbours import Neighbours
 from stagebook.planning.plan import Decision, PlannedStage
 from stagebook.planning.scopes import stages_named
-from stagebook.workspace.paths import PathRefused, folders_around
-from stagebook.workspace.workspace import Workspace
+from stagebook.workspace.paths import folders_around
 
 _ELSEWHERE = "choose another path, such as data/name.parquet"
 
@@ -58,16 +56,16 @@ def _place_of_need(pipeline: Pipeline, instances: Mapping[str, Instance], name: 
 def overwritten(
     pipeline: Pipeline,
     expansion: Expansion,
-    project: Workspace,
+    notebooks: Iterable[str],
     *,
     code: Mapping[str, Mapping[str, str]] | None = None,
     neighbours: Neighbours | None = None,
 ) -> list[Problem]:
-    """Outputs that would take the place of what the pipeline itself is made of, or of what it reads; of code that is
+    """Outputs that would take the place of what the pipeline itself is made of, its `notebooks` among that, or of what it reads; of code that is
     imported (`code`: path → who imports it → the stage of this pipeline, if it is one); or of what other pipelines
     have."""
     neighbours = neighbours or Neighbours()
-    sources = _made_of(pipeline, project, neighbours)
+    sources = _made_of(pipeline, notebooks, neighbours)
     found = _written_inside(pipeline, expansion, sources)
     found |= _inside_neighbours(pipeline, expansion, neighbours) | _shadowing(pipeline, expansion)
     for path, users in (code or {}).items():
@@ -119,12 +117,11 @@ _CODE = "code that"
 _AS_INPUT = "; or refer to it in the inputs of what imports it"
 
 
-def _made_of(pipeline: Pipeline, project: Workspace, neighbours: Neighbours) -> dict[str, str]:
+def _made_of(pipeline: Pipeline, notebooks: Iterable[str], neighbours: Neighbours) -> dict[str, str]:
     """The files that pipelines are made of, with what they are."""
     sources = {pipeline.path: "the pipeline file itself"}
-    for stage in pipeline.stages.values():
-        with contextlib.suppress(PathRefused):  # reported with the notebook
-            sources.setdefault(project.inside(stage.notebook), "a notebook of the pipeline")
+    for notebook in notebooks:
+        sources.setdefault(notebook, "a notebook of the pipeline")
     for path, other in neighbours.notebooks.items():
         sources.setdefault(path, f"a notebook of the pipeline {other.pipeline}")
     return sources

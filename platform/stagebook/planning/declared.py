@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Self
 
 from stagebook.contracts.contract import Contract
@@ -12,6 +13,7 @@ from stagebook.pipeline.model import Pipeline
 from stagebook.pipeline.notebook import NotebookFacts
 from stagebook.planning import bookmarks, connections, contracts
 from stagebook.planning.checks import NotebookChecks
+from stagebook.workspace.paths import PathRefused
 from stagebook.workspace.workspace import Workspace
 
 
@@ -21,7 +23,7 @@ class Declared:
 
     Args:
         facts: stage → what its notebook says of itself, `None` where it cannot be read.
-        notebooks: stage → the path of its notebook, normalised; of those that can be read.
+        notebooks: stage → the path of its notebook, normalised, whether it can be read or not.
         contracts: `stage.output` → the contract of an output.
         problems: every mistake in them, `warnings` what may be one.
     """
@@ -40,11 +42,7 @@ class Declared:
         attached = contracts.attach(pipeline, project)
         return cls(
             facts=facts,
-            notebooks={
-                name: project.inside(pipeline.stages[name].notebook)
-                for name, known in facts.items()
-                if known is not None
-            },
+            notebooks=dict(_notebooks(pipeline, project)),
             contracts=attached.contracts,
             problems=(
                 *checks.problems.found,
@@ -53,3 +51,9 @@ class Declared:
             ),
             warnings=(*checks.warnings.found, *bookmarks.warnings(pipeline)),
         )
+
+
+def _notebooks(pipeline: Pipeline, project: Workspace) -> Iterator[tuple[str, str]]:
+    for stage in pipeline.stages.values():
+        with contextlib.suppress(PathRefused):  # which is among the problems
+            yield stage.name, project.inside(stage.notebook)

@@ -113,6 +113,8 @@ def changes(
         if part == "code":
             found += _cells(list(before), list(after), numbers)
             continue
+        if part != "params" and before == after:
+            continue  # of texts, lists and None alone, which are equal as they are kept, too
         names = [*after, *(name for name in before if name not in after)]
         found += [
             _change(part, name, before, after, chains or {})

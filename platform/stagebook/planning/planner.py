@@ -28,6 +28,8 @@ from stagebook.planning.select import Selection, select
 from stagebook.timing.interval import Interval
 from stagebook.workspace.workspace import Workspace
 
+_OPTIONS = tuple(field.name for field in dataclasses.fields(StageOptions))
+
 
 @dataclasses.dataclass(eq=False)
 class Planner:
@@ -121,7 +123,7 @@ class Planner:
         found += conflicts.overwritten(
             self.pipeline,
             expansion,
-            self.project,
+            declared.notebooks.values(),
             code=self._code(facts, expansion.writers),
             neighbours=self.neighbours,
         )
@@ -237,7 +239,7 @@ class Planner:
         instance = shape.instances[name]
         stage, known = instance.stage, shape.declared.facts[instance.stage.name]
         behind = [one for item in instance.inputs.values() for one in item.connections]
-        options = {field.name: getattr(stage, field.name) for field in dataclasses.fields(StageOptions)}
+        options = {option: getattr(stage, option) for option in _OPTIONS}
         return PlannedStage(
             id=name,
             stage=stage.name,

@@ -84,6 +84,7 @@ class Evaluator:
         self._params = dict(params)
         self._env = dict(env)
         self._interval = interval
+        self._scope = {"params": self._params, "env": self._env, **_interval_scope(interval)}
         self._effort = Effort(MAX_EFFORT)
 
     def value(
@@ -100,11 +101,9 @@ class Evaluator:
         `evaluate`; `interval` takes the place of the one that the run is about."""
         if any(name not in self._params for _, name, *_ in template.under("params")):
             return UNKNOWN  # the parameter itself is wrong, which is reported
-        interval = interval or self._interval
-        if interval is None and template.mentions("interval"):
+        if interval is None and self._interval is None and template.mentions("interval"):
             return UNKNOWN  # planning reports once that there is none
-        scope = {"params": self._params, "env": self._env, **_point_scope(point or {})}
-        scope |= _interval_scope(interval)
+        scope = {**self._scope, **_point_scope(point or {}), **_interval_scope(interval)}
         try:
             full = scope if stages is None else {**scope, "stages": stages}
             return evaluate(template, full, is_path=is_path, effort=self._effort)

@@ -187,7 +187,8 @@ def plan_backfill(preparer: Preparer, request: BackfillRequest) -> BackfillPlan:
     reads = reads_earlier(pipeline)
     last, expected = _last_runs(preparer, pipeline.name)
     found: list[PlannedInterval] = []
-    plans: list[Plan] = []
+    params: Mapping[str, Any] | None = None
+    clashes = _Clashes()
     for interval in request.intervals:
         try:
             plan = preparer.prepare(request.at(interval), moment).plan
@@ -197,7 +198,8 @@ def plan_backfill(preparer: Preparer, request: BackfillRequest) -> BackfillPlan:
             # It reads what an interval before it is going to make.
             found.append(_waiting(interval, error.problems[0].message))
         else:
-            plans.append(plan)
+            params = plan.params if params is None else params
+            clashes.add(plan)
             found.append(_planned(plan, last, expected))
     first = next((at for at, one in enumerate(found) if one.state in request.which), len(found))
     followers = {one.interval for one in found[first:] if reads and one.state is State.DONE}
@@ -208,12 +210,12 @@ def plan_backfill(preparer: Preparer, request: BackfillRequest) -> BackfillPlan:
         request=request,
         pipeline=pipeline.name,
         path=pipeline.path,
-        params=dict(plans[0].params) if plans else {},
+        params=dict(params or {}),
         all=found,
         chosen=chosen,
         reads_earlier=reads,
         followers=frozenset(followers),
-        clashes=_clashes(plans),
+        clashes=tuple(clashes.found),
     )
 
 
@@ -285,13 +287,17 @@ def _waiting(interval: Interval, why: str) -> PlannedInterval:
     )
 
 
-def _clashes(plans: Sequence[Plan]) -> tuple[str, ...]:
+class _Clashes:
     """The outputs that more than one interval writes to the same place, or adds to."""
-    found: dict[str, str] = {}
-    clashes: dict[str, None] = {}
-    for plan in plans:
+
+    def __init__(self) -> None:
+        self.found: dict[str, None] = {}
+        self._written: dict[str, str] = {}  # path → the first interval that writes it
+
+    def add(self, plan: Plan) -> None:
+        """Take the plan of an interval, of which nothing else is kept: thousands of plans take their room."""
+        interval = str(plan.interval)
         for stage in plan.stages:
             for name, output in stage.outputs.items():
-                if found.setdefault(output.path, str(plan.interval)) != str(plan.interval):
-                    clashes[f"{stage.id}.{name}"] = None
-    return tuple(clashes)
+                if self._written.setdefault(output.path, interval) != interval:
+                    self.found[f"{stage.id}.{name}"] = None

@@ -42,12 +42,12 @@ def inside(root: Path, text: str, plain_folders: set[str] | None = None) -> str:
     if normal == ".." or normal.startswith(".." + os.sep):
         raise PathRefused(f"'{text}' leaves the project", _STAY_INSIDE)
     if is_plain(root, normal, set() if plain_folders is None else plain_folders):
-        return PurePosixPath(normal).as_posix()
+        return normal.replace(os.sep, "/")
     real_root = os.path.realpath(root)
     plain = os.path.normpath(os.path.join(real_root, normal))
     real = os.path.realpath(plain)
     if real == plain:  # a loop of links
-        return PurePosixPath(normal).as_posix()
+        return normal.replace(os.sep, "/")
     folder, name = os.path.split(plain)
     folder = os.path.realpath(folder)
     for place in (folder, real):
@@ -179,7 +179,8 @@ def _of_the_project(root: str, path: str) -> str:
     if inner := next((part for part in parts if part in _ANYWHERE), ""):
         return f"{inner}/"
     for folder in (path, *folders_around(path)):
-        if any(os.path.exists(os.path.join(root, folder, mark)) for mark in _ENVIRONMENT):
+        place = os.path.join(root, folder)
+        if os.path.isdir(place) and any(os.path.exists(os.path.join(place, mark)) for mark in _ENVIRONMENT):
             return f"{folder}/, an environment of Python"
     return ""
 

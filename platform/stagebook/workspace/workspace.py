@@ -63,20 +63,20 @@ class Workspace:
 
     def exists(self, path: str) -> bool:
         """Whether a file or folder is there."""
-        return (self.root / path).exists()
+        return os.path.exists(os.path.join(self.root, path))
 
     def is_special(self, path: str) -> bool:
         """Whether something is there that is neither a file nor a folder: a pipe, a device."""
-        place = self.root / path
-        return place.exists() and not place.is_file() and not place.is_dir()
+        place = os.path.join(self.root, path)
+        return os.path.exists(place) and not os.path.isfile(place) and not os.path.isdir(place)
 
     def is_folder(self, path: str) -> bool:
         """Whether a folder is there."""
-        return (self.root / path).is_dir()
+        return os.path.isdir(os.path.join(self.root, path))
 
     def is_file(self, path: str) -> bool:
         """Whether a file is there."""
-        return (self.root / path).is_file()
+        return os.path.isfile(os.path.join(self.root, path))
 
     def facts(self, notebook: str) -> NotebookFacts:
         """What a notebook says of itself. Raises `NotebookUnreadable`."""

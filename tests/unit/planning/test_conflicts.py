@@ -97,7 +97,9 @@ def test_points_of_a_matrix_are_one_ring() -> None:
 
 def clashes(stages: str) -> list[str]:
     expansion = expanded(stages)
-    return [problem.message for problem in overwritten(expansion.pipeline, expansion, Files())]
+    named = [stage.notebook for stage in expansion.pipeline.stages.values()]
+    notebooks = [Files().inside(name) for name in named if not name.startswith("..")]
+    return [problem.message for problem in overwritten(expansion.pipeline, expansion, notebooks)]
 
 
 @pytest.mark.parametrize(

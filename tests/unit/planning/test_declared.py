@@ -68,7 +68,7 @@ def test_all_plans_tell_its_mistakes(builder: ProjectBuilder) -> None:
     declared = Declared.of(pipeline, workspace)
 
     assert declared.facts["load"] is None
-    assert "load" not in declared.notebooks
+    assert declared.notebooks["load"] == "notebooks/lost.ipynb"
     for day in (1, 2):
         with pytest.raises(PipelineInvalid) as refused:
             _plan(pipeline, workspace, day, declared)
