@@ -11,7 +11,7 @@ from stagebook.errors import PipelineInvalid
 from stagebook.events import RunStarted, Status
 from stagebook.journal.journal import RunRecord
 from stagebook.planning.partitions import reads_earlier
-from stagebook.planning.plan import Decision, Plan
+from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.planning.select import Selection
 from stagebook.runs.prepare import Preparer
 from stagebook.runs.request import RunRequest
@@ -126,7 +126,8 @@ class BackfillPlan:
     """What a backfill would do. `all` are the intervals that were looked at, in order; `chosen` those that are run, in the
     order in which they are; `reads_earlier`: partitions of earlier intervals are read, so that the order is that of time;
     `followers` of these are up to date, and read partitions of intervals that run before them;
-    `clashes` are outputs that all intervals write to the same place."""
+    `clashes` are outputs that the intervals write to the same place, each its own; `shared` are stages that would run, and are the
+    same for all of them."""
 
     request: BackfillRequest
     pipeline: str
@@ -137,6 +138,7 @@ class BackfillPlan:
     reads_earlier: bool = False
     followers: frozenset[Interval] = frozenset()
     clashes: tuple[str, ...] = ()
+    shared: frozenset[str] = frozenset()
 
     @property
     def seconds(self) -> float | None:
@@ -188,7 +190,7 @@ def plan_backfill(preparer: Preparer, request: BackfillRequest) -> BackfillPlan:
     last, expected = _last_runs(preparer, pipeline.name)
     found: list[PlannedInterval] = []
     params: Mapping[str, Any] | None = None
-    clashes = _Clashes()
+    places = _Places()
     for interval in request.intervals:
         try:
             plan = preparer.prepare(request.at(interval), moment).plan
@@ -199,7 +201,7 @@ def plan_backfill(preparer: Preparer, request: BackfillRequest) -> BackfillPlan:
             found.append(_waiting(interval, error.problems[0].message))
         else:
             params = plan.params if params is None else params
-            clashes.add(plan)
+            places.add(plan)
             found.append(_planned(plan, last, expected))
     first = next((at for at, one in enumerate(found) if one.state in request.which), len(found))
     followers = {one.interval for one in found[first:] if reads and one.state is State.DONE}
@@ -215,7 +217,8 @@ def plan_backfill(preparer: Preparer, request: BackfillRequest) -> BackfillPlan:
         chosen=chosen,
         reads_earlier=reads,
         followers=frozenset(followers),
-        clashes=tuple(clashes.found),
+        clashes=tuple(places.clashes),
+        shared=frozenset(places.shared),
     )
 
 
@@ -287,17 +290,38 @@ def _waiting(interval: Interval, why: str) -> PlannedInterval:
     )
 
 
-class _Clashes:
-    """The outputs that more than one interval writes to the same place, or adds to."""
+class _Places:
+    """Where the plans of several intervals write. Of plans nothing else is kept: thousands of them take their room.
+
+    Attributes:
+        clashes: outputs that more than one interval writes to the same place, or adds to, each its own.
+        shared: stages that are the same for all intervals and would run; all of them come to what the first one does.
+    """
 
     def __init__(self) -> None:
-        self.found: dict[str, None] = {}
-        self._written: dict[str, str] = {}  # path → the first interval that writes it
+        self.clashes: dict[str, None] = {}
+        self.shared: set[str] = set()
+        self._written: dict[str, Interval | None] = {}  # path → the first interval that writes it
+        self._first: dict[str, tuple[Any, ...]] = {}  # what the stages of the first plan are about
 
     def add(self, plan: Plan) -> None:
-        """Take the plan of an interval, of which nothing else is kept: thousands of plans take their room."""
-        interval = str(plan.interval)
+        """Take the plan of an interval."""
+        own: set[str] = set()  # stages that are about the interval
         for stage in plan.stages:
+            about = _about(stage, plan.interval)
+            if own.intersection(stage.upstream) or self._first.setdefault(stage.id, about) != about:
+                own.add(stage.id)
             for name, output in stage.outputs.items():
-                if self._written.setdefault(output.path, interval) != interval:
-                    self.found[f"{stage.id}.{name}"] = None
+                if self._written.setdefault(output.path, plan.interval) == plan.interval:
+                    continue
+                if stage.id in own:
+                    self.clashes[f"{stage.id}.{name}"] = None
+                elif stage.decision in _RUNS:
+                    self.shared.add(stage.id)
+
+
+def _about(stage: PlannedStage, interval: Interval | None) -> tuple[Any, ...]:
+    """What tells a stage of one interval from that of another."""
+    waits = any(item.mentions("interval") for item in stage.open)  # what it comes to is known in the run
+    inputs = {name: item.paths for name, item in stage.inputs.items()}
+    return interval if waits else None, dict(stage.params), inputs

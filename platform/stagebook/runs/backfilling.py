@@ -235,7 +235,7 @@ class _Backfill:
     def _tend(self, waiting: list[PlannedInterval], going: list[_Going]) -> None:
         try:
             while waiting or going:
-                while waiting and len(going) < self._plan.parallel:
+                while waiting and len(going) < self._most:
                     one = waiting.pop(0)
                     self._hooks.began(one)
                     going.append(self._start(one))
@@ -249,6 +249,12 @@ class _Backfill:
             for child in going:
                 child.process.wait()
                 self._end(child.done(self._launcher.journal))
+
+    @property
+    def _most(self) -> int:
+        """How many intervals go on at a time: one, as long as they would all begin with the same work."""
+        begun = any(one.status.is_good for one in self._done)
+        return self._plan.parallel if begun or not self._plan.shared else 1
 
     def _report(self, done: IntervalDone) -> RunReport:
         """The report of a run in another process, as far as it is needed to publish it."""

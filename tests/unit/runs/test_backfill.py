@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -167,6 +168,39 @@ def test_outputs_in_one_place_are_told_and_go_one_by_one(project: ProjectBuilder
     plan = planned(project, days(3, parallel=4))
     assert plan.clashes == ("total.out",)
     assert plan.parallel == 1
+
+
+def test_what_is_the_same_for_all_intervals_clashes_with_none(project: ProjectBuilder) -> None:
+    project.notebook("feed", "open(out, 'w').write('all days')", params="out = ''")
+    project.notebook("tell", "open(out, 'w').write(open(src).read())", params="src = out = ''")
+    feed = """
+stages:
+  feed: {notebook: notebooks/feed.ipynb, outputs: {out: data/feed.txt}}
+  tell: {notebook: notebooks/tell.ipynb, inputs: {src: feed.out}, outputs: {out: data/told.txt}}
+"""
+    project.pipeline(PIPELINE.replace("    stages:\n", textwrap.indent(feed, "    ")))
+
+    plan = planned(project, days(3, parallel=2))
+
+    assert (plan.clashes, plan.shared, plan.parallel) == ((), {"feed", "tell"}, 2)
+    assert outcomes(carried_out(project, plan)) == dict.fromkeys(["01", "02", "03"], "completed")
+    assert planned(project, days(4)).shared == set(), "made already"
+
+
+def test_what_reads_the_interval_in_the_run_clashes(project: ProjectBuilder) -> None:
+    project.notebook("feed", "import scrapbook as sb\nsb.glue('n', 1)", params="x = 0")
+    project.notebook("tell", "open(out, 'w').write(str(n))", params="n = ''\nout = ''")
+    more = """
+stages:
+  feed: {notebook: notebooks/feed.ipynb}
+  tell:
+    notebook: notebooks/tell.ipynb
+    params: {n: "${str(stages.feed.scraps.n) + interval.name}"}
+    outputs: {out: data/told.txt}
+  last: {notebook: notebooks/sum.ipynb, inputs: {src: tell.out}, outputs: {out: data/last.txt}}
+"""
+    project.pipeline(PIPELINE.replace("    stages:\n", textwrap.indent(more, "    ")))
+    assert planned(project, days(3)).clashes == ("tell.out", "last.out")
 
 
 def test_it_is_gone_on_with_by_its_run(project: ProjectBuilder) -> None:
