@@ -486,6 +486,29 @@ EVENTS: dict[str, st.SearchStrategy[Event]] = {
         stages=st.lists(_stage, max_size=2),
         unusual=st.dictionaries(_text, _text, max_size=2),
     ),
+    "ScheduleChecked": st.builds(
+        events.ScheduleChecked,
+        run=st.just(""),
+        at=_number,
+        pipeline=_text,
+        schedule=_text,
+        missed=st.lists(
+            st.fixed_dictionaries(
+                {
+                    "kind": st.sampled_from(["missing", "late", "long", "overdue", "rows"]),
+                    "message": _text,
+                    "since": _number,
+                    "run": _run,
+                    "due": _number,
+                }
+            ),
+            max_size=2,
+        ),
+        paused=st.booleans(),
+        gone=st.booleans(),
+        by=_text,
+        because=_text,
+    ),
     "NoteAdded": st.builds(
         events.NoteAdded,
         run=_run,

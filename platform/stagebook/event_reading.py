@@ -35,6 +35,7 @@ KINDS: Mapping[str, type[Event]] = {
         events.StageEnded,
         events.VersionPublished,
         events.FiguresCompared,
+        events.ScheduleChecked,
         events.NoteAdded,
         events.IncidentMarked,
         events.RunCancelling,

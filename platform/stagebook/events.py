@@ -30,7 +30,7 @@ _WRITERS: Mapping[str, Callable[[Any], Any]] = {
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What every event carries: its run and its time. A transient one is shown while the run
+    """What every event carries: its run, which is empty where it belongs to none, and its time. A transient one is shown while the run
     goes on, and is not kept in the journal."""
 
     transient: ClassVar[bool] = False
@@ -334,6 +334,22 @@ class FiguresCompared(Event):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleChecked(Event):
+    """A schedule was looked at, and is not as it was when it was last looked at. It belongs to no run: `run` is empty. `missed`:
+    what is not as it is expected, each with `kind` (`missing`, `late`, `long`, `overdue` or `rows`), `message`, `since` (seconds
+    since the epoch), `run`, and `due`. `paused`: a person paused it; `by` and `because` are of who did, or who resumed it. `gone`:
+    it is not in its pipeline any more."""
+
+    pipeline: str
+    schedule: str
+    missed: Sequence[Mapping[str, Any]] = ()
+    paused: bool = False
+    gone: bool = False
+    by: str = ""
+    because: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NoteAdded(Event):
     """Somebody wrote a note on a run, or on one of its stages; `acknowledges`: somebody has seen how it ended."""
 
@@ -345,7 +361,8 @@ class NoteAdded(Event):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentMarked(Event):
-    """Somebody acknowledged an incident (`ack`), wrote a `note` on it, or closed it (`close`). `run` is the one that opened it."""
+    """Somebody acknowledged an incident (`ack`), wrote a `note` on it, or closed it (`close`). `run` is the one that opened it,
+    and empty where none did."""
 
     incident: str
     action: str

@@ -44,7 +44,8 @@ def test_all_is_as_expected_or_not(project: ProjectBuilder) -> None:
     done = looked(project.root, "check-expectations")
     assert done.returncode == 1
     assert "✗ p/often is overdue" in done.stdout
-    assert "the last run that completed ended 1d6h" in done.stdout
+    assert "no run has completed since 20" in done.stdout
+    assert "; one is expected within 1d2h" in done.stdout
     data = json.loads(looked(project.root, "check-expectations", "--json").stdout)
     assert [(one["schedule"], one["kind"]) for one in data["missed"]] == [("often", "overdue")]
     ran(project, 1)

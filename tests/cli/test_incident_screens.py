@@ -25,6 +25,13 @@ ROWS = Incident(
 )  # fmt: skip
 CLOSED = dataclasses.replace(FAILED, id="1111111", subject="train", closed=NOW - 600, closed_run="r3")
 BY_HAND = dataclasses.replace(CLOSED, id="2222222", closed_by="eve", closed_run="", because="we live with it")
+LATE = Incident(
+    id="3333333", pipeline="flights", kind=Kind.LATE, subject="nightly", stage="", run="", opened=NOW - 900,
+    last_run="", last_seen=NOW - 60, runs=2,
+    message="late: r7, due at 02:00, has not completed by 06:00: it is running",
+)  # fmt: skip
+WELL = dataclasses.replace(LATE, id="4444444", closed=NOW - 60)
+RESUMED = dataclasses.replace(WELL, id="5555555", kind=Kind.PAUSED, because="was resumed by ada")
 OPS = NotifySettings(
     to=["mailto://ops:${secret.SMTP}@example.org?to=ops@example.org", "${secret.CHAT}"],
     quiet="22:00-07:00", zone="Europe/Berlin", pipelines=["flights"],
@@ -33,7 +40,7 @@ RULES = {"ops": OPS, "log": NotifySettings(command="python tell.py", every="run"
 
 
 def change(what: What, at: float, **fields: object) -> Change:
-    return Change(number=1, at=at, incident=FAILED.id, what=what, run="r1", **fields)  # type: ignore[arg-type]
+    return Change(**{"number": 1, "at": at, "incident": FAILED.id, "what": what, "run": "r1", **fields})  # type: ignore[arg-type]
 
 
 def test_a_list_of_incidents(golden: Golden) -> None:
@@ -52,6 +59,23 @@ def test_an_incident_with_what_happened_to_it(golden: Golden) -> None:
 def test_an_incident_that_is_over(golden: Golden) -> None:
     changes = [change(What.GREW, NOW - 700, figure=5.0), change(What.CLOSED, NOW - 600)]
     golden(screen(*incident_tables.incident(CLOSED, changes, NOW, "")))
+
+
+def test_what_schedules_expect_in_a_list(golden: Golden) -> None:
+    golden(screen(incident_tables.incidents([LATE, WELL, RESUMED], NOW), width=120))
+
+
+def test_an_incident_that_no_run_showed(golden: Golden) -> None:
+    changes = [
+        change(What.OPENED, NOW - 900, run="", text="missing: no run has begun that was due at 02:00"),
+        change(What.AGAIN, NOW - 60, run="", text=LATE.message),
+    ]
+    golden(screen(*incident_tables.incident(LATE, changes, NOW, " --env prod")))
+
+
+def test_the_incidents_of_a_dataset(golden: Golden) -> None:
+    cell = incident_tables.named([FAILED, LATE])
+    golden(screen(cell, *incident_tables.incident_lines([FAILED, LATE], NOW, ""), width=160))
 
 
 def test_what_status_says_of_incidents(golden: Golden) -> None:

@@ -83,7 +83,8 @@ class SnapshotReader:
             self._seq = self._begin()
         events = self._project.journal.events.after(self._seq)
         for seq, event in events:
-            self._take(seq, event)
+            if event.run:  # of those that belong to no run none is shown here
+                self._take(seq, event)
             self._seq = seq
         if not self._latest or any(isinstance(event, RunStarted | RunEnded) for _, event in events):
             self._read_rows()

@@ -13,7 +13,7 @@ LOG = "alerts.log"
 MAX_LOG = 1_000_000  # bytes; then it begins anew
 
 
-def leave_behind(root: Path, environment: str) -> None:
+def leave_behind(root: Path, environment: str) -> subprocess.Popen[bytes]:
     """Make and send the alerts of an environment, whose runs ran at `root`, in a process that goes on by itself. Raises
     `OSError` where none can be started."""
     log = root / STATE_FOLDER / LOG
@@ -28,3 +28,4 @@ def leave_behind(root: Path, environment: str) -> None:
             start_new_session=True,
         )
     left_behind.leave_behind(process)
+    return process

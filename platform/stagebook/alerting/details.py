@@ -78,6 +78,8 @@ class Looking:
 
     def of(self, fact: Fact) -> Details:
         """The details of a fact."""
+        if not fact.run:
+            return Details()
         history = self._run(fact.run)
         started = history.started
         if fact.incident is None or started is None:

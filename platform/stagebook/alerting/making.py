@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 from stagebook.alerting import text
@@ -36,7 +37,14 @@ def new_facts(journal: Journal, incidents: Sequence[Incident], until: int) -> li
         if (pipeline := journal.runs.pipeline_of(event.run)) is not None
     }
     found += facts_of_versions(versions, pipelines)
+    series = {run: _series(journal, run) for run in {fact.run for fact in found}}
+    found = [dataclasses.replace(fact, series=series[fact.run]) for fact in found]
     return sorted(found, key=lambda fact: fact.at)
+
+
+def _series(journal: Journal, run: str) -> str:
+    record = journal.runs.find(run)
+    return record.parent if record is not None else ""
 
 
 def make_alerts(

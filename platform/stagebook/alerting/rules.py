@@ -22,7 +22,8 @@ class Fact:
     Args:
         key: what tells it from all others.
         on: the word of a rule for it; of a recovery also `kind`, that of the incident.
-        run: where it was seen.
+        run: where it was seen; empty where no run showed it.
+        series: the backfill that the run is an interval of.
         at: when, in seconds since the epoch.
         incident: as it stands now; `None` where there is none.
         what: what happened to it.
@@ -38,6 +39,7 @@ class Fact:
     what: What = What.OPENED
     kind: str = ""
     text: str = ""
+    series: str = ""
 
 
 def facts_of_changes(changes: Iterable[Change], incidents: Mapping[str, Incident]) -> Iterator[Fact]:
@@ -101,11 +103,18 @@ def _is_wanted(rule: NotifySettings, fact: Fact) -> bool:
 
 
 def groups(facts: Sequence[Fact]) -> list[list[Fact]]:
-    """The facts that go in one message: those of one run."""
+    """The facts that go in one message: those of one run, of one backfill, or of one look at schedules. That an incident goes on is
+    said once in it, if at all."""
     found: dict[str, list[Fact]] = {}
     for fact in facts:
-        found.setdefault(fact.run, []).append(fact)
+        group = found.setdefault(fact.series or fact.run or str(fact.at), [])
+        if fact.what is not What.AGAIN or _id(fact) not in map(_id, group):
+            group.append(fact)
     return list(found.values())
+
+
+def _id(fact: Fact) -> str:
+    return fact.incident.id if fact.incident is not None else ""
 
 
 def recipients(rule: NotifySettings) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from stagebook.alerting.details import Details
 from stagebook.alerting.rules import Fact
-from stagebook.incidents.incident import Incident, Kind, What
+from stagebook.incidents.incident import OF_SCHEDULES, Incident, Kind, What
 
 _SAYS = {
     Kind.FAILURE: "failed",
@@ -17,7 +17,7 @@ _SAYS = {
     Kind.WARNING: "breaks a rule of its contract",
     Kind.QUARANTINE: "has rows in quarantine",
     Kind.ANOMALY: "is unusual",
-    Kind.LATE: "is late or missing",
+    Kind.LATE: "is not as expected",
     Kind.LONG: "takes too long",
     Kind.PAUSED: "is paused",
 }
@@ -39,7 +39,7 @@ def headline(fact: Fact) -> str:
     if incident is None:
         return f"✓ {_plain(fact.text)}" if fact.on == "deployment" else f"! {_plain(fact.text)}"
     if fact.what is What.CLOSED:
-        return f"✓ {incident.name} is well again"
+        return f"✓ {incident.name} {'is well again' if fact.run else incident.over}"
     says = _SAYS[incident.kind] if incident.subject else "did not end: its process vanished"
     sign = _SIGNS.get(incident.kind, "!")
     again = " again" if fact.what is What.AGAIN else ""
@@ -94,9 +94,10 @@ def _of_incident(fact: Fact) -> Mapping[str, str]:
         was = _SAYS[incident.kind] if incident.subject else "its process vanished"
         return {"was": was, "since": f"{_time(incident.opened)}, for {lasted}", "well in run": fact.run}
     runs = f", {incident.runs} runs" if incident.runs > 1 else ""
+    run = f", run {incident.run}{runs}" if incident.run else ""
     return {
-        "error": incident.message,
-        "since": f"{_time(incident.opened)}, run {incident.run}{runs}",
+        "why" if incident.kind in OF_SCHEDULES else "error": incident.message,
+        "since": f"{_time(incident.opened)}{run}",
         "seen by": ", ".join(dict.fromkeys(said.by for said in incident.acks)),
     }
 

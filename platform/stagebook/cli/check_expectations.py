@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 import typer
@@ -11,7 +10,8 @@ from stagebook.cli.options import Json
 from stagebook.cli.output import console, write_json
 from stagebook.errors import ExitCode
 from stagebook.project import Project
-from stagebook.scheduling.expecting import WORDS, expects, missed_in
+from stagebook.scheduling.expecting import WORDS, expects
+from stagebook.scheduling.noting import Noting
 from stagebook.scheduling.places import Places
 from stagebook.views.formatting import plain, plural
 from stagebook.workspace.environments import DEV
@@ -28,8 +28,8 @@ def check_expectations(
     if env is not None and env != DEV:
         project.environments.find(env)
     places = [place for place in Places(project.root).all() if env in {None, place.environment}]
-    settings = project.settings.monitors
-    found = [one for place in places for one in missed_in(place, settings, time.time())]
+    noting = Noting(project.root)
+    found = [one for place in places for one in noting.look(place)]
     if as_json:
         write_json({"missed": [one.to_json() for one in found]})
         return ExitCode.STAGE_FAILED if found else ExitCode.OK

@@ -16,6 +16,7 @@ from stagebook.project import Project
 from stagebook.runs.origin import person_name
 from stagebook.scheduling import overview
 from stagebook.scheduling.dispatcher import request_of
+from stagebook.scheduling.noting import Noting
 from stagebook.scheduling.places import Place, Places
 from stagebook.scheduling.scheduler import leader_of
 from stagebook.scheduling.starting import Processes, Start
@@ -101,9 +102,10 @@ def resume(name: Name, because: Because = "", env: Env = None) -> int:
 
 
 def _set(name: str, env: str | None, because: str, *, paused: bool) -> int:
-    _, places = _places(env)
+    project, places = _places(env)
     place, one = overview.find(places, name)
     overview.set_paused(place, one, time.time(), person_name(), because, paused=paused)
+    Noting(project.root).look(place)  # people are told now, whether a scheduler runs or not
     console().print(f"✓ {one} is {'paused' if paused else 'resumed'}", soft_wrap=True)
     return ExitCode.OK
 

@@ -1,7 +1,8 @@
 """What events come to: the incidents of an environment.
 
 A subject of a pipeline has at most one open incident of each kind. It is opened by the first run in which something is wrong,
-and closed by a later one in which the same is well, or by a person. Runs that were cancelled change nothing.
+and closed by a later one in which the same is well, or by a person. Runs that were cancelled change nothing. What is expected of
+schedules is wrong or well as it was seen, by no run.
 """
 
 from __future__ import annotations
@@ -12,22 +13,26 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from stagebook import events
 from stagebook.audits import Audit, Audits, Severity
 from stagebook.events import Cause, Event, Status
-from stagebook.incidents.incident import Breach, Change, Incident, Kind, Said, What, id_of
+from stagebook.incidents.incident import OF_SCHEDULES, Breach, Change, Incident, Kind, Said, What, id_of
 
 _OF_ATTEMPTS = frozenset({Kind.FAILURE, Kind.CONTRACT, Kind.WARNING, Kind.QUARANTINE})
 _MOST = 300  # characters of a message
 _KINDS = {Severity.WARN: Kind.WARNING, Severity.QUARANTINE: Kind.QUARANTINE, Severity.FAIL: Kind.CONTRACT}
+
+_MISSES = {"long": Kind.LONG}  # of what is expected of a schedule; all others are of Kind.LATE
 
 _Outcome = events.AttemptEnded | events.StageReused | events.StageAccepted
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """What is known of the run of an event. `opens`: whether it may open incidents; what it heals is healed in any case."""
+    """What is known of the run of an event. `opens`: whether it may open incidents; what it heals is healed in any case.
+    `parent`: the backfill that it is an interval of."""
 
     pipeline: str
     kind: str = "run"
     opens: bool = True
+    parent: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,16 +51,19 @@ class Incidents:
     Args:
         known: the incidents that events before came to.
         outcome_of: how the last attempt at a stage of a run ended, where that was among the events before.
+        parent_of: the backfill that a run is an interval of; empty where it is none.
     """
 
     def __init__(
         self,
         known: Iterable[Incident] = (),
         outcome_of: Callable[[str, str], Event | None] = lambda _run, _stage: None,
+        parent_of: Callable[[str], str] = lambda _run: "",
     ) -> None:
         self.all: dict[str, Incident] = {one.id: one for one in known}
         self._open = {_key(one): one.id for one in self.all.values() if one.is_open}
         self._outcome_of = outcome_of
+        self._parent_of = parent_of
         self._outcomes: dict[tuple[str, str], _Outcome] = {}
 
     @property
@@ -73,6 +81,8 @@ class Incidents:
                 return self._stage_ended(seen, event)
             case events.FiguresCompared():
                 return self._compared(seen, event)
+            case events.ScheduleChecked():
+                return self._schedule_checked(seen, event)
             case events.RunEnded():
                 return self._run_ended(seen, event)
             case events.IncidentMarked():
@@ -86,13 +96,13 @@ class Incidents:
             event.run, event.stage
         )
         if event.status is Status.FAILED:
-            return self.settle(seen, event.stage, (), _failures(event, outcome))
+            return self.settle(seen, _nothing, _failures(event, outcome))
         if event.status in {Status.COMPLETED, Status.REUSED}:
             failed = (
                 isinstance(outcome, events.AttemptEnded) and outcome.cause is not None
             )  # and was tried again
             audits = outcome.audits if isinstance(outcome, _Outcome) and not failed else {}
-            return self.settle(seen, event.stage, _OF_ATTEMPTS, _breaches(event.stage, audits))
+            return self.settle(seen, _of(event.stage, _OF_ATTEMPTS), _breaches(event.stage, audits))
         return []
 
     def _compared(self, seen: _Seen, event: events.FiguresCompared) -> list[Change]:
@@ -103,38 +113,51 @@ class Incidents:
                 for dataset, text in event.unusual.items()
                 if dataset == stage or dataset.rpartition(".")[0] == stage
             ]
-            found += self.settle(seen, stage, {Kind.ANOMALY}, unusual)
+            found += self.settle(seen, _of(stage, {Kind.ANOMALY}), unusual)
         return found
+
+    def _schedule_checked(self, seen: _Seen, event: events.ScheduleChecked) -> list[Change]:
+        # What is paused expects nothing: nobody can say whether what was late is well.
+        judged = {Kind.PAUSED} if event.paused and not event.gone else OF_SCHEDULES
+
+        def is_judged(one: Incident) -> bool:
+            return one.subject == event.schedule and one.kind in judged
+
+        return self.settle(seen, is_judged, _misses(event), _why_over(event))
 
     def _run_ended(self, seen: _Seen, event: events.RunEnded) -> list[Change]:
         for key in [key for key in self._outcomes if key[0] == event.run]:
             del self._outcomes[key]
         if event.status is Status.INTERRUPTED:
             lost = Breach(kind=Kind.FAILURE, subject="", stage="", message=event.reason[:_MOST])
-            return self.settle(seen, "", (), [lost])
+            return self.settle(seen, _nothing, [lost])
         if event.status is Status.COMPLETED and seen.facts.kind == "run":
-            return self.settle(seen, "", {Kind.FAILURE}, ())
+            return self.settle(seen, _of("", {Kind.FAILURE}), ())
         return []
 
     def settle(
-        self, seen: _Seen, stage: str, judged: Iterable[Kind], breaches: Sequence[Breach]
+        self,
+        seen: _Seen,
+        is_judged: Callable[[Incident], bool],
+        breaches: Sequence[Breach],
+        because: Mapping[Kind, str] | None = None,
     ) -> list[Change]:
-        """What is wrong with a stage as it was seen: each breach opens an incident, or is seen again in one; open incidents of
-        the kinds that were `judged` and are none of these close. An event of another kind comes to incidents by this."""
+        """What is wrong as it was seen: each breach opens an incident, or is seen again in one; open incidents of the pipeline
+        that were judged and are none of these close, `because` of what, by kind. An event of another kind comes to incidents by
+        this. An interval of a backfill does not heal what was seen in another one of it."""
         found: list[Change] = []
         wrong = {(seen.facts.pipeline, one.kind, one.subject): one for one in breaches}
         for key, breach in wrong.items():
             known = self._open.get(key)
             change = self._open_one(seen, breach) if known is None else self._again(seen, known, breach)
             found += [change] if change is not None else []
-        kinds = set(judged)
         healthy = [
             name
             for key, name in self._open.items()
-            if key not in wrong and key[0] == seen.facts.pipeline and key[1] in kinds
-            if self.all[name].stage == stage
+            if key not in wrong and key[0] == seen.facts.pipeline and is_judged(self.all[name])
+            if not (seen.facts.parent and self._parent_of(self.all[name].last_run) == seen.facts.parent)
         ]
-        return found + [self._close(seen, name) for name in healthy]
+        return found + [self._close(seen, name, because or {}) for name in healthy]
 
     def _open_one(self, seen: _Seen, breach: Breach) -> Change | None:
         pipeline = seen.facts.pipeline
@@ -160,7 +183,8 @@ class Incidents:
 
     def _again(self, seen: _Seen, name: str, breach: Breach) -> Change | None:
         before = self.all[name]
-        if seen.run and before.last_run == seen.run and before.figure == breach.figure:
+        is_same = before.last_run == seen.run and before.figure == breach.figure
+        if is_same and (seen.run or before.message == breach.message):
             return None
         after = dataclasses.replace(
             before,
@@ -173,8 +197,11 @@ class Incidents:
         self.all[name] = after
         return _change(seen, after, What.GREW if breach.figure > before.figure else What.AGAIN)
 
-    def _close(self, seen: _Seen, name: str) -> Change:
-        closed = dataclasses.replace(self.all[name], closed=seen.at, closed_run=seen.run)
+    def _close(self, seen: _Seen, name: str, because: Mapping[Kind, str]) -> Change:
+        before = self.all[name]
+        closed = dataclasses.replace(
+            before, closed=seen.at, closed_run=seen.run, because=because.get(before.kind, "")
+        )
         self.all[name] = closed
         del self._open[_key(closed)]
         return _change(seen, closed, What.CLOSED)
@@ -213,6 +240,16 @@ class Incidents:
         ]
 
 
+def _nothing(_one: Incident) -> bool:
+    return False
+
+
+def _of(stage: str, kinds: Iterable[Kind]) -> Callable[[Incident], bool]:
+    """Whether an incident is of a stage, and of one of these kinds."""
+    chosen = frozenset(kinds)
+    return lambda one: one.stage == stage and one.kind in chosen
+
+
 def _key(incident: Incident) -> tuple[str, Kind, str]:
     return incident.pipeline, incident.kind, incident.subject
 
@@ -249,6 +286,32 @@ def _breaches(stage: str, audits: Audits) -> list[Breach]:
             )
             found[output, kind] = one
     return list(found.values())
+
+
+def _misses(event: events.ScheduleChecked) -> list[Breach]:
+    """What is wrong with a schedule: one breach of each kind."""
+    found: dict[Kind, list[str]] = {}
+    if event.paused and not event.gone:
+        found[Kind.PAUSED] = [f"paused{_by(event)}"]
+    for one in event.missed:
+        what = str(one.get("kind", ""))
+        text = str(one.get("message", ""))
+        kind = _MISSES.get(what, Kind.LATE)
+        found.setdefault(kind, []).append(f"{what}: {text}" if kind is Kind.LATE else text)
+    return [
+        Breach(kind=kind, subject=event.schedule, stage="", message=_line("; ".join(texts)))
+        for kind, texts in found.items()
+    ]
+
+
+def _why_over(event: events.ScheduleChecked) -> dict[Kind, str]:
+    if event.gone:
+        return dict.fromkeys(OF_SCHEDULES, "is gone")
+    return {Kind.PAUSED: f"was resumed{_by(event)}"}
+
+
+def _by(event: events.ScheduleChecked) -> str:
+    return (f" by {event.by}" if event.by else "") + (f": {event.because}" if event.because else "")
 
 
 def _wrong(audit: Audit) -> Iterable[tuple[Kind, str, float]]:

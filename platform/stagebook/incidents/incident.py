@@ -19,9 +19,12 @@ class Kind(enum.StrEnum):
     WARNING = "warning"  # an output breaks a rule that does not hold it up
     QUARANTINE = "quarantine"  # rows of an output are kept out of what is published
     ANOMALY = "anomaly"  # figures of a stage or an output are unusual
-    LATE = "late"  # what was expected is late or missing
+    LATE = "late"  # what is expected of a schedule is not so: late, missing, overdue, or unusual
     LONG = "long"  # it takes longer than it may
-    PAUSED = "paused"  # a schedule was paused
+    PAUSED = "paused"  # a person paused a schedule
+
+
+OF_SCHEDULES = frozenset({Kind.LATE, Kind.LONG, Kind.PAUSED})  # their subjects are schedules
 
 
 class What(enum.StrEnum):
@@ -37,8 +40,8 @@ class What(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Breach:
-    """Something that is not as it has to be. `subject`: the stage or output, empty for the run as a whole; `stage`: the stage
-    instance that it is of; `figure`: how much of it there is, where that can be counted."""
+    """Something that is not as it has to be. `subject`: the stage, output or schedule, empty for the run as a whole; `stage`: the
+    stage instance that it is of, if any; `figure`: how much of it there is, where that can be counted."""
 
     kind: Kind
     subject: str
@@ -62,11 +65,12 @@ class Incident:
 
     Args:
         id: short, and the same whenever the events are read again.
-        run: the run that opened it; `last_run` is the latest in which it was seen, `runs` how many these are.
+        run: the run that opened it; `last_run` is the latest in which it was seen, `runs` how many these are. Of what a schedule
+            expects both are empty, and `runs` is how often something else was seen of it.
         message: of the latest of these runs, as is `figure` (see `Breach`).
         closed: `None` while it is open.
-        closed_by: the person who closed it; empty where that was health, seen in `closed_run`.
-        because: what that person said.
+        closed_by: the person who closed it; empty where that was health, seen in `closed_run` if a run showed it.
+        because: what that person said; of a schedule, what became of it.
         acks: who has seen it.
         notes: what people say of it.
     """
@@ -98,7 +102,13 @@ class Incident:
     @property
     def name(self) -> str:
         """The pipeline, with the subject."""
-        return f"{self.pipeline}.{self.subject}" if self.subject else self.pipeline
+        between = "/" if self.kind in OF_SCHEDULES else "."
+        return f"{self.pipeline}{between}{self.subject}" if self.subject else self.pipeline
+
+    @property
+    def over(self) -> str:
+        """What became of it, where that was health and no run showed it."""
+        return self.because or "is as expected again"
 
     def to_json(self) -> dict[str, Any]:
         """The incident as plain data."""

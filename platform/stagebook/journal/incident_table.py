@@ -22,11 +22,14 @@ _TABLES = (
     "CREATE INDEX IF NOT EXISTS changes_of_incident ON incident_changes (incident, number)",
     "CREATE TABLE IF NOT EXISTS incidents_until (only INTEGER PRIMARY KEY CHECK (only = 0), number INTEGER NOT NULL)",
 )
-# Of attempts those alone that say something: of the others, that their stage ended is enough. Points of sweeps are experiments.
+# Of attempts those alone that say something: of the others, that their stage ended is enough. Points of sweeps are experiments;
+# intervals of backfills are not.
 # An event that belongs to no run names its pipeline.
-_NEW = """SELECT e.seq, e.run, e.data, e.sum, coalesce(r.pipeline, json_extract(e.data, '$.pipeline'), ''), coalesce(r.kind, '')
-FROM events e LEFT JOIN runs r ON r.id = e.run WHERE e.seq > ? AND (r.parent = '' OR e.run = '') AND (
-    e.type IN ('StageEnded', 'FiguresCompared', 'RunEnded', 'IncidentMarked')
+_NEW = """SELECT e.seq, e.run, e.data, e.sum, coalesce(r.pipeline, json_extract(e.data, '$.pipeline'), ''), coalesce(r.kind, ''),
+coalesce(r.parent, '')
+FROM events e LEFT JOIN runs r ON r.id = e.run LEFT JOIN runs p ON p.id = r.parent
+WHERE e.seq > ? AND (r.parent = '' OR e.run = '' OR p.kind = 'backfill') AND (
+    e.type IN ('StageEnded', 'FiguresCompared', 'RunEnded', 'IncidentMarked', 'ScheduleChecked')
     OR e.type = 'AttemptEnded' AND (
         json_extract(e.data, '$.cause') IS NOT NULL OR json_extract(e.data, '$.audits') != '{}')
     OR e.type IN ('StageReused', 'StageAccepted') AND json_extract(e.data, '$.audits') != '{}'
@@ -113,14 +116,19 @@ class IncidentTable:
             rows = self._db.read(_OUTCOME, (run, stage, until)) if run in straddling else ()
             return self._events.read(*rows[0]) if rows else None
 
-        fold = Incidents(self._all(), outcome_of)
+        def parent_of(run: str) -> str:
+            rows = self._db.read("SELECT parent FROM runs WHERE id = ?", (run,))
+            return str(rows[0][0]) if rows else ""
+
+        fold = Incidents(self._all(), outcome_of, parent_of)
         changes: list[Change] = []
-        for seq, run, data, kept, pipeline, kind in self._db.read(_NEW, (until,)):
+        for seq, run, data, kept, pipeline, kind, parent in self._db.read(_NEW, (until,)):
             try:
                 event = self._events.read(seq, run, data, kept)
             except JournalUnreadable:
                 continue  # `doctor` tells; the rest is worth knowing all the same
-            changes += fold.take(seq, event, RunFacts(pipeline=pipeline, kind=kind, opens=opens))
+            facts = RunFacts(pipeline=pipeline, kind=kind, opens=opens, parent=parent)
+            changes += fold.take(seq, event, facts)
         return list(fold.all.values()), changes
 
     def _save(self, found: list[Incident], changes: list[Change], until: int) -> None:

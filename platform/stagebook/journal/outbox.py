@@ -18,7 +18,7 @@ _PASSED_OVER = (
 )
 _TROUBLES = "CREATE TABLE IF NOT EXISTS troubles (consumer TEXT PRIMARY KEY, reason TEXT NOT NULL)"
 _PENDING = (
-    "FROM events WHERE type NOT IN ('CellStarted', 'CellEnded', 'AttemptProgress', 'AttemptFrozen')"
+    "FROM events WHERE run != '' AND type NOT IN ('CellStarted', 'CellEnded', 'AttemptProgress', 'AttemptFrozen')"
     " AND seq > coalesce((SELECT seq FROM positions WHERE consumer = ?), 0)"
 )
 

@@ -21,7 +21,7 @@ from stagebook.journal.journal import Journal, RunRecord
 from stagebook.published.manifest import Manifest
 from stagebook.runs.backfill import BackfillPlan, BackfillRequest, PlannedInterval, is_as_it_is, of_run
 from stagebook.runs.hooks import LaunchHooks
-from stagebook.runs.launcher import Launcher, record_version, share
+from stagebook.runs.launcher import Launcher, record_version, share, tell_of_series
 from stagebook.runs.origin import describe_origin, person_name
 from stagebook.runs.prepare import PreparedRun, Preparer
 from stagebook.runs.request import RunRequest
@@ -123,6 +123,7 @@ class _Backfill:
         series = run_series(
             launcher, self._started(resumes), self._hooks.run, each, wait=self._plan.request.run.wait
         )
+        tell_of_series(launcher)
         return BackfillReport(
             run=self._id,
             status=series.status,

@@ -100,7 +100,7 @@ class EnvironmentTable:
     ) -> Path:
         """The folder in which a release runs, up to date. `work`: it is the working tree as it is now. Raises `UsageError`."""
         state = self.state(environment.name)
-        tree = state.parent / "trees" / (_WORK if work else release.short)
+        tree = _tree(state, None if work else release)
         self._make_state(state)
         site = Site(project=self.root, state=state, store=self._store, environment=environment)
         lay_out(release, tree, site)
@@ -183,6 +183,17 @@ class EnvironmentTable:
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 found[path.parent.name] = EnvironmentSettings(**json.loads(path.read_bytes())["settings"])
         return found
+
+
+def tree_of(table: EnvironmentTable, environment: Environment) -> Path | None:
+    """The folder in which runs of an environment run, as it was last laid out; `None` where it never was. Raises as
+    `EnvironmentTable.deployed`."""
+    tree = _tree(table.state(environment.name), table.deployed(environment))
+    return tree if tree.is_dir() else None
+
+
+def _tree(state: Path, release: Release | None) -> Path:
+    return state.parent / "trees" / (_WORK if release is None else release.short)
 
 
 def _bring_partitions(versions: Versions, store: Store, tree: Path) -> None:

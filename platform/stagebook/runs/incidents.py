@@ -8,7 +8,7 @@ from typing import Any
 
 from stagebook.errors import JournalUnreadable, UsageError
 from stagebook.events import FiguresCompared, IncidentMarked, Status
-from stagebook.incidents.incident import Change, Incident
+from stagebook.incidents.incident import OF_SCHEDULES, Change, Incident
 from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import Journal
 from stagebook.runs.monitors import Recorded, Series, unusual
@@ -32,6 +32,17 @@ def count_elsewhere(journals: Mapping[str, Journal], settings: Settings) -> dict
         if count:
             found[name] = count
     return found
+
+
+def of_dataset(known: Sequence[Incident], pipeline: str, stage: str, output: str) -> list[Incident]:
+    """The open incidents that whoever reads an output of a stage should know of: its own, those of the stage, and those of the
+    pipeline as a whole, such as a schedule that is late."""
+    own = {"", stage, f"{stage}.{output}"}
+    return [
+        one
+        for one in known
+        if one.is_open and one.pipeline == pipeline and (one.subject in own or one.kind in OF_SCHEDULES)
+    ]
 
 
 def find_incident(known: Sequence[Incident], text: str) -> Incident:
@@ -66,7 +77,8 @@ def mark(journal: Journal, incident: Incident, mark: Mark) -> IncidentMarked:
         UsageError: it is closed already, or a note has no text.
     """
     if mark.action == "close" and not incident.is_open:
-        who = f"by {incident.closed_by}" if incident.closed_by else f"with the run {incident.closed_run}"
+        health = f"with the run {incident.closed_run}" if incident.closed_run else f"when it {incident.over}"
+        who = f"by {incident.closed_by}" if incident.closed_by else health
         raise UsageError(f"the incident {incident.id} was closed {who}")
     text = checked(mark.text) if mark.action == "note" or mark.text.strip() else ""
     event = IncidentMarked(

@@ -265,6 +265,11 @@ def record_version(launcher: Launcher) -> None:
         tell_people(launcher.root, launcher.settings, _environment(launcher))
 
 
+def tell_of_series(launcher: Launcher) -> None:
+    """Tell people what came of runs that were started together: of each by itself they are not told."""
+    tell_people(launcher.root, launcher.settings, _environment(launcher))
+
+
 def _record_version(launcher: Launcher) -> bool:
     """The same without people, who are not told of the versions of runs; whether there was anything to tell."""
     one = launcher.publisher

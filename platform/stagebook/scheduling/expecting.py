@@ -43,6 +43,7 @@ class Missed:
         kind: `missing`: no run began in time; `late`: none has completed in time; `long`: a run takes too long; `overdue`: the last
             one that completed is too long ago; `rows`: the number of rows is unusual.
         since: seconds since the epoch.
+        message: says when and not how long ago, so that what goes on is the same whenever it is seen.
         due: of the firing that it is about, 0 where it is about none.
         run: that it is about; empty where there is none.
     """
@@ -58,16 +59,15 @@ class Missed:
         """It in a line."""
         return f"{self.one} {WORDS[self.kind]}: {self.message}"
 
-    @property
-    def key(self) -> str:
-        """What tells it apart from others: the same thing seen again has the same."""
-        return f"{self.one}/{self.kind}/{self.run or int(self.due)}"
+    def told(self) -> dict[str, Any]:
+        """It as an event has it."""
+        names = ("kind", "message", "since", "run", "due")
+        return {name: getattr(self, name) for name in names}
 
     def to_json(self) -> dict[str, Any]:
         """It as plain data."""
-        plain = {"kind": self.kind, "since": self.since, "message": self.message, "run": self.run}
         where = {"pipeline": self.one.pipeline, "schedule": self.one.schedule.name}
-        return {**where, "environment": self.one.environment, "due": self.due or None, **plain}
+        return {**where, "environment": self.one.environment, **self.told(), "due": self.due or None}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +133,8 @@ def missed(
     longest = expect.longest(usual)
     for run in runs:
         if run.ended is None and longest is not None and now - run.started > longest:
-            text = f"{run.id} has been running for {in_units(int(now - run.started))}; expected are {in_units(int(longest))} at most"
+            began = _clock(one.schedule, run.started)
+            text = f"{run.id} has been running since {began}; expected are {in_units(int(longest))} at most"
             yield Missed(kind="long", one=one, since=run.started + longest, message=text, run=run.id)
     last = next((run for run in runs if run.status is Status.COMPLETED and run.ended is not None), None)
     if (
@@ -142,7 +143,8 @@ def missed(
         and last.ended is not None
         and now - last.ended > expect.fresh
     ):
-        text = f"the last run that completed ended {in_units(int(now - last.ended))} ago; expected are {in_units(int(expect.fresh))} at most"
+        ended = _clock(one.schedule, last.ended)
+        text = f"no run has completed since {ended}; one is expected within {in_units(int(expect.fresh))}"
         yield Missed(kind="overdue", one=one, since=last.ended + expect.fresh, message=text, due=last.ended)
 
 

@@ -16,16 +16,15 @@ from pathlib import Path
 import filelock
 
 from stagebook.errors import StagebookError, UsageError
-from stagebook.project import Project
 from stagebook.scheduling.dispatcher import LOOK, Dispatcher
-from stagebook.scheduling.expecting import expects, missed_in
+from stagebook.scheduling.expecting import Missed
 from stagebook.scheduling.news import News
+from stagebook.scheduling.noting import Noting
 from stagebook.scheduling.places import Place, Places
 from stagebook.scheduling.starting import Processes
-from stagebook.scheduling.telling import Say
+from stagebook.scheduling.telling import Say, Telling
 from stagebook.system.files import make_private, write_whole
 from stagebook.workspace.paths import STATE_FOLDER
-from stagebook.workspace.settings import MonitorSettings
 
 _LOCK = "scheduler.lock"  # held by the one that leads; the system frees it when that ends, however it does
 _EXPECT = 30.0  # seconds between looks at what is expected
@@ -75,7 +74,9 @@ class Scheduler:
         self._ends = False
         self._places = Places(root)
         self._expects_at = 0.0
-        self._missed: dict[str, str] = {}
+        self._missed: dict[str, Missed] = {}
+        self._noting = Noting(root)
+        self._telling = Telling(say)
         self._dispatcher = Dispatcher(
             Processes(root, self._wake.set),
             clock=time.time,
@@ -138,14 +139,25 @@ class Scheduler:
         return seconds
 
     def _expect(self, places: Sequence[Place]) -> None:
-        """Tell what is not as it is expected, once each, and that it is again."""
-        settings = Project(self._root).settings.monitors if any(map(expects, places)) else MonitorSettings()
-        found = {one.key: str(one) for place in places for one in missed_in(place, settings, time.time())}
-        for key, text in found.items():
-            if key not in self._missed:
+        """Note what is not as it is expected, and tell it, once each, and that it is again."""
+        found: dict[str, Missed] = {}
+        for place in places:
+            try:
+                found |= {str(one): one for one in self._noting.look(place)}
+            except StagebookError as error:  # of one place: the others are looked at all the same
+                name = (place.environment, "expected")
+                self._telling.once(name, f"! {place.environment}: {error.message}")
+                found |= {
+                    text: one
+                    for text, one in self._missed.items()
+                    if one.one.environment == place.environment
+                }
+        for text in found:
+            if text not in self._missed:
                 self._say(f"! {text}")
-        for key in self._missed.keys() - found.keys():
-            self._say(f"as expected again: {key}")
+        for text, one in self._missed.items():
+            if text not in found:
+                self._say(f"as expected again: {one.one} ({one.kind})")
         self._missed = found
 
     def _lead(self, *, wait: bool) -> filelock.BaseFileLock | None:

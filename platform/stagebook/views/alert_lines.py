@@ -37,9 +37,11 @@ def waiting_lines(
     """The alerts that wait, each with why."""
     for one in found:
         to = name_of(rules.get(one.rule), one.recipient)
-        after = f" after {duration(one.next - now)}" if one.next > now else ""
+        after = f" after {duration(one.next - now)}," if one.next > now else ""
         tried = f"tried {plural(one.tries, 'time')}: {value(one.trouble, 200)}; " if one.tries else ""
-        yield plain(f"{_title(one)} → {one.rule}, {to}: {tried}it is sent with a run{after}")
+        yield plain(
+            f"{_title(one)} → {one.rule}, {to}: {tried}it is sent{after} with a run or by the scheduler"
+        )
 
 
 def dropped_lines(

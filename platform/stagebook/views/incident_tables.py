@@ -35,7 +35,7 @@ def incidents(found: Sequence[Incident], now: float) -> Table:
             _what(one),
             Text(plain(one.name)),
             when(one.opened, now),
-            str(one.runs),
+            str(one.runs) if one.run else "",
             Text(plain(", ".join(_seen_by(one)))),
             Text(plain(_remark(one)), style="dim"),
         )
@@ -49,19 +49,22 @@ def incident(one: Incident, changes: Sequence[Change], now: float, env: str) -> 
     if one.message:
         yield Text(f"  {plain(one.message)}")
     runs = f", seen in {plural(one.runs, 'run')}, the latest {one.last_run}" if one.runs > 1 else ""
-    yield Text(f"  opened {when(one.opened, now)} by the run {one.run}{runs}")
+    by = f" by the run {one.run}{runs}" if one.run else ""
+    yield Text(f"  opened {when(one.opened, now)}{by}")
     for change in changes:
         yield _change_line(change)
     if one.is_open:
-        yield Text(f"  look: stagebook logs {one.last_run}{f' {one.stage}' if one.stage else ''}{env}")
+        logs = f"logs {one.last_run}{f' {one.stage}' if one.stage else ''}"
+        yield Text(f"  look: stagebook {logs if one.last_run else 'schedule list'}{env}")
         yield Text(f"  then: stagebook incident ack|note|close {one.id}{env}", style="dim")
 
 
 def _change_line(change: Change) -> Text:
     at = datetime.datetime.fromtimestamp(change.at, datetime.UTC).strftime("%Y-%m-%d %H:%M")
-    by = f" by {change.by}" if change.by else f" by the run {change.run}"
+    run = f" by the run {change.run}" if change.run else ""
+    by = f" by {change.by}" if change.by else run
     figure = f", {change.figure:,.0f}" if change.figure else ""
-    text = f": {value(change.text, 200)}" if change.text and change.by else ""
+    text = f": {value(change.text, 200)}" if change.text and (change.by or not change.run) else ""
     return Text(plain(f"  {at}  {_WORDS[change.what]}{by}{figure}{text}"), style="dim")
 
 
@@ -81,6 +84,21 @@ def status_lines(found: Sequence[Incident], elsewhere: Mapping[str, int], env: s
         yield f"✗ open incidents elsewhere: {places}; see: stagebook incident list --env {first}"
 
 
+def named(found: Sequence[Incident]) -> Text:
+    """Incidents in a cell of a table: of which kinds, and their ids."""
+    parts = [Text(f"{_sign(one)[0]} {one.kind} {one.id}", style=_sign(one)[1]) for one in found]
+    return Text(", ").join(parts)
+
+
+def incident_lines(found: Sequence[Incident], now: float, env: str) -> Iterator[Text]:
+    """A line for each of a few incidents, beside what they are about. `env`: the option that names their environment."""
+    for one in found:
+        sign, style = _sign(one)
+        seen = f", seen by {', '.join(_seen_by(one))}" if one.acks else ""
+        told = f"{sign} {one.name} {one.kind} since {when(one.opened, now)}{seen}: {_remark(one)}"
+        yield Text(plain(f"{told}; see: stagebook incident show {one.id}{env}"), style=style)
+
+
 def _what(one: Incident) -> Text:
     sign, style = _sign(one)
     return Text(f"{sign} {one.kind}", style=style)
@@ -97,7 +115,9 @@ def _seen_by(one: Incident) -> list[str]:
 def _remark(one: Incident) -> str:
     if one.closed is not None:
         lasted = duration(one.closed - one.opened)
-        who = f"by {one.closed_by}" if one.closed_by else f"well in {one.closed_run}"
-        return f"closed after {lasted}, {who}" + (f": {value(one.because, 60)}" if one.because else "")
+        if one.closed_by:
+            said = f": {value(one.because, 60)}" if one.because else ""
+            return f"closed after {lasted}, by {one.closed_by}{said}"
+        return f"closed after {lasted}, {f'well in {one.closed_run}' if one.closed_run else one.over}"
     last = f"  ✎ {one.notes[-1].by or 'somebody'}: {value(one.notes[-1].text, 60)}" if one.notes else ""
     return f"{value(one.message, 80)}{last}"

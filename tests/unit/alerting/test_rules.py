@@ -122,8 +122,24 @@ def test_a_deployment_is_told_and_a_run_that_published_is_none() -> None:
 
 
 def test_those_of_one_run_go_in_one_message() -> None:
-    told = facts(change(What.OPENED, 1), change(What.CLOSED, 2), change(What.AGAIN, 1, at=9.0))
-    assert [kinds(group) for group in groups(told)] == [[What.OPENED, What.AGAIN], [What.CLOSED]]
+    told = facts(change(What.AGAIN, 1), change(What.CLOSED, 2), change(What.CLOSED, 1, at=9.0))
+    assert [kinds(group) for group in groups(told)] == [[What.AGAIN, What.CLOSED], [What.CLOSED]]
+
+
+def test_those_of_one_backfill_go_in_one_message_and_what_goes_on_is_said_once() -> None:
+    told = [
+        dataclasses.replace(fact, series="backfill")
+        for fact in facts(change(What.OPENED, 1), change(What.AGAIN, 2), change(What.AGAIN, 3))
+    ]
+    other = facts(change(What.OPENED, 4))
+    assert [kinds(group) for group in groups([*told, *other])] == [[What.OPENED], [What.OPENED]]
+
+
+def test_what_no_run_showed_goes_together_by_when_it_was_seen() -> None:
+    told = facts(
+        change(What.OPENED, 1, run=""), change(What.CLOSED, 2, run="", at=1.0), change(What.OPENED, 3, run="")
+    )
+    assert [kinds(group) for group in groups(told)] == [[What.OPENED, What.CLOSED], [What.OPENED]]
 
 
 def test_a_recipient_has_the_same_name_as_long_as_its_address_is_the_same() -> None:

@@ -67,6 +67,32 @@ def test_a_recovery_says_how_long_it_lasted() -> None:
     assert "cell" not in text
 
 
+LATE = Incident(
+    id="abc1234", pipeline="flights", kind=Kind.LATE, subject="nightly", stage="", run="", opened=NOON,
+    last_run="", last_seen=NOON, message="missing: no run has begun that was due at 2001-09-09 02:00",
+)  # fmt: skip
+
+
+def test_what_no_run_showed_names_none() -> None:
+    assert body([(fact(LATE, on="late", run=""), Details())], PROD).splitlines() == [
+        "! flights/nightly is not as expected",
+        "in: prod",
+        "why: missing: no run has begun that was due at 2001-09-09 02:00",
+        "since: 2001-09-09 02:00 UTC",
+        "look: stagebook incident show abc1234 --env prod",
+    ]
+    closed = dataclasses.replace(LATE, closed=NOON + 60)
+    assert body([(fact(closed, What.CLOSED, on="recovery", run=""), Details())], PROD).splitlines() == [
+        "✓ flights/nightly is as expected again",
+        "in: prod",
+        "was: is not as expected",
+        "since: 2001-09-09 02:00 UTC, for 1 min",
+        "look: stagebook incident show abc1234 --env prod",
+    ]
+    gone = dataclasses.replace(closed, because="is gone")
+    assert headline(fact(gone, What.CLOSED, run="")) == "✓ flights/nightly is gone"
+
+
 @pytest.mark.parametrize(
     ("kind", "what", "figure", "expected"),
     [
@@ -76,9 +102,9 @@ def test_a_recovery_says_how_long_it_lasted() -> None:
         (Kind.QUARANTINE, What.OPENED, 1204.0, "! flights.clean has rows in quarantine: 1,204"),
         (Kind.QUARANTINE, What.GREW, 5.0, "! flights.clean has more rows in quarantine: 5"),
         (Kind.ANOMALY, What.OPENED, 0.0, "! flights.clean is unusual"),
-        (Kind.LATE, What.OPENED, 0.0, "! flights.clean is late or missing"),
-        (Kind.LONG, What.OPENED, 0.0, "! flights.clean takes too long"),
-        (Kind.PAUSED, What.OPENED, 0.0, "! flights.clean is paused"),
+        (Kind.LATE, What.OPENED, 0.0, "! flights/clean is not as expected"),
+        (Kind.LONG, What.OPENED, 0.0, "! flights/clean takes too long"),
+        (Kind.PAUSED, What.OPENED, 0.0, "! flights/clean is paused"),
     ],
 )
 def test_headlines(kind: Kind, what: What, figure: float, expected: str) -> None:

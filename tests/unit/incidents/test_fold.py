@@ -182,16 +182,6 @@ def test_a_run_that_vanished_is_one_until_a_later_one_completes() -> None:
     assert [one.what for one in told.take([ended_well])] == [What.CLOSED]
 
 
-def test_what_belongs_to_no_run_is_another_incident_each_time() -> None:
-    told = Told()
-    for at in (1.0, 3.0):
-        told.take([events.RunEnded(run="", at=at, status=Status.INTERRUPTED)])
-        told.take([events.RunEnded(run="", at=at + 0.5, status=Status.INTERRUPTED)])
-        told.take([events.RunEnded(run="", at=at + 1.0, status=Status.COMPLETED)])
-    assert told.whats == [What.OPENED, What.AGAIN, What.CLOSED] * 2
-    assert [one.runs for one in told.fold.all.values()] == [2, 2]
-
-
 def mark(told: Told, action: str, by: str = "ada", text: str = "") -> Event:
     return events.IncidentMarked(run="r1", at=7.0, incident=told.only.id, action=action, by=by, text=text)
 

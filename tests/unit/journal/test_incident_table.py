@@ -19,6 +19,7 @@ from stagebook.events import (
     IncidentMarked,
     RunEnded,
     RunStarted,
+    ScheduleChecked,
     StageEnded,
     Status,
 )
@@ -141,6 +142,36 @@ def test_tables_that_are_lost_are_made_anew(journal: Journal) -> None:
     for table in ("incidents", "incident_changes", "incidents_until"):
         alter(journal.path, f"DROP TABLE {table}")
     assert journal.incidents.look(opens=True) == before
+
+
+def test_points_of_sweeps_open_none_and_intervals_of_backfills_do(journal: Journal) -> None:
+    journal.append([RunStarted(run="s", at=1.0, pipeline="p", plan={"stages": []}, kind="sweep")])
+    journal.append(run("s1", Status.FAILED, parent="s"))
+    assert journal.incidents.look(opens=True) == []
+    journal.append([RunStarted(run="b", at=1.0, pipeline="p", plan={"stages": []}, kind="backfill")])
+    journal.append(run("b1", Status.FAILED, parent="b"))
+    (found,) = journal.incidents.look(opens=True)
+    assert (found.run, found.subject) == ("b1", "a")
+    journal.append(run("b2", Status.COMPLETED, parent="b"))
+    journal.append(run("s2", Status.COMPLETED, parent="s"))
+    (found,) = journal.incidents.look(opens=True)
+    assert found.is_open, "neither another interval nor an experiment says that it is well"
+    journal.append(run("nightly", Status.COMPLETED))
+    (found,) = journal.incidents.look(opens=True)
+    assert found.closed_run == "nightly"
+
+
+def test_what_is_seen_of_schedules_belongs_to_no_run(journal: Journal) -> None:
+    miss = {"kind": "late", "message": "it is running", "since": 1.0, "run": "", "due": 0.0}
+    journal.append([ScheduleChecked(run="", at=1.0, pipeline="p", schedule="nightly", missed=[miss])])
+    (found,) = journal.incidents.look(opens=True)
+    assert (found.kind, found.name, found.run) == (Kind.LATE, "p/nightly", "")
+    journal.append([IncidentMarked(run="", at=2.0, incident=found.id, action="ack", by="ada")])
+    journal.append([ScheduleChecked(run="", at=3.0, pipeline="p", schedule="nightly")])
+    (found,) = journal.incidents.look(opens=True)
+    assert ([said.by for said in found.acks], found.closed) == (["ada"], 3.0)
+    assert journal.runs.latest() == []
+    assert journal.outbox.pending("mlflow") == [], "MLflow has no place for it"
 
 
 _steps = st.lists(
