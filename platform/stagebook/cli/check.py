@@ -13,6 +13,7 @@ from stagebook.planning.plan import Plan
 from stagebook.project import Project
 from stagebook.runs.leaks import find_leaks
 from stagebook.runs.undeclared import misplaced, remarks
+from stagebook.scheduling.places import mistakes_of
 from stagebook.system.settings_file import FILE
 from stagebook.views.formatting import plural
 from stagebook.views.problems import problem_list
@@ -30,7 +31,8 @@ def check(
     _ = project.settings  # raises where they have mistakes
     found: list[Problem] = []
     checked = []
-    for name in [pipeline] if pipeline else project.catalog.names() or [project.catalog.find()]:
+    names = [pipeline] if pipeline else project.catalog.names() or [project.catalog.find()]
+    for name in names:
         try:
             plan = project.plan(request_of(name, params=params, params_file=params_file, interval=interval))
         except PipelineInvalid as error:
@@ -40,18 +42,28 @@ def check(
             leaks = find_leaks(project.root, files)
             warnings = (*plan.warnings, *_undeclared(project, name, plan), *leaks)
             checked.append(dataclasses.replace(plan, warnings=warnings))
+    found += _of_schedules(project, pipeline)
     if found:
         raise PipelineInvalid(found)
     if as_json:
         told = [warning.to_json() for plan in checked for warning in plan.warnings]
-        names = [plan.pipeline for plan in checked]
-        write_json({"ok": True, "pipelines": names, "problems": [], "warnings": told})
+        write_json(
+            {"ok": True, "pipelines": [plan.pipeline for plan in checked], "problems": [], "warnings": told}
+        )
         return
     for plan in checked:
         what = plural(len(plan.warnings), "warning") if plan.warnings else "no problems"
         console().print(f"✓ {plan.path}: {plural(len(plan.stages), 'stage')}, {what}")
         if plan.warnings:
             console().print(problem_list(plan.warnings), soft_wrap=True)
+
+
+def _of_schedules(project: Project, file: str | None) -> list[Problem]:
+    """What is wrong with the schedules of a pipeline, or of all. In an environment, whose pipelines are those of a release, nothing
+    is said of them."""
+    if project.placement.environment is not None:
+        return []
+    return mistakes_of(project, None if file is None else [project.catalog.load(file).pipeline.name])
 
 
 def _undeclared(project: Project, name: str, plan: Plan) -> list[Problem]:

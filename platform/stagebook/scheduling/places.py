@@ -9,15 +9,17 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from stagebook.errors import PipelineInvalid, Problem, StagebookError, UsageError, did_you_mean
+from stagebook.connections.declared import read_connections
+from stagebook.errors import PipelineInvalid, Problem, StagebookError, UsageError
 from stagebook.journal.tick_table import ScheduleKey
 from stagebook.pipeline.loader import LoadedPipeline, load_pipeline
 from stagebook.pipeline.model import Pipeline, Schedule
 from stagebook.project import Project
 from stagebook.published.versions import CURRENT
+from stagebook.scheduling.checks import of_nowhere, twice, without_source
 from stagebook.system.settings_file import FILE as SETTINGS
 from stagebook.workspace.catalog import PIPELINES
 from stagebook.workspace.environments import DEV, Environment
@@ -104,9 +106,10 @@ def _places(home: Project) -> Iterator[Place]:
         environments = home.environments.all()
     except PipelineInvalid as error:
         # What runs in which environment cannot be told; the working tree needs no settings for that.
-        yield _place(DEV, journal, loaded, {}, {"": tuple(error.problems)})
+        yield _place(DEV, journal, loaded, {}, {"": tuple(error.problems)}, None)
         return
-    yield _place(DEV, journal, loaded, {}, dict(_of_nowhere(loaded, environments)))
+    nowhere = dict(of_nowhere(loaded, [DEV, *environments]))
+    yield _place(DEV, journal, loaded, {}, nowhere, _connections(home, None))
     for environment in environments.values():
         state = home.environments.state(environment.name) / "journal.db"
         pointer = home.root / environment.path / CURRENT
@@ -116,7 +119,8 @@ def _places(home: Project) -> Iterator[Place]:
             told = Problem(path=f"environment {environment.name}", message=error.message, hint=error.hint)
             yield Place(environment=environment.name, journal=state, problems={"": (told,)}, pointer=pointer)
             continue
-        made = _place(environment.name, state, own, environment.schedules)
+        connections = _connections(home, environment)
+        made = _place(environment.name, state, own, environment.schedules, {}, connections)
         yield dataclasses.replace(made, pointer=pointer)
 
 
@@ -151,10 +155,12 @@ def _place(
     journal: Path,
     loaded: Mapping[str, LoadedPipeline],
     settings: Mapping[str, Mapping[str, Schedule]],
-    problems: Mapping[str, tuple[Problem, ...]] | None = None,
+    problems: Mapping[str, tuple[Problem, ...]],
+    connections: Collection[str] | None,
 ) -> Place:
+    """A place with the schedules of pipelines, and those that the `settings` add. `connections`: their names, if they are known."""
     found: list[Scheduled] = []
-    wrong = dict(problems or {})
+    wrong = dict(problems)
     names = {one.pipeline.name for one in loaded.values()}
     for file, one in loaded.items():
         pipeline = one.pipeline
@@ -171,46 +177,36 @@ def _place(
     for pipeline_name in settings.keys() - names:
         places = ", ".join(one.place for one in settings[pipeline_name].values())
         wrong[pipeline_name] = (Problem(path=places, message=f"there is no pipeline '{pipeline_name}'"),)
-    wrong |= dict(_without_dataset(found, loaded))
+    wrong |= dict(without_source([(it.key, it.schedule) for it in found], loaded, connections))
     return Place(environment=environment, journal=journal, scheduled=tuple(found), problems=wrong)
 
 
-def _of_nowhere(
-    loaded: Mapping[str, LoadedPipeline], environments: Iterable[str]
-) -> Iterator[tuple[str, tuple[Problem, ...]]]:
-    """Schedules of environments that are not declared; they hold up nobody else."""
-    known = [DEV, *environments]
-    for one in loaded.values():
-        for schedule in one.pipeline.schedules.values():
-            if schedule.env and schedule.env not in known:
-                message = f"the schedule '{schedule.name}' is of the environment '{schedule.env}', which is not declared"
-                told = Problem(path=schedule.place, message=message, hint=did_you_mean(schedule.env, known))
-                yield f"{one.pipeline.name}/{schedule.name}", (told,)
-
-
-def _without_dataset(
-    found: Iterable[Scheduled], loaded: Mapping[str, LoadedPipeline]
-) -> Iterator[tuple[str, tuple[Problem, ...]]]:
-    """Schedules that wait for what no pipeline makes."""
-    made = [
-        f"{one.pipeline.name}.{stage.name}.{output}"
-        for one in loaded.values()
-        for stage in one.pipeline.stages.values()
-        for output in stage.outputs
+def mistakes_of(home: Project, pipelines: Collection[str] | None = None) -> list[Problem]:
+    """What is wrong with the schedules of some pipelines, or of all, as they are in the working tree, beside what is wrong with the
+    pipelines. Raises `PipelineInvalid` for mistakes in the settings."""
+    loaded = {name: _loaded(home, name) for name in home.catalog.names()}
+    environments = home.environments.all()
+    known = [problem for one in loaded.values() for problem in one.problems]
+    wrong = dict(of_nowhere(loaded, [DEV, *environments]))
+    for name, environment in [(DEV, None), *environments.items()]:
+        added = environment.schedules if environment is not None else {}
+        place = _place(name, Path(), loaded, added, {}, _connections(home, environment))
+        wrong |= {f"{key}@{name}": found for key, found in place.problems.items()}
+    return [
+        problem
+        for key, problems in wrong.items()
+        if pipelines is None or key.partition("@")[0].partition("/")[0] in pipelines
+        for problem in problems
+        if problem not in known
     ]
-    broken = {one.pipeline.name for one in loaded.values() if one.problems}
-    for scheduled in found:
-        for dataset in scheduled.schedule.on:
-            head, _, output = dataset.rpartition(".")
-            name = f"{head.partition('@')[0]}.{output}"
-            if name not in made and dataset.partition(".")[0] not in broken:
-                message = f"the schedule waits for '{dataset}', which no pipeline makes"
-                told = Problem(path=scheduled.schedule.place, message=message, hint=did_you_mean(name, made))
-                yield str(scheduled.key), (told,)
 
 
-def twice(own: Mapping[str, Schedule], added: Mapping[str, Schedule]) -> Iterator[Problem]:
-    """The schedules of one name, in a pipeline file and in the settings of the environment."""
-    for name in sorted(own.keys() & added.keys()):
-        message = f"the schedule '{name}' is declared twice, here and in {added[name].place}"
-        yield Problem(path=own[name].place, message=message, hint="give one of them another name")
+def _connections(home: Project, environment: Environment | None) -> Collection[str] | None:
+    """The names of the connections that an environment has; `None` where nobody can say."""
+    try:
+        return {
+            *read_connections(home.root).all,
+            *(environment.connections if environment is not None else ()),
+        }
+    except PipelineInvalid:  # told by what uses them
+        return None

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from building import ProjectBuilder
+from commands import looked
 from stagebook.deploying import carry_out, prepare, release_now
 from stagebook.project import Project
-from stagebook.scheduling.places import Place, Places
+from stagebook.scheduling.places import Place, Places, mistakes_of
 from stagebook.scheduling.unit_file import unit_file
 
 PIPELINE = """
@@ -110,8 +111,57 @@ def test_what_can_never_fire_is_told_and_holds_up_nobody(project: ProjectBuilder
     assert not dev.waits("q")
     assert problems(dev) == [
         "pipelines/q.yaml:3: the schedule 'away' is of the environment 'prd', which is not declared\n    did you mean 'prod'?",
-        "pipelines/q.yaml:4: the schedule waits for 'p.a.out', which no pipeline makes\n    did you mean 'q.a.out'?",
+        "pipelines/q.yaml:4: the schedule 'after' waits for 'p.a.out', which no pipeline makes\n    did you mean 'q.a.out'?",
     ]
+
+
+def test_files_behind_a_connection_that_is_none_are_told(project: ProjectBuilder) -> None:
+    project.pipeline(
+        """
+        schedules: {new: {files: "incomming:*.csv"}, mine: {files: "incoming:*.csv"}, his: {files: "other:*.csv", env: prod}}
+        stages: {a: {notebook: notebooks/a.ipynb}}
+        """
+    )
+    project.file("connections.toml", '[incoming]\nurl = "in"\n')
+    project.file("stagebook.toml", SETTINGS + '[environments.prod.connections.other]\nurl = "out"\n')
+    dev, prod, _ = Places(project.root).all()
+    assert problems(dev) == [
+        "pipelines/p.yaml:1: the schedule 'new' waits for files behind 'incomming', and there is no such connection\n    did you mean 'incoming'?"
+    ]
+    assert problems(prod) == []
+
+
+def test_check_tells_what_is_wrong_with_schedules(project: ProjectBuilder) -> None:
+    project.pipeline(
+        """
+        schedules:
+          away: {every: 1h, env: prd}
+          after: {on: [p.a.oot], env: prod}
+          extra: {every: 1h, env: prod}
+        stages: {a: {notebook: notebooks/a.ipynb, outputs: {out: x.csv}}}
+        """
+    )
+    project.pipeline("schedules: {new: {files: 'in:*.csv'}}\nstages: {a: {notebook: notebooks/a.ipynb}}", "q")
+    project.pipeline(
+        "schedules: {often: {every: soon}}\nstages: {a: {notebook: notebooks/a.ipynb}}", "broken"
+    )
+    of_p = [
+        "pipelines/p.yaml:2: the schedule 'away' is of the environment 'prd', which is not declared\n    did you mean 'prod'?",
+        "pipelines/p.yaml:4: the schedule 'extra' is declared twice, here and in stagebook.toml [environments.prod.schedules.extra]\n    give one of them another name",
+    ]
+    assert [str(it) for it in mistakes_of(project.project, ["p"])] == of_p
+    done = looked(project.root, "check")
+    assert done.returncode == 2
+    said = " ".join(done.stderr.split())
+    for told in (
+        "pipelines/p.yaml:2: the schedule 'away' is of",
+        "pipelines/p.yaml:4: the schedule 'extra' is declared twice",
+        "pipelines/q.yaml:1: the schedule 'new' waits for files behind 'in'",
+    ):
+        assert said.count(told) == 1, said
+    assert said.count("'every': expected a duration") == 1, "what is wrong with a pipeline is said once"
+    project.pipeline("stages: {a: {notebook: notebooks/a.ipynb}}", "q")
+    assert looked(project.root, "check", "q").returncode == 0
 
 
 def test_wrong_settings_hold_up_all(project: ProjectBuilder) -> None:
