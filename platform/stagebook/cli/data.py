@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import itertools
 import sys
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from stagebook.cli.options import Json, Params
 from stagebook.cli.output import console, lenient, write_json
-from stagebook.errors import ExitCode, UsageError
+from stagebook.errors import ExitCode, JournalUnreadable, UsageError
+from stagebook.incidents.incident import Incident
+from stagebook.journal.history import Note
 from stagebook.project import Project
 from stagebook.runs.data_query import asked
 from stagebook.runs.data_restore import restore as restore_version
-from stagebook.runs.datasets import Datasets, Version, plans_of
+from stagebook.runs.datasets import Dataset, Datasets, Version, plans_of
 from stagebook.runs.differences import Difference, difference_of, first_rows, two_of
+from stagebook.runs.incidents import incidents_of, of_dataset
 from stagebook.runs.request import RunRequest
 from stagebook.views import data_tables
+from stagebook.views.incident_tables import incident_lines
+from stagebook.views.log_lines import note_line
+from stagebook.workspace.environments import DEV
 
 data = typer.Typer(
     help="Look at datasets: list, show, query by SQL, compare and restore their versions.",
@@ -43,11 +51,15 @@ def list_datasets(as_json: Json = False) -> int:
         (one, next((version for version in found.versions(one) if version.is_present), None), found.rows(one))
         for one in found.all
     ]
+    known = _open_incidents(project)
+    wrong = {one.name: of_dataset(known, one.pipeline, one.stage, one.output) for one in found.all}
     if as_json:
         names = ("name", "path", "kind", "version", "run", "at", "rows")
-        write_json({"datasets": [dict(zip(names, data_tables.summary(*row), strict=True)) for row in rows]})
+        data = [dict(zip(names, data_tables.summary(*row), strict=True)) for row in rows]
+        told = [{**one, "incidents": [it.to_json() for it in wrong[one["name"]]]} for one in data]
+        write_json({"datasets": told})
     else:
-        console().print(data_tables.datasets(rows, time.time()) if rows else "no outputs yet")
+        console().print(data_tables.datasets(rows, wrong, time.time()) if rows else "no outputs yet")
     return ExitCode.OK
 
 
@@ -67,11 +79,24 @@ def show(
     version = found.version(one, at) if at else None
     rows = first_rows(found, one, version, limit)
     count = found.rows(one, version)
+    wrong = of_dataset(_open_incidents(project), one.pipeline, one.stage, one.output)
+    notes = _notes(project, one)
     if as_json:
-        write_json({"dataset": one.name, "path": one.path, "rows": count, "first": rows})
+        told = {
+            "incidents": [it.to_json() for it in wrong],
+            "notes": [{"at": it.at, "by": it.by, "text": it.text} for it in notes],
+        }
+        write_json({"dataset": one.name, "path": one.path, "rows": count, "first": rows, **told})
         return ExitCode.OK
     out = console()
     out.print(f"{one.name}  {one.path}" + (f"  {count:,} rows" if count is not None else ""), soft_wrap=True)
+    name = project.placement.name
+    for line in incident_lines(wrong, time.time(), "" if name == DEV else f" --env {name}"):
+        out.print(line, soft_wrap=True)
+    for note in notes:
+        out.print(
+            note_line(one.stage, note.by, note.text, seen=note.acknowledges), style="dim", soft_wrap=True
+        )
     out.print(data_tables.rows_of(rows, width=out.width))
     return ExitCode.OK
 
@@ -195,6 +220,21 @@ def _datasets(project: Project) -> Datasets:
             soft_wrap=True,
         )
     return Datasets(plans, project.preparer, project.placement.shown())
+
+
+def _open_incidents(project: Project) -> list[Incident]:
+    """Of a damaged journal there are none: `doctor` tells."""
+    if not project.history.has_journal:
+        return []
+    with contextlib.suppress(JournalUnreadable):
+        return incidents_of(project.journal, project.settings, project.placement.name)
+    return []
+
+
+def _notes(project: Project, dataset: Dataset) -> Sequence[Note]:
+    """What people said of how the stage of a dataset last ended."""
+    latest = project.history.latest_stages(dataset.pipeline).get(dataset.stage)
+    return latest[1].notes if latest is not None else ()
 
 
 def _to_json(version: Version) -> dict[str, object]:

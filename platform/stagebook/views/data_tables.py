@@ -10,10 +10,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from stagebook.incidents.incident import Incident
 from stagebook.runs.datasets import Dataset, Version
 from stagebook.runs.differences import Difference
 from stagebook.views import formatting
 from stagebook.views.formatting import plain
+from stagebook.views.incident_tables import named
 from stagebook.views.tables import table_of
 
 _CELL = 40  # characters of a value
@@ -29,14 +31,21 @@ def summary(dataset: Dataset, version: Version | None, rows: int | None) -> tupl
     return dataset.name, dataset.path, kind, number, run, at, rows
 
 
-def datasets(found: Iterable[Row], now: float) -> Table:
-    """Datasets, each with what lies in its place."""
-    table = table_of("dataset", "kind", "rows", "version", "made")
+def datasets(found: Iterable[Row], incidents: Mapping[str, Sequence[Incident]], now: float) -> Table:
+    """Datasets, each with what lies in its place, and with the open `incidents` that it has, by name."""
+    table = table_of(
+        "dataset", "kind", "rows", "version", "made", *(["incidents"] if any(incidents.values()) else [])
+    )
     for dataset, version, rows in found:
         name, _, kind, number, _, at, count = summary(dataset, version, rows)
         shown = f"{count:,}" if count is not None else Text("no table", style="dim")
         table.add_row(
-            Text(plain(name)), kind, shown, "" if number is None else str(number), formatting.when(at, now)
+            Text(plain(name)),
+            kind,
+            shown,
+            "" if number is None else str(number),
+            formatting.when(at, now),
+            *([named(incidents.get(name, ()))] if any(incidents.values()) else []),
         )
     return table
 

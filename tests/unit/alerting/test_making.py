@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ from stagebook.events import (
     Event,
     RunEnded,
     RunStarted,
+    ScheduleChecked,
     StageEnded,
     Status,
     VersionPublished,
@@ -96,6 +98,23 @@ def test_each_is_made_once(place: Place) -> None:
     assert place.make() == []
     place.journal.append(run("r3", NOW, failed=False))
     assert place.make() == ["✓ flights.clean@1 is well again"]
+
+
+def test_a_backfill_is_one_message_and_what_schedules_expect_is_told_as_it_is(place: Place) -> None:
+    backfill = RunStarted(run="b", at=NOW, pipeline="flights", plan={"stages": []}, kind="backfill")
+    told: list[Event] = [backfill]
+    for name in ("b1", "b2", "b3"):
+        first, *rest = run(name, NOW, failed=name != "b2")
+        assert isinstance(first, RunStarted)
+        told += [dataclasses.replace(first, parent="b"), *rest]
+    place.told(every="run")
+    place.journal.append(told)
+    assert place.make() == ["✗ flights.clean@1 failed"]
+    for at, missed in enumerate(([{"kind": "late", "message": "it is running"}], [])):
+        event = ScheduleChecked(run="", at=NOW + at, pipeline="flights", schedule="nightly", missed=missed)
+        place.journal.append([event])
+        assert place.make() == ["! flights/nightly is not as expected"] or at
+    assert [one.message["facts"][0]["on"] for one in place.journal.alerts.latest(2)] == ["recovery", "late"]
 
 
 def test_whoever_looked_in_between_takes_nothing_away(place: Place) -> None:

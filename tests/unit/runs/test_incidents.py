@@ -22,7 +22,15 @@ from stagebook.incidents.incident import Incident, Kind
 from stagebook.journal.history import RunHistory
 from stagebook.journal.journal import Journal
 from stagebook.runs.history import History
-from stagebook.runs.incidents import Mark, compared, count_elsewhere, find_incident, incidents_of, mark
+from stagebook.runs.incidents import (
+    Mark,
+    compared,
+    count_elsewhere,
+    find_incident,
+    incidents_of,
+    mark,
+    of_dataset,
+)
 from stagebook.workspace.settings import MonitorSettings, Settings
 
 
@@ -87,6 +95,32 @@ def test_what_health_closed_says_so(tmp_path: Path) -> None:
         mark(
             journal, incident("a", closed=2.0, closed_run="r9"), Mark(action="close", text="", by="", at=1.0)
         )
+    journal.close()
+
+
+@pytest.mark.parametrize(
+    ("fields", "concerns"),
+    [
+        ({}, True),
+        ({"subject": "a.out", "kind": Kind.CONTRACT}, True),
+        ({"subject": "a.other", "kind": Kind.CONTRACT}, False),
+        ({"subject": "b", "stage": "b"}, False),
+        ({"subject": "", "stage": ""}, True),
+        ({"subject": "nightly", "stage": "", "run": "", "kind": Kind.LATE}, True),
+        ({"closed": 2.0}, False),
+        ({"pipeline": "q"}, False),
+    ],
+)
+def test_who_reads_a_dataset_is_told_of_what_concerns_it(fields: dict[str, object], concerns: bool) -> None:
+    one = incident("abc", **fields)
+    assert of_dataset([one], "p", "a", "out") == ([one] if concerns else [])
+
+
+def test_what_no_run_showed_was_closed_when_it_was_well(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    one = incident("a", kind=Kind.LATE, run="", closed=2.0)
+    with pytest.raises(UsageError, match="was closed when it is as expected again"):
+        mark(journal, one, Mark(action="close", text="", by="", at=1.0))
     journal.close()
 
 
