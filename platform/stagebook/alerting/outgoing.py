@@ -132,16 +132,6 @@ def _delay(tries: int) -> float:
     return DELAYS[min(tries, len(DELAYS) - 1)]
 
 
-def is_due(waiting: Sequence[StoredAlert], rules: Mapping[str, NotifySettings], now: float) -> bool:
-    """Whether something is to be sent at a time, or dropped: its time has come, and no quiet hours hold it back."""
-
-    def is_quiet(alert: StoredAlert) -> bool:
-        rule = rules.get(alert.rule)
-        return rule is not None and rule.quiet_until(now) > now
-
-    return any(alert.next <= now and not is_quiet(alert) for alert in waiting)
-
-
 def next_time(waiting: Sequence[StoredAlert]) -> float | None:
     """When the next alert is to be sent; `None` where none waits."""
     return min((alert.next for alert in waiting), default=None)

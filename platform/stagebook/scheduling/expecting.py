@@ -196,4 +196,4 @@ def _is_of(journal: Journal, run: str, latest: float) -> bool:
 
 
 def _clock(schedule: Schedule, at: float) -> str:
-    return f"{moment_at(at).astimezone(find_zone(schedule.zone)):%Y-%m-%d %H:%M}"
+    return f"{moment_at(at).astimezone(find_zone(schedule.zone)):%Y-%m-%d %H:%M %Z}"

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from stagebook.alerting.outgoing import is_due
+from stagebook.alerting.delivery import is_due
 from stagebook.errors import UsageError
 from stagebook.events import ScheduleChecked
 from stagebook.journal.journal import Journal

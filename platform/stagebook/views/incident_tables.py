@@ -85,8 +85,8 @@ def status_lines(found: Sequence[Incident], elsewhere: Mapping[str, int], env: s
 
 
 def named(found: Sequence[Incident]) -> Text:
-    """Incidents in a cell of a table: of which kinds, and their ids."""
-    parts = [Text(f"{_sign(one)[0]} {one.kind} {one.id}", style=_sign(one)[1]) for one in found]
+    """Incidents in a cell of a table: of which kinds."""
+    parts = [Text(f"{_sign(one)[0]} {one.kind}", style=_sign(one)[1]) for one in found]
     return Text(", ").join(parts)
 
 

@@ -80,7 +80,7 @@ def test_a_run_that_did_not_begin_is_missing(folder: Path) -> None:
     (one,) = night.missed(SIX + 11 * MINUTE)
     assert (one.kind, one.since, one.due) == ("missing", SIX + 10 * MINUTE, SIX)
     assert str(one) == (
-        "p/nightly is missing: no run has begun that was due at 2026-01-06 06:00; is the scheduler running?"
+        "p/nightly is missing: no run has begun that was due at 2026-01-06 06:00 UTC; is the scheduler running?"
     )
     run = night.fired(SIX)
     assert night.kinds(SIX + 11 * MINUTE) == ["missing"], "chosen is not begun"
@@ -98,7 +98,8 @@ def test_a_run_that_has_not_completed_by_then_is_late(folder: Path) -> None:
     (one,) = night.missed(SIX + 61 * MINUTE)
     assert (one.kind, one.run, one.since) == ("late", run, SIX + HOUR)
     assert (
-        "run-1, due at 2026-01-06 06:00, has not completed by 2026-01-06 07:00: it is running" in one.message
+        one.message
+        == "run-1, due at 2026-01-06 06:00 UTC, has not completed by 2026-01-06 07:00 UTC: it is running"
     )
     night.world.journal().append([RunEnded(run=run, at=SIX + 90 * MINUTE, status=Status.COMPLETED)])
     assert night.kinds(SIX + 2 * HOUR) == [], "it is there now"
@@ -123,7 +124,7 @@ def test_a_run_that_takes_too_long_is_told_while_it_goes_on(folder: Path) -> Non
     assert night.kinds(SIX + 601) == []
     (one,) = night.missed(SIX + 603)
     assert (one.kind, one.run) == ("long", "slow")
-    assert one.message == "slow has been running since 2026-01-06 06:00; expected are 10m2s at most"
+    assert one.message == "slow has been running since 2026-01-06 06:00 UTC; expected are 10m2s at most"
     assert night.missed(SIX + 5_000) == [one], "it is the same as long as it goes on"
 
 
@@ -136,7 +137,7 @@ def test_what_is_too_long_ago_is_overdue(folder: Path) -> None:
     assert night.kinds(NOW + 27 * HOUR) == []
     (one,) = night.missed(NOW + 28 * HOUR)
     assert (one.kind, one.since) == ("overdue", NOW + 27 * HOUR)
-    assert one.message == "no run has completed since 2026-01-05 09:00; one is expected within 1d2h"
+    assert one.message == "no run has completed since 2026-01-05 09:00 UTC; one is expected within 1d2h"
     assert night.missed(NOW + 40 * HOUR) == [one], "it is the same as long as it goes on"
 
 
@@ -187,6 +188,6 @@ def test_as_plain_data(folder: Path) -> None:
         "due": SIX,
         "kind": "missing",
         "since": SIX + MINUTE,
-        "message": "no run has begun that was due at 2026-01-06 06:00; is the scheduler running?",
+        "message": "no run has begun that was due at 2026-01-06 06:00 UTC; is the scheduler running?",
         "run": "",
     }

@@ -101,7 +101,7 @@ def test_only_what_changed_is_noted(watch: Watch) -> None:
     assert watch.noted == [], "all is as expected, and was"
     for later in (700, 730, 5_000):
         assert watch.looks(SIX + later) == ["missing"]
-    message = "no run has begun that was due at 2026-01-06 06:00; is the scheduler running?"
+    message = "no run has begun that was due at 2026-01-06 06:00 UTC; is the scheduler running?"
     miss = {"kind": "missing", "message": message, "since": SIX + 600, "run": "", "due": SIX}
     first = ScheduleChecked(run="", at=SIX + 700, pipeline="p", schedule="nightly", missed=[miss])
     assert watch.noted == [first]
