@@ -45,6 +45,10 @@ COMMANDS = {
     "contract": ("contract", "Say what must hold of an output: draft it, test it on earlier versions, compare these."),
     "quarantine": ("quarantine", "Show rows that contracts keep out of what is published, release them, audit them again."),
     "monitor": ("monitor", "Show the figures of stages and their outputs over the runs: durations, bytes, rows, and what is unusual."),
+    "metrics": (
+        "metrics",
+        "Show how much work is done, how often it breaks, and how fast changes reach production, from recorded facts.",
+    ),
     "data": ("data", "Look at datasets: list, show, query by SQL, compare and restore their versions."),
     "bookmark": ("bookmark", "Show how far stages with a bookmark have read, and have them read again."),
     "note": ("note", "Write a note on a run, or on a stage of it; status, logs, JupyterLab and MLflow show it."),

@@ -27,6 +27,7 @@ from stagebook.events import (
 from stagebook.journal.alert_table import AlertTable
 from stagebook.journal.database import Database, sum_of
 from stagebook.journal.event_log import EventLog
+from stagebook.journal.facts import FactTable
 from stagebook.journal.incident_table import IncidentTable
 from stagebook.journal.interval_table import IntervalTable
 from stagebook.journal.leases import Lease, Leases, Liveness, Owner, busy
@@ -39,7 +40,7 @@ __all__ = ["MLFLOW", "Journal", "Liveness", "Owner", "RunRecord", "attempt_key"]
 
 
 class Journal:
-    """The journal of one project: `events`, `runs`, `results`, `bookmarks`, `leases`, `intervals`, `ticks`, `incidents`, `alerts`, and the `outbox` of
+    """The journal of one project: `events`, `runs`, `results`, `bookmarks`, `leases`, `intervals`, `ticks`, `incidents`, `alerts`, `digests`, `facts`, and the `outbox` of
     consumers. Every method is one transaction."""
 
     def __init__(self, path: Path) -> None:
@@ -55,6 +56,7 @@ class Journal:
         self.outbox = Outbox(self._db, self.events)
         self.incidents = IncidentTable(self._db, self.events)
         self.alerts = AlertTable(self._db, self.outbox, self.events)
+        self.facts = FactTable(self._db, self.incidents)
 
     def close(self) -> None:
         """Close the database."""

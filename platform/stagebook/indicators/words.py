@@ -1,0 +1,37 @@
+"""Indicators in words."""
+
+from __future__ import annotations
+
+from stagebook.indicators.indicator import Indicator, Unit
+
+_SPANS = ((48 * 3600.0, 86_400.0, "days"), (3600.0, 3600.0, "h"), (60.0, 60.0, "min"), (0.0, 1.0, "s"))
+NOTHING = "-"
+
+
+def amount(value: float | None, unit: Unit) -> str:
+    """A value with its unit; durations in what is easily read: `4.0 %`, `2.5 h`, `3.1 days`, `23.3`."""
+    if value is None:
+        return NOTHING
+    match unit:
+        case "ratio":
+            return f"{100 * value:.1f} %"
+        case "seconds":
+            _, size, word = next(one for one in _SPANS if value >= one[0] or one[2] == "s")
+            return f"{value / size:.1f} {word}"
+        case "per_week":
+            return f"{value:.1f}"
+        case "count":
+            return f"{value:,.0f}"
+
+
+def direction(one: Indicator) -> str:
+    """`↑` or `↓` where it is another value than in the window before, as shown; empty where it is the same, or unknown."""
+    before = one.trend.before
+    if one.value is None or before is None or amount(one.value, one.unit) == amount(before, one.unit):
+        return ""
+    return "↑" if one.value > before else "↓"
+
+
+def is_worse(one: Indicator) -> bool:
+    """Whether it went the wrong way since the window before."""
+    return (direction(one), one.better) in {("↑", "less"), ("↓", "more")}
