@@ -18,10 +18,12 @@ from pathlib import Path
 import filelock
 
 from stagebook.alerting.details import Looking
+from stagebook.alerting.digest import make_digests
 from stagebook.alerting.making import make_alerts, new_facts
 from stagebook.alerting.outgoing import Sent, next_time, send_waiting
 from stagebook.alerting.sending import Sender
 from stagebook.alerting.text import Where
+from stagebook.evidence import Place
 from stagebook.journal.journal import Journal
 from stagebook.workspace.paths import STATE_FOLDER, home_of
 from stagebook.workspace.settings import Settings, read_settings
@@ -60,11 +62,13 @@ class Alerts:
         self._where = Where(project=home.name, environment=environment)
         tracking = settings.tracking
         uri = (os.environ.get("MLFLOW_TRACKING_URI") or tracking.uri) if tracking.enabled else ""
+        self._place = Place(root=root, journal=journal, settings=settings, environment=environment)
         self._looking = Looking(root, journal, tracking=uri, lab=settings.incidents.lab)
         self._sender = Sender(home, settings.secret_sources)
 
     def make(self) -> None:
-        """Make the alerts about what happened since the last time. What no rule tells of is passed over."""
+        """Make the alerts about what happened since the last time, and the digests that are due. What no rule tells of is passed
+        over."""
         # What comes later has a number above this one, and is told the next time.
         until = self._journal.events.last_number()
         opens = self._settings.opens_incidents(self._where.environment)
@@ -72,6 +76,10 @@ class Alerts:
         facts = new_facts(self._journal, incidents, until)
         alerts = make_alerts(self._settings.notify, facts, self._looking, self._where, self._clock())
         self._journal.alerts.store(alerts, until)
+        for rule, week, digest in make_digests(
+            self._settings.notify, self._place, self._where, self._clock()
+        ):
+            self._journal.digests.store(rule, week, digest)
 
     def send(self, *, eager: bool = False) -> list[Sent]:
         """Send what waits; as `send_waiting`."""

@@ -107,7 +107,7 @@ def send_test(
         message = {
             "title": f"✓ A test of the rule {name} ({root.name})",
             "body": f"{by or 'Somebody'} tries whether alerts of {root.name} arrive here. They do.\n"
-            f"This rule tells of: {', '.join(rule.on)}.",
+            f"This rule tells of: {', '.join([*rule.on, *(['each week'] if rule.digest else [])])}.",
             "project": root.name,
             "rule": name,
             "facts": [],

@@ -37,16 +37,16 @@ def headline(fact: Fact) -> str:
     """What happened, in a few words."""
     incident = fact.incident
     if incident is None:
-        return f"✓ {_plain(fact.text)}" if fact.on == "deployment" else f"! {_plain(fact.text)}"
+        return f"✓ {on_one_line(fact.text)}" if fact.on == "deployment" else f"! {on_one_line(fact.text)}"
     if fact.what is What.CLOSED:
         return f"✓ {incident.name} {'is well again' if fact.run else incident.over}"
-    says = _SAYS[incident.kind] if incident.subject else "did not end: its process vanished"
+    wrong = says(incident)
     sign = _SIGNS.get(incident.kind, "!")
     again = " again" if fact.what is What.AGAIN else ""
     if incident.kind is Kind.QUARANTINE:
         more = " more" if fact.what is What.GREW else ""
-        says = f"has{more} rows in quarantine: {incident.figure:,.0f}"
-    return f"{sign} {incident.name} {says}{again}"
+        wrong = f"has{more} rows in quarantine: {incident.figure:,.0f}"
+    return f"{sign} {incident.name} {wrong}{again}"
 
 
 def title(facts: Sequence[Fact], where: Where) -> str:
@@ -56,11 +56,16 @@ def title(facts: Sequence[Fact], where: Where) -> str:
     return f"{headline(first)}{more} ({where.project}, {where.environment})"
 
 
+def says(incident: Incident) -> str:
+    """What is wrong, in a few words that follow the name."""
+    return _SAYS[incident.kind] if incident.subject else "did not end: its process vanished"
+
+
 def body(told: Sequence[tuple[Fact, Details]], where: Where) -> str:
     """All that is told: what, where, since when, what changed, whose it is, and where to look."""
     parts = ["\n".join(_lines(fact, details, where)) for fact, details in told[:_MOST]]
     if len(told) > _MOST:
-        parts.append(f"and {len(told) - _MOST} more; see: stagebook incident list{_env(where)}")
+        parts.append(f"and {len(told) - _MOST} more; see: stagebook incident list{env_option(where)}")
     return "\n\n".join(parts)
 
 
@@ -82,22 +87,22 @@ def _lines(fact: Fact, details: Details, where: Where) -> Iterator[str]:
     named["look"] = _command(fact, where)
     for name, text in named.items():
         if text:
-            yield f"{name}: {_plain(text)}"
+            yield f"{name}: {on_one_line(text)}"
 
 
 def _of_incident(fact: Fact) -> Mapping[str, str]:
     incident = fact.incident
     if incident is None:
-        return {"when": _time(fact.at), "run": fact.run}
+        return {"when": utc(fact.at), "run": fact.run}
     if fact.what is What.CLOSED:
         lasted = _lasted((incident.closed or fact.at) - incident.opened)
         was = _SAYS[incident.kind] if incident.subject else "its process vanished"
-        return {"was": was, "since": f"{_time(incident.opened)}, for {lasted}", "well in run": fact.run}
+        return {"was": was, "since": f"{utc(incident.opened)}, for {lasted}", "well in run": fact.run}
     runs = f", {incident.runs} runs" if incident.runs > 1 else ""
     run = f", run {incident.run}{runs}" if incident.run else ""
     return {
         "why" if incident.kind in OF_SCHEDULES else "error": incident.message,
-        "since": f"{_time(incident.opened)}{run}",
+        "since": f"{utc(incident.opened)}{run}",
         "seen by": ", ".join(dict.fromkeys(said.by for said in incident.acks)),
     }
 
@@ -105,7 +110,7 @@ def _of_incident(fact: Fact) -> Mapping[str, str]:
 def _of_details(fact: Fact, details: Details) -> Mapping[str, str]:
     is_over = fact.what is What.CLOSED or fact.incident is None
     cell = f"{details.cell} of {details.cells}" if details.cell else ""
-    good = f"{_time(details.good_at)}, run {details.last_good}" if details.good_at is not None else ""
+    good = f"{utc(details.good_at)}, run {details.last_good}" if details.good_at is not None else ""
     return {
         "cell": "" if is_over else cell,
         "last good": "" if is_over else good,
@@ -123,10 +128,11 @@ def _command(fact: Fact, where: Where) -> str:
     incident: Incident | None = fact.incident
     if incident is None:
         return f"stagebook env show {where.environment}" if fact.on == "deployment" else ""
-    return f"stagebook incident show {incident.id}{_env(where)}"
+    return f"stagebook incident show {incident.id}{env_option(where)}"
 
 
-def _env(where: Where) -> str:
+def env_option(where: Where) -> str:
+    """The option of a command that names the environment."""
     return "" if where.environment == "dev" else f" --env {where.environment}"
 
 
@@ -144,7 +150,8 @@ def _fact_to_json(fact: Fact, details: Details) -> dict[str, Any]:
     }
 
 
-def _time(at: float) -> str:
+def utc(at: float) -> str:
+    """A time for a person."""
     return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
@@ -157,6 +164,6 @@ def _lasted(seconds: float) -> str:
     return f"{minutes / 60:.1f} h" if minutes < 48 * 60 else f"{minutes / 1440:.1f} days"
 
 
-def _plain(text: str) -> str:
+def on_one_line(text: str) -> str:
     """A text on one line, without characters that steer what shows it."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())

@@ -32,22 +32,22 @@ def _changes(facts: Facts, window: Window) -> Reading:
     )
 
 
-def latest_stages(facts: Facts, window: Window) -> list[FactStage]:
-    """What each stage instance came to last in a window."""
-    return list({one.stage: one for one in during(facts.stages, window)}.values())
-
-
 def dataset_of(stage: str, output: str) -> str:
     """The dataset that an output of a stage instance is part of, within its pipeline."""
     return f"{stage.partition('@')[0]}.{output}"
 
 
 def _coverage(facts: Facts, window: Window) -> Reading:
-    known, covered = set(), set()
-    for one in latest_stages(facts, window):
-        known |= {dataset_of(one.stage, name) for name in (*one.outputs, *one.covered)}
-        covered |= {dataset_of(one.stage, name) for name in one.covered}
-    return ratio(len(covered), len(known))
+    made: dict[str, FactStage] = {}  # by stage instance, what it came to last
+    audited: dict[str, FactStage] = {}  # an audit that stopped it is one all the same
+    for one in during(facts.stages, window):
+        if one.completed:
+            made[one.stage] = one
+        if one.completed or one.covered:
+            audited[one.stage] = one
+    known = {dataset_of(one.stage, name) for one in made.values() for name in one.outputs}
+    covered = {dataset_of(one.stage, name) for one in audited.values() for name in one.covered}
+    return ratio(len(covered), len(known | covered))
 
 
 def _saved(facts: Facts, window: Window) -> Reading:

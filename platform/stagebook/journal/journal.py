@@ -26,6 +26,7 @@ from stagebook.events import (
 )
 from stagebook.journal.alert_table import AlertTable
 from stagebook.journal.database import Database, sum_of
+from stagebook.journal.digest_table import DigestTable
 from stagebook.journal.event_log import EventLog
 from stagebook.journal.facts import FactTable
 from stagebook.journal.incident_table import IncidentTable
@@ -56,6 +57,7 @@ class Journal:
         self.outbox = Outbox(self._db, self.events)
         self.incidents = IncidentTable(self._db, self.events)
         self.alerts = AlertTable(self._db, self.outbox, self.events)
+        self.digests = DigestTable(self._db, self.alerts)
         self.facts = FactTable(self._db, self.incidents)
 
     def close(self) -> None:

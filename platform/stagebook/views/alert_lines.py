@@ -26,7 +26,7 @@ def rules(found: Mapping[str, NotifySettings]) -> Table:
             Text(", ".join(rule.on)),
             Text(", ".join(rule.pipelines) or "all"),
             Text(", ".join(rule.environments) or "all but dev"),
-            f"each {rule.every}{hours}",
+            f"each {rule.every}{hours}{f', digest {rule.digest}' if rule.digest else ''}",
         )
     return table
 

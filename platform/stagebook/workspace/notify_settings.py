@@ -18,6 +18,10 @@ ON = (
     "failure", "recovery", "contract", "warning", "anomaly", "quarantine", "late", "long", "deployment", "paused",
 )  # fmt: skip
 DEFAULT_ON = ("failure", "recovery", "contract", "late", "paused")
+WEEKLY = "mon 08:00"  # what `weekly` stands for
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DIGEST = re.compile(rf"({'|'.join(_DAYS)}) ([01]\d|2[0-3]):([0-5]\d)")
+_WEEK = datetime.timedelta(days=7)
 _QUIET = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 
 
@@ -76,7 +80,8 @@ class NotifySettings(_Section):
     program, which gets the alert as JSON on its standard input. `on`: what it tells of. `pipelines`: names or globs (default:
     all). `environments`: default: all but `dev`, the working tree. `every`: `change` tells what is new of an incident alone,
     `run` tells of each run in which it goes on. `quiet`: hours in which nothing is sent, as `22:00-07:00`, in the time `zone`;
-    it is sent when they end."""
+    it is sent when they end. `digest`: the main figures of each week, `weekly` on Monday at 8, or at a time such as `fri 17:00`, in
+    the time `zone`."""
 
     to: Annotated[
         list[str],
@@ -96,6 +101,7 @@ class NotifySettings(_Section):
     every: Literal["change", "run"] = "change"
     quiet: str = ""
     zone: str = "UTC"
+    digest: str = ""
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> Self:
@@ -103,6 +109,8 @@ class NotifySettings(_Section):
             raise ValueError("nobody is told: give 'to', an address, or 'command'")
         if self.quiet and not _QUIET.fullmatch(self.quiet):
             raise ValueError(f"'quiet' is of the form 22:00-07:00, not {self.quiet!r}")
+        if self.digest not in {"", "weekly"} and not _DIGEST.fullmatch(self.digest):
+            raise ValueError(f"'digest' is weekly, or of the form fri 17:00, not {self.digest!r}")
         if self.zone != "UTC":
             _check_zone(self.zone)
         return self
@@ -120,6 +128,22 @@ class NotifySettings(_Section):
             return now
         day = here.date() + datetime.timedelta(days=1 if begin > end and time >= begin else 0)
         return moment_of(datetime.datetime.combine(day, end), zone).timestamp()
+
+    def digest_week(self, now: float) -> tuple[float, float] | None:
+        """The last week that ended when a digest was to be made, up to a time; all in seconds since the epoch. `None` without
+        digests. Where clocks change it is an hour longer or shorter."""
+        if not self.digest:
+            return None
+        day, clock = (WEEKLY if self.digest == "weekly" else self.digest).split()
+        time, zone = datetime.time.fromisoformat(clock), find_zone(self.zone)
+        today = datetime.datetime.fromtimestamp(now, zone).date()
+        date = today - datetime.timedelta(days=(today.weekday() - _DAYS.index(day)) % 7)
+        if moment_of(datetime.datetime.combine(date, time), zone).timestamp() > now:
+            date -= _WEEK
+        start, end = (
+            moment_of(datetime.datetime.combine(one, time), zone).timestamp() for one in (date - _WEEK, date)
+        )
+        return start, end
 
     def tells_of(self, environment: str) -> bool:
         """Whether it is about an environment, by its name."""

@@ -127,6 +127,14 @@ def test_coverage_is_that_of_the_last_results(history: History) -> None:
     assert told(figures(history), "contract_coverage") == (1 / 3, 3, 0)
 
 
+def test_a_stage_that_failed_makes_no_dataset_unknown(history: History) -> None:
+    """The contract of `clean.rows` stopped it; `load` failed for another reason, and its last result has no check."""
+    history.run("r1", NOW - 3 * DAY, {"load": Did(), "clean": Did()})
+    stopped = Did(cause=Cause.CONTRACT, audits={"rows": audit(check(outcome=Outcome.BROKEN))})
+    history.run("r2", NOW - 2 * DAY, {"load": FAILED, "clean": stopped}, status=Status.FAILED)
+    assert told(figures(history), "contract_coverage") == (1 / 2, 2, 0)
+
+
 def test_checks_rows_and_second_attempts(history: History) -> None:
     """Checks: 2 of 5 failed. Rows: 10 of 200 rejected. Stages: 1 of 4 completed after its first attempt. What was audited earlier,
     and comes with a result that is taken again, is not audited twice."""
