@@ -77,6 +77,7 @@ _ENVIRONMENTLESS = {
     "init",
     "lab",
     "test",
+    "metrics",
     "env",
     "release",
     "releases",

@@ -40,11 +40,19 @@ def metrics(
     explain: Annotated[
         bool, typer.Option("--explain", help="With the formula and the sources of each.")
     ] = False,
+    env: Annotated[
+        str | None,
+        typer.Option(
+            "--env",
+            metavar="NAME",
+            help="Of this environment (default: STAGEBOOK_ENV, or prod, or the working tree).",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Show how much work is done, how often it breaks, and how fast changes reach production, from recorded facts."""
     until = time.time()
-    with _opened() as project:
+    with _opened(env or os.environ.get("STAGEBOOK_ENV")) as project:
         environment = project.placement.name
         found: list[PipelineFigures] = []
         if project.history.has_journal:
@@ -66,10 +74,10 @@ def metrics(
     return ExitCode.OK
 
 
-def _opened() -> Project:
+def _opened(name: str | None) -> Project:
     """The project in the environment that is named; else in `prod` once anything ran there, or in the working tree."""
-    if os.environ.get("STAGEBOOK_ENV"):
-        return Project.open()
+    if name:
+        return Project.open(environment=name)
     project = Project.open(environment=DEV)
     state = project.environments.state(PROD)
     if PROD in project.environments.all() and (state / "journal.db").is_file():

@@ -68,7 +68,8 @@ def _freshness(facts: Facts, window: Window) -> Reading:
     start = max(window.start, ends[0])
     whole = (window.end - start) * len(facts.fresh)
     fresh = sum(_fresh_seconds(bound, ends, Window(start=start, end=window.end)) for bound in facts.fresh)
-    return Reading(value=min(1.0, fresh / whole) if whole else None, count=len(ends) if whole else 0)
+    count = sum(end in window for end in ends) + (ends[0] < window.start)
+    return Reading(value=min(1.0, fresh / whole) if whole else None, count=count if whole else 0)
 
 
 def _fresh_seconds(bound: FreshBound, ends: list[float], window: Window) -> float:

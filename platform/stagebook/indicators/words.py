@@ -14,6 +14,8 @@ def amount(value: float | None, unit: Unit) -> str:
         return NOTHING
     match unit:
         case "ratio":
+            if 0 < value < 0.0005 or 0.9995 <= value < 1:  # neither none nor all
+                return "< 0.1 %" if value < 0.5 else "> 99.9 %"
             return f"{100 * value:.1f} %"
         case "seconds":
             _, size, word = next(one for one in _SPANS if value >= one[0] or one[2] == "s")

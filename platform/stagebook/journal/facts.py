@@ -7,11 +7,12 @@ An event that is damaged says nothing here; `doctor` tells of it.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from stagebook.audits import Audit, CheckResult, Outcome, audits_from_json
+from stagebook.audits import Outcome, Severity
 from stagebook.incidents.incident import Incident, Kind, What
 from stagebook.indicators.facts import (
     FactAudit,
@@ -226,9 +227,8 @@ _TRIGGERS = {"time": Trigger.SCHEDULE, "news": Trigger.DATA, "manual": Trigger.H
 
 def _stage(row: Sequence[Any], took: Mapping[int, float]) -> FactStage:
     pipeline, stage, at, kind, attempt, cause, outputs, number, text = row
-    audits = _audits(text)
+    audits = _audits(text) if text else ()
     is_attempt = kind == "AttemptEnded"
-    covered = tuple(name for name, audit in audits.items() if audit.checks)
     return FactStage(
         pipeline=pipeline,
         stage=stage,
@@ -237,37 +237,38 @@ def _stage(row: Sequence[Any], took: Mapping[int, float]) -> FactStage:
         completed=cause is None,
         saved=None if is_attempt else took.get(number),
         outputs=tuple(outputs.split("\n")) if outputs else (),
-        covered=covered,
-        audits=tuple(_audit(name, audit) for name, audit in audits.items()) if is_attempt else (),
+        covered=tuple(one.output for one in audits if one.checks),
+        audits=audits if is_attempt else (),
     )
 
 
-def _audits(text: str | None) -> Mapping[str, Audit]:
+def _audits(text: str) -> tuple[FactAudit, ...]:
+    """Audits out of the text of `audits.audits_to_json`; of tens of thousands only what figures need is made."""
     try:
-        return audits_from_json(json.loads(text)) if text else {}
-    except (ValueError, TypeError, AttributeError):
-        return {}
+        return tuple(_audit(name, audit) for name, audit in json.loads(text).items())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ()
 
 
-def _audit(output: str, audit: Audit) -> FactAudit:
-    checks = tuple(
-        FactCheck(
-            columns=check.columns,
-            severity=check.severity,
-            outcome=check.outcome,
-            failing=failing_fraction(check, audit.rows),
-        )
-        for check in audit.checks
-    )
-    return FactAudit(output=output, rows=audit.rows, rejected=audit.rejected, checks=checks)
+def _audit(output: str, audit: Mapping[str, Any]) -> FactAudit:
+    rows, checks = int(audit["rows"]), []
+    for check in audit["checks"]:
+        columns, outcome = tuple(check.get("columns", ())), check["outcome"]
+        failing = failing_fraction(outcome, columns, check.get("figure"), rows)
+        checks.append(_check(columns, check["severity"], outcome, failing))
+    return FactAudit(output=output, rows=rows, rejected=int(audit.get("rejected", 0)), checks=tuple(checks))
 
 
-def failing_fraction(check: CheckResult, rows: int) -> float:
-    """Which part of the rows breaks a rule. A rule about the rows of columns counts them, in whole numbers; what another one
-    measures, as an age or a distance, is no count: that holds, or it does not."""
-    if check.outcome is Outcome.ERROR:
+@functools.lru_cache(maxsize=4096)
+def _check(columns: tuple[str, ...], severity: str, outcome: str, failing: float) -> FactCheck:
+    return FactCheck(columns=columns, severity=Severity(severity), outcome=Outcome(outcome), failing=failing)
+
+
+def failing_fraction(outcome: str, columns: Sequence[str], figure: object, rows: int) -> float:
+    """Which part of the rows breaks a rule, by what its `CheckResult` says. A rule about the rows of columns counts them, in whole
+    numbers; what another one measures, as an age or a distance, is no count: that holds, or it does not."""
+    if outcome == Outcome.ERROR:
         return 1.0
-    figure: object = check.figure
-    if check.columns and isinstance(figure, int) and rows:
+    if columns and isinstance(figure, int) and rows:
         return min(1.0, max(0.0, figure / rows))
-    return 0.0 if check.outcome is Outcome.PASSED else 1.0
+    return 0.0 if outcome == Outcome.PASSED else 1.0
