@@ -149,12 +149,12 @@ class History:
     ) -> int:
         """A version that is shown from a time on, of a release that was made from a commit; its number."""
         self._versions += 1
-        files = {"pipelines/p.yaml": ReleasedFile(sha256=commit or "0", size=1, why="pipeline")}
+        files = {"pipelines/p.yaml": ReleasedFile(sha256=f"{commit}{changed}", size=1, why="pipeline")}
         release = Release(files=files, versions={}, pipelines=("p",), commit=commit, changed=changed, at=at)
         Releases(self.root / ".stagebook").keep(release)
         name = f"v{self._versions}"
         kind_of_run = "rollback" if kind == "rollback" else "run"
-        self.run(name, at - 60, stages, took=60, release=release.id, kind=kind_of_run)
+        self.run(name, at - 120, stages, took=60, release=release.id, kind=kind_of_run)
         told = VersionPublished(
             run=name, at=at, environment="prod", version=self._versions, kind=kind, release=release.id
         )

@@ -73,6 +73,15 @@ def test_a_release_that_is_gone_leaves_its_deployment_without_a_commit(history: 
     assert [one.commit for one in gather(history.place, NOW - WEEK).deployments] == ["", ""]
 
 
+def test_when_what_was_not_committed_was_made_nobody_knows(history: History) -> None:
+    """Though another release was made of that commit as it is."""
+    commit = Repository(history.root).commit(NOW - 9 * DAY)
+    history.deploy(NOW - 5 * DAY, commit)
+    history.deploy(NOW - 4 * DAY, commit, changed=("notebooks/a.ipynb",))
+    found = gather(history.place, NOW - WEEK).deployments
+    assert [(one.commit, one.committed) for one in found] == [(commit, NOW - 9 * DAY), (commit, None)]
+
+
 def test_git_is_asked_where_the_project_is(history: History) -> None:
     """A release runs in a folder of its environment, which is no checkout."""
     repository = Repository(history.root)

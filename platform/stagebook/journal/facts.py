@@ -52,9 +52,9 @@ AND (e.type = 'NoteAdded' OR e.type = 'IncidentMarked' AND json_valid(e.data)
 _VERSIONS = """SELECT e.seq, r.pipeline, e.run, e.at, json_extract(e.data, '$.version'), json_extract(e.data, '$.kind'),
 json_extract(e.data, '$.release') FROM events e JOIN runs r ON r.id = e.run
 WHERE e.type = 'VersionPublished' AND json_valid(e.data) ORDER BY e.seq"""
-_MADE = """SELECT e.run, e.stage, o.value ->> '$.sha256' FROM events e, json_each(e.data, '$.outputs') o
+_MADE = """SELECT e.run, e.stage, json_extract(o.value, '$.sha256') FROM events e, json_each(e.data, '$.outputs') o
 WHERE e.run IN (SELECT value FROM json_each(?)) AND e.type IN ('AttemptEnded', 'StageReused') AND json_valid(e.data)"""
-_READ = """SELECT e.run, e.stage, e.at, t.atom FROM events e, json_tree(e.data, '$.inputs') t
+_READ = """SELECT e.seq, e.stage, e.at, t.atom FROM events e, json_tree(e.data, '$.inputs') t
 WHERE e.seq > ?1 AND e.type = 'AttemptEnded' AND json_valid(e.data) AND t.key = 'sha256'
 AND t.atom IN (SELECT value FROM json_each(?2)) ORDER BY e.seq"""
 _RELEASES = """SELECT run, json_extract(data, '$.release') FROM events
@@ -191,9 +191,10 @@ class FactTable:
         wanted = sorted({content for contents in fresh.values() for content in contents})
         first = min(seq for seq, *_ in new.values())
         found: dict[int, float] = {}
-        for run, stage, at, content in self._db.read(_READ, (first, json.dumps(wanted))) if wanted else ():
-            for place, (_, own, _earlier) in new.items():
-                if place not in found and run != own and fresh[place].get(content, {stage}) - {stage}:
+        for number, stage, at, content in self._db.read(_READ, (first, json.dumps(wanted))) if wanted else ():
+            for place, (seq, *_) in new.items():
+                # What its own run read it read before that was shown.
+                if place not in found and number > seq and fresh[place].get(content, {stage}) - {stage}:
                     found[place] = at
         return found
 

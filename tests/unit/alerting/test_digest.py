@@ -182,6 +182,17 @@ def test_a_journal_without_digests_has_no_table(telling: Telling) -> None:
     assert not telling.history.journal._db.read("SELECT 1 FROM sqlite_master WHERE name = 'digests'")
 
 
+def test_what_was_made_is_not_due_again_and_nothing_before_it(telling: Telling) -> None:
+    table, last, this = telling.history.journal.digests, (NOW - WEEK, NOW), (NOW, NOW + WEEK)
+    assert not table.is_due("boss", "weekly UTC", last, NOW - WEEK)  # it is new
+    assert table.is_due("boss", "weekly UTC", last, NOW)
+    table.store("boss", last, [])
+    assert not table.is_due("boss", "weekly UTC", last, NOW)
+    assert table.is_due("boss", "weekly UTC", this, NOW + WEEK)
+    table.store("boss", this, [])
+    assert not table.is_due("boss", "weekly UTC", last, NOW + WEEK)  # the clock was set back
+
+
 # -- what it says -------------------------------------------------------------------------------
 
 

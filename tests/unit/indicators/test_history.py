@@ -132,6 +132,7 @@ def test_a_stage_that_failed_makes_no_dataset_unknown(history: History) -> None:
     history.run("r1", NOW - 3 * DAY, {"load": Did(), "clean": Did()})
     stopped = Did(cause=Cause.CONTRACT, audits={"rows": audit(check(outcome=Outcome.BROKEN))})
     history.run("r2", NOW - 2 * DAY, {"load": FAILED, "clean": stopped}, status=Status.FAILED)
+    history.run("r3", NOW - DAY, {"clean": FAILED}, status=Status.FAILED)
     assert told(figures(history), "contract_coverage") == (1 / 2, 2, 0)
 
 
@@ -185,12 +186,15 @@ def test_the_quality_of_columns_by_the_last_audits(history: History) -> None:
 
 
 def test_landing_time_is_of_the_first_run_that_completed(history: History) -> None:
-    """600 s and 3,600 s after the ends of their days; a second run about the same day is none, nor is one by hand."""
+    """600 s and 3,600 s after the ends of their days; a second run about the same day is none, nor is one by hand, nor a
+    firing that a person asked for."""
     history.scheduled("a", NOW - 3 * DAY)
     history.scheduled("b", NOW - 2 * DAY, took=HOUR)
     again = next(event for _, event in history.journal.events.of("b"))
     history.run("c", NOW - DAY, schedule="daily", interval=again.interval)  # type: ignore[attr-defined]
     history.run("d", NOW - DAY, interval=again.interval)  # type: ignore[attr-defined]
+    history.scheduled("e", NOW - 5 * DAY, took=9 * HOUR)
+    alter(history.journal.path, "UPDATE ticks SET kind = 'manual' WHERE run = 'e'")
     found = figures(history)
     assert told(found, "landing_time_median") == (2100.0, 2, 0)
     assert told(found, "landing_time_p90") == (pytest.approx(600 + 0.9 * 3000), 2, 0)
@@ -221,6 +225,8 @@ def test_firings_that_were_late_or_missing(history: History) -> None:
     history.tick(NOW - 3 * DAY)
     late(history, "s3", NOW - 17 * DAY + HOUR, NOW - 17 * DAY + 2 * HOUR)
     assert told(figures(history), "on_time") == (pytest.approx(0.8), 10, 0)
+    # What is late counts where it was due, and not where that was seen.
+    assert told(figures(history, days=16.99), "on_time") == (pytest.approx(5 / 6), 6, 0)
 
 
 def late(history: History, run: str, *at: float) -> None:
@@ -265,9 +271,9 @@ def test_first_use_is_by_another_stage_of_a_later_run(history: History, reposito
     """Committed 2 h before the deployment; the first that reads what is new is `report` of another pipeline, 5 h after it."""
     at = NOW - 10 * DAY
     history.deploy(at - DAY, repository.commit(at - 2 * DAY), stages={"clean": Did(content="aa")})
-    history.deploy(
-        at, repository.commit(at - 2 * HOUR), stages={"load": Did(content="aa"), "clean": Did(content="bb")}
-    )
+    read = Did(content="cc", reads=["bb"])  # in the run of the deployment itself: nobody sees it yet
+    stages = {"load": Did(content="aa"), "clean": Did(content="bb"), "summarise": read}
+    history.deploy(at, repository.commit(at - 2 * HOUR), stages=stages)
     history.run("own", at + HOUR, {"clean": Did(reads=["bb"])}, took=0)  # the stage that made it
     history.run("old", at + 2 * HOUR, {"report": Did(reads=["aa"])}, took=0, pipeline="q")
     history.run("new", at + 5 * HOUR, {"report": Did(reads=["bb"])}, took=0, pipeline="q")
