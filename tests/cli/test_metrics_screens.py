@@ -67,6 +67,9 @@ def test_figures_with_formulas_and_sources(history: History, golden: Golden) -> 
 def test_figures_of_a_pipeline_that_has_none(history: History, golden: Golden) -> None:
     (one,) = figures_of(history.place, pipeline="q", days=7, until=NOW)
     golden(screen(*metric_lines.metrics(one), width=80))
+    assert one.is_empty
+    (before,) = figures_of(history.place, pipeline="q", days=15, until=NOW)
+    assert not before.is_empty  # it ran 20 days ago
 
 
 def test_all_three_shapes_say_the_same(history: History) -> None:

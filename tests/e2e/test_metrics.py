@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from commands import looked, stagebook
 from measured import Repository
 from stagebook.deploying import carry_out, prepare, release_now, roll_back
 from stagebook.project import Project
+from waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
 
@@ -113,6 +115,28 @@ def test_the_figures_of_production(project: ProjectBuilder) -> None:
     # The failed stage may have been noted on the latest run of all, which is the rollback.
     assert found["failures_noted"]["count"] == 1
     assert_other_shapes(root)
+
+
+def test_the_process_after_a_run_sends_the_digest(project: ProjectBuilder) -> None:
+    """Once it is due: here the rule is made to have been there for long."""
+    root = project.root
+    script = project.file("tell.py", "import sys; open('got.json', 'a').write(sys.stdin.read() + '\\n')")
+    rule = f"command = ['{sys.executable}', '{script}']\non = []\ndigest = 'weekly'\nenvironments = ['dev']"
+    project.file("stagebook.toml", f"[tracking]\nenabled = false\n[notify.team]\n{rule}\n")
+    assert stagebook(root, "run", "p").returncode == 0
+    assert (
+        looked(root, "notify", "send").stdout == "nothing waits\n"
+    )  # whatever is at work has ended; the rule is new
+    with Project.open(root) as home, home.journal._db.write():
+        home.journal.digests._put("team", "weekly UTC", 0.0, 0.0)
+    assert stagebook(root, "run", "p").returncode == 0
+    got = root / "got.json"
+    until(lambda: got.exists() and got.read_text().endswith("\n"), 60, "no digest came")
+    assert looked(root, "notify", "send").stdout == "nothing waits\n"
+    (line,) = got.read_text().splitlines()
+    told = json.loads(line)
+    assert (told["rule"], told["environment"], told["facts"]) == ("team", "dev", [])
+    assert told["title"].startswith("· Week to ")
 
 
 def assert_other_shapes(root: Path) -> None:

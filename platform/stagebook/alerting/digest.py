@@ -40,7 +40,7 @@ def make_digests(
         if week not in found:
             found[week] = window_figures(place, Window(start=week[0], end=week[1]))
         open_ones = [one for one in place.incidents() if one.is_open and _is_of(rule, one.pipeline)]
-        figures = [one for one in found[week] if _is_of(rule, one.pipeline) and _says_something(one)]
+        figures = [one for one in found[week] if _is_of(rule, one.pipeline) and not one.is_empty]
         message = {**digest_message(figures, open_ones, week, where), "rule": name}
         yield (
             name,
@@ -136,11 +136,6 @@ def _figures_to_json(one: PipelineFigures) -> dict[str, Any]:
 
 def _is_of(rule: NotifySettings, pipeline: str) -> bool:
     return not rule.pipelines or any(fnmatch.fnmatchcase(pipeline, glob) for glob in rule.pipelines)
-
-
-def _says_something(one: PipelineFigures) -> bool:
-    """Whether anything was done about a pipeline in the week, or in the one before."""
-    return any(found.value is not None or found.trend.before is not None for found in one.indicators)
 
 
 def _counted(count: int, word: str) -> str:

@@ -23,6 +23,11 @@ class PipelineFigures:
     indicators: tuple[Indicator, ...]
     datasets: tuple[DatasetScore, ...] = ()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing stands on anything, neither in the window nor in the one before."""
+        return all(one.value is None and one.trend.before is None for one in self.indicators)
+
     def find(self, name: str) -> Indicator:
         """An indicator by its name. Raises `KeyError`."""
         return {one.name: one for one in self.indicators}[name]

@@ -32,6 +32,9 @@ def metrics(one: PipelineFigures, *, explain: bool = False) -> Iterator[Renderab
         (plain(one.pipeline), "bold"),
         f" in {where}, {days:g} days: {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC",
     )
+    if one.is_empty and not explain:
+        yield Text("  nothing was recorded in this window, nor in the one before", style="dim")
+        return
     for question, title in QUESTIONS.items():
         yield Text("")
         head = f"{title:<{_TITLE + 2}}{'now':>{_VALUE}}{'before':>{_VALUE}}    stands on"
