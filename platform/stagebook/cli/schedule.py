@@ -105,8 +105,8 @@ def _set(name: str, env: str | None, because: str, *, paused: bool) -> int:
     project, places = _places(env)
     place, one = overview.find(places, name)
     overview.set_paused(place, one, time.time(), person_name(), because, paused=paused)
-    Noting(project.root).look(place)  # people are told now, whether a scheduler runs or not
     console().print(f"✓ {one} is {'paused' if paused else 'resumed'}", soft_wrap=True)
+    Noting(project.root).look(place)  # people are told now, whether a scheduler runs or not
     return ExitCode.OK
 
 

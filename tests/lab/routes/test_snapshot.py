@@ -16,6 +16,7 @@ from stagebook.events import (
     Event,
     RunEnded,
     RunStarted,
+    ScheduleChecked,
     StageEnded,
     Status,
 )
@@ -149,3 +150,15 @@ def write(project: Project, events: list[Event]) -> None:
             project.journal.append(rest)
     else:
         project.journal.append(events)
+
+
+def test_what_belongs_to_no_run_is_passed_over(builder: ProjectBuilder) -> None:
+    builder.pipeline("stages: {}")
+    project = builder.project
+    project.journal.append(story("r1", "p", None, ends=True, kind="run"))
+    reader = SnapshotReader(project)
+    before = reader.read()
+    project.journal.append([ScheduleChecked(run="", at=5.0, pipeline="p", schedule="nightly", paused=True)])
+    after = reader.read()
+    assert (after.seq, after.stages, after.runs) == (before.seq + 1, before.stages, before.runs)
+    assert not reader.is_live
