@@ -31,7 +31,7 @@ from stagebook.runs.request import RunRequest
 from stagebook.runs.sweep import SweepHooks, SweepRest, resume_sweep
 from stagebook.runs.sweep import sweep as run_sweep
 from stagebook.views import reports
-from stagebook.views.formatting import pairs
+from stagebook.views.formatting import params as shown_params
 from stagebook.views.tracking_lines import tracking_fields
 
 
@@ -86,7 +86,7 @@ def _hooks(*, as_json: bool) -> SweepHooks:
 
     def told(at: int, of: int, params: Mapping[str, Any]) -> None:
         with lenient():
-            out.print(f"[{at}/{of}] {pairs(params, 100)}", markup=False)
+            out.print(f"[{at}/{of}] {shown_params(params, 100)}", markup=False)
 
     def ended(point: Point) -> None:
         with lenient():

@@ -9,7 +9,7 @@ from rich.text import Text
 from stagebook.deploying import Deployment
 from stagebook.planning.plan import Decision
 from stagebook.views.environment_tables import code
-from stagebook.views.formatting import plain, plural, value
+from stagebook.views.formatting import plain, plural, written
 from stagebook.views.release_tables import in_short
 
 _MOST = 8  # names in one list
@@ -51,7 +51,7 @@ def _data(shown: Text, found: Deployment) -> None:
             names = [name for name, what in found.changed_datasets.items() if what == word]
             shown.append(f"\ndata      {word}: {_list(names)}")
     for name, (old, new) in found.changed_params.items():
-        shown.append(f"\nparameter {plain(name)}: {plain(value(old))} → {plain(value(new))}")
+        shown.append(f"\nparameter {plain(name)}: {plain(written(old))} → {plain(written(new))}")
 
 
 def _list(names: list[str] | tuple[str, ...]) -> str:

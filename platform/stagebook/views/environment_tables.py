@@ -12,7 +12,7 @@ from stagebook.published.models import models_of
 from stagebook.published.proposals import Proposal
 from stagebook.published.versions import CURRENT, Versions
 from stagebook.releases.release import SHORT
-from stagebook.views.formatting import plain, size, value, when
+from stagebook.views.formatting import plain, size, when, written
 from stagebook.views.tables import table_of
 from stagebook.workspace.environments import Environment
 
@@ -47,7 +47,7 @@ def facts(environment: Environment, manifest: Manifest | None, versions: Version
     shown.append(environment.name, style="bold")
     shown.append(f"  from {environment.parent}" + (", protected" if environment.protected else ""))
     for name, text in environment.params.items():
-        shown.append(f"\n{plain(name)}={plain(value(text))}")
+        shown.append(f"\n{plain(name)}={plain(written(text))}")
     if manifest is None:
         shown.append("\nnothing was published yet")
         return shown

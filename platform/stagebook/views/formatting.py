@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 # Control sequences of a terminal (ECMA-48): CSI, OSC with its text, and single ones.
@@ -74,10 +74,20 @@ def value(item: Any, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def pairs(items: Mapping[str, Any], limit: int = 60) -> str:
-    """`a=1  b=2`, cut to `limit` characters."""
-    text = "  ".join(f"{name}={value(item, 30)}" for name, item in items.items())
+def written(item: Any, limit: int = 60) -> str:
+    """The value of a parameter on one line, as it would be given: as `value`, without separators in whole numbers."""
+    return value(str(item) if isinstance(item, int) and not isinstance(item, bool) else item, limit)
+
+
+def pairs(items: Mapping[str, Any], limit: int = 60, shown: Callable[[Any, int], str] = value) -> str:
+    """`a=1  b=2`, cut to `limit` characters; each value as `shown` has it."""
+    text = "  ".join(f"{name}={shown(item, 30)}" for name, item in items.items())
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def params(items: Mapping[str, Any], limit: int = 60) -> str:
+    """Parameters, as `pairs`, each as it would be given."""
+    return pairs(items, limit, written)
 
 
 def plural(count: int, word: str) -> str:

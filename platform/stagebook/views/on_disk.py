@@ -49,7 +49,7 @@ def _text(
             other = {
                 name: value for name, value in run.params.items() if not _is_same(params.get(name), value)
             }
-            return f"{which} on disk is of {formatting.pairs(other) or f'the run {run.id}'}"
+            return f"{which} on disk is of {formatting.params(other) or f'the run {run.id}'}"
     return f"{which} on disk is not what the last run left"
 
 

@@ -74,7 +74,7 @@ def sweep_table(report: SweepReport) -> RenderableType:
         table.add_row(
             point.run,
             status_text(point.status),
-            *(Text(plain(formatting.value(point.params[name], 30))) for name in axes),
+            *(Text(plain(formatting.written(point.params[name], 30))) for name in axes),
             *(Text("" if value is None else formatting.value(value)) for value in values),
         )
     sign, style = SIGNS[report.status]

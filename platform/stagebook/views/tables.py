@@ -80,9 +80,9 @@ def plan_table(plan: Plan) -> RenderableType:
         decision = Text(_decision(stage), style=DECISIONS[stage.decision][1])
         because = Text(plain("; ".join(stage.reasons[:2])))
         narrow.add_row(stage.id, decision, because)
-        shown = Text(formatting.pairs(_shown_params(stage)), style="dim")
+        shown = Text(formatting.params(_shown_params(stage)), style="dim")
         wide.add_row(stage.id, decision, because, Text(stage.notebook), shown)
-    params = Text(formatting.pairs(plan.params, 100), style="dim")
+    params = Text(formatting.params(plan.params, 100), style="dim")
     return Group(_plan_head(plan), params, ByWidth(wide, narrow))
 
 
@@ -100,7 +100,7 @@ class ByWidth:
 def plan_lines(plan: Plan) -> Iterator[str]:
     """What a run would do as lines of text, for plans of more than `MAX_ROWS` stages."""
     yield _plan_head(plan).plain
-    yield formatting.pairs(plan.params, 100)
+    yield formatting.params(plan.params, 100)
     width = max((len(stage.id) for stage in plan.stages), default=0)
     for stage in plan.stages:
         because = plain("; ".join(stage.reasons[:2]))
@@ -286,7 +286,7 @@ def runs_table(
             status_text(run.status),
             formatting.when(run.started, now),
             formatting.duration(end - run.started),
-            Text(plain(formatting.pairs(run.params)), style="dim"),
+            Text(plain(formatting.params(run.params)), style="dim"),
         )
     return table
 

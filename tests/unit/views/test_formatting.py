@@ -89,6 +89,12 @@ def test_pairs_are_cut_as_a_whole_and_one_by_one() -> None:
     assert formatting.pairs({}) == ""
 
 
+def test_a_parameter_reads_as_it_is_given() -> None:
+    given = {"year": 2013, "rate": 0.1, "full": True, "days": [1, 2], "none": None}
+    assert formatting.params(given) == "year=2013  rate=0.1  full=true  days=[1, 2]  none=null"
+    assert formatting.pairs({"rows": 2013}) == "rows=2,013", "a figure is read, and not given"
+
+
 def test_one_is_one_and_all_else_are_several() -> None:
     assert [formatting.plural(count, "stage") for count in (0, 1, 2)] == ["0 stages", "1 stage", "2 stages"]
 
