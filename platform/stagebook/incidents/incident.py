@@ -19,7 +19,7 @@ class Kind(enum.StrEnum):
     WARNING = "warning"  # an output breaks a rule that does not hold it up
     QUARANTINE = "quarantine"  # rows of an output are kept out of what is published
     ANOMALY = "anomaly"  # figures of a stage or an output are unusual
-    LATE = "late"  # what is expected of a schedule is not so: late, missing, overdue, or unusual
+    LATE = "late"  # what is expected of a schedule is not so: late, missing, or overdue
     LONG = "long"  # it takes longer than it may
     PAUSED = "paused"  # a person paused a schedule
 

@@ -95,18 +95,26 @@ def missed_in(place: Place, settings: MonitorSettings, now: float) -> Iterator[M
             if state is None or is_paused(one, state):
                 continue  # nobody has seen it yet, or somebody wanted it so
             runs = journal.runs.latest(pipeline=one.pipeline, limit=_USUAL * 2, points=False)
-            found = firings_of(
-                one.schedule, state, journal.ticks.of(one.key, _TICKS), _by_id(journal, one), now
-            )
+            ticks = journal.ticks.of(one.key, _TICKS)
+            found = firings_of(one.schedule, state, ticks, _came_of(journal, ticks, runs), now)
             yield from missed(one, found, runs, now)
             if one.schedule.expect is not None and one.schedule.expect.rows:
                 yield from _rows(one, journal, settings)
 
 
-def _by_id(journal: Journal, one: Scheduled) -> Mapping[str, RunRecord]:
-    ticks = (tick for tick in journal.ticks.of(one.key, _TICKS) if tick.run)
-    found = ((tick.run, journal.runs.find(tick.run)) for tick in ticks)
-    return {name: run for name, run in found if run is not None}
+def _came_of(journal: Journal, ticks: Sequence[Tick], runs: Sequence[RunRecord]) -> Mapping[str, RunRecord]:
+    """What came of ticks, by the ids that their runs have: the run, or, where that did not complete, a later one of the pipeline's
+    `runs` that did and is about the same interval, such as that of a deployment which mended it."""
+    about = journal.intervals.of_runs([run.id for run in runs if run.status is Status.COMPLETED])
+    found = {}
+    for tick in ticks:
+        run = journal.runs.find(tick.run) if tick.run else None
+        if run is not None and run.status is not Status.COMPLETED and tick.interval is not None:
+            same = (it for it in runs if it.id in about and about[it.id].interval == tick.interval)
+            run = next((it for it in same if it.started >= run.started), run)
+        if run is not None:
+            found[tick.run] = run
+    return found
 
 
 def firings_of(

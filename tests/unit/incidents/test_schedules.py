@@ -45,7 +45,6 @@ def only(fold: Incidents) -> Incident:
         ("missing", Kind.LATE),
         ("late", Kind.LATE),
         ("overdue", Kind.LATE),
-        ("rows", Kind.LATE),
         ("long", Kind.LONG),
         ("of a later version", Kind.LATE),
     ],
@@ -59,6 +58,13 @@ def test_each_miss_is_of_a_kind(kind: str, expected: Kind) -> None:
     one = only(fold)
     assert (one.subject, one.stage, one.run, one.name) == ("nightly", "", "", "flights/nightly")
     assert (one.opened, one.closed, one.closed_run, one.over) == (1.0, 2.0, "", "is as expected again")
+
+
+def test_unusual_rows_are_an_anomaly_of_their_output_and_nothing_of_the_schedule() -> None:
+    assert whats([checked(1.0, "rows"), checked(2.0, "rows", "late"), checked(3.0, "rows")]) == [
+        (Kind.LATE, What.OPENED),
+        (Kind.LATE, What.CLOSED),
+    ]
 
 
 def test_what_turns_from_missing_to_late_is_one_incident_that_says_both() -> None:

@@ -16,11 +16,18 @@ from stagebook.scheduling.expecting import Missed, missed_in
 from stagebook.scheduling.places import Place
 from stagebook.scheduling.settling import rule_of
 from stagebook.timing.expected import Expectations, read_clock
+from stagebook.timing.interval import Interval
 from stagebook.timing.times import CronTimes
+from stagebook.timing.zones import at as moment_at
 from stagebook.workspace.settings import MonitorSettings
 
 DAY, HOUR, MINUTE = 86_400.0, 3_600.0, 60.0
 SIX = NOW + 22 * HOUR  # 2026-01-06 06:00 UTC
+
+
+def day_before(due: float) -> Interval:
+    """The day that a firing is about."""
+    return Interval(start=moment_at(due - 30 * HOUR), end=moment_at(due - 6 * HOUR))
 
 
 class Night:
@@ -50,14 +57,24 @@ class Night:
         table, self.count = self.world.journal().ticks, self.count + 1
         run = f"run-{self.count}"
         state = table.states()[one.key]
-        (made,) = table.settle(state, due, [Tick(key=one.key, due=due, at=due)], choose=lambda: run) or ()
+        tick = Tick(key=one.key, due=due, at=due, interval=day_before(due))
+        (made,) = table.settle(state, due, [tick], choose=lambda: run) or ()
         table.finish(made)
         return run
 
-    def ran(self, run: str, at: float, seconds: float | None, status: Status = Status.COMPLETED) -> None:
-        """A run began, and ended unless it goes on."""
+    def ran(
+        self,
+        run: str,
+        at: float,
+        seconds: float | None,
+        status: Status = Status.COMPLETED,
+        *,
+        about: Interval | None = None,
+    ) -> None:
+        """A run began, about an interval or about none, and ended unless it goes on."""
         journal = self.world.journal()
-        journal.append([RunStarted(run=run, at=at, pipeline="p", plan={"params": {}})])
+        interval = about.to_json() if about is not None else {}
+        journal.append([RunStarted(run=run, at=at, pipeline="p", plan={"params": {}}, interval=interval)])
         if seconds is not None:
             journal.append([RunEnded(run=run, at=at + seconds, status=status)])
 
@@ -113,6 +130,19 @@ def test_a_run_that_failed_is_late_until_the_next_one(folder: Path) -> None:
     assert night.kinds(SIX + 2 * HOUR) == ["late"]
     night.ran(night.fired(SIX + DAY), SIX + DAY, MINUTE)
     assert night.kinds(SIX + DAY + HOUR) == []
+
+
+def test_a_later_run_about_the_same_interval_makes_it_well(folder: Path) -> None:
+    night = Night(folder, end_by=read_clock("07:00"))
+    night.seen()
+    night.ran(night.fired(SIX), SIX, MINUTE, Status.FAILED, about=day_before(SIX))
+    assert night.kinds(SIX + 2 * HOUR) == ["late"]
+    night.ran("of-another-day", SIX + 3 * HOUR, MINUTE, about=day_before(SIX - DAY))
+    night.ran("fails-as-well", SIX + 4 * HOUR, MINUTE, Status.FAILED, about=day_before(SIX))
+    night.ran("about-nothing", SIX + 5 * HOUR, MINUTE)
+    assert night.kinds(SIX + 6 * HOUR) == ["late"]
+    night.ran("mended", SIX + 7 * HOUR, MINUTE, about=day_before(SIX))
+    assert night.kinds(SIX + 8 * HOUR) == []
 
 
 def test_a_run_that_takes_too_long_is_told_while_it_goes_on(folder: Path) -> None:
