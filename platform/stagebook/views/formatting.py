@@ -13,6 +13,8 @@ _ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|
 # Control characters but tab and newline, and those that turn the direction of text around (Unicode UAX 9).
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
+_HOURS = 72  # from which on a duration is told in days
+
 
 def plain(untrusted: str) -> str:
     """A text of a notebook or a file without the codes that would steer a terminal."""
@@ -20,7 +22,7 @@ def plain(untrusted: str) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """`0.4 s`, `12 s`, `3m 05s`, `1h 02m`; `0.0 s` where the clock was set back meanwhile."""
+    """`0.4 s`, `12 s`, `3m 05s`, `1h 02m`, `31d 04h`; `0.0 s` where the clock was set back meanwhile."""
     if seconds is None:
         return ""
     seconds = max(seconds, 0.0)
@@ -32,7 +34,9 @@ def duration(seconds: float | None) -> str:
     if minutes < 60:
         return f"{minutes}m {rest:02d}s"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}h {minutes:02d}m"
+    if hours < _HOURS:
+        return f"{hours}h {minutes:02d}m"
+    return f"{hours // 24}d {hours % 24:02d}h"
 
 
 def size(count: int | None) -> str:
