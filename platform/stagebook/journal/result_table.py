@@ -16,6 +16,10 @@ from stagebook.events import AttemptEnded, StageAccepted, StageReused
 from stagebook.journal.bookmark_table import BookmarkTable
 from stagebook.journal.database import Database, checksum, sum_of
 from stagebook.planning.result import Marks, Result, Results, result_from_json, result_to_json
+from stagebook.timing.interval import Interval
+
+_ABOUT = """SELECT max(number) FROM results WHERE pipeline = ?1 AND json_extract(data, '$.stage') = ?2
+    AND json_extract(data, '$.run') IN (SELECT run FROM intervals WHERE pipeline = ?1 AND start = ?3 AND "end" = ?4)"""
 
 
 class ResultTable:
@@ -68,6 +72,15 @@ class ResultTable:
             (json.dumps(written), result.number),
         )
         return bool(rows)
+
+    def latest_about(self, pipeline: str, stage: str, interval: Interval) -> int:
+        """The number of the result that a stage instance came to last in runs about an interval; 0 where there is none."""
+        with contextlib.suppress(JournalUnreadable):  # one that is from before there were intervals
+            rows = self._db.read(
+                _ABOUT, (pipeline, stage, interval.start.timestamp(), interval.end.timestamp())
+            )
+            return int(rows[0][0] or 0)
+        return 0
 
     def output_paths(self) -> list[str]:
         """The paths of all outputs of results."""
@@ -185,6 +198,10 @@ class KnownResults(Results):
         if self._heads is None:
             self._heads = self._table.heads()
         return head in self._heads
+
+    def latest_about(self, pipeline: str, stage: str, interval: Interval) -> int:
+        """The number of the one that a stage instance came to last in runs about an interval, as of now; 0 where there is none."""
+        return self._table.latest_about(pipeline, stage, interval)
 
     def is_overwritten(self, result: Result) -> bool:
         """Whether an attempt since may have written what a result left outside of the project."""

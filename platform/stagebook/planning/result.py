@@ -10,6 +10,7 @@ from stagebook.artifact import Artifact, Artifacts, artifacts_from_json, artifac
 from stagebook.audits import Audits, audits_from_json, audits_to_json
 from stagebook.pipeline.evaluator import NoValue
 from stagebook.scraps import kinds_in_files, values_of
+from stagebook.timing.interval import Interval
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,10 @@ class Results:
     def latest(self, pipeline: str, stage: str) -> Result | None:  # noqa: ARG002
         """The one that a stage instance came to last."""
         return None
+
+    def latest_about(self, pipeline: str, stage: str, interval: Interval) -> int:  # noqa: ARG002
+        """The number of the one that a stage instance came to last in runs about an interval; 0 where there is none."""
+        return 0
 
     def marks(self, pipeline: str, stage: str, place: str) -> Marks:  # noqa: ARG002
         """How far a stage instance has read that writes to a place, see `bookmarks.place_of`."""

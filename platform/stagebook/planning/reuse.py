@@ -7,15 +7,16 @@ from collections.abc import Collection, Container, Iterable, Mapping
 from typing import Any
 
 from stagebook.artifact import Artifact
-from stagebook.code.closure import Code
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.pipeline.types import Value
 from stagebook.planning.bookmarks import news_of, place_of, told
 from stagebook.planning.dependencies import ABSENT, Fingerprints, made_inputs
-from stagebook.planning.fingerprint import Change, Fingerprint, changes
+from stagebook.planning.fingerprint import Change, Fingerprint
 from stagebook.planning.plan import Decision, Judgement, PlannedOutput, PlannedStage
 from stagebook.planning.result import Made, Result, Results, made_of, mark_of, why_as_good
+from stagebook.planning.since import are_there, changes_since, is_open, is_strange
 from stagebook.planning.undeclared import what_changed
+from stagebook.timing.interval import Interval
 from stagebook.workspace.dependencies import ProjectDependencies
 
 _SAME = "nothing changed"
@@ -24,7 +25,7 @@ _SAME = "nothing changed"
 class ReusePolicy:
     """Decides about the stages of one pipeline."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what of earlier runs counts, and for whom
         self,
         pipeline: str,
         dependencies: ProjectDependencies,
@@ -33,6 +34,7 @@ class ReusePolicy:
         forced: Container[str] = (),
         finished: Mapping[str, Result] | None = None,
         audited: Container[str] = (),
+        interval: Interval | None = None,
     ) -> None:
         """Args:
         pipeline: its name.
@@ -41,6 +43,7 @@ class ReusePolicy:
         forced: the stage instances that run in any case.
         finished: the results of the run that is resumed, by stage instance; these do not run again.
         audited: the stage instances whose outputs are audited again where they are reused.
+        interval: what the run is about.
         """
         self.pipeline = pipeline
         self.dependencies = dependencies
@@ -49,6 +52,7 @@ class ReusePolicy:
         self._forced = forced
         self._finished = finished or {}
         self._audits = audited
+        self._interval = interval
 
     def decide(
         self,
@@ -110,7 +114,7 @@ class ReusePolicy:
             # No result fits, whatever the stages before it produce.
             if latest is None:
                 return _run("no result yet", fingerprint=fingerprint)
-            changed = _changes(stage, latest, fingerprint, self.dependencies)
+            changed = changes_since(stage, latest, fingerprint, self.dependencies)
             found = [change for change in changed if not is_open(change, fingerprint)]
             if found:
                 return _run(*(change.text for change in found), fingerprint=fingerprint, changes=found)
@@ -125,11 +129,10 @@ class ReusePolicy:
                 return _run(f"nobody knows what '{path}' holds")
         lost = ""
         for result in self.results.find(fingerprint.digest):
-            # An effect cannot be restored, nor may rows be taken back that came since: the last result counts.
-            only_last = stage.accumulates or not (stage.outputs or result.scraps)
-            if only_last and (latest is None or result.number != latest.number):
+            found_as = self._as_found(stage, result, latest)
+            if found_as is None:
                 continue
-            obstacle, restores = self._obtain(stage, result)
+            obstacle, restores = found_as
             if not obstacle:
                 why = why_as_good(result, latest) or _SAME
                 unnoticed = what_changed(result.undeclared, self.dependencies)
@@ -143,7 +146,7 @@ class ReusePolicy:
             return _run(lost, fingerprint=fingerprint)
         if latest is None:
             return _run("no result yet", fingerprint=fingerprint)
-        found = _changes(stage, latest, fingerprint, self.dependencies)
+        found = changes_since(stage, latest, fingerprint, self.dependencies)
         texts = [change.text for change in found] or ["its last result cannot be reused"]
         return _run(*texts, fingerprint=fingerprint, changes=found)
 
@@ -158,7 +161,7 @@ class ReusePolicy:
         if latest is not None and place_of(item.path for item in latest.outputs.values()) != place:
             latest = None
         lost, restores = self._obtain(stage, latest) if latest is not None else ("no result yet", ())
-        if latest is not None and lost and _are_there(stage, self.dependencies):
+        if latest is not None and lost and are_there(stage, self.dependencies):
             lost = ""  # others write to it as well
         is_of_files = bool(stage.bookmark.input)
         pairs = self.fingerprints.input(stage, stage.bookmark.input, made) if is_of_files else []
@@ -166,7 +169,7 @@ class ReusePolicy:
         marks = self.results.marks(self.pipeline, stage.id, place)
         news = news_of(stage.bookmark, pairs, marks, anew=bool(lost))
         said = told(stage, news, pairs, marks)
-        found = _changes(stage, latest, fingerprint, self.dependencies) if latest is not None else []
+        found = changes_since(stage, latest, fingerprint, self.dependencies) if latest is not None else []
         asks = not is_of_files and (bool(found) or not stage.inputs)
         if latest is None or lost or must or news.items or news.again or asks:
             reasons = [lost or must, said, *(change.text for change in found)]
@@ -177,6 +180,22 @@ class ReusePolicy:
         reused = dataclasses.replace(self._reuse(stage, latest, restores, said), fingerprint=fingerprint)
         audited = self._audited(stage, latest, reused, made)
         return reused if audited.decision is Decision.RUN else audited
+
+    def _as_found(
+        self, stage: PlannedStage, result: Result, latest: Result | None
+    ) -> tuple[str, tuple[str, ...]] | None:
+        """As `_obtain`; `None` where a result does not count any more. An effect cannot be restored, nor may rows be taken back
+        that came since: of those the last result counts. That of another interval has not taken the place of the one of this."""
+        is_last = latest is not None and result.number == latest.number
+        only_last = stage.accumulates or not (stage.outputs or result.scraps)
+        if is_last or not only_last:
+            return self._obtain(stage, result)
+        if self._interval is None or not result.number:
+            return None
+        if self.results.latest_about(self.pipeline, stage.id, self._interval) != result.number:
+            return None
+        there = stage.accumulates and are_there(stage, self.dependencies)
+        return ("", ()) if there else self._obtain(stage, result)
 
     def _stands(self, stage: PlannedStage, result: Result) -> bool:
         """Whether the external outputs of a result are still its own, as far as the journal knows."""
@@ -208,7 +227,8 @@ class ReusePolicy:
             unnoticed = f"nothing declared changed; {unnoticed}"
             reasons = [unnoticed if why == _SAME else f"{why}; {unnoticed}"]
         if restores:
-            first = next((path for path in restores if self._is_strange(stage, path)), "")
+            latest = self.results.latest(self.pipeline, stage.id)
+            first = next((path for path in restores if is_strange(path, latest, self.dependencies)), "")
             more = f" and {len(restores) - 1} more" if len(restores) > 1 else ""
             over = " over a change that no run made" if first else ""
             reasons.append(f"restores {first or restores[0]}{more}{over}")
@@ -290,14 +310,6 @@ class ReusePolicy:
                 return f"{dataset} changed, which {contract.path} asks for"
         return ""
 
-    def _is_strange(self, stage: PlannedStage, path: str) -> bool:
-        """Whether an output holds what no run is known to have made, such as an edit by hand."""
-        here = self.dependencies.digest(path)
-        if here is None or self.dependencies.store.blobs.has(here.rstrip("/")):
-            return False
-        latest = self.results.latest(self.pipeline, stage.id)
-        return latest is None or here not in {item.content for item in latest.outputs.values()}
-
     def _frozen(self, stage: PlannedStage) -> Judgement:
         """Reuse the outputs on disk; where one is missing, those of the last result."""
         absent = [
@@ -350,32 +362,6 @@ def made_by(stage: PlannedStage, result: Result) -> Made:
     }
     mark = mark_of(result.run, result.stage, result.attempt) if result.run else ""
     return made_of(moved, result.scraps, mark)
-
-
-def changes_of(result: Result, fingerprint: Fingerprint, code: Code) -> list[Change]:
-    """What changed since a result. `code` is the code now: its import chains and cell numbers go into the texts."""
-    chains = {item.path: item.chain for item in (*code.modules, *code.files)}
-    return changes(result.parts, fingerprint.parts, chains=chains, numbers=code.numbers)
-
-
-def is_open(change: Change, fingerprint: Fingerprint) -> bool:
-    """Whether a change is of a value that is known only once other stages have run."""
-    names = {"params": fingerprint.open, "inputs": fingerprint.made}
-    return change.name in names.get(change.part, ())
-
-
-def _changes(
-    stage: PlannedStage, latest: Result, fingerprint: Fingerprint, dependencies: ProjectDependencies
-) -> list[Change]:
-    return changes_of(latest, fingerprint, dependencies.code(stage.notebook, stage.runs_in))
-
-
-def _are_there(stage: PlannedStage, dependencies: ProjectDependencies) -> bool:
-    """Whether something lies in the place of each output."""
-    return all(
-        output.kind == "external" or dependencies.digest(output.path) is not None
-        for output in stage.outputs.values()
-    )
 
 
 def _made_at(path: str, made: Mapping[str, Made]) -> str:

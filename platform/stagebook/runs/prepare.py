@@ -127,6 +127,13 @@ class Preparer:
         if missing and problems:
             raise PipelineInvalid([*loaded.problems, *problems])
         pipeline, dependencies = loaded.pipeline.name, self.dependencies
+        interval = interval_for(
+            loaded.pipeline,
+            request,
+            schedules,
+            dt.datetime.fromtimestamp(self._clock(), dt.UTC),
+            lambda: moment.intervals() or self._intervals_elsewhere(pipeline),
+        )
         planner = Planner(
             loaded.pipeline,
             params,
@@ -142,15 +149,10 @@ class Preparer:
                 forced=() if forced is None else Matching(forced or ("*",)),
                 finished=rest.finished if rest is not None else {},
                 audited=Matching(request.selection.named or ("*",)) if request.audit else (),
+                interval=interval,
             ),
             neighbours=moment.neighbours,
-            interval=interval_for(
-                loaded.pipeline,
-                request,
-                schedules,
-                dt.datetime.fromtimestamp(self._clock(), dt.UTC),
-                lambda: moment.intervals() or self._intervals_elsewhere(pipeline),
-            ),
+            interval=interval,
             intervals=moment.intervals,
             declared=moment.declared,
         )

@@ -14,8 +14,8 @@ from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.fingerprint import Change, Fingerprint
 from stagebook.planning.plan import Decision, Plan, PlannedStage
 from stagebook.planning.result import Result, Results
-from stagebook.planning.reuse import changes_of, is_open
 from stagebook.planning.select import Matching
+from stagebook.planning.since import changes_of, is_open
 from stagebook.runs.prepare import Preparer
 from stagebook.runs.request import RunRequest
 from stagebook.workspace.dependencies import ProjectDependencies

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from stagebook.planning.result import Marks, Result, Results
 from stagebook.sharing.shared_store import SharedStore
+from stagebook.timing.interval import Interval
 
 
 class ResultsBehind(Results):
@@ -24,6 +25,10 @@ class ResultsBehind(Results):
     def latest(self, pipeline: str, stage: str) -> Result | None:
         """The one that a stage instance came to last, here."""
         return self._own.latest(pipeline, stage)
+
+    def latest_about(self, pipeline: str, stage: str, interval: Interval) -> int:
+        """The number of the one that a stage instance came to last in runs about an interval, here."""
+        return self._own.latest_about(pipeline, stage, interval)
 
     def marks(self, pipeline: str, stage: str, place: str) -> Marks:
         """How far a stage instance has read, here."""

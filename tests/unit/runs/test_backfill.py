@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import shutil
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from stagebook.runs.backfill import BackfillPlan, BackfillRequest, State, plan_b
 from stagebook.runs.backfilling import BackfillHooks, BackfillReport, backfill, rest_of_backfill
 from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.request import RunRequest
+from stagebook.tables import delta
 from stagebook.timing.units import units_within
 
 LOAD = """
@@ -201,6 +203,50 @@ stages:
 """
     project.pipeline(PIPELINE.replace("    stages:\n", textwrap.indent(more, "    ")))
     assert planned(project, days(3)).clashes == ("tell.out", "last.out")
+
+
+DAY = "{'day': [src[-6:-4]]}"
+TELL = """
+stages:
+  load:
+    notebook: notebooks/load.ipynb
+    params: {day: "${interval.start}"}
+    outputs: {out: "data/days/${interval.name}.txt"}
+  tell: {notebook: notebooks/tell.ipynb, inputs: {src: load.out}}
+"""
+
+
+def test_the_effect_of_an_interval_stands_whatever_others_had(project: ProjectBuilder) -> None:
+    """A stage without outputs sends a mail of each day, say: no day is told of twice."""
+    project.notebook(
+        "tell", "with open('told.txt', 'a') as file: file.write(src[-6:-4] + ' ')", params="src = ''"
+    )
+    project.pipeline(TELL)
+    filled(project, days(3))
+    assert states(planned(project, days(4))) == ["done", "done", "done", "missing"]
+    project.edit("tell", "src[-6:-4] + ' '", "src[-6:-4] + '! '")
+    opened = project.project
+    opened.run("p", interval="2026-01-02", engine=ExecEngine())
+    project.edit("tell", "+ '! '", "+ ' '")
+    assert (project.root / "told.txt").read_text() == "01 02 03 02! "
+    # What was told of the second day last is not what would be told now.
+    assert states(planned(project, days(3))) == ["done", "changed", "done"]
+
+
+def test_rows_that_an_interval_added_stand_whatever_others_added(project: ProjectBuilder) -> None:
+    add = f"import pandas as pd\nimport pathlib\npathlib.Path(out).mkdir()\npd.DataFrame({DAY}).to_parquet(out + '/rows.parquet')"
+    project.notebook("add", add, params="src = out = ''")
+    added = "add.ipynb, inputs: {src: load.out}, outputs: {out: {path: data/all, kind: delta, mode: append}}"
+    project.pipeline(
+        "defaults: {executor: inprocess}" + TELL.replace("tell.ipynb, inputs: {src: load.out}", added)
+    )
+    opened = project.project
+    backfill(opened.preparer, opened.launcher, planned(project, days(3)))
+    assert states(planned(project, days(4))) == ["done", "done", "done", "missing"]
+    rows = delta.dataset(project.root / "data/all").to_table()["day"].to_pylist()
+    assert sorted(rows) == ["01", "02", "03"]
+    shutil.rmtree(project.root / "data/all")
+    assert states(planned(project, days(3))) == ["changed", "changed", "changed"]
 
 
 def test_it_is_gone_on_with_by_its_run(project: ProjectBuilder) -> None:
