@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import sys
 import textwrap
 import types
@@ -18,10 +19,28 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "jupyter_extension"), str(ROOT / "platform")]
 
 from stagebook_lab import wire  # noqa: E402 - the paths come first
-from stagebook_lab.wire import actions, environments, projects, runs  # noqa: E402
+from stagebook_lab.wire import (  # noqa: E402
+    actions,
+    backfills,
+    environments,
+    incidents,
+    projects,
+    runs,
+    schedules,
+    timeline,
+)
 
 TARGET = "jupyter_extension/src/wire"
-MODULES = {"actions": actions, "environments": environments, "projects": projects, "runs": runs}
+MODULES = {
+    "actions": actions,
+    "backfills": backfills,
+    "environments": environments,
+    "incidents": incidents,
+    "projects": projects,
+    "runs": runs,
+    "schedules": schedules,
+    "timeline": timeline,
+}
 HEAD = "// Generated from stagebook_lab/wire/ by tools/wire.py. Do not edit.\n"
 _SCALARS = {
     str: "string",
@@ -55,13 +74,37 @@ def generate() -> dict[str, str]:
 
 
 def _module(module: types.ModuleType) -> str:
-    parts = [HEAD]
-    for name, value in vars(module).items():
-        if get_origin(value) is Literal:
-            parts.append(_alias(name, value))
-        elif dataclasses.is_dataclass(value) and isinstance(value, type):
-            parts.append(_interface(value))
-    return "\n".join(parts)
+    parts = []
+    for name, value in _declared(module).items():
+        parts.append(_alias(name, value) if get_origin(value) is Literal else _interface(value))
+    text = "\n".join(parts)
+    return "\n".join([HEAD, *_imports(module, text), text])
+
+
+def _declared(module: types.ModuleType) -> dict[str, Any]:
+    """The types that a module declares itself, by name."""
+    source = inspect.getsource(module)
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if (get_origin(value) is Literal and f"\n{name} = Literal[" in source)
+        or (
+            isinstance(value, type)
+            and dataclasses.is_dataclass(value)
+            and value.__module__ == module.__name__
+        )
+    }
+
+
+def _imports(module: types.ModuleType, text: str) -> list[str]:
+    """The lines that import what a text names and other modules declare."""
+    lines = []
+    named = set(re.findall(r"\w+", "".join(re.findall(r"^  readonly \w+\??:(.*)$", text, re.MULTILINE))))
+    for file, other in MODULES.items():
+        used = sorted(named & _declared(other).keys())
+        if other is not module and used:
+            lines.append(f"import type {{ {', '.join(used)} }} from './{file}';\n")
+    return ["".join(lines)] if lines else []
 
 
 def _alias(name: str, value: Any) -> str:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO
 
 from stagebook.errors import PipelineBusy, RunNotFound, UsageError
@@ -45,6 +45,7 @@ def run_request(body: wire.RunRequest) -> RunRequest:
         keep_dump=body.debug,
         keep_kernel=body.keep_kernel,
         sweep=body.sweep,
+        interval=body.interval.strip(),
     )
 
 
@@ -108,17 +109,29 @@ class Processes:
     def __init__(self) -> None:
         self._started: dict[int, _Started] = {}
 
-    def start(self, project: Project, words: Sequence[str], asker: Asker | None = None) -> ProcessReply:
-        """Start `stagebook WORDS` in the folder of a project, for the person who asks."""
-        environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_RUNS}
-        if asker is not None:
-            environment |= asker.environment()
+    def start(
+        self,
+        project: Project,
+        words: Sequence[str],
+        asker: Asker | None = None,
+        *,
+        environment: str = "",
+        variables: Mapping[str, str] | None = None,
+    ) -> ProcessReply:
+        """Start `stagebook WORDS` in the folder of a project, for the person who asks; in an `environment`, and with further
+        `variables`."""
+        variables = {
+            **{name: value for name, value in os.environ.items() if name not in _NOT_FOR_RUNS},
+            **(asker.environment() if asker is not None else {}),
+            **({"STAGEBOOK_ENV": environment} if environment else {}),
+            **(variables or {}),
+        }
         # A file without a name exists as long as either process holds it, so a run can always write.
         stderr = tempfile.TemporaryFile()  # noqa: SIM115 - the thread below closes it
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "stagebook", *words],
             cwd=project.root,
-            env=environment,
+            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr,

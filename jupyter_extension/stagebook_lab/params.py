@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Mapping, Sequence
 
-from stagebook.errors import Problem
+from stagebook.errors import Problem, UsageError
 from stagebook.pipeline.model import Param, Pipeline
 from stagebook.pipeline.params import bind_params, parse_pairs
 from stagebook.pipeline.types import Type, Value, is_sequence
-from stagebook.runs.request import text_of
+from stagebook.planning.intervals import NO_INTERVAL
+from stagebook.runs.intervals import interval_for
+from stagebook.runs.request import RunRequest, text_of
+from stagebook.timing.reading import HOW
 from stagebook_lab import wire
 
+INTERVAL = "--interval"  # the name of its field
 _KINDS: Mapping[str, wire.ParamKind] = {
     "bool": "bool",
     "int": "int",
@@ -73,3 +78,25 @@ def _mistakes(pipeline: Pipeline, values: Mapping[str, Value], *, sweep: bool) -
         if problems and sweep and is_sequence(value):
             return [problem for item in value for problem in bind_params(pipeline, {name: item})[1]]
     return problems
+
+
+def interval_error(pipeline: Pipeline, text: str, problems: Sequence[Problem]) -> dict[str, str]:
+    """What is wrong with the interval of a run, or that one has to be given as `problems` say; by the name of its field."""
+    if not text.strip():
+        found = [problem for problem in problems if problem.message == NO_INTERVAL]
+        return {INTERVAL: f"say what the run is about: {HOW}"} if found else {}
+    now = dt.datetime.now(dt.UTC)
+    try:
+        interval_for(pipeline, RunRequest(interval=text), pipeline.schedules, now)
+    except UsageError as error:
+        message = error.message.removeprefix(f"{INTERVAL}: ")
+        return {INTERVAL: f"{message}; {error.hint}" if error.hint else message}
+    return {}
+
+
+class FieldsWrong(UsageError):
+    """What was typed into the fields of a form cannot be: `fields` has the mistakes, by the names of the fields."""
+
+    def __init__(self, message: str, fields: Mapping[str, str]) -> None:
+        super().__init__(message, hint="; ".join(f"{name}: {text}" for name, text in fields.items()))
+        self.fields = dict(fields)

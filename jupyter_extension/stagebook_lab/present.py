@@ -12,18 +12,19 @@ from stagebook import errors
 from stagebook.journal.history import StageRecord
 from stagebook.journal.journal import RunRecord
 from stagebook.pipeline.model import Pipeline, Stage, find_position
+from stagebook.planning.intervals import place_of_interval
 from stagebook.planning.plan import Plan
 from stagebook.project import Project
 from stagebook.views.audit_lines import broken_checks, in_short
 from stagebook.views.failures import excerpt
 from stagebook.views.on_disk import on_disk_instead
 from stagebook_lab import wire
-from stagebook_lab.params import param_info
+from stagebook_lab.params import FieldsWrong, param_info
 
 T = TypeVar("T")
 
 
-def wire_value(kind: type[T], source: Any, **own: Any) -> T:
+def wire_value(kind: type[T], source: Any, /, **own: Any) -> T:
     """A value of the wire. A field that is not among its `own` ones is that of the same name of `source`."""
     fields: Any = kind.__dict__["__dataclass_fields__"]
     names = fields.keys() & source.__dataclass_fields__.keys() - own.keys()
@@ -59,8 +60,13 @@ def error_reply(
     else:
         where = f" ({error.filename})" if error.filename else ""
         message, hint = f"{error.strerror or error}{where}", ""
+    own = error.fields if isinstance(error, FieldsWrong) else {}
     return wire.ErrorReply(
-        message=message, hint=hint, kind=type(error).__name__, problems=problems, fields=dict(fields or {})
+        message=message,
+        hint=hint,
+        kind=type(error).__name__,
+        problems=problems,
+        fields={**own, **(fields or {})},
     )
 
 
@@ -95,6 +101,7 @@ def pipeline_info(paths: Paths, project: Project, key: str) -> wire.PipelineInfo
         params=tuple(param_info(param) for param in pipeline.params.values()),
         stages=tuple(_stage_ref(paths, pipeline, stage) for stage in pipeline.stages.values()),
         problems=problems_of(paths, loaded.problems),
+        takes_interval=place_of_interval(pipeline) is not None,
     )
 
 
@@ -132,7 +139,13 @@ def plan_reply(paths: Paths, project: Project, plan: Plan) -> wire.PlanReply:
         for stage, data in ((stage, stage.to_json()) for stage in plan.stages)
     )
     warnings = problems_of(paths, plan.warnings)
-    return wire.PlanReply(pipeline=plan.pipeline, path=paths.of(plan.path), stages=stages, warnings=warnings)
+    return wire.PlanReply(
+        pipeline=plan.pipeline,
+        path=paths.of(plan.path),
+        stages=stages,
+        warnings=warnings,
+        interval=plan.interval.name if plan.interval is not None else "",
+    )
 
 
 def run_info(run: RunRecord) -> wire.RunInfo:

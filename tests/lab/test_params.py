@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from building import load
-from stagebook_lab.params import field_errors, param_info
+from stagebook.errors import Problem
+from stagebook.planning.intervals import NO_INTERVAL
+from stagebook_lab.params import field_errors, interval_error, param_info
 from stagebook_lab.queries.compare import cell_diffs
 
 PIPELINE = load(
@@ -79,3 +81,39 @@ def test_cells_are_compared_by_lines() -> None:
     ]  # fmt: skip
     assert found[1].lines == (" x = 1", "-y = 2", "+y = 3")
     assert cell_diffs(cells("a"), [])[0].change == "removed"
+
+
+ABOUT = """
+schedules: {daily: {cron: "0 6 * * *", zone: UTC, interval: day}}
+stages: {a: {notebook: n.ipynb, params: {day: "${interval.name}"}}}
+"""
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "2026-01", "2026-W03", "2026-01-05..2026-01-07", "2026-01-05[Europe/Berlin]"]
+)
+def test_a_text_that_names_an_interval_is_good(text: str) -> None:
+    assert interval_error(load(ABOUT).pipeline, text, ()) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("yesterday", "'yesterday' names no interval; a day"),
+        ("2026-02-30", "'2026-02-30' is no time"),
+        ("2026-01-07..2026-01-05", "ends before it starts"),
+        ("2026-01-05[Europe/Bonn]", "there is no time zone 'Europe/Bonn'"),
+    ],
+)
+def test_a_text_that_names_none_is_a_mistake_at_its_field(text: str, told: str) -> None:
+    (found,) = interval_error(load(ABOUT).pipeline, text, ()).values()
+    assert told in found
+
+
+def test_an_interval_has_to_be_given_where_nothing_says_it() -> None:
+    pipeline = load(ABOUT).pipeline
+    problem = Problem(path="p.yaml", message=NO_INTERVAL)
+    assert interval_error(pipeline, "", [problem])["--interval"].startswith(
+        "say what the run is about: a day"
+    )
+    assert interval_error(pipeline, "", [Problem(path="p.yaml", message="another one")]) == {}

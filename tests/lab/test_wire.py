@@ -58,6 +58,18 @@ def test_every_class_has_its_interface(tool: ModuleType) -> None:
         assert kind.__doc__
 
 
+def test_a_type_of_another_module_is_imported_and_declared_once(tool: ModuleType) -> None:
+    found = tool.generate()
+    assert "import type { Note, StageInfo, StageStatus } from './runs';\n" in found["timeline.ts"]
+    assert "import type { ProcessReply } from './actions';\n" in found["schedules.ts"]
+    assert "import type" not in found["projects.ts"]
+    text = "".join(found.values())
+    for name in ("StageStatus", "BackfillState", "ScheduleAction"):
+        assert text.count(f"export type {name} =") == 1
+    for name in ("Note", "Problem", "ProcessReply", "StageInfo"):
+        assert text.count(f"export interface {name} {{") == 1
+
+
 texts = st.text(max_size=8)
 requests = st.builds(
     wire.RunRequest,

@@ -3,7 +3,8 @@
 /**
  * Starts a run; the fields are the options of `stagebook run`. `params` are
  * values of their types, `texts` are read as `-p` reads them. With `sweep`
- * there is a run for each point.
+ * there is a run for each point. `interval` is what it is about, as
+ * `--interval` reads it.
  */
 export interface RunRequest {
   readonly pipeline: string;
@@ -20,6 +21,7 @@ export interface RunRequest {
   readonly force?: boolean;
   readonly keep_kernel?: boolean;
   readonly debug?: boolean;
+  readonly interval?: string;
 }
 
 /**

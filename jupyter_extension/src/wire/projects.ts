@@ -26,7 +26,8 @@ export interface Problem {
 
 /**
  * Why a request was refused, in the words of the command line. `kind` is the
- * class of the error, `fields` has the mistakes in parameters, by their names.
+ * class of the error, `fields` has the mistakes in parameters, by their names,
+ * or in other fields of a form; that of the interval is called `--interval`.
  */
 export interface ErrorReply {
   readonly message: string;
@@ -83,7 +84,7 @@ export interface StageRef {
 
 /**
  * A pipeline of a project. Requests name it by its `key`; its runs have its
- * `name`.
+ * `name`. `takes_interval`: it mentions the interval that a run is about.
  */
 export interface PipelineInfo {
   readonly key: string;
@@ -93,6 +94,7 @@ export interface PipelineInfo {
   readonly params: readonly ParamInfo[];
   readonly stages: readonly StageRef[];
   readonly problems: readonly Problem[];
+  readonly takes_interval: boolean;
 }
 
 /**
@@ -131,13 +133,15 @@ export interface PlanStage {
 }
 
 /**
- * What a run would do, each stage after those that it depends on.
+ * What a run would do, each stage after those that it depends on. `interval`:
+ * what it would be about; empty where that is nothing.
  */
 export interface PlanReply {
   readonly pipeline: string;
   readonly path: string;
   readonly stages: readonly PlanStage[];
   readonly warnings: readonly Problem[];
+  readonly interval: string;
 }
 
 /**

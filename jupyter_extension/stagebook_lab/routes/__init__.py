@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from stagebook_lab.routes import environments, pipelines, runs, stages, stream
+from stagebook_lab.routes import (
+    backfills,
+    environments,
+    incidents,
+    pipelines,
+    runs,
+    schedules,
+    stages,
+    stream,
+    timeline,
+)
 from stagebook_lab.routes.handler import Handler
 
 ROUTES: tuple[tuple[str, type[Handler]], ...] = (
@@ -10,5 +20,9 @@ ROUTES: tuple[tuple[str, type[Handler]], ...] = (
     *runs.ROUTES,
     *stages.ROUTES,
     *environments.ROUTES,
+    *schedules.ROUTES,
+    *timeline.ROUTES,
+    *backfills.ROUTES,
+    *incidents.ROUTES,
     *stream.ROUTES,
 )

@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
@@ -21,11 +21,12 @@ from stagebook import errors
 from stagebook.project import Project
 from stagebook.runs.origin import user_name
 from stagebook.system.this_process import Asker
+from stagebook.workspace.environments import DEV
 from stagebook_lab import wire
 from stagebook_lab.feed.watch import Feeds
 from stagebook_lab.launch import Processes
 from stagebook_lab.mlflow_server import MlflowServers
-from stagebook_lab.params import field_errors
+from stagebook_lab.params import field_errors, interval_error
 from stagebook_lab.present import Paths, error_reply, problems_of, to_json
 from stagebook_lab.projects import open_project
 from stagebook_lab.queries.runs import Attempts
@@ -121,6 +122,11 @@ class Handler(APIHandler):
             raise errors.UsageError(f"'{name}' has to be a time in seconds, not '{text}'") from None
 
     @property
+    def environment(self) -> str:
+        """The argument `environment` of the URL; by default the working tree."""
+        return self.text("environment") or DEV
+
+    @property
     def attempt(self) -> int | None:
         """The argument `attempt` of the URL; `None` for the latest one. Raises as `number`."""
         return self.number("attempt", 0) or None
@@ -173,9 +179,13 @@ class Handler(APIHandler):
             try:
                 return work(project, paths)
             except errors.PipelineInvalid as error:
-                fields = _field_errors(project, request) if request else {}
+                fields = _field_errors(project, request, error.problems) if request else {}
                 reply = error_reply(error, problems=problems_of(paths, error.problems), fields=fields)
                 raise _Refused(reply) from error
+            except errors.UsageError as error:
+                if request and (fields := _field_errors(project, request)):
+                    raise _Refused(error_reply(error, fields=fields)) from error
+                raise
 
     async def _send(self, status: int, text: str) -> None:
         self.set_status(status)
@@ -226,12 +236,16 @@ class _Refused(Exception):
         self.reply = reply
 
 
-def _field_errors(project: Project, request: wire.RunRequest) -> dict[str, str]:
+def _field_errors(
+    project: Project, request: wire.RunRequest, problems: Sequence[errors.Problem] = ()
+) -> dict[str, str]:
+    """The mistakes in the fields of the form for a run, of which `problems` are known."""
     try:
         pipeline = project.catalog.load(request.pipeline or None).pipeline
     except errors.PipelineInvalid:  # the file is broken as a whole: the refusal lists its problems
         return {}
-    return field_errors(pipeline, request.texts, sweep=request.sweep)
+    found = field_errors(pipeline, request.texts, sweep=request.sweep)
+    return found | interval_error(pipeline, request.interval, problems)
 
 
 def _status_of(error: errors.StagebookError | OSError) -> int:

@@ -36,7 +36,7 @@ class PipelinesHandler(Handler):
 
 
 class PlanHandler(Handler):
-    """`GET plan?project=&pipeline=&param=&stage=&start=&only=&skip=&force=&sweep=`."""
+    """`GET plan?project=&pipeline=&param=&stage=&start=&only=&skip=&force=&sweep=&interval=`."""
 
     @reads
     async def get(self) -> None:
@@ -55,6 +55,7 @@ class PlanHandler(Handler):
             texts={name: text for name, _, text in pairs},
             force=self.text("force") == "1",
             sweep=self.text("sweep") == "1",
+            interval=self.text("interval"),
         )
         await self.answer_about(
             lambda project, paths: plan_reply(paths, project, plan(project, run_request(request))), request

@@ -13,7 +13,8 @@ STRICT = ConfigDict(extra="forbid", strict=True)  # a request with an unknown fi
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
     """Starts a run; the fields are the options of `stagebook run`. `params` are values of their types,
-    `texts` are read as `-p` reads them. With `sweep` there is a run for each point."""
+    `texts` are read as `-p` reads them. With `sweep` there is a run for each point. `interval` is what it is about, as
+    `--interval` reads it."""
 
     __pydantic_config__ = STRICT
     pipeline: str
@@ -30,6 +31,7 @@ class RunRequest:
     force: bool = False
     keep_kernel: bool = False
     debug: bool = False
+    interval: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

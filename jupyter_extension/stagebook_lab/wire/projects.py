@@ -23,7 +23,8 @@ class Problem:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorReply:
     """Why a request was refused, in the words of the command line. `kind` is the class of the error,
-    `fields` has the mistakes in parameters, by their names."""
+    `fields` has the mistakes in parameters, by their names, or in other fields of a form; that of the interval is called
+    `--interval`."""
 
     message: str
     hint: str = ""
@@ -77,7 +78,8 @@ class StageRef:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineInfo:
-    """A pipeline of a project. Requests name it by its `key`; its runs have its `name`."""
+    """A pipeline of a project. Requests name it by its `key`; its runs have its `name`. `takes_interval`: it mentions the
+    interval that a run is about."""
 
     key: str
     name: str
@@ -86,6 +88,7 @@ class PipelineInfo:
     params: tuple[ParamInfo, ...]
     stages: tuple[StageRef, ...]
     problems: tuple[Problem, ...]
+    takes_interval: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,12 +126,14 @@ class PlanStage:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PlanReply:
-    """What a run would do, each stage after those that it depends on."""
+    """What a run would do, each stage after those that it depends on. `interval`: what it would be about; empty where that is
+    nothing."""
 
     pipeline: str
     path: str
     stages: tuple[PlanStage, ...]
     warnings: tuple[Problem, ...]
+    interval: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

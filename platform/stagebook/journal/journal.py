@@ -36,13 +36,14 @@ from stagebook.journal.outbox import MLFLOW, Outbox, attempt_key
 from stagebook.journal.result_table import ResultTable
 from stagebook.journal.run_table import RunRecord, RunTable
 from stagebook.journal.tick_table import TickTable
+from stagebook.journal.timeline import Timeline
 
 __all__ = ["MLFLOW", "Journal", "Liveness", "Owner", "RunRecord", "attempt_key"]
 
 
 class Journal:
-    """The journal of one project: `events`, `runs`, `results`, `bookmarks`, `leases`, `intervals`, `ticks`, `incidents`, `alerts`, `digests`, `facts`, and the `outbox` of
-    consumers. Every method is one transaction."""
+    """The journal of one project: `events`, `runs`, `results`, `bookmarks`, `leases`, `intervals`, `ticks`, `incidents`, `alerts`, `digests`,
+    `facts`, the `timeline`, and the `outbox` of consumers. Every method is one transaction."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -54,6 +55,7 @@ class Journal:
         self.leases = Leases(self._db)
         self.intervals = IntervalTable(self._db)
         self.ticks = TickTable(self._db)
+        self.timeline = Timeline(self._db, self.events)
         self.outbox = Outbox(self._db, self.events)
         self.incidents = IncidentTable(self._db, self.events)
         self.alerts = AlertTable(self._db, self.outbox, self.events)

@@ -69,12 +69,12 @@ class RunTable:
         }
         given = {condition: value for condition, value in wanted.items() if value is not None}
         where = f"WHERE {' AND '.join(given)}" if given else ""
-        return _records(self._db, f"{where} ORDER BY first_seq DESC LIMIT ?", [*given.values(), limit])
+        return records_of(self._db, f"{where} ORDER BY first_seq DESC LIMIT ?", [*given.values(), limit])
 
     def latest_of_each(self, limit: int, *, points: bool = False) -> list[RunRecord]:
         """Of each pipeline the latest runs, `limit` of each kind, and the runs that go on; the newest first. With
         `points`, points of sweeps are among the former."""
-        return _records(
+        return records_of(
             self._db,
             "WHERE ended IS NULL OR id IN (SELECT id FROM (SELECT id, row_number() OVER"
             " (PARTITION BY pipeline, kind ORDER BY first_seq DESC) AS place FROM runs WHERE ? OR parent = '')"
@@ -85,8 +85,8 @@ class RunTable:
     def points_of(self, parent: str, limit: int = -1) -> list[RunRecord]:
         """The runs of the points of a sweep, in their order; at most the `limit` latest ones, or all."""
         if limit < 0:
-            return _records(self._db, "WHERE parent = ? ORDER BY first_seq", [parent])
-        return _records(self._db, "WHERE parent = ? ORDER BY first_seq DESC LIMIT ?", [parent, limit])[::-1]
+            return records_of(self._db, "WHERE parent = ? ORDER BY first_seq", [parent])
+        return records_of(self._db, "WHERE parent = ? ORDER BY first_seq DESC LIMIT ?", [parent, limit])[::-1]
 
     def count_by_parent(self, parents: Sequence[str], pipeline: str | None = None) -> dict[str, int]:
         """How many points sweeps have; for the parent "" how many runs are no points. Of one pipeline, or of all."""
@@ -99,11 +99,11 @@ class RunTable:
 
     def find(self, run_id: str) -> RunRecord | None:
         """The run with this id."""
-        return next(iter(_records(self._db, "WHERE id = ?", [run_id])), None)
+        return next(iter(records_of(self._db, "WHERE id = ?", [run_id])), None)
 
     def like(self, text: str) -> list[RunRecord]:
         """The runs whose id begins or ends with a text, at most three, the newest first."""
-        return _records(
+        return records_of(
             self._db,
             "WHERE substr(id, 1, ?1) = ?2 OR substr(id, -?1) = ?2 ORDER BY first_seq DESC LIMIT 3",
             [len(text), text],
@@ -112,11 +112,11 @@ class RunTable:
     def latest_begun(self) -> RunRecord | None:
         """The latest run or sweep: no point of one, and nothing that a person stated."""
         where = "WHERE parent = '' AND kind IN ('run', 'sweep', 'backfill') ORDER BY first_seq DESC LIMIT 1"
-        return next(iter(_records(self._db, where, [])), None)
+        return next(iter(records_of(self._db, where, [])), None)
 
     def going_on(self, pipeline: str) -> list[RunRecord]:
         """The runs of a pipeline that go on."""
-        return _records(self._db, "WHERE pipeline = ? AND ended IS NULL", [pipeline])
+        return records_of(self._db, "WHERE pipeline = ? AND ended IS NULL", [pipeline])
 
     def unfinished(self) -> list[tuple[str, str]]:
         """The runs that go on by the journal, in their order: id and parent."""
@@ -156,7 +156,8 @@ class RunTable:
             )
 
 
-def _records(database: Database, which: str, values: Sequence[Any]) -> list[RunRecord]:
+def records_of(database: Database, which: str, values: Sequence[Any]) -> list[RunRecord]:
+    """The runs that an SQL text chooses, for the tables of the journal. Raises `JournalUnreadable`."""
     rows = database.read(f"SELECT {_COLUMNS}, sum FROM runs {which}", values)  # noqa: S608
     for row in rows:
         if row[-1] != sum_of(*row[:-1]):

@@ -9,6 +9,7 @@ from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.model import Location, Pipeline, Stage
 from stagebook.timing.interval import Interval
 
+NO_INTERVAL = "the pipeline is about an interval, and none is given"
 _HOW = "say which: --interval 2026-01-05, --interval 2026-01, or START..END; or give the pipeline a schedule"
 
 
@@ -16,7 +17,7 @@ def interval_problems(pipeline: Pipeline, interval: Interval | None) -> Iterator
     """That a pipeline is about an interval, and there is none."""
     place = place_of_interval(pipeline) if interval is None else None
     if place is not None:
-        yield pipeline.problem(place, "the pipeline is about an interval, and none is given", _HOW)
+        yield pipeline.problem(place, NO_INTERVAL, _HOW)
 
 
 def place_of_interval(pipeline: Pipeline) -> Location | None:

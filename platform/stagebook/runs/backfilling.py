@@ -153,7 +153,10 @@ class _Backfill:
             origin=describe_origin(self._launcher.root),
             kind="backfill",
             resumes=resumes,
-            request=dataclasses.replace(plan.request, intervals=intervals).to_json(),
+            # As it is carried out: who looks at it later knows the order.
+            request=dataclasses.replace(
+                plan.request, intervals=intervals, newest_first=plan.newest_first
+            ).to_json(),
         )
 
     def _publish(self) -> Manifest | None:

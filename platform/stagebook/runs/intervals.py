@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from stagebook.errors import UsageError, did_you_mean
 from stagebook.events import RunStarted
 from stagebook.pipeline.model import Pipeline, Schedule
 from stagebook.planning.intervals import place_of_interval
 from stagebook.runs.request import RunRequest
-from stagebook.timing.due import latest_interval
+from stagebook.timing.due import intervals_within, latest_interval
 from stagebook.timing.interval import Interval, IntervalInvalid
 from stagebook.timing.reading import parse_interval
-from stagebook.timing.units import last_complete
+from stagebook.timing.units import UNITS, last_complete
+from stagebook.timing.zones import ZoneUnknown, find_zone
+
+MOST = 100_000  # intervals that can be asked for at a time
 
 
 def as_scheduled(request: RunRequest, schedules: Mapping[str, Schedule]) -> RunRequest:
@@ -74,3 +78,39 @@ def latest_of(schedule: Schedule, now: dt.datetime) -> Interval | None:
 def interval_of(started: RunStarted) -> str:
     """The interval of a run, as the text that asks for the same; empty where it has none."""
     return str(Interval.from_json(started.interval)) if started.interval else ""
+
+
+def intervals_between(
+    start: str, end: str, every: str, zone: str, schedules: Iterable[Schedule]
+) -> list[Interval]:
+    """The intervals from the one that a text names to another one: units of the calendar, or else those of the first of the
+    `schedules` that has any. Raises `UsageError`."""
+    own = next((one for one in schedules if one.times is not None or one.interval), None)
+    if not start or not end:
+        hint = "stagebook backfill NAME --from 2026-01 --to 2026-06 --every month"
+        raise UsageError("from when to when?", hint=hint)
+    unit = next((one for one in UNITS if one == every), None)
+    if unit is None and (every or own is None):
+        what = (
+            f"--every is '{every}'"
+            if every
+            else "how long is an interval? the pipeline has no schedule that says it"
+        )
+        raise UsageError(what, hint=f"--every with one of {', '.join(UNITS)}")
+    zone = zone or (own.zone if own is not None else "UTC")
+    try:
+        find_zone(zone)
+        first, last = (parse_interval(text, zone) for text in (start, end))
+        if last.end <= first.start:
+            raise IntervalInvalid(f"--to {end} is before --from {start}")
+    except (IntervalInvalid, ZoneUnknown) as error:
+        raise UsageError(str(error), hint=error.hint) from None
+    times = own.times if own is not None and unit is None else None
+    unit = unit or (own.interval if own is not None else None)
+    found = list(itertools.islice(intervals_within(times, unit, zone, first.start, last.end), MOST + 1))
+    if len(found) > MOST:
+        raise UsageError(f"more than {MOST:,} intervals", hint="ask for fewer at a time")
+    if not found:
+        what = f"there is no whole {unit or 'interval'} from {start} to {end}"
+        raise UsageError(what, hint="name the whole of it, or a smaller unit")
+    return found

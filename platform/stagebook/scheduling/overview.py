@@ -20,11 +20,14 @@ from stagebook.timing.due import interval_of
 from stagebook.timing.interval import Interval
 from stagebook.timing.zones import at as moment_at
 
+_LOG = 100  # lines of what people did about a schedule, in which the last pause is looked for
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleView:
     """A schedule, and what is known of it. Times are seconds since the epoch; `due` is when it fires next, `None` where nobody can
-    say; `last` is its latest tick and `run` the run of that; `said` what somebody did about it at last."""
+    say; `last` is its latest tick and `run` the run of that; `said` what somebody did about it at last, and `turned` who paused or
+    resumed it at last."""
 
     one: Scheduled
     state: ScheduleState | None
@@ -32,6 +35,7 @@ class ScheduleView:
     last: Tick | None
     run: RunRecord | None
     said: LoggedAction | None
+    turned: LoggedAction | None = None
 
     @property
     def paused(self) -> bool:
@@ -84,13 +88,15 @@ def views_of(places: Sequence[Place], now: float) -> Iterator[ScheduleView]:
                 state = states.get(one.key)
                 last = next(iter(journal.ticks.of(one.key, 1)), None) if journal is not None else None
                 found = last is not None and journal is not None and last.run
+                log = journal.ticks.log(one.key, _LOG) if journal is not None else []
                 yield ScheduleView(
                     one=one,
                     state=state,
                     due=_next(one, state, now),
                     last=last,
                     run=journal.runs.find(found) if journal is not None and found else None,
-                    said=next(iter(journal.ticks.log(one.key, 1)), None) if journal is not None else None,
+                    said=next(iter(log), None),
+                    turned=next((it for it in log if it.action in {"pause", "resume"}), None),
                 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 
@@ -15,41 +16,74 @@ from stagebook.views.formatting import duration, plain, plural, value
 from stagebook.views.tables import status_text, table_of
 
 _MOST = 40  # stretches of intervals that are shown
-_STYLES = {State.MISSING: "yellow", State.FAILED: "red", State.CHANGED: "cyan", State.DONE: "green"}
+_FOLLOWS = "follows"
+_STYLES = {
+    str(State.MISSING): "yellow",
+    str(State.FAILED): "red",
+    str(State.CHANGED): "cyan",
+    str(State.DONE): "green",
+    _FOLLOWS: "cyan",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRow:
+    """Intervals beside each other that are alike, as texts. `state` is that of the plan, or `follows`; `is_chosen`: they run."""
+
+    intervals: str
+    number: int
+    state: str
+    stages: str
+    time: str
+    why: str
+    is_chosen: bool
+
+
+def plan_rows(plan: BackfillPlan) -> list[PlanRow]:
+    """The intervals of a plan, those beside each other that are alike in one row."""
+    chosen = {one.interval for one in plan.chosen}
+    keyed = ((one, (_kind(one), one.interval in chosen)) for one in plan.all)
+    stretches = ([one for one, _ in group] for _, group in itertools.groupby(keyed, key=lambda pair: pair[1]))
+    return [_row(group, is_chosen=group[0].interval in chosen) for group in stretches]
 
 
 def plan_table(plan: BackfillPlan) -> Table:
-    """The intervals of a plan, those beside each other that are alike in one row."""
+    """The rows of a plan."""
     table = table_of("intervals", "number", "state", "stages", "time", "why")
-    chosen = {one.interval for one in plan.chosen}
-    kinds = ((_kind(one), one.interval in chosen) for one in plan.all)
-    keyed = zip(plan.all, kinds, strict=True)
-    stretches = [[one for one, _ in group] for _, group in itertools.groupby(keyed, key=lambda pair: pair[1])]
-    for group in stretches[:_MOST]:
-        table.add_row(*_row(group, is_chosen=group[0].interval in chosen))
-    if len(stretches) > _MOST:
-        table.add_row(Text(f"… and {len(stretches) - _MOST} more stretches; --json has all", style="dim"))
+    rows = plan_rows(plan)
+    for row in rows[:_MOST]:
+        table.add_row(
+            Text(row.intervals, style="" if row.is_chosen else "dim"),
+            str(row.number),
+            Text(row.state, style=_STYLES[row.state]),
+            row.stages,
+            row.time,
+            Text(row.why, style="dim"),
+        )
+    if len(rows) > _MOST:
+        table.add_row(Text(f"… and {len(rows) - _MOST} more stretches; --json has all", style="dim"))
     return table
 
 
-def _row(group: Sequence[PlannedInterval], *, is_chosen: bool) -> list[Text | str]:
+def _row(group: Sequence[PlannedInterval], *, is_chosen: bool) -> PlanRow:
     first, last = group[0], group[-1]
     names = first.interval.name if len(group) == 1 else f"{first.interval.name} … {last.interval.name}"
     runs = len(first.runs)
     seconds = [one.seconds for one in group if one.seconds is not None]
-    state, why = Text(str(first.state), style=_STYLES[first.state]), plain(value(first.why, 80))
+    state, why = str(first.state), plain(value(first.why, 80))
     if first.state is State.DONE and is_chosen:
-        state, why = Text("follows", style="cyan"), "reads earlier intervals, and runs where these change"
+        state, why = _FOLLOWS, "reads earlier intervals, and runs where these change"
     elif not is_chosen and first.state is not State.DONE:
         why = "left out"
-    return [
-        Text(names, style="" if is_chosen else "dim"),
-        str(len(group)),
-        state,
-        f"{runs} of {len(first.decisions)}" if runs else "",
-        f"~{duration(sum(seconds))}" if seconds else "",
-        Text(why, style="dim"),
-    ]
+    return PlanRow(
+        intervals=names,
+        number=len(group),
+        state=state,
+        stages=f"{runs} of {len(first.decisions)}" if runs else "",
+        time=f"~{duration(sum(seconds))}" if seconds else "",
+        why=why,
+        is_chosen=is_chosen,
+    )
 
 
 def _kind(one: PlannedInterval) -> tuple[State, int, str]:

@@ -13,7 +13,12 @@ from building import ProjectBuilder
 from stagebook_lab.routes import ROUTES
 from stagebook_lab.routes.handler import RESOURCE, Handler
 
-EXAMPLES = {"run": "20260101-000000-abcd", "pid": "1", "name": "prod"}  # what fills the places in the routes
+EXAMPLES = {
+    "run": "20260101-000000-abcd",
+    "pid": "1",
+    "name": "prod",
+    "incident": "0a1b2c3",
+}  # what fills the places in the routes
 
 
 class Nobody(Authorizer):

@@ -11,6 +11,7 @@ from building import ProjectBuilder
 from stagebook.system.logins import HIDDEN
 
 CANARY = "canary-7f3a91/+&<é>"
+_WITH_PATHS = {"events", "notebook", "log"}  # they tell what the notebook and its kernel said
 
 
 @pytest.mark.kernel
@@ -24,6 +25,7 @@ async def test_no_route_tells_a_secret(api, lab: ProjectBuilder, monkeypatch: py
     display(HTML(f"<b>{word}</b>"))
     """
     lab.notebook("a", say, "raise ValueError(f'no way in with {word}')")
+    lab.file("stagebook.toml", "[tracking]\nenabled = false\n[incidents]\ndev = true\n")
     lab.pipeline('stages:\n  a: {notebook: notebooks/a.ipynb, env: {DB: "${secret.DB}"}}\n', "p")
     started = await api.post("runs", pipeline="p")
     ended = await api.until(
@@ -40,6 +42,12 @@ async def test_no_route_tells_a_secret(api, lab: ProjectBuilder, monkeypatch: py
         "status": await api.get("status"),
         "why": await api.get("why", pipeline="p", stage="a"),
         "processes": ended,
+        "grid": await api.get("grid", pipeline="p"),
+        "stage": await api.get("grid/stage", run=run, stage="a"),
+        "calendar": await api.get("calendar", pipeline="p"),
+        "schedules": await api.get("schedules"),
+        "incidents": await api.get("incidents"),
+        "backfills": await api.get("backfills", pipeline="p"),
         **{part: await api.get("runs", run, part, stage="a") for part in ("log", "notebook", "changes")},
     }
     encoded = base64.b64encode(b"xyz" + CANARY.encode()).decode()[4:-4]
@@ -47,5 +55,8 @@ async def test_no_route_tells_a_secret(api, lab: ProjectBuilder, monkeypatch: py
         text = json.dumps(reply, ensure_ascii=False)
         assert CANARY not in text, name
         assert encoded not in text, name
+        assert name in _WITH_PATHS or str(lab.root) not in text, name
     assert f"ValueError: no way in with {HIDDEN}" in json.dumps(replies["run"])
+    assert f"no way in with {HIDDEN}" in replies["incidents"]["incidents"][0]["message"]
+    assert f"no way in with {HIDDEN}" in replies["stage"]["stage"]["message"]
     assert replies["log"]["text"].startswith(f"{HIDDEN} ")

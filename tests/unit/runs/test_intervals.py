@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 
 import pytest
 
@@ -11,7 +12,7 @@ from building import load
 from journals import started
 from stagebook.errors import UsageError
 from stagebook.pipeline.model import Pipeline, Schedule
-from stagebook.runs.intervals import as_scheduled, interval_for, interval_of, latest_of
+from stagebook.runs.intervals import as_scheduled, interval_for, interval_of, intervals_between, latest_of
 from stagebook.runs.request import RunRequest
 from stagebook.timing.reading import parse_interval
 from stagebook.timing.times import CronTimes, EveryTimes
@@ -83,3 +84,31 @@ def test_a_run_says_what_asks_for_the_same() -> None:
         event = dataclasses.replace(started(), interval=one.to_json())
         assert parse_interval(interval_of(event)) == one
     assert interval_of(started()) == ""
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "every", "zone", "first", "last", "count"),
+    [
+        ("2026-01", "2026-02", "month", "", "2026-01", "2026-02", 2),
+        ("2026-01-05", "2026-01-07", "", "", "2026-01-05", "2026-01-07", 3),
+        ("2026-01-05", "2026-01-05", "hour", "UTC", "2026-01-05T00", "2026-01-05T23", 24),
+        ("2026-03-29", "2026-03-29", "hour", "", "2026-03-29T00", "2026-03-29T23", 23),
+    ],
+)
+def test_the_intervals_between_two_texts_are_those_of_the_unit_or_of_the_schedule(
+    start: str, end: str, every: str, zone: str, first: str, last: str, count: int
+) -> None:
+    found = intervals_between(start, end, every, zone, [NEWS, DAILY])
+    assert (found[0].name, found[-1].name, len(found)) == (first, last, count)
+    assert {one.zone for one in found} == {zone or "Europe/Berlin"}
+    assert all(one.end == later.start for one, later in itertools.pairwise(found))
+
+
+def test_without_a_unit_they_are_the_stretches_between_firings() -> None:
+    found = intervals_between("2026-01-05T06", "2026-01-05T08", "", "", [NEWS, EACH])
+    assert [one.name for one in found] == ["2026-01-05T06", "2026-01-05T07", "2026-01-05T08"]
+    with pytest.raises(UsageError, match="how long is an interval") as caught:
+        intervals_between("2026", "2026", "", "", [NEWS])
+    assert "--every" in caught.value.hint
+    with pytest.raises(UsageError, match="from when to when"):
+        intervals_between("2026", "", "day", "", [])

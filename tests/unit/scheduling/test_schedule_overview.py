@@ -160,3 +160,18 @@ def test_a_time_to_come_reads_so(seconds: float, text: str) -> None:
 
 def test_lines_have_the_time_of_day() -> None:
     assert schedule_tables.line_of("p/daily: run r", NOW) == "08:00:00 p/daily: run r"
+
+
+def test_who_paused_it_is_known_whatever_was_done_since(world: World) -> None:
+    place = world.place(DAILY)
+    one = place.scheduled[0]
+    overview.set_paused(place, one, world.now, "ann", "the source is down", paused=True)
+    overview.trigger(place, one, world.now + 60.0, "bob", "once more")
+    (view,) = overview.views_of([place], world.now)
+    assert view.said is not None
+    assert (view.said.action, view.said.by) == ("trigger", "bob")
+    assert view.turned is not None
+    assert (view.turned.action, view.turned.by, view.turned.because) == ("pause", "ann", "the source is down")
+    overview.set_paused(place, one, world.now + 120.0, "bob", "", paused=False)
+    (view,) = overview.views_of([place], world.now)
+    assert (view.paused, view.turned and view.turned.action) == (False, "resume")

@@ -131,3 +131,27 @@ def test_what_became_of_each_and_of_all() -> None:
     assert "go on with   stagebook resume b1" in text
     well = dataclasses.replace(report, status=Status.COMPLETED, done=done[:1], left=0)
     assert "go on" not in screen(*backfill_tables.report_lines(well))
+
+
+def test_rows_are_values_too_and_none_is_cut() -> None:
+    """What other views than the terminal show has all stretches."""
+    days = [
+        planned(day, State.DONE if at % 2 else State.MISSING, "no run of it yet", 1.0)
+        for at, day in enumerate(DAYS)
+    ]
+    rows = backfill_tables.plan_rows(plan(*days))
+    assert len(rows) == len(DAYS)
+    assert rows[0] == backfill_tables.PlanRow(
+        intervals="2026-01-01",
+        number=1,
+        state="missing",
+        stages="2 of 2",
+        time="~1.0 s",
+        why="no run of it yet",
+        is_chosen=True,
+    )
+    assert (rows[1].state, rows[1].is_chosen, rows[1].time) == ("done", False, "~1.0 s")
+    left_out = backfill_tables.plan_rows(plan(*days[:1], chosen=[]))
+    assert (left_out[0].why, left_out[0].is_chosen) == ("left out", False)
+    follows = backfill_tables.plan_rows(plan(*days[:2], chosen=days[:2], reads_earlier=True))
+    assert [row.state for row in follows] == ["missing", "follows"]
