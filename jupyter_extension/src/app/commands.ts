@@ -88,10 +88,11 @@ export function addCommands(parts: Parts): Actions {
 /** Start a run with the parameters of the form. */
 function start(
   { store, launcher, places }: Parts,
-  request: Omit<RunRequest, 'pipeline' | 'project' | 'texts' | 'sweep'>
+  request: Omit<RunRequest, 'pipeline' | 'project' | 'texts' | 'sweep' | 'interval'>
 ): void {
   const { draft, isSweep } = store.planner;
-  launcher.start({ ...request, texts: draft.texts, sweep: isSweep }).catch(places.say);
+  const { texts, interval } = draft;
+  launcher.start({ ...request, texts, interval, sweep: isSweep }).catch(places.say);
 }
 
 function actionsOf(parts: Parts): Actions {
@@ -140,6 +141,33 @@ function pipelineCommands(parts: Parts, actions: Actions): PipelineCommand[] {
       label: trans.__('Open the Environments'),
       execute: () => places.openEnvironments(),
       hasIcon: true
+    },
+    {
+      id: IDS.openTimeline,
+      label: trans.__('Open the Runs over Time'),
+      execute: () => places.openTimeline(),
+      hasIcon: true
+    },
+    {
+      id: IDS.openSchedules,
+      label: trans.__('Open the Schedules'),
+      execute: () => places.openSchedules(),
+      hasIcon: true
+    },
+    {
+      id: IDS.openIncidents,
+      label: trans.__('Open the Incidents'),
+      execute: () => places.openIncidents(),
+      hasIcon: true
+    },
+    {
+      id: IDS.backfill,
+      label: trans.__('Backfill the Pipeline …'),
+      execute: () => {
+        store.backfills.show(true);
+        places.openTimeline();
+      },
+      isEnabled: hasPipeline
     },
     { id: IDS.refresh, label: trans.__('Look for Pipelines Again'), execute: () => actions.refresh() },
     {

@@ -5,6 +5,7 @@ import { PathExt } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Store } from '../services/store';
+import type { Question } from '../views/context';
 import type { NewStageReply } from '../wire';
 
 /** Ask for a name, and add a notebook to the open pipeline, a new one if `notebook` is empty; null where the user cancels. */
@@ -46,6 +47,20 @@ export async function askBecause(trans: TranslationBundle, stage: string): Promi
     okLabel: trans.__('Accept')
   });
   return asked.button.accept && asked.value?.trim() ? asked.value : null;
+}
+
+/** Ask for a text; null where the user cancels, or says nothing though it is needed. */
+export async function askText(
+  trans: TranslationBundle,
+  { title, label, goOn, isNeeded = false }: Question
+): Promise<string | null> {
+  const asked = await InputDialog.getText({
+    title,
+    label: isNeeded ? label : `${label} ${trans.__('It may be left out.')}`,
+    okLabel: goOn
+  });
+  const text = asked.value?.trim() ?? '';
+  return asked.button.accept && (text !== '' || !isNeeded) ? text : null;
 }
 
 /** Ask before the edits of a pipeline file are saved, since a stage is added to what is saved. */

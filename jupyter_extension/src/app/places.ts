@@ -12,7 +12,7 @@ import type { Store } from '../services/store';
 import type { Actions } from '../views/context';
 import type { LogOf } from '../views/log';
 import { approve, deploy, rollBack } from './deployments';
-import { addStage, askBecause, confirmAttach, confirmSave } from './dialogs';
+import { addStage, askBecause, askText, confirmAttach, confirmSave } from './dialogs';
 import { ExecutedNotebooks, hasEdits, openAt, openNotebook, saveEdits } from './documents';
 import { prepareKernel } from './kernels';
 import { openBadgeMenu } from './menus';
@@ -70,6 +70,10 @@ export function makePlaces(parts: Parts): Places {
     },
     openNotebook: stage => openNotebook(docs, store, stage),
     openEnvironments: () => tabs.open({ kind: 'environments' }),
+    openTimeline: () => tabs.open({ kind: 'timeline' }),
+    openSchedules: () => tabs.open({ kind: 'schedules' }),
+    openIncidents: () => tabs.open({ kind: 'incidents' }),
+    ask: question => askText(parts.trans, question),
     deploy: (environment, act) => void deploy(parts, environment, act).catch(say),
     approve: (environment, proposal, act) => void approve(parts, environment, proposal, act).catch(say),
     rollBack: (environment, version, act) => void rollBack(parts.trans, environment, version, act).catch(say),
@@ -83,6 +87,8 @@ export function makePlaces(parts: Parts): Places {
     },
     openExecuted: stage => executed.open(stage),
     openExecutedOf: info => void executed.openOf(info),
+    openLogOf: ({ run, id, attempt }) =>
+      tabs.open({ kind: 'log', project: store.projectPath, run, stage: id, attempt }),
     openFailing: stage => {
       executed.openFailing(stage).catch(say);
     },

@@ -11,8 +11,11 @@ import { ChangesView } from '../views/changes';
 import type { Context } from '../views/context';
 import { EnvironmentsView } from '../views/environments';
 import { GraphView } from '../views/graph';
+import { IncidentsView } from '../views/incidents';
 import { type LogOf, LogView } from '../views/log';
 import { RunsView } from '../views/runs';
+import { SchedulesView } from '../views/schedules';
+import { TimelineView } from '../views/timeline';
 import { IDS } from './command-ids';
 
 /** What a tab shows, as it is kept over a reload. */
@@ -20,6 +23,9 @@ export type Tab =
   | { readonly kind: 'graph' }
   | { readonly kind: 'runs' }
   | { readonly kind: 'environments' }
+  | { readonly kind: 'timeline' }
+  | { readonly kind: 'schedules' }
+  | { readonly kind: 'incidents' }
   | { readonly kind: 'changes'; readonly stage: string }
   | ({ readonly kind: 'log' } & LogOf);
 
@@ -77,6 +83,12 @@ function makeView(tab: Tab, context: Context): Widget {
       return new RunsView(context);
     case 'environments':
       return new EnvironmentsView(context);
+    case 'timeline':
+      return new TimelineView(context);
+    case 'schedules':
+      return new SchedulesView(context);
+    case 'incidents':
+      return new IncidentsView(context);
     case 'changes':
       return new ChangesView(context, tab.stage);
     case 'log':
@@ -104,6 +116,9 @@ function tabOf(kept: ReadonlyPartialJSONObject): Tab | null {
     case 'graph':
     case 'runs':
     case 'environments':
+    case 'timeline':
+    case 'schedules':
+    case 'incidents':
       return { kind: kept['kind'] };
     case 'changes':
       return { kind: 'changes', stage: text('stage') };

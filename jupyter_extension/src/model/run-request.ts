@@ -14,6 +14,8 @@ export interface RunDraft {
   readonly keepGoing: boolean;
   readonly keepKernel: boolean;
   readonly sweep: boolean;
+  /** What the run is about; empty for the latest complete interval. */
+  readonly interval: string;
 }
 
 /** All stages with the defaults. */
@@ -24,7 +26,8 @@ export const EMPTY_DRAFT: RunDraft = {
   force: false,
   keepGoing: false,
   keepKernel: false,
-  sweep: false
+  sweep: false,
+  interval: ''
 };
 
 /** The stages in the terms of the server; none for a run of all. */
@@ -49,7 +52,8 @@ export function requestOf(draft: RunDraft): Omit<RunRequest, 'pipeline' | 'proje
     force: draft.force,
     keep_going: draft.keepGoing,
     keep_kernel: draft.keepKernel,
-    sweep: draft.sweep
+    sweep: draft.sweep,
+    interval: draft.interval
   };
 }
 
@@ -62,7 +66,8 @@ export function queryOf(draft: RunDraft): [string, string][] {
     ...start.map((name): [string, string] => ['start', name]),
     ...only.map((name): [string, string] => ['only', name]),
     ...(draft.force ? [['force', '1'] as [string, string]] : []),
-    ...(draft.sweep ? [['sweep', '1'] as [string, string]] : [])
+    ...(draft.sweep ? [['sweep', '1'] as [string, string]] : []),
+    ...(draft.interval ? [['interval', draft.interval] as [string, string]] : [])
   ];
 }
 

@@ -72,89 +72,89 @@ export class Api {
   constructor(private readonly _settings: ServerConnection.ISettings) {}
 
   projects(): Promise<ProjectsReply> {
-    return this._get<ProjectsReply>(['projects'], {});
+    return this.get<ProjectsReply>(['projects'], {});
   }
 
   pipelines(project: string): Promise<PipelinesReply> {
-    return this._get<PipelinesReply>(['pipelines'], { project });
+    return this.get<PipelinesReply>(['pipelines'], { project });
   }
 
   plan(project: string, pipeline: string, draft: RunDraft): Promise<PlanReply> {
-    return this._get<PlanReply>(['plan'], [['project', project], ['pipeline', pipeline], ...queryOf(draft)]);
+    return this.get<PlanReply>(['plan'], [['project', project], ['pipeline', pipeline], ...queryOf(draft)]);
   }
 
   why(project: string, pipeline: string, stage: string, { texts }: RunDraft): Promise<WhyReply> {
     const words = queryOf({ ...EMPTY_DRAFT, texts });
-    return this._get<WhyReply>(
+    return this.get<WhyReply>(
       ['why'],
       [['project', project], ['pipeline', pipeline], ['stage', stage], ...words]
     );
   }
 
   monitors(project: string, pipeline: string, stage: string): Promise<MonitorsReply> {
-    return this._get<MonitorsReply>(['monitors'], { project, pipeline, stage });
+    return this.get<MonitorsReply>(['monitors'], { project, pipeline, stage });
   }
 
   runs(project: string, pipeline: string, limit: number): Promise<RunsReply> {
-    return this._get<RunsReply>(['runs'], { project, pipeline, limit });
+    return this.get<RunsReply>(['runs'], { project, pipeline, limit });
   }
 
   run(project: string, run: string): Promise<RunReply> {
-    return this._get<RunReply>(['runs', run], { project });
+    return this.get<RunReply>(['runs', run], { project });
   }
 
   compare(project: string, runs: readonly string[]): Promise<CompareReply> {
     const words = runs.map((run): [string, string] => ['run', run]);
-    return this._get<CompareReply>(['compare'], [['project', project], ...words]);
+    return this.get<CompareReply>(['compare'], [['project', project], ...words]);
   }
 
   changes(project: string, run: string, stage: string, attempt: number): Promise<ChangesReply> {
-    return this._get<ChangesReply>(['runs', run, 'changes'], { project, stage, attempt });
+    return this.get<ChangesReply>(['runs', run, 'changes'], { project, stage, attempt });
   }
 
   note(run: string, request: NoteRequest): Promise<Note> {
-    return this._post<Note>(['runs', run, 'notes'], request);
+    return this.post<Note>(['runs', run, 'notes'], request);
   }
 
   accept(request: AcceptRequest): Promise<AcceptReply> {
-    return this._post<AcceptReply>(['accept'], request);
+    return this.post<AcceptReply>(['accept'], request);
   }
 
   draft(request: DraftRequest): Promise<DraftReply> {
-    return this._post<DraftReply>(['contracts'], request);
+    return this.post<DraftReply>(['contracts'], request);
   }
 
   mlflow(request: MlflowRequest): Promise<MlflowReply> {
-    return this._post<MlflowReply>(['mlflow'], request);
+    return this.post<MlflowReply>(['mlflow'], request);
   }
 
   kernel(run: string, request: KernelRequest): Promise<KernelReply> {
-    return this._post<KernelReply>(['runs', run, 'kernel'], request);
+    return this.post<KernelReply>(['runs', run, 'kernel'], request);
   }
 
   environments(project: string): Promise<EnvironmentsReply> {
-    return this._get<EnvironmentsReply>(['environments'], { project });
+    return this.get<EnvironmentsReply>(['environments'], { project });
   }
 
   environment(project: string, name: string): Promise<EnvironmentReply> {
-    return this._get<EnvironmentReply>(['environments', name], { project });
+    return this.get<EnvironmentReply>(['environments', name], { project });
   }
 
   preview(request: PreviewRequest): Promise<PreviewReply> {
-    return this._post<PreviewReply>(['preview'], request);
+    return this.post<PreviewReply>(['preview'], request);
   }
 
   difference(project: string, before: string, after: string): Promise<PageReply> {
-    return this._get<PageReply>(['difference'], { project, before, after });
+    return this.get<PageReply>(['difference'], { project, before, after });
   }
 
   report(project: string): Promise<PageReply> {
-    return this._get<PageReply>(['report'], { project });
+    return this.get<PageReply>(['report'], { project });
   }
 
   /** Do something about an environment, and wait for its end. Rejects with a `Refusal` where it does not come to a good one. */
   async act(request: EnvironmentRequest): Promise<void> {
-    let process = await this._post<ProcessReply>(['environments'], request);
+    let process = await this.post<ProcessReply>(['environments'], request);
     while (process.exit_code === null) {
       await new Promise(resolve => setTimeout(resolve, POLL));
       process = await this.process(request.project ?? '', process.pid);
@@ -166,27 +166,27 @@ export class Api {
   }
 
   addStage(request: NewStageRequest): Promise<NewStageReply> {
-    return this._post<NewStageReply>(['stages'], request);
+    return this.post<NewStageReply>(['stages'], request);
   }
 
   start(request: RunRequest): Promise<ProcessReply> {
-    return this._post<ProcessReply>(['runs'], request);
+    return this.post<ProcessReply>(['runs'], request);
   }
 
   resume(run: string, request: ResumeRequest): Promise<ProcessReply> {
-    return this._post<ProcessReply>(['runs', run, 'resume'], request);
+    return this.post<ProcessReply>(['runs', run, 'resume'], request);
   }
 
   process(project: string, pid: number): Promise<ProcessReply> {
-    return this._get<ProcessReply>(['processes', String(pid)], { project });
+    return this.get<ProcessReply>(['processes', String(pid)], { project });
   }
 
   cancel(project: string, run: string): Promise<CancelReply> {
-    return this._post<CancelReply>(['runs', run, 'cancel'], { project });
+    return this.post<CancelReply>(['runs', run, 'cancel'], { project });
   }
 
   log(project: string, run: string, stage: string, attempt: number, after: number): Promise<LogReply> {
-    return this._get<LogReply>(['runs', run, 'log'], { project, stage, attempt, after });
+    return this.get<LogReply>(['runs', run, 'log'], { project, stage, attempt, after });
   }
 
   /** An executed notebook; without content where it is as it was `seen`, the time of an earlier reply. */
@@ -198,7 +198,7 @@ export class Api {
     seen?: number
   ): Promise<NotebookReply> {
     const since: Record<string, number> = seen === undefined ? {} : { seen };
-    return this._get<NotebookReply>(['runs', run, 'notebook'], { project, stage, attempt, ...since });
+    return this.get<NotebookReply>(['runs', run, 'notebook'], { project, stage, attempt, ...since });
   }
 
   /**
@@ -246,11 +246,11 @@ export class Api {
     return text.length === 0 ? url : `${url}?${text.join('&')}`;
   }
 
-  private async _get<T>(path: readonly string[], query: Query): Promise<T> {
+  async get<T>(path: readonly string[], query: Query): Promise<T> {
     return this._ask<T>(this._url(path, query), {});
   }
 
-  private async _post<T>(path: readonly string[], body: object): Promise<T> {
+  async post<T>(path: readonly string[], body: object): Promise<T> {
     return this._ask<T>(this._url(path, {}), { method: 'POST', body: JSON.stringify(body) });
   }
 

@@ -5,6 +5,8 @@ import { EMPTY_DRAFT, type RunDraft } from '../model/run-request';
 import type { ErrorReply, MlflowReply, MlflowRequest, PlanReply, ProcessReply } from '../wire';
 
 const POLL = 300; // milliseconds between two looks at what was started
+/** The name of the field of the interval, among those of the parameters. */
+export const INTERVAL = '--interval';
 const TIMEOUT = 120_000; // milliseconds until the journal has to have the run
 
 /**
@@ -67,9 +69,9 @@ export async function planOf(
   api: Api,
   project: string,
   pipeline: string,
-  { texts, sweep }: RunDraft
+  { texts, sweep, interval }: RunDraft
 ): Promise<Planned> {
-  const draft = { ...EMPTY_DRAFT, texts, sweep };
+  const draft = { ...EMPTY_DRAFT, texts, sweep, interval };
   try {
     return { plan: await api.plan(project, pipeline, draft), problem: null, fields: {}, isSweep: sweep };
   } catch (error) {
@@ -83,9 +85,10 @@ export async function planOf(
       return { plan: null, problem, fields, isSweep: false };
     }
     const right = Object.entries(texts).filter(([name]) => !(name in fields));
+    const about = INTERVAL in fields ? '' : interval;
     let plan: PlanReply | null = null;
-    if (right.length < Object.keys(texts).length) {
-      const without = { ...draft, texts: Object.fromEntries(right) };
+    if (right.length < Object.keys(texts).length || about !== interval) {
+      const without = { ...draft, texts: Object.fromEntries(right), interval: about };
       plan = await api.plan(project, pipeline, without).catch(() => null);
     }
     return { plan, problem: null, fields, isSweep: false };

@@ -61,7 +61,7 @@ export class RunPlanner {
   change(patch: Partial<RunDraft>): void {
     this.draft = { ...this.draft, ...patch };
     this.preview = null;
-    if (patch.texts !== undefined || patch.sweep !== undefined) {
+    if (patch.texts !== undefined || patch.sweep !== undefined || patch.interval !== undefined) {
       clearTimeout(this._previewing); // it follows the plan, which may find mistakes
       this.planSoon();
     } else {
@@ -108,7 +108,8 @@ export class RunPlanner {
       return;
     }
     const { plan, problem, fields, isSweep } = await planOf(this._api, target.project, target.key, draft);
-    if (this._target !== target || this.draft.texts !== draft.texts || this.draft.sweep !== draft.sweep) {
+    const same = (['texts', 'sweep', 'interval'] as const).every(key => this.draft[key] === draft[key]);
+    if (this._target !== target || !same) {
       return; // another answer is on its way
     }
     this.unplanned = new Set([...this.unplanned].filter(run => !before.has(run)));

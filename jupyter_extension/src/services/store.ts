@@ -7,6 +7,7 @@ import { applyChange, EMPTY_SNAPSHOT, endedRuns, latestRun, liveRun, type Snapsh
 import { type StageView, stageViews } from '../model/stage-state';
 import type { Change, ErrorReply, PipelineInfo, ProjectInfo, RunInfo, StageRef } from '../wire';
 import { type Api, replyOf } from './api';
+import { BackfillDesk } from './backfill-desk';
 import { RunPlanner } from './run-planner';
 import { follow } from './stream';
 
@@ -21,6 +22,7 @@ export interface Choice {
 export class Store implements IDisposable {
   constructor(readonly api: Api) {
     this.planner = new RunPlanner(api, () => this.notify());
+    this.backfills = new BackfillDesk(api, () => this.notify());
   }
 
   /** Emitted after every change. */
@@ -30,6 +32,8 @@ export class Store implements IDisposable {
 
   /** What a run of the open pipeline would do. */
   readonly planner: RunPlanner;
+  /** The form for a backfill. */
+  readonly backfills: BackfillDesk;
   projects: readonly ProjectInfo[] = [];
   /** Whether there are projects that the server does not list. */
   hasMoreProjects = false;

@@ -9,6 +9,15 @@ import type { EnvironmentRequest, StageInfo } from '../wire';
 /** Does what was asked about an environment; `what` says so meanwhile. */
 export type Act = (what: string, request: Omit<EnvironmentRequest, 'project' | 'target'>) => void;
 
+/** A question with a text as its answer. */
+export interface Question {
+  readonly title: string;
+  readonly label: string;
+  /** The label of the button that goes on. */
+  readonly goOn: string;
+  readonly isNeeded?: boolean;
+}
+
 /** What a view can ask the application for. Failures are told to the user. */
 export interface Actions {
   readonly runAll: () => void;
@@ -22,6 +31,11 @@ export interface Actions {
   readonly openGraph: () => void;
   readonly openRuns: () => void;
   readonly openEnvironments: () => void;
+  readonly openTimeline: () => void;
+  readonly openSchedules: () => void;
+  readonly openIncidents: () => void;
+  /** Ask a person why, or what to note; null where they cancel, or say nothing though it `isNeeded`. */
+  readonly ask: (question: Question) => Promise<string | null>;
   /** Show what a promotion of the working tree would do, ask, and have it done. */
   readonly deploy: (environment: string, act: Act) => void;
   /** Show what a proposal would do, ask, and have it done. */
@@ -35,6 +49,7 @@ export interface Actions {
   readonly draftContract: (dataset: string) => void;
   readonly openExecuted: (stage: string) => void;
   readonly openExecutedOf: (info: StageInfo) => void;
+  readonly openLogOf: (info: StageInfo) => void;
   readonly openFailing: (stage: string) => void;
   readonly openLog: (stage: string) => void;
   readonly openChanges: (stage: string) => void;

@@ -90,3 +90,20 @@ export function useSize(of: React.RefObject<HTMLElement>): { width: number; heig
   }, [of]);
   return size;
 }
+
+/** A number that changes whenever a run begins or ends, the window gets the focus, or half a minute has gone by; with a function
+ * that changes it at once. With `often`, every few seconds. */
+export function useRound(context: Context, often = false): readonly [string, () => void] {
+  const [round, again] = React.useReducer((count: number) => count + 1, 0);
+  React.useEffect(() => {
+    window.addEventListener('focus', again);
+    return () => window.removeEventListener('focus', again);
+  }, []);
+  const every = often ? OFTEN : SELDOM;
+  const time = Math.floor(useNow(every) / every);
+  const runs = context.store.snapshot.runs.map(run => [run.id, run.status]);
+  return [JSON.stringify([round, time, runs]), again];
+}
+
+const OFTEN = 2; // seconds
+const SELDOM = 30; // seconds

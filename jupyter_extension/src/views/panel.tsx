@@ -5,6 +5,7 @@ import * as React from 'react';
 
 import type { Context } from './context';
 import { useStore } from './hooks';
+import { IncidentsButton } from './incidents-button';
 import { RunForm } from './run-form';
 import { stagebookIcon } from './icon';
 import { search } from '../model/grouping';
@@ -75,6 +76,17 @@ function Panel(props: { context: Context }): React.JSX.Element {
           >
             {trans.__('dev ▸')}
           </button>
+          <button
+            className="sb-Button"
+            title={trans.__('Runs and days side by side, and what intervals of the past lack')}
+            onClick={() => actions.openTimeline()}
+          >
+            {trans.__('Over time')}
+          </button>
+          <button className="sb-Button" onClick={() => actions.openSchedules()}>
+            {trans.__('Schedules')}
+          </button>
+          <IncidentsButton context={context} />
         </div>
         <RunLine context={context} />
         {!planner.isFormOpen && <GivenParams context={context} />}

@@ -6,6 +6,7 @@ import type { Context } from './context';
 import { useNow } from './hooks';
 import { ago, duration } from '../model/format';
 import { counts, GLYPHS, progressOf, type StageView, type State } from '../model/stage-state';
+import { INTERVAL } from '../services/requests';
 import type { Decision } from '../wire';
 
 /** The sign of a state. Its word stands beside it, or in the label of the element around it. */
@@ -203,7 +204,8 @@ export function RunButtons(props: { context: Context }): React.JSX.Element {
 export function GivenParams(props: { context: Context }): React.JSX.Element | null {
   const { store, trans } = props.context;
   const given = Object.entries(store.planner.draft.texts);
-  if (given.length === 0) {
+  const { interval } = store.planner.draft;
+  if (given.length === 0 && interval === '') {
     return null;
   }
   return (
@@ -220,6 +222,17 @@ export function GivenParams(props: { context: Context }): React.JSX.Element | nu
           {name}={text} <span aria-hidden="true">×</span>
         </button>
       ))}
+      {interval !== '' && (
+        <button
+          type="button"
+          className="sb-Chip"
+          data-wrong={INTERVAL in store.planner.fields}
+          title={trans.__('Set the interval back to the latest complete one')}
+          onClick={() => store.planner.change({ interval: '' })}
+        >
+          {trans.__('about %1', interval)} <span aria-hidden="true">×</span>
+        </button>
+      )}
     </div>
   );
 }

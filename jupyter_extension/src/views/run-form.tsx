@@ -5,6 +5,7 @@ import * as React from 'react';
 import type { Context } from './context';
 import { isIncomplete, type RunDraft, type Scope } from '../model/run-request';
 import { plural } from '../model/format';
+import { INTERVAL } from '../services/requests';
 import { DecisionSign } from './parts';
 import type { ParamInfo, PlanReply } from '../wire';
 
@@ -60,6 +61,12 @@ export function RunForm(props: { context: Context }): React.JSX.Element | null {
               }}
             />
           ))}
+        </fieldset>
+      )}
+      {pipeline.takes_interval && (
+        <fieldset>
+          <legend>{trans.__('Interval')}</legend>
+          <IntervalField context={context} set={interval => change({ interval })} />
         </fieldset>
       )}
       <fieldset>
@@ -120,11 +127,61 @@ export function RunForm(props: { context: Context }): React.JSX.Element | null {
         </button>
         {wrong > 0 && (
           <span className="sb-FieldError" role="status">
-            {trans.__('%1 to correct', plural(wrong, 'parameter'))}
+            {trans.__('%1 to correct', plural(wrong, 'field'))}
           </span>
         )}
       </div>
     </form>
+  );
+}
+
+/** What the run is about; by default the latest complete interval, which the plan names. */
+function IntervalField(props: { context: Context; set: (text: string) => void }): React.JSX.Element {
+  const { planner } = props.context.store;
+  const { trans } = props.context;
+  const given = planner.draft.interval;
+  const error = planner.fields[INTERVAL];
+  const shown = React.useRef('');
+  shown.current = given === '' ? (planner.plan?.interval ?? shown.current) : shown.current;
+  return (
+    <div className="sb-Field" data-given={given !== ''}>
+      <label htmlFor="sb-interval" title="--interval">
+        {trans.__('about')}
+      </label>
+      <span className="sb-FieldValue">
+        <input
+          id="sb-interval"
+          className="sb-Input"
+          type="text"
+          spellCheck={false}
+          autoComplete="off"
+          aria-invalid={error !== undefined}
+          aria-describedby={error ? 'sb-interval-help sb-interval-error' : 'sb-interval-help'}
+          value={given || shown.current}
+          onChange={event => props.set(event.target.value)}
+        />
+        <button
+          type="button"
+          className="sb-Reset"
+          disabled={given === ''}
+          title={trans.__('Back to the latest complete one')}
+          aria-label={trans.__('Set the interval back to the latest complete one')}
+          onClick={() => props.set('')}
+        >
+          ↺
+        </button>
+      </span>
+      <small id="sb-interval-help" className="sb-Help">
+        {given === ''
+          ? trans.__('the latest complete one')
+          : trans.__('a day 2026-01-05, a month 2026-01, an hour 2026-01-05T06, or START..END')}
+      </small>
+      {error && (
+        <small id="sb-interval-error" className="sb-FieldError" role="alert">
+          {error}
+        </small>
+      )}
+    </div>
   );
 }
 

@@ -20,7 +20,7 @@ from stagebook_lab import wire
 from stagebook_lab.launch import Processes
 from stagebook_lab.present import Paths, problems_of, wire_value
 
-NEXT = 20  # firings to come that are listed
+NEXT = 10  # firings to come that are listed
 
 
 def schedules_reply(project: Project, paths: Paths) -> wire.SchedulesReply:

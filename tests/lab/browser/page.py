@@ -18,7 +18,7 @@ FLAGS = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 # The browser itself tells on its console what the server refuses because of mistakes.
-EXPECTED = ("stagebook/plan?", "stagebook/stages", "stagebook/preview?")
+EXPECTED = ("stagebook/plan?", "stagebook/stages", "stagebook/preview?", "stagebook/backfills/plan?")
 
 PICTURES = Path(__file__).parents[3] / "docs" / "images"
 LONG = 90_000  # milliseconds until a run has done something, on a busy machine

@@ -52,6 +52,9 @@ def test_every_view_keeps_the_rules_in_both_themes(page: Page, lab) -> None:
         "stagebook:open-changes": (".sb-Page", ".sb-Page h2"),
         "stagebook:open-log": (".sb-Log", ".sb-Log pre"),
         "stagebook:open-notebook": (".sb-BadgePlace", ".sb-Badge"),
+        "stagebook:open-schedules": ("#stagebook-schedules", "#stagebook-schedules .sb-None"),
+        "stagebook:open-incidents": ("#stagebook-incidents", "#stagebook-incidents h1"),
+        "stagebook:backfill": ("#stagebook-timeline", "#stagebook-timeline .sb-Square"),
     }
     found: dict[str, list[str]] = {}
     for theme in ("JupyterLab Dark", "JupyterLab Light"):

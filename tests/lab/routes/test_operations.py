@@ -79,7 +79,7 @@ async def test_a_schedule_is_paused_and_resumed_in_the_name_of_who_asks(
     )  # fmt: skip
     assert (one["paused"], one["last"], one["turned"], reply["leader"]) == (False, None, None, None)
     assert reply["next"][0]["at"] == one["next"]
-    assert len(reply["next"]) == 20
+    assert len(reply["next"]) == 10
     asked = {"pipeline": "days", "schedule": "daily"}
     await api.post("schedules", action="pause", because="  the source is down ", **asked)
     (one,) = (await api.get("schedules"))["schedules"]

@@ -1,0 +1,247 @@
+"""What a person sees and does about schedules, runs over time, backfills and incidents."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from building import ProjectBuilder
+from lab.browser.page import LONG, choose, execute, open_page, panel, picture
+from lab.browser.test_accessibility import AXE, violations
+from lab.server import Lab, running_lab
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+LOAD = """
+import pathlib
+if pathlib.Path(f"broken/{day}").exists(): raise RuntimeError("no file of that day")
+pathlib.Path(out).write_text(day)
+"""
+COPY = "open(out, 'w').write(open(source).read())"
+# It fires half a day from now, so that no test sees it.
+FIRED = dt.datetime.now(dt.timezone(dt.timedelta(hours=9))) - dt.timedelta(hours=12)
+PIPELINE = """
+schedules:
+  daily: {cron: "0 HOUR * * *", zone: Asia/Tokyo, interval: day}
+stages:
+  load:
+    notebook: notebooks/load.ipynb
+    executor: inprocess
+    params: {day: "${interval.start}"}
+    outputs: {out: "data/days/${interval.name}.txt"}
+  clean:
+    notebook: notebooks/copy.ipynb
+    executor: inprocess
+    inputs: {source: load.out}
+    outputs: {out: "data/clean/${interval.name}.txt"}
+""".replace("HOUR", str(FIRED.hour))
+
+
+def day(before: int) -> str:
+    """A day in Tokyo; 1 is that of the latest complete interval."""
+    return (FIRED.date() - dt.timedelta(days=before)).isoformat()
+
+
+def make_project(root: Path) -> ProjectBuilder:
+    """A pipeline about days; what fails in the working tree opens an incident."""
+    builder = ProjectBuilder(root)
+    builder.file(
+        "stagebook.toml", "[tracking]\nenabled = false\n[incidents]\ndev = true\n[environments.prod]\n"
+    )
+    builder.notebook("load", LOAD, params="day = ''\nout = ''")
+    builder.notebook("copy", COPY, params="source = ''\nout = ''")
+    builder.pipeline(PIPELINE, "days")
+    builder.file(f"broken/{day(7)}")
+    return builder
+
+
+def say(page: Page, text: str, button: str) -> None:
+    """Answer in the dialog that asks."""
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("textbox").fill(text)
+    dialog.get_by_role("button", name=button, exact=True).click()
+
+
+def run(lab: Lab, interval: str) -> int:
+    return lab.stagebook("run", "days", "--interval", interval).wait(120)
+
+
+def square(page: Page, name: str) -> Locator:
+    return page.get_by_role("gridcell").get_by_role("button", name=re.compile(name))
+
+
+@pytest.mark.long
+def test_schedules_runs_over_time_backfills_and_incidents(browser: BrowserContext, tmp_path: Path) -> None:
+    with running_lab(tmp_path, make_project) as lab, open_page(browser, lab) as (page, errors):
+        assert run(lab, day(9)) == 0
+        assert run(lab, day(7)) == 1
+        assert run(lab, day(9)) == 0
+        _schedules(page)
+        _grid(page)
+        _backfill(page, lab)
+        _incidents(page, lab)
+        _keeps_the_rules(page)
+        _interval(page)
+        assert errors == []
+
+
+def _schedules(page: Page) -> None:
+    """One is paused, resumed and triggered."""
+    panel(page).get_by_role("button", name="Schedules").click()
+    row = page.get_by_role("table", name="Schedules").get_by_role("row", name="days/daily")
+    expect(row).to_contain_text(f"0 {FIRED.hour} * * * (Asia/Tokyo)", timeout=LONG)
+    expect(row).to_contain_text("never")
+    expect(page.get_by_role("toolbar", name="Schedules")).to_contain_text(
+        "No scheduler runs, so nothing fires by itself. In a terminal: stagebook scheduler"
+    )
+    firings = page.get_by_role("table", name="Next runs").get_by_role("row")
+    expect(firings.nth(1)).to_contain_text(
+        re.compile(rf"\d\d:00 \S+.*in \d+ h.*days/daily.*{FIRED.hour:02}:00 (GMT\+9|JST)")
+    )
+    row.get_by_role("button", name="Pause days/daily").click()
+    say(page, "the source is down", "Pause")
+    expect(row).to_contain_text(re.compile(r"paused.*by \S+, just now: the source is down"), timeout=LONG)
+    expect(page.get_by_role("status").filter(has_text="days/daily is paused.")).to_be_visible()
+    expect(page.get_by_role("table", name="Next runs")).to_have_count(0)
+    row.get_by_role("button", name="Resume days/daily").click()
+    say(page, "", "Resume")
+    expect(row.get_by_role("button", name="Pause days/daily")).to_be_visible(timeout=LONG)
+    row.get_by_role("button", name="Trigger days/daily").click()
+    say(page, "a look", "Trigger")
+    expect(row).to_contain_text("completed", timeout=LONG)
+    expect(row).to_contain_text(f"about {day(1)}")
+    expect(row).to_contain_text("triggered by")
+    picture(page, "lab-schedules")
+
+
+def _grid(page: Page) -> None:
+    """A run that failed, one that reused, and what is known of a square."""
+    panel(page).get_by_role("button", name="Over time").click()
+    grid = page.get_by_role("grid", name="Runs by stages")
+    expect(grid.get_by_role("columnheader", name=day(9))).to_have_count(2, timeout=LONG)
+    expect(square(page, rf"^clean, reused, run \S+, about {day(9)}")).to_have_count(1)
+    expect(square(page, rf"^clean, blocked, run \S+, about {day(7)}")).to_have_text("⊘")
+    failed = square(page, rf"^load, failed, run \S+, about {day(7)}")
+    expect(failed).to_have_text("✗")
+    failed.click()
+    expect(failed).to_have_attribute("aria-pressed", "true")
+    details = page.get_by_role("region", name=re.compile("^load in the run"))
+    expect(details).to_contain_text("no file of that day", timeout=LONG)
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Stages over time")).to_have_count(0)
+    expect(page.locator(".sb-Gantt")).to_be_visible(timeout=LONG)
+    page.get_by_role("button", name="Close", exact=True).click()
+    calendar = page.get_by_role("table", name="Calendar")
+    broken = calendar.get_by_role(
+        "button", name=re.compile(f"^{day(7)}: no runs; 1 interval failed: {day(7)}$")
+    )
+    expect(broken).to_contain_text("⊗")
+    expect(calendar.get_by_role("button", name=re.compile(f"1 interval missing: {day(8)}"))).to_be_visible()
+    today = calendar.get_by_role("button", name=re.compile("runs: 1 failed, 3 completed"))
+    today.click()
+    expect(page.get_by_role("heading", name="Runs that began in")).to_be_visible(timeout=LONG)
+    today.click()
+
+
+def _backfill(page: Page, lab: Lab) -> None:
+    """Three intervals are missing, and are there in the end."""
+    (lab.project.root / f"broken/{day(7)}").unlink()
+    page.get_by_role("button", name="Backfill …").click()
+    form = page.get_by_role("form", name="Backfill")
+    form.get_by_role("button", name="Plan").click()
+    expect(form.get_by_role("alert").first).to_contain_text("say when", timeout=LONG)
+    expect(form.get_by_label("From", exact=True)).to_have_attribute("aria-invalid", "true")
+    form.get_by_label("From", exact=True).fill(day(6))
+    form.get_by_label("To", exact=True).fill(day(4))
+    form.get_by_role("button", name="Plan").click()
+    plan = form.get_by_role("table", name="The plan of the backfill")
+    expect(plan.get_by_role("row").nth(1)).to_have_text(
+        re.compile(rf"{day(6)} … {day(4)}3missing2 of 2.*no run of it yet"), timeout=LONG
+    )
+    expect(form).to_contain_text("3 of 3 intervals to run, the oldest first")
+    picture(page, "lab-backfill")
+    form.get_by_role("button", name="Start: 3 intervals").click()
+    now = page.get_by_role("region", name="Backfill")
+    expect(now).to_contain_text("3 of 3 intervals completed", timeout=LONG)
+    expect(now.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "3")
+    expect(square(page, rf"^clean, completed, run \S+, about {day(5)}.*of a backfill")).to_have_count(
+        1, timeout=LONG
+    )
+    calendar = page.get_by_role("table", name="Calendar")
+    expect(calendar.get_by_role("button", name=re.compile(f"^{day(5)}: .*1 interval done"))).to_be_visible(
+        timeout=LONG
+    )
+    picture(page, "lab-over-time")
+
+
+def _incidents(page: Page, lab: Lab) -> None:
+    """One is acknowledged, noted on and closed. The one of the first failure is closed: what failed has completed since."""
+    expect(panel(page).get_by_role("button", name="Incidents")).to_have_text("Incidents", timeout=LONG)
+    lab.project.file(f"broken/{day(3)}")
+    assert run(lab, day(3)) == 1
+    badge = panel(page).get_by_role("button", name="1 open incident")
+    expect(badge).to_have_text("Incidents✗ 1", timeout=LONG)
+    badge.click()
+    one = page.get_by_role("article", name="days.load: failure")
+    expect(one).to_contain_text("no file of that day", timeout=LONG)
+    expect(one).to_contain_text("Nobody has acknowledged it yet.")
+    one.get_by_role("button", name="Acknowledge").click()
+    say(page, "I look into it", "Acknowledge")
+    expect(one).to_contain_text("✓ acknowledged by", timeout=LONG)
+    one.get_by_role("button", name="Note").click()
+    say(page, "the source is late on Mondays", "Note")
+    expect(one.get_by_role("list", name="Notes")).to_contain_text(
+        "the source is late on Mondays", timeout=LONG
+    )
+    picture(page, "lab-incidents")
+    one.get_by_role("button", name="Close").click()
+    say(page, "it came later", "Close the incident")
+    expect(page.get_by_role("heading", name="✓ No incident is open in dev")).to_be_visible(timeout=LONG)
+    page.get_by_text("2 closed").click()
+    expect(page.get_by_role("article", name="days.load: failure, closed").first).to_contain_text(
+        re.compile(r"closed by \S+ after .*: it came later")
+    )
+    expect(panel(page).get_by_role("button", name="Incidents")).to_have_text("Incidents", timeout=LONG)
+
+
+def _keeps_the_rules(page: Page) -> None:
+    """With all that there is to be seen, by the rules of axe-core, in both themes."""
+    if not AXE.is_file():
+        return  # test_accessibility.py says so
+    page.add_script_tag(path=AXE)
+    execute(page, "stagebook:backfill")
+    found = {}
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        execute(page, "apputils:change-theme", theme=theme)
+        expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
+        for view in ("schedules", "incidents", "runs-over-time"):
+            execute(page, f"stagebook:open-{view}")
+            shown = page.locator(f"#stagebook-{view.replace('runs-over-time', 'timeline')}")
+            expect(shown).to_be_visible(timeout=LONG)
+            page.wait_for_function("document.getAnimations().length === 0")  # colours fade
+            found[f"{view}, {theme}"] = violations(page, f"#{shown.get_attribute('id')}")
+    assert {view: problems for view, problems in found.items() if problems} == {}
+    page.get_by_role("form", name="Backfill").get_by_role("button", name="Close").click()
+
+
+def _interval(page: Page) -> None:
+    """The form of a run asks what it is about, and says what is wrong with that."""
+    choose(page, "days")
+    execute(page, "stagebook:run-with")
+    field = page.get_by_label("about", exact=True)
+    expect(field).to_have_value(day(1), timeout=LONG)
+    form = page.get_by_role("form", name="What to run")
+    field.fill("yesterday")
+    expect(form.get_by_role("alert").first).to_contain_text("'yesterday' names no interval", timeout=LONG)
+    expect(form.get_by_role("button", name="Start")).to_be_disabled()
+    field.fill(day(2))
+    expect(form.get_by_role("alert")).to_have_count(0, timeout=LONG)
+    expect(form.get_by_role("button", name="Start")).to_be_enabled(timeout=LONG)
+    form.get_by_role("button", name="Start").click()
+    execute(page, "stagebook:open-runs-over-time")
+    expect(square(page, rf"^the run, completed, run \S+, about {day(2)}")).to_have_count(1, timeout=LONG)
