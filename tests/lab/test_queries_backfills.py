@@ -204,3 +204,9 @@ def test_all_mistakes_are_told_at_once() -> None:
         check(ask(start="", end="soon", every="x", parallel=99))
     assert list(caught.value.fields) == ["start", "end", "every", "parallel"]
     check(ask())
+
+
+def test_what_no_command_line_takes_is_refused() -> None:
+    for fields in ({"stages": ("a\0",)}, {"texts": {"x": "\0"}}, {"pipeline": "p\0"}):
+        with pytest.raises(UsageError, match="cannot be in a command"):
+            check(ask(**fields))

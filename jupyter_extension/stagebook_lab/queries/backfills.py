@@ -91,6 +91,8 @@ def check(request: wire.BackfillRequest) -> None:
         wrong["parallel"] = f"it has to be from 1 to {PARALLEL}, not {request.parallel}"
     if wrong:
         raise FieldsWrong("the backfill cannot be planned", wrong)
+    if any("\0" in text for text in words_of(request)):  # no process takes it
+        raise UsageError("the request has a character that cannot be in a command")
 
 
 def _intervals(request: wire.BackfillRequest, schedules: Sequence[Schedule]) -> list[Interval]:

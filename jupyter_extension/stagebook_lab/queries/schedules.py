@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from stagebook.errors import Problem
 from stagebook.journal.tick_table import LoggedAction
 from stagebook.project import Project
+from stagebook.runs.notes import checked
 from stagebook.scheduling import overview
 from stagebook.scheduling.dispatcher import request_of
 from stagebook.scheduling.overview import ScheduleView
@@ -84,11 +85,11 @@ def act(
     `stagebook schedule trigger` does it.
 
     Raises:
-        UsageError: there is no such schedule, or what it fired before goes on.
+        UsageError: there is no such schedule, what it fired before goes on, or the reason is too long.
     """
     name = f"{request.pipeline}/{request.schedule}"
     place, one = overview.find(Places(project.root).all(), name, request.environment)
-    now, because = time.time(), request.because.strip()
+    now, because = time.time(), checked(request.because) if request.because.strip() else ""
     if request.action != "trigger":
         overview.set_paused(place, one, now, asker.user, because, paused=request.action == "pause")
         return wire.ScheduleReply()

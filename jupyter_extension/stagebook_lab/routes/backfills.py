@@ -24,6 +24,7 @@ class BackfillsHandler(Handler):
     @reads
     async def get(self) -> None:
         """The latest backfills of a pipeline, and how far they are."""
+        self.only_watch()
         pipeline, environment = self.text("pipeline"), self.environment
         await self.answer_about(lambda project, _: backfills_reply(project, pipeline, environment))
 

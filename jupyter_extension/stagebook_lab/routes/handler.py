@@ -131,6 +131,10 @@ class Handler(APIHandler):
         """The argument `attempt` of the URL; `None` for the latest one. Raises as `number`."""
         return self.number("attempt", 0) or None
 
+    def only_watch(self) -> None:
+        """A request that a page repeats by itself: a browser that only watches keeps no server alive."""
+        self._track_activity = False
+
     async def answer(self, work: Callable[[], Any], then: Callable[[Any], Any] | None = None) -> None:
         """Do `work` in a thread, and send its result or the refusal that it raised. `then` turns the result
         into the reply on the server's own thread."""

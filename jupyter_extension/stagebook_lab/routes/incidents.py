@@ -17,6 +17,7 @@ class IncidentsHandler(Handler):
     @reads
     async def get(self) -> None:
         """The incidents of an environment."""
+        self.only_watch()
         environment = self.environment
         await self.answer_about(lambda project, _: incidents_reply(project, environment))
 
@@ -27,6 +28,7 @@ class OpenIncidentsHandler(Handler):
     @reads
     async def get(self) -> None:
         """How many are open, in each environment."""
+        self.only_watch()
         await self.answer_about(lambda project, _: open_incidents_reply(project))
 
 

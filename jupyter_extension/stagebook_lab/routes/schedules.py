@@ -15,6 +15,7 @@ class SchedulesHandler(Handler):
     @reads
     async def get(self) -> None:
         """The schedules of all pipelines and environments, and the scheduler that leads."""
+        self.only_watch()
         await self.answer_about(schedules_reply)
 
     @executes

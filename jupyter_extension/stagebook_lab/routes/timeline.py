@@ -12,6 +12,7 @@ class GridHandler(Handler):
     @reads
     async def get(self) -> None:
         """The latest runs with the status of each stage; those that began within a stretch of time."""
+        self.only_watch()
         pipeline, environment = self.text("pipeline"), self.environment
         await self.answer_about(
             lambda project, _: grid_reply(
@@ -30,6 +31,7 @@ class CalendarHandler(Handler):
     @reads
     async def get(self) -> None:
         """The last days or months: how many runs ended how, and which intervals lack a run."""
+        self.only_watch()
         pipeline, environment = self.text("pipeline"), self.environment
         period = self.text("period") or "day"
         await self.answer_about(

@@ -113,6 +113,11 @@ async def test_what_is_wrong_with_a_schedule_is_told(api: Any, days: ProjectBuil
     assert (code, refusal["message"]) == (400, "there is no schedule 'days/dayly'")
     code, refusal = await post_refused(api, "schedules", action="stop", pipeline="days", schedule="daily")
     assert (code, "'action'" in refusal["message"]) == (400, True)
+    code, refusal = await post_refused(
+        api, "schedules", action="pause", pipeline="days", schedule="daily", because="x" * 4001
+    )
+    assert (code, "at most 4,000 characters" in refusal["message"]) == (400, True)
+    assert not (await api.get("schedules"))["schedules"][0]["paused"]
     days.file("pipelines/bad.yaml", "schedules: {x: {cron: '0 6 * *'}}\nstages: {}\n")
     problems = (await api.get("schedules"))["problems"]
     assert problems[0]["path"] == "pipelines/bad.yaml"
@@ -293,3 +298,20 @@ async def test_in_an_environment_all_is_about_that(api: Any, days: ProjectBuilde
     assert (await api.get("grid/stage", environment="prod", run=reply["run"], stage="load"))["stage"][
         "status"
     ]
+
+
+async def test_a_page_that_only_watches_keeps_no_server_alive(
+    api: Any, days: ProjectBuilder, jp_serverapp: Any
+) -> None:
+    """On a hub a server without activity is ended. What pages ask again and again by themselves is none."""
+    settings = jp_serverapp.web_app.settings
+    await api.get("pipelines")
+    before = settings["api_last_activity"]
+    await api.get("schedules")
+    await api.get("incidents")
+    await api.get("incidents", "open")
+    for route in ("grid", "calendar", "backfills"):
+        await api.get(route, pipeline="days")
+    assert settings["api_last_activity"] == before
+    await api.post("schedules", action="pause", pipeline="days", schedule="daily")
+    assert settings["api_last_activity"] > before
