@@ -21,7 +21,7 @@ import type {
 } from '../wire';
 
 const POLL = 300; // milliseconds between two looks at a process
-const SOON = 5_000; // milliseconds within which a command refuses what cannot be
+const SOON = { here: 20_000, elsewhere: 5_000 }; // milliseconds within which a command refuses what cannot be
 const FAILED = 1; // the exit code where a stage failed
 
 /** A pipeline in an environment of a project. */
@@ -113,12 +113,12 @@ export function actOnIncident(api: Api, incident: string, request: IncidentReque
 }
 
 /**
- * Wait until what was started has begun. Of the runs of other environments the journal of the working tree knows nothing: there
- * it is waited a while for a refusal.
+ * Wait until what was started has begun, or has refused; not for long where it waits itself, as for another run. Of the runs of
+ * other environments the journal of the working tree knows nothing: there it is waited a while for a refusal.
  */
 async function fine(api: Api, project: string, process: ProcessReply, environment = 'dev'): Promise<void> {
   const isHere = environment === 'dev';
-  const deadline = Date.now() + (isHere ? Infinity : SOON);
+  const deadline = Date.now() + (isHere ? SOON.here : SOON.elsewhere);
   let found = process;
   while (found.run === null && found.exit_code === null && Date.now() < deadline) {
     await new Promise(resolve => setTimeout(resolve, POLL));

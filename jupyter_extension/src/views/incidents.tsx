@@ -53,7 +53,7 @@ function Incidents(props: { context: Context }): React.JSX.Element {
         </span>
       </div>
       <ConnectionNote context={context} />
-      <div className="sb-Page sb-Whole">
+      <div className="sb-Whole">
         {answer.error && <p className="sb-FieldError">{answer.error}</p>}
         <Status doing={doing} />
         {reply !== null && (

@@ -127,7 +127,7 @@ export function RunForm(props: { context: Context }): React.JSX.Element | null {
         </button>
         {wrong > 0 && (
           <span className="sb-FieldError" role="status">
-            {trans.__('%1 to correct', plural(wrong, 'field'))}
+            {trans.__('%1 to correct', plural(wrong, INTERVAL in planner.fields ? 'field' : 'parameter'))}
           </span>
         )}
       </div>

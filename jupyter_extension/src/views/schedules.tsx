@@ -59,7 +59,7 @@ function Schedules(props: { context: Context }): React.JSX.Element {
         </button>
       </div>
       <ConnectionNote context={context} />
-      <div className="sb-Page sb-Whole">
+      <div className="sb-Whole">
         {answer.error && <p className="sb-FieldError">{answer.error}</p>}
         <Status doing={doing} />
         {reply !== null && reply.problems.length > 0 && <Problems context={context} reply={reply} />}

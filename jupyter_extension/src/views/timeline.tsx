@@ -28,7 +28,7 @@ export interface Chosen {
 
 export class TimelineView extends MainView {
   constructor(context: Context) {
-    super(context, 'stagebook-timeline', context.trans.__('Runs over time'));
+    super(context, 'stagebook-runs-over-time', context.trans.__('Runs over time'));
     this.addClass('sb-RunsView');
   }
 
@@ -91,7 +91,7 @@ function Timeline(props: { context: Context }): React.JSX.Element {
       </div>
       <ConnectionNote context={context} />
       <div className="sb-Body">
-        <div className="sb-Page sb-Whole">
+        <div className="sb-Whole">
           {store.backfills.isOpen && store.pipeline !== null && (
             <BackfillForm
               context={context}

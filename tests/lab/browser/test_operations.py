@@ -221,7 +221,7 @@ def _keeps_the_rules(page: Page) -> None:
         expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
         for view in ("schedules", "incidents", "runs-over-time"):
             execute(page, f"stagebook:open-{view}")
-            shown = page.locator(f"#stagebook-{view.replace('runs-over-time', 'timeline')}")
+            shown = page.locator(f"#stagebook-{view}")
             expect(shown).to_be_visible(timeout=LONG)
             page.wait_for_function("document.getAnimations().length === 0")  # colours fade
             found[f"{view}, {theme}"] = violations(page, f"#{shown.get_attribute('id')}")

@@ -25,19 +25,20 @@ def test_tabs_and_the_pipeline_come_back_after_a_reload(page: Page, lab) -> None
     choose(page, "limits")
     assert lab.stagebook("run", "limits").wait(90) == 0
     expect_state(line(page, "limits"), "up to date")
-    for command in ("open-graph", "open-changes", "open-log", "open-runs"):
+    operations = ("open-schedules", "open-incidents", "open-runs-over-time")
+    for command in ("open-graph", "open-changes", "open-log", *operations, "open-runs"):
         execute(page, f"stagebook:{command}", stage="limits")
         tab = "stagebook-" + command.removeprefix("open-")
         page.wait_for_function(f"{CURRENT}?.startsWith('{tab}')", timeout=LONG)
     before = page.evaluate(TABS)
-    assert len(before) == 4
+    assert len(before) == 7
     wanted = [*before, '"limits"', '"current":"stagebook:stagebook-runs"']
     until(lambda: page.evaluate(KEPT, wanted))
 
     page.reload()
     page.wait_for_function("window.jupyterapp?.restored.then(() => true)", timeout=LONG)
     assert page.evaluate(TABS) == before
-    assert page.evaluate(CURRENT) == "stagebook-runs"
+    page.wait_for_function(f"{CURRENT} === 'stagebook-runs'", timeout=LONG)
     expect(page.get_by_role("combobox", name="Pipeline").first).to_have_value("limits", timeout=LONG)
     expect(page.locator(".sb-Tree")).to_contain_text("limits", timeout=LONG)
     expect(page.get_by_role("table", name="Runs of limits")).to_contain_text("completed", timeout=LONG)
