@@ -309,9 +309,8 @@ def test_a_death_while_mending_loses_nothing(tmp_path: Path) -> None:
     source.close()
     path = tmp_path / "state" / "journal.db"
     environment = {**os.environ, "PYTHONPATH": PLATFORM}
-    for at in range(
-        1, 200
-    ):  # it ends before: how many files are opened on the way depends on what is imported
+    # It ends before: how many files are opened on the way depends on what is imported.
+    for at in range(1, 200):
         shutil.rmtree(path.parent, ignore_errors=True)
         path.parent.mkdir()
         data = (tmp_path / "source" / "journal.db").read_bytes()
