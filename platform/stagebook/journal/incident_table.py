@@ -24,10 +24,11 @@ _TABLES = (
 )
 # Of attempts those alone that say something: of the others, that their stage ended is enough. Points of sweeps are experiments;
 # intervals of backfills are not.
-# An event that belongs to no run names its pipeline.
+# An event that belongs to no run names its pipeline. Of one that is damaged SQLite is not asked what it says: it would refuse all.
 _NEW = """SELECT e.seq, e.run, e.data, e.sum, coalesce(r.pipeline, json_extract(e.data, '$.pipeline'), ''), coalesce(r.kind, ''),
 coalesce(r.parent, '')
-FROM events e LEFT JOIN runs r ON r.id = e.run LEFT JOIN runs p ON p.id = r.parent
+FROM (SELECT seq, run, type, CASE WHEN json_valid(data) THEN data END AS data, sum FROM events) e
+LEFT JOIN runs r ON r.id = e.run LEFT JOIN runs p ON p.id = r.parent
 WHERE e.seq > ? AND (r.parent = '' OR e.run = '' OR p.kind = 'backfill') AND (
     e.type IN ('StageEnded', 'FiguresCompared', 'RunEnded', 'IncidentMarked', 'ScheduleChecked')
     OR e.type = 'AttemptEnded' AND (
@@ -114,7 +115,7 @@ class IncidentTable:
 
         def outcome_of(run: str, stage: str) -> Event | None:
             rows = self._db.read(_OUTCOME, (run, stage, until)) if run in straddling else ()
-            return self._events.read(*rows[0]) if rows else None
+            return self._undamaged(*rows[0]) if rows else None
 
         def parent_of(run: str) -> str:
             rows = self._db.read("SELECT parent FROM runs WHERE id = ?", (run,))
@@ -123,13 +124,18 @@ class IncidentTable:
         fold = Incidents(self._all(), outcome_of, parent_of)
         changes: list[Change] = []
         for seq, run, data, kept, pipeline, kind, parent in self._db.read(_NEW, (until,)):
-            try:
-                event = self._events.read(seq, run, data, kept)
-            except JournalUnreadable:
-                continue  # `doctor` tells; the rest is worth knowing all the same
-            facts = RunFacts(pipeline=pipeline, kind=kind, opens=opens, parent=parent)
-            changes += fold.take(seq, event, facts)
+            event = self._undamaged(seq, run, data, kept)
+            if event is not None:
+                facts = RunFacts(pipeline=pipeline, kind=kind, opens=opens, parent=parent)
+                changes += fold.take(seq, event, facts)
         return list(fold.all.values()), changes
+
+    def _undamaged(self, seq: int, run: object, data: object, kept: object) -> Event | None:
+        """The event of a row; `None` where it is damaged: `doctor` tells, and the rest is worth knowing all the same."""
+        try:
+            return self._events.read(seq, run, data, kept)
+        except JournalUnreadable:
+            return None
 
     def _save(self, found: list[Incident], changes: list[Change], until: int) -> None:
         changed = {change.incident for change in changes}

@@ -136,6 +136,28 @@ def test_a_damaged_row_is_told_and_a_damaged_event_passed_over(journal: Journal)
         journal.incidents.look(opens=True)
 
 
+@pytest.mark.parametrize("left", ["", "{", "[1", "\\0"])
+def test_an_event_that_is_no_json_any_more_hides_no_other(journal: Journal, left: str) -> None:
+    miss = {"kind": "late", "message": "it is running", "since": 1.0, "run": "", "due": 0.0}
+    seen = ScheduleChecked(run="", at=1.0, pipeline="p", schedule="nightly", missed=[miss])
+    journal.append([seen, seen, *run("r1", Status.FAILED), *run("r2", Status.FAILED)])
+    for what in ("run = 'r1'", "seq = 1"):
+        alter(journal.path, f"UPDATE events SET data = '{left}' WHERE {what} AND type != 'RunStarted'")
+    found = {(one.kind, one.run) for one in journal.incidents.look(opens=True)}
+    assert found == {(Kind.FAILURE, "r2"), (Kind.LATE, "")}
+
+
+def test_an_attempt_that_was_damaged_between_two_looks_is_passed_over(journal: Journal) -> None:
+    """What the stage came to is known without it, but not why."""
+    begin, *rest, failed, ended = run("r1", Status.FAILED, message="ValueError: x")
+    journal.append([begin, *rest])
+    assert journal.incidents.look(opens=True) == []
+    alter(journal.path, "UPDATE events SET data = '{' WHERE type = 'AttemptEnded'")
+    journal.append([failed, ended])
+    (found,) = journal.incidents.look(opens=True)
+    assert (found.kind, found.subject, found.message) == (Kind.FAILURE, "a", "")
+
+
 def test_tables_that_are_lost_are_made_anew(journal: Journal) -> None:
     journal.append(run("r1", Status.FAILED))
     before = journal.incidents.look(opens=True)
