@@ -112,16 +112,20 @@ class History:
         self.journal.append(events)
         return self.journal.events.last_number()
 
-    def scheduled(self, name: str, due: float, *, at: float | None = None, took: float = 600.0) -> None:
-        """A run of the schedule `daily`, about the day before it was due."""
+    def scheduled(
+        self, name: str, due: float, *, at: float | None = None, took: float = 600.0, schedule: str = "daily"
+    ) -> None:
+        """A run of a schedule, about the day before it was due."""
         begins = due if at is None else at
         interval = Interval(start=moment_at(due - DAY), end=moment_at(due))
-        self.tick(due, run=name, interval=interval)
-        self.run(name, begins, took=took, schedule="daily", interval=interval.to_json())
+        self.tick(due, run=name, interval=interval, schedule=schedule)
+        self.run(name, begins, took=took, schedule=schedule, interval=interval.to_json())
 
-    def tick(self, due: float, *, run: str = "", interval: Interval | None = None) -> None:
+    def tick(
+        self, due: float, *, run: str = "", interval: Interval | None = None, schedule: str = "daily"
+    ) -> None:
         """A firing; without a run it was missed."""
-        key = ScheduleKey(pipeline="p", schedule="daily")
+        key = ScheduleKey(pipeline="p", schedule=schedule)
         state = self.journal.ticks.see(key, "rule", NOW - 365 * DAY)
         made = Tick(key=key, due=due, state="claimed" if run else "skipped", at=due, interval=interval)
         assert (

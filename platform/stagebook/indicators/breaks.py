@@ -9,7 +9,16 @@ from collections.abc import Iterator
 
 from stagebook.audits import Outcome, Severity
 from stagebook.indicators.deployments import judged
-from stagebook.indicators.facts import FactAudit, FactCheck, FactRun, Facts, FreshBound, Window, during
+from stagebook.indicators.facts import (
+    FactAudit,
+    FactCheck,
+    FactFiring,
+    FactRun,
+    Facts,
+    FreshBound,
+    Window,
+    during,
+)
 from stagebook.indicators.indicator import Figure, Reading, ratio, spread
 from stagebook.indicators.quality import quality
 from stagebook.statuses import Status
@@ -30,28 +39,32 @@ def _errors(facts: Facts, window: Window) -> Reading:
 
 
 def _on_time(facts: Facts, window: Window) -> Reading:
-    wrong = {place for place, one in enumerate(facts.firings) if not one.came}
+    by_schedule: dict[str, list[FactFiring]] = {}
+    for one in facts.firings:
+        by_schedule.setdefault(one.schedule, []).append(one)
+    wrong = {one for one in facts.firings if not one.came}
     unknown = 0  # nobody was there to note the firing
     for late in facts.late:
-        place = bisect.bisect_right(facts.firings, late.at, key=operator.attrgetter("at")) - 1
+        firings = by_schedule.get(late.schedule, [])
+        place = bisect.bisect_right(firings, late.at, key=operator.attrgetter("at")) - 1
         if place >= 0:
-            wrong.add(place)
+            wrong.add(firings[place])
         else:
             unknown += late.at in window
-    due = [place in wrong for place, one in enumerate(facts.firings) if one.at in window]
+    due = [one in wrong for one in facts.firings if one.at in window]
     expected = len(due) + unknown
     return Reading(value=1 - (sum(due) + unknown) / expected if expected else None, count=expected)
 
 
 def _landings(facts: Facts, window: Window) -> Iterator[float]:
-    first: dict[float, float] = {}
+    first: dict[tuple[str, float], float] = {}  # by schedule and end of the interval
     for run in facts.runs:
         if run.interval_end is None or run.ended is None or run.status is not Status.COMPLETED:
             continue
         if run.trigger.is_automatic:
-            known = first.get(run.interval_end, run.ended)
-            first[run.interval_end] = min(known, run.ended)
-    return (ended - end for end, ended in first.items() if ended in window)
+            key = (run.schedule, run.interval_end)
+            first[key] = min(first.get(key, run.ended), run.ended)
+    return (ended - end for (_, end), ended in first.items() if ended in window)
 
 
 def _landing(facts: Facts, window: Window, part: float) -> Reading:

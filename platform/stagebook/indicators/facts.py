@@ -61,7 +61,7 @@ class Trigger(enum.StrEnum):
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class FactRun:
     """A run that somebody or something asked for; a sweep and a backfill are one each. `ended`: `None` while it goes on;
-    `interval_end`: the end of the interval that a schedule ran it for."""
+    `interval_end`: the end of the interval that the `schedule` ran it for."""
 
     id: str
     pipeline: str
@@ -70,6 +70,7 @@ class FactRun:
     ended: float | None
     trigger: Trigger = Trigger.HAND
     interval_end: float | None = None
+    schedule: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,9 +160,10 @@ class FactFiring:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class FactLate:
-    """An incident of the kind `late` was opened, or seen again."""
+    """An incident of the kind `late`, of a schedule, was opened, or seen again."""
 
     pipeline: str
+    schedule: str
     at: float
 
 

@@ -117,6 +117,7 @@ class FactTable:
                 ended=ended,
                 trigger=trigger,
                 interval_end=end if schedule and end > start else None,
+                schedule=schedule,
             )
 
     def _firings(self, since: float) -> Iterator[FactFiring]:
@@ -205,7 +206,7 @@ class FactTable:
             if one.kind is Kind.LATE and one.last_seen >= since:
                 for change in self._incidents.changes_of(one.id):
                     if change.what in {What.OPENED, What.AGAIN} and change.at >= since:
-                        yield FactLate(pipeline=one.pipeline, at=change.at)
+                        yield FactLate(pipeline=one.pipeline, schedule=one.subject, at=change.at)
 
     def _with_releases(self, incidents: Sequence[Incident]) -> list[FactIncident]:
         runs = sorted({one.run for one in incidents if one.run})

@@ -229,15 +229,38 @@ def test_firings_that_were_late_or_missing(history: History) -> None:
     assert told(figures(history, days=16.99), "on_time") == (pytest.approx(5 / 6), 6, 0)
 
 
-def late(history: History, run: str, *at: float) -> None:
+def test_what_is_late_of_one_schedule_says_nothing_of_another(history: History) -> None:
+    """Of `daily` the latter of two firings is late, though one of `other` came between; `third` never fired, and is late."""
+    history.scheduled("a", NOW - 5 * DAY)
+    history.scheduled("b", NOW - 4 * DAY)
+    for hours in (2, 3):
+        history.scheduled(f"o{hours}", NOW - 4 * DAY + hours * HOUR, schedule="other")
+    late(history, "b", NOW - 4 * DAY + 4 * HOUR)
+    assert told(figures(history), "on_time") == (0.75, 4, 0)
+    assert told(figures(history, days=4.01), "on_time") == (pytest.approx(2 / 3), 3, 0)
+    late(history, "b", NOW - 3 * DAY, schedule="third")
+    assert told(figures(history), "on_time") == (pytest.approx(3 / 5), 5, 0)
+
+
+def test_intervals_of_two_schedules_that_end_together_land_apart(history: History) -> None:
+    history.scheduled("a", NOW - 3 * DAY)
+    history.scheduled("o", NOW - 3 * DAY, took=HOUR, schedule="other")
+    assert told(figures(history), "landing_time_median") == (2100.0, 2, 0)
+
+
+def late(history: History, run: str, *at: float, schedule: str = "daily") -> None:
     """An incident of the kind `late`, as it comes out of the journal; for the events of schedules are of others."""
     one = Incident(
-        id="1234567", pipeline="p", kind=Kind.LATE, subject="daily", stage="", run=run, opened=at[0],
+        id=f"of {schedule}", pipeline="p", kind=Kind.LATE, subject=schedule, stage="", run=run, opened=at[0],
         last_run=run, last_seen=at[-1],
     )  # fmt: skip
     changes = [
         Change(
-            number=place + 1, at=moment, incident=one.id, what=What.AGAIN if place else What.OPENED, run=run
+            number=place + 1 + 10 * (schedule != "daily"),
+            at=moment,
+            incident=one.id,
+            run=run,
+            what=What.AGAIN if place else What.OPENED,
         )
         for place, moment in enumerate(at)
     ]

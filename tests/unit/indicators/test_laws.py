@@ -109,7 +109,7 @@ facts = st.builds(
     firings=st.lists(
         st.builds(FactFiring, pipeline=st.just("p"), schedule=names, at=times, came=st.booleans()), max_size=6
     ),
-    late=st.lists(st.builds(FactLate, pipeline=st.just("p"), at=times), max_size=4),
+    late=st.lists(st.builds(FactLate, pipeline=st.just("p"), schedule=names, at=times), max_size=4),
     incidents=st.lists(incidents(), max_size=5),
     fresh=st.lists(
         st.builds(FreshBound, pipeline=st.just("p"), schedule=names, within=st.floats(0.1, 500)), max_size=2
