@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import io
 import json
 import os
 import signal
@@ -11,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from building import ProjectBuilder
 from commands import looked, stagebook, start
+from stagebook.cli.progress import IntervalBar
 from stagebook.project import Project
 from stagebook.reading import dataset
 from waiting import until
@@ -90,7 +94,11 @@ def test_it_is_looked_at_run_and_gone_on_with(project: ProjectBuilder) -> None:
             ("--from", "2026-01-04", "--to", "2026-01-01", "--every", "day"),
             "--to 2026-01-01 is before --from",
         ),
-        (("--from", "2026-01-04", "--every", "day"), "from when to when?"),
+        (("--to", "2026-01-04", "--every", "day"), "--from is missing"),
+        (
+            ("--from", "2199-01", "--to", "2199-02", "--every", "day"),
+            "no interval from 2199-01-01 on is over",
+        ),
         (("--from", "2026-01", "--to", "2026-02"), "the pipeline has no schedule that says it"),
         (("--from", "2026-01", "--to", "2026-02", "--every", "dey"), "--every is 'dey'"),
         (("--from", "2026-01-04", "--to", "2026-01-05", "--every", "month"), "there is no whole month"),
@@ -172,6 +180,31 @@ def test_an_environment_shows_all_of_them_at_once(project: ProjectBuilder) -> No
     assert lines(redone)[-1]["version"] == 3
     whole = dataset("p.load.out", env="prod", project=project.root)
     assert [path.read_text() for path in whole.paths] == [f"2026-01-0{n}!" for n in range(1, 6)]
+
+
+def test_what_is_not_over_yet_is_left_out(project: ProjectBuilder) -> None:
+    """Else it would count as done before its data are there. Without an end all that is over is meant."""
+    first = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=2)
+    words = ("--from", first.isoformat(), "--every", "day", "--dry-run", "--json")
+    until_next_year = ("--to", str(first.year + 1))
+    for more in ((), until_next_year):
+        done = looked(project.root, "backfill", *words, *more)
+        chosen = json.loads(done.stdout)["chosen"]
+        assert chosen[:2] == [first.isoformat(), (first + dt.timedelta(days=1)).isoformat()]
+        assert len(chosen) - 2 <= 1, "a day may have ended meanwhile"
+        assert ("no interval is over yet" in done.stderr) == bool(more)
+
+
+def test_a_bar_says_how_far_it_is() -> None:
+    out = io.StringIO()
+    with IntervalBar(Console(file=out, force_terminal=True, width=80), 3) as bar:
+        bar.advance()
+        bar._bar.refresh()
+    assert "1/3" in out.getvalue()
+    elsewhere = io.StringIO()
+    with IntervalBar(Console(file=elsewhere), 3) as bar:
+        bar.advance()
+    assert elsewhere.getvalue() == ""
 
 
 def test_a_schedule_says_what_its_intervals_are(project: ProjectBuilder) -> None:

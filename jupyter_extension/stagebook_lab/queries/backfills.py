@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import shlex
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from stagebook.planning.select import Selection
 from stagebook.project import Project
 from stagebook.runs import backfill
 from stagebook.runs.backfill import LACKING, State, plan_backfill
-from stagebook.runs.intervals import intervals_between
+from stagebook.runs.intervals import intervals_between, those_over
 from stagebook.runs.request import RunRequest
 from stagebook.scheduling.places import Places
 from stagebook.statuses import Status
@@ -51,6 +52,7 @@ def plan_reply(project: Project, request: wire.BackfillRequest) -> wire.Backfill
 def _plan_reply(project: Project, request: wire.BackfillRequest) -> wire.BackfillPlanReply:
     loaded = project.catalog.load(request.pipeline)
     own = {**loaded.pipeline.schedules, **project.placement.schedules.get(loaded.pipeline.name, {})}
+    found, left = _intervals(request, list(own.values()))
     asked = backfill.BackfillRequest(
         run=RunRequest(
             pipeline=request.pipeline,
@@ -58,17 +60,18 @@ def _plan_reply(project: Project, request: wire.BackfillRequest) -> wire.Backfil
             selection=Selection(targets=request.stages),
             keep_going=True,
         ),
-        intervals=_intervals(request, list(own.values())),
+        intervals=found,
         which=frozenset(map(State, request.which)) or LACKING,
         newest_first=request.newest_first,
         parallel=request.parallel,
     )
     plan = plan_backfill(project.preparer, asked)
     rows = backfill_tables.plan_rows(plan)
+    told = [backfill_tables.left_out(left).plain] if left else []
     return wire.BackfillPlanReply(
         rows=tuple(wire_value(wire.BackfillRow, row) for row in rows[:ROWS]),
         more=max(0, len(rows) - ROWS),
-        lines=tuple(backfill_tables.summary(plan).plain.splitlines()),
+        lines=(*told, *backfill_tables.summary(plan).plain.splitlines()),
         count=len(plan.chosen),
         command=shlex.join(["stagebook", *words_of(request)]),
     )
@@ -95,9 +98,13 @@ def check(request: wire.BackfillRequest) -> None:
         raise UsageError("the request has a character that cannot be in a command")
 
 
-def _intervals(request: wire.BackfillRequest, schedules: Sequence[Schedule]) -> list[Interval]:
+def _intervals(
+    request: wire.BackfillRequest, schedules: Sequence[Schedule]
+) -> tuple[Sequence[Interval], Sequence[Interval]]:
+    """Those that are over, and those that are not."""
     try:
-        return intervals_between(request.start, request.end, request.every, "", schedules)
+        found = intervals_between(request.start, request.end, request.every, "", schedules)
+        return those_over(found, dt.datetime.now(dt.UTC))
     except UsageError as error:
         field = "every" if "--every" in f"{error.message} {error.hint}" else "end"
         text = error.message.replace("--from ", "").replace("--to ", "")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import datetime as dt
 import sys
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from stagebook.cli.options import Force, Jobs, Json, Params, ParamsFile, Pipeline, Stages, Wait
 from stagebook.cli.output import console, lenient, write_json, write_json_lines
-from stagebook.cli.progress import EXIT_CODES, show_cautions, show_tracking, tell_waiting
+from stagebook.cli.progress import EXIT_CODES, IntervalBar, show_cautions, show_tracking, tell_waiting
 from stagebook.cli.request import request_of
 from stagebook.errors import ExitCode, UsageError
 from stagebook.journal.journal import RunRecord
@@ -27,8 +31,9 @@ from stagebook.runs.backfilling import (
     backfill as carry_out,
 )
 from stagebook.runs.hooks import LaunchHooks
-from stagebook.runs.intervals import intervals_between
+from stagebook.runs.intervals import intervals_between, those_over
 from stagebook.runs.request import RunRequest
+from stagebook.timing.interval import Interval
 from stagebook.timing.units import UNITS
 from stagebook.views import backfill_tables
 from stagebook.views.tracking_lines import tracking_fields
@@ -43,7 +48,9 @@ def backfill(
             "--from", metavar="TIME", help="The first interval: 2026-01, 2026-01-05, 2026-01-05T06."
         ),
     ] = "",
-    end: Annotated[str, typer.Option("--to", metavar="TIME", help="The last interval, or within it.")] = "",
+    end: Annotated[
+        str, typer.Option("--to", metavar="TIME", help="The last interval (default: the last that is over).")
+    ] = "",
     every: Annotated[
         str,
         typer.Option(
@@ -85,7 +92,7 @@ def backfill(
     with Project.open() as project:
         asked = BackfillRequest(
             run=request,
-            intervals=intervals_between(start, end, every, zone, _schedules(project, pipeline)),
+            intervals=_over(intervals_between(start, end, every, zone, _schedules(project, pipeline))),
             which=which,
             newest_first=newest_first,
             parallel=parallel,
@@ -103,6 +110,14 @@ def resume_backfill(
     return _plan_and_run(project, asked, dry_run=False, yes=True, as_json=as_json, resumes=record.id)
 
 
+def _over(intervals: Sequence[Interval]) -> Sequence[Interval]:
+    """Those that are over, at present; that others are left out is told. Raises `UsageError` if none is."""
+    found, left = those_over(intervals, dt.datetime.now(dt.UTC))
+    if left:
+        Console(stderr=True).print(backfill_tables.left_out(left), soft_wrap=True)
+    return found
+
+
 def _plan_and_run(
     project: Project, asked: BackfillRequest, *, dry_run: bool, yes: bool, as_json: bool, resumes: str = ""
 ) -> int:
@@ -118,8 +133,8 @@ def _plan_and_run(
         return ExitCode.OK
     if not yes and not _is_agreed(plan, as_json=as_json):
         return ExitCode.OK
-    hooks = _hooks(as_json=as_json)
-    report = carry_out(project.preparer, project.launcher, plan, hooks, resumes=resumes)
+    with _hooks(len(plan.chosen), as_json=as_json) as hooks:
+        report = carry_out(project.preparer, project.launcher, plan, hooks, resumes=resumes)
     return _show(project, report, as_json=as_json)
 
 
@@ -135,17 +150,22 @@ def _is_agreed(plan: BackfillPlan, *, as_json: bool) -> bool:
     return typer.confirm(f"run {len(plan.chosen)} of them?")
 
 
-def _hooks(*, as_json: bool) -> BackfillHooks:
+@contextlib.contextmanager
+def _hooks(count: int, *, as_json: bool) -> Iterator[BackfillHooks]:
+    """What is told while so many intervals run: a line for each that has ended, and in a terminal a bar below them."""
     out = console()
     run = LaunchHooks(waiting=tell_waiting, behind=out.is_terminal)
     if as_json:
-        return BackfillHooks(ended=lambda one: write_json_lines([_to_json(one)]), run=run)
+        yield BackfillHooks(ended=lambda one: write_json_lines([_to_json(one)]), run=run)
+        return
+    with IntervalBar(out, count) as bar:
 
-    def ended(one: IntervalDone) -> None:
-        with lenient():
-            out.print(backfill_tables.done_line(one), soft_wrap=True)
+        def ended(one: IntervalDone) -> None:
+            with lenient():
+                out.print(backfill_tables.done_line(one), soft_wrap=True)
+                bar.advance()
 
-    return BackfillHooks(ended=ended, run=run)
+        yield BackfillHooks(ended=ended, run=run)
 
 
 def _to_json(one: IntervalDone) -> dict[str, object]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
 from stagebook.cli.event_lines import EventLines
@@ -109,6 +111,35 @@ class LiveTable:
         head = Text.assemble((started.pipeline, "bold"), f"  run {started.run}, {started.jobs} at a time")
         limit = max(5, self._out.height - 4)
         return Group(head, tables.progress_table(self._history, time.time(), limit=limit))
+
+
+class IntervalBar:
+    """How many intervals have ended of a number, and about how long the others take: a bar at the end of what a terminal shows, gone
+    when it closes; elsewhere nothing."""
+
+    def __init__(self, out: Console, count: int) -> None:
+        shown = (
+            MofNCompleteColumn(),
+            BarColumn(),
+            TimeElapsedColumn(),
+            "about",
+            TimeRemainingColumn(),
+            "left",
+        )
+        self._bar = Progress(*shown, console=out, transient=True, disable=not out.is_terminal)
+        self._task = self._bar.add_task("intervals", total=count)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with lenient():
+            self._bar.stop()
+
+    def advance(self) -> None:
+        """One more has ended."""
+        self._bar.advance(self._task)
 
 
 def _show_end(out: Console, project: Project, report: RunReport, found: Sequence[Series]) -> None:

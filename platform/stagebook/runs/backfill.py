@@ -258,7 +258,15 @@ def _planned(
         state = State.CHANGED if completed else State.MISSING
     why = runs[0].reasons[0] if runs and runs[0].reasons else ""
     if state is State.MISSING:
-        why = f"the last run of it was {run.status}" if run is not None else "no run of it yet"
+        goes_on = run is not None and run.ended is None
+        was = (
+            "a run of it goes on"
+            if goes_on
+            else f"the last run of it was {run.status}"
+            if run is not None
+            else ""
+        )
+        why = was or "no run of it yet"
     if state is not State.DONE and not runs:
         why = (
             f"{why}; all of its results are there"

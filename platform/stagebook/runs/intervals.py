@@ -84,11 +84,11 @@ def intervals_between(
     start: str, end: str, every: str, zone: str, schedules: Iterable[Schedule]
 ) -> list[Interval]:
     """The intervals from the one that a text names to another one: units of the calendar, or else those of the first of the
-    `schedules` that has any. Raises `UsageError`."""
+    `schedules` that has any; without an end up to now. Raises `UsageError`."""
     own = next((one for one in schedules if one.times is not None or one.interval), None)
-    if not start or not end:
+    if not start:
         hint = "stagebook backfill NAME --from 2026-01 --to 2026-06 --every month"
-        raise UsageError("from when to when?", hint=hint)
+        raise UsageError("from when on? --from is missing", hint=hint)
     unit = next((one for one in UNITS if one == every), None)
     if unit is None and (every or own is None):
         what = (
@@ -100,17 +100,29 @@ def intervals_between(
     zone = zone or (own.zone if own is not None else "UTC")
     try:
         find_zone(zone)
-        first, last = (parse_interval(text, zone) for text in (start, end))
-        if last.end <= first.start:
+        first = parse_interval(start, zone).start
+        last = parse_interval(end, zone).end if end else dt.datetime.now(dt.UTC)
+        end = end or "now"
+        if last <= first:
             raise IntervalInvalid(f"--to {end} is before --from {start}")
     except (IntervalInvalid, ZoneUnknown) as error:
         raise UsageError(str(error), hint=error.hint) from None
     times = own.times if own is not None and unit is None else None
     unit = unit or (own.interval if own is not None else None)
-    found = list(itertools.islice(intervals_within(times, unit, zone, first.start, last.end), MOST + 1))
+    found = list(itertools.islice(intervals_within(times, unit, zone, first, last), MOST + 1))
     if len(found) > MOST:
         raise UsageError(f"more than {MOST:,} intervals", hint="ask for fewer at a time")
     if not found:
         what = f"there is no whole {unit or 'interval'} from {start} to {end}"
         raise UsageError(what, hint="name the whole of it, or a smaller unit")
     return found
+
+
+def those_over(intervals: Sequence[Interval], now: dt.datetime) -> tuple[Sequence[Interval], Sequence[Interval]]:
+    """Of intervals in order those that are over, and the others: of these nobody knows yet what belongs to them. Raises
+    `UsageError` if none is over."""
+    found = [one for one in intervals if one.end <= now]
+    if not found:
+        what = f"no interval from {intervals[0].name} on is over yet"
+        raise UsageError(what, hint="stagebook run --interval runs one all the same")
+    return found, intervals[len(found) :]

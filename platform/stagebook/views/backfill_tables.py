@@ -90,6 +90,13 @@ def _kind(one: PlannedInterval) -> tuple[State, int, str]:
     return one.state, len(one.runs), one.why.replace(one.interval.name, "")
 
 
+def left_out(intervals: Sequence[Interval]) -> Text:
+    """That the last intervals are not over yet."""
+    count = plural(len(intervals), "interval")
+    text = f"! from {intervals[0].name} on no interval is over yet: {count} left out"
+    return Text(text, style="yellow")
+
+
 def summary(plan: BackfillPlan) -> Text:
     """What a backfill would do, in a sentence."""
     if not plan.chosen:
@@ -142,6 +149,12 @@ def report_lines(report: BackfillReport) -> list[Text]:
 def _counts(done: Sequence[IntervalDone]) -> list[str]:
     ran = sum(one.status is Status.COMPLETED for one in done)
     same = sum(one.status is Status.REUSED for one in done)
-    failed = sum(not one.status.is_good for one in done)
-    pairs = ((ran, f"{ran} completed"), (same, f"{same} unchanged"), (failed, f"{failed} failed"))
+    cancelled = sum(one.status is Status.CANCELLED for one in done)
+    failed = sum(not one.status.is_good for one in done) - cancelled
+    pairs = (
+        (ran, f"{ran} completed"),
+        (same, f"{same} unchanged"),
+        (failed, f"{failed} failed"),
+        (cancelled, f"{cancelled} cancelled"),
+    )
     return [text for count, text in pairs if count]

@@ -129,6 +129,9 @@ def test_what_became_of_each_and_of_all() -> None:
     text = screen(*backfill_tables.report_lines(report))
     assert "1 completed, 1 unchanged, 1 failed, 3 intervals left" in text
     assert "go on with   stagebook resume b1" in text
+    stopped = [*done[:2], IntervalDone(interval=DAYS[2], status=Status.CANCELLED, run="r2")]
+    text = screen(*backfill_tables.report_lines(dataclasses.replace(report, done=stopped)))
+    assert "1 completed, 1 unchanged, 1 cancelled, 3" in text, "what a person stopped has not failed"
     well = dataclasses.replace(report, status=Status.COMPLETED, done=done[:1], left=0)
     assert "go on" not in screen(*backfill_tables.report_lines(well))
 
