@@ -132,10 +132,10 @@ class History:
             self.journal.ticks.settle(state, max(due, state.handled), [made], choose=lambda: run) is not None
         )
 
-    def pause(self, start: float, end: float) -> None:
-        """Somebody paused the schedule for a while."""
+    def pause(self, start: float, end: float, again: float | None = None) -> None:
+        """Somebody paused the schedule for a while; `again`: somebody else did so meanwhile, too."""
         state = ScheduleState(key=ScheduleKey(pipeline="p", schedule="daily"), rule="rule", handled=start)
-        for at, paused in ((start, True), (end, False)):
+        for at, paused in ((start, True), (start if again is None else again, True), (end, False)):
             self.journal.ticks.pause(state, at, "ada", "", paused=paused)
 
     def note(self, run: str, at: float) -> None:

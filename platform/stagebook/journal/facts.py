@@ -134,7 +134,8 @@ class FactTable:
         found: dict[tuple[str, str], list[tuple[float, float]]] = {}
         for pipeline, schedule, at, action in self._if_there("schedule_log", query):
             spans = found.setdefault((pipeline, schedule), [])
-            if action == "pause":
+            goes_on = bool(spans) and spans[-1][1] == float("inf")
+            if action == "pause" and not goes_on:
                 spans.append((at, float("inf")))
             elif action == "resume" and spans:
                 spans[-1] = (spans[-1][0], min(at, spans[-1][1]))

@@ -221,6 +221,7 @@ def test_firings_that_were_late_or_missing(history: History) -> None:
     for day in range(9):
         history.scheduled(f"s{day}", NOW - (20 - day) * DAY)
     history.tick(NOW - 5 * DAY)
+    history.pause(NOW - 8 * DAY, NOW - 6 * DAY, again=NOW - 7 * DAY)
     history.pause(NOW - 4 * DAY, NOW - 2 * DAY)
     history.tick(NOW - 3 * DAY)
     late(history, "s3", NOW - 17 * DAY + HOUR, NOW - 17 * DAY + 2 * HOUR)
