@@ -97,6 +97,8 @@ def test_once_does_what_is_due_and_ends(project: ProjectBuilder) -> None:
 def test_a_person_pauses_resumes_and_triggers(project: ProjectBuilder) -> None:
     root = project.root
     assert looked(root, "schedule", "pause", "often", "--because", "a test").stdout == "✓ p/often is paused\n"
+    assert looked(root, "schedule", "pause", "often").stdout == "p/often is paused already\n"
+    assert read(root, "schedule", "pause", "often")["changed"] is False
     done = looked(root, "schedule", "trigger", "daily")
     assert done.stdout.startswith("✓ p/daily: run ")
     until(lambda: outcomes(root, "daily") == ["completed"], 60, "it did not run")
@@ -108,6 +110,7 @@ def test_a_person_pauses_resumes_and_triggers(project: ProjectBuilder) -> None:
     found = read(root, "schedule", "next", "-n", "3")["next"]
     assert {one["schedule"] for one in found} == {"daily"}
     assert looked(root, "schedule", "resume", "often").stdout == "✓ p/often is resumed\n"
+    assert looked(root, "schedule", "resume", "often").stdout == "p/often is not paused\n"
     assert read(root, "schedule", "next", "-n", "3")["next"][0]["schedule"] == "often"
     assert looked(root, "schedule", "pause", "weekly").returncode == 2
     assert "no schedule 'weekly'" in looked(root, "schedule", "pause", "weekly").stderr

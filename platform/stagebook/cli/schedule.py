@@ -17,7 +17,7 @@ from stagebook.runs.origin import person_name
 from stagebook.scheduling import overview
 from stagebook.scheduling.dispatcher import request_of
 from stagebook.scheduling.noting import Noting
-from stagebook.scheduling.places import Place, Places
+from stagebook.scheduling.places import Place, Places, Scheduled
 from stagebook.scheduling.scheduler import leader_of
 from stagebook.scheduling.starting import Processes, Start
 from stagebook.views import schedule_tables
@@ -90,45 +90,59 @@ def show_next(
 
 
 @schedule.command()
-def pause(name: Name, because: Because = "", env: Env = None) -> int:
+def pause(name: Name, because: Because = "", env: Env = None, as_json: Json = False) -> int:
     """Pause a schedule: nothing fires until it is resumed. Runs that go on go on."""
-    return _set(name, env, because, paused=True)
+    return _set(name, env, because, paused=True, as_json=as_json)
 
 
 @schedule.command()
-def resume(name: Name, because: Because = "", env: Env = None) -> int:
+def resume(name: Name, because: Because = "", env: Env = None, as_json: Json = False) -> int:
     """Resume a schedule. What it missed is handled as after any downtime, by its catch_up."""
-    return _set(name, env, because, paused=False)
+    return _set(name, env, because, paused=False, as_json=as_json)
 
 
-def _set(name: str, env: str | None, because: str, *, paused: bool) -> int:
+def _set(name: str, env: str | None, because: str, *, paused: bool, as_json: bool) -> int:
     project, places = _places(env)
     place, one = overview.find(places, name)
-    overview.set_paused(place, one, time.time(), person_name(), because, paused=paused)
-    console().print(f"✓ {one} is {'paused' if paused else 'resumed'}", soft_wrap=True)
+    is_new = overview.set_paused(place, one, time.time(), person_name(), because, paused=paused)
+    if as_json:
+        write_json({**_named(one), "paused": paused, "changed": is_new})
+    elif is_new:
+        console().print(f"✓ {one} is {'paused' if paused else 'resumed'}", soft_wrap=True)
+    else:
+        console().print(f"{one} {'is paused already' if paused else 'is not paused'}", soft_wrap=True)
     Noting(project.root).look(place)  # people are told now, whether a scheduler runs or not
     return ExitCode.OK
 
 
 @schedule.command()
-def trigger(name: Name, because: Because = "", jobs: Jobs = None, env: Env = None) -> int:
+def trigger(
+    name: Name, because: Because = "", jobs: Jobs = None, env: Env = None, as_json: Json = False
+) -> int:
     """Run a schedule now, about its latest complete interval. The run goes on by itself."""
     project, places = _places(env)
     place, one = overview.find(places, name)
     tick = overview.trigger(place, one, time.time(), person_name(), because)
     leader = leader_of(project.root)
     if leader is None:
-        most = jobs or os.cpu_count() or 1
+        most = jobs or project.settings.run.jobs or os.cpu_count() or 1
         start = Start(run=tick.run, environment=place.environment, request=request_of(tick, one, most))
         processes = Processes(project.root)
         processes.start(start)
         processes.forget(start.run)  # nobody is here to see its end
+    if as_json:
+        write_json({**_named(one), "run": tick.run, "scheduler": leader and dataclasses.asdict(leader)})
+        return ExitCode.OK
     by = f"started by {leader}" if leader is not None else "started"
     where = "" if place.environment == DEV else f" --env {place.environment}"
     console().print(
         f"✓ {one}: run {tick.run} is {by}; see: stagebook logs -f {tick.run}{where}", soft_wrap=True
     )
     return ExitCode.OK
+
+
+def _named(one: Scheduled) -> dict[str, str]:
+    return {"pipeline": one.pipeline, "schedule": one.schedule.name, "environment": one.environment}
 
 
 def _places(env: str | None) -> tuple[Project, list[Place]]:

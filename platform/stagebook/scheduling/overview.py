@@ -75,7 +75,8 @@ class ScheduleView:
                 "interval": last.interval and last.interval.to_json(),
                 "reason": last.reason,
             },
-            "said": self.said and {"action": self.said.action, "by": self.said.by, "at": self.said.at},
+            "said": self.said
+            and {name: getattr(self.said, name) for name in ("action", "by", "at", "because")},
         }
 
 
@@ -160,16 +161,17 @@ def find(places: Sequence[Place], name: str, environment: str = "") -> tuple[Pla
     )
 
 
-def set_paused(
-    place: Place, one: Scheduled, now: float, by: str, because: str, *, paused: bool
-) -> ScheduleState:
-    """Pause a schedule or resume it. Firings of a pause are handled by its policy, as those of any downtime."""
+def set_paused(place: Place, one: Scheduled, now: float, by: str, because: str, *, paused: bool) -> bool:
+    """Pause a schedule or resume it. Firings of a pause are handled by its policy, as those of any downtime. Whether anything was
+    written: not where it is so already and nothing is said of why, so that whoever did it before stays known."""
     with contextlib.closing(Journal(place.journal)) as journal:
         state = journal.ticks.states().get(one.key)
+        if is_paused(one, state) is paused and not because:
+            return False
         if state is None:  # no scheduler has seen it yet: it does when it runs, and then it begins
             state = ScheduleState(key=one.key, rule="", handled=now)
         journal.ticks.pause(state, now, by, because, paused=paused)
-        return dataclasses.replace(state, paused=paused)
+        return True
 
 
 def trigger(place: Place, one: Scheduled, now: float, by: str, because: str) -> Tick:

@@ -15,7 +15,7 @@ from scheduled import NOW, Life, World
 from stagebook.errors import Problem, UsageError
 from stagebook.pipeline.model import Schedule
 from stagebook.scheduling import overview
-from stagebook.scheduling.places import Place
+from stagebook.scheduling.places import Place, Scheduled
 from stagebook.timing.times import CronTimes, EveryTimes
 from stagebook.views import schedule_tables
 
@@ -148,6 +148,28 @@ def test_one_that_nobody_saw_can_be_paused(world: World) -> None:
     assert view.paused
     assert view.said is not None
     assert view.said.by == "ann"
+
+
+def test_who_did_it_first_stays_known(world: World) -> None:
+    place = world.place(OFTEN, PAUSED)
+    often, rarely = place.scheduled
+
+    def said() -> str:
+        (view, _) = overview.views_of([place], world.now)
+        return "" if view.said is None else f"{view.said.action} {view.said.by}: {view.said.because}"
+
+    def change(one: Scheduled, by: str, because: str = "", *, paused: bool = True) -> bool:
+        return overview.set_paused(place, one, world.now, by, because, paused=paused)
+
+    assert change(often, "ann", "the source is down")
+    assert not change(often, "bob")
+    assert said() == "pause ann: the source is down"
+    assert change(often, "bob", "still down"), "who says more is heard"
+    assert said() == "pause bob: still down"
+    assert change(often, "bob", paused=False)
+    assert not change(often, "ann", paused=False)
+    assert not change(rarely, "ann"), "its file says so already"
+    assert change(rarely, "ann", paused=False)
 
 
 @pytest.mark.parametrize(
