@@ -53,6 +53,32 @@ def test_all_is_as_expected_or_not(project: ProjectBuilder) -> None:
     assert (done.returncode, done.stdout) == (0, "✓ 1 schedule, all as expected\n")
 
 
+def test_a_file_with_mistakes_hides_nothing(project: ProjectBuilder) -> None:
+    """Its schedules do not run: that nothing is expected of them would be false. What never was scheduled is nobody's concern."""
+    ran(project, 1)
+    project.pipeline(PIPELINE.replace("26h", "soon"))
+    project.pipeline("stages: {a: {notebok: a.ipynb}}", name="draft")
+    done = looked(project.root, "check-expectations")
+    assert done.returncode == 2
+    assert "of some schedules nobody can say what is expected" in done.stdout
+    assert "pipelines/p.yaml:2:31: 'fresh': expected a duration" in done.stdout
+    assert "draft" not in done.stdout
+    data = json.loads(looked(project.root, "check-expectations", "--json").stdout)
+    assert [one["line"] for one in data["problems"]] == [2]
+
+
+def test_a_journal_that_cannot_be_read_holds_up_no_other_environment(project: ProjectBuilder) -> None:
+    ran(project, 30)
+    project.file("stagebook.toml", "[tracking]\nenabled = false\n[environments.prod]\n")
+    project.file(".stagebook/environments/prod/state/journal.db", "this is no journal, and never was")
+    both = PIPELINE.replace("often:", "yes: {every: 1h, env: prod, expect: {fresh: 26h}}\n      often:")
+    project.pipeline(both)
+    done = looked(project.root, "check-expectations")
+    assert done.returncode == 1
+    assert "✗ p/often is overdue" in done.stdout
+    assert "environment prod: the journal" in done.stdout
+
+
 def test_where_nothing_is_expected_that_is_said(project: ProjectBuilder) -> None:
     project.pipeline("stages: {a: {notebook: notebooks/a.ipynb}}")
     done = looked(project.root, "check-expectations")

@@ -11,6 +11,7 @@ import typer
 from stagebook.cli.options import Jobs
 from stagebook.errors import ExitCode, UsageError
 from stagebook.project import Project
+from stagebook.scheduling.places import Places
 from stagebook.scheduling.scheduler import Scheduler
 from stagebook.scheduling.unit_file import unit_file
 from stagebook.views.formatting import plain
@@ -41,6 +42,8 @@ def scheduler(
         made.once()
     else:
         _say(f"schedules of {project.root}, {most} at a time; Ctrl-C ends this")
+        if not any(place.scheduled or place.problems for place in Places(project.root).all()):
+            _say("nothing is scheduled yet; see docs/schedules.md")
         made.run()
     return ExitCode.OK
 

@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from stagebook.errors import Problem
 from stagebook.events import Status
 from stagebook.journal.journal import Journal
 from stagebook.journal.run_table import RunRecord
@@ -81,6 +82,17 @@ class Firing:
 def expects(place: Place) -> bool:
     """Whether anything is expected of a schedule of a place."""
     return any(one.schedule.expect is not None for one in place.scheduled)
+
+
+def unjudged(place: Place) -> list[Problem]:
+    """The mistakes for which nobody can say what is expected: of the place as a whole, and of pipelines of which a scheduler has
+    seen schedules. Raises `JournalUnreadable`."""
+    seen = {""}
+    if place.problems and place.journal.is_file():
+        with contextlib.closing(Journal(place.journal)) as journal:
+            seen |= {key.pipeline for key, state in journal.ticks.states().items() if state.rule}
+    told = (found for name, found in place.problems.items() if name.partition("/")[0] in seen)
+    return [problem for found in told for problem in found]
 
 
 def missed_in(place: Place, settings: MonitorSettings, now: float) -> Iterator[Missed]:
