@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 
 from stagebook.cli.options import Interval, Json, Params, ParamsFile, Pipeline
 from stagebook.cli.output import console, write_json
@@ -17,6 +19,7 @@ from stagebook.scheduling.places import mistakes_of
 from stagebook.system.settings_file import FILE
 from stagebook.views.formatting import plural
 from stagebook.views.problems import problem_list
+from stagebook.workspace.environments import DEV
 
 
 def check(
@@ -43,6 +46,7 @@ def check(
             warnings = (*plan.warnings, *_undeclared(project, name, plan), *leaks)
             checked.append(dataclasses.replace(plan, warnings=warnings))
     found += _of_schedules(project, pipeline)
+    found += _of_rules(project) if pipeline is None else ()
     if found:
         raise PipelineInvalid(found)
     if as_json:
@@ -64,6 +68,21 @@ def _of_schedules(project: Project, file: str | None) -> list[Problem]:
     if project.placement.environment is not None:
         return []
     return mistakes_of(project, None if file is None else [project.catalog.load(file).pipeline.name])
+
+
+def _of_rules(project: Project) -> Iterator[Problem]:
+    """Rules for alerts that are about what is not there, so that nobody would ever be told."""
+    rules = project.settings.notify
+    if not rules or project.placement.environment is not None:
+        return
+    names = set(project.catalog.names())
+    for name in tuple(names):
+        with contextlib.suppress(PipelineInvalid):  # told above
+            names.add(project.catalog.load(name).pipeline.name)
+    environments = [DEV, *project.environments.all()]
+    for rule, one in rules.items():
+        for key, message, hint in one.unknown(sorted(names), environments):
+            yield Problem(path=FILE, message=f"'notify.{rule}.{key}': {message}", hint=hint)
 
 
 def _undeclared(project: Project, name: str, plan: Plan) -> list[Problem]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import fnmatch
 import re
 import shlex
+from collections.abc import Collection, Iterator
 from typing import Annotated, Literal, Self
 
 import pydantic
@@ -107,8 +109,12 @@ class NotifySettings(_Section):
     def _check(self) -> Self:
         if not self.to and not (self.command or "").strip():
             raise ValueError("nobody is told: give 'to', an address, or 'command'")
+        if not self.on and not self.digest:
+            raise ValueError("it tells of nothing: 'on' is empty, and there is no 'digest'")
         if self.quiet and not _QUIET.fullmatch(self.quiet):
             raise ValueError(f"'quiet' is of the form 22:00-07:00, not {self.quiet!r}")
+        if self.quiet and len(set(self.quiet.split("-"))) == 1:
+            raise ValueError(f"'quiet' ends when it begins: {self.quiet!r}")
         if self.digest not in {"", "weekly"} and not _DIGEST.fullmatch(self.digest):
             raise ValueError(f"'digest' is weekly, or of the form fri 17:00, not {self.digest!r}")
         if self.zone != "UTC":
@@ -123,7 +129,7 @@ class NotifySettings(_Section):
         zone = find_zone(self.zone)
         here = datetime.datetime.fromtimestamp(now, zone)
         time = here.time()
-        goes_on = begin <= time < end if begin < end else begin != end and (time >= begin or time < end)
+        goes_on = begin <= time < end if begin < end else time >= begin or time < end
         if not goes_on:
             return now
         day = here.date() + datetime.timedelta(days=1 if begin > end and time >= begin else 0)
@@ -144,6 +150,17 @@ class NotifySettings(_Section):
             moment_of(datetime.datetime.combine(one, time), zone).timestamp() for one in (date - _WEEK, date)
         )
         return start, end
+
+    def unknown(
+        self, pipelines: Collection[str], environments: Collection[str]
+    ) -> Iterator[tuple[str, str, str]]:
+        """What it is about and is not among these, so that nothing would ever be told: the key, what is wrong, what to do."""
+        for name in self.environments:
+            if name not in environments:
+                yield "environments", f"there is no environment '{name}'", did_you_mean(name, environments)
+        for pattern in self.pipelines:
+            if not any(fnmatch.fnmatchcase(name, pattern) for name in pipelines):
+                yield "pipelines", f"there is no pipeline '{pattern}'", did_you_mean(pattern, pipelines)
 
     def tells_of(self, environment: str) -> bool:
         """Whether it is about an environment, by its name."""

@@ -87,7 +87,7 @@ def test_the_week_is_the_last_one_that_ended(now: float, day: str, clock: dt.tim
 def test_weekly_is_monday_at_8() -> None:
     assert rule().digest_week(NOW) == (NOW - WEEK, NOW)
     assert rule().digest_week(NOW - 1) == (NOW - 2 * WEEK, NOW - WEEK)
-    assert rule(digest="").digest_week(NOW) is None
+    assert rule(digest="", on=["long"]).digest_week(NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_rules_are_about_their_environments_and_pipelines(telling: Telling) -> N
     telling.rules = {
         "elsewhere": rule(environments=["ci"]),
         "flights": rule(pipelines=["fl*"]),
-        "silent": rule(digest=""),
+        "silent": rule(digest="", on=["long"]),
     }
     telling.make()
     telling.history.run("p", NOW + DAY)
@@ -177,7 +177,7 @@ def test_what_is_damaged_is_told(telling: Telling) -> None:
 
 
 def test_a_journal_without_digests_has_no_table(telling: Telling) -> None:
-    telling.rules = {"ops": rule(digest="")}
+    telling.rules = {"ops": rule(digest="", on=["long"])}
     telling.make()
     assert not telling.history.journal._db.read("SELECT 1 FROM sqlite_master WHERE name = 'digests'")
 

@@ -131,6 +131,23 @@ def test_files_behind_a_connection_that_is_none_are_told(project: ProjectBuilder
     assert problems(prod) == []
 
 
+def test_check_tells_of_rules_that_would_never_tell_anybody(project: ProjectBuilder) -> None:
+    project.pipeline("stages: {a: {notebook: notebooks/a.ipynb}}")
+    rule = '\n[notify.{name}]\ncommand = "true"\nenvironments = ["{env}"]\npipelines = ["{pipeline}"]\n'
+    good = rule.format(name="good", env="dev", pipeline="p*")
+    project.file(
+        "stagebook.toml", "[environments.prod]" + good + rule.format(name="ops", env="prd", pipeline="q")
+    )
+    done = looked(project.root, "check")
+    assert done.returncode == 2
+    said = " ".join(done.stderr.split())
+    assert "'notify.ops.environments': there is no environment 'prd' did you mean 'prod'?" in said
+    assert "'notify.ops.pipelines': there is no pipeline 'q' known: p" in said
+    assert "✗ 2 problems" in said
+    project.file("stagebook.toml", "[environments.prod]" + good)
+    assert looked(project.root, "check").returncode == 0
+
+
 def test_check_tells_what_is_wrong_with_schedules(project: ProjectBuilder) -> None:
     project.pipeline(
         """
