@@ -14,7 +14,7 @@ import pytest
 
 from building import ProjectBuilder
 from commands import environment, looked, stagebook, start
-from recipients import Hook, hook
+from recipients import Hook, Post, hook, post, text_of
 from stagebook.events import RunEnded, RunStarted, Status
 from stagebook.journal.journal import Journal
 from waiting import until
@@ -36,8 +36,14 @@ def web() -> Iterator[Hook]:
 
 
 @pytest.fixture
-def project(builder: ProjectBuilder, web: Hook) -> ProjectBuilder:
-    rule = f'[notify.ops]\nto = "{web.url}"'
+def mail() -> Iterator[Post]:
+    with post() as made:
+        yield made
+
+
+@pytest.fixture
+def project(builder: ProjectBuilder, web: Hook, mail: Post) -> ProjectBuilder:
+    rule = f'[notify.ops]\nto = "{web.url}"\n[notify.mail]\nto = "{mail.url}"\non = ["late", "recovery"]'
     builder.file("stagebook.toml", f"[tracking]\nenabled = false\n[environments.prod]\n{rule}\n")
     builder.notebook("a", "open(out, 'w').write('x')", params="out = ''")
     builder.pipeline(PIPELINE)
@@ -75,7 +81,7 @@ def says(process: subprocess.Popen[str], text: str) -> None:
 
 
 def test_what_is_late_is_told_once_and_so_is_that_it_is_over_though_schedulers_are_killed(
-    project: ProjectBuilder, web: Hook
+    project: ProjectBuilder, web: Hook, mail: Post
 ) -> None:
     root = project.root
     assert stagebook(root, "run", "--env", "prod").returncode == 0
@@ -111,6 +117,8 @@ def test_what_is_late_is_told_once_and_so_is_that_it_is_over_though_schedulers_a
     assert over == f"✓ p/nightly is as expected again {name}"
     assert paused == f"! p/nightly is paused {name}"
     assert resumed.startswith("✓ p/nightly was resumed")
+    assert mail.subjects == [late, over], "of pauses this rule does not tell"
+    assert "why: overdue: no run has completed since " in text_of(mail.mails[0])
     found = json.loads(looked(root, "incident", "list", "--all", "--env", "prod", "--json").stdout)
     assert [(one["kind"], one["run"], bool(one["closed"])) for one in found["incidents"]] == [
         ("paused", "", True),

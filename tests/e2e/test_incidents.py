@@ -101,7 +101,7 @@ def test_what_is_not_there_is_told(project: ProjectBuilder) -> None:
     assert do(project, "incident", "list") == "✓ no incident is open in prod\n"
     missing = stagebook(project.root, "incident", "show", "abc", "--env", "prod")
     assert (missing.returncode, missing.stderr) == (
-        2, "✗ there is no incident 'abc'\n  stagebook incident list shows them\n",
+        2, "✗ there is no incident 'abc'\n  stagebook incident list --all shows them\n",
     )  # fmt: skip
     assert "nothing was run yet" in stagebook(project.root, "note", "latest", "x").stderr
 

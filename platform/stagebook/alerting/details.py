@@ -34,6 +34,7 @@ class Details:
         notebook: the notebook of the stage, and `executed` as it was executed; relative to the project.
         last_good: the run that made the last good result, at `good_at` (seconds since the epoch).
         changed: what changed since that.
+        about: the interval that the run is about, and the schedule that it is of.
         commit: of the checkout; `by`: who or what started the run.
         owner: of the datasets that it is about.
         mlflow, lab: where to look in a browser.
@@ -47,6 +48,7 @@ class Details:
     last_good: str = ""
     good_at: float | None = None
     changed: tuple[str, ...] = ()
+    about: str = ""
     commit: str = ""
     by: str = ""
     owner: str = ""
@@ -132,7 +134,11 @@ class Looking:
 
 
 def _of_start(started: RunStarted | None) -> dict[str, Any]:
-    return {} if started is None else {"commit": started.origin.commit, "by": started.origin.user}
+    if started is None:
+        return {}
+    schedule = f"the schedule {started.schedule}" if started.schedule else ""
+    about = ", by ".join(filter(None, (started.interval.get("name", ""), schedule)))
+    return {"about": about, "commit": started.origin.commit, "by": started.origin.user}
 
 
 def _of_stage(stage: StageRecord | None) -> dict[str, Any]:

@@ -112,6 +112,7 @@ def _of_details(fact: Fact, details: Details) -> Mapping[str, str]:
     cell = f"{details.cell} of {details.cells}" if details.cell else ""
     good = f"{utc(details.good_at)}, run {details.last_good}" if details.good_at is not None else ""
     return {
+        "about": details.about,
         "cell": "" if is_over else cell,
         "last good": "" if is_over else good,
         "changed since": "" if is_over else "; ".join(details.changed),

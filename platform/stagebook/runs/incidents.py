@@ -57,7 +57,7 @@ def find_incident(known: Sequence[Incident], text: str) -> Incident:
     if len(found) > 1:
         hint = f"such as {found[0].id} and {found[1].id}"
         raise UsageError(f"'{text}' fits several incidents", hint=hint)
-    raise UsageError(f"there is no incident '{text}'", hint="stagebook incident list shows them")
+    raise UsageError(f"there is no incident '{text}'", hint="stagebook incident list --all shows them")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,17 @@ from stagebook.workspace.settings import Settings, TrackingSettings
 NOW = 1_000_000_000.0
 
 
-def run(name: str, at: float, *, failed: bool, reasons: Sequence[str] = ()) -> list[Event]:
+DAY = {
+    "start": "2001-09-08T00:00:00+00:00",
+    "end": "2001-09-09T00:00:00+00:00",
+    "name": "2001-09-08",
+    "zone": "UTC",
+}
+
+
+def run(
+    name: str, at: float, *, failed: bool, reasons: Sequence[str] = (), schedule: str = ""
+) -> list[Event]:
     plan = {"stages": [{"id": "clean@1", "notebook": "notebooks/clean.ipynb", "reasons": list(reasons)}]}
     folder = f".stagebook/runs/{name}/clean@1/1"
     of = {"run": name, "at": at, "stage": "clean@1"}
@@ -50,7 +60,13 @@ def run(name: str, at: float, *, failed: bool, reasons: Sequence[str] = ()) -> l
     )
     return [
         RunStarted(
-            run=name, at=at, pipeline="flights", plan=plan, origin=Origin(user="cron", commit="c0ffee" * 7)
+            run=name,
+            at=at,
+            pipeline="flights",
+            plan=plan,
+            origin=Origin(user="cron", commit="c0ffee" * 7),
+            interval=DAY if schedule else {},
+            schedule=schedule,
         ),
         AttemptStarted(**of, attempt=1, folder=folder),  # type: ignore[arg-type]
         AttemptEnded(**of, attempt=1, seconds=1.0, folder=folder, **outcome),  # type: ignore[arg-type]
@@ -184,7 +200,7 @@ def test_what_is_known_beside_a_failure(place: Place) -> None:
     contract.write_text("schema: [{name: rows}]\nteam: {name: data team}\n")
     place.journal.append(run("r0", NOW - 60.0, failed=False))
     place.journal.append(run("r1", NOW, failed=True, reasons=["days: 30 → 60"]))
-    place.journal.append(run("r2", NOW, failed=True, reasons=["it failed before"]))
+    place.journal.append(run("r2", NOW, failed=True, reasons=["it failed before"], schedule="nightly"))
     key = "r2/clean@1/1"
     place.journal.outbox.track(key, "4", "abc")
     incidents = place.journal.incidents.look(opens=True)
@@ -197,7 +213,7 @@ def test_what_is_known_beside_a_failure(place: Place) -> None:
         cell=3, cells=8, error="ValueError: NaN", notebook="notebooks/clean.ipynb",
         executed=".stagebook/runs/r2/clean@1/1/notebook.ipynb", last_good="r0", good_at=NOW - 60.0,
         changed=("days: 30 → 60",), commit="c0ffee" * 7, by="cron", owner="data team",
-        mlflow="https://mlflow.example.org/#/experiments/4/runs/abc",
+        about="2001-09-08, by the schedule nightly", mlflow="https://mlflow.example.org/#/experiments/4/runs/abc",
         lab="https://lab.org/lab/tree/notebooks/clean.ipynb",
     )  # fmt: skip
 

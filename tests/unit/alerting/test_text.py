@@ -32,7 +32,7 @@ def test_a_failure_in_full() -> None:
     details = Details(
         cell=3, cells=8, error="ValueError: Input contains NaN", notebook="notebooks/clean.ipynb",
         executed=".stagebook/runs/r2/clean/1/notebook.ipynb", last_good="r0", good_at=NOON - 86_400,
-        changed=("code: cell 3", "days: 30 → 60"), commit="0123456789abcdef", by="cron", owner="data team",
+        changed=("code: cell 3", "days: 30 → 60"), commit="0123456789abcdef", by="cron", owner="data team", about="2001-09-08, by the schedule nightly",
         mlflow="https://mlflow.example.org/#/experiments/1/runs/2", lab="https://lab.example.org/lab/tree/n",
     )  # fmt: skip
     assert body([(fact(), details)], PROD).splitlines() == [
@@ -41,6 +41,7 @@ def test_a_failure_in_full() -> None:
         "error: ValueError: Input contains NaN",
         "since: 2001-09-09 02:00 UTC, run r1, 2 runs",
         "seen by: ada",
+        "about: 2001-09-08, by the schedule nightly",
         "cell: 3 of 8",
         "last good: 2001-09-08 02:00 UTC, run r0",
         "changed since: code: cell 3; days: 30 → 60",

@@ -60,7 +60,7 @@ def test_an_incident_is_found_by_the_beginning_of_its_id(text: str, found: str) 
     ("text", "said", "hint"),
     [
         ("ab", "'ab' fits several incidents", "such as abcd111 and abd2222"),
-        ("x", "there is no incident 'x'", "stagebook incident list shows them"),
+        ("x", "there is no incident 'x'", "stagebook incident list --all shows them"),
         ("", "'' fits several incidents", "such as abcd111 and abd2222"),
     ],
 )
