@@ -357,7 +357,7 @@ def json_schema() -> dict[str, Any]:
     schema["$defs"] |= stage.pop("$defs", {}) | {"StageFile": stage}
     schema["properties"]["stages"]["additionalProperties"] = {"$ref": "#/$defs/StageFile"}
     schedule = ScheduleFile.model_json_schema(mode="validation", ref_template="#/$defs/{model}")
-    schema["$defs"] |= {"ScheduleFile": schedule}
+    schema["$defs"] |= schedule.pop("$defs", {}) | {"ScheduleFile": schedule}
     schedules = {"additionalProperties": {"$ref": "#/$defs/ScheduleFile"}, "type": "object"}
     schema["properties"]["schedules"] |= {"anyOf": [schedules, {"type": "null"}]}
     return schema

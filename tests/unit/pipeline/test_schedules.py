@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,8 @@ def test_an_editor_knows_the_keys() -> None:
     kinds = schema["properties"]["schedules"]["anyOf"]
     assert kinds[0]["additionalProperties"] == {"$ref": "#/$defs/ScheduleFile"}
     assert set(schema["$defs"]["ScheduleFile"]["properties"]) >= {"cron", "zone", "every", "on", "files"}
+    names = set(re.findall(r'"#/\$defs/(\w+)"', json.dumps(schema)))
+    assert names == set(schema["$defs"]), "each reference leads to something that is there"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(1, "1s"), (90, "1m30s"), (86400, "1d"), (7200, "2h")])
