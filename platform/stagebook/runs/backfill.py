@@ -257,16 +257,12 @@ def _planned(
     else:
         state = State.CHANGED if completed else State.MISSING
     why = runs[0].reasons[0] if runs and runs[0].reasons else ""
+    if state is State.FAILED and run is not None:
+        why = f"the last run of it {'failed' if run.status is Status.FAILED else 'was interrupted'}"
     if state is State.MISSING:
-        goes_on = run is not None and run.ended is None
-        was = (
-            "a run of it goes on"
-            if goes_on
-            else f"the last run of it was {run.status}"
-            if run is not None
-            else ""
-        )
-        why = was or "no run of it yet"
+        why = "no run of it yet"
+        if run is not None:
+            why = f"the last run of it was {run.status}" if run.ended is not None else "a run of it goes on"
     if state is not State.DONE and not runs:
         why = (
             f"{why}; all of its results are there"

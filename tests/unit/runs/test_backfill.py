@@ -108,6 +108,7 @@ def test_a_failed_interval_holds_up_no_other_one(project: ProjectBuilder) -> Non
     (project.root / "broken/2026-01-02").unlink()
     plan = planned(project, days(4))
     assert states(plan) == ["done", "failed", "done", "missing"]
+    assert plan.all[1].why == "the last run of it failed", "and not that its parameters are others"
     only = planned(project, days(4, which=frozenset({State.FAILED})))
     assert [one.interval.name for one in only.chosen] == ["2026-01-02"]
     assert outcomes(carried_out(project, only)) == {"02": "completed"}
