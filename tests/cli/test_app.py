@@ -9,12 +9,16 @@ import pytest
 import commands
 from building import ProjectBuilder
 from stagebook.cli import runs_stages
-from stagebook.cli.app import COMMANDS, load
+from stagebook.cli.app import COMMANDS, GROUPS, load
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_table_has_the_help_of_each_command(name: str) -> None:
     assert load(name).help == COMMANDS[name][1]
+
+
+def test_each_command_stands_under_one_title() -> None:
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(COMMANDS)
 
 
 def test_help_and_version_import_no_command(tmp_path: Path) -> None:

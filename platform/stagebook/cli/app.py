@@ -18,7 +18,7 @@ from stagebook.errors import ExitCode, PipelineInvalid, StagebookError
 from stagebook.system.this_process import name_command
 from stagebook.views.problems import problem_list
 
-# Name → (module of this package, help), in the order of `--help`. The module's function of that name is the command.
+# Name → (module of this package, help), in the order of the reference. The module's function of that name is the command.
 COMMANDS = {
     "init": ("init", "Make a small working project: a pipeline of three notebooks, ready to run."),
     "check": ("check", "Report every mistake of a pipeline (of all, if none is named), and run nothing."),
@@ -73,6 +73,16 @@ COMMANDS = {
     "approve": ("deploy", "Carry out a deployment that somebody proposed, or turn it down."),
     "rollback": ("deploy", "Show an earlier version of an environment again, with its code."),
 }  # fmt: skip
+# Under which title of `--help` a command stands.
+GROUPS = {
+    "Run": ("init", "check", "plan", "run", "sweep", "resume", "retry", "cancel", "accept"),
+    "Look": ("status", "runs", "logs", "why", "diff", "note", "debug", "kernels", "sync", "ui", "lab", "doctor"),
+    "By itself": ("scheduler", "schedule", "check-expectations", "backfill", "incident", "notify", "metrics"),
+    "Data": ("data", "contract", "quarantine", "monitor", "bookmark", "connection", "secrets", "store"),
+    "Change": (
+        "infer", "test", "ci", "env", "release", "releases", "deploy", "promote", "approve", "rollback",
+    ),
+}  # fmt: skip
 _ENVIRONMENTLESS = {
     "init",
     "lab",
@@ -116,8 +126,9 @@ class _LazyGroup(TyperGroup):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        for name, (_, text) in COMMANDS.items():
-            self.add_command(TyperCommand(name, help=text))
+        for title, names in GROUPS.items():
+            for name in names:
+                self.add_command(TyperCommand(name, help=COMMANDS[name][1], rich_help_panel=title))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
