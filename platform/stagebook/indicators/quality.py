@@ -6,7 +6,8 @@ such as one of freshness, has the fraction 1, and so has one that could not be c
 columns that have checks, weighted by records; what is about the table as a whole counts as one column more.
 
 The risk is that of the severity: what is to fail is certain to matter (1); what warns, and what is set apart, matters half as much
-(0.5), the former since nobody stops for it, the latter since readers do not see it; what is only logged hardly does (0.1).
+(0.5), the former since nobody stops for it, the latter since readers do not see it; what is only logged hardly does (0.1). These weights are Stagebook's own:
+TestGen has one for each kind of check (in `dq_score_risk_factor`: 1, 0.66 or 0.33 for what profiling finds, 1 or 0.75 for tests).
 """
 
 from __future__ import annotations
