@@ -71,6 +71,8 @@ def test_an_incident_that_no_run_showed(golden: Golden) -> None:
         change(What.AGAIN, NOW - 60, run="", text=LATE.message),
     ]
     golden(screen(*incident_tables.incident(LATE, changes, NOW, " --env prod")))
+    over = [*changes, change(What.CLOSED, NOW - 30, run="")]
+    assert "01:46  closed: was resumed by ada" in screen(*incident_tables.incident(RESUMED, over, NOW, ""))
 
 
 def test_the_incidents_of_a_dataset(golden: Golden) -> None:

@@ -99,6 +99,8 @@ def test_a_person_pauses_resumes_and_triggers(project: ProjectBuilder) -> None:
     assert looked(root, "schedule", "pause", "often", "--because", "a test").stdout == "✓ p/often is paused\n"
     assert looked(root, "schedule", "pause", "often").stdout == "p/often is paused already\n"
     assert read(root, "schedule", "pause", "often")["changed"] is False
+    (planned,) = read(root, "plan", "p", "--schedule", "daily")["stages"]
+    assert planned["params"]["days"] == 1, "a plan is what a run of the schedule would be"
     done = looked(root, "schedule", "trigger", "daily")
     assert done.stdout.startswith("✓ p/daily: run ")
     until(lambda: outcomes(root, "daily") == ["completed"], 60, "it did not run")

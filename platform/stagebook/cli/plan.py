@@ -16,6 +16,7 @@ from stagebook.cli.options import (
     Params,
     ParamsFile,
     Pipeline,
+    Schedule,
     Skip,
     Stages,
     Verify,
@@ -42,10 +43,11 @@ def plan(
     audit: Audit = False,
     verify: Verify = False,
     interval: Interval = None,
+    schedule: Schedule = None,
     as_json: Json = False,
 ) -> None:
     """Show which stages would run, and why, and run nothing."""
-    how = {"force": force, "audit": audit, "verify": verify, "interval": interval}
+    how = {"force": force, "audit": audit, "verify": verify, "interval": interval, "schedule": schedule}
     request = request_of(pipeline, stages, params, params_file, from_, only, skip, **how)
     project = Project.open()
     made = project.plan(request)

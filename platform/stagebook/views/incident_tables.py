@@ -52,18 +52,20 @@ def incident(one: Incident, changes: Sequence[Change], now: float, env: str) -> 
     by = f" by the run {one.run}{runs}" if one.run else ""
     yield Text(f"  opened {when(one.opened, now)}{by}")
     for change in changes:
-        yield _change_line(change)
+        yield _change_line(change, one)
     if one.is_open:
         logs = f"logs {one.last_run}{f' {one.stage}' if one.stage else ''}"
         yield Text(f"  look: stagebook {logs if one.last_run else 'schedule list'}{env}")
         yield Text(f"  then: stagebook incident ack|note|close {one.id}{env}", style="dim")
 
 
-def _change_line(change: Change) -> Text:
+def _change_line(change: Change, one: Incident) -> Text:
     at = datetime.datetime.fromtimestamp(change.at, datetime.UTC).strftime("%Y-%m-%d %H:%M")
     run = f" by the run {change.run}" if change.run else ""
     by = f" by {change.by}" if change.by else run
     figure = f", {change.figure:,.0f}" if change.figure else ""
+    if change.what is What.CLOSED and not by:
+        by = f": {one.over}"
     text = f": {value(change.text, 200)}" if change.text and (change.by or not change.run) else ""
     return Text(plain(f"  {at}  {_WORDS[change.what]}{by}{figure}{text}"), style="dim")
 
