@@ -118,7 +118,9 @@ def intervals_between(
     return found
 
 
-def those_over(intervals: Sequence[Interval], now: dt.datetime) -> tuple[Sequence[Interval], Sequence[Interval]]:
+def those_over(
+    intervals: Sequence[Interval], now: dt.datetime
+) -> tuple[Sequence[Interval], Sequence[Interval]]:
     """Of intervals in order those that are over, and the others: of these nobody knows yet what belongs to them. Raises
     `UsageError` if none is over."""
     found = [one for one in intervals if one.end <= now]

@@ -12,6 +12,7 @@ from rich.text import Text
 from stagebook.events import Status
 from stagebook.runs.backfill import BackfillPlan, PlannedInterval, State
 from stagebook.runs.backfilling import BackfillReport, IntervalDone
+from stagebook.timing.interval import Interval
 from stagebook.views.formatting import duration, plain, plural, value
 from stagebook.views.tables import status_text, table_of
 

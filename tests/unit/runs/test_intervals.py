@@ -12,7 +12,14 @@ from building import load
 from journals import started
 from stagebook.errors import UsageError
 from stagebook.pipeline.model import Pipeline, Schedule
-from stagebook.runs.intervals import as_scheduled, interval_for, interval_of, intervals_between, latest_of
+from stagebook.runs.intervals import (
+    as_scheduled,
+    interval_for,
+    interval_of,
+    intervals_between,
+    latest_of,
+    those_over,
+)
 from stagebook.runs.request import RunRequest
 from stagebook.timing.reading import parse_interval
 from stagebook.timing.times import CronTimes, EveryTimes
@@ -110,5 +117,21 @@ def test_without_a_unit_they_are_the_stretches_between_firings() -> None:
     with pytest.raises(UsageError, match="how long is an interval") as caught:
         intervals_between("2026", "2026", "", "", [NEWS])
     assert "--every" in caught.value.hint
-    with pytest.raises(UsageError, match="from when to when"):
-        intervals_between("2026", "", "day", "", [])
+    with pytest.raises(UsageError, match="from when on"):
+        intervals_between("", "2026", "day", "", [])
+
+
+def test_without_an_end_they_go_on_until_now() -> None:
+    found = intervals_between("2026-01", "", "month", "", [])
+    assert found[-1].end <= dt.datetime.now(dt.UTC) < found[-1].end + dt.timedelta(days=32)
+
+
+def test_of_what_is_not_over_nobody_knows_what_belongs_to_it() -> None:
+    days = intervals_between("2026-01-01", "2026-01-04", "day", "", [])
+    noon = dt.datetime(2026, 1, 3, 12, tzinfo=dt.UTC)
+    found, left = those_over(days, noon)
+    assert [one.name for one in found] == ["2026-01-01", "2026-01-02"]
+    assert [one.name for one in left] == ["2026-01-03", "2026-01-04"]
+    assert those_over(days[:3], days[2].end) == (days[:3], []), "an end is not part of it"
+    with pytest.raises(UsageError, match="no interval from 2026-01-03 on is over yet"):
+        those_over(days[2:], noon)
