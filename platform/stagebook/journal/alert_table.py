@@ -12,7 +12,7 @@ from typing import Any
 
 from stagebook.events import VersionPublished
 from stagebook.journal.database import Database, sum_of
-from stagebook.journal.event_log import EventLog
+from stagebook.journal.event_log import EventLog, undamaged
 from stagebook.journal.outbox import Outbox
 
 ALERTS = "alerts"  # the consumer
@@ -86,11 +86,12 @@ class AlertTable:
             self._outbox.taken(ALERTS, until)
 
     def versions_after(self, number: int) -> list[tuple[int, VersionPublished]]:
-        """What environments show since the event with a number: the events, with their numbers."""
+        """What environments show since the event with a number: the events, with their numbers. One that is damaged is passed
+        over: it keeps nobody from being told of the rest."""
         query = (
             "SELECT seq, run, data, sum FROM events WHERE seq > ? AND type = 'VersionPublished' ORDER BY seq"
         )
-        found = [(row[0], self._events.read(*row)) for row in self._db.read(query, (number,))]
+        found = [(row[0], undamaged(self._events, row)) for row in self._db.read(query, (number,))]
         return [(seq, event) for seq, event in found if isinstance(event, VersionPublished)]
 
     def waiting(self) -> list[StoredAlert]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import statistics
+from collections.abc import Sequence
 from typing import Any
 
 from stagebook.errors import JournalUnreadable
@@ -22,12 +23,18 @@ class EventLog:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def of(self, run: str, *, after: int = 0, limit: int = -1) -> list[tuple[int, Event]]:
-        """The events of a run with their numbers, in order, from the one after `after` on; at most `limit`, or all."""
+    def of(
+        self, run: str, *, after: int = 0, limit: int = -1, lenient: bool = False
+    ) -> list[tuple[int, Event]]:
+        """The events of a run with their numbers, in order, from the one after `after` on; at most `limit`, or all. `lenient`: those
+        that are damaged are passed over."""
         rows = self._db.read(
             "SELECT seq, run, data, sum FROM events WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?",
             (run, after, limit),
         )
+        if lenient:
+            found = ((row[0], undamaged(self, row)) for row in rows)
+            return [(number, event) for number, event in found if event is not None]
         return [(row[0], self.read(*row)) for row in rows]
 
     def after(self, number: int) -> list[tuple[int, Event]]:
@@ -165,6 +172,14 @@ class EventLog:
         )
         found = (self.read(*row) for row in reversed(rows))
         return [event for event in found if isinstance(event, StageMeasured)]
+
+
+def undamaged(events: EventLog, row: Sequence[Any]) -> Event | None:
+    """The event of a row; `None` where it is damaged, for those to whom the rest is worth knowing all the same. `doctor` tells."""
+    try:
+        return events.read(*row)
+    except JournalUnreadable:
+        return None
 
 
 def _read(inputs: str | None) -> tuple[str, ...]:

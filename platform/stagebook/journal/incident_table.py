@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from stagebook.errors import JournalUnreadable
 from stagebook.events import Event
 from stagebook.incidents.fold import Incidents, RunFacts
 from stagebook.incidents.incident import Change, Incident
 from stagebook.journal.database import Database, sum_of
-from stagebook.journal.event_log import EventLog
+from stagebook.journal.event_log import EventLog, undamaged
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS incidents (id TEXT PRIMARY KEY, data TEXT NOT NULL, sum INTEGER NOT NULL)",
@@ -115,7 +114,7 @@ class IncidentTable:
 
         def outcome_of(run: str, stage: str) -> Event | None:
             rows = self._db.read(_OUTCOME, (run, stage, until)) if run in straddling else ()
-            return self._undamaged(*rows[0]) if rows else None
+            return undamaged(self._events, rows[0]) if rows else None
 
         def parent_of(run: str) -> str:
             rows = self._db.read("SELECT parent FROM runs WHERE id = ?", (run,))
@@ -124,18 +123,11 @@ class IncidentTable:
         fold = Incidents(self._all(), outcome_of, parent_of)
         changes: list[Change] = []
         for seq, run, data, kept, pipeline, kind, parent in self._db.read(_NEW, (until,)):
-            event = self._undamaged(seq, run, data, kept)
+            event = undamaged(self._events, (seq, run, data, kept))
             if event is not None:
                 facts = RunFacts(pipeline=pipeline, kind=kind, opens=opens, parent=parent)
                 changes += fold.take(seq, event, facts)
         return list(fold.all.values()), changes
-
-    def _undamaged(self, seq: int, run: object, data: object, kept: object) -> Event | None:
-        """The event of a row; `None` where it is damaged: `doctor` tells, and the rest is worth knowing all the same."""
-        try:
-            return self._events.read(seq, run, data, kept)
-        except JournalUnreadable:
-            return None
 
     def _save(self, found: list[Incident], changes: list[Change], until: int) -> None:
         changed = {change.incident for change in changes}

@@ -193,8 +193,9 @@ def _what(event: ScheduleChecked | None) -> tuple[object, ...]:
 
 
 def _read_on(journal: Journal, seen: _Seen) -> None:
-    """Read what was noted since, by whomever."""
-    for number, event in journal.events.of("", after=seen.until):
+    """Read what was noted since, by whomever. Where an event is damaged the same may be noted once more, which changes no
+    incident."""
+    for number, event in journal.events.of("", after=seen.until, lenient=True):
         seen.until = number
         if isinstance(event, ScheduleChecked):
             seen.number = number

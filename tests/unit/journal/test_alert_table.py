@@ -88,6 +88,8 @@ def test_versions_that_are_shown_since(journal: Journal) -> None:
     journal.append([started(), *told])
     assert journal.alerts.versions_after(0) == [(2, told[0]), (3, told[1])]
     assert journal.alerts.versions_after(2) == [(3, told[1])]
+    alter(journal.path, "UPDATE events SET data = '{' WHERE seq = 2")
+    assert journal.alerts.versions_after(0) == [(3, told[1])], "one that is damaged hides no other"
 
 
 def test_its_position_is_that_of_a_consumer(journal: Journal) -> None:

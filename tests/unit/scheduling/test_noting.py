@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from journals import alter
 from scheduled import NOW, World
 from stagebook.errors import PipelineInvalid
 from stagebook.events import Event, RunEnded, RunStarted, ScheduleChecked, Status
@@ -123,6 +124,18 @@ def test_another_one_that_looks_notes_nothing_twice(watch: Watch) -> None:
     assert len(watch.noted) == 2
     assert watch.looks(SIX + 24 * HOUR + 700) == ["missing"]
     assert len(watch.noted) == 3, "what the other one noted is known"
+
+
+def test_an_event_that_is_damaged_keeps_nobody_from_looking(watch: Watch) -> None:
+    assert watch.looks(SIX + 700) == ["missing"]
+    before = watch.open()
+    alter(watch.world.path(".stagebook"), "UPDATE events SET data = '{'")
+    other = watch.another()
+    assert watch.looks(SIX + 760, noting=other) == watch.looks(SIX + 790, noting=other) == ["missing"]
+    assert watch.open() == before
+    watch.ran("r1", SIX + 800)
+    assert watch.looks(SIX + 830, noting=other) == []
+    assert watch.open() == {}, "what was noted once more is known to be over"
 
 
 def test_who_paused_a_schedule_is_noted_and_who_resumed_it(watch: Watch) -> None:
