@@ -70,12 +70,16 @@ def audit(*checks: CheckResult, rows: int = 100, rejected: int = 0) -> Audit:
 
 
 class History:
-    """Writes what happened in the environment `prod` of the project at `root`."""
+    """Writes what happened to a `pipeline` in an environment of the project at `root`. `state`: the folder of the journal; by
+    default that of the working tree, also where the environment is another one."""
 
-    def __init__(self, root: Path, *, environment: str = "prod") -> None:
+    def __init__(
+        self, root: Path, *, environment: str = "prod", pipeline: str = "p", state: Path | None = None
+    ) -> None:
         self.root = root
-        self.journal: Journal = relaxed(root / ".stagebook" / "journal.db")
+        self.journal: Journal = relaxed((state or root / ".stagebook") / "journal.db")
         self.environment = environment
+        self.pipeline = pipeline
         self.settings = Settings()
         self._versions = 0
         self._ticks = 0
@@ -98,13 +102,15 @@ class History:
         *,
         status: Status | None = Status.COMPLETED,
         took: float = 600.0,
-        pipeline: str = "p",
+        pipeline: str = "",
         **started: object,
     ) -> int:
         """A run that begins at a time; with the status `None` it goes on. The number of its last event."""
         events: list[Event] = [
-            RunStarted(run=name, at=at, pipeline=pipeline, plan={"stages": []}, **started)  # type: ignore[arg-type]
-        ]
+            RunStarted(
+                run=name, at=at, pipeline=pipeline or self.pipeline, plan={"stages": []}, **started  # type: ignore[arg-type]
+            )
+        ]  # fmt: skip
         for stage, did in (stages or {}).items():
             events += _stage(name, at + took, stage, did)
         if status is not None:
@@ -125,7 +131,7 @@ class History:
         self, due: float, *, run: str = "", interval: Interval | None = None, schedule: str = "daily"
     ) -> None:
         """A firing; without a run it was missed."""
-        key = ScheduleKey(pipeline="p", schedule=schedule)
+        key = ScheduleKey(pipeline=self.pipeline, schedule=schedule)
         state = self.journal.ticks.see(key, "rule", NOW - 365 * DAY)
         made = Tick(key=key, due=due, state="claimed" if run else "skipped", at=due, interval=interval)
         assert (
@@ -134,7 +140,8 @@ class History:
 
     def pause(self, start: float, end: float, again: float | None = None) -> None:
         """Somebody paused the schedule for a while; `again`: somebody else did so meanwhile, too."""
-        state = ScheduleState(key=ScheduleKey(pipeline="p", schedule="daily"), rule="rule", handled=start)
+        key = ScheduleKey(pipeline=self.pipeline, schedule="daily")
+        state = ScheduleState(key=key, rule="rule", handled=start)
         for at, paused in ((start, True), (start if again is None else again, True), (end, False)):
             self.journal.ticks.pause(state, at, "ada", "", paused=paused)
 
@@ -153,8 +160,14 @@ class History:
     ) -> int:
         """A version that is shown from a time on, of a release that was made from a commit; its number."""
         self._versions += 1
-        files = {"pipelines/p.yaml": ReleasedFile(sha256=f"{commit}{changed}", size=1, why="pipeline")}
-        release = Release(files=files, versions={}, pipelines=("p",), commit=commit, changed=changed, at=at)
+        files = {
+            f"pipelines/{self.pipeline}.yaml": ReleasedFile(
+                sha256=f"{commit}{changed}", size=1, why="pipeline"
+            )
+        }
+        release = Release(
+            files=files, versions={}, pipelines=(self.pipeline,), commit=commit, changed=changed, at=at
+        )
         Releases(self.root / ".stagebook").keep(release)
         name = f"v{self._versions}"
         kind_of_run = "rollback" if kind == "rollback" else "run"
@@ -183,6 +196,25 @@ def _stage(run: str, at: float, stage: str, did: Did) -> list[Event]:
         StageEnded(run=run, at=at, stage=stage, status=Status.FAILED if did.cause else Status.COMPLETED),
     ]  # fmt: skip
     return events
+
+
+def lively(history: History, repository: Repository, now: float = NOW) -> None:
+    """Two weeks of a pipeline: a run a day, of which one fails and is noted; three deployments, one of them rolled back; and a run
+    of another pipeline, `q`."""
+    audited = {"rows": audit(check(Severity.WARN, Outcome.BROKEN, 10), check(columns=("y",)), rejected=4)}
+    for day in range(14, 0, -1):
+        history.scheduled(f"s{day}", now - day * DAY)
+    history.tick(now - HOUR)
+    history.run("bad", now - 3 * DAY, {"clean": Did(cause=Cause.EXCEPTION)}, status=Status.FAILED)
+    history.note("bad", now - 3 * DAY + HOUR)
+    number = history.run("good", now - 2 * DAY, {"clean": Did(attempt=2, audits=audited)})
+    history.run("again", now - DAY, {"clean": Did(reused=number - 2, audits=audited), "load": Did()})
+    commits = [repository.commit(now - days * DAY) for days in (16, 9, 8)]
+    history.deploy(now - 13 * DAY, commits[0])
+    history.deploy(now - 6 * DAY, commits[1])
+    history.deploy(now - 6 * DAY + 2 * HOUR, commits[0], kind="rollback")
+    history.deploy(now - 5 * DAY, "ab" * 20)
+    history.run("other", now - 20 * DAY, pipeline="q")
 
 
 class Repository:

@@ -22,6 +22,7 @@ from stagebook.workspace.paths import STATE_FOLDER, home_of
 from stagebook.workspace.settings import Settings
 
 DAYS = 30  # of the window, by default
+MOST_DAYS = 3650
 SERIES = 12  # weeks of a plot
 _DAY = 86_400.0  # seconds
 

@@ -12,31 +12,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from building import ProjectBuilder
 from commands import looked
 from golden import Golden
-from measured import DAY, HOUR, NOW, Did, History, Repository, audit, check
-from stagebook.audits import Outcome, Severity
-from stagebook.events import Cause, Status
+from measured import NOW, History, Repository, lively
 from stagebook.evidence import figures_of
 from stagebook.views import metric_lines
 
 from .test_screens import screen
-
-
-def lively(history: History, repository: Repository) -> None:
-    """Two weeks of a pipeline: a run a day, of which one fails and is noted; three deployments, one of them rolled back."""
-    audited = {"rows": audit(check(Severity.WARN, Outcome.BROKEN, 10), check(columns=("y",)), rejected=4)}
-    for day in range(14, 0, -1):
-        history.scheduled(f"s{day}", NOW - day * DAY)
-    history.tick(NOW - HOUR)
-    history.run("bad", NOW - 3 * DAY, {"clean": Did(cause=Cause.EXCEPTION)}, status=Status.FAILED)
-    history.note("bad", NOW - 3 * DAY + HOUR)
-    number = history.run("good", NOW - 2 * DAY, {"clean": Did(attempt=2, audits=audited)})
-    history.run("again", NOW - DAY, {"clean": Did(reused=number - 2, audits=audited), "load": Did()})
-    commits = [repository.commit(NOW - days * DAY) for days in (16, 9, 8)]
-    history.deploy(NOW - 13 * DAY, commits[0])
-    history.deploy(NOW - 6 * DAY, commits[1])
-    history.deploy(NOW - 6 * DAY + 2 * HOUR, commits[0], kind="rollback")
-    history.deploy(NOW - 5 * DAY, "ab" * 20)
-    history.run("other", NOW - 20 * DAY, pipeline="q")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from stagebook_lab.routes import (
     backfills,
     environments,
+    figures,
     incidents,
     pipelines,
     runs,
@@ -24,5 +25,6 @@ ROUTES: tuple[tuple[str, type[Handler]], ...] = (
     *timeline.ROUTES,
     *backfills.ROUTES,
     *incidents.ROUTES,
+    *figures.ROUTES,
     *stream.ROUTES,
 )

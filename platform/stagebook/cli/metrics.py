@@ -12,14 +12,13 @@ import typer
 from stagebook.cli.options import Json
 from stagebook.cli.output import console, write_json
 from stagebook.errors import ExitCode
-from stagebook.evidence import DAYS, Place, figures_of
+from stagebook.evidence import DAYS, MOST_DAYS, Place, figures_of
 from stagebook.indicators.openmetrics import openmetrics
 from stagebook.indicators.report import PipelineFigures
 from stagebook.project import Project
+from stagebook.runs.environments import main_environment
 from stagebook.views import metric_lines
 from stagebook.workspace.environments import DEV
-
-PROD = "prod"  # the environment that is meant where none is named
 
 
 def metrics(
@@ -27,7 +26,7 @@ def metrics(
         str | None, typer.Option("--pipeline", metavar="NAME", help="Of this pipeline (default: each apart).")
     ] = None,
     days: Annotated[
-        int, typer.Option("--days", metavar="N", help="The last N days.", min=1, max=3650)
+        int, typer.Option("--days", metavar="N", help="The last N days.", min=1, max=MOST_DAYS)
     ] = DAYS,
     weeks: Annotated[
         int,
@@ -79,10 +78,8 @@ def _opened(name: str | None) -> Project:
     if name:
         return Project.open(environment=name)
     project = Project.open(environment=DEV)
-    state = project.environments.state(PROD)
-    if PROD in project.environments.all() and (state / "journal.db").is_file():
-        return project.in_environment(PROD)
-    return project
+    main = main_environment(project.environments)
+    return project if main == DEV else project.in_environment(main)
 
 
 def _show(found: list[PipelineFigures], *, explain: bool) -> None:

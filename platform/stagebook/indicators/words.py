@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from stagebook.indicators.indicator import Indicator, Unit
 
 _SPANS = ((48 * 3600.0, 86_400.0, "days"), (3600.0, 3600.0, "h"), (60.0, 60.0, "min"), (0.0, 1.0, "s"))
@@ -34,6 +36,21 @@ def direction(one: Indicator) -> str:
     return "↑" if one.value > before else "↓"
 
 
-def is_worse(one: Indicator) -> bool:
-    """Whether it went the wrong way since the window before."""
-    return (direction(one), one.better) in {("↑", "less"), ("↓", "more")}
+def verdict(one: Indicator) -> Literal["better", "worse", ""]:
+    """Whether it went the right way since the window before, or the wrong one; empty where it went none, or neither is better."""
+    arrow = direction(one)
+    if not arrow or not one.better:
+        return ""
+    return "better" if (arrow, one.better) in {("↑", "more"), ("↓", "less")} else "worse"
+
+
+def stands_on(one: Indicator) -> str:
+    """On how many facts it stands, or why on none; and how many were left out: `35`, `no deployments, 3 left out`."""
+    left_out = f", {one.left_out:,} left out" if one.left_out else ""
+    return f"{one.nothing if one.value is None else f'{one.count:,}'}{left_out}"
+
+
+def triggers(one: Indicator) -> str:
+    """What had the runs begin: `by hand 1.6, by schedule 6.5`; empty of any other figure."""
+    parts = one.parts.items() if one.part == "trigger" else ()
+    return ", ".join(f"by {name} {amount(part, one.unit)}" for name, part in parts)

@@ -38,6 +38,7 @@ from stagebook.workspace.workspace import Workspace
 
 _FILE = "environment.json"
 _WORK = "work"
+_PROD = "prod"
 
 
 class EnvironmentTable:
@@ -183,6 +184,12 @@ class EnvironmentTable:
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 found[path.parent.name] = EnvironmentSettings(**json.loads(path.read_bytes())["settings"])
         return found
+
+
+def main_environment(table: EnvironmentTable) -> str:
+    """What a figure is about where no environment is named: `prod` once anything ran there, or else the working tree."""
+    has_run = (table.state(_PROD) / "journal.db").is_file()
+    return _PROD if has_run and _PROD in table.all() else DEV
 
 
 def tree_of(table: EnvironmentTable, environment: Environment) -> Path | None:

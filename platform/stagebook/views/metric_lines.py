@@ -12,12 +12,13 @@ from rich.text import Text
 from stagebook.indicators.indicator import QUESTIONS, Indicator
 from stagebook.indicators.quality import DatasetScore
 from stagebook.indicators.report import PipelineFigures
-from stagebook.indicators.words import amount, direction, is_worse
+from stagebook.indicators.words import amount, direction, stands_on, triggers, verdict
 from stagebook.views.formatting import plain, value
 from stagebook.workspace.environments import DEV
 
 _TITLE, _VALUE = 32, 9  # columns
 _MOST = 3  # datasets that are named
+_STYLES = {"better": "green", "worse": "yellow", "": ""}
 
 
 def metrics(one: PipelineFigures, *, explain: bool = False) -> Iterator[RenderableType]:
@@ -48,23 +49,18 @@ def metrics(one: PipelineFigures, *, explain: bool = False) -> Iterator[Renderab
 
 
 def _line(one: Indicator) -> Text:
-    arrow = direction(one)
-    style = "" if not arrow or not one.better else "yellow" if is_worse(one) else "green"
-    left_out = f", {one.left_out:,} left out" if one.left_out else ""
-    stands = one.nothing if one.value is None else f"{one.count:,}"
     return Text.assemble(
         f"  {one.title:<{_TITLE}}",
         (f"{amount(one.value, one.unit):>{_VALUE}}", "dim" if one.value is None else "bold"),
         (f"{amount(one.trend.before, one.unit):>{_VALUE}}", "dim"),
-        (f" {arrow or ' '}", style),
-        (f"  {stands}{left_out}", "dim"),
+        (f" {direction(one) or ' '}", _STYLES[verdict(one)]),
+        (f"  {stands_on(one)}", "dim"),
     )
 
 
 def _parts(one: Indicator, datasets: tuple[DatasetScore, ...]) -> Iterator[RenderableType]:
     """What an indicator is made of: the triggers of runs; the worst datasets, with their worst columns."""
-    if one.part == "trigger" and one.parts:
-        listed = ", ".join(f"by {name} {amount(part, one.unit)}" for name, part in one.parts.items())
+    if listed := triggers(one):
         yield Text(f"    {listed}", style="dim")
     elif one.part == "dataset":
         for dataset in [found for found in datasets if found.score < 1][:_MOST]:

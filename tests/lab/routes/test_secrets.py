@@ -47,6 +47,7 @@ async def test_no_route_tells_a_secret(api, lab: ProjectBuilder, monkeypatch: py
         "calendar": await api.get("calendar", pipeline="p"),
         "schedules": await api.get("schedules"),
         "incidents": await api.get("incidents"),
+        "figures": await api.get("figures", pipeline="p"),
         "backfills": await api.get("backfills", pipeline="p"),
         **{part: await api.get("runs", run, part, stage="a") for part in ("log", "notebook", "changes")},
     }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from stagebook.indicators.indicator import Indicator, Trend, Unit
-from stagebook.indicators.words import amount, direction, is_worse
+from stagebook.indicators.words import amount, direction, stands_on, triggers, verdict
 
 
 @pytest.mark.parametrize(
@@ -39,18 +41,32 @@ def one(value: float | None, before: float | None, better: str = "less") -> Indi
 
 
 @pytest.mark.parametrize(
-    ("value", "before", "better", "told", "worse"),
+    ("value", "before", "better", "told", "said"),
     [
-        (0.5, 0.4, "less", "↑", True),
-        (0.4, 0.5, "less", "↓", False),
-        (0.4, 0.5, "more", "↓", True),
-        (0.5, 0.4, "", "↑", False),
-        (0.50001, 0.5, "less", "", False),  # it looks the same
-        (None, 0.5, "less", "", False),
-        (0.5, None, "less", "", False),
+        (0.5, 0.4, "less", "↑", "worse"),
+        (0.4, 0.5, "less", "↓", "better"),
+        (0.4, 0.5, "more", "↓", "worse"),
+        (0.5, 0.4, "more", "↑", "better"),
+        (0.5, 0.4, "", "↑", ""),
+        (0.50001, 0.5, "less", "", ""),  # it looks the same
+        (None, 0.5, "less", "", ""),
+        (0.5, None, "less", "", ""),
     ],
 )
 def test_which_way_it_went(
-    value: float | None, before: float | None, better: str, told: str, worse: bool
+    value: float | None, before: float | None, better: str, told: str, said: str
 ) -> None:
-    assert (direction(one(value, before, better)), is_worse(one(value, before, better))) == (told, worse)
+    assert (direction(one(value, before, better)), verdict(one(value, before, better))) == (told, said)
+
+
+def test_what_it_stands_on() -> None:
+    found = dataclasses.replace(one(0.5, None), count=1_234, nothing="no finished runs")
+    assert stands_on(found) == "1,234"
+    assert stands_on(dataclasses.replace(found, left_out=1_000)) == "1,234, 1,000 left out"
+    assert stands_on(dataclasses.replace(found, value=None)) == "no finished runs"
+
+
+def test_what_had_runs_begin() -> None:
+    found = dataclasses.replace(one(8.1, None), unit="per_week", parts={"hand": 1.6, "schedule": 6.5})
+    assert triggers(dataclasses.replace(found, part="trigger")) == "by hand 1.6, by schedule 6.5"
+    assert not triggers(dataclasses.replace(found, part="dataset"))
