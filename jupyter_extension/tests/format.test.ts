@@ -8,7 +8,10 @@ test.each([
   [12.4, '12 s'],
   [59.7, '1 min 00 s'],
   [185, '3 min 05 s'],
-  [7800, '2 h 10 min']
+  [7800, '2 h 10 min'],
+  [259_199, '71 h 59 min'],
+  [259_200, '3 d 00 h'],
+  [2_694_600, '31 d 04 h']
 ])('%f seconds are %s', (seconds, text) => {
   expect(duration(seconds)).toBe(text);
 });

@@ -1,6 +1,8 @@
 /** Numbers and times as people read them. */
 
-/** `0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`. */
+const HOURS = 72; // from which on a duration is told in days
+
+/** `0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`, `31 d 04 h`. */
 export function duration(seconds: number): string {
   if (seconds < 10) {
     return `${Math.max(0, seconds).toFixed(1)} s`;
@@ -14,7 +16,10 @@ export function duration(seconds: number): string {
     return `${minutes} min ${String(whole % 60).padStart(2, '0')} s`;
   }
   const hours = Math.floor(minutes / 60);
-  return `${hours} h ${String(minutes % 60).padStart(2, '0')} min`;
+  if (hours < HOURS) {
+    return `${hours} h ${String(minutes % 60).padStart(2, '0')} min`;
+  }
+  return `${Math.floor(hours / 24)} d ${String(hours % 24).padStart(2, '0')} h`;
 }
 
 /** A mark of an axis of time: `0`, `0.5 s`, `20 s`, `1:30 min`, `2 h`. */
