@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { isHere, moment, short, timeIn, until } from '../src/model/moments';
+import { day, isHere, moment, short, timeIn, until } from '../src/model/moments';
 
 const AT = Date.UTC(2026, 11, 1, 5, 0) / 1000;
 
@@ -8,6 +8,7 @@ test('a moment has its time zone', () => {
   expect(moment(AT, 'UTC')).toBe('Tue, 1 Dec 2026, 05:00 UTC');
   expect(moment(AT, 'Europe/Berlin')).toBe('Tue, 1 Dec 2026, 06:00 CET');
   expect(short(AT, 'Asia/Tokyo')).toBe('1 Dec, 14:00');
+  expect(day(AT)).toMatch(/^(30 Nov|1 Dec)$/); // in the zone of whoever runs this
 });
 
 test('where the day is another one elsewhere it is told', () => {

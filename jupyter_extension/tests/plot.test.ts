@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { plotOf } from '../src/model/plot';
+import { courseOf, plotOf } from '../src/model/plot';
 
 const points = (...values: number[]) => values.map((value, at) => ({ run: `r${at}`, at, value, text: '' }));
 
@@ -26,4 +26,28 @@ test('one point, and figures that are all the same, are in the middle', () => {
   const plot = plotOf({ points: points(5, 5), low: 5, high: 5 }, 100, 20);
   expect(plot.points.map(point => point.y)).toEqual([10, 10]);
   expect(plot.band).toEqual({ top: 10, height: 1 });
+});
+
+test('a course begins at 0, and has a gap where a value is missing', () => {
+  const course = courseOf([2, null, 4, 1], 100, 20);
+  expect(course.map(stretch => stretch.map(({ at, y }) => [at, y]))).toEqual([
+    [[0, 10]],
+    [
+      [2, 3],
+      [3, 13.5]
+    ]
+  ]);
+  expect(course.flat().map(spot => Math.round(spot.x))).toEqual([3, 66, 97]);
+});
+
+test('a course of nothing but 0 lies at the bottom, one of no values is empty', () => {
+  expect(courseOf([0, 0], 100, 20)).toEqual([
+    [
+      { at: 0, x: 3, y: 17 },
+      { at: 1, x: 97, y: 17 }
+    ]
+  ]);
+  expect(courseOf([null, null], 100, 20)).toEqual([]);
+  expect(courseOf([], 100, 20)).toEqual([]);
+  expect(courseOf([5], 100, 20)).toEqual([[{ at: 0, x: 3, y: 3 }]]);
 });

@@ -17,6 +17,7 @@ export const IDS = {
   openTimeline: 'stagebook:open-runs-over-time',
   openSchedules: 'stagebook:open-schedules',
   openIncidents: 'stagebook:open-incidents',
+  openFigures: 'stagebook:open-figures',
   backfill: 'stagebook:backfill',
   showStage: 'stagebook:show-stage',
   runForm: 'stagebook:run-with',

@@ -161,6 +161,12 @@ function pipelineCommands(parts: Parts, actions: Actions): PipelineCommand[] {
       hasIcon: true
     },
     {
+      id: IDS.openFigures,
+      label: trans.__('Open the Figures'),
+      execute: () => places.openFigures(),
+      hasIcon: true
+    },
+    {
       id: IDS.backfill,
       label: trans.__('Backfill the Pipeline …'),
       execute: () => {

@@ -73,6 +73,7 @@ export function makePlaces(parts: Parts): Places {
     openTimeline: () => tabs.open({ kind: 'timeline' }),
     openSchedules: () => tabs.open({ kind: 'schedules' }),
     openIncidents: () => tabs.open({ kind: 'incidents' }),
+    openFigures: () => tabs.open({ kind: 'figures' }),
     ask: question => askText(parts.trans, question),
     deploy: (environment, act) => void deploy(parts, environment, act).catch(say),
     approve: (environment, proposal, act) => void approve(parts, environment, proposal, act).catch(say),

@@ -10,6 +10,7 @@ import type { Store } from '../services/store';
 import { ChangesView } from '../views/changes';
 import type { Context } from '../views/context';
 import { EnvironmentsView } from '../views/environments';
+import { FiguresView } from '../views/figures';
 import { GraphView } from '../views/graph';
 import { IncidentsView } from '../views/incidents';
 import { type LogOf, LogView } from '../views/log';
@@ -26,6 +27,7 @@ export type Tab =
   | { readonly kind: 'timeline' }
   | { readonly kind: 'schedules' }
   | { readonly kind: 'incidents' }
+  | { readonly kind: 'figures' }
   | { readonly kind: 'changes'; readonly stage: string }
   | ({ readonly kind: 'log' } & LogOf);
 
@@ -89,6 +91,8 @@ function makeView(tab: Tab, context: Context): Widget {
       return new SchedulesView(context);
     case 'incidents':
       return new IncidentsView(context);
+    case 'figures':
+      return new FiguresView(context);
     case 'changes':
       return new ChangesView(context, tab.stage);
     case 'log':
@@ -119,6 +123,7 @@ function tabOf(kept: ReadonlyPartialJSONObject): Tab | null {
     case 'timeline':
     case 'schedules':
     case 'incidents':
+    case 'figures':
       return { kind: kept['kind'] };
     case 'changes':
       return { kind: 'changes', stage: text('stage') };

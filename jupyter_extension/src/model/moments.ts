@@ -25,6 +25,11 @@ export function short(at: number, zone?: string): string {
   return format(at, zone, { ...DAY, hour: '2-digit', minute: '2-digit' });
 }
 
+/** The day of a moment: `1 Dec`. */
+export function day(at: number): string {
+  return format(at, undefined, DAY);
+}
+
 /** How long it is until a moment: `now`, `in 40 s`, `in 5 min`, `in 3 h 20 min`, `in 4 d`. */
 export function until(at: number, now: number): string {
   const seconds = Math.round(at - now);

@@ -2,12 +2,18 @@
 
 import type { MonitorSeries } from '../wire';
 
+/** A place in a plot, in pixels. */
+export interface Spot {
+  readonly x: number;
+  readonly y: number;
+}
+
 export type Plot = {
-  readonly points: readonly { readonly x: number; readonly y: number }[];
+  readonly points: readonly Spot[];
   readonly band: { readonly top: number; readonly height: number } | null;
 };
 
-const EDGE = 3; // pixels that stay free around the points
+export const EDGE = 3; // pixels that stay free around the points
 
 /** The points from left to right, the highest value at the top; the range that is usual as a band. */
 export function plotOf(
@@ -30,4 +36,30 @@ export function plotOf(
     band:
       low === undefined || high === undefined ? null : { top: y(high), height: Math.max(1, y(low) - y(high)) }
   };
+}
+
+/** Values from left to right, in stretches: where one is missing, a stretch ends. 0 is at the bottom, the highest value at the top;
+ * none is below 0. Each spot has the place `at` which its value stands. */
+export function courseOf(
+  values: readonly (number | null)[],
+  width: number,
+  height: number
+): readonly (readonly (Spot & { readonly at: number })[])[] {
+  const highest = Math.max(0, ...values.map(value => value ?? 0));
+  const step = values.length > 1 ? (width - 2 * EDGE) / (values.length - 1) : 0;
+  const stretches: (Spot & { at: number })[][] = [];
+  let isOpen = false;
+  values.forEach((value, at) => {
+    if (value !== null) {
+      const part = highest > 0 ? value / highest : 0;
+      const spot = { at, x: EDGE + at * step, y: height - EDGE - part * (height - 2 * EDGE) };
+      if (isOpen) {
+        stretches[stretches.length - 1]?.push(spot);
+      } else {
+        stretches.push([spot]);
+      }
+    }
+    isOpen = value !== null;
+  });
+  return stretches;
 }

@@ -1,4 +1,4 @@
-/** Requests about schedules, runs over time, backfills and incidents. */
+/** Requests about schedules, runs over time, backfills, incidents and figures. */
 
 import { type Api, Refusal } from './api';
 import type {
@@ -7,6 +7,7 @@ import type {
   BackfillRequest,
   BackfillsReply,
   CalendarReply,
+  FiguresReply,
   GridReply,
   IncidentReply,
   IncidentRequest,
@@ -110,6 +111,11 @@ export async function openIncidents(api: Api, project: string): Promise<number> 
 
 export function actOnIncident(api: Api, incident: string, request: IncidentRequest): Promise<IncidentReply> {
   return api.post<IncidentReply>(['incidents', incident], request);
+}
+
+/** The figures of a pipeline over the last days; without an environment, of the one that `stagebook metrics` shows. */
+export function figures(api: Api, where: Where, days: number): Promise<FiguresReply> {
+  return api.get<FiguresReply>(['figures'], { ...where, days });
 }
 
 /**

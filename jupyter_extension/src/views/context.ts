@@ -34,6 +34,7 @@ export interface Actions {
   readonly openTimeline: () => void;
   readonly openSchedules: () => void;
   readonly openIncidents: () => void;
+  readonly openFigures: () => void;
   /** Ask a person why, or what to note; null where they cancel, or say nothing though it `isNeeded`. */
   readonly ask: (question: Question) => Promise<string | null>;
   /** Show what a promotion of the working tree would do, ask, and have it done. */

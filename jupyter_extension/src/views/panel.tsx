@@ -87,6 +87,13 @@ function Panel(props: { context: Context }): React.JSX.Element {
             {trans.__('Schedules')}
           </button>
           <IncidentsButton context={context} />
+          <button
+            className="sb-Button"
+            title={trans.__('How much work, how often it breaks, how fast change reaches production')}
+            onClick={() => actions.openFigures()}
+          >
+            {trans.__('Figures')}
+          </button>
         </div>
         <RunLine context={context} />
         {!planner.isFormOpen && <GivenParams context={context} />}

@@ -54,6 +54,7 @@ def test_every_view_keeps_the_rules_in_both_themes(page: Page, lab) -> None:
         "stagebook:open-notebook": (".sb-BadgePlace", ".sb-Badge"),
         "stagebook:open-schedules": ("#stagebook-schedules", "#stagebook-schedules .sb-None"),
         "stagebook:open-incidents": ("#stagebook-incidents", "#stagebook-incidents h1"),
+        "stagebook:open-figures": ("#stagebook-figures", "#stagebook-figures .sb-Figures"),
         "stagebook:backfill": ("#stagebook-runs-over-time", "#stagebook-runs-over-time .sb-Square"),
     }
     found: dict[str, list[str]] = {}

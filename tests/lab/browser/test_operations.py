@@ -1,18 +1,21 @@
-"""What a person sees and does about schedules, runs over time, backfills and incidents."""
+"""What a person sees and does about schedules, runs over time, backfills, incidents and figures."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
+import time
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from building import ProjectBuilder
 from lab.browser.page import LONG, choose, execute, open_page, panel, picture
 from lab.browser.test_accessibility import AXE, violations
 from lab.server import Lab, running_lab
+from measured import DAY, HOUR, History, Repository, lively
+from stagebook.events import Status
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -84,6 +87,7 @@ def test_schedules_runs_over_time_backfills_and_incidents(browser: BrowserContex
         _grid(page)
         _backfill(page, lab)
         _incidents(page, lab)
+        _figures(page, lab)
         _keeps_the_rules(page)
         _interval(page)
         assert errors == []
@@ -209,6 +213,105 @@ def _incidents(page: Page, lab: Lab) -> None:
     expect(panel(page).get_by_role("button", name="Incidents")).to_have_text("Incidents", timeout=LONG)
 
 
+def live(root: Path, now: float) -> None:
+    """Twelve weeks of a pipeline in production, of which the last two are those of `lively`."""
+    history = History(
+        root, pipeline="days", state=root / ".stagebook" / "environments" / "prod" / "state"
+    )  # fmt: skip
+    repository = Repository(root)
+    for day in range(84, 14, -1):
+        due = now - day * DAY
+        history.scheduled(f"e{day}", due, took=600 + 37 * day % 900)
+        if day % 9 == 0:
+            history.run(f"broken{day}", due + HOUR, status=Status.FAILED)
+        if day % 12 == 0:
+            history.deploy(due + 4 * HOUR, repository.commit(due - day * HOUR))
+    lively(history, repository, now)
+    history.close()
+
+
+def _figures(page: Page, lab: Lab) -> None:
+    """Those of production, over a window that is chosen, with what they stand on; and those of the working tree."""
+    live(lab.project.root, time.time() - 2 * HOUR)
+    panel(page).get_by_role("button", name="Figures").click()
+    view = page.locator("#stagebook-figures")
+    expect(view.get_by_role("heading", name="days in prod, 30 days")).to_be_visible(timeout=LONG)
+    environment = view.get_by_role("combobox", name="Environment")
+    expect(environment).to_have_value("prod")
+    picture(page, "lab-figures")
+    view.get_by_role("combobox", name="Days").select_option("7 days")
+    expect(view.get_by_role("heading", name="days in prod, 7 days")).to_be_visible()
+    table = view.get_by_role("table", name="Figures")
+    for question in ("How much work", "How often it breaks", "How fast to production"):
+        expect(table.get_by_role("rowheader", name=question)).to_be_visible()
+    row = table.get_by_role("row", name=re.compile("^error rate"))
+    expect(row).to_have_text(re.compile(r"error rate9\.1 %0\.0 %↑up worse.*11$"))
+    plot = row.get_by_role("img")
+    expect(plot).to_have_attribute(
+        "aria-label", re.compile(r"^12 weeks: lowest 0\.0 %, highest \d+\.\d %, last 9\.1 %$")
+    )
+    expect(plot.locator("title").last).to_have_text(re.compile(r"^\d+ \w+ to \d+ \w+: 9\.1 %$"))
+    runs = table.get_by_role("row", name=re.compile("runs a week"))
+    expect(runs).to_contain_text(re.compile(r"by hand \d\.\d, by schedule \d\.\d"))
+    expect(table.get_by_role("row", name=re.compile("time to first use"))).to_have_text(
+        re.compile("-no value-no valuenot read yet, 2 left out$")
+    )
+    _unfolded(page, view, table)
+    _computed_again(page, view)
+    environment.select_option("dev")
+    expect(view.get_by_role("heading", name="days in the working tree, 7 days")).to_be_visible()
+    expect(table.get_by_role("row", name=re.compile("deployments a week"))).to_contain_text("no deployments")
+    execute(page, "stagebook:open-schedules")
+    expect(view).to_be_hidden()
+    page.get_by_role("menuitem", name="View", exact=True).click()
+    page.locator(".lm-Menu-item").filter(has_text=re.compile("^Stagebook")).hover()  # it has no role
+    page.get_by_role("menuitem", name="Open the Figures").click()
+    expect(view).to_be_visible()
+    environment.select_option("prod")
+    expect(view.get_by_role("heading", name="days in prod, 7 days")).to_be_visible()
+
+
+def _unfolded(page: Page, view: Locator, table: Locator) -> None:
+    """By the keyboard: by which formula, from what, and what was left out; and the columns of a dataset."""
+    lead = table.get_by_role("button", name="change lead time, median")
+    expect(lead).to_have_attribute("aria-expanded", "false")
+    lead.focus()
+    page.keyboard.press("Enter")
+    expect(lead).to_have_attribute("aria-expanded", "true")
+    explained = table.locator(".sb-Explained")
+    for text in ("first deployment of a commit", "releases; git", "git does not know the commit", "by week"):
+        expect(explained).to_contain_text(text)
+    page.keyboard.press("Enter")
+    expect(explained).to_have_count(0)
+    view.get_by_role("button", name="Explain all").click()
+    expect(explained).to_have_count(24)
+    view.get_by_role("button", name="Explain all").click()
+    scores = view.get_by_role("table", name="Quality scores of datasets")
+    expect(scores.get_by_role("row", name=re.compile("clean.rows"))).to_contain_text("x 95.0 %")
+    scores.get_by_role("button", name="clean.rows").click()
+    expect(scores.locator(".sb-Explained")).to_have_text("x 95.0 % · 1 column without a finding")
+
+
+def _computed_again(page: Page, view: Locator) -> None:
+    """It is said while it goes on, and what was there stays; of another window nothing is shown meanwhile."""
+    seen: list[tuple[str, int]] = []
+
+    def look(route: Route) -> None:
+        said = view.get_by_role("status").first.inner_text()
+        seen.append((said, view.get_by_role("heading", name="days in prod").count()))
+        route.continue_()
+
+    page.route(re.compile("/stagebook/figures"), look)
+    again = view.get_by_role("button", name="Compute again")
+    again.click()
+    expect(again).to_be_enabled()
+    for days in ("90 days", "7 days"):
+        view.get_by_role("combobox", name="Days").select_option(days)
+        expect(view.get_by_role("heading", name=f"days in prod, {days}")).to_be_visible()
+    page.unroute_all()
+    assert seen == [("Computing …", 1), ("Computing …", 0), ("Computing …", 0)]
+
+
 def _keeps_the_rules(page: Page) -> None:
     """With all that there is to be seen, by the rules of axe-core, in both themes."""
     if not AXE.is_file():
@@ -219,7 +322,7 @@ def _keeps_the_rules(page: Page) -> None:
     for theme in ("JupyterLab Dark", "JupyterLab Light"):
         execute(page, "apputils:change-theme", theme=theme)
         expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
-        for view in ("schedules", "incidents", "runs-over-time"):
+        for view in ("schedules", "incidents", "figures", "runs-over-time"):
             execute(page, f"stagebook:open-{view}")
             shown = page.locator(f"#stagebook-{view}")
             expect(shown).to_be_visible(timeout=LONG)
