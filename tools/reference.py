@@ -219,12 +219,13 @@ def _exit_codes() -> str:
 
 
 def error_classes() -> list[type[errors.StagebookError]]:
-    """Every error of the tree, each after the one that it derives from."""
+    """Every error of the platform, each after the one that it derives from. Whoever imported the extension of JupyterLab before has its
+    own ones, too."""
     found: list[type[errors.StagebookError]] = []
     todo: list[type[errors.StagebookError]] = [errors.StagebookError]
     while todo:
         kind = todo.pop(0)
-        if not kind.__name__.startswith("_"):
+        if kind.__module__.startswith("stagebook.") and not kind.__name__.startswith("_"):
             found.append(kind)
         todo = [*kind.__subclasses__(), *todo]
     return found
