@@ -6,9 +6,11 @@ failed, one that restored outputs, outputs that were accepted after a change, an
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +44,30 @@ def printed(root: Path, words: Sequence[str], capsys: pytest.CaptureFixture[str]
         finally:
             os.chdir(before)
     return json.loads(capsys.readouterr().out)
+
+
+def test_of_what_came_later_it_has_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its journal has no tables of schedules, incidents and alerts, and gets none by looking."""
+    assert printed(root, ["schedule", "list"], capsys)["schedules"] == []
+    assert printed(root, ["schedule", "next"], capsys)["next"] == []
+    assert printed(root, ["check-expectations"], capsys) == {"missed": [], "problems": []}
+    assert printed(root, ["incident", "list", "--all"], capsys)["incidents"] == []
+    assert printed(root, ["notify", "list"], capsys) == {"rules": {}, "waiting": []}
+    (figures,) = printed(root, ["metrics", "--days", "3650"], capsys)["pipelines"]
+    assert {one["name"]: one["count"] for one in figures["indicators"]}["runs"] == 4
+    assert (
+        len(
+            printed(
+                root,
+                ["backfill", "--from", "2026-01-01", "--to", "2026-01-02", "--every", "day", "--dry-run"],
+                capsys,
+            )["chosen"]
+        )
+        == 2
+    )
+    with contextlib.closing(sqlite3.connect(root / ".stagebook" / "journal.db")) as journal:
+        names = {name for (name,) in journal.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert not names & {"ticks", "schedules", "intervals", "incidents", "alerts", "digests"}
 
 
 def test_its_runs_are_listed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
