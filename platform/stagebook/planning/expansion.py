@@ -100,14 +100,17 @@ class Expansion:
                 self._report_twins(instance, other, path, (*base, name))
                 continue
             self.writers[path] = instance.id
-            line, _ = find_position(self.pipeline.positions, (*base, name))
             instance.outputs[name] = PlannedOutput(
                 path=path,
                 kind=output.kind,
                 delta=output.delta,
-                place=f"{self.pipeline.path}:{line}" if output.delta is not None else "",
+                place=self._place_of((*base, name)) if output.delta is not None else "",
                 partition=self._interval.name if self._interval and output.path.mentions("interval") else "",
             )
+
+    def _place_of(self, location: Location) -> str:
+        line, _ = find_position(self.pipeline.positions, location)
+        return f"{self.pipeline.path}:{line}"
 
     def _path_of(self, instance: Instance, name: str, template: Template, *, is_external: bool) -> str | None:
         location: Location = ("stages", instance.stage.name, "outputs", name)

@@ -135,9 +135,11 @@ def inside_for_input(root: Path, text: str, plain_folders: set[str] | None = Non
         return _through_link(root, text, refused)
 
 
-def inside_for_output(root: Path, text: str, plain_folders: set[str] | None = None) -> str:
+def inside_for_output(
+    root: Path, text: str, plain_folders: set[str] | None = None, data_folders: set[str] | None = None
+) -> str:
     """As `inside_for_input`, for a path that a run writes to. The project's own state is refused as well, and a link
-    to elsewhere itself, which would be replaced."""
+    to elsewhere itself, which would be replaced. `data_folders` remembers the folders that are no environments of Python."""
     try:
         path = inside(root, text, plain_folders)
     except _LeadsOut as refused:
@@ -148,7 +150,7 @@ def inside_for_output(root: Path, text: str, plain_folders: set[str] | None = No
             if os.path.isdir(os.path.join(root, path)):
                 hint = f"write to a path in it, such as {path}/name, or remove the link"
             raise PathRefused(what, hint) from None
-    if what := _of_the_project(os.fspath(root), path):
+    if what := _of_the_project(os.fspath(root), path, set() if data_folders is None else data_folders):
         raise PathRefused(f"an output cannot be written to {what}", "choose a path such as data/name.parquet")
     return path
 
@@ -167,7 +169,7 @@ _ANYWHERE = frozenset({".git", "site-packages", "dist-packages", "__pycache__", 
 _ENVIRONMENT = ("pyvenv.cfg", "conda-meta")  # what marks a folder as one
 
 
-def _of_the_project(root: str, path: str) -> str:
+def _of_the_project(root: str, path: str, data_folders: set[str]) -> str:
     """What of the project itself a path is, or is in; empty if it is none of it."""
     if path == ".":
         return "the project root"
@@ -179,9 +181,13 @@ def _of_the_project(root: str, path: str) -> str:
     if inner := next((part for part in parts if part in _ANYWHERE), ""):
         return f"{inner}/"
     for folder in (path, *folders_around(path)):
+        if folder in data_folders:
+            continue
         place = os.path.join(root, folder)
         if os.path.isdir(place) and any(os.path.exists(os.path.join(place, mark)) for mark in _ENVIRONMENT):
             return f"{folder}/, an environment of Python"
+        if folder != path:  # of many in few folders, these are looked at once
+            data_folders.add(folder)
     return ""
 
 

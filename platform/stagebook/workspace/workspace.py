@@ -33,6 +33,7 @@ class Workspace:
         self.tables = Tables(root)
         self.remotes = Remotes(root)
         self._folders: set[str] = set()
+        self._data_folders: set[str] = set()
         self._facts: dict[str, NotebookFacts | NotebookUnreadable] = {}
 
     def forget(self) -> None:
@@ -41,6 +42,7 @@ class Workspace:
         self.contracts.forget()
         self.remotes.forget()
         self._folders.clear()
+        self._data_folders.clear()
 
     def inside(self, text: str) -> str:
         """A path of the project, normalised. Raises `paths.PathRefused`."""
@@ -53,7 +55,7 @@ class Workspace:
     def inside_for_output(self, text: str) -> str:
         """A path of the project that may be written, or of data as in `inside_for_input`. Raises
         `paths.PathRefused`."""
-        return paths.inside_for_output(self.root, text, self._folders)
+        return paths.inside_for_output(self.root, text, self._folders, self._data_folders)
 
     def identity(self, path: str) -> str:
         """What two paths of one place have in common: two symlinks may lead to one folder elsewhere."""
