@@ -412,7 +412,7 @@ def test_what_is_kept_anew_is_not_discarded(tmp_path: Path) -> None:
             digest = store.blobs.keep_bytes(b"a list") if at % 2 else store.keep(tmp_path / "file", "").sha256
             assert digest is not None
             for _ in range(3):
-                until(lambda: store.blobs.has(digest), 5, "it is there, or put back")  # noqa: B023
+                until(lambda: store.blobs.has(digest), 60, "it is there, or put back")  # noqa: B023
             with contextlib.suppress(FileNotFoundError):  # it is looked at aside
                 os.utime(store.blobs.path(digest), (5, 5))
             time.sleep(dice.choice([0, 0, 0.001, 0.01]))
