@@ -336,7 +336,7 @@ class FiguresCompared(Event):
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleChecked(Event):
     """A schedule was looked at, and is not as it was when it was last looked at. It belongs to no run: `run` is empty. `missed`:
-    what is not as it is expected, each with `kind` (`missing`, `late`, `long`, `overdue` or `rows`), `message`, `since` (seconds
+    what is not as it is expected, each with `kind` (`missing`, `late`, `long`, `overdue`, `rows`, or `invalid` of one that waits for what has mistakes), `message`, `since` (seconds
     since the epoch), `run`, and `due`. `paused`: a person paused it; `by` and `because` are of who did, or who resumed it. `gone`:
     it is not in its pipeline any more."""
 

@@ -20,8 +20,9 @@ _SAYS = {
     Kind.LATE: "is not as expected",
     Kind.LONG: "takes too long",
     Kind.PAUSED: "is paused",
+    Kind.INVALID: "waits: there are mistakes",
 }
-_SIGNS = {Kind.FAILURE: "✗", Kind.CONTRACT: "✗"}
+_SIGNS = {Kind.FAILURE: "✗", Kind.CONTRACT: "✗", Kind.INVALID: "✗"}
 _MOST = 20  # facts that are told in full
 
 

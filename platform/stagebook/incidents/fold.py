@@ -19,7 +19,10 @@ _OF_ATTEMPTS = frozenset({Kind.FAILURE, Kind.CONTRACT, Kind.WARNING, Kind.QUARAN
 _MOST = 300  # characters of a message
 _KINDS = {Severity.WARN: Kind.WARNING, Severity.QUARANTINE: Kind.QUARANTINE, Severity.FAIL: Kind.CONTRACT}
 
-_MISSES = {"long": Kind.LONG}  # of what is expected of a schedule; all others are of Kind.LATE
+_MISSES = {
+    "long": Kind.LONG,
+    "invalid": Kind.INVALID,
+}  # of what is expected of a schedule; all others are of Kind.LATE
 _ROWS = "rows"  # unusual numbers of rows are an anomaly of their output, which has an incident of its own
 
 _Outcome = events.AttemptEnded | events.StageReused | events.StageAccepted
@@ -310,7 +313,7 @@ def _misses(event: events.ScheduleChecked) -> list[Breach]:
 def _why_over(event: events.ScheduleChecked) -> dict[Kind, str]:
     if event.gone:
         return dict.fromkeys(OF_SCHEDULES, "is gone")
-    return {Kind.PAUSED: f"was resumed{_by(event)}"}
+    return {Kind.PAUSED: f"was resumed{_by(event)}", Kind.INVALID: "has no mistakes any more"}
 
 
 def _by(event: events.ScheduleChecked) -> str:

@@ -22,9 +22,10 @@ class Kind(enum.StrEnum):
     LATE = "late"  # what is expected of a schedule is not so: late, missing, or overdue
     LONG = "long"  # it takes longer than it may
     PAUSED = "paused"  # a person paused a schedule
+    INVALID = "invalid"  # a schedule waits for what has mistakes: its pipeline, or the settings
 
 
-OF_SCHEDULES = frozenset({Kind.LATE, Kind.LONG, Kind.PAUSED})  # their subjects are schedules
+OF_SCHEDULES = frozenset({Kind.LATE, Kind.LONG, Kind.PAUSED, Kind.INVALID})  # their subjects are schedules
 
 
 class What(enum.StrEnum):

@@ -9,7 +9,7 @@ from stagebook.indicators.deployments import Judged, blamed, judged
 from stagebook.indicators.facts import Facts, Window, during
 from stagebook.indicators.indicator import Figure, Reading, spread
 
-_OF_DATA = frozenset(Kind) - {Kind.LONG, Kind.PAUSED}
+_OF_DATA = frozenset(Kind) - {Kind.LONG, Kind.PAUSED, Kind.INVALID}
 
 
 def _deployed(facts: Facts, window: Window) -> list[Judged]:

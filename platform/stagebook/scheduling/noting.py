@@ -31,6 +31,7 @@ from stagebook.system.settings_file import FILE as SETTINGS
 from stagebook.workspace.environments import DEV
 from stagebook.workspace.settings import Settings, read_settings
 
+INVALID = "invalid"  # the kind of what is noted of a schedule that waits for what has mistakes
 _AGAIN = (
     60.0  # seconds between two processes that send alerts of one environment, unless something new was noted
 )
@@ -168,10 +169,36 @@ def changes(
         if _what(before) != _what(event):
             yield _with_person(event, journal, one.key) if by_person or (before and before.paused) else event
     here = {one.key for one in place.scheduled}
+    waiting = (key for key, state in states.items() if state.rule and state.paused is not True)
+    for key in waiting:
+        if key not in here and place.waits(key.pipeline):
+            yield from _waits(key, place, last.get(key), now)
     for key, before in last.items():
         is_gone = key not in here and not place.waits(key.pipeline)
         if is_gone and (before.missed or before.paused):
             yield ScheduleChecked(run="", at=now, pipeline=key.pipeline, schedule=key.schedule, gone=True)
+
+
+def _waits(
+    key: ScheduleKey, place: Place, before: ScheduleChecked | None, now: float
+) -> Iterator[ScheduleChecked]:
+    """That a schedule waits for what has mistakes, unless that was noted. Of what else was missed nobody can say now whether it is
+    well."""
+    known = [dict(one) for one in before.missed] if before is not None else []
+    since = next((float(one["since"]) for one in known if one["kind"] == INVALID), now)
+    problem = next(iter((*place.problems.get(key.pipeline, ()), *place.problems.get("", ()))), None)
+    if problem is None:
+        return
+    found = {
+        "kind": INVALID,
+        "message": f"{problem.place}: {problem.message}",
+        "since": since,
+        "run": "",
+        "due": 0.0,
+    }
+    missed = [*(one for one in known if one["kind"] != INVALID), found]
+    if missed != known:
+        yield ScheduleChecked(run="", at=now, pipeline=key.pipeline, schedule=key.schedule, missed=missed)
 
 
 def _event(one: Scheduled, found: Sequence[Missed], now: float, *, paused: bool) -> ScheduleChecked:

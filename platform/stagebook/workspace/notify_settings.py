@@ -18,8 +18,9 @@ from stagebook.timing.zones import ZoneUnknown, find_zone, moment_of
 
 ON = (
     "failure", "recovery", "contract", "warning", "anomaly", "quarantine", "late", "long", "deployment", "paused",
+    "invalid",
 )  # fmt: skip
-DEFAULT_ON = ("failure", "recovery", "contract", "late", "paused")
+DEFAULT_ON = ("failure", "recovery", "contract", "late", "paused", "invalid")
 WEEKLY = "mon 08:00"  # what `weekly` stands for
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DIGEST = re.compile(rf"({'|'.join(_DAYS)}) ([01]\d|2[0-3]):([0-5]\d)")

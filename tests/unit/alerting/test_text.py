@@ -106,6 +106,7 @@ def test_what_no_run_showed_names_none() -> None:
         (Kind.LATE, What.OPENED, 0.0, "! flights/clean is not as expected"),
         (Kind.LONG, What.OPENED, 0.0, "! flights/clean takes too long"),
         (Kind.PAUSED, What.OPENED, 0.0, "! flights/clean is paused"),
+        (Kind.INVALID, What.OPENED, 0.0, "✗ flights/clean waits: there are mistakes"),
     ],
 )
 def test_headlines(kind: Kind, what: What, figure: float, expected: str) -> None:

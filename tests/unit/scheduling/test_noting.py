@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from journals import alter
 from scheduled import NOW, World
-from stagebook.errors import PipelineInvalid
+from stagebook.errors import PipelineInvalid, Problem
 from stagebook.events import Event, RunEnded, RunStarted, ScheduleChecked, Status
 from stagebook.incidents.incident import Kind
 from stagebook.pipeline.model import Schedule
@@ -95,6 +95,40 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
     made = Watch(tmp_path)
     yield made
     made.world.close()
+
+
+def test_a_schedule_that_waits_for_what_has_mistakes_is_an_incident(watch: Watch) -> None:
+    watch.looks(SIX + 700)
+    wrong = watch.place(
+        scheduled=(),
+        problems={
+            "p": (Problem(path="pipelines/p.yaml", message="there is no notebook 'notebooks/x.ipynb'"),)
+        },
+    )
+    for later in (800, 830, 860):
+        assert watch.looks(SIX + later, wrong) == []
+    told = "pipelines/p.yaml: there is no notebook 'notebooks/x.ipynb'"
+    assert watch.open()[Kind.INVALID] == told
+    assert watch.open()[Kind.LATE].startswith("missing: "), "nobody can say whether it is there by now"
+    assert len(watch.noted) == 2
+    other = {"": (Problem(path="stagebook.toml", message="not TOML"),)}
+    watch.looks(SIX + 900, dataclasses.replace(wrong, problems=other))
+    assert watch.open()[Kind.INVALID] == "stagebook.toml: not TOML"
+    watch.ran("r1", SIX + 1_000)
+    assert watch.looks(SIX + 1_100) == []
+    assert watch.open() == {}
+    found = watch.world.journal(".stagebook").incidents.look(opens=True)
+    (one,) = (it for it in found if it.kind is Kind.INVALID)
+    assert (one.opened, one.closed, one.over) == (SIX + 800, SIX + 1_100, "has no mistakes any more")
+
+
+def test_what_is_paused_waits_for_nothing(watch: Watch) -> None:
+    watch.looks(SIX + 60)
+    watch.pauses(paused=True)
+    watch.looks(SIX + 100)
+    wrong = watch.place(scheduled=(), problems={"p": (Problem(path="pipelines/p.yaml", message="bad"),)})
+    assert watch.looks(SIX + 200, wrong) == []
+    assert list(watch.open()) == [Kind.PAUSED]
 
 
 def test_only_what_changed_is_noted(watch: Watch) -> None:
