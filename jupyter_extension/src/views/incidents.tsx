@@ -12,8 +12,6 @@ import { useAnswer, useNow, useRound, useStore } from './hooks';
 import { MainView } from './main-view';
 import { ConnectionNote } from './parts';
 
-const SEVERE: ReadonlySet<string> = new Set(['failure', 'contract']);
-
 export class IncidentsView extends MainView {
   constructor(context: Context) {
     super(context, 'stagebook-incidents', context.trans.__('Incidents'));
@@ -99,7 +97,7 @@ function Open(props: {
   const { context, one, busy, act } = props;
   const { actions, trans } = context;
   const now = useNow(30);
-  const name = nameOf(one);
+  const { name } = one;
   const ask = (question: Question, action: IncidentRequest['action'], done: string): void => {
     void actions.ask(question).then(text => {
       if (text !== null) {
@@ -108,17 +106,15 @@ function Open(props: {
     });
   };
   return (
-    <article className="sb-Incident" aria-label={`${name}: ${one.kind}`} data-severe={SEVERE.has(one.kind)}>
+    <article className="sb-Incident" aria-label={`${name}: ${one.kind}`} data-severe={one.is_severe}>
       <h2>
-        <span aria-hidden="true">{SEVERE.has(one.kind) ? '✗' : '!'}</span> {name}: {one.kind}
+        <span aria-hidden="true">{one.is_severe ? '✗' : '!'}</span> {name}: {one.kind}
       </h2>
       {one.message && <p>{one.message}</p>}
       <p className="sb-Help">
         {trans.__('since %1 (%2)', moment(one.opened), ago(one.opened, now))}
-        {' · '}
-        {one.runs > 1
-          ? trans.__('seen in %1, the latest %2', plural(one.runs, 'run'), one.last_run)
-          : trans.__('seen in the run %1', one.run)}
+        {one.run && ' · '}
+        {one.run && seenIn(context, one)}
         {' · '}
         {one.id}
       </p>
@@ -215,19 +211,22 @@ function Closed(props: { context: Context; one: Incident }): React.JSX.Element {
   const lasted = duration((one.closed ?? one.opened) - one.opened);
   const by = one.closed_by
     ? trans.__('closed by %1 after %2', one.closed_by, lasted)
-    : trans.__('well after %1, in the run %2', lasted, one.closed_run);
+    : one.closed_run
+      ? trans.__('well after %1, in the run %2', lasted, one.closed_run)
+      : trans.__('after %1 it %2', lasted, one.over);
   return (
-    <article className="sb-Incident" aria-label={trans.__('%1: %2, closed', nameOf(one), one.kind)}>
+    <article className="sb-Incident" aria-label={trans.__('%1: %2, closed', one.name, one.kind)}>
       <h2>
-        <span aria-hidden="true">✓</span> {nameOf(one)}: {one.kind}
+        <span aria-hidden="true">✓</span> {one.name}: {one.kind}
       </h2>
       {one.message && <p>{one.message}</p>}
       <p>
         {by}
-        {one.because && `: ${one.because}`}
+        {one.closed_by && one.because && `: ${one.because}`}
       </p>
       <p className="sb-Help">
-        {moment(one.opened)} · {trans.__('seen in %1', plural(one.runs, 'run'))}
+        {moment(one.opened)}
+        {one.run && ` · ${trans.__('seen in %1', plural(one.runs, 'run'))}`}
         {one.acks.length > 0 && ` · ${trans.__('acknowledged by %1', seenBy(one))}`} · {one.id}
       </p>
       <Words one={one} context={context} now={now} />
@@ -235,8 +234,10 @@ function Closed(props: { context: Context; one: Incident }): React.JSX.Element {
   );
 }
 
-function nameOf(one: Incident): string {
-  return one.subject ? `${one.pipeline}.${one.subject}` : one.pipeline;
+function seenIn({ trans }: Context, one: Incident): string {
+  return one.runs > 1
+    ? trans.__('seen in %1, the latest %2', plural(one.runs, 'run'), one.last_run)
+    : trans.__('seen in the run %1', one.run);
 }
 
 function seenBy(one: Incident): string {

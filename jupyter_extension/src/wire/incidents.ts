@@ -12,13 +12,17 @@ export interface IncidentWord {
 }
 
 /**
- * What is wrong with a `subject` of a pipeline (a stage or an output; empty
- * for a run as a whole). `run` opened it, and it was seen in `runs` of them,
- * `last_run` the latest. `closed` is null while it is open; it was closed by a
- * person, or by health, seen in `closed_run`. `acks` says who has seen it.
+ * What is wrong with a stage, an output, a schedule or a run as a whole, which
+ * `name` names. `run` opened it, and it was seen in `runs` of them, `last_run`
+ * the latest; of a schedule both are empty. `is_severe`: somebody has to do
+ * something at once. `closed` is null while it is open; it was closed by a
+ * person, or by health, seen in `closed_run`, or by no run, and then `over`
+ * says what became of it. `acks` says who has seen it.
  */
 export interface Incident {
   readonly id: string;
+  readonly name: string;
+  readonly is_severe: boolean;
   readonly pipeline: string;
   readonly kind: string;
   readonly subject: string;
@@ -33,6 +37,7 @@ export interface Incident {
   readonly closed_by: string;
   readonly closed_run: string;
   readonly because: string;
+  readonly over: string;
   readonly acks: readonly IncidentWord[];
   readonly notes: readonly IncidentWord[];
 }

@@ -83,4 +83,5 @@ def _info(one: Incident) -> wire.Incident:
         name: tuple(wire_value(wire.IncidentWord, word) for word in getattr(one, name))
         for name in ("acks", "notes")
     }
-    return wire_value(wire.Incident, one, kind=str(one.kind), **said)
+    own = {name: getattr(one, name) for name in ("name", "is_severe", "over")}
+    return wire_value(wire.Incident, one, kind=str(one.kind), **own, **said)

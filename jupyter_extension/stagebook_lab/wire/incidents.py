@@ -21,11 +21,14 @@ class IncidentWord:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """What is wrong with a `subject` of a pipeline (a stage or an output; empty for a run as a whole). `run` opened it, and it was
-    seen in `runs` of them, `last_run` the latest. `closed` is null while it is open; it was closed by a person, or by health, seen
-    in `closed_run`. `acks` says who has seen it."""
+    """What is wrong with a stage, an output, a schedule or a run as a whole, which `name` names. `run` opened it, and it was seen in
+    `runs` of them, `last_run` the latest; of a schedule both are empty. `is_severe`: somebody has to do something at once.
+    `closed` is null while it is open; it was closed by a person, or by health, seen in `closed_run`, or by no run, and then
+    `over` says what became of it. `acks` says who has seen it."""
 
     id: str
+    name: str
+    is_severe: bool
     pipeline: str
     kind: str
     subject: str
@@ -40,6 +43,7 @@ class Incident:
     closed_by: str
     closed_run: str
     because: str
+    over: str
     acks: tuple[IncidentWord, ...]
     notes: tuple[IncidentWord, ...]
 

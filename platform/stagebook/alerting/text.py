@@ -22,7 +22,6 @@ _SAYS = {
     Kind.PAUSED: "is paused",
     Kind.INVALID: "waits: there are mistakes",
 }
-_SIGNS = {Kind.FAILURE: "✗", Kind.CONTRACT: "✗", Kind.INVALID: "✗"}
 _MOST = 20  # facts that are told in full
 
 
@@ -42,7 +41,7 @@ def headline(fact: Fact) -> str:
     if fact.what is What.CLOSED:
         return f"✓ {incident.name} {'is well again' if fact.run else incident.over}"
     wrong = says(incident)
-    sign = _SIGNS.get(incident.kind, "!")
+    sign = "✗" if incident.is_severe else "!"
     again = " again" if fact.what is What.AGAIN else ""
     if incident.kind is Kind.QUARANTINE:
         more = " more" if fact.what is What.GREW else ""

@@ -25,6 +25,7 @@ class Kind(enum.StrEnum):
     INVALID = "invalid"  # a schedule waits for what has mistakes: its pipeline, or the settings
 
 
+SEVERE = frozenset({Kind.FAILURE, Kind.CONTRACT, Kind.INVALID})
 OF_SCHEDULES = frozenset({Kind.LATE, Kind.LONG, Kind.PAUSED, Kind.INVALID})  # their subjects are schedules
 
 
@@ -105,6 +106,11 @@ class Incident:
         """The pipeline, with the subject."""
         between = "/" if self.kind in OF_SCHEDULES else "."
         return f"{self.pipeline}{between}{self.subject}" if self.subject else self.pipeline
+
+    @property
+    def is_severe(self) -> bool:
+        """Whether somebody has to do something about it at once."""
+        return self.kind in SEVERE
 
     @property
     def over(self) -> str:

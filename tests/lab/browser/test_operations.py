@@ -15,7 +15,7 @@ from lab.browser.page import LONG, choose, execute, open_page, panel, picture
 from lab.browser.test_accessibility import AXE, violations
 from lab.server import Lab, running_lab
 from measured import DAY, HOUR, History, Repository, lively
-from stagebook.events import Status
+from stagebook.events import ScheduleChecked, Status
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -206,7 +206,25 @@ def _incidents(page: Page, lab: Lab) -> None:
     one.get_by_role("button", name="Close").click()
     say(page, "it came later", "Close the incident")
     expect(page.get_by_role("heading", name="✓ No incident is open in dev")).to_be_visible(timeout=LONG)
-    page.get_by_text("2 closed").click()
+    lab.project.project.journal.append(
+        [
+            ScheduleChecked(
+                run="", at=time.time() - 3_600, pipeline="days", schedule="daily", paused=True, by="ada"
+            )
+        ]
+    )
+    paused = page.get_by_role("article", name="days/daily: paused")
+    expect(paused).to_contain_text("! days/daily: paused", timeout=LONG)
+    expect(paused).to_contain_text("1 h ago")
+    expect(paused).not_to_contain_text("seen in")
+    lab.project.project.journal.append(
+        [ScheduleChecked(run="", at=time.time(), pipeline="days", schedule="daily", by="ada", because="back")]
+    )
+    expect(page.get_by_role("heading", name="✓ No incident is open in dev")).to_be_visible(timeout=LONG)
+    page.get_by_text("3 closed").click()
+    expect(page.get_by_role("article", name="days/daily: paused, closed")).to_contain_text(
+        "after 1 h 00 min it was resumed by ada: back"
+    )
     expect(page.get_by_role("article", name="days.load: failure, closed").first).to_contain_text(
         re.compile(r"closed by \S+ after .*: it came later")
     )

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from building import ProjectBuilder
+from stagebook.events import ScheduleChecked
 
 pytestmark = [pytest.mark.kernel, pytest.mark.e2e]
 
@@ -236,6 +237,18 @@ async def test_the_mistakes_of_a_backfill_stand_at_its_fields(api: Any, days: Pr
     code, refusal = await post_refused(api, "backfills", action="burn")
     assert code == 400
     assert (await post_refused(api, "backfills", "nothing", action="cancel"))[0] == 404
+
+
+async def test_an_incident_of_a_schedule_has_its_name_and_no_run(api: Any, days: ProjectBuilder) -> None:
+    paused = ScheduleChecked(run="", at=5.0, pipeline="days", schedule="daily", paused=True, by="ada")
+    days.project.journal.append([paused])
+    (one,) = (await api.get("incidents"))["incidents"]
+    assert (one["name"], one["kind"], one["is_severe"], one["run"]) == ("days/daily", "paused", False, "")
+    days.project.journal.append(
+        [ScheduleChecked(run="", at=9.0, pipeline="days", schedule="daily", by="bob", because="back again")]
+    )
+    (one,) = (await api.get("incidents"))["incidents"]
+    assert (one["closed"], one["closed_run"], one["over"]) == (9.0, "", "was resumed by bob: back again")
 
 
 async def test_an_incident_is_acknowledged_noted_and_closed(api: Any, days: ProjectBuilder) -> None:
