@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stagebook.events import VersionPublished
-from stagebook.journal.database import Database, sum_of
+from stagebook.journal.database import Database, has_table, sum_of
 from stagebook.journal.event_log import EventLog, undamaged
 from stagebook.journal.outbox import Outbox
 
@@ -120,7 +120,7 @@ class AlertTable:
 
     def prune(self, now: float) -> None:
         """Forget what was sent or dropped long ago."""
-        if self._is_there() and self._db.read(f"SELECT 1 {_OLD} LIMIT 1", (now - KEPT,)):
+        if has_table(self._db, "alerts") and self._db.read(f"SELECT 1 {_OLD} LIMIT 1", (now - KEPT,)):
             with self._db.write():
                 self._db.do(f"DELETE {_OLD}", (now - KEPT,))
 
@@ -128,11 +128,8 @@ class AlertTable:
         with self._db.write():
             self._db.do(f"UPDATE alerts SET {what} WHERE key = ?", (value, key))  # noqa: S608 - no text of others
 
-    def _is_there(self) -> bool:
-        return bool(self._db.read("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alerts'"))
-
     def _of(self, which: str, *values: object) -> list[StoredAlert]:
-        if not self._is_there():
+        if not has_table(self._db, "alerts"):
             return []
         found = []
         for row in self._db.read(f"SELECT {_COLUMNS} FROM alerts {which}", values):  # noqa: S608

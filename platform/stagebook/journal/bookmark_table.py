@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from stagebook.events import AttemptEnded, BookmarkMoved
-from stagebook.journal.database import Database, sum_of
+from stagebook.journal.database import Database, has_table, sum_of
 from stagebook.planning.bookmarks import place_of
 from stagebook.planning.result import Marks
 
@@ -46,7 +46,7 @@ class BookmarkTable:
         """How many marks there are, and how many are not as they were written."""
         rows = (
             self._db.read("SELECT pipeline, stage, place, item, mark, number, sum FROM bookmarks")
-            if self._is_there()
+            if has_table(self._db, "bookmarks")
             else []
         )
         return len(rows), sum(row[-1] != sum_of(*row[:-1]) for row in rows)
@@ -73,11 +73,8 @@ class BookmarkTable:
             row = (*key, item, json.dumps(mark), number)
             self._db.do("INSERT OR REPLACE INTO bookmarks VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, sum_of(*row)))
 
-    def _is_there(self) -> bool:
-        return bool(self._db.read("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'bookmarks'"))
-
     def _rows(self, where: str, values: Sequence[Any]) -> Iterator[tuple[str, str, str, str, Any, int]]:
-        if not self._is_there():
+        if not has_table(self._db, "bookmarks"):
             return
         columns = "pipeline, stage, place, item, mark, number, sum"
         for row in self._db.read(f"SELECT {columns} FROM bookmarks {where} ORDER BY item", values):  # noqa: S608

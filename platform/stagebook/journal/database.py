@@ -290,3 +290,8 @@ def rows_of_damaged(path: Path, query: str) -> list[Any]:
 
 # The names of SQLite's codes for a disk that is full, and for files that cannot be made or written.
 _NO_ROOM = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR_SHM", "SQLITE_IOERR_WRITE")
+
+
+def has_table(database: Database, name: str) -> bool:
+    """Whether a table was made; those of what came later are made when they are first written to."""
+    return bool(database.read("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)))

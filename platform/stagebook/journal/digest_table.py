@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from stagebook.journal.alert_table import AlertTable, StoredAlert
-from stagebook.journal.database import Database, sum_of
+from stagebook.journal.database import Database, has_table, sum_of
 
 _TABLE = """CREATE TABLE IF NOT EXISTS digests (
     rule TEXT PRIMARY KEY, asked TEXT NOT NULL, since REAL NOT NULL, made REAL NOT NULL, sum INTEGER NOT NULL
@@ -54,7 +54,7 @@ class DigestTable:
 
     def _find(self, rule: str) -> tuple[str, float, float] | None:
         """What a rule asked for, since when it is there, and up to when digests were made."""
-        if not self._db.read("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'digests'"):
+        if not has_table(self._db, "digests"):
             return None
         for row in self._db.read("SELECT rule, asked, since, made, sum FROM digests WHERE rule = ?", (rule,)):
             if row[-1] != sum_of(*row[:-1]):

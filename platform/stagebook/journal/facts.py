@@ -27,7 +27,7 @@ from stagebook.indicators.facts import (
     FactStage,
     Trigger,
 )
-from stagebook.journal.database import Database
+from stagebook.journal.database import Database, has_table
 from stagebook.journal.incident_table import IncidentTable
 from stagebook.statuses import Status
 
@@ -142,8 +142,7 @@ class FactTable:
         return found
 
     def _if_there(self, table: str, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        there = self._db.read("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))
-        return self._db.read(query, values) if there else []
+        return self._db.read(query, values) if has_table(self._db, table) else []
 
     # -- stages ---------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from stagebook.events import Event
 from stagebook.incidents.fold import Incidents, RunFacts
 from stagebook.incidents.incident import Change, Incident
-from stagebook.journal.database import Database, sum_of
+from stagebook.journal.database import Database, has_table, sum_of
 from stagebook.journal.event_log import EventLog, undamaged
 
 _TABLES = (
@@ -54,7 +54,7 @@ class IncidentTable:
         Raises:
             JournalUnreadable: the journal is damaged.
         """
-        if not opens and not self._are_there():
+        if not opens and not has_table(self._db, "incidents_until"):
             return []
         last = self._events.last_number()
         if last <= self._until():
@@ -71,22 +71,28 @@ class IncidentTable:
 
     def changes_after(self, number: int) -> list[Change]:
         """What happened to incidents after the event with a number, as of the last look."""
-        return list(self._changes("WHERE number > ?", number)) if self._are_there() else []
+        return (
+            list(self._changes("WHERE number > ?", number)) if has_table(self._db, "incidents_until") else []
+        )
 
     def changes_of(self, incident: str) -> list[Change]:
         """What happened to an incident, as of the last look."""
-        return list(self._changes("WHERE incident = ?", incident)) if self._are_there() else []
-
-    def _are_there(self) -> bool:
-        query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'incidents_until'"
-        return bool(self._db.read(query))
+        return (
+            list(self._changes("WHERE incident = ?", incident))
+            if has_table(self._db, "incidents_until")
+            else []
+        )
 
     def _until(self) -> int:
-        rows = self._db.read("SELECT number FROM incidents_until") if self._are_there() else ()
+        rows = (
+            self._db.read("SELECT number FROM incidents_until")
+            if has_table(self._db, "incidents_until")
+            else ()
+        )
         return int(rows[0][0]) if rows else 0
 
     def _all(self) -> list[Incident]:
-        if not self._are_there():
+        if not has_table(self._db, "incidents_until"):
             return []
         rows = self._db.read("SELECT id, data, sum FROM incidents")
         return [Incident.from_json(self._read(f"the incident {row[0]}", *row)) for row in rows]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stagebook.events import RunStarted
-from stagebook.journal.database import Database, sum_of
+from stagebook.journal.database import Database, has_table, sum_of
 from stagebook.timing.interval import Interval
 from stagebook.timing.zones import at
 
@@ -80,14 +80,13 @@ class IntervalTable:
 
     def count(self) -> tuple[int, int]:
         """How many there are, and how many are not as they were written."""
-        rows = self._db.read(f"SELECT {_COLUMNS}, sum FROM intervals") if self._is_there() else []  # noqa: S608
+        if not has_table(self._db, "intervals"):
+            return 0, 0
+        rows = self._db.read(f"SELECT {_COLUMNS}, sum FROM intervals")  # noqa: S608
         return len(rows), sum(row[-1] != sum_of(*row[:-1]) for row in rows)
 
-    def _is_there(self) -> bool:
-        return bool(self._db.read("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'intervals'"))
-
     def _rows(self, where: str, values: Sequence[Any]) -> list[RunInterval]:
-        if not self._is_there():
+        if not has_table(self._db, "intervals"):
             return []
         found = []
         for row in self._db.read(f"SELECT {_COLUMNS}, sum FROM intervals {where}", values):  # noqa: S608

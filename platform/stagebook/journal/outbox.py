@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from stagebook.errors import JournalUnreadable
 from stagebook.events import Event
-from stagebook.journal.database import Database
+from stagebook.journal.database import Database, has_table
 from stagebook.journal.event_log import EventLog
 
 MLFLOW = "mlflow"  # the consumer that tells MLflow
@@ -101,7 +101,7 @@ class Outbox:
 
     def passed_over(self, consumer: str, run: str | None = None) -> list[tuple[str, str]]:
         """What a consumer did not take, of one run or of all: the run, and what it was and why."""
-        if not self._has("passed_over"):
+        if not has_table(self._db, "passed_over"):
             return []
         query = "SELECT run, what FROM passed_over WHERE consumer = ? AND ? IN (run, '') ORDER BY rowid"
         return [(row[0], row[1]) for row in self._db.read(query, (consumer, run or ""))]
@@ -116,13 +116,10 @@ class Outbox:
 
     def trouble(self, consumer: str) -> str:
         """Why a consumer took nothing when it was last told; empty where it did."""
-        if not self._has("troubles"):
+        if not has_table(self._db, "troubles"):
             return ""
         rows = self._db.read("SELECT reason FROM troubles WHERE consumer = ?", (consumer,))
         return str(rows[0][0]) if rows else ""
-
-    def _has(self, table: str) -> bool:
-        return bool(self._db.read("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)))
 
     def take_over(self, positions: Mapping[str, int], tracked: Mapping[str, tuple[str, str]]) -> None:
         """Note what consumers had taken of another journal with the same events."""

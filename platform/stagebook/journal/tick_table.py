@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
-from stagebook.journal.database import Database, sum_of
+from stagebook.journal.database import Database, has_table, sum_of
 from stagebook.timing.interval import Interval
 from stagebook.timing.zones import at as moment_at
 
@@ -141,13 +141,9 @@ class _Rows:
             for statement in _TABLES:
                 self._db.do(statement)
 
-    def is_there(self, table: str) -> bool:
-        """Whether a table was made."""
-        return bool(self._db.read("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)))
-
     def read(self, table: str, columns: str, where: str, values: Sequence[Any]) -> list[Any]:
         """Rows of a table, with their sums. Raises `JournalUnreadable` for one that is not as it was written."""
-        if not self._is_made and not self.is_there(table):
+        if not self._is_made and not has_table(self._db, table):
             return []
         self._is_made = True
         rows = self._db.read(f"SELECT {columns}, sum FROM {table} {where}", values)  # noqa: S608
@@ -185,7 +181,7 @@ class TickTable:
 
     def log(self, key: ScheduleKey, limit: int = 20) -> list[LoggedAction]:
         """What people did about a schedule, the latest first."""
-        if not self._rows.is_there("schedule_log"):
+        if not has_table(self._db, "schedule_log"):
             return []
         rows = self._db.read(
             "SELECT at, action, by, because FROM schedule_log WHERE pipeline = ? AND schedule = ?"
@@ -198,7 +194,7 @@ class TickTable:
         """How many rows there are, and how many are not as they were written, by table; without those that are not made."""
         found = {}
         for table, columns in (("schedules", _STATE), ("ticks", _TICK)):
-            if self._rows.is_there(table):
+            if has_table(self._db, table):
                 rows = self._db.read(f"SELECT {columns}, sum FROM {table}")  # noqa: S608
                 found[table] = (len(rows), sum(row[-1] != sum_of(*row[:-1]) for row in rows))
         return found
