@@ -122,6 +122,7 @@ def plan_reply(paths: Paths, project: Project, plan: Plan) -> wire.PlanReply:
             stage,
             notebook=paths.of(stage.notebook),
             decision=str(stage.decision),
+            next_run=str(stage.next_run),
             point=dict(stage.point),
             params=data["params"],
             inputs=data["inputs"],

@@ -61,12 +61,21 @@ export function info(fields: Partial<StageInfo> = {}): StageInfo {
 }
 
 export function planned(id: string, fields: Partial<PlanStage> = {}): PlanStage {
+  const { decision = 'RUN', restores = [], reasons = [] } = fields;
+  const words = {
+    RUN: reasons.length === 0 ? 'would run' : reasons.includes('no result yet') ? 'new' : 'stale',
+    REUSE: restores.length > 0 ? 'restores' : 'up to date',
+    AUDIT: 'audits again',
+    WAIT: 'waits',
+    SKIP: 'skipped'
+  } as const;
   return {
     id,
     stage: id.split('@')[0] ?? id,
     notebook: `notebooks/${id}.ipynb`,
     description: '',
-    decision: 'RUN',
+    decision,
+    next_run: words[decision],
     reasons: [],
     upstream: [],
     point: {},

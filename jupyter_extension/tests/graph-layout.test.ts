@@ -128,8 +128,8 @@ test('an entry tells what its contracts came to, a folded one of how many', () =
     '1 warning'
   ]);
   expect([group, single].map(entry => entry && labelOf(entry))).toEqual([
-    's, 3 instances, new, checks do not hold in 2',
-    't, new, 1 warning'
+    's, 3 instances, would run, checks do not hold in 2',
+    't, would run, 1 warning'
   ]);
   expect(search(views, 'warning').map(view => view.id)).toEqual(['s@1', 's@2', 't']);
 });

@@ -2,7 +2,15 @@ import { describe, expect, test } from 'vitest';
 
 import { edges, nodes } from '../src/model/grouping';
 import { applyChange, EMPTY_SNAPSHOT, endedRuns, latestRun, liveRun } from '../src/model/snapshot';
-import { cellOf, counts, GLYPHS, progressOf, STATES, stageViews } from '../src/model/stage-state';
+import {
+  cellOf,
+  counts,
+  GLYPHS,
+  lastOutcome,
+  progressOf,
+  STATES,
+  stageViews
+} from '../src/model/stage-state';
 import type { Change, PlanStage, StageInfo, StageStatus } from '../src/wire';
 import { info, P, planned, run } from './building';
 
@@ -43,7 +51,8 @@ describe('the state of a stage', () => {
       'up to date'
     );
     expect(state(stale, info({ status: 'failed' }), false)).toBe('failed');
-    expect(state(stale, null, false)).toBe('new');
+    expect(state(planned('a', { reasons: ['no result yet'] }), null, false)).toBe('new');
+    expect(state(planned('a'), info({ status: 'completed' }), false)).toBe('would run');
     expect(state(planned('a', { decision: 'SKIP' }), null, false)).toBe('skipped');
     expect(state(planned('a', { decision: 'WAIT' }), info({ status: 'completed' }), false)).toBe('waits');
     expect(state(null, info({ status: 'completed' }), false)).toBe('completed');
@@ -52,16 +61,20 @@ describe('the state of a stage', () => {
 
 describe('a run that came to no good end is not hidden by what the next one would do', () => {
   test.each<[StageStatus, Partial<PlanStage>, string]>([
-    ['failed', { decision: 'REUSE', reasons: ['nothing changed'] }, 'has a result for these parameters'],
-    ['failed', { reasons: ['the code changed'] }, 'would run: the code changed'],
-    ['blocked', { reasons: ['selected', 'the code changed'] }, 'would run: the code changed'],
+    [
+      'failed',
+      { decision: 'REUSE', reasons: ['nothing changed'] },
+      'up to date: it has a result for these parameters'
+    ],
+    ['failed', { reasons: ['the code changed'] }, 'stale: the code changed'],
+    ['blocked', { reasons: ['no result yet'] }, 'new: no result yet'],
     [
       'cancelled',
-      { decision: 'WAIT', reasons: ['if a comes to something new'] },
-      'waits: if a comes to something new'
+      { decision: 'WAIT', reasons: ["only if a's output changes"] },
+      "waits: only if a's output changes"
     ],
     ['interrupted', { decision: 'SKIP' }, 'skipped'],
-    ['failed', { reasons: ['selected'] }, 'would run']
+    ['failed', {}, 'would run']
   ])('%s, and the plan says %o', (status, fields, next) => {
     const runs = [run({ ended: 200, status: 'failed' })];
     const stages = [info({ status, message: 'KeyError: x', reason: 'needs b, which failed' })];
@@ -83,6 +96,21 @@ describe('a run that came to no good end is not hidden by what the next one woul
     const [view] = stageViews(snapshot, P, [planned('a', { decision: 'REUSE', ...fields })]);
     expect([view?.state, view?.why, view?.next]).toEqual(['restores', fields.on_disk, '']);
   });
+});
+
+test.each<[Partial<StageInfo>, Partial<PlanStage>, string]>([
+  [{ status: 'completed' }, { decision: 'REUSE' }, 'completed 5 min ago, 3.0 s'],
+  [{ status: 'reused' }, { decision: 'REUSE' }, 'completed 5 min ago, 3.0 s'],
+  [{ status: 'reused' }, { reasons: ['cell 4 changed'] }, 'completed 5 min ago, 3.0 s'],
+  [{ status: 'failed' }, { decision: 'REUSE' }, '5 min ago, 3.0 s'],
+  [{ status: 'blocked', started: null }, {}, '5 min ago'],
+  [{ status: 'pending', ended: null }, {}, '']
+])('the last outcome of %o is kept, whatever the next run does', (fields, plan, text) => {
+  const stages = [info({ started: 97, ended: 100, ...fields })];
+  const runs = [run({ ended: 200, status: 'completed' })];
+  const snapshot = applyChange(EMPTY_SNAPSHOT, change({ full: true, runs, stages }));
+  const [view] = stageViews(snapshot, P, [planned('a', plan)]);
+  expect(view && lastOutcome(view, 400)).toBe(text);
 });
 
 test('every state has a sign', () => {
@@ -113,7 +141,7 @@ test('what a run said counts until a plan is made after its end', () => {
   );
   const before = [planned('a', { reasons: ['no result yet'] })];
   expect(stageViews(snapshot, P, before, new Set(['r1']))[0]?.state).toBe('completed');
-  expect(stageViews(snapshot, P, before)[0]?.state).toBe('stale');
+  expect(stageViews(snapshot, P, before)[0]?.state).toBe('new');
 });
 
 test('a change touches what it names; a full one replaces all', () => {

@@ -83,10 +83,10 @@ def test_files_of_other_parameters_are_told_and_so_are_edited_and_lost_ones(proj
     assert status(project.root)[1]["clean"]["on_disk"] == "data/clean.txt is not on disk"
     run(project)
     shown, data = status(project.root)
-    assert re.search(r"= reused .* up to date", shown["clean"])
+    assert re.search(r"✓ completed .* up to date", shown["clean"]), "a reuse is no outcome"
     assert data["clean"]["on_disk"] == ""
 
 
 def test_a_reused_stage_keeps_the_time_that_its_result_took(project: ProjectBuilder) -> None:
     run(project)
-    assert re.search(r"^clean = reused just now \d.* s up to date", status(project.root)[0]["clean"])
+    assert re.search(r"^clean ✓ completed just now \d.* s up to date", status(project.root)[0]["clean"])

@@ -82,8 +82,8 @@ in MLflow    stagebook ui"""
     assert (
         re.sub(" +", " ", normal(stagebook(demo, "status")))
         == """\
-hello
-stage status when time now
+hello last run RUN ✓ completed WHEN
+stage last outcome when time next run
 measure@garden ✓ completed WHEN N s up to date
 measure@roof ✓ completed WHEN N s up to date
 summarise ✓ completed WHEN N s up to date readings=336 mean_temperature=15.14
@@ -178,7 +178,7 @@ def test_bad_requests_are_told_and_start_nothing(tmp_path: Path) -> None:
 def test_status_before_the_first_run(tmp_path: Path) -> None:
     stagebook(tmp_path, "init", "demo")
     shown = stagebook(tmp_path / "demo", "status")
-    assert re.sub(" +", " ", normal(shown)).splitlines()[2] == "measure@garden · never ran stale"
+    assert re.sub(" +", " ", normal(shown)).splitlines()[2] == "measure@garden ○ never ran new"
 
 
 def test_light_commands_import_nothing_heavy(tmp_path: Path) -> None:

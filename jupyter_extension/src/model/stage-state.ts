@@ -1,6 +1,7 @@
 /** The state of a stage: from its last outcome, and from what a run would do. */
 
 import type { PipelineInfo, PlanStage, StageInfo } from '../wire';
+import { ago, duration } from './format';
 import { type Snapshot } from './snapshot';
 
 export type State =
@@ -14,6 +15,8 @@ export type State =
   | 'pending'
   | 'waits'
   | 'stale'
+  | 'would run'
+  | 'audits again'
   | 'restores'
   | 'new'
   | 'skipped'
@@ -33,6 +36,8 @@ export const STATES: readonly State[] = [
   'pending',
   'waits',
   'stale',
+  'would run',
+  'audits again',
   'restores',
   'new',
   'skipped',
@@ -53,6 +58,8 @@ export const GLYPHS: Readonly<Record<State, string>> = {
   pending: '…',
   waits: '◷',
   stale: '△',
+  'would run': '▷',
+  'audits again': '◇',
   restores: '↧',
   new: '○',
   skipped: '–',
@@ -168,19 +175,12 @@ export function stateOf(planned: PlanStage | null, info: StageInfo | null, isLiv
     case 'blocked':
       return info.status;
   }
-  if (planned?.decision === 'REUSE') {
-    return planned.restores.length > 0 ? 'restores' : 'up to date';
+  if (planned !== null) {
+    return planned.next_run;
   }
-  if (planned?.decision === 'SKIP') {
-    return 'skipped';
-  }
-  if (planned?.decision === 'WAIT') {
-    return 'waits';
-  }
-  if (info?.status === 'completed' || info?.status === 'reused') {
-    return planned !== null && because(planned).length > 0 ? 'stale' : info.status;
-  }
-  return info?.status === 'skipped' && planned === null ? 'skipped' : 'new';
+  return info?.status === 'completed' || info?.status === 'reused' || info?.status === 'skipped'
+    ? info.status
+    : 'new';
 }
 
 function whileRunning(info: StageInfo): State {
@@ -208,6 +208,8 @@ function why(state: State, planned: PlanStage | null, info: StageInfo | null): s
     case 'restores':
       return planned?.on_disk || reason;
     case 'stale':
+    case 'would run':
+    case 'audits again':
     case 'waits':
     case 'new':
       return reason;
@@ -224,15 +226,21 @@ function next(state: State, planned: PlanStage | null): string {
   if (planned === null || !NO_GOOD_END.has(state)) {
     return '';
   }
-  const reason = because(planned)[0];
-  const words = {
-    RUN: reason ? `would run: ${reason}` : 'would run',
-    REUSE: 'has a result for these parameters',
-    AUDIT: reason ? `audits again: ${reason}` : 'audits again',
-    WAIT: reason ? `waits: ${reason}` : 'waits',
-    SKIP: 'skipped'
-  };
-  return words[planned.decision];
+  const reason = planned.decision === 'REUSE' ? 'it has a result for these parameters' : because(planned)[0];
+  return reason === undefined ? planned.next_run : `${planned.next_run}: ${reason}`;
+}
+
+/**
+ * How the stage ended when it was last executed, and when and how long: `completed 5 min ago, 1.1 s`. A reuse is no outcome: its
+ * times are those of what it took. Empty where it never ran, or runs. The word is left out where the state says it.
+ */
+export function lastOutcome({ state, info }: StageView, now: number): string {
+  if (info === null || info.ended === null || ['pending', 'running', 'retrying'].includes(info.status)) {
+    return '';
+  }
+  const word = info.status === 'reused' ? 'completed' : info.status;
+  const took = info.started === null ? '' : `, ${duration(info.ended - info.started)}`;
+  return `${word === state ? '' : `${word} `}${ago(info.ended, now)}${took}`;
 }
 
 /** The cell that runs or failed: `cell 12 of 40`; empty in other states. */

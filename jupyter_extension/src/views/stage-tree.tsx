@@ -3,9 +3,9 @@
 import * as React from 'react';
 
 import { type Entry, findingsOf, labelOf, lines } from '../model/grouping';
-import { cellOf, type StageView } from '../model/stage-state';
-import { duration } from '../model/format';
+import { cellOf, lastOutcome, type StageView } from '../model/stage-state';
 import type { Context } from './context';
+import { useNow } from './hooks';
 import { Counts, Elapsed, Findings, Glyph, Progress } from './parts';
 
 /** The stages as a tree, with the keys of the ARIA practices for trees. */
@@ -201,13 +201,13 @@ function LineEnd(props: { context: Context; entry: Entry }): React.JSX.Element {
 function LineDetail(props: { entry: Entry }): React.JSX.Element | null {
   const view = props.entry.views[0];
   const info = view?.info;
+  const now = useNow(20);
   if (view === undefined) {
     return null;
   }
   const cell = cellOf(view);
   const isRunning = view.state === 'running' || view.state === 'frozen';
-  const took = !isRunning && info?.started && info.ended ? duration(info.ended - info.started) : '';
-  const texts = [cell, view.why || took].filter(Boolean);
+  const texts = [[cell, view.why].filter(Boolean).join(': '), lastOutcome(view, now)].filter(Boolean);
   if (texts.length === 0 && !view.next && !isRunning) {
     return null;
   }
@@ -219,7 +219,7 @@ function LineDetail(props: { entry: Entry }): React.JSX.Element | null {
           <Elapsed started={info.started} expected={info.expected} />
         </>
       ) : (
-        texts.join(': ')
+        texts.join(' · ')
       )}
       {view.next && <span className="sb-Next">next run: {view.next}</span>}
       <Progress view={view} />

@@ -2,6 +2,16 @@
 
 export type Decision = 'RUN' | 'REUSE' | 'AUDIT' | 'WAIT' | 'SKIP';
 
+export type NextRun =
+  | 'new'
+  | 'stale'
+  | 'would run'
+  | 'audits again'
+  | 'waits'
+  | 'restores'
+  | 'up to date'
+  | 'skipped';
+
 export type ParamKind =
   | 'bool'
   | 'int'
@@ -106,11 +116,11 @@ export interface PipelinesReply {
 }
 
 /**
- * The decision about a stage instance, and its reasons. `stage` is its name
- * without the point of the matrix, `restores` are the outputs that would come
- * out of the store, and `on_disk` says what lies in their place; `inputs` and
- * `outputs` are paths by name; `contracts` the files of the contracts that
- * outputs have.
+ * The decision about a stage instance, what the next run would do with it in a
+ * word, and the reasons. `stage` is its name without the point of the matrix,
+ * `restores` are the outputs that would come out of the store, and `on_disk`
+ * says what lies in their place; `inputs` and `outputs` are paths by name;
+ * `contracts` the files of the contracts that outputs have.
  */
 export interface PlanStage {
   readonly id: string;
@@ -118,6 +128,7 @@ export interface PlanStage {
   readonly notebook: string;
   readonly description: string;
   readonly decision: Decision;
+  readonly next_run: NextRun;
   readonly reasons: readonly string[];
   readonly upstream: readonly string[];
   readonly point: Readonly<Record<string, unknown>>;
@@ -153,14 +164,15 @@ export interface Diff {
 }
 
 /**
- * The decision about a stage, and everything that it rests on. `last_run` is
- * the run of its latest result. `before` has the stages before it that would
- * run or wait, with the decision and its reason; `unresolved` the imports and
- * files that could not be followed.
+ * The decision about a stage, as `PlanStage` has it, and everything that it
+ * rests on. `last_run` is the run of its latest result. `before` has the
+ * stages before it that would run or wait, with the decision and its reason;
+ * `unresolved` the imports and files that could not be followed.
  */
 export interface WhyReply {
   readonly stage: string;
   readonly decision: Decision;
+  readonly next_run: NextRun;
   readonly reasons: readonly string[];
   readonly last_run: string;
   readonly last_at: number | null;

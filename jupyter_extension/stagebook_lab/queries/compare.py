@@ -39,6 +39,7 @@ def why_reply(project: Project, request: RunRequest, stage: str) -> wire.WhyRepl
     return wire.WhyReply(
         stage=item.stage,
         decision=str(item.decision),  # type: ignore[arg-type]
+        next_run=str(item.next_run),  # type: ignore[arg-type]
         reasons=item.reasons,
         last_run=item.last.run if item.last else "",
         last_at=item.last.at if item.last else None,

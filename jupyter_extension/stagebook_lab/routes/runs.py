@@ -83,10 +83,11 @@ class CancelHandler(Handler):
     @executes
     async def post(self, run: str) -> None:
         """Ask the process of a run to stop; asked again, it ends at once."""
+        asker = self.asker
 
         def work(project: Project, _: Paths, __: wire.CancelRequest) -> wire.CancelReply:
             found = project.history.find(run)
-            return wire.CancelReply(run=found.id, pid=cancel(project.history, found).pid)
+            return wire.CancelReply(run=found.id, pid=cancel(project.history, found, asker.user).pid)
 
         await self.post_about(wire.CancelRequest, work)
 

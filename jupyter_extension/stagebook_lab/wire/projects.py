@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any, Literal
 
 Decision = Literal["RUN", "REUSE", "AUDIT", "WAIT", "SKIP"]
+NextRun = Literal["new", "stale", "would run", "audits again", "waits", "restores", "up to date", "skipped"]
 ParamKind = Literal["bool", "int", "float", "text", "date", "datetime", "choice", "yaml"]
 
 
@@ -101,7 +102,7 @@ class PipelinesReply:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PlanStage:
-    """The decision about a stage instance, and its reasons. `stage` is its name without the point of the
+    """The decision about a stage instance, what the next run would do with it in a word, and the reasons. `stage` is its name without the point of the
     matrix, `restores` are the outputs that would come out of the store, and `on_disk` says what lies in their place;
     `inputs` and `outputs` are paths by name; `contracts` the files of the contracts that outputs have."""
 
@@ -110,6 +111,7 @@ class PlanStage:
     notebook: str
     description: str
     decision: Decision
+    next_run: NextRun
     reasons: tuple[str, ...]
     upstream: tuple[str, ...]
     point: dict[str, Any]
@@ -146,12 +148,13 @@ class Diff:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WhyReply:
-    """The decision about a stage, and everything that it rests on. `last_run` is the run of its latest
+    """The decision about a stage, as `PlanStage` has it, and everything that it rests on. `last_run` is the run of its latest
     result. `before` has the stages before it that would run or wait, with the decision and its reason;
     `unresolved` the imports and files that could not be followed."""
 
     stage: str
     decision: Decision
+    next_run: NextRun
     reasons: tuple[str, ...]
     last_run: str
     last_at: float | None

@@ -33,7 +33,7 @@ COMMANDS = {
     "why": ("why", "Show everything that changed for a stage since its last result."),
     "accept": ("accept", "Declare the outputs of stages good for the code as it is now, so that they do not run again."),
     "doctor": ("doctor", "Look for damage in the project's state; repair it with --repair."),
-    "status": ("status", "Show the last outcome of each stage, and whether it is up to date."),
+    "status": ("status", "Show the last outcome of each stage, and what the next run would do."),
     "runs": ("runs", "List the latest runs."),
     "logs": ("logs", "Show what a stage printed, or what happened in a run."),
     "debug": ("debug", "Open a debugger where a stage failed, with the stage's variables."),

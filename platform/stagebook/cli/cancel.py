@@ -14,6 +14,7 @@ from stagebook.errors import ExitCode, UsageError
 from stagebook.project import Project
 from stagebook.runs.cancel import cancel as cancel_run
 from stagebook.runs.cancel import going_on
+from stagebook.runs.origin import person_name
 from stagebook.views.formatting import duration
 
 _APART = 0.5  # seconds between two signals, since signals that arrive together count as one
@@ -31,7 +32,7 @@ def cancel(
     """Stop a run, whoever started it, and wait for its end."""
     with Project.open() as project:
         record = going_on(project.history, run)
-        owner = cancel_run(project.history, record)
+        owner = cancel_run(project.history, record, person_name())
         began = time.monotonic()
         if now:
             time.sleep(_APART)

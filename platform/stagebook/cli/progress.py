@@ -28,7 +28,7 @@ from stagebook.runs.undeclared import remarks
 from stagebook.tracking.state import TrackingState
 from stagebook.views import tables
 from stagebook.views.audit_lines import audit_lines
-from stagebook.views.formatting import plain
+from stagebook.views.formatting import duration, plain, plural
 from stagebook.views.monitor_tables import unusual_lines
 from stagebook.views.sharing_lines import caution_lines, sharing_lines
 from stagebook.views.tracking_lines import tracking_fields, tracking_lines
@@ -108,9 +108,12 @@ class LiveTable:
         started = self._history.started
         if started is None:
             return Text("…")
-        head = Text.assemble((started.pipeline, "bold"), f"  run {started.run}, {started.jobs} at a time")
+        now = time.time()
+        far = f"{self._history.done} of {plural(self._history.due, 'stage')} in {duration(now - started.at)}"
+        where = f"  {far}, {started.jobs} at a time  "
+        head = Text.assemble((started.pipeline, "bold"), where, (f"run {started.run}", "dim"))
         limit = max(5, self._out.height - 4)
-        return Group(head, tables.progress_table(self._history, time.time(), limit=limit))
+        return Group(head, tables.progress_table(self._history, now, limit=limit))
 
 
 class IntervalBar:

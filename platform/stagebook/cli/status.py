@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from stagebook.cli.options import Json, Pipeline, Verify
 from stagebook.cli.output import console, write_json
@@ -19,7 +20,7 @@ from stagebook.project import Project
 from stagebook.runs.incidents import count_elsewhere, incidents_of
 from stagebook.runs.monitors import Series, unusual
 from stagebook.tracking.state import TrackingState, state_of_runs
-from stagebook.views import tables
+from stagebook.views import formatting, tables
 from stagebook.views.incident_tables import status_lines
 from stagebook.views.log_lines import note_line
 from stagebook.views.monitor_tables import unusual_lines
@@ -32,11 +33,11 @@ _Known = tuple[RunRecord, StageRecord] | None  # the last outcome of a stage, an
 
 def status(
     pipeline: Pipeline = None,
-    check: Annotated[bool, typer.Option("--check", help="Exit with 3 if any stage is stale.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 3 if any stage would run.")] = False,
     verify: Verify = False,
     as_json: Json = False,
 ) -> int:
-    """Show the last outcome of each stage, and whether it is up to date."""
+    """Show the last outcome of each stage, and what the next run would do."""
     project = Project.open()
     files = [pipeline] if pipeline else project.catalog.names()
     out = console()
@@ -65,7 +66,7 @@ def status(
             for stage, item in known.items()
         }
         if not as_json:
-            _show(project, f"{name}{about}", known, planned, on_disk)
+            _show(project, name, f"{name}{about}", known, planned, on_disk)
             unusual_ones = ((f"! {line}", "yellow") for line in unusual_lines(figures[name]))
             for line, style in (*_notes(known), *unusual_ones):
                 out.print(line, style=style, soft_wrap=True)
@@ -87,16 +88,31 @@ def status(
 
 def _show(
     project: Project,
+    pipeline: str,
     name: str,
     known: Mapping[str, _Known],
     planned: Mapping[str, PlannedStage],
     on_disk: Mapping[str, str],
 ) -> None:
     out = console()
-    out.print(name, style="bold")
+    out.print(Text.assemble((name, "bold"), _last_run(project, pipeline)))
     timed = {stage: item and (item[0], project.history.with_times(item[1])) for stage, item in known.items()}
     table = tables.status_table(timed, planned, time.time(), on_disk)
     out.print(table if known else "it never ran")
+
+
+def _last_run(project: Project, pipeline: str) -> Text:
+    """How the last run ended, or that it goes on."""
+    found = project.history.runs(pipeline, 1, points=False)
+    if not found:
+        return Text("")
+    run, now = found[0], time.time()
+    when = (
+        f"since {formatting.duration(now - run.started)}"
+        if run.ended is None
+        else formatting.when(run.ended, now)
+    )
+    return Text.assemble(f"  last run {run.id} ", tables.status_text(run.status), f" {when}")
 
 
 def _found_incidents(project: Project) -> tuple[list[Incident], dict[str, int]]:

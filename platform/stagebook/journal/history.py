@@ -93,14 +93,20 @@ _OF_ATTEMPT = (
 )  # fmt: skip
 
 
+_LEFT_OUT = "SKIP"  # the decision about a stage that is not part of the run
+
+
 class RunHistory:
-    """Takes the events of one run, one after the other; any prefix of them makes sense."""
+    """Takes the events of one run, one after the other; any prefix of them makes sense. `done` of the `due` stages, those that the
+    plan did not leave out, have ended."""
 
     def __init__(self, past: Iterable[Event] = ()) -> None:
         self.started: events.RunStarted | None = None
         self.ended: events.RunEnded | None = None
         self.stages: dict[str, StageRecord] = {}
         self.notes: list[Note] = []  # on the run as a whole
+        self.done = 0
+        self.due = 0
         for event in past:
             self.take(event)
 
@@ -119,6 +125,7 @@ class RunHistory:
             case events.RunStarted():
                 self.started = event
                 self.stages |= {item["id"]: _planned(item) for item in event.plan.get("stages", ())}
+                self._count_due()
             case events.AttemptStarted():
                 _begin_attempt(self._stage(event.stage), event)
             case events.CellStarted() | events.CellEnded():
@@ -154,6 +161,7 @@ class RunHistory:
             case events.StageEnded():
                 stage = self._stage(event.stage)
                 stage.status, stage.reason = event.status, event.reason
+                self.done += stage.decision != _LEFT_OUT
             case events.NoteAdded():
                 self._note(event)
             case events.RunEnded():
@@ -176,6 +184,10 @@ class RunHistory:
             else:
                 stages |= {item["id"]: _planned(item) for item in event.stages if item["stage"] == name}
         self.stages = stages
+        self._count_due()
+
+    def _count_due(self) -> None:
+        self.due = sum(stage.decision != _LEFT_OUT for stage in self.stages.values())
 
     def _end(self, event: events.RunEnded) -> None:
         self.ended = event

@@ -27,6 +27,25 @@ class Decision(enum.StrEnum):
     SKIP = "SKIP"
 
 
+NO_RESULT = "no result yet"
+
+
+class NextRun(enum.StrEnum):
+    """What the next run would do with a stage instance, in the words that people see everywhere."""
+
+    NEW = "new"  # it would run: there is no result
+    STALE = "stale"  # it would run: something changed since its result, or the result is lost
+    WOULD_RUN = "would run"  # it runs whatever results there are, as with `cache: false`
+    AUDITS = "audits again"
+    WAITS = "waits"
+    RESTORES = "restores"  # there is a result, and its outputs come out of the store
+    UP_TO_DATE = "up to date"
+    SKIPPED = "skipped"
+
+
+_NEXT_RUNS = {Decision.AUDIT: NextRun.AUDITS, Decision.WAIT: NextRun.WAITS, Decision.SKIP: NextRun.SKIPPED}
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class News:
     """What a stage with a bookmark is to read: of its `input` the `items`, path → mark; or, with `params`, what is new since
@@ -43,7 +62,8 @@ class News:
 class Judgement:
     """What becomes of a stage, and why. `result` is the one to reuse, or to audit; `restores` are the paths of the
     outputs that come out of the store for it. `changes` are since the result it came to last. `unnoticed` says what
-    changed of what it does not declare, so that it decided nothing. `news` is what a stage with a bookmark is to read."""
+    changed of what it does not declare, so that it decided nothing. `news` is what a stage with a bookmark is to read.
+    `anyway`: it runs whatever results there are."""
 
     decision: Decision
     reasons: tuple[str, ...]
@@ -53,6 +73,7 @@ class Judgement:
     changes: tuple[Change, ...] = ()
     unnoticed: str = ""
     news: News | None = None
+    anyway: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +150,18 @@ class PlannedStage(StageOptions):
     def runs(self) -> bool:
         """Whether the run may execute it."""
         return self.decision in {Decision.RUN, Decision.AUDIT, Decision.WAIT}
+
+    @property
+    def next_run(self) -> NextRun:
+        """What the run would do with it, in a word."""
+        judged = self.judgement
+        if self.decision is Decision.REUSE:
+            return NextRun.RESTORES if judged is not None and judged.restores else NextRun.UP_TO_DATE
+        if self.decision is not Decision.RUN:
+            return _NEXT_RUNS[self.decision]
+        if judged is None or judged.anyway:
+            return NextRun.WOULD_RUN
+        return NextRun.NEW if NO_RESULT in self.reasons else NextRun.STALE
 
     @property
     def open(self) -> list[Template]:

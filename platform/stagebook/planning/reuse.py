@@ -12,7 +12,7 @@ from stagebook.pipeline.types import Value
 from stagebook.planning.bookmarks import news_of, place_of, told
 from stagebook.planning.dependencies import ABSENT, Fingerprints, made_inputs
 from stagebook.planning.fingerprint import Change, Fingerprint
-from stagebook.planning.plan import Decision, Judgement, PlannedOutput, PlannedStage
+from stagebook.planning.plan import NO_RESULT, Decision, Judgement, PlannedOutput, PlannedStage
 from stagebook.planning.result import Made, Result, Results, made_of, mark_of, why_as_good
 from stagebook.planning.since import are_there, changes_since, is_open, is_strange
 from stagebook.planning.undeclared import what_changed
@@ -87,8 +87,9 @@ class ReusePolicy:
             fingerprint = self.fingerprints.of(stage, stage.params if params is None else params, made)
         except NotebookUnreadable as error:
             return _run(f"'{stage.notebook}' {error}")  # the attempt tells
-        if stage.bookmark is None and (lost or (lost := self._must_run(stage))):
-            return _run(lost, fingerprint=fingerprint)
+        must = "" if stage.bookmark else lost or self._must_run(stage)
+        if must:
+            return _run(must, fingerprint=fingerprint, anyway=not lost)
         sources = (source for item in stage.inputs.values() for source in item.sources if source)
         waits = list(dict.fromkeys(name for name in (*sources, *needs) if name not in made))
         latest = self.results.latest(self.pipeline, stage.id)
@@ -113,12 +114,12 @@ class ReusePolicy:
         if is_new:
             # No result fits, whatever the stages before it produce.
             if latest is None:
-                return _run("no result yet", fingerprint=fingerprint)
+                return _run(NO_RESULT, fingerprint=fingerprint)
             changed = changes_since(stage, latest, fingerprint, self.dependencies)
             found = [change for change in changed if not is_open(change, fingerprint)]
             if found:
                 return _run(*(change.text for change in found), fingerprint=fingerprint, changes=found)
-        why = f"if {waits[0]} comes to something new" if waits else "depends on the run"
+        why = f"only if {waits[0]}'s output changes" if waits else "depends on the run"
         return Judgement(decision=Decision.WAIT, reasons=(why,), fingerprint=fingerprint)
 
     def _look_up(
@@ -145,7 +146,7 @@ class ReusePolicy:
         if lost:
             return _run(lost, fingerprint=fingerprint)
         if latest is None:
-            return _run("no result yet", fingerprint=fingerprint)
+            return _run(NO_RESULT, fingerprint=fingerprint)
         found = changes_since(stage, latest, fingerprint, self.dependencies)
         texts = [change.text for change in found] or ["its last result cannot be reused"]
         return _run(*texts, fingerprint=fingerprint, changes=found)
@@ -160,7 +161,7 @@ class ReusePolicy:
         must = self._must_run(stage)
         if latest is not None and place_of(item.path for item in latest.outputs.values()) != place:
             latest = None
-        lost, restores = self._obtain(stage, latest) if latest is not None else ("no result yet", ())
+        lost, restores = self._obtain(stage, latest) if latest is not None else (NO_RESULT, ())
         if latest is not None and lost and are_there(stage, self.dependencies):
             lost = ""  # others write to it as well
         is_of_files = bool(stage.bookmark.input)
@@ -173,7 +174,8 @@ class ReusePolicy:
         asks = not is_of_files and (bool(found) or not stage.inputs)
         if latest is None or lost or must or news.items or news.again or asks:
             reasons = [lost or must, said, *(change.text for change in found)]
-            ran = _run(*filter(None, reasons), fingerprint=fingerprint, changes=found)
+            anyway = bool(must) and latest is not None and not lost
+            ran = _run(*filter(None, reasons), fingerprint=fingerprint, changes=found, anyway=anyway)
             return dataclasses.replace(ran, news=news)
         if found:
             said = f"{said}; what changed counts for what comes next: {found[0].text}"
@@ -377,5 +379,12 @@ def _has_inputs(result: Result, stage: PlannedStage, made: Mapping[str, Made]) -
     return True
 
 
-def _run(*reasons: str, fingerprint: Fingerprint | None = None, changes: Iterable[Change] = ()) -> Judgement:
-    return Judgement(decision=Decision.RUN, reasons=reasons, fingerprint=fingerprint, changes=tuple(changes))
+def _run(
+    *reasons: str,
+    fingerprint: Fingerprint | None = None,
+    changes: Iterable[Change] = (),
+    anyway: bool = False,
+) -> Judgement:
+    return Judgement(
+        decision=Decision.RUN, reasons=reasons, fingerprint=fingerprint, changes=tuple(changes), anyway=anyway
+    )

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
+from collections.abc import Sequence
+from pathlib import Path
 
 from stagebook.errors import RunNotFound, UsageError
 from stagebook.journal.journal import Liveness, Owner, RunRecord
 from stagebook.runs.history import History
 from stagebook.runs.lease import liveness_of
+from stagebook.system.files import make_private, write_whole
+from stagebook.workspace.paths import STATE_FOLDER
+
+_ASKED = "cancelled-by"  # in the folder of a run: who asked it to end, which its signal does not say
 
 
 def going_on(history: History, name: str | None = None) -> RunRecord:
@@ -38,9 +45,9 @@ def going_on(history: History, name: str | None = None) -> RunRecord:
     return found[0]
 
 
-def cancel(history: History, run: RunRecord) -> Owner:
-    """Ask the process of a run to stop; which one that was. Asked again, it ends at once, without letting
-    stages come to an end.
+def cancel(history: History, run: RunRecord, by: str = "") -> Owner:
+    """Ask the process of a run to stop, in the name of a person; which one that was. Asked again, it ends at once, without
+    letting stages come to an end.
 
     Raises:
         UsageError: the run is over, its process is gone, or it is on another machine.
@@ -66,6 +73,7 @@ def cancel(history: History, run: RunRecord) -> Owner:
         life = liveness_of(owner)
         if life is Liveness.DEAD:
             raise gone
+        _note(history.root, run.parent or run.id, by)
         _send(owner.pid, handle, signal.SIGTERM)
         if life is Liveness.UNSURE:
             _send(owner.pid, handle, signal.SIGCONT)  # a process that is stopped can not end
@@ -75,6 +83,25 @@ def cancel(history: History, run: RunRecord) -> Owner:
         if handle is not None:
             os.close(handle)
     return owner
+
+
+def who_cancelled(root: Path, runs: Sequence[str]) -> str:
+    """Who asked one of these runs to end; empty where nobody said so."""
+    for run in filter(None, runs):
+        with contextlib.suppress(OSError):
+            return (_folder(root, run) / _ASKED).read_text(encoding="utf-8", errors="replace").strip()
+    return ""
+
+
+def _note(root: Path, run: str, by: str) -> None:
+    if by:
+        with contextlib.suppress(OSError):  # a full disk keeps nobody from cancelling
+            make_private(_folder(root, run))
+            write_whole(_folder(root, run) / _ASKED, by.encode())
+
+
+def _folder(root: Path, run: str) -> Path:
+    return root / STATE_FOLDER / "runs" / run
 
 
 def _send(pid: int, handle: int | None, number: signal.Signals) -> None:

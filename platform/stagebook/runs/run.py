@@ -22,6 +22,7 @@ from stagebook.planning.plan import Decision, Plan
 from stagebook.planning.planner import Planner
 from stagebook.planning.undeclared import marks
 from stagebook.published.manifest import Manifest
+from stagebook.runs.cancel import who_cancelled
 from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.lease import heartbeat, take_ownership
 from stagebook.runs.measuring import Measuring
@@ -133,7 +134,10 @@ def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts
         if measuring is not None:
             context = dataclasses.replace(context, emit=lambda told: recorder.emit(measuring.take(told)))
         runner = Runner(plan, engine, options, context)
-        with heartbeat(journal.path, run), _signals_cancel(runner, delivery):
+        with (
+            heartbeat(journal.path, run),
+            _signals_cancel(runner, delivery, lambda: who_cancelled(parts.root, (run, hooks.parent))),
+        ):
             try:
                 status = runner.run()
             finally:
@@ -265,7 +269,7 @@ def _remember(dependencies: ProjectDependencies, published: Mapping[str, tuple[o
 
 
 @contextlib.contextmanager
-def _signals_cancel(runner: Runner, delivery: Delivery | None) -> Iterator[None]:
+def _signals_cancel(runner: Runner, delivery: Delivery | None, who: Callable[[], str]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -276,11 +280,13 @@ def _signals_cancel(runner: Runner, delivery: Delivery | None) -> Iterator[None]
         seen += 1
         if seen > 1 and delivery is not None:
             delivery.give_up()
-        runner.cancel(
-            "interrupted from the keyboard"
-            if number == signal.SIGINT
-            else f"asked to end by {signal_name(number)}"
-        )
+        by = who()
+        if by:
+            runner.cancel(f"cancelled by {by}")
+        elif number == signal.SIGINT:
+            runner.cancel("interrupted from the keyboard")
+        else:
+            runner.cancel(f"asked to end by {signal_name(number)}")
 
     numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
     # What is ignored stays ignored: that is how nohup and a shell's `&` ask a run to go on.

@@ -12,7 +12,7 @@ from typing import Any
 from stagebook.errors import UsageError, did_you_mean
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.fingerprint import Change, Fingerprint
-from stagebook.planning.plan import Decision, Plan, PlannedStage
+from stagebook.planning.plan import Decision, NextRun, Plan, PlannedStage
 from stagebook.planning.result import Result, Results
 from stagebook.planning.select import Matching
 from stagebook.planning.since import changes_of, is_open
@@ -32,6 +32,7 @@ class Explanation:
 
     stage: str
     decision: Decision
+    next_run: NextRun
     reasons: tuple[str, ...]
     last: Result | None
     changes: tuple[Change, ...] = ()
@@ -106,6 +107,7 @@ def explain(
     return Explanation(
         stage=stage.id,
         decision=stage.decision,
+        next_run=stage.next_run,
         reasons=stage.reasons,
         last=last,
         changes=tuple(found),

@@ -12,6 +12,7 @@ from stagebook.views.audit_lines import audit_lines
 from stagebook.views.formatting import duration, plain, plural, value
 from stagebook.views.tables import SIGNS
 
+_COUNTED_FROM = 10  # stages: runs of more are told how far they have come
 _MANY_STAGES = 30  # above this, stages that were reused get no line
 
 
@@ -85,4 +86,10 @@ def _stage_line(event: events.StageEnded, history: RunHistory) -> str:
     more = f" in {took}" if event.status is Status.COMPLETED else ""
     if event.reason and event.status is not Status.COMPLETED:
         more += f": {plain(value(event.reason, 300))}"
-    return f"{SIGNS[event.status][0]} {event.stage} {event.status}{more}"
+    return f"{SIGNS[event.status][0]} {_place(history)}{event.stage} {event.status}{more}"
+
+
+def _place(history: RunHistory) -> str:
+    """How many stages have ended, where they are so many that nobody counts them."""
+    width = len(str(history.due))
+    return f"[{history.done:>{width}}/{history.due}] " if history.due > _COUNTED_FROM else ""

@@ -14,12 +14,14 @@ from stagebook.runs.grid import Point, SweepReport
 from stagebook.runs.why import Explanation
 from stagebook.views import formatting
 from stagebook.views.formatting import plain
-from stagebook.views.tables import DECISIONS, SIGNS, status_text, table_of
+from stagebook.views.tables import NEXT_RUNS, SIGNS, status_text, table_of
+
+_BEFORE = {Decision.RUN: "would run", Decision.AUDIT: "audits again", Decision.WAIT: "waits"}
 
 
 def explanation(item: Explanation, now: float) -> RenderableType:
     """What a stage would do, and why: the changes since its last result, with their differences."""
-    head = Text.assemble((item.stage, "bold"), "  ", DECISIONS[item.decision])
+    head = Text.assemble((item.stage, "bold"), "  ", (str(item.next_run), NEXT_RUNS[item.next_run]))
     head += Text(f"  {plain('; '.join(item.reasons[:1]))}")
     lines: list[RenderableType] = [head]
     if item.last is not None:
@@ -36,7 +38,7 @@ def explanation(item: Explanation, now: float) -> RenderableType:
         elif change.part != "code":
             lines += _diff_lines(item.diffs.get(change.name, ()))
     for name, (decision, why) in item.before.items():
-        word, _ = DECISIONS[Decision(decision)]
+        word = _BEFORE[Decision(decision)]
         lines.append(Text(f"  • before it, {name} {word}: {plain(why)}", style="dim"))
     for what in item.unresolved:
         lines.append(Text(f"  ! not followed: {plain(what)}", style="yellow"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from stagebook.events import Status
 from stagebook.journal.history import RunHistory, StageRecord, figures
 from stagebook.journal.interval_table import RunInterval
 from stagebook.journal.journal import RunRecord
-from stagebook.planning.plan import Decision, Plan, PlannedStage
+from stagebook.planning.plan import NextRun, Plan, PlannedStage
 from stagebook.views import formatting
 from stagebook.views.audit_lines import failing_rows, in_short
 from stagebook.views.failures import excerpt
@@ -22,24 +23,36 @@ from stagebook.views.formatting import plain
 
 # A sign and a style for each status; the sign serves where there is no colour.
 SIGNS: Mapping[Status, tuple[str, str]] = {
-    Status.PENDING: ("·", "dim"),
+    Status.PENDING: ("…", "dim"),
     Status.RUNNING: ("▶", "cyan"),
     Status.RETRYING: ("↻", "yellow"),
     Status.COMPLETED: ("✓", "green"),
-    Status.REUSED: ("=", "green"),
+    Status.REUSED: ("↺", "green"),
     Status.FAILED: ("✗", "bold red"),
     Status.BLOCKED: ("⊘", "yellow"),
-    Status.SKIPPED: ("-", "dim"),
+    Status.SKIPPED: ("–", "dim"),  # noqa: RUF001 - as in JupyterLab
     Status.CANCELLED: ("■", "yellow"),
     Status.INTERRUPTED: ("!", "bold red"),
 }
-# The words for a decision, with a style. In the narrow column of a plan "would run" is "run".
-DECISIONS: Mapping[Decision, tuple[str, str]] = {
-    Decision.RUN: ("would run", "cyan"),
-    Decision.REUSE: ("up to date", "green"),
-    Decision.AUDIT: ("audits again", "cyan"),
-    Decision.WAIT: ("waits", "yellow"),
-    Decision.SKIP: ("skipped", "dim"),
+# The style of the word for what the next run would do.
+NEXT_RUNS: Mapping[NextRun, str] = {
+    NextRun.NEW: "cyan",
+    NextRun.STALE: "yellow",
+    NextRun.WOULD_RUN: "cyan",
+    NextRun.AUDITS: "cyan",
+    NextRun.WAITS: "yellow",
+    NextRun.RESTORES: "yellow",
+    NextRun.UP_TO_DATE: "green",
+    NextRun.SKIPPED: "dim",
+}
+# How many stages would do what, in words for one and for several.
+_COUNTED: Mapping[tuple[NextRun, ...], tuple[str, str]] = {
+    (NextRun.NEW, NextRun.STALE, NextRun.WOULD_RUN): ("would run", "would run"),
+    (NextRun.AUDITS,): ("audits again", "audit again"),
+    (NextRun.WAITS,): ("waits", "wait"),
+    (NextRun.RESTORES,): ("restores", "restore"),
+    (NextRun.UP_TO_DATE,): ("up to date", "up to date"),
+    (NextRun.SKIPPED,): ("skipped", "skipped"),
 }
 _CUT = {"", "parameters"}  # columns that are cut where the terminal ends
 
@@ -49,7 +62,7 @@ def table_of(*columns: str) -> Table:
     cut_any = any(column in _CUT for column in columns)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=cut_any)
     for column in columns:
-        kept = column in {"stage", "time", "run", "decision", "now"}
+        kept = column in {"stage", "time", "run", "next run"}
         cut = column in _CUT
         table.add_column(
             column,
@@ -74,14 +87,14 @@ MAX_ROWS = 300  # of a table of a plan; laying out thousands takes longer than p
 
 def plan_table(plan: Plan) -> RenderableType:
     """What a run would do, a row for each stage instance; notebooks and parameters where there is room for them."""
-    narrow = table_of("stage", "decision", "because")
-    wide = table_of("stage", "decision", "because", "notebook", "parameters")
+    narrow = table_of("stage", "next run", "because")
+    wide = table_of("stage", "next run", "because", "notebook", "parameters")
     for stage in plan.stages:
-        decision = Text(_decision(stage), style=DECISIONS[stage.decision][1])
+        next_run = next_run_text(stage)
         because = Text(plain("; ".join(stage.reasons[:2])))
-        narrow.add_row(stage.id, decision, because)
+        narrow.add_row(stage.id, next_run, because)
         shown = Text(formatting.params(_shown_params(stage)), style="dim")
-        wide.add_row(stage.id, decision, because, Text(stage.notebook), shown)
+        wide.add_row(stage.id, next_run, because, Text(stage.notebook), shown)
     params = Text(formatting.params(plan.params, 100), style="dim")
     return Group(_plan_head(plan), params, ByWidth(wide, narrow))
 
@@ -104,21 +117,18 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     width = max((len(stage.id) for stage in plan.stages), default=0)
     for stage in plan.stages:
         because = plain("; ".join(stage.reasons[:2]))
-        yield f"{stage.id:<{width}}  {_decision(stage):<10}  {because}"
+        yield f"{stage.id:<{width}}  {stage.next_run:<10}  {because}"
 
 
 def _plan_head(plan: Plan) -> Text:
+    found = collections.Counter(stage.next_run for stage in plan.stages)
     counts = []
-    for decision, (word, _) in DECISIONS.items():
-        if count := plan.count(decision):
-            counts.append(f"{count} {word if count == 1 else word.removesuffix('s')}")  # 1 waits, 2 wait
+    for kinds, (one, many) in _COUNTED.items():
+        if count := sum(found[kind] for kind in kinds):
+            counts.append(f"{count} {one if count == 1 else many}")
     stages = formatting.plural(len(plan.stages), "stage")
     about = "" if plan.interval is None else f" {plan.interval.name}"
     return Text.assemble((plan.pipeline, "bold"), about, f"  {stages}: {', '.join(counts)}")
-
-
-def _decision(stage: PlannedStage) -> str:
-    return DECISIONS[stage.decision][0].removeprefix("would ")
 
 
 def _shown_params(stage: PlannedStage) -> dict[str, Any]:
@@ -305,21 +315,21 @@ def status_table(
     now: float,
     on_disk: Mapping[str, str] | None = None,
 ) -> RenderableType:
-    """Each stage with its last outcome, and whether it is up to date.
+    """Each stage with its last outcome, and what the next run would do.
 
     Args:
         stages: the record of each stage's last execution or reuse; `None`: it never ran. That of a reused stage has the
-            times of the attempt that made its result.
+            times of the attempt that made its result, and is shown as what that attempt came to.
         planned: what the next run would do with each stage; empty where the pipeline has mistakes.
         now: the time, as Unix time in seconds.
         on_disk: what lies in the place of outputs that the next run would restore, by stage.
     """
-    table = table_of("stage", "status", "when", "time", "now", "")
+    table = table_of("stage", "last outcome", "when", "time", "next run", "")
     for name, known in stages.items():
         plan = planned.get(name)
-        state = _state(plan)
+        next_run = next_run_text(plan)
         if known is None:
-            table.add_row(Text(name), Text("· never ran", style="dim"), "", "", state, "")
+            table.add_row(Text(name), Text("○ never ran", style="dim"), "", "", next_run, "")
             continue
         run, stage = known
         stale = plan is not None and plan.runs and stage.status.is_good
@@ -328,24 +338,18 @@ def status_table(
         because = plan.reasons[0] if plan is not None and (stale or unnoticed) and plan.reasons else ""
         if stage.status.is_good:
             because = because or (on_disk or {}).get(name, "")
-        reused = stage.status is Status.REUSED
+        outcome = Status.COMPLETED if stage.status is Status.REUSED and stage.ended else stage.status
         table.add_row(
             Text(name),
-            status_text(stage.status),
-            formatting.when((not reused and (stage.ended or stage.started)) or run.started, now),
+            status_text(outcome),
+            formatting.when(stage.ended or stage.started or run.started, now),
             formatting.duration(stage.seconds(now)),
-            state,
+            next_run,
             Text(plain(because), style="cyan") if because else _remark(stage),
         )
     return table
 
 
-def _state(stage: PlannedStage | None) -> Text:
-    if stage is None:
-        return Text("")
-    if stage.decision is Decision.RUN:
-        return Text("stale", style="yellow")
-    if stage.judgement is not None and stage.judgement.restores:
-        return Text("restores", style="yellow")
-    word, style = DECISIONS[stage.decision]
-    return Text(word, style=style if stage.decision is Decision.WAIT else "dim")
+def next_run_text(stage: PlannedStage | None) -> Text:
+    """What the next run would do with a stage, in a word; empty where nobody knows."""
+    return Text("") if stage is None else Text(str(stage.next_run), style=NEXT_RUNS[stage.next_run])

@@ -440,7 +440,7 @@ def test_what_may_change_is_waited_for(world: World) -> None:
     world.ran(AFTER, BEFORE)
     found = world.of(AFTER)
     assert found.decision is Decision.WAIT
-    assert found.reasons == ("if up comes to something new",)
+    assert found.reasons == ("only if up's output changes",)
 
 
 def test_what_runs_in_any_case_does_not_wait(world: World) -> None:
@@ -479,7 +479,7 @@ def test_scraps_are_waited_for(world: World) -> None:
     one = stage(params={"a": 1}, deferred={"rows": rows})
     world.ran(one, BEFORE, params={"a": 1, "rows": 3})
     found = world.policy().decide(one, None, {}, needs=["up"])
-    assert (found.decision, found.reasons) == (Decision.WAIT, ("if up comes to something new",))
+    assert (found.decision, found.reasons) == (Decision.WAIT, ("only if up's output changes",))
     assert is_reuse(world.of(one, BEFORE, params={"a": 1, "rows": 3}, needs=["up"]), "nothing changed")
     assert is_run(world.of(one, BEFORE, params={"a": 1, "rows": 4}, needs=["up"]), "rows: 3 → 4")
 
@@ -496,7 +496,7 @@ def test_items_that_are_still_to_come_are_waited_for(world: World) -> None:
     one = stage(inputs={"x": of(("each", ""))})
     world.ran(one, {"each": Made()})
     found = world.of(one)
-    assert (found.decision, found.reasons) == (Decision.WAIT, ("if each comes to something new",))
+    assert (found.decision, found.reasons) == (Decision.WAIT, ("only if each's output changes",))
 
 
 # -- outside of the project -----------------------------------------------------------------------

@@ -158,7 +158,7 @@ def test_all_that_changed_is_told(project: ProjectBuilder) -> None:
 def test_what_waits_tells_what_is_before_it(project: ProjectBuilder) -> None:
     project.file("data/a.csv", "7 8")
     found = of(project)
-    assert (found.decision, found.reasons) == (Decision.WAIT, ("if load comes to something new",))
+    assert (found.decision, found.reasons) == (Decision.WAIT, ("only if load's output changes",))
     assert found.before == {"load": ("RUN", "data/a.csv changed (input src)")}
     assert found.changes == (), "of what load comes to nobody knows"
 

@@ -66,7 +66,7 @@ FULL = Difference(
                     ),
                 ),
                 StageDifference(
-                    stage="train", what="pending", reasons=("waits: if clean comes to something new",)
+                    stage="train", what="pending", reasons=("waits: only if clean's output changes",)
                 ),
             ),
             datasets=(
@@ -155,7 +155,7 @@ def test_a_terminal_shows_all_that_differs(width: int) -> None:
     shown = screen(FULL, width)
     for text in (
         "prod, version 3 → this change", "parameter  months: [1] → [1, 2]", "~ clean: cell 3 changed",
-        "▷ train: waits: if clean comes to something new", "metric     train.auc: 0.75 → 0.8 (+0.05)",
+        "▷ train: waits: only if clean's output changes", "metric     train.auc: 0.75 → 0.8 (+0.05)",
         "age is gone: it was BIGINT (breaks who reads it)", "wind is new: DOUBLE", "and 2 more figures",
         "changed: speed in 2", "-one", "calm  nothing differs", "old  is gone", "data       4 changed, 1 added, 1 the same",
     ):  # fmt: skip
