@@ -111,7 +111,7 @@ describe('folding', () => {
 
   test('a search looks at names, states and notebooks', () => {
     expect(search(views, 'FIT 2').map(view => view.id)).toEqual(['fit@2']);
-    expect(search(views, 'new join.ipynb').map(view => view.id)).toEqual(['join']);
+    expect(search(views, 'run join.ipynb').map(view => view.id)).toEqual(['join']);
     expect(search(views, '')).toHaveLength(4);
   });
 });
