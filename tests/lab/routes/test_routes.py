@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from building import ProjectBuilder
+from stagebook.runs.origin import user_name
 
 SLOW = """
     stages:
@@ -258,5 +259,6 @@ async def test_a_run_is_cancelled_and_a_second_one_is_refused_meanwhile(api, lab
     ended = await api.until("runs", run, that=lambda reply: reply["run"]["ended"] is not None)
     assert ended["run"]["status"] == "cancelled"
     assert [stage["status"] for stage in ended["stages"]] == ["cancelled", "cancelled"]
+    assert {stage["reason"] for stage in ended["stages"]} == {f"cancelled by {user_name()}"}
     status, reply = await api.refused("runs", run, "cancel", method="POST", body="{}")
     assert (status, reply["message"]) == (400, f"the run {run} is over: cancelled")

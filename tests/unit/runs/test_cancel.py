@@ -15,7 +15,7 @@ from stagebook.errors import RunNotFound, UsageError
 from stagebook.events import RunEnded, RunStarted, Status
 from stagebook.journal.journal import Liveness, Owner
 from stagebook.origin import Origin
-from stagebook.runs.cancel import cancel, going_on
+from stagebook.runs.cancel import cancel, going_on, who_cancelled
 from stagebook.runs.history import History
 from stagebook.runs.lease import _look, this_process
 
@@ -55,6 +55,17 @@ def test_the_process_of_the_run_is_asked_to_stop(archive: History, process: subp
     assert process.wait(10) == -signal.SIGTERM
     with pytest.raises(UsageError, match="the process of the run one is gone"):
         cancel(archive, run)
+
+
+def test_who_asked_is_known_to_the_process_of_the_run_or_of_its_sweep(
+    archive: History, process: subprocess.Popen[bytes]
+) -> None:
+    begin(archive, owner_of(process))
+    assert who_cancelled(archive.root, ("one", "")) == "", "nobody did"
+    cancel(archive, going_on(archive), by="Ada Lovelace")
+    assert who_cancelled(archive.root, ("one", "")) == "Ada Lovelace"
+    assert who_cancelled(archive.root, ("a-point", "one")) == "Ada Lovelace"
+    assert who_cancelled(archive.root, ("another", "")) == ""
 
 
 def test_another_process_that_has_its_number_is_left_alone(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 from hypothesis import given, settings
@@ -113,6 +114,18 @@ def test_what_holds_a_run_up_is_told() -> None:
         "stopping: Ctrl-C",
         "r cancelled",
     ]
+
+
+def test_a_run_of_many_stages_says_how_far_it_is() -> None:
+    names = [f"s{number}" for number in range(12)]
+    left_out = {"id": "x", "notebook": "n", "decision": "SKIP"}
+    start = begun(*names)
+    start = dataclasses.replace(start, plan={"stages": [*start.plan["stages"], left_out]})
+    skipped = ended(Status.SKIPPED, "not selected", "x")
+    lines = told(start, skipped, *(ended(Status.COMPLETED, stage=name) for name in names))
+    assert lines[0].startswith("✓ [ 1/12] s0 completed")
+    assert lines[-1].startswith("✓ [12/12] s11 completed")
+    assert told(begun("a"), ended(Status.BLOCKED))[0].startswith("⊘ a"), "few are not counted"
 
 
 @settings(max_examples=200, deadline=None)

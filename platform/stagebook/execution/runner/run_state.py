@@ -11,7 +11,7 @@ import collections
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping
 
-from stagebook.events import Status
+from stagebook.events import Cause, Status
 from stagebook.execution.runner.stage_table import ReadyQueue, StageTable
 from stagebook.execution.runner.triggers import AFTERMATH, Readiness, readiness
 from stagebook.planning.plan import Plan, PlannedStage
@@ -154,7 +154,8 @@ class RunState:
         if ok:
             self._finish(stage, Status.COMPLETED, "", out)
         elif self._cancelled is not None:
-            self._finish(stage, Status.CANCELLED, reason or self._cancelled, out)
+            own = reason if reason != Cause.CANCELLED else ""  # who cancelled it says more
+            self._finish(stage, Status.CANCELLED, own or self._cancelled, out)
         elif retryable and made <= self._table.stages[stage].retries and self._may_start(stage):
             self._table.status[stage] = Status.RETRYING
             out.append(Retry(stage, made + 1, _delay(self._table.stages[stage], made)))
