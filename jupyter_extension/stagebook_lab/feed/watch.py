@@ -5,20 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import hashlib
-import os
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from stagebook.contracts.contract import FOLDER as CONTRACTS
-from stagebook.contracts.released import FOLDER as RELEASED
-from stagebook.errors import PipelineInvalid, StagebookError
+from stagebook.errors import StagebookError
 from stagebook.project import Project
-from stagebook.system.settings_file import FILE
-from stagebook.workspace.catalog import PIPELINES
 from stagebook.workspace.environments import DEV
+from stagebook_lab.feed.files import Definitions, LatestPlans
 from stagebook_lab.feed.snapshot import Snapshot, SnapshotReader
 from stagebook_lab.present import error_reply
 from stagebook_lab.wire import ErrorReply
@@ -60,6 +55,7 @@ class Feed:
         self._lock = threading.Lock()
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
+        self.plans = LatestPlans()
         self.snapshot: Snapshot | None = None
         self.error: ErrorReply | None = None
 
@@ -103,13 +99,14 @@ class Feed:
     def _follow(self, project: Project) -> None:
         """Look until nobody listens, or another journal takes the place of this one."""
         reader = SnapshotReader(project)
-        files = _Files(project)
+        files, definitions = _JournalFiles(project), Definitions(project, self.plans)
         looked = time.monotonic()
         while self._listeners and not self._end.is_set():
             if files.is_another_journal():
                 return
             if files.may_have_changed():
-                snapshot = dataclasses.replace(reader.read(), definitions=files.definitions)
+                read = reader.read()
+                snapshot = dataclasses.replace(read, definitions=definitions.look(is_live=reader.is_live))
                 if snapshot != self.snapshot:
                     self._tell(snapshot, None)
             if reader.is_live and time.monotonic() - looked > VANISHED:
@@ -141,18 +138,14 @@ class Feeds:
             feed.stop()
 
 
-class _Files:
-    """Tells by the times and sizes of files whether anything may have changed."""
+class _JournalFiles:
+    """Tells by the times and sizes of the journal's files whether it may have changed."""
 
     def __init__(self, project: Project) -> None:
-        self._project = project
         self._path = project.root / ".stagebook" / "journal.db"
         self._inode = _inode(self._path)
         self._seen: object = None
         self._looked = 0.0
-        self._digest = ""  # of the settings and the pipeline files
-        self._notebooks: tuple[Path, ...] = ()  # that they name
-        self.definitions = ""
 
     def is_another_journal(self) -> bool:
         """Whether the journal was replaced by a new one."""
@@ -161,24 +154,13 @@ class _Files:
     def may_have_changed(self) -> bool:
         """Whether the journal has to be read: it was written to, or was not read for long."""
         now = time.monotonic()
-        late = now - self._looked > READ
         wal = _mark(self._path.with_name("journal.db-wal"))
         lately = wal is not None and time.time() - wal[0] / 1e9 < TICK
-        if wal == self._seen and not late:
+        if wal == self._seen and now - self._looked <= READ:
             return False
-        if late:
-            self.definitions = self._look_at_definitions()
         self._looked = now
         self._seen = None if lately else wal
         return True
-
-    def _look_at_definitions(self) -> str:
-        """A digest that changes with the settings, the pipeline files and the notebooks that these name."""
-        digest = _definitions(self._project)
-        if digest != self._digest:
-            self._digest, self._notebooks = digest, _notebooks(self._project)
-        marks = repr([_mark(path) for path in self._notebooks])
-        return hashlib.sha256(f"{digest}{marks}".encode()).hexdigest()[:16]
 
 
 def _inode(path: Path) -> int:
@@ -194,26 +176,6 @@ def _mark(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size
-
-
-def _definitions(project: Project) -> str:
-    """A digest of the times and sizes of the settings, the pipeline files, the contracts and what they release."""
-    found = hashlib.sha256(repr(_mark(project.root / FILE)).encode())
-    for folder in (PIPELINES, CONTRACTS, RELEASED):
-        with contextlib.suppress(OSError):
-            for entry in sorted(os.scandir(project.root / folder), key=lambda entry: entry.name):
-                found.update(f"{entry.name}\0{_mark(Path(entry.path))}\0".encode())
-    return found.hexdigest()
-
-
-def _notebooks(project: Project) -> tuple[Path, ...]:
-    """The notebooks of all pipelines, but for those whose names depend on parameters."""
-    found: set[Path] = set()
-    for key in project.catalog.names():
-        with contextlib.suppress(PipelineInvalid):
-            stages = project.catalog.load(key).pipeline.stages.values()
-            found |= {project.root / stage.notebook for stage in stages if stage.notebook}
-    return tuple(sorted(found))
 
 
 def _error_reply(error: StagebookError | ValueError | OSError) -> ErrorReply:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 from stagebook.project import Project
 from stagebook_lab import wire
+from stagebook_lab.feed.files import files_of
 from stagebook_lab.launch import plan, run_request
 from stagebook_lab.present import Paths, pipeline_info, plan_reply
 from stagebook_lab.projects import projects_reply
@@ -57,9 +60,16 @@ class PlanHandler(Handler):
             sweep=self.text("sweep") == "1",
             interval=self.text("interval"),
         )
-        await self.answer_about(
-            lambda project, paths: plan_reply(paths, project, plan(project, run_request(request))), request
-        )
+
+        def work(project: Project, paths: Paths) -> wire.PlanReply:
+            looked = time.time_ns()
+            planned = plan(project, run_request(request))
+            self.services.feeds.of(project.root).plans.note(
+                planned.pipeline, files_of(project, planned, looked)
+            )
+            return plan_reply(paths, project, planned)
+
+        await self.answer_about(work, request)
 
 
 ROUTES: tuple[tuple[str, type[Handler]], ...] = (

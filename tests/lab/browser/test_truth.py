@@ -66,3 +66,34 @@ def test_a_run_that_reuses_all_keeps_times_and_memory_in_sight(page: Page, lab) 
     expect(details.locator("dt:text('Run') + dd")).to_have_text(newest, timeout=LONG)
     expect(details.locator("dt:text('Took') + dd")).to_have_text(took)
     expect(details.locator("dt:text('Memory') + dd")).to_have_text(re.compile("MB"))
+
+
+@pytest.mark.long
+def test_what_another_program_changes_makes_stages_stale_in_sight(page: Page, lab) -> None:
+    lab.project.file("helpers/rates.py", "RATE = 1\n")
+    lab.project.file("raw/rates.csv", "1\n")
+    lab.project.notebook("rated", "from helpers.rates import RATE", "print(RATE)")
+    lab.project.notebook("priced", "print(open(rates).read())", params="rates = ''")
+    lab.project.pipeline(
+        """
+        stages:
+          rated: {notebook: notebooks/rated.ipynb}
+          priced: {notebook: notebooks/priced.ipynb, inputs: {rates: raw/rates.csv}}
+        """,
+        "rates",
+    )
+    run_in_terminal(lab, "rates", code=0)
+    listed = page.get_by_role("combobox", name="Pipeline").first.locator("option[value=rates]")
+    expect(listed).to_be_attached()  # it is seen by itself
+    choose(page, "rates")
+    expect_state(line(page, "rated"), "up to date")
+    expect_state(line(page, "priced"), "up to date")
+    lab.project.file("helpers/rates.py", "RATE = 2\n")
+    expect(line(page, "rated")).to_have_attribute("data-state", "stale", timeout=10_000)
+    expect(line(page, "rated")).to_contain_text("helpers/rates.py")
+    expect(line(page, "priced")).to_have_attribute("data-state", "up to date")
+    lab.project.file("raw/rates.csv", "2\n")
+    expect(line(page, "priced")).to_have_attribute("data-state", "stale", timeout=10_000)
+    expect(line(page, "priced")).to_contain_text("raw/rates.csv")
+    lab.project.file("helpers/rates.py", "RATE = 1\n")
+    expect(line(page, "rated")).to_have_attribute("data-state", "up to date", timeout=10_000)

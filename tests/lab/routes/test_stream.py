@@ -142,6 +142,40 @@ async def test_an_edit_of_a_notebook_by_another_program_is_told(watch, lab: Proj
     await viewer.close()
 
 
+async def test_an_edit_of_a_module_or_of_data_by_another_program_is_told(
+    watch, api, lab: ProjectBuilder
+) -> None:
+    """Also one between the plan and the next look at the files; what no plan rests on is left alone."""
+    lab.file("helpers/words.py", "WORD = 'one'\n")
+    lab.file("raw/day.csv", "1\n")
+    lab.file("raw/months/january.csv", "1\n")
+    lab.notebook("reads", "from helpers.words import WORD", "WORD", params="day = months = ''")
+    lab.pipeline(
+        """
+        stages:
+          reads: {notebook: notebooks/reads.ipynb, inputs: {day: raw/day.csv, months: raw/months}}
+        """,
+        "reads",
+    )
+    viewer = watch()
+    await viewer.until(lambda seen: seen.changes)
+    await api.get("plan", pipeline="reads")
+    lab.file("helpers/words.py", "WORD = 'two'\n")
+    await viewer.until(lambda seen: len(seen.changes) == 2, seconds=10)
+    lab.file("raw/day.csv", "2\n")
+    await viewer.until(lambda seen: len(seen.changes) == 3, seconds=10)
+    lab.file("raw/months/february.csv", "2\n")
+    await viewer.until(lambda seen: len(seen.changes) == 4, seconds=10)
+    (lab.root / "raw/day.csv").unlink()
+    await viewer.until(lambda seen: len(seen.changes) == 5, seconds=10)
+    lab.file("helpers/others.py", "")
+    await api.get("plan", pipeline="sums")  # of another pipeline: nothing of either has changed
+    await asyncio.sleep(2.5)  # two looks
+    assert len(viewer.changes) == 5
+    assert len({change["definitions"] for change in viewer.changes}) == 5
+    await viewer.close()
+
+
 async def test_a_damaged_journal_is_told_and_a_new_one_is_taken_up(watch, lab: ProjectBuilder) -> None:
     lab.file(".stagebook/journal.db", b"nothing that SQLite knows" * 100)
     viewer = watch()
