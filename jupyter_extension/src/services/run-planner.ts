@@ -23,6 +23,8 @@ export class RunPlanner {
 
   /** What a run of all stages with the draft's parameters would do. */
   plan: PlanReply | null = null;
+  /** Whether the plan is that of before: there is no newer one, because of the `problem`. */
+  isKept = false;
   /** How often it was planned. A plan may be the same although what it rests on has changed further. */
   planned = 0;
   /** Why there is no plan. */
@@ -53,6 +55,7 @@ export class RunPlanner {
     this.draft = (target && this._drafts.get(idOf(target))) ?? EMPTY_DRAFT;
     this.plan = this.preview = null;
     this.problem = this.previewProblem = null;
+    this.isKept = false;
     this.fields = {};
     this.isSweep = false;
   }
@@ -102,21 +105,28 @@ export class RunPlanner {
   /** Ask for the plan now. */
   async load(): Promise<void> {
     const { draft, unplanned: before, _target: target } = this;
+    const asked = (this._asked += 1);
     if (target === null) {
       this.plan = this.problem = null;
+      this.isKept = false;
       this._notify();
       return;
     }
     const { plan, problem, fields, isSweep } = await planOf(this._api, target.project, target.key, draft);
     const same = (['texts', 'sweep', 'interval'] as const).every(key => this.draft[key] === draft[key]);
-    if (this._target !== target || !same) {
+    if (this._target !== target || !same || this._asked !== asked) {
       return; // another answer is on its way
     }
     this.unplanned = new Set([...this.unplanned].filter(run => !before.has(run)));
     this.fields = fields;
     this.isSweep = isSweep;
     this.planned += 1;
-    this.plan = plan ?? (this.hasMistakes ? this.plan : null);
+    const id = idOf(target);
+    if (plan !== null) {
+      this._good.set(id, plan);
+    }
+    this.plan = plan ?? this._good.get(id) ?? null;
+    this.isKept = problem !== null && this.plan !== null;
     this.problem = problem;
     this._notify();
     this._previewSoon();
@@ -151,9 +161,12 @@ export class RunPlanner {
     }
   }
 
+  private _asked = 0;
   private _target: Target | null = null;
   private _planning: ReturnType<typeof setTimeout> | undefined;
   private _previewing: ReturnType<typeof setTimeout> | undefined;
+  /** The last plan of each pipeline. */
+  private readonly _good = new Map<string, PlanReply>();
   private readonly _drafts = new Map<string, RunDraft>();
 }
 

@@ -3,6 +3,7 @@
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
+import { keepGood } from '../model/last-good';
 import { applyChange, EMPTY_SNAPSHOT, endedRuns, latestRun, liveRun, type Snapshot } from '../model/snapshot';
 import { type StageView, stageViews } from '../model/stage-state';
 import type { Change, ErrorReply, PipelineInfo, ProjectInfo, RunInfo, StageRef } from '../wire';
@@ -134,6 +135,7 @@ export class Store implements IDisposable {
       this._following?.abort();
       this._following = null;
       this.snapshot = EMPTY_SNAPSHOT;
+      this.pipelines = [];
       this.pipeline = null;
       this.planner.open(null);
     }
@@ -200,7 +202,8 @@ export class Store implements IDisposable {
 
   private async _loadPipelines(wanted?: string): Promise<void> {
     try {
-      this.pipelines = (await this.api.pipelines(this.projectPath)).pipelines;
+      const { pipelines } = await this.api.pipelines(this.projectPath);
+      this.pipelines = keepGood(this.pipelines, pipelines);
       this.problem = null;
     } catch (error) {
       this._tell({ problem: replyOf(error) });

@@ -141,8 +141,9 @@ export function Problems(props: { context: Context }): React.JSX.Element | null 
   if (reply === null) {
     return null;
   }
+  const { isKept } = store.planner;
   return (
-    <div className="sb-Problems" role="alert">
+    <div className="sb-Problems" role="alert" data-kept={isKept}>
       <p>
         <Glyph state="failed" /> {reply.message}
         {reply.hint && <span className="sb-Hint"> {reply.hint}</span>}
@@ -162,6 +163,11 @@ export function Problems(props: { context: Context }): React.JSX.Element | null 
           </li>
         ))}
       </ul>
+      {isKept && (
+        <p className="sb-Kept">
+          <Glyph state="waits" /> {trans.__('The stages are shown as they were before, in grey.')}
+        </p>
+      )}
     </div>
   );
 }
