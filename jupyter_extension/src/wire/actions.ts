@@ -148,21 +148,62 @@ export interface KernelReply {
 }
 
 /**
+ * What a stage gets and gives, by the names of its notebook's parameters:
+ * `params` as YAML, `inputs` as `stage.output` or paths in the project,
+ * `outputs` as paths.
+ */
+export interface StageWiring {
+  readonly params: Readonly<Record<string, string>>;
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
+/**
  * Adds a stage to a pipeline file. Where `notebook` is empty, a new one is
- * made.
+ * made. With `preview` it is only said what would be added.
  */
 export interface NewStageRequest {
   readonly pipeline: string;
   readonly name: string;
   readonly notebook?: string;
   readonly project?: string;
+  readonly wiring?: StageWiring | null;
+  readonly preview?: boolean;
 }
 
 /**
- * Where the stage is now, and its notebook.
+ * Makes the output `source`, such as `clean.flights`, an input of a stage, as
+ * the parameter `name` of its notebook. With `preview` it is only said what
+ * would be added.
+ */
+export interface ConnectRequest {
+  readonly pipeline: string;
+  readonly source: string;
+  readonly stage: string;
+  readonly name?: string;
+  readonly project?: string;
+  readonly preview?: boolean;
+}
+
+/**
+ * Where in the pipeline file it is now, the notebook of the stage, and the
+ * lines that are new in the file.
  */
 export interface NewStageReply {
   readonly path: string;
   readonly line: number;
   readonly notebook: string;
+  readonly lines: readonly string[];
+}
+
+/**
+ * What a new stage can be made of: the outputs of the other ones, the
+ * notebooks of the project, the parameters of the chosen notebook, and what
+ * these probably get.
+ */
+export interface StageFormReply {
+  readonly offers: readonly string[];
+  readonly notebooks: readonly string[];
+  readonly parameters: readonly string[];
+  readonly wiring: StageWiring;
 }

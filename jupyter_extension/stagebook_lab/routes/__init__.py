@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stagebook_lab.routes import (
+    authoring,
     backfills,
     environments,
     figures,
@@ -20,6 +21,7 @@ ROUTES: tuple[tuple[str, type[Handler]], ...] = (
     *pipelines.ROUTES,
     *runs.ROUTES,
     *stages.ROUTES,
+    *authoring.ROUTES,
     *environments.ROUTES,
     *schedules.ROUTES,
     *timeline.ROUTES,

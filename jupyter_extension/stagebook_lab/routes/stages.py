@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.errors import RunNotFound, UsageError
-from stagebook.notebook.add_stage import add_stage
 from stagebook.project import Project
 from stagebook.runs.accept import accept
 from stagebook.runs.datasets import Datasets
@@ -128,22 +127,6 @@ class DraftHandler(Handler):
         await self.post_about(wire.DraftRequest, work)
 
 
-class NewStageHandler(Handler):
-    """`POST stages`."""
-
-    @executes
-    async def post(self) -> None:
-        """Add a stage to a pipeline file."""
-
-        def work(project: Project, paths: Paths, request: wire.NewStageRequest) -> wire.NewStageReply:
-            added = add_stage(project, request.pipeline, request.name, paths.inside(request.notebook))
-            return wire.NewStageReply(
-                path=paths.of(added.path), line=added.line, notebook=paths.of(added.notebook)
-            )
-
-        await self.post_about(wire.NewStageRequest, work)
-
-
 class KernelHandler(Handler):
     """`POST runs/RUN/kernel`."""
 
@@ -206,5 +189,4 @@ ROUTES: tuple[tuple[str, type[Handler]], ...] = (
     (f"{RUN}/kernel", KernelHandler),
     ("accept", AcceptHandler),
     ("contracts", DraftHandler),
-    ("stages", NewStageHandler),
 )

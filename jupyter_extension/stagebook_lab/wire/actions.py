@@ -161,20 +161,60 @@ class KernelReply:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StageWiring:
+    """What a stage gets and gives, by the names of its notebook's parameters: `params` as YAML, `inputs` as `stage.output` or
+    paths in the project, `outputs` as paths."""
+
+    __pydantic_config__ = STRICT
+    params: dict[str, str] = dataclasses.field(default_factory=dict)
+    inputs: dict[str, str] = dataclasses.field(default_factory=dict)
+    outputs: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NewStageRequest:
-    """Adds a stage to a pipeline file. Where `notebook` is empty, a new one is made."""
+    """Adds a stage to a pipeline file. Where `notebook` is empty, a new one is made. With `preview` it is only said what would be
+    added."""
 
     __pydantic_config__ = STRICT
     pipeline: str
     name: str
     notebook: str = ""
     project: str = ""
+    wiring: StageWiring | None = None
+    preview: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectRequest:
+    """Makes the output `source`, such as `clean.flights`, an input of a stage, as the parameter `name` of its notebook. With
+    `preview` it is only said what would be added."""
+
+    __pydantic_config__ = STRICT
+    pipeline: str
+    source: str
+    stage: str
+    name: str = ""
+    project: str = ""
+    preview: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class NewStageReply:
-    """Where the stage is now, and its notebook."""
+    """Where in the pipeline file it is now, the notebook of the stage, and the lines that are new in the file."""
 
     path: str
     line: int
     notebook: str
+    lines: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StageFormReply:
+    """What a new stage can be made of: the outputs of the other ones, the notebooks of the project, the parameters of the chosen
+    notebook, and what these probably get."""
+
+    offers: tuple[str, ...]
+    notebooks: tuple[str, ...]
+    parameters: tuple[str, ...]
+    wiring: StageWiring

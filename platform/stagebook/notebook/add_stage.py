@@ -1,172 +1,260 @@
-"""Adding a notebook to a pipeline as a stage. The file is edited as text: comments, order and layout stay
-as they are, and the result has to say what the file said before, and the stage besides."""
+"""Adding a notebook to a pipeline as a stage, and wiring stages: `pipeline_text` edits the file."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import re
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stagebook.errors import UsageError
-from stagebook.pipeline.loader import load_pipeline
+from stagebook.errors import UsageError, did_you_mean
+from stagebook.notebook.pipeline_text import with_input, with_stage
+from stagebook.pipeline.loader import LoadedPipeline, load_pipeline
 from stagebook.pipeline.model import Pipeline
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.pipeline.problems import STAGE_NAME
-from stagebook.pipeline.yaml import Document, read_document
+from stagebook.pipeline.yaml import parse_scalar
 from stagebook.project import Project
 from stagebook.system.files import write_whole
 from stagebook.workspace.paths import PathRefused
 
-_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./ -]*[A-Za-z0-9_]|[A-Za-z_]")  # needs no quotes in YAML
-_WORDS = {"true", "false", "null"}
-_INDENT = 2
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """What a stage gets and gives, by the names of the notebook's parameters: `params` as YAML, `inputs` as `stage.output` or
+    paths, `outputs` as paths."""
+
+    params: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    inputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    outputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
-    """A stage that was added: the pipeline file, the line of the stage in it, and its notebook."""
+    """What was added, or would be: the pipeline file, the line in it, the notebook of the stage, and the `lines` that are new in
+    the file."""
 
     path: str
     line: int
     notebook: str
+    lines: tuple[str, ...] = ()
 
 
-def add_stage(project: Project, pipeline: str, name: str, notebook: str = "") -> Added:
-    """Add a notebook of the project to a pipeline; without one, a new notebook is made. A parameter of
-    the notebook gets the pipeline's parameter of its name, or the output of a stage that has its name.
+class StageRefused(UsageError):
+    """A stage cannot be added as it is asked for. `field` says because of what: `name`, `notebook`, `inputs.NAME` and so on."""
+
+    def __init__(self, field: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.field = field
+
+
+def add_stage(
+    project: Project,
+    pipeline: str,
+    name: str,
+    notebook: str = "",
+    wiring: Wiring | None = None,
+    *,
+    write: bool = True,
+) -> Added:
+    """Add a notebook of the project to a pipeline; without one, a new notebook is made. Without a wiring it is that of
+    `wiring_of`. Unless it is to `write`, it is only said what would be added.
 
     Raises:
-        UsageError: the name is none or is taken, the notebook is not there, or the file cannot be edited.
+        StageRefused: the name is none or is taken, the notebook is not there, or lacks a parameter.
+        UsageError: the file cannot be edited, or would have a mistake.
         PipelineNotFound: there is no such pipeline.
     """
-    path = project.catalog.find(pipeline)
-    file = project.root / path
-    text = file.read_bytes().decode()
-    loaded = load_pipeline(text, path)
-    if not STAGE_NAME.fullmatch(name):
-        msg = f"'{name[:60]}' is not a name of a stage"
-        raise UsageError(msg, hint="use letters, digits, '_' and '-', and start with a letter")
-    if name in loaded.pipeline.stages or name in loaded.pipeline.broken:
-        raise UsageError(f"the pipeline has a stage '{name}' already", hint="give it another name")
-    is_new = not notebook
-    try:
-        place = project.dependencies.workspace.inside(notebook or f"notebooks/{name}.ipynb")
-        if is_new and (project.root / place).exists():
-            msg = f"'{place}' is there already"
-            raise UsageError(msg, hint="add that notebook, or give the stage another name")
-        names = () if is_new else tuple(project.dependencies.workspace.facts(place).parameters or ())
-    except (PathRefused, NotebookUnreadable) as error:
-        raise UsageError(f"'{notebook}': {error}", hint=error.hint) from error
-    stage = stage_of(loaded.pipeline, place, names)
+    text, path, loaded = _read(project, pipeline)
+    _check_name(loaded.pipeline, name)
+    place = _place(project, name, notebook)
+    names = None if not notebook else parameters_of(project, place)
+    if wiring is None:
+        wiring = wiring_of(loaded.pipeline, names or ())
+    stage = _stage(place, wiring, names)
     edited, line = with_stage(text, path, name, stage)
-    before = {str(problem.message) for problem in loaded.problems}
-    for problem in load_pipeline(edited, path).problems:
-        if problem.message not in before:
-            raise UsageError(problem.message, hint=problem.hint)
-    if is_new:
-        _write_notebook(project.root / place, name)
-    write_whole(file, edited.encode())
-    return Added(path=path, line=line, notebook=place)
+    _check(loaded, edited)
+    if write:
+        if not notebook:
+            _write_notebook(project, place, name, wiring)
+        write_whole(project.root / path, edited.encode())
+    return Added(path=path, line=line, notebook=place, lines=_new_lines(text, edited))
 
 
-def stage_of(pipeline: Pipeline, notebook: str, names: tuple[str, ...]) -> dict[str, Any]:
-    """A stage as the file has it, for a notebook with parameters of these names."""
-    made: dict[str, list[str]] = {}
-    for other in pipeline.stages.values():
-        for output in other.outputs:
-            made.setdefault(output, []).append(other.name)
-    params = {name: f"${{params.{name}}}" for name in names if name in pipeline.params}
-    inputs = {
-        name: f"{made[name][0]}.{name}"
-        for name in names
-        if name not in params and len(made.get(name, ())) == 1
-    }
-    return {
-        "notebook": notebook,
-        **({"params": params} if params else {}),
-        **({"inputs": inputs} if inputs else {}),
-    }
-
-
-def with_stage(text: str, path: str, name: str, stage: Mapping[str, Any]) -> tuple[str, int]:
-    """The text of a pipeline file with one more stage at the end of `stages`, and its line there.
+def connect(
+    project: Project, pipeline: str, source: str, stage: str, name: str = "", *, write: bool = True
+) -> Added:
+    """Make the dataset `source`, an output such as `clean.flights`, an input of a stage, of the name of a parameter of its
+    notebook; by default of the name of the output. Unless it is to `write`, it is only said what would be added.
 
     Raises:
-        UsageError: the file is not readable, or is written so that it cannot be added to.
+        StageRefused: there is no such output or stage, the notebook lacks the parameter, or has it already.
+        UsageError: the file cannot be edited, or would have a mistake.
+        PipelineNotFound: there is no such pipeline.
     """
-    before = read_document(text, path)
-    data = before.data if isinstance(before.data, dict) else {}
-    if before.problems or not all(
-        isinstance(item, dict | None) for item in (before.data, data.get("stages"))
-    ):
-        msg = f"'{path}' cannot be added to: it has mistakes"
-        raise UsageError(msg, hint=f"see them with: stagebook check {Path(path).stem}")
-    end = "\r\n" if "\r\n" in text else "\n"
-    lines = text.splitlines(keepends=True)
-    if lines and not lines[-1].endswith(("\n", "\r")):
-        lines[-1] += end
-    at, indent = _place(before, data, lines)
-    block = _block(name, stage, indent)
-    if at is None:
-        at, block = len(lines), ["stages:", *block]
-    made = "".join([*lines[:at], *(f"{line}{end}" for line in block), *lines[at:]])
-    after = read_document(made, path)
-    wanted = {**data, "stages": {**(data.get("stages") or {}), name: stage}}
-    if after.problems or after.data != wanted or list(after.data["stages"]) != list(wanted["stages"]):
-        msg = f"'{path}' is written in a way that cannot be added to"
-        raise UsageError(msg, hint=f"add it by hand: {json.dumps({name: stage}, ensure_ascii=False)}")
-    return made, after.positions["stages", name][0]
+    text, path, loaded = _read(project, pipeline)
+    before, _, output = source.rpartition(".")
+    name = name or output
+    stages = loaded.pipeline.stages
+    if stage not in stages:
+        raise StageRefused("stage", f"there is no stage '{stage}'", did_you_mean(stage, stages))
+    if source not in offers_of(loaded.pipeline):
+        hint = did_you_mean(source, offers_of(loaded.pipeline))
+        raise StageRefused("source", f"there is no output '{source}'", hint)
+    if before == stage or stage in _before(loaded.pipeline, before):
+        raise StageRefused("source", f"'{before}' comes after '{stage}': the lines would form a circle")
+    if name in {*stages[stage].inputs, *stages[stage].params, *stages[stage].outputs}:
+        raise StageRefused(
+            "name", f"'{stage}' has '{name}' already", "take another parameter of its notebook"
+        )
+    names = parameters_of(project, stages[stage].notebook)
+    if name not in names:
+        msg = f"'{stages[stage].notebook}' declares no parameter '{name}'"
+        raise StageRefused("name", msg, did_you_mean(name, names))
+    edited, line = with_input(text, path, stage, name, source)
+    _check(loaded, edited)
+    if write:
+        write_whole(project.root / path, edited.encode())
+    lines = _new_lines(text, edited)
+    return Added(path=path, line=line, notebook=stages[stage].notebook, lines=lines)
 
 
-def _place(document: Document, data: Mapping[str, Any], lines: list[str]) -> tuple[int | None, int]:
-    """After which line the stage goes, and how far it is indented."""
-    if "stages" not in data:
-        return None, _INDENT
-    head = document.positions["stages",][0]
-    stages = data["stages"] or {}
-    columns = [document.positions["stages", name][1] for name in stages]
-    indent = columns[-1] - 1 if columns else _INDENT
-    below = [line for key in data if (line := document.positions[key,][0]) > head]
-    at = min(below) - 1 if below else len(lines)
-    # What stands between the last stage and the next key, and is no part of the stage, belongs to the key.
-    while at > head and _is_between(lines[at - 1], indent):
-        at -= 1
-    return at, indent
+def wiring_of(pipeline: Pipeline, names: Iterable[str]) -> Wiring:
+    """What a stage probably gets whose notebook has parameters of these names: a parameter of the pipeline of the same name, or
+    the output of a stage that has its name."""
+    offers: dict[str, list[str]] = {}
+    for offer in offers_of(pipeline):
+        offers.setdefault(offer.rpartition(".")[2], []).append(offer)
+    params = {name: f"${{params.{name}}}" for name in names if name in pipeline.params}
+    inputs = {
+        name: offers[name][0] for name in names if name not in params and len(offers.get(name, ())) == 1
+    }
+    return Wiring(params=params, inputs=inputs)
 
 
-def _is_between(line: str, indent: int) -> bool:
-    bare = line.strip()
-    return (
-        not bare
-        or (bare.startswith("#") and len(line) - len(line.lstrip()) < indent)
-        or bare in {"---", "..."}
-    )
+def offers_of(pipeline: Pipeline) -> tuple[str, ...]:
+    """The outputs of all stages, as inputs name them: `stage.output`."""
+    return tuple(f"{stage.name}.{output}" for stage in pipeline.stages.values() for output in stage.outputs)
 
 
-def _block(name: str, stage: Mapping[str, Any], indent: int) -> list[str]:
-    lines = [f"{' ' * indent}{name}:"]
-    for key, value in stage.items():
-        start = " " * (indent + _INDENT)
-        if isinstance(value, Mapping):
-            lines.append(f"{start}{key}:")
-            lines += [f"{start}{' ' * _INDENT}{_quoted(one)}: {_quoted(text)}" for one, text in value.items()]
-        else:
-            lines.append(f"{start}{key}: {_quoted(value)}")
-    return lines
+def parameters_of(project: Project, notebook: str) -> tuple[str, ...]:
+    """The names of the parameters of a notebook of the project. Raises `StageRefused`."""
+    try:
+        return tuple(project.dependencies.workspace.facts(notebook).parameters or ())
+    except (PathRefused, NotebookUnreadable) as error:
+        raise StageRefused("notebook", f"'{notebook}': {error}", error.hint) from error
 
 
-def _quoted(text: str) -> str:
-    is_plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS and not text.replace("_", "").isdigit()
-    return text if is_plain and not text[0].isdigit() else json.dumps(text, ensure_ascii=False)
+def _read(project: Project, pipeline: str) -> tuple[str, str, LoadedPipeline]:
+    path = project.catalog.find(pipeline)
+    text = (project.root / path).read_bytes().decode()
+    return text, path, load_pipeline(text, path)
 
 
-def _write_notebook(file: Path, name: str) -> None:
+def _check_name(pipeline: Pipeline, name: str) -> None:
+    if not STAGE_NAME.fullmatch(name):
+        msg = f"'{name[:60]}' is not a name of a stage"
+        raise StageRefused("name", msg, "use letters, digits, '_' and '-', and start with a letter")
+    if name in pipeline.stages or name in pipeline.broken:
+        raise StageRefused("name", f"the pipeline has a stage '{name}' already", "give it another name")
+
+
+def _place(project: Project, name: str, notebook: str) -> str:
+    """The path of the notebook in the project. Raises `StageRefused`."""
+    try:
+        place = project.dependencies.workspace.inside(notebook or f"notebooks/{name}.ipynb")
+    except PathRefused as error:
+        raise StageRefused("notebook", f"'{notebook}': {error}", error.hint) from error
+    if not notebook and (project.root / place).exists():
+        msg = f"'{place}' is there already"
+        raise StageRefused("notebook", msg, "add that notebook, or give the stage another name")
+    return place
+
+
+def _stage(notebook: str, wiring: Wiring, names: tuple[str, ...] | None) -> dict[str, Any]:
+    """A stage as the file has it. `names`: the parameters of its notebook; `None` where that is made for it."""
+    stage: dict[str, Any] = {"notebook": notebook}
+    seen: set[str] = set()
+    for kind in ("params", "inputs", "outputs"):
+        items: Mapping[str, str] = getattr(wiring, kind)
+        for name in items:
+            field = f"{kind}.{name}"
+            if not name.isidentifier():
+                raise StageRefused(field, f"'{name[:60]}' is no name of a variable")
+            if name in seen:
+                raise StageRefused(field, f"'{name}' is given twice")
+            if names is not None and name not in names:
+                msg = f"'{notebook}' declares no parameter '{name}'"
+                raise StageRefused(field, msg, did_you_mean(name, names))
+            if not items[name].strip():
+                raise StageRefused(field, f"'{name}' has no value")
+            seen.add(name)
+        if items:
+            stage[kind] = {name: _value(f"{kind}.{name}", text) for name, text in items.items()}
+    return stage
+
+
+def _value(field: str, text: str) -> Any:
+    """A parameter as YAML reads it; a path or reference as it is."""
+    if not field.startswith("params.") or "${" in text:
+        return text
+    try:
+        value = parse_scalar(text)
+        json.dumps(value, allow_nan=False)
+    except ValueError as error:
+        raise StageRefused(field, str(error)) from error
+    return value
+
+
+def _check(loaded: LoadedPipeline, edited: str) -> None:
+    """Refuse what would bring a mistake into the file. Raises `UsageError`."""
+    before = {str(problem.message) for problem in loaded.problems}
+    for problem in load_pipeline(edited, loaded.pipeline.path).problems:
+        if problem.message not in before:
+            raise UsageError(problem.message, hint=problem.hint)
+
+
+def _before(pipeline: Pipeline, stage: str) -> set[str]:
+    """The stages that have to end before one, however far."""
+    found: set[str] = set()
+    ahead = [stage]
+    while ahead:
+        here = pipeline.stages.get(ahead.pop())
+        if here is None:
+            continue
+        named = {
+            str(ref.text.source).split(".")[0].split("@")[0]
+            for item in here.inputs.values()
+            for ref in item.refs
+        }
+        new = ({*here.after} | (named & {*pipeline.stages})) - found
+        found |= new
+        ahead += new
+    return found
+
+
+def _new_lines(before: str, after: str) -> tuple[str, ...]:
+    """The lines in which a text differs from what it was: between what both begin and end with."""
+    old, new = before.splitlines(), after.splitlines()
+    head = 0
+    while head < min(len(old), len(new)) and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    return tuple(new[head : len(new) - tail])
+
+
+def _write_notebook(project: Project, place: str, name: str, wiring: Wiring) -> None:
+    kinds = ((wiring.params, "None"), (wiring.inputs, '""'), (wiring.outputs, '""'))
+    names = "".join(f"{one} = {empty}\n" for items, empty in kinds for one in items)
     cells = [
         ("markdown", f"# {name}", []),
-        ("code", "# Parameters of this stage: the pipeline gives them their values.\n", ["parameters"]),
+        (
+            "code",
+            f"# Parameters of this stage: the pipeline gives them their values.\n{names}",
+            ["parameters"],
+        ),
         ("code", "", []),
     ]
     notebook = {
@@ -187,5 +275,6 @@ def _write_notebook(file: Path, name: str) -> None:
             for at, (kind, source, tags) in enumerate(cells)
         ],
     }
+    file = project.root / place
     file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(file, (json.dumps(notebook, indent=1) + "\n").encode())

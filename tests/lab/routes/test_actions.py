@@ -250,3 +250,43 @@ async def test_a_contract_is_drafted_and_the_plan_names_its_file(api, lab: Proje
     assert stage["contracts"] == {"rows": reply["path"]}
     status, again = await api.refused("contracts", method="POST", body=body)
     assert (status, "is there already" in again["message"]) == (400, True)
+
+
+async def test_a_stage_is_shown_before_it_is_added(api, lab: ProjectBuilder) -> None:
+    lab.notebook("third", "1", params="base = 0\nnumber = ''\nresult = ''")
+    form = await api.get("stages", pipeline="sums", notebook="notebooks/third.ipynb")
+    assert form["offers"] == ["first.number"]
+    assert form["notebooks"] == [f"notebooks/{name}.ipynb" for name in ("first", "second", "third")]
+    assert form["parameters"] == ["base", "number", "result"]
+    assert form["wiring"] == {
+        "params": {"base": "${params.base}"},
+        "inputs": {"number": "first.number"},
+        "outputs": {},
+    }
+    asked = {"pipeline": "sums", "name": "third", "notebook": "notebooks/third.ipynb"}
+    wiring = {**form["wiring"], "outputs": {"result": "data/third.txt"}}
+    before = (lab.root / "pipelines/sums.yaml").read_text()
+    shown = await api.post("stages", **asked, wiring=wiring, preview=True)
+    assert (lab.root / "pipelines/sums.yaml").read_text() == before
+    added = await api.post("stages", **asked, wiring=wiring)
+    assert added == shown
+    assert (lab.root / "pipelines/sums.yaml").read_text() == before + "\n".join(added["lines"]) + "\n"
+    body = json.dumps({**asked, "name": "4", "preview": True})
+    status, reply = await api.refused("stages", method="POST", body=body)
+    assert (status, list(reply["fields"])) == (400, ["name"])
+    body = json.dumps({**asked, "name": "fourth", "wiring": {"inputs": {"nmber": "first.number"}}})
+    status, reply = await api.refused("stages", method="POST", body=body)
+    assert status == 400
+    assert reply["fields"]["inputs.nmber"].endswith("did you mean 'number'?")
+
+
+async def test_an_output_becomes_an_input_of_another_stage(api, lab: ProjectBuilder) -> None:
+    lab.notebook("second", "1", params="number = ''\nother = ''")
+    asked = {"pipeline": "sums", "source": "first.number", "stage": "second", "name": "other"}
+    shown = await api.post("stages/inputs", **asked, preview=True)
+    assert shown["lines"] == ["    inputs: {number: first.number, other: first.number}"]
+    assert lab.plan(name="sums").stage("second").inputs.keys() == {"number"}
+    assert await api.post("stages/inputs", **asked) == shown
+    assert lab.plan(name="sums").stage("second").inputs.keys() == {"number", "other"}
+    status, reply = await api.refused("stages/inputs", method="POST", body=json.dumps(asked))
+    assert (status, list(reply["fields"])) == (400, ["name"])

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from building import ProjectBuilder
 from stagebook.errors import UsageError
-from stagebook.notebook.add_stage import add_stage, with_stage
+from stagebook.notebook.add_stage import StageRefused, Wiring, add_stage, connect, offers_of
+from stagebook.notebook.pipeline_text import with_input, with_stage
 from stagebook.pipeline.yaml import read_document
 
 STAGE = {"notebook": "notebooks/new.ipynb", "params": {"seed": "${params.seed}"}}
@@ -152,3 +153,162 @@ def test_what_is_refused_leaves_the_file_alone(builder: ProjectBuilder, name: st
         add_stage(builder.project, "p", name, notebook)
     assert (builder.root / "pipelines/p.yaml").read_text() == before
     assert sorted(path.name for path in (builder.root / "notebooks").iterdir()) == ["a.ipynb"]
+
+
+BLOCK = """\
+stages:
+  one: {notebook: notebooks/a.ipynb, outputs: {made: data/made.txt}}   # makes
+  two:   # takes
+    notebook: notebooks/b.ipynb   # here
+    after:
+    - one
+  # about three
+  three: {notebook: notebooks/b.ipynb}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "stage", "new"),
+    [
+        (BLOCK, "two", "    inputs:\n      source: one.made\n"),
+        (BLOCK.replace("\n", "\r\n"), "two", "    inputs:\r\n      source: one.made\r\n"),
+        (BLOCK, "three", "  three: {notebook: notebooks/b.ipynb, inputs: {source: one.made}}\n"),
+        (
+            "stages:\n  two:\n    inputs:  # all\n        x: one.x  # first\n\n    notebook: b.ipynb\n",
+            "two",
+            "        source: one.made\n",
+        ),
+        (
+            "stages:\n  two:\n    inputs: {x: 'a}b', }  # short\n    notebook: b.ipynb\n",
+            "two",
+            "    inputs: {x: 'a}b', source: one.made }  # short\n",
+        ),
+        ("stages:\n  two:\n    inputs: {}\n    notebook: b", "two", "    inputs: {source: one.made}\n"),
+        ("stages:\n  two:\n    inputs:\n    notebook: b", "two", "      source: one.made\n"),
+        (
+            "stages: {two: {notebook: b, # why\n  description: 'it''s {'}}\n",
+            "two",
+            "  description: 'it''s {', inputs: {source: one.made}}}\n",
+        ),
+    ],
+)
+def test_an_input_is_added_where_the_stage_is_written(text: str, stage: str, new: str) -> None:
+    edited, line = with_input(text, "p.yaml", stage, "source", "one.made")
+    assert new in edited
+    after, before = (
+        read_document(edited, "p.yaml").data["stages"],
+        read_document(text, "p.yaml").data["stages"],
+    )
+    assert after[stage].pop("inputs")["source"] == "one.made"
+    before[stage].pop("inputs", None)
+    assert after == before
+    assert "source: one.made" in edited.splitlines()[line - 1]
+    assert edited.count("#") == text.count("#")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stages:\n  two: &two\n    notebook: b\n  three: *two\n",
+        "stages:\n  two:\n    ? notebook\n    : b\n    inputs: &in {x: a}\n  three: {inputs: *in}\n",
+        "stages:\n  two: [",
+        "stages:\n  other: {notebook: b}\n",
+    ],
+)
+def test_an_input_that_would_change_something_else_is_refused(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        with_input(text, "p.yaml", "two", "source", "one.made")
+    assert "cannot be added to" in caught.value.message
+
+
+@pytest.fixture
+def chain(builder: ProjectBuilder) -> ProjectBuilder:
+    builder.notebook("a", "1", params="made = ''\nsize = 3")
+    builder.notebook("b", "1", params="source = ''\nother = ''\nmade = ''")
+    builder.pipeline(BLOCK)
+    return builder
+
+
+def test_a_stage_gets_what_was_chosen_and_is_shown_before(chain: ProjectBuilder) -> None:
+    project = chain.project
+    wiring = Wiring(params={"size": "4"}, outputs={"made": "data/again.txt"})
+    shown = add_stage(project, "p", "four", "notebooks/a.ipynb", wiring, write=False)
+    assert (chain.root / "pipelines/p.yaml").read_text() == BLOCK
+    assert shown.lines == (
+        "  four:",
+        "    notebook: notebooks/a.ipynb",
+        "    params:",
+        "      size: 4",
+        "    outputs:",
+        "      made: data/again.txt",
+    )
+    assert add_stage(project, "p", "four", "notebooks/a.ipynb", wiring) == shown
+    assert chain.plan().stage("four").params == {"size": 4}
+    assert "four.made" in offers_of(project.catalog.load("p").pipeline)
+
+
+def test_a_new_notebook_has_the_parameters_of_its_stage(chain: ProjectBuilder) -> None:
+    wiring = Wiring(params={"size": "[1, 2]"}, inputs={"made": "one.made"}, outputs={"tidy": "data/t.txt"})
+    added = add_stage(chain.project, "p", "tidy", wiring=wiring)
+    source = json.loads((chain.root / added.notebook).read_text())["cells"][1]["source"]
+    assert source.splitlines()[1:] == ["size = None", 'made = ""', 'tidy = ""']
+    stage = chain.plan().stage("tidy")
+    assert (stage.params, stage.inputs["made"].value, stage.upstream) == (
+        {"size": [1, 2]},
+        "data/made.txt",
+        ("one",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("wiring", "field", "message"),
+    [
+        (Wiring(inputs={"x y": "one.made"}), "inputs.x y", "is no name of a variable"),
+        (Wiring(inputs={"maid": "one.made"}), "inputs.maid", "declares no parameter 'maid'"),
+        (Wiring(params={"made": "1"}, outputs={"made": "x"}), "outputs.made", "is given twice"),
+        (Wiring(outputs={"made": " "}), "outputs.made", "has no value"),
+        (Wiring(params={"size": "[1"}), "params.size", ""),
+        (Wiring(params={"size": ".inf"}), "params.size", ""),
+    ],
+)
+def test_what_cannot_be_of_a_stage_is_told_at_its_field(
+    chain: ProjectBuilder, wiring: Wiring, field: str, message: str
+) -> None:
+    with pytest.raises(StageRefused) as caught:
+        add_stage(chain.project, "p", "four", "notebooks/a.ipynb", wiring)
+    assert caught.value.field == field
+    assert message in caught.value.message
+    assert (chain.root / "pipelines/p.yaml").read_text() == BLOCK
+
+
+def test_an_output_becomes_an_input(chain: ProjectBuilder) -> None:
+    shown = connect(chain.project, "p", "one.made", "three", "source", write=False)
+    assert (chain.root / "pipelines/p.yaml").read_text() == BLOCK
+    added = connect(chain.project, "p", "one.made", "three", "source")
+    assert added == shown
+    assert added.lines == ("  three: {notebook: notebooks/b.ipynb, inputs: {source: one.made}}",)
+    assert connect(chain.project, "p", "one.made", "two").lines[-1] == "      made: one.made"
+    plan = chain.plan()
+    assert plan.stage("three").inputs["source"].value == "data/made.txt"
+    assert plan.stage("two").upstream == ("one",)
+
+
+@pytest.mark.parametrize(
+    ("source", "stage", "name", "field", "message"),
+    [
+        ("one.maid", "two", "source", "source", "no output 'one.maid'"),
+        ("one.made", "twos", "source", "stage", "no stage 'twos'"),
+        ("one.made", "two", "sauce", "name", "declares no parameter 'sauce'"),
+        ("one.made", "one", "size", "source", "form a circle"),
+        ("five.made", "one", "size", "source", "form a circle"),
+        ("one.made", "five", "source", "name", "has 'source' already"),
+    ],
+)
+def test_what_cannot_be_connected_is_told(
+    chain: ProjectBuilder, source: str, stage: str, name: str, field: str, message: str
+) -> None:
+    five = "  five: {notebook: notebooks/b.ipynb, inputs: {source: one.made}, outputs: {made: data/5.txt}}\n"
+    chain.pipeline(BLOCK + five)
+    with pytest.raises(StageRefused) as caught:
+        connect(chain.project, "p", source, stage, name)
+    assert (caught.value.field, message in caught.value.message) == (field, True)
