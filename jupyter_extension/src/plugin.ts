@@ -9,8 +9,10 @@ import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { addCommands } from './app/commands';
+import { followFiles } from './app/follow-files';
 import { prepareNewKernels } from './app/kernels';
 import { addContextMenu } from './app/menus';
+import { assistEditors } from './app/pipeline-editors';
 import { makePlaces, say } from './app/places';
 import { Tabs } from './app/tabs';
 import { keepChoice } from './app/choice';
@@ -56,7 +58,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const launcher = new RunLauncher(api, store);
     contents.addDrive(new ExecutedDrive(api, serverSettings));
     const tabs = new Tabs(app, () => context);
-    const places = makePlaces({ app, docs, notebooks, store, trans, tabs });
+    const places = makePlaces({ app, docs, notebooks, store, trans, tabs, context: () => context });
     const actions = addCommands({ app, store, launcher, places, trans, palette });
     const context: Context = { store, launcher, trans, actions };
 
@@ -67,6 +69,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
       tabs.restore(restorer, trans);
     }
     addContextMenu(app);
+    followFiles(app, docs, context);
+    assistEditors(app, context);
     toolbars?.addFactory<NotebookPanel>(
       'Notebook',
       'stagebook-badge',

@@ -34,6 +34,7 @@ export const IDS = {
   prepare: 'stagebook:prepare-kernel',
   attach: 'stagebook:use-kept-kernel',
   addStage: 'stagebook:add-notebook-as-stage',
+  connect: 'stagebook:connect-stages',
   newStage: 'stagebook:new-stage',
   cancel: 'stagebook:cancel',
   restoreTab: 'stagebook:restore-tab'

@@ -316,6 +316,12 @@ function stageCommands(parts: Parts, actions: Actions): StageCommand[] {
       }
     },
     {
+      id: IDS.connect,
+      label: trans.__('Use an Output of Another Stage as an Input …'),
+      execute: stage => actions.connect(null, store.view(stage)?.stage ?? stage),
+      isEnabled: hasNotebook
+    },
+    {
       id: IDS.showStage,
       label: trans.__('Show the Stage in the Graph'),
       execute: stage => {

@@ -1,42 +1,9 @@
-/** Dialogs: the name of a new stage, the reason of an acceptance, the use of a kept kernel. */
+/** Dialogs: the reason of an acceptance, the use of a kept kernel. */
 
 import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
-import { PathExt } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { Store } from '../services/store';
 import type { Question } from '../views/context';
-import type { NewStageReply } from '../wire';
-
-/** Ask for a name, and add a notebook to the open pipeline, a new one if `notebook` is empty; null where the user cancels. */
-export async function addStage(
-  store: Store,
-  trans: TranslationBundle,
-  notebook: string
-): Promise<NewStageReply | null> {
-  const { pipeline } = store;
-  if (pipeline === null) {
-    throw new Error(trans.__('no pipeline is chosen'));
-  }
-  const proposed = PathExt.basename(notebook, PathExt.extname(notebook)).replace(/[^A-Za-z0-9_-]+/g, '_');
-  const asked = await InputDialog.getText({
-    title: notebook
-      ? trans.__('Add %1 to the pipeline %2', PathExt.basename(notebook), pipeline.name)
-      : trans.__('A new stage in the pipeline %1', pipeline.name),
-    label: trans.__('Name of the stage'),
-    text: notebook ? proposed : '',
-    okLabel: trans.__('Add')
-  });
-  if (!asked.button.accept || !asked.value) {
-    return null;
-  }
-  return store.api.addStage({
-    project: store.projectPath,
-    pipeline: pipeline.key,
-    name: asked.value,
-    notebook
-  });
-}
 
 /** Ask why outputs are good although something changed; null where the user cancels. */
 export async function askBecause(trans: TranslationBundle, stage: string): Promise<string | null> {
@@ -61,16 +28,6 @@ export async function askText(
   });
   const text = asked.value?.trim() ?? '';
   return asked.button.accept && (text !== '' || !isNeeded) ? text : null;
-}
-
-/** Ask before the edits of a pipeline file are saved, since a stage is added to what is saved. */
-export async function confirmSave(trans: TranslationBundle, path: string): Promise<boolean> {
-  const asked = await showDialog({
-    title: trans.__('Save %1 first?', PathExt.basename(path)),
-    body: trans.__('It has edits that are not saved. The stage is added to the saved file.'),
-    buttons: [Dialog.cancelButton(), Dialog.okButton({ label: trans.__('Save') })]
-  });
-  return asked.button.accept;
 }
 
 /** Ask before a kept kernel takes the place of the notebook's own. */

@@ -60,16 +60,6 @@ async function readAgain({ context }: IDocumentWidget): Promise<void> {
   }
 }
 
-/** Whether a document that is open has edits that were not saved. */
-export function hasEdits(docs: IDocumentManager, path: string): boolean {
-  return docs.findWidget(path, EDITOR)?.context.model.dirty === true;
-}
-
-/** Save the edits of a document that is open. Rejects where they cannot be saved. */
-export async function saveEdits(docs: IDocumentManager, path: string): Promise<void> {
-  await docs.findWidget(path, EDITOR)?.context.save();
-}
-
 /** Bring the head of a cell into sight. Until the cells above it are drawn their heights are guesses, so this looks again
  * until the cell stays where it is, or somebody scrolls. */
 async function scrollTo(notebook: Notebook, at: number): Promise<void> {

@@ -10,7 +10,7 @@ import { IDS } from './command-ids';
 const CONTEXT_MENU: readonly (readonly string[])[] = [
   [IDS.runTo, IDS.runFrom, IDS.runOnly, IDS.runForced, IDS.choose],
   [IDS.openNotebook, IDS.openExecuted, IDS.openFailing, IDS.openLog, IDS.openChanges],
-  [IDS.openContract, IDS.showStage, IDS.openMlflow, IDS.attach, IDS.accept]
+  [IDS.openContract, IDS.connect, IDS.showStage, IDS.openMlflow, IDS.attach, IDS.accept]
 ];
 
 /** The menu of the badge in a notebook's toolbar, in groups. */

@@ -9,11 +9,12 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { executedOf } from '../services/executed-drive';
 import type { Store } from '../services/store';
-import type { Actions } from '../views/context';
+import type { Actions, Context } from '../views/context';
 import type { LogOf } from '../views/log';
+import { askForInput, askForStage } from './authoring';
 import { approve, deploy, rollBack } from './deployments';
-import { addStage, askBecause, askText, confirmAttach, confirmSave } from './dialogs';
-import { ExecutedNotebooks, hasEdits, openAt, openNotebook, saveEdits } from './documents';
+import { askBecause, askText, confirmAttach } from './dialogs';
+import { ExecutedNotebooks, openAt, openNotebook } from './documents';
 import { prepareKernel } from './kernels';
 import { openBadgeMenu } from './menus';
 import { openMlflow } from './mlflow';
@@ -27,8 +28,6 @@ export type Places = Omit<Actions, 'runAll' | 'run' | 'runDraft' | 'resume' | 'c
   readonly prepare: (stage: string) => Promise<void>;
   readonly attach: (stage: string) => Promise<void>;
   readonly accept: (stage: string) => Promise<void>;
-  /** Add the notebook in front, or a new one, as a stage. */
-  readonly addStage: (isNew: boolean) => Promise<void>;
   readonly canAddStage: () => boolean;
 };
 
@@ -39,6 +38,7 @@ export interface Parts {
   readonly store: Store;
   readonly trans: TranslationBundle;
   readonly tabs: Tabs;
+  readonly context: () => Context;
 }
 
 /** Tell the user why something was refused. */
@@ -110,24 +110,11 @@ export function makePlaces(parts: Parts): Places {
     attach: stage => attach(parts, stage),
     accept: stage => accept(parts, stage),
     canAddStage: () => canAddStage(parts),
-    addStage: async isNew => {
+    addStage: isNew => {
       const path = isNew ? '' : (parts.notebooks?.currentWidget?.context.path ?? '');
-      const file = store.pipeline?.path ?? '';
-      // The stage is added to the file: edits that were not saved would undo that later.
-      if (hasEdits(docs, file)) {
-        if (!(await confirmSave(parts.trans, file))) {
-          return;
-        }
-        await saveEdits(docs, file);
-      }
-      const added = await addStage(store, parts.trans, path);
-      if (added !== null) {
-        await openAt(docs, added.path, added.line, 3);
-        if (isNew) {
-          docs.openOrReveal(added.notebook);
-        }
-      }
-    }
+      return askForStage(parts.context(), docs, path);
+    },
+    connect: (from, to) => void askForInput(parts.context(), docs, from, to).catch(say)
   };
 }
 

@@ -24,8 +24,6 @@ import type {
   MlflowReply,
   MlflowRequest,
   MonitorsReply,
-  NewStageReply,
-  NewStageRequest,
   Note,
   NoteRequest,
   NotebookReply,
@@ -163,10 +161,6 @@ export class Api {
       const message = process.message || `'${process.command}' ended with ${process.exit_code}`;
       throw new Refusal({ message, hint: '', kind: '', problems: [], fields: {} });
     }
-  }
-
-  addStage(request: NewStageRequest): Promise<NewStageReply> {
-    return this.post<NewStageReply>(['stages'], request);
   }
 
   start(request: RunRequest): Promise<ProcessReply> {

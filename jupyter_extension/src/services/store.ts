@@ -203,6 +203,7 @@ export class Store implements IDisposable {
   private async _loadPipelines(wanted?: string): Promise<void> {
     try {
       const { pipelines } = await this.api.pipelines(this.projectPath);
+      this._read = JSON.stringify(pipelines);
       this.pipelines = keepGood(this.pipelines, pipelines);
       this.problem = null;
     } catch (error) {
@@ -215,6 +216,14 @@ export class Store implements IDisposable {
     await this.planner.load();
   }
 
+  /** Read the files again if they were changed after they were read and before the server watched them. */
+  private async _checkPipelines(): Promise<void> {
+    const reply = await this.api.pipelines(this.projectPath).catch(() => null);
+    if (reply !== null && JSON.stringify(reply.pipelines) !== this._read) {
+      await this._loadPipelines();
+    }
+  }
+
   private _take(change: Change): void {
     const before = this.snapshot;
     this.snapshot = applyChange(before, change);
@@ -224,7 +233,9 @@ export class Store implements IDisposable {
     if (ended.length > 0) {
       this.planner.runsEnded(ended);
     }
-    if (before.seq !== null && before.definitions !== change.definitions) {
+    if (before.seq === null) {
+      void this._checkPipelines();
+    } else if (before.definitions !== change.definitions) {
       void this._loadPipelines();
     } else if (ended.length > 0) {
       this.planner.planSoon();
@@ -239,6 +250,7 @@ export class Store implements IDisposable {
 
   private readonly _changed = new Signal<this, void>(this);
   private _isDisposed = false;
+  private _read = '';
   private _following: AbortController | null = null;
   private _viewsOf: readonly unknown[] = [];
   private _views: readonly StageView[] = [];

@@ -112,6 +112,15 @@ function Panel(props: { context: Context }): React.JSX.Element {
           onChange={event => setText(event.target.value)}
         />
       )}
+      {store.pipeline !== null && (
+        <button
+          className="sb-Button sb-Add"
+          title={trans.__('Add a stage to the pipeline file')}
+          onClick={() => void actions.addStage(true).catch(actions.say)}
+        >
+          <span aria-hidden="true">+</span> {trans.__('Stage')}
+        </button>
+      )}
       <StageTree context={context} views={views} isSearched={text !== ''} />
     </>
   );

@@ -1,5 +1,7 @@
 // Generated from stagebook_lab/wire/ by tools/wire.py. Do not edit.
 
+import type { Problem } from './projects';
+
 /**
  * Starts a run; the fields are the options of `stagebook run`. `params` are
  * values of their types, `texts` are read as `-p` reads them. With `sweep`
@@ -206,4 +208,25 @@ export interface StageFormReply {
   readonly notebooks: readonly string[];
   readonly parameters: readonly string[];
   readonly wiring: StageWiring;
+}
+
+/**
+ * Asks what is wrong with the text of a pipeline file, which need not be
+ * saved.
+ */
+export interface CheckRequest {
+  readonly path: string;
+  readonly text: string;
+  readonly project?: string;
+}
+
+/**
+ * The mistakes in a text, and the names in it that others may refer to:
+ * stages, their outputs as `stage.output`, parameters.
+ */
+export interface CheckReply {
+  readonly problems: readonly Problem[];
+  readonly stages: readonly string[];
+  readonly offers: readonly string[];
+  readonly params: readonly string[];
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from stagebook.errors import PipelineInvalid, Problem, StagebookError
 from stagebook.notebook.add_stage import (
     Added,
     StageRefused,
@@ -16,11 +18,15 @@ from stagebook.notebook.add_stage import (
     parameters_of,
     wiring_of,
 )
+from stagebook.pipeline.loader import LoadedPipeline, load_pipeline
+from stagebook.pipeline.schema import json_schema
+from stagebook.planning.intervals import place_of_interval
+from stagebook.planning.planner import Planner
 from stagebook.project import Project
 from stagebook.system.files import walk
 from stagebook_lab import wire
 from stagebook_lab.params import FieldsWrong
-from stagebook_lab.present import Paths, wire_value
+from stagebook_lab.present import Paths, problems_of, wire_value
 from stagebook_lab.routes.handler import Handler, executes, reads
 
 MOST_NOTEBOOKS = 500  # that a form offers
@@ -88,6 +94,53 @@ class InputsHandler(Handler):
         await self.post_about(wire.ConnectRequest, work)
 
 
+class SchemaHandler(Handler):
+    """`GET schema`."""
+
+    @reads
+    async def get(self) -> None:
+        """The JSON Schema of a pipeline file, with the meaning of each key."""
+        await self.answer(json_schema)
+
+
+class CheckHandler(Handler):
+    """`POST check`."""
+
+    @reads
+    async def post(self) -> None:
+        """What is wrong with the text of a pipeline file. Nothing is written."""
+        self.only_watch()
+
+        def work(project: Project, paths: Paths, request: wire.CheckRequest) -> wire.CheckReply:
+            loaded = load_pipeline(request.text, paths.inside(request.path))
+            pipeline = loaded.pipeline
+            return wire.CheckReply(
+                problems=problems_of(paths, _problems(project, loaded)),
+                stages=(*pipeline.stages, *sorted(pipeline.broken - pipeline.stages.keys())),
+                offers=offers_of(pipeline),
+                params=tuple(pipeline.params),
+            )
+
+        await self.post_about(wire.CheckRequest, work)
+
+
+def _problems(project: Project, loaded: LoadedPipeline) -> Sequence[Problem]:
+    """The mistakes that the text shows; and those that the notebooks show, where they can be known without the parameters and the
+    interval of a run."""
+    pipeline = loaded.pipeline
+    if any(param.required for param in pipeline.params.values()) or place_of_interval(pipeline) is not None:
+        return loaded.problems
+    params = {name: param.default for name, param in pipeline.params.items()}
+    try:
+        workspace = project.dependencies.workspace
+        Planner(pipeline, params, workspace, env=os.environ, problems=loaded.problems).plan()
+    except PipelineInvalid as error:
+        return error.problems
+    except StagebookError:
+        return loaded.problems
+    return ()
+
+
 def _told(work: Callable[[], T]) -> T:
     """The result of `work`; what is refused because of a field is told at that field."""
     try:
@@ -110,4 +163,9 @@ def _notebooks(project: Project) -> Iterator[str]:
                 yield f"{NOTEBOOKS}/{name}"
 
 
-ROUTES: tuple[tuple[str, type[Handler]], ...] = (("stages", StagesHandler), ("stages/inputs", InputsHandler))
+ROUTES: tuple[tuple[str, type[Handler]], ...] = (
+    ("stages", StagesHandler),
+    ("stages/inputs", InputsHandler),
+    ("schema", SchemaHandler),
+    ("check", CheckHandler),
+)

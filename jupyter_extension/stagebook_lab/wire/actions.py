@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import ConfigDict
 
+from stagebook_lab.wire.projects import Problem
+
 STRICT = ConfigDict(extra="forbid", strict=True)  # a request with an unknown field or a wrong type is refused
 
 
@@ -218,3 +220,23 @@ class StageFormReply:
     notebooks: tuple[str, ...]
     parameters: tuple[str, ...]
     wiring: StageWiring
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRequest:
+    """Asks what is wrong with the text of a pipeline file, which need not be saved."""
+
+    __pydantic_config__ = STRICT
+    path: str
+    text: str
+    project: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReply:
+    """The mistakes in a text, and the names in it that others may refer to: stages, their outputs as `stage.output`, parameters."""
+
+    problems: tuple[Problem, ...]
+    stages: tuple[str, ...]
+    offers: tuple[str, ...]
+    params: tuple[str, ...]

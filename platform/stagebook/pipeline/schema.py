@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 import pydantic
 
 from stagebook.errors import did_you_mean
+from stagebook.pipeline.meanings import MEANINGS
 from stagebook.pipeline.model import Location, Trigger
 from stagebook.pipeline.problems import Mistake
 from stagebook.pipeline.types import describe
@@ -360,4 +361,7 @@ def json_schema() -> dict[str, Any]:
     schema["$defs"] |= schedule.pop("$defs", {}) | {"ScheduleFile": schedule}
     schedules = {"additionalProperties": {"$ref": "#/$defs/ScheduleFile"}, "type": "object"}
     schema["properties"]["schedules"] |= {"anyOf": [schedules, {"type": "null"}]}
+    for name, part in {**schema["$defs"], "PipelineFile": schema}.items():
+        for key, text in MEANINGS.get(name, {}).items():
+            part["properties"][key]["description"] = text
     return schema
