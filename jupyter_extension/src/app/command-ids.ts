@@ -8,6 +8,7 @@ export const IDS = {
   openNotebook: 'stagebook:open-notebook',
   openExecuted: 'stagebook:open-executed-notebook',
   openFailing: 'stagebook:open-failing-cell',
+  editCell: 'stagebook:edit-cell',
   openLog: 'stagebook:open-log',
   openChanges: 'stagebook:open-changes',
   openMlflow: 'stagebook:open-mlflow',

@@ -222,6 +222,11 @@ function pipelineCommands(parts: Parts, actions: Actions): PipelineCommand[] {
       isEnabled: () => store.liveRun !== undefined
     },
     {
+      id: IDS.editCell,
+      label: trans.__('Edit This Cell of the Executed Notebook'),
+      execute: () => actions.editCell()
+    },
+    {
       id: IDS.newStage,
       label: trans.__('New Stage …'),
       execute: () => places.addStage(true).catch(places.say),

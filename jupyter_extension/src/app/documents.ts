@@ -62,7 +62,7 @@ async function readAgain({ context }: IDocumentWidget): Promise<void> {
 
 /** Bring the head of a cell into sight. Until the cells above it are drawn their heights are guesses, so this looks again
  * until the cell stays where it is, or somebody scrolls. */
-async function scrollTo(notebook: Notebook, at: number): Promise<void> {
+export async function scrollTo(notebook: Notebook, at: number): Promise<void> {
   const user = new AbortController();
   for (const kind of ['wheel', 'pointerdown', 'keydown']) {
     notebook.node.addEventListener(kind, () => user.abort(), { signal: user.signal, passive: true });

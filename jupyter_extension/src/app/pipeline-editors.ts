@@ -7,7 +7,6 @@ import { DisposableDelegate, type IDisposable } from '@lumino/disposable';
 
 import { checkText, schemaOf } from '../services/authoring';
 import type { Context } from '../views/context';
-import { pipelineEditor } from '../views/pipeline-editor';
 
 const FILE = /(?:^|\/)pipelines\/[^/]+\.ya?ml$/;
 
@@ -23,7 +22,8 @@ export function assistEditors(app: JupyterFrontEnd, context: Context): void {
     createNew: (widget: IDocumentWidget, file: DocumentRegistry.Context): IDisposable => {
       const { content } = widget as unknown as { readonly content: Injectable };
       if (FILE.test(file.path)) {
-        void file.ready.then(() => {
+        // What completes is loaded once a pipeline file is opened.
+        void Promise.all([import('../views/pipeline-editor'), file.ready]).then(([{ pipelineEditor }]) => {
           content.editor?.injectExtension?.(
             pipelineEditor({
               trans,

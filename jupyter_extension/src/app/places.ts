@@ -14,6 +14,7 @@ import type { LogOf } from '../views/log';
 import { askForInput, askForStage } from './authoring';
 import { approve, deploy, rollBack } from './deployments';
 import { askBecause, askText, confirmAttach } from './dialogs';
+import { editCell } from './edit-cell';
 import { ExecutedNotebooks, openAt, openNotebook } from './documents';
 import { prepareKernel } from './kernels';
 import { openBadgeMenu } from './menus';
@@ -93,6 +94,7 @@ export function makePlaces(parts: Parts): Places {
     openFailing: stage => {
       executed.openFailing(stage).catch(say);
     },
+    editCell: () => void editCell(docs, store, notebooks).catch(say),
     openMlflow: (runs, stage = '') => openMlflow(parts, runs, stage, say),
     canCompareNotebooks: () => app.commands.hasCommand(NBDIME),
     // nbdime's command for two notebooks does nothing (3.0.4); the page of its server does.

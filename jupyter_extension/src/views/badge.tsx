@@ -46,9 +46,18 @@ function BadgeView(props: { context: Context; path: () => string }): React.JSX.E
           )}
         </span>
         {notebook && (
-          <button className="sb-Badge" onClick={() => actions.openNotebook(executed.stage)}>
-            {trans.__('Back to the notebook')}
-          </button>
+          <>
+            <button
+              className="sb-Badge"
+              title={trans.__('Open the notebook at the cell that is chosen here')}
+              onClick={() => actions.editCell()}
+            >
+              <span aria-hidden="true">✎</span> {trans.__('Edit this cell')}
+            </button>
+            <button className="sb-Badge" onClick={() => actions.openNotebook(executed.stage)}>
+              {trans.__('Back to the notebook')}
+            </button>
+          </>
         )}
       </span>
     );

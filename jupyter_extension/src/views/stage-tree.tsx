@@ -128,8 +128,13 @@ export function StageTree(props: {
               if (event.ctrlKey || event.metaKey) {
                 planner.toggle(entry.key);
                 planner.showForm(true);
-              } else {
+              } else if (isGroup || event.shiftKey) {
                 act(entry, event.shiftKey);
+              }
+            }}
+            onDoubleClick={event => {
+              if (!isGroup && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+                act(entry, false);
               }
             }}
             onContextMenu={() => store.select(key)}
