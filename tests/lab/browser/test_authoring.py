@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from lab.browser.page import LONG, choose, execute, expect_state, line, node, panel
+from lab.browser.page import LONG, choose, drawn, execute, expect_state, line, node, panel
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -96,7 +96,8 @@ def test_a_stage_is_made_with_a_notebook_inputs_and_outputs(page: Page, lab) -> 
     add.click()
     expect_state(line(page, "sum"), "new")
     assert (lab.project.root / "pipelines/grows-on.yaml").read_text() == f"{before}{lines}\n"
-    expect(page.locator(".jp-NotebookPanel:visible")).to_contain_text('digits = None\nmade = ""\ntotal = ""')
+    for text in ("digits = None", 'made = ""', 'total = ""'):
+        expect(page.locator(".jp-NotebookPanel:visible")).to_contain_text(text, timeout=LONG)
 
 
 @pytest.mark.long
@@ -149,3 +150,67 @@ def test_an_open_file_follows_the_disk_and_loses_no_edit(page: Page, lab) -> Non
     )
     expect(page.get_by_text("Overwrite")).to_have_count(0)
     assert path.read_text() == f"# mine\n{text}# by another program, twice\n"
+
+
+@pytest.mark.long
+def test_the_editor_completes_explains_and_checks_what_is_typed(page: Page, lab) -> None:
+    text = CHAIN.replace("chain", "typed")
+    show(page, lab, "typed", text)
+    path = lab.project.root / "pipelines/typed.yaml"
+    execute(page, "stagebook:open-pipeline-file")
+    page.wait_for_function(f"{SOURCE}?.startsWith('name: typed')", timeout=LONG)
+    editor = page.locator(".jp-FileEditor .cm-content")
+    editor.click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("    inp")
+    option = page.locator(".cm-tooltip-autocomplete li").first
+    expect(option).to_have_text("inputs")
+    expect(page.locator(".cm-completionInfo")).to_contain_text("What the notebook reads")
+    page.keyboard.press("Enter")
+    page.keyboard.type("{source: on")
+    expect(option).to_have_text("one.made")
+    page.keyboard.press("Enter")
+    page.wait_for_function(f"{SOURCE}.includes('inputs: {{source: one.made')", timeout=LONG)
+    mistakes = page.get_by_role("status", name="Mistakes in the pipeline")
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.keyboard.type("retires: 2")
+    page.keyboard.press("Escape")
+    wrong = mistakes.get_by_role("button", name=re.compile("unknown key 'retires': did you mean 'retries'?"))
+    expect(wrong).to_be_visible(timeout=LONG)
+    expect(page.locator(".sb-Mistake")).to_have_text("retires")
+    page.locator(".sb-Mistake").hover()
+    expect(page.locator(".sb-Meaning")).to_contain_text("did you mean 'retries'?")
+    editor.get_by_text("after", exact=True).first.hover()
+    expect(page.locator(".sb-Meaning")).to_contain_text("Stages that have to end well before this one")
+    assert path.read_text() == text  # nothing was saved for that
+    page.evaluate(f"{EDITOR}.model.sharedModel.setSource({SOURCE}.replace('retires', 'retries'))")
+    expect(mistakes).to_be_hidden(timeout=LONG)
+    expect(page.locator(".sb-Mistake")).to_have_count(0)
+
+
+@pytest.mark.long
+def test_a_click_chooses_and_an_executed_cell_leads_to_its_source(page: Page, lab) -> None:
+    choose(page, "fails")
+    execute(page, "stagebook:open-graph")
+    line(page, "fails").click()
+    expect(page.get_by_role("complementary", name="The stage fails")).to_be_visible()
+    drawn(page)
+    expect(page.locator(".jp-NotebookPanel")).to_have_count(0)  # and so no kernel
+    assert lab.stagebook("run", "fails").wait(90) == 1
+    expect_state(line(page, "fails"), "failed")
+    execute(page, "stagebook:open-failing-cell", stage="fails")
+    active = page.locator(".jp-NotebookPanel:visible .jp-Cell.jp-mod-active")
+    expect(active).to_contain_text("x['b']", timeout=LONG)
+    page.get_by_role("button", name="Edit this cell").click()
+    page.wait_for_function(
+        "window.jupyterapp.shell.currentWidget.context.path === 'notebooks/bad.ipynb' && "
+        "window.jupyterapp.shell.currentWidget.content.activeCellIndex === 1",
+        timeout=LONG,
+    )
+    expect(active).to_contain_text("x['b']")
+    expect(page.locator(".jp-NotebookPanel:visible .jp-Cell.jp-mod-active.jp-mod-readOnly")).to_have_count(0)
+    line(page, "fine").dblclick()
+    page.wait_for_function(
+        "window.jupyterapp.shell.currentWidget.context.path === 'notebooks/work.ipynb'", timeout=LONG
+    )

@@ -290,3 +290,27 @@ async def test_an_output_becomes_an_input_of_another_stage(api, lab: ProjectBuil
     assert lab.plan(name="sums").stage("second").inputs.keys() == {"number", "other"}
     status, reply = await api.refused("stages/inputs", method="POST", body=json.dumps(asked))
     assert (status, list(reply["fields"])) == (400, ["name"])
+
+
+async def test_a_text_is_checked_without_being_saved(api, lab: ProjectBuilder) -> None:
+    schema = await api.get("schema")
+    assert "notebook" in schema["$defs"]["StageFile"]["properties"]["notebook"]["description"]
+    path = "pipelines/sums.yaml"
+    text = (lab.root / path).read_text()
+    found = await api.post("check", path=path, text=text)
+    assert found == {
+        "problems": [],
+        "stages": ["first", "second"],
+        "offers": ["first.number"],
+        "params": ["base"],
+    }
+    wrong = text.replace("inputs:", "imputs:").replace("base: ", "bass: ", 1)
+    found = await api.post("check", path=path, text=wrong)
+    (line,) = (at for at, one in enumerate(wrong.splitlines(), 1) if "imputs" in one)
+    assert (line, "did you mean 'inputs'?") in [(one["line"], one["hint"]) for one in found["problems"]]
+    # What only the notebook shows is told as well.
+    found = await api.post("check", path=path, text=text.replace("inputs: {number", "inputs: {nmber"))
+    assert "declares no parameter 'nmber'" in found["problems"][0]["message"]
+    found = await api.post("check", path=path, text="stages: [")
+    assert (found["stages"], len(found["problems"])) == ([], 1)
+    assert (lab.root / path).read_text() == text
