@@ -81,7 +81,7 @@ function Fields(props: {
   const mistakes = preview.problem?.fields ?? {};
   if (form !== null && (sources.length === 0 || free.length === 0)) {
     return (
-      <p className="jp-mod-error sb-FieldError">
+      <p className="jp-mod-error sb-FieldError" role="alert" tabIndex={-1} ref={node => node?.focus()}>
         <span aria-hidden="true">✗</span>{' '}
         {sources.length === 0
           ? trans.__('No other stage has an output.')

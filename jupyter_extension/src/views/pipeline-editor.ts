@@ -31,7 +31,12 @@ const checked = StateEffect.define<CheckReply>();
 /** What the last check came to. */
 const found = StateField.define<typeof NOTHING>({
   create: () => NOTHING,
-  update: (value, { effects }) => effects.find(effect => effect.is(checked))?.value ?? value
+  update: (value, { effects }) => {
+    const reply = effects.find(effect => effect.is(checked))?.value;
+    // While a word is half typed nothing can be read: the names of before are still good.
+    const isUnread = reply !== undefined && reply.stages.length === 0 && reply.problems.length > 0;
+    return isUnread ? { ...value, problems: reply.problems } : (reply ?? value);
+  }
 });
 
 /** The extension of the editor. */
