@@ -9,7 +9,8 @@ import {
   hoverTooltip,
   type Panel,
   showPanel,
-  type Tooltip
+  type Tooltip,
+  ViewPlugin
 } from '@codemirror/view';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
@@ -51,29 +52,32 @@ export function pipelineEditor(assistance: Assistance): Extension {
   ];
 }
 
-/** Checks the text whenever it was left alone for a moment, and when the editor gets the focus. */
+/** Checks the text when it is opened, whenever it was left alone for a moment, and when the editor gets the focus. */
 function checker({ check }: Assistance): Extension {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let asked = 0;
-  const soon = (view: EditorView): void => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      const now = (asked += 1);
-      check(view.state.doc.toString()).then(
-        reply => {
-          if (now === asked && view.dom.isConnected) {
-            view.dispatch({ effects: checked.of(reply) });
-          }
-        },
-        () => undefined // the server does not answer: what was known stays
-      );
-    }, SETTLE);
+  const ask = (view: EditorView): void => {
+    const now = (asked += 1);
+    check(view.state.doc.toString()).then(
+      reply => {
+        if (now === asked) {
+          view.dispatch({ effects: checked.of(reply) });
+        }
+      },
+      () => undefined // the server does not answer: what was known stays
+    );
   };
-  return EditorView.updateListener.of(update => {
-    if (update.docChanged || update.focusChanged || asked === 0) {
-      soon(update.view);
+  const listener = EditorView.updateListener.of(update => {
+    if (update.docChanged || update.focusChanged) {
+      clearTimeout(timer);
+      timer = setTimeout(() => ask(update.view), SETTLE);
     }
   });
+  const opening = ViewPlugin.define(view => {
+    ask(view);
+    return { destroy: () => clearTimeout(timer) };
+  });
+  return [listener, opening];
 }
 
 /** The words that mistakes are about, underlined. */
