@@ -24,6 +24,7 @@ from stagebook_lab.wire import (  # noqa: E402
     backfills,
     environments,
     figures,
+    files,
     incidents,
     projects,
     runs,
@@ -37,6 +38,7 @@ MODULES = {
     "backfills": backfills,
     "environments": environments,
     "figures": figures,
+    "files": files,
     "incidents": incidents,
     "projects": projects,
     "runs": runs,
@@ -141,7 +143,8 @@ def _type(wanted: Any) -> str:
     if origin in {types.UnionType, Union}:
         return " | ".join(_type(one) for one in arguments)
     if origin is tuple:
-        return f"readonly {_type(arguments[0])}[]"
+        item = _type(arguments[0])
+        return f"readonly ({item})[]" if item.startswith("readonly ") else f"readonly {item}[]"
     if origin is dict:
         return f"Readonly<Record<string, {_type(arguments[1])}>>"
     if origin is Literal:

@@ -4,6 +4,7 @@ export type * from './actions';
 export type * from './backfills';
 export type * from './environments';
 export type * from './figures';
+export type * from './files';
 export type * from './incidents';
 export type * from './projects';
 export type * from './runs';

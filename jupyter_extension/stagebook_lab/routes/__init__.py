@@ -7,6 +7,7 @@ from stagebook_lab.routes import (
     backfills,
     environments,
     figures,
+    files,
     incidents,
     pipelines,
     runs,
@@ -28,5 +29,6 @@ ROUTES: tuple[tuple[str, type[Handler]], ...] = (
     *backfills.ROUTES,
     *incidents.ROUTES,
     *figures.ROUTES,
+    *files.ROUTES,
     *stream.ROUTES,
 )

@@ -9,6 +9,7 @@ from stagebook_lab.wire.actions import *  # noqa: F403
 from stagebook_lab.wire.backfills import *  # noqa: F403
 from stagebook_lab.wire.environments import *  # noqa: F403
 from stagebook_lab.wire.figures import *  # noqa: F403
+from stagebook_lab.wire.files import *  # noqa: F403
 from stagebook_lab.wire.incidents import *  # noqa: F403
 from stagebook_lab.wire.projects import *  # noqa: F403
 from stagebook_lab.wire.runs import *  # noqa: F403
