@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stagebook import errors
-from stagebook.journal.history import StageRecord
+from stagebook.journal.history import StageRecord, figures
 from stagebook.journal.journal import RunRecord
 from stagebook.pipeline.model import Pipeline, Stage, find_position
 from stagebook.planning.intervals import place_of_interval
@@ -22,6 +23,7 @@ from stagebook_lab import wire
 from stagebook_lab.params import FieldsWrong, param_info
 
 T = TypeVar("T")
+MOST_METRICS = 50  # of a stage, which every browser gets with each change of it
 
 
 def wire_value(kind: type[T], source: Any, /, **own: Any) -> T:
@@ -178,6 +180,7 @@ def stage_info(run: str, pipeline: str, stage: StageRecord) -> wire.StageInfo:
         kept_kernel=stage.kernel is not None,
         checks=tuple(wire_value(wire.BrokenCheck, check) for check in broken_checks(stage.audits)),
         findings=in_short(stage.audits),
+        metrics=dict(itertools.islice(figures(stage.scraps).items(), MOST_METRICS)),
     )
 
 

@@ -55,6 +55,7 @@ export function info(fields: Partial<StageInfo> = {}): StageInfo {
     kept_kernel: false,
     checks: [],
     findings: '',
+    metrics: {},
     of_run: '',
     ...fields
   };

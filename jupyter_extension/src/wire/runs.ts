@@ -58,7 +58,8 @@ export interface BrokenCheck {
  * is the run whose result was reused; among what is current, times and memory
  * of a reused stage are those of the attempt that made the result. `checks`
  * are those of contracts that do not hold, and `findings` the same in a few
- * words: empty where all hold.
+ * words: empty where all hold. `metrics` are the numbers that it glued, in
+ * their order, of many the first ones.
  */
 export interface StageInfo {
   readonly id: string;
@@ -84,6 +85,7 @@ export interface StageInfo {
   readonly of_run: string;
   readonly checks: readonly BrokenCheck[];
   readonly findings: string;
+  readonly metrics: Readonly<Record<string, unknown>>;
 }
 
 /**

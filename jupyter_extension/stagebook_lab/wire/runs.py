@@ -51,7 +51,8 @@ class StageInfo:
     `expected` and `cpu` are in seconds, `memory` is the peak in bytes, `frozen` the seconds for which the
     process has been stopped. `of_run` is the run whose result was reused; among what is current, times and memory of
     a reused stage are those of the attempt that made the result. `checks` are those of contracts that do not hold, and
-    `findings` the same in a few words: empty where all hold."""
+    `findings` the same in a few words: empty where all hold. `metrics` are the numbers that it glued, in their order, of
+    many the first ones."""
 
     id: str
     run: str
@@ -76,6 +77,7 @@ class StageInfo:
     of_run: str
     checks: tuple[BrokenCheck, ...] = ()
     findings: str = ""
+    metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

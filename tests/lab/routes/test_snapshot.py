@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from stagebook.journal.leases import Liveness, Owner
 from stagebook.project import Project
 from stagebook_lab import wire
 from stagebook_lab.feed.snapshot import SnapshotReader
+from stagebook_lab.present import MOST_METRICS
 
 STAGES = ("a", "b", "c")
 
@@ -162,3 +164,18 @@ def test_what_belongs_to_no_run_is_passed_over(builder: ProjectBuilder) -> None:
     after = reader.read()
     assert (after.seq, after.stages, after.runs) == (before.seq + 1, before.stages, before.runs)
     assert not reader.is_live
+
+
+def test_a_stage_tells_the_numbers_that_it_glued_in_their_order(builder: ProjectBuilder) -> None:
+    (builder.root / "pipelines").mkdir()
+    project = builder.project
+    events = story("r1", "p", None, ends=True, kind="run")
+    glued = {"rows": 7, "auc": 0.5, "name": "x", "isgood": True, **{f"m{at}": at for at in range(200)}}
+    scraps = {name: {"kind": "json", "value": value} for name, value in glued.items()}
+    ended = next(at for at, event in enumerate(events) if isinstance(event, AttemptEnded))
+    events[ended] = dataclasses.replace(events[ended], scraps=scraps)
+    write(project, events)
+    stages = SnapshotReader(project).read().stages
+    assert list(stages["p", "a"].metrics.items())[:3] == [("rows", 7), ("auc", 0.5), ("m0", 0)]
+    assert len(stages["p", "a"].metrics) == MOST_METRICS
+    assert stages["p", "b"].metrics == {}
