@@ -10,7 +10,7 @@ from typing import Any
 
 from stagebook.errors import JournalUnreadable
 from stagebook.event_reading import from_json
-from stagebook.events import AttemptEnded, BookmarkMoved, Event, StageMeasured
+from stagebook.events import AttemptEnded, AttemptStarted, BookmarkMoved, Event, StageMeasured
 from stagebook.journal.database import Database, numbered_sum
 from stagebook.observed import Observed
 
@@ -47,14 +47,15 @@ class EventLog:
         rows = self._db.read("SELECT seq, run, data, sum FROM events WHERE seq = ?", (number,))
         return self.read(*rows[0]) if rows else None
 
-    def start_of(self, number: int) -> float | None:
-        """When the attempt began that ended with the event of a number, in seconds since the epoch."""
+    def start_of(self, number: int) -> AttemptStarted | None:
+        """The beginning of the attempt that ended with the event of a number."""
         rows = self._db.read(
-            "SELECT s.at FROM events e JOIN events s ON s.run = e.run AND s.seq < e.seq AND s.stage = e.stage"
+            "SELECT s.seq, s.run, s.data, s.sum FROM events e JOIN events s ON s.run = e.run AND s.seq < e.seq AND s.stage = e.stage"
             " AND s.type = 'AttemptStarted' WHERE e.seq = ? ORDER BY s.seq DESC LIMIT 1",
             (number,),
         )
-        return float(rows[0][0]) if rows else None
+        found = self.read(*rows[0]) if rows else None
+        return found if isinstance(found, AttemptStarted) else None
 
     def last_number(self) -> int:
         """The number of the last event; 0 where there is none."""

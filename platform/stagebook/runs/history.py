@@ -125,14 +125,22 @@ class History:
         return stages[stage]
 
     def with_times(self, stage: StageRecord) -> StageRecord:
-        """The record of a stage; of a reused one with the times and the memory of the attempt that made its result."""
+        """The record of a stage; of a reused one with the times, the usual one too, and the memory of the attempt that made its
+        result."""
         if not stage.number or stage.started is not None:
             return stage
         made = self.journal.events.find(stage.number)
         if not isinstance(made, AttemptEnded):
             return stage  # accepted: nothing ran
-        started = self.journal.events.start_of(stage.number)
-        return dataclasses.replace(stage, started=started, ended=made.at, cpu=made.cpu, memory=made.memory)
+        begun = self.journal.events.start_of(stage.number)
+        return dataclasses.replace(
+            stage,
+            started=None if begun is None else begun.at,
+            expected=None if begun is None else begun.expected,
+            ended=made.at,
+            cpu=made.cpu,
+            memory=made.memory,
+        )
 
     def latest_stages(self, pipeline: str) -> dict[str, tuple[RunRecord, StageRecord]]:
         """For each stage of a pipeline, the last run that did anything about it."""

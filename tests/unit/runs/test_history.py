@@ -46,7 +46,7 @@ def ran(
         if came in {Status.COMPLETED, Status.FAILED}:
             scraps = {"run": {"kind": "text", "value": name}, "picture": {"kind": "file", "file": "x.png"}}
             events += [
-                AttemptStarted(run=name, at=10.0, stage=stage, attempt=1, folder="f"),
+                AttemptStarted(run=name, at=10.0, stage=stage, attempt=1, folder="f", expected=3.5),
                 AttemptEnded(
                     run=name,
                     at=11.0,
@@ -129,6 +129,9 @@ def test_the_latest_of_a_stage_is_in_the_last_run_that_did_not_skip_it(history: 
 def test_a_reused_stage_has_the_times_of_the_attempt_that_made_its_result(history: History) -> None:
     ran(history, "made", {"a": Status.COMPLETED, "b": Status.COMPLETED})
     made = next(seq for seq, event in history.journal.events.of("made") if isinstance(event, AttemptEnded))
+    begun = history.journal.events.start_of(made)
+    assert begun is not None
+    assert begun.stage == "a"
     reused = StageReused(run="again", at=20.0, stage="a", of_run="made", number=made)
     ran(history, "again", {})
     history.journal.append([reused, StageEnded(run="again", at=20.0, stage="a", status=Status.REUSED)])
@@ -136,6 +139,7 @@ def test_a_reused_stage_has_the_times_of_the_attempt_that_made_its_result(histor
     assert (stage.started, stage.ended) == (None, None)
     timed = history.with_times(stage)
     assert (timed.started, timed.ended, timed.status) == (10.0, 11.0, Status.REUSED)
+    assert timed.expected == begun.expected == 3.5
     completed = history.stage(history.find("made"), "b")
     assert history.with_times(completed) is completed
 
