@@ -18,6 +18,7 @@ import { Tabs } from './app/tabs';
 import { keepChoice } from './app/choice';
 import { Api } from './services/api';
 import { ExecutedDrive } from './services/executed-drive';
+import { Memory } from './services/memory';
 import { RunLauncher } from './services/run-launcher';
 import { Store } from './services/store';
 import { Badge } from './views/badge';
@@ -60,7 +61,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const tabs = new Tabs(app, () => context);
     const places = makePlaces({ app, docs, notebooks, store, trans, tabs, context: () => context });
     const actions = addCommands({ app, store, launcher, places, trans, palette });
-    const context: Context = { store, launcher, trans, actions };
+    const memory = new Memory(state);
+    const context: Context = { store, launcher, memory, trans, actions };
 
     const panel = new StagesPanel(context);
     app.shell.add(panel, 'left', { rank: 300 });

@@ -1,6 +1,6 @@
 """The figures of docs/jupyterlab.md, measured: `.venv/bin/python tests/lab/figures.py`.
 
-From an event in the journal to its sight in the panel; the panel with 500 stages; the size of what the
+From an event in the journal to its sight in the panel; the panel and the graph with 500 stages, and how smoothly it is dragged; the size of what the
 browser loads; the processor time of Jupyter Server.
 """
 
@@ -35,6 +35,12 @@ WATCH = """() => {
     const found = /cell (\\d+) of/.exec(document.querySelector('.sb-Line')?.textContent ?? '');
     if (found !== null) { window.__seen[found[1]] ??= Date.now() / 1000; }
   }).observe(document.querySelector('.sb-Panel'), { subtree: true, childList: true, characterData: true });
+}"""
+
+FRAMES = """() => {
+  window.__frames = 0;
+  const count = () => { window.__frames += 1; requestAnimationFrame(count); };
+  requestAnimationFrame(count);
 }"""
 
 
@@ -107,6 +113,31 @@ def many_stages(page: Page) -> None:
     page.evaluate("window.jupyterapp.commands.execute('stagebook:open-graph')")
     page.wait_for_function(f"document.querySelectorAll('.sb-Node').length === {STAGES}")
     print(f"graph with {STAGES} stages: {time.monotonic() - begun:.2f} s")
+    page.wait_for_timeout(1000)
+    print(f"dragging it: {frames_while_dragging(page):.0f} frames a second")
+
+
+def frames_while_dragging(page: Page, seconds: float = 3.0) -> float:
+    """How many frames a second the browser draws while the graph is dragged to and fro."""
+    scroll = page.locator(".sb-Scroll")
+    box = scroll.bounding_box()
+    assert box is not None
+    page.get_by_role("button", name="Larger").click()
+    # Between two layers there is nothing but the ground.
+    x, y = box["x"] + box["width"] - 60, box["y"] + 4
+    page.evaluate(FRAMES)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    begun, step = time.monotonic(), 0
+    first, most = page.evaluate("window.__frames"), 0
+    while time.monotonic() - begun < seconds:
+        step += 1
+        page.mouse.move(x - 300 + abs(step % 60 - 30) * 10, y)
+        most = max(most, scroll.evaluate("one => one.scrollLeft"))
+    took = time.monotonic() - begun
+    page.mouse.up()
+    assert most > 0, "nothing was dragged"
+    return (page.evaluate("window.__frames") - first) / took
 
 
 def cpu(process: psutil.Process, seconds: float = 20) -> float:

@@ -69,6 +69,9 @@ export function makePlaces(parts: Parts): Places {
         openAt(docs, path, line, column).catch(say);
       }
     },
+    openFile: path => {
+      docs.openOrReveal([store.projectPath, path].filter(Boolean).join('/'));
+    },
     openNotebook: stage => openNotebook(docs, store, stage),
     openEnvironments: () => tabs.open({ kind: 'environments' }),
     openTimeline: () => tabs.open({ kind: 'timeline' }),

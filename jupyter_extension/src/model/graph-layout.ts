@@ -4,8 +4,8 @@
  * the order comes from the mean place of the neighbours (Sugiyama, Tagawa and Toda 1981).
  */
 
-export const NODE = { width: 190, height: 46 };
-const GAP = { x: 56, y: 14 };
+export const NODE = { width: 224, height: 68 };
+const GAP = { x: 52, y: 16 };
 const LANE = 10; // the height of a passing line
 const SWEEPS = 6;
 

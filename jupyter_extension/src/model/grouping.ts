@@ -1,10 +1,11 @@
-/** Stages with several instances as one entry; and the search for stages. */
+/** Stages with several instances as one entry, and stages whose names begin alike; and the search for stages. */
 
 import { plural } from './format';
+import { prefixes } from './prefixes';
 import { cellOf, counts, type StageView, type State } from './stage-state';
 
 export interface Entry {
-  /** The id of the stage, or the name of the folded group. */
+  /** The id of the stage, or the name of the folded group; of stages that begin alike the beginning with `/*`. */
   readonly key: string;
   readonly label: string;
   readonly state: State;
@@ -16,6 +17,8 @@ export interface Entry {
   readonly level: 0 | 1;
   /** Whether the entry is the head of an unfolded group. */
   readonly open: boolean;
+  /** What a folded entry stands for: instances of one stage, or stages whose names begin alike. */
+  readonly unit: 'instance' | 'stage';
 }
 
 /** The lines of a list: a group is one line, and its instances follow it where it is open. */
@@ -39,17 +42,52 @@ export function lines(views: readonly StageView[], open: ReadonlySet<string>): E
   return found;
 }
 
-/** The nodes of a graph: a folded group is one node, an open one is its instances. */
+/** The nodes of a graph: a folded group is one node, an open one is its members. */
 export function nodes(views: readonly StageView[], open: ReadonlySet<string>): Entry[] {
   const found: Entry[] = [];
+  const folds = new Map<string, Entry>();
+  for (const fold of foldsOf(views)) {
+    if (!open.has(fold.key)) {
+      fold.views.forEach(view => folds.set(view.stage, fold));
+    }
+  }
+  const done = new Set<Entry>();
   for (const [name, members] of groups(views)) {
-    if (members.length === 1 || open.has(name)) {
+    const fold = folds.get(name);
+    if (fold !== undefined) {
+      if (!done.has(fold)) {
+        found.push(fold);
+      }
+      done.add(fold);
+    } else if (members.length === 1 || open.has(name)) {
       found.push(...members.map(view => single(view, 0)));
     } else {
       found.push(group(name, members));
     }
   }
   return found;
+}
+
+/** All that can be unfolded, by the keys of the folded entries. */
+export function foldable(views: readonly StageView[]): string[] {
+  const several = [...groups(views)].filter(([, members]) => members.length > 1).map(([name]) => name);
+  return [...foldsOf(views).map(fold => fold.key), ...several];
+}
+
+/** The stages of a large pipeline whose names begin alike, each as a folded entry. */
+function foldsOf(views: readonly StageView[]): Entry[] {
+  const stages = [...groups(views)].map(([name, members]) => group(name, members));
+  return [...prefixes(edges(stages))].map(([beginning, names]) => {
+    const inside = new Set(names);
+    const members = views.filter(view => inside.has(view.stage));
+    return { ...group(`${beginning}/*`, members), label: `${beginning} …`, unit: 'stage' as const };
+  });
+}
+
+/** How many a folded entry stands for: `3 instances`. */
+export function sizeOf(entry: Entry): string {
+  const names = new Set(entry.views.map(view => view.stage));
+  return plural(entry.unit === 'stage' ? names.size : entry.views.length, entry.unit);
 }
 
 /** For each node the nodes before it. */
@@ -97,14 +135,14 @@ export function findingsOf(entry: Entry): string {
   return found.length > 1 ? `checks do not hold in ${found.length}` : (found[0]?.findings ?? '');
 }
 
-/** What a screen reader says of an entry. */
-export function labelOf(entry: Entry): string {
+/** What a screen reader says of an entry; of a single stage with `more`. */
+export function labelOf(entry: Entry, ...more: readonly string[]): string {
   const view = entry.views[0];
   if (entry.folded || entry.open || view === undefined) {
-    const many = plural(entry.views.length, 'instance');
-    return [entry.label, many, summaryOf(entry), findingsOf(entry)].filter(Boolean).join(', ');
+    return [entry.label, sizeOf(entry), summaryOf(entry), findingsOf(entry)].filter(Boolean).join(', ');
   }
-  return [view.id, view.state, cellOf(view), view.why, view.next && `next run: ${view.next}`, view.findings]
+  const next = view.next && `next run: ${view.next}`;
+  return [view.id, view.state, cellOf(view), view.why, next, ...more, view.findings]
     .filter(Boolean)
     .join(', ');
 }
@@ -133,7 +171,7 @@ function groups(views: readonly StageView[]): Map<string, StageView[]> {
 
 function group(name: string, views: readonly StageView[]): Entry {
   const state = counts(views)[0]?.[0] ?? 'new';
-  return { key: name, label: name, state, views, folded: true, level: 0, open: false };
+  return { key: name, label: name, state, views, folded: true, level: 0, open: false, unit: 'instance' };
 }
 
 function single(view: StageView, level: 0 | 1): Entry {
@@ -144,6 +182,7 @@ function single(view: StageView, level: 0 | 1): Entry {
     views: [view],
     folded: false,
     level,
-    open: false
+    open: false,
+    unit: 'instance'
   };
 }

@@ -18,6 +18,7 @@ import type {
   EnvironmentRequest,
   EnvironmentsReply,
   ErrorReply,
+  FilePreview,
   KernelReply,
   KernelRequest,
   LogReply,
@@ -91,6 +92,16 @@ export class Api {
 
   monitors(project: string, pipeline: string, stage: string): Promise<MonitorsReply> {
     return this.get<MonitorsReply>(['monitors'], { project, pipeline, stage });
+  }
+
+  /** The beginning of a file that a stage of the pipeline reads or writes. */
+  file(project: string, pipeline: string, path: string, draft: RunDraft): Promise<FilePreview> {
+    const { texts, sweep, interval } = draft;
+    const words = { ...EMPTY_DRAFT, texts, sweep, interval };
+    return this.get<FilePreview>(
+      ['file'],
+      [['project', project], ['pipeline', pipeline], ['path', path], ...queryOf(words)]
+    );
   }
 
   runs(project: string, pipeline: string, limit: number): Promise<RunsReply> {

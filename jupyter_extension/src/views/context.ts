@@ -2,6 +2,7 @@
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import type { Memory } from '../services/memory';
 import type { RunLauncher } from '../services/run-launcher';
 import type { Store } from '../services/store';
 import type { EnvironmentRequest, StageInfo } from '../wire';
@@ -45,6 +46,8 @@ export interface Actions {
   readonly rollBack: (environment: string, version: number, act: Act) => void;
   /** Open the pipeline file, or the file `path`, at a line and column, which count from 1. */
   readonly openPipelineFile: (line?: number, column?: number, path?: string) => void;
+  /** Open a file of the project, as JupyterLab shows files of its kind. */
+  readonly openFile: (path: string) => void;
   readonly openNotebook: (stage: string) => void;
   /** Draft the contract of an output, `stage.output`, and open it. */
   readonly draftContract: (dataset: string) => void;
@@ -74,5 +77,6 @@ export interface Context {
   readonly store: Store;
   readonly launcher: RunLauncher;
   readonly actions: Actions;
+  readonly memory: Memory;
   readonly trans: TranslationBundle;
 }

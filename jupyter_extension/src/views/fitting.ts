@@ -6,12 +6,12 @@ const fitted = new Map<string, string>();
 let context: CanvasRenderingContext2D | null = null;
 
 /** The text as far as it fits into a width, in pixels, with an ellipsis where something is missing. */
-export function fit(text: string, width: number, size: number): string {
+export function fit(text: string, width: number, size: number, weight = 400): string {
   const family = getComputedStyle(document.body).getPropertyValue('--jp-ui-font-family');
-  const key = `${width} ${size} ${family} ${text}`;
+  const key = `${width} ${size} ${weight} ${family} ${text}`;
   let found = fitted.get(key);
   if (found === undefined) {
-    found = cut(text, width, `${size}px ${family}`);
+    found = cut(text, width, `${weight} ${size}px ${family}`);
     if (fitted.size >= MOST) {
       fitted.clear();
     }

@@ -1,150 +1,137 @@
-/** A node of the graph. */
+/** The card of a stage, or of several, in the graph. What is done with it the canvas takes care of. */
 
 import * as React from 'react';
 
-import { duration, plural } from '../model/format';
-import { type Layout, NODE } from '../model/graph-layout';
-import { type Entry, findingsOf, labelOf, summaryOf } from '../model/grouping';
-import { cellOf, GLYPHS, progressOf, type StageView } from '../model/stage-state';
-import type { Context } from './context';
+import { type Card, elapsed } from '../model/card';
+import { NODE, type Placed } from '../model/graph-layout';
+import { GLYPHS } from '../model/stage-state';
 import { fit } from './fitting';
+import { useNow } from './hooks';
 
-const TEXT = NODE.width - 44; // pixels between the sign and the right side
+const LEFT = 16; // of the second and the third line
+const NAME = 36;
+const INNER = NODE.width - LEFT - 10;
+const SMALL = 11; // pixels of the second and the third line
 
-/** A stage, or a folded group of instances. */
-export function GraphNode(props: {
-  context: Context;
-  entry: Entry;
-  placed: Layout;
-  before: ReadonlyMap<string, readonly string[]>;
-  isSelected: boolean;
-  dim: boolean;
-  unfold: () => void;
-}): React.JSX.Element | null {
-  const { entry, placed, isSelected } = props;
-  const { store, actions } = props.context;
-  const { planner } = store;
-  const at = placed.nodes.get(entry.key);
-  const view = entry.views[0];
-  if (at === undefined || view === undefined) {
-    return null;
-  }
-  const press = (event: React.KeyboardEvent<SVGGElement>): void => {
-    if (event.key === 'Enter' || event.key === ' ') {
-      if (entry.folded) {
-        props.unfold();
-      } else if (event.key === 'Enter') {
-        (event.shiftKey ? actions.openExecuted : actions.openNotebook)(view.id);
-      }
-      store.select(entry.key);
-    } else if (event.key.startsWith('Arrow')) {
-      const next = neighbour(entry.key, event.key, placed, props.before);
-      const node = [...(event.currentTarget.parentElement?.querySelectorAll<SVGGElement>('.sb-Node') ?? [])];
-      node.find(one => one.dataset.key === next)?.focus();
-    } else {
-      return;
-    }
-    event.preventDefault();
-    event.stopPropagation();
-  };
-  const part = entry.folded ? null : progressOf(view);
-  const isChosen = planner.draft.stages.includes(entry.key);
-  const findings = findingsOf(entry);
-  const second = entry.folded
-    ? [plural(entry.views.length, 'instance'), summaryOf(entry)].join(' · ')
-    : secondLine(view);
+interface Props {
+  readonly at: Placed;
+  readonly card: Card;
+  readonly folded: boolean;
+  readonly isSelected: boolean;
+  /** Whether it is among the stages of the next run. */
+  readonly isChosen: boolean;
+  readonly dim: boolean;
+  /** Whether the Tab key leads to it. */
+  readonly isStop: boolean;
+}
+
+/** A stage, or a folded group. Drawn again only where something on it changed: there may be hundreds. */
+export const GraphNode = React.memo(function GraphNode(props: Props): React.JSX.Element {
+  const { at, card, folded, isSelected, isChosen } = props;
+  const marks = (isChosen ? 18 : 0) + (card.findings ? 14 : 0);
   return (
     <g
       className="sb-Node"
       transform={`translate(${at.x} ${at.y})`}
       role="button"
-      tabIndex={0}
+      tabIndex={props.isStop ? 0 : -1}
       aria-pressed={isSelected}
-      aria-label={labelOf(entry)}
-      data-key={entry.key}
-      data-state={entry.state}
-      data-folded={entry.folded}
+      aria-label={card.label}
+      data-key={at.key}
+      data-state={card.state}
+      data-folded={folded}
       data-dim={props.dim}
       data-selected={isSelected}
       data-chosen={isChosen}
-      onClick={event => {
-        store.select(entry.key);
-        if (event.ctrlKey || event.metaKey) {
-          planner.toggle(entry.key);
-          planner.showForm(true);
-        }
-      }}
-      onContextMenu={() => store.select(entry.key)}
-      onFocus={() => store.select(entry.key)}
-      onDoubleClick={() => (entry.folded ? props.unfold() : actions.openNotebook(view.id))}
-      onKeyDown={press}
     >
-      <title>{labelOf(entry)}</title>
-      {entry.folded && (
-        <rect className="sb-Behind" x={5} y={5} width={NODE.width} height={NODE.height} rx={5} />
-      )}
+      <title>{card.label}</title>
+      {folded && <rect className="sb-Behind" x={5} y={5} width={NODE.width} height={NODE.height} rx={5} />}
       <rect className="sb-Box" width={NODE.width} height={NODE.height} rx={5} />
-      {isChosen && (
-        <text className="sb-NodeChosen" x={NODE.width - 8} y={19} textAnchor="end">
-          ☑
-        </text>
-      )}
-      {findings && (
-        <text className="sb-NodeFindings" x={NODE.width - (isChosen ? 26 : 8)} y={19} textAnchor="end">
+      <rect className="sb-Mark" width={card.state === 'failed' ? 8 : 4} height={NODE.height} rx={2} />
+      <text className="sb-NodeGlyph" x={24} y={22} textAnchor="middle">
+        {GLYPHS[card.state]}
+      </text>
+      <text className="sb-NodeName" x={NAME} y={22}>
+        {fit(card.name, NODE.width - NAME - 10 - marks, 13, 600)}
+      </text>
+      {card.findings && (
+        <text className="sb-NodeFindings" x={NODE.width - (isChosen ? 28 : 10)} y={22} textAnchor="end">
           !
         </text>
       )}
-      <rect className="sb-Mark" width={4} height={NODE.height} rx={2} />
-      <text className="sb-NodeGlyph" x={18} y={28} textAnchor="middle">
-        {GLYPHS[entry.state]}
-      </text>
-      <svg width={NODE.width - 5} height={NODE.height}>
-        <text className="sb-NodeName" x={34} y={19}>
-          {fit(entry.label, TEXT - (isChosen ? 16 : 0) - (findings ? 14 : 0), 13)}
+      {isChosen && (
+        <text className="sb-NodeChosen" x={NODE.width - 10} y={22} textAnchor="end">
+          ☑
         </text>
-        <text className="sb-NodeDetail" x={34} y={35}>
-          {fit(findings ? `${entry.state} · ${findings}` : second, TEXT, 11)}
-        </text>
-      </svg>
-      {part !== null && (
-        <rect className="sb-NodeProgress" y={NODE.height - 3} width={NODE.width * part} height={3} />
+      )}
+      <Second card={card} />
+      <Third card={card} />
+      {card.part !== null && (
+        <>
+          <rect className="sb-NodeTrack" x={LEFT} y={NODE.height - 6} width={INNER} height={3} rx={1.5} />
+          <rect
+            className="sb-NodeProgress"
+            x={LEFT}
+            y={NODE.height - 6}
+            width={INNER * card.part}
+            height={3}
+            rx={1.5}
+          />
+        </>
       )}
     </g>
   );
+}, isSame);
+
+function isSame(before: Props, after: Props): boolean {
+  const flags = ['folded', 'isSelected', 'isChosen', 'dim', 'isStop'] as const;
+  return (
+    before.at.x === after.at.x &&
+    before.at.y === after.at.y &&
+    flags.every(name => before[name] === after[name]) &&
+    (Object.keys(after.card) as (keyof Card)[]).every(name => before.card[name] === after.card[name])
+  );
 }
 
-/** The second line of a node: the state, and the cell, the time or the reason. */
-function secondLine(view: StageView): string {
-  const info = view.info;
-  const cell = cellOf(view);
-  if (cell) {
-    return `${view.state} ${cell}`;
-  }
-  if ((view.state === 'completed' || view.state === 'up to date') && info?.started && info.ended) {
-    return `${view.state} · ${duration(info.ended - info.started)}`;
-  }
-  return view.why ? `${view.state} · ${view.why}` : view.state;
+/** The state, and what is to be said of it. */
+function Second({ card }: { card: Card }): React.JSX.Element {
+  const rest = card.findings || card.detail;
+  const text = fit(rest ? `${card.word} · ${rest}` : card.word, INNER, SMALL);
+  return (
+    <text className="sb-NodeDetail" x={LEFT} y={40}>
+      <tspan className="sb-NodeState">{text.slice(0, card.word.length)}</tspan>
+      {text.slice(card.word.length)}
+    </text>
+  );
 }
 
-/** The node that an arrow key leads to: along a line to the left or right, the nearest in the layer up or down. */
-function neighbour(
-  key: string,
-  arrow: string,
-  placed: Layout,
-  before: ReadonlyMap<string, readonly string[]>
-): string | undefined {
-  const here = placed.nodes.get(key);
-  if (here === undefined) {
-    return undefined;
-  }
-  if (arrow === 'ArrowLeft') {
-    return before.get(key)?.[0];
-  }
-  if (arrow === 'ArrowRight') {
-    return [...before].find(([, sources]) => sources.includes(key))?.[0];
-  }
-  const sign = arrow === 'ArrowDown' ? 1 : -1;
-  const layer = [...placed.nodes.values()].filter(node => node.x === here.x && (node.y - here.y) * sign > 0);
-  layer.sort((a, b) => (a.y - b.y) * sign);
-  return layer[0]?.key;
+/** The time, and the first metric. */
+function Third({ card }: { card: Card }): React.JSX.Element {
+  const room = card.metric === '' ? 0 : card.took.length > 12 ? 0.42 : 0.6; // of the width, for the metric
+  return (
+    <>
+      {card.since === null ? (
+        <text className="sb-NodeDetail" x={LEFT} y={57}>
+          {fit(card.took, INNER * (1 - room), SMALL)}
+        </text>
+      ) : (
+        <Running since={card.since} usual={card.usual} />
+      )}
+      {card.metric !== '' && (
+        <text className="sb-NodeMetric" x={NODE.width - 10} y={57} textAnchor="end">
+          {fit(card.metric, INNER * room - 8, SMALL)}
+        </text>
+      )}
+    </>
+  );
+}
+
+/** The time since the start, counted on every second. */
+function Running(props: { since: number; usual: number | null }): React.JSX.Element {
+  const now = useNow(1);
+  return (
+    <text className="sb-NodeDetail" x={LEFT} y={57}>
+      {fit(elapsed(now - props.since, props.usual), INNER, SMALL)}
+    </text>
+  );
 }

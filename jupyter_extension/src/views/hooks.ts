@@ -107,3 +107,24 @@ export function useRound(context: Context, often = false): readonly [string, () 
 
 const OFTEN = 2; // seconds
 const SELDOM = 30; // seconds
+
+/** A small choice of a person, which is kept over a reload. */
+export function useKept<T extends string | number | boolean>(
+  { memory }: Context,
+  name: string,
+  initial: T
+): readonly [T, (value: T) => void] {
+  const [value, setValue] = React.useState(initial);
+  React.useEffect(() => {
+    let isOver = false;
+    void memory.get(name, initial).then(found => isOver || setValue(found));
+    return () => {
+      isOver = true;
+    };
+  }, [memory, name, initial]);
+  const set = (wanted: T): void => {
+    setValue(wanted);
+    memory.set(name, wanted);
+  };
+  return [value, set];
+}

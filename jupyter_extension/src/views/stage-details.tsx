@@ -1,32 +1,63 @@
-/** The stage that was chosen in the graph. */
+/** The details of the stage that was chosen in the graph, under headings. */
 
 import * as React from 'react';
 
 import type { Context } from './context';
-import { cellOf, type StageView } from '../model/stage-state';
-import { bytes, duration, plain, plural, value } from '../model/format';
-import type { Entry } from '../model/grouping';
+import { figure, tookOf } from '../model/card';
+import { bytes, plain, value } from '../model/format';
+import { type Entry, sizeOf } from '../model/grouping';
+import type { Way } from '../model/lineage';
+import { cellOf, type StageView, type State } from '../model/stage-state';
 import { Monitors } from './monitors';
-import { Breakable, Counts, DecisionSign, Elapsed, Glyph } from './parts';
-import type { PlanStage } from '../wire';
+import { Ago, Breakable, Counts, DecisionSign, Elapsed, Glyph } from './parts';
+import { StageFiles } from './stage-files';
+import type { PlanStage, StageInfo } from '../wire';
+
+/** What shows the stages before and after one; `null` where there is no graph. */
+export type Ways = { readonly traced: Way | null; readonly follow: (way: Way) => void } | null;
 
 /** A stage with all its facts. The texts of notebooks are shown as text, never as markup. */
-export function StageDetails(props: {
-  context: Context;
-  view: StageView | undefined;
-}): React.JSX.Element | null {
+export function StageDetails(props: { context: Context; view: StageView; ways: Ways }): React.JSX.Element {
   const { context, view } = props;
-  const { store, launcher, actions, trans } = context;
-  if (view === undefined) {
-    return null;
-  }
-  const info = view.info;
+  const { store, launcher, trans } = context;
+  const { info } = view;
   const planned = store.planner.plan?.stages.find(stage => stage.id === view.id);
   return (
     <aside className="sb-Details" aria-label={trans.__('The stage %1', view.id)}>
       <h2>
         <Glyph state={view.state} /> {view.id}
       </h2>
+      <StateOf context={context} view={view} planned={planned} />
+      <Documents context={context} view={view} />
+      <div className="sb-Buttons">
+        <RunScopes context={context} stage={view.id} isEnabled={launcher.canStart && view.notebook !== ''} />
+      </div>
+      <WayButtons context={context} ways={props.ways} />
+      {info !== null && <Checks context={context} view={view} info={info} planned={planned} />}
+      {info !== null && <Metrics context={context} info={info} />}
+      {planned !== undefined && (
+        <>
+          <Params context={context} planned={planned} />
+          <StageFiles key={`in ${view.id}`} context={context} planned={planned} info={info} of="inputs" />
+          <StageFiles key={`out ${view.id}`} context={context} planned={planned} info={info} of="outputs" />
+        </>
+      )}
+      {info !== null && <Attempt context={context} info={info} />}
+    </aside>
+  );
+}
+
+/** The state, and why it is so: the error of a stage that failed, the reasons of one that would run. */
+function StateOf(props: {
+  context: Context;
+  view: StageView;
+  planned: PlanStage | undefined;
+}): React.JSX.Element {
+  const { view, planned } = props;
+  const { trans } = props.context;
+  const { info } = view;
+  return (
+    <section aria-label={trans.__('State')}>
       <p className="sb-Detail">
         {[view.state, cellOf(view)].filter(Boolean).join(' ')}
         {view.state === 'running' && info?.started ? (
@@ -36,6 +67,7 @@ export function StageDetails(props: {
         ) : null}
       </p>
       {view.description && <p>{view.description}</p>}
+      {info?.message && <p className="sb-Message">{info.message}</p>}
       {view.next ? (
         <p>{trans.__('Next run: %1', view.next)}</p>
       ) : (
@@ -48,116 +80,222 @@ export function StageDetails(props: {
       )}
       {planned?.on_disk && <p>{planned.on_disk}</p>}
       {view.reasons.length > 1 && (
-        <ul className="sb-Reasons">
+        <ul className="sb-Reasons" aria-label={trans.__('Reasons')}>
           {view.reasons.slice(1).map(reason => (
             <li key={reason}>{reason}</li>
           ))}
         </ul>
       )}
-      {info !== null && info.checks.length > 0 && (
-        <ul className="sb-Checks" aria-label={trans.__('Checks that do not hold')}>
-          {info.checks.map(check => (
-            <li key={check.line}>
-              <Breakable text={check.line} />
-              {check.rows.length > 0 && (
-                <ul className="sb-Rows" aria-label={trans.__('Rows that break it')}>
-                  {check.rows.map((row, at) => (
-                    <li key={at}>{row}</li>
-                  ))}
-                </ul>
-              )}
-            </li>
-          ))}
-        </ul>
-      )}
-      <div className="sb-Buttons">
-        {view.notebook && (
-          <button className="sb-Button" onClick={() => actions.openNotebook(view.id)}>
-            {trans.__('Notebook')}
-          </button>
-        )}
-        {info?.has_notebook && (
-          <>
-            <button className="sb-Button" onClick={() => actions.openExecuted(view.id)}>
-              {trans.__('Executed notebook')}
-            </button>
-            {info.cause === 'exception' && (
-              <button className="sb-Button" onClick={() => actions.openFailing(view.id)}>
-                {trans.__('Failing cell')}
-              </button>
-            )}
-            <button className="sb-Button" onClick={() => actions.openLog(view.id)}>
-              {trans.__('Log')}
-            </button>
-            <button className="sb-Button" onClick={() => actions.openMlflow([info.run], view.id)}>
-              {trans.__('MLflow')}
-            </button>
-          </>
-        )}
-        <button className="sb-Button" onClick={() => actions.openChanges(view.id)}>
-          {trans.__('Changes')}
-        </button>
-      </div>
-      <div className="sb-Buttons">
-        <RunScopes context={context} stage={view.id} isEnabled={launcher.canStart && view.notebook !== ''} />
-      </div>
-      {planned !== undefined && <Contract context={context} planned={planned} />}
-      {info !== null && (
-        <dl>
-          <dt>{trans.__('Run')}</dt>
-          <dd>{info.run}</dd>
-          {info.attempt > 0 && (
-            <>
-              <dt>{trans.__('Attempt')}</dt>
-              <dd>{info.attempt}</dd>
-            </>
-          )}
-          {info.started !== null && info.ended !== null && (
-            <>
-              <dt>{trans.__('Took')}</dt>
-              <dd>{duration(info.ended - info.started)}</dd>
-            </>
-          )}
-          {info.memory > 0 && (
-            <>
-              <dt>{trans.__('Memory')}</dt>
-              <dd>{bytes(info.memory)}</dd>
-            </>
-          )}
-        </dl>
-      )}
-      {info !== null && <Monitors context={context} info={info} />}
-      {info?.message && <p className="sb-Message">{info.message}</p>}
       {info?.traceback && (
         <pre className="sb-Traceback" tabIndex={0} aria-label={trans.__('Traceback')}>
           {plain(info.traceback)}
         </pre>
       )}
-    </aside>
+    </section>
   );
 }
 
-/** A stage with several instances: how each of them is. */
+/** What can be opened of a stage. */
+function Documents(props: { context: Context; view: StageView }): React.JSX.Element {
+  const { view } = props;
+  const { actions, trans } = props.context;
+  const { info } = view;
+  return (
+    <div className="sb-Buttons">
+      {view.notebook && (
+        <button className="sb-Button" onClick={() => actions.openNotebook(view.id)}>
+          {trans.__('Notebook')}
+        </button>
+      )}
+      {info?.has_notebook && (
+        <>
+          <button className="sb-Button" onClick={() => actions.openExecuted(view.id)}>
+            {trans.__('Executed notebook')}
+          </button>
+          {info.cause === 'exception' && (
+            <button className="sb-Button" onClick={() => actions.openFailing(view.id)}>
+              {trans.__('Failing cell')}
+            </button>
+          )}
+          <button className="sb-Button" onClick={() => actions.openLog(view.id)}>
+            {trans.__('Log')}
+          </button>
+          <button className="sb-Button" onClick={() => actions.openMlflow([info.run], view.id)}>
+            {trans.__('MLflow')}
+          </button>
+        </>
+      )}
+      <button className="sb-Button" onClick={() => actions.openChanges(view.id)}>
+        {trans.__('Changes')}
+      </button>
+    </div>
+  );
+}
+
+const SETTLED: ReadonlySet<State> = new Set(['completed', 'reused', 'up to date']);
+
+/** What the contracts came to. */
+function Checks(props: {
+  context: Context;
+  view: StageView;
+  info: StageInfo;
+  planned: PlanStage | undefined;
+}): React.JSX.Element | null {
+  const { info } = props;
+  const { trans } = props.context;
+  if (info.checks.length === 0) {
+    const hasContracts = Object.keys(props.planned?.contracts ?? {}).length > 0;
+    return hasContracts && SETTLED.has(props.view.state) ? (
+      <section>
+        <h3>{trans.__('Contracts')}</h3>
+        <p>
+          <Glyph state="completed" /> {trans.__('All checks hold.')}
+        </p>
+      </section>
+    ) : null;
+  }
+  return (
+    <section>
+      <h3>{trans.__('Contracts')}</h3>
+      <ul className="sb-Checks" aria-label={trans.__('Checks that do not hold')}>
+        {info.checks.map(check => (
+          <li key={check.line}>
+            <Breakable text={check.line} />
+            {check.rows.length > 0 && (
+              <ul className="sb-Rows" aria-label={trans.__('Rows that break it')}>
+                {check.rows.map((row, at) => (
+                  <li key={at}>{row}</li>
+                ))}
+              </ul>
+            )}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** The numbers that a stage left, and its figures over the runs. */
+function Metrics({ context, info }: { context: Context; info: StageInfo }): React.JSX.Element {
+  const { trans } = context;
+  const metrics = Object.entries(info.metrics);
+  return (
+    <section>
+      {metrics.length > 0 && (
+        <>
+          <h3>{trans.__('Metrics')}</h3>
+          <table className="sb-Metrics" aria-label={trans.__('Metrics of the stage')}>
+            <tbody>
+              {metrics.map(([name, number]) => (
+                <tr key={name}>
+                  <th scope="row">{name}</th>
+                  <td title={String(number)}>{figure(number)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </>
+      )}
+      <Monitors context={context} info={info} />
+    </section>
+  );
+}
+
+/** The parameters and conditions of a stage. */
+function Params({ context, planned }: { context: Context; planned: PlanStage }): React.JSX.Element | null {
+  const { trans } = context;
+  const rows: [string, string][] = [
+    ...Object.entries(planned.params).map(([name, given]): [string, string] => [name, value(given)]),
+    ...(planned.when ? [['when', planned.when] as [string, string]] : []),
+    ...(planned.foreach ? [['foreach', planned.foreach] as [string, string]] : [])
+  ];
+  if (rows.length === 0) {
+    return null;
+  }
+  return (
+    <section>
+      <h3>{trans.__('Parameters')}</h3>
+      <dl className="sb-Contract">
+        {rows.map(([name, text]) => (
+          <React.Fragment key={name}>
+            <dt>{name}</dt>
+            <dd>
+              <Breakable text={text} />
+            </dd>
+          </React.Fragment>
+        ))}
+      </dl>
+    </section>
+  );
+}
+
+/** The attempt that the state comes from. */
+function Attempt({ context, info }: { context: Context; info: StageInfo }): React.JSX.Element {
+  const { trans } = context;
+  const took = tookOf(info);
+  return (
+    <section>
+      <h3>{trans.__('Last run')}</h3>
+      <dl>
+        <dt>{trans.__('Run')}</dt>
+        <dd>
+          {info.run}
+          {info.ended !== null && (
+            <>
+              , <Ago then={info.ended} />
+            </>
+          )}
+        </dd>
+        {info.attempt > 0 && (
+          <>
+            <dt>{trans.__('Attempt')}</dt>
+            <dd>{info.attempt}</dd>
+          </>
+        )}
+        {took && (
+          <>
+            <dt>{trans.__('Took')}</dt>
+            <dd>{took}</dd>
+          </>
+        )}
+        {info.memory > 0 && (
+          <>
+            <dt>{trans.__('Memory')}</dt>
+            <dd>{bytes(info.memory)}</dd>
+          </>
+        )}
+      </dl>
+    </section>
+  );
+}
+
+/** Several stages that are one node: how each of them is. */
 export function GroupDetails(props: {
   context: Context;
   entry: Entry;
+  ways: Ways;
   unfold: () => void;
 }): React.JSX.Element {
   const { context, entry } = props;
   const { store, launcher, actions, trans } = context;
+  const isOneStage = entry.unit === 'instance';
   return (
-    <aside className="sb-Details" aria-label={trans.__('The stage %1', entry.key)}>
+    <aside
+      className="sb-Details"
+      aria-label={isOneStage ? trans.__('The stage %1', entry.key) : trans.__('The stages %1', entry.label)}
+    >
       <h2>
         <Glyph state={entry.state} /> {entry.label}
       </h2>
-      <p className="sb-Detail">{plural(entry.views.length, 'instance')}</p>
+      <p className="sb-Detail">{sizeOf(entry)}</p>
       <Counts views={entry.views} words />
       <div className="sb-Buttons">
         <button className="sb-Button" onClick={props.unfold}>
           {trans.__('Unfold')}
         </button>
-        <RunScopes context={context} stage={entry.key} isEnabled={launcher.canStart} />
+        {isOneStage && <RunScopes context={context} stage={entry.key} isEnabled={launcher.canStart} />}
       </div>
+      <WayButtons context={context} ways={props.ways} />
       <ul className="sb-Instances">
         {entry.views.map(view => (
           <li key={view.id}>
@@ -171,12 +309,35 @@ export function GroupDetails(props: {
           </li>
         ))}
       </ul>
-      {entry.views[0]?.notebook && (
+      {isOneStage && entry.views[0]?.notebook && (
         <button className="sb-Button" onClick={() => actions.openNotebook(entry.views[0]?.id ?? entry.key)}>
           {trans.__('Notebook')}
         </button>
       )}
     </aside>
+  );
+}
+
+/** Buttons that show what comes before and after the stage. */
+function WayButtons({ context, ways }: { context: Context; ways: Ways }): React.JSX.Element | null {
+  const { trans } = context;
+  if (ways === null) {
+    return null;
+  }
+  return (
+    <div className="sb-Buttons" role="group" aria-label={trans.__('Show in the graph')}>
+      {(['upstream', 'downstream'] as const).map(way => (
+        <button
+          key={way}
+          className="sb-Button"
+          aria-pressed={ways.traced === way}
+          title={way === 'upstream' ? trans.__('All before it (U)') : trans.__('All after it (D)')}
+          onClick={() => ways.follow(way)}
+        >
+          {way === 'upstream' ? trans.__('◂ Upstream') : trans.__('Downstream ▸')}
+        </button>
+      ))}
+    </div>
   );
 }
 
@@ -201,66 +362,5 @@ function RunScopes(props: { context: Context; stage: string; isEnabled: boolean 
         </button>
       ))}
     </>
-  );
-}
-
-const TABLE = /\.(parquet|pq|csv|tsv|jsonl|ndjson|duckdb)(\.gz)?$|\/[^./]*$/;
-
-/** What must hold of an output: a link to the file that says it, or to a draft of one. */
-function DataContract(props: {
-  context: Context;
-  planned: PlanStage;
-  output: string;
-}): React.JSX.Element | null {
-  const { planned, output } = props;
-  const { actions, trans } = props.context;
-  const path = planned.contracts[output];
-  if (path !== undefined) {
-    return (
-      <button className="sb-Link" onClick={() => actions.openPipelineFile(1, 1, path)}>
-        {trans.__('contract')}
-      </button>
-    );
-  }
-  return TABLE.test(String(planned.outputs[output])) ? (
-    <button
-      className="sb-Link"
-      title={trans.__('Propose what must hold of it, from what it holds now')}
-      onClick={() => actions.draftContract(`${planned.stage}.${output}`)}
-    >
-      {trans.__('draft a contract')}
-    </button>
-  ) : null;
-}
-
-/** The parameters, inputs, outputs and conditions of a stage. */
-function Contract(props: { context: Context; planned: PlanStage }): React.JSX.Element | null {
-  const { context, planned } = props;
-  const rows: [string, string, string?][] = [
-    ...Object.entries(planned.params).map(([name, given]): [string, string] => [name, value(given)]),
-    ...Object.entries(planned.inputs).map(([name, path]): [string, string] => [`${name} ←`, value(path)]),
-    ...Object.entries(planned.outputs).map(([name, path]): [string, string, string] => [
-      `${name} →`,
-      value(path),
-      name
-    ]),
-    ...(planned.when ? [['when', planned.when] as [string, string]] : []),
-    ...(planned.foreach ? [['foreach', planned.foreach] as [string, string]] : [])
-  ];
-  if (rows.length === 0) {
-    return null;
-  }
-  return (
-    <dl className="sb-Contract">
-      {rows.map(([name, text, output]) => (
-        <React.Fragment key={name}>
-          <dt>{name}</dt>
-          <dd>
-            <Breakable text={text} />{' '}
-            {output !== undefined && <DataContract context={context} planned={planned} output={output} />}
-          </dd>
-        </React.Fragment>
-      ))}
-    </dl>
   );
 }

@@ -32,16 +32,20 @@ interface Anchor {
   readonly down: number;
 }
 
-/** The viewport of the graph in an element that scrolls. It begins anew with another `subject`. */
+/**
+ * The viewport of the graph in an element that scrolls. It begins anew with another `subject`. Until somebody zooms the
+ * graph fits into the `room`, with the details beside it or without: opening them moves nothing.
+ */
 export function useViewport(
   scroll: React.RefObject<HTMLDivElement>,
+  room: React.RefObject<HTMLElement>,
   placed: Layout,
   subject: string
 ): Viewport {
   const [zoomed, setZoomed] = React.useState<number | null>(null); // null: the graph fits, unless it gets too small
-  const size = useSize(scroll);
-  const fit = fitOf(size, placed);
-  const scale = zoomed ?? Math.max(READABLE, fit);
+  const size = useSize(room);
+  const seen = useSize(scroll);
+  const scale = zoomed ?? Math.max(READABLE, fitOf(size, placed));
   const anchor = React.useRef<Anchor | null>(null);
 
   const zoomAt = (factor: number, x: number, y: number): void => {
@@ -95,9 +99,9 @@ export function useViewport(
         zoomAt(ZOOM.step ** steps, place.left + place.width / 2, place.top + place.height / 2);
       }
     },
-    fit: () => setZoomed(fit),
+    fit: () => setZoomed(fitOf(seen, placed)),
     reveal: key => reveal(scroll.current, key),
-    isReady: size.width > 0,
+    isReady: seen.width > 0,
     onPointerDown: drag
   };
 }
@@ -121,8 +125,15 @@ function reveal(scroll: HTMLElement | null, key: string): void {
     return;
   }
   const place = scroll.getBoundingClientRect();
+  // What is below the minimap is not in sight.
+  const map = scroll.parentElement?.querySelector('.sb-Minimap')?.getBoundingClientRect();
+  const isCovered = map !== undefined && box.right > map.left && box.bottom > map.top;
   const isSeen =
-    box.left >= place.left && box.right <= place.right && box.top >= place.top && box.bottom <= place.bottom;
+    box.left >= place.left &&
+    box.right <= place.right &&
+    box.top >= place.top &&
+    box.bottom <= place.bottom &&
+    !isCovered;
   if (!isSeen) {
     scroll.scrollBy(
       (box.left + box.right - place.left - place.right) / 2,

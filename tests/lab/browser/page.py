@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, expect
 
-from lab.server import TOKEN, Lab
+from lab.server import TOKEN, Lab, until
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -112,6 +112,18 @@ def seen(page: Page) -> list[str]:
     found = page.evaluate("window.seen")
     assert isinstance(found, list)
     return found
+
+
+KEPT = """async wanted => {
+    const { data } = await window.jupyterapp.serviceManager.workspaces.fetch('default');
+    const kept = JSON.stringify(data);
+    return wanted.every(text => kept.includes(text));
+}"""
+
+
+def wait_until_kept(page: Page, *texts: str) -> None:
+    """Wait until JupyterLab has written what it keeps of this page over a reload, which it does a while after a change."""
+    until(lambda: page.evaluate(KEPT, list(texts)))
 
 
 def picture(page: Page, name: str) -> None:

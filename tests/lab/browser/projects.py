@@ -141,4 +141,39 @@ def make_project(root: Path) -> ProjectBuilder:
     long = [f"for at in range(12): print('cell {at}, line', at)" for at in range(120)]
     builder.notebook("long", *long[:95], "raise RuntimeError('deep down')", *long[95:])
     builder.pipeline("stages:\n  long: {notebook: notebooks/long.ipynb}\n", "long")
+    make_cards(builder)
     return builder
+
+
+def make_cards(builder: ProjectBuilder) -> None:
+    """A pipeline with metrics, files of every kind and a failure; and one that is too large for a picture."""
+    drawing = "<svg xmlns='http://www.w3.org/2000/svg' width='90' height='40'><script>window.parent.__drawn = 1</script></svg>"
+    builder.notebook(
+        "leaves",
+        "import json, scrapbook as sb",
+        "rows = ''.join(f'{at},<b>n{at}</b>,{at / 4}\\n' for at in range(100))",
+        "_ = open(table, 'w').write('id,name,price\\n' + rows)",
+        "json.dump({'depth': [1, {'x': '<i>2</i>'}]}, open(facts, 'w'))",
+        f"_ = open(drawing, 'w').write({drawing!r})",
+        "sb.glue('auc', 0.934567); sb.glue('rows', 123456)",
+        params="table = ''\nfacts = ''\ndrawing = ''",
+    )
+    builder.pipeline(
+        """
+        stages:
+          load: {notebook: notebooks/work.ipynb}
+          leaves:
+            notebook: notebooks/leaves.ipynb
+            after: [load]
+            outputs: {table: data/cards.csv, facts: data/cards.json, drawing: data/cards.svg}
+          a_stage_whose_name_is_much_longer_than_its_card: {notebook: notebooks/bad.ipynb, after: [leaves]}
+          last: {notebook: notebooks/work.ipynb, after: [a_stage_whose_name_is_much_longer_than_its_card]}
+        """,
+        "cards",
+    )
+    lines = [
+        f"  g{group}_{name}: {{notebook: notebooks/work.ipynb, after: [{before}]}}"
+        for group in range(22)
+        for name, before in (("load", ""), ("fit", f"g{group}_load"), ("report", f"g{group}_fit"))
+    ]
+    builder.pipeline("stages:\n" + "\n".join(lines) + "\n", "folded")

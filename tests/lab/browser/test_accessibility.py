@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from lab.browser.page import LONG, choose, execute, line, panel, picture
+from lab.browser.page import LONG, choose, execute, line, node, panel, picture
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -74,4 +74,35 @@ def test_every_view_keeps_the_rules_in_both_themes(page: Page, lab) -> None:
         page.locator(".sb-Runs").get_by_role("checkbox").nth(at).check()
     expect(page.get_by_role("table", name="Metrics")).to_be_visible(timeout=LONG)
     found["comparison"] = violations(page, ".sb-RunsView")
+    assert {view: problems for view, problems in found.items() if problems} == {}
+
+
+@pytest.mark.long
+def test_details_previews_and_the_list_keep_the_rules_in_both_themes(page: Page, lab) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed: python jupyter_extension/tools/front_end.py check")
+    page.add_script_tag(path=AXE)
+    lab.stagebook("run", "cards").wait(120)
+    choose(page, "cards")
+    execute(page, "stagebook:open-graph")
+    found: dict[str, list[str]] = {}
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        execute(page, "apputils:change-theme", theme=theme)
+        expect(page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
+        page.wait_for_function("document.getAnimations().length === 0")  # colours fade
+        node(page, "leaves").click()
+        outputs = page.get_by_role("list", name="Outputs")
+        for name in ("csv", "json", "svg"):
+            button = outputs.get_by_role("button", name=f"Preview of data/cards.{name}")
+            if button.get_attribute("aria-expanded") == "false":
+                button.click()
+        expect(outputs.get_by_role("table")).to_be_visible()
+        expect(outputs.get_by_role("img")).to_be_visible()
+        found[f"details, {theme}"] = violations(page, ".sb-Graph")
+        modes = page.get_by_role("group", name="Show as")
+        modes.get_by_role("button", name="List").click()
+        expect(page.get_by_role("table", name="Stages of cards")).to_be_visible()
+        found[f"list, {theme}"] = violations(page, ".sb-Graph")
+        modes.get_by_role("button", name="Graph").click()
+        expect(node(page, "leaves")).to_be_visible()
     assert {view: problems for view, problems in found.items() if problems} == {}

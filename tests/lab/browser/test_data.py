@@ -61,6 +61,10 @@ def test_a_contract_is_drafted_beside_the_notebook_and_what_it_came_to_is_shown(
         expect(shown).to_contain_text("2 rows in quarantine")
         expect(shown).to_have_accessible_name(re.compile("2 rows in quarantine$"))
     expect(details.get_by_role("button", name="contract", exact=True)).to_be_visible(timeout=LONG)
+    path.write_text(path.read_text().replace("maximum: 48", "maximum: 60"))
+    run(lab)
+    expect(details).to_contain_text("All checks hold.", timeout=LONG)
+    expect(checks).to_have_count(0)
 
 
 @pytest.mark.long

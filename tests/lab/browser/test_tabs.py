@@ -5,19 +5,12 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from lab.browser.page import LONG, choose, execute, expect_state, line
-from lab.server import until
+from lab.browser.page import LONG, choose, execute, expect_state, line, wait_until_kept
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 CURRENT = "window.jupyterapp.shell.currentWidget?.id"
 TABS = "[...window.jupyterapp.shell.widgets('main')].map(one => one.id).filter(id => id.startsWith('stagebook-'))"
-# What JupyterLab keeps of this page, which it writes a while after a change.
-KEPT = """async wanted => {
-    const { data } = await window.jupyterapp.serviceManager.workspaces.fetch('default');
-    const kept = JSON.stringify(data);
-    return wanted.every(text => kept.includes(text));
-}"""
 
 
 @pytest.mark.long
@@ -33,7 +26,7 @@ def test_tabs_and_the_pipeline_come_back_after_a_reload(page: Page, lab) -> None
     before = page.evaluate(TABS)
     assert len(before) == 7
     wanted = [*before, '"limits"', '"current":"stagebook:stagebook-runs"']
-    until(lambda: page.evaluate(KEPT, wanted))
+    wait_until_kept(page, *wanted)
 
     page.reload()
     page.wait_for_function("window.jupyterapp?.restored.then(() => true)", timeout=LONG)

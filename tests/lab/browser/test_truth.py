@@ -54,7 +54,8 @@ def test_what_lies_on_disk_of_other_parameters_is_told(page: Page, lab) -> None:
 @pytest.mark.long
 def test_a_run_that_reuses_all_keeps_times_and_memory_in_sight(page: Page, lab) -> None:
     choose(page, "limits")
-    run_in_terminal(lab, "limits", "--force", code=0)
+    for _ in range(2):  # from the second on there is a usual time
+        run_in_terminal(lab, "limits", "--force", code=0)
     execute(page, "stagebook:open-graph")
     node(page, "limits").click()
     details = page.get_by_role("complementary", name="The stage limits")
@@ -63,7 +64,7 @@ def test_a_run_that_reuses_all_keeps_times_and_memory_in_sight(page: Page, lab) 
     run_in_terminal(lab, "limits", code=0)
     expect(panel(page)).to_contain_text(re.compile("reused|up to date"))
     newest = lab.ask("runs?pipeline=limits")["runs"][0]["id"]
-    expect(details.locator("dt:text('Run') + dd")).to_have_text(newest, timeout=LONG)
+    expect(details.locator("dt:text('Run') + dd")).to_have_text(re.compile(f"^{newest}, "), timeout=LONG)
     expect(details.locator("dt:text('Took') + dd")).to_have_text(took)
     expect(details.locator("dt:text('Memory') + dd")).to_have_text(re.compile("MB"))
 
