@@ -196,7 +196,7 @@ def test_the_details_are_closed_made_wider_and_stay_so(page: Page, lab: Lab) -> 
     node(page, "load").click()
     expect(details(page, "load")).to_contain_text("Loads what the others need.")
 
-    wait_until_kept(page, f'"stagebook:details-width":{wide}')
+    wait_until_kept(page, f'"stagebook-views:details-width":{wide}')
     page.reload()
     page.wait_for_function("window.jupyterapp?.restored.then(() => true)", timeout=LONG)
     open_graph(page, "demo", 6)
