@@ -107,12 +107,25 @@ export interface Change {
 }
 
 /**
- * Runs, the newest first. `more` says that there are older ones, and `older`
- * how many; of more than `most` none are told at once. Of each sweep the
- * latest points are among them; `points` says how many it has.
+ * What a run came to: the numbers that its stages left, as `stage.name`; how
+ * many stage instances have which status; and the stages whose results it took
+ * from earlier runs.
+ */
+export interface RunResult {
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly statuses: Readonly<Record<string, number>>;
+  readonly reused: readonly string[];
+}
+
+/**
+ * Runs, the newest first, and the results of each. `more` says that there are
+ * older ones, and `older` how many; of more than `most` none are told at once.
+ * Of each sweep the latest points are among them; `points` says how many it
+ * has.
  */
 export interface RunsReply {
   readonly runs: readonly RunInfo[];
+  readonly results: Readonly<Record<string, RunResult>>;
   readonly more: boolean;
   readonly older: number;
   readonly most: number;
@@ -146,16 +159,30 @@ export interface IncidentInfo {
 }
 
 /**
+ * An attempt of a stage; `ended` is null while it goes on. `cause` and
+ * `message` say why it failed; they are empty where it did not.
+ */
+export interface AttemptInfo {
+  readonly attempt: number;
+  readonly started: number;
+  readonly ended: number | null;
+  readonly cause: string;
+  readonly message: string;
+}
+
+/**
  * A run with its stages. `seq` is the number of its last event. `upstream` has
- * the stages before each stage, `metrics` the numbers that stages glued, as
- * `stage.name`; `points` are the runs of a sweep; `incidents` those that it
- * opened or closed, or was the last to be seen in.
+ * the stages before each stage, `attempts` the attempts of each stage that
+ * began, `metrics` the numbers that stages glued, as `stage.name`; `points`
+ * are the runs of a sweep; `incidents` those that it opened or closed, or was
+ * the last to be seen in.
  */
 export interface RunReply {
   readonly run: RunInfo;
   readonly stages: readonly StageInfo[];
   readonly seq: number;
   readonly upstream: Readonly<Record<string, readonly string[]>>;
+  readonly attempts: Readonly<Record<string, readonly AttemptInfo[]>>;
   readonly metrics: Readonly<Record<string, unknown>>;
   readonly points: readonly RunInfo[];
   readonly notes: readonly Note[];
@@ -173,12 +200,14 @@ export interface CompareRow {
 }
 
 /**
- * Runs side by side.
+ * Runs side by side: their parameters, the numbers and the statuses of their
+ * stages, and for how many seconds these ran.
  */
 export interface CompareReply {
   readonly runs: readonly RunInfo[];
   readonly params: readonly CompareRow[];
   readonly metrics: readonly CompareRow[];
+  readonly states: readonly CompareRow[];
   readonly seconds: readonly CompareRow[];
 }
 
@@ -230,13 +259,14 @@ export interface EventsReply {
 
 /**
  * A piece of what a stage printed, to be shown as text, never as markup.
- * `next` is the byte to go on from; `more` says that further text is there
- * already.
+ * `next` is the byte to go on from, `size` how many there are by now; `more`
+ * says that further text is there already.
  */
 export interface LogReply {
   readonly attempt: number;
   readonly text: string;
   readonly next: number;
+  readonly size: number;
   readonly more: boolean;
 }
 

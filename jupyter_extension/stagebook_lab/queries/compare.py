@@ -168,6 +168,9 @@ def compare_reply(project: Project, names: Sequence[str]) -> wire.CompareReply:
         runs=tuple(run_info(run) for run in runs),
         params=_rows([run.params for run in runs]),
         metrics=_rows([metrics_of(history) for history in histories]),
+        states=_rows(
+            [{stage.id: str(stage.status) for stage in history.stages.values()} for history in histories]
+        ),
         seconds=_rows(seconds),
     )
 

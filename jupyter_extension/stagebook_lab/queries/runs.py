@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -22,30 +23,38 @@ from stagebook_lab import wire
 from stagebook_lab.notes import notes_of
 from stagebook_lab.present import run_info, stage_info
 from stagebook_lab.queries.notebook import for_lab
+from stagebook_lab.queries.results import Results, attempts_of
 
 MAX_RUNS = 1_000  # in a list of runs; points of sweeps do not count
 POINTS = 100  # of each sweep in a list of runs
+MAX_POINTS = 1_000  # of all sweeps in a list of runs
 MAX_EVENTS = 1_000  # in one reply
 MAX_LOG = 1 << 20  # bytes in one reply
 MAX_NOTEBOOK = 200 << 20  # bytes
 MAX_ATTEMPTS = 1_000  # that are remembered
 
 
-def runs_reply(project: Project, pipeline: str | None, limit: int) -> wire.RunsReply:
+def runs_reply(
+    project: Project, pipeline: str | None, limit: int, results: Results | None = None
+) -> wire.RunsReply:
     """The latest runs of a pipeline, or of all, the newest first. Points of sweeps do not count toward the `limit`; the
-    latest ones stand before their sweep."""
+    latest ones stand before their sweep. `results` remembers what runs came to that have ended."""
     limit = min(limit, MAX_RUNS)
     found = project.history.runs(pipeline, limit + 1, points=False)
     shown = found[:limit]
     sweeps = [run.id for run in shown if run.is_series]
     runs: list[RunRecord] = []
+    left = MAX_POINTS
     for run in shown:
-        if run.is_series:
-            runs += reversed(project.journal.runs.points_of(run.id, POINTS))
+        if run.is_series and left > 0:
+            points = project.journal.runs.points_of(run.id, min(POINTS, left))
+            left -= len(points)
+            runs += reversed(points)
         runs.append(run)
     more = len(found) > limit
     return wire.RunsReply(
         runs=tuple(run_info(run) for run in runs),
+        results=(results or Results()).of(project, runs),
         more=more,
         older=project.journal.runs.count_by_parent([""], pipeline)[""] - limit if more else 0,
         most=MAX_RUNS,
@@ -64,6 +73,7 @@ def run_reply(project: Project, run: RunRecord) -> wire.RunReply:
         stages=stages,
         seq=events[-1][0] if events else 0,
         upstream=_upstream(event for _, event in events),
+        attempts=attempts_of(event for _, event in events),
         metrics=metrics_of(history),
         points=tuple(run_info(point) for point in points),
         notes=notes_of(project, run.id),
@@ -157,16 +167,23 @@ def log_reply(
     path = _file_in(project, folder, LOG_FILE)
     try:
         with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
             file.seek(after)
             data = file.read(MAX_LOG)
             more = bool(file.read(1))
     except FileNotFoundError:
-        data, more = b"", False
+        data, more, size = b"", False, 0
     # The bytes of a character that is not complete are left for the next piece.
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     text = decoder.decode(data)
     waiting = len(decoder.getstate()[0])
-    return wire.LogReply(attempt=number, text=text, next=after + len(data) - waiting, more=more)
+    return wire.LogReply(
+        attempt=number,
+        text=text,
+        next=after + len(data) - waiting,
+        size=max(size, after + len(data)),
+        more=more,
+    )
 
 
 def notebook_reply(

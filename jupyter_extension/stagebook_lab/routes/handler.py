@@ -29,6 +29,7 @@ from stagebook_lab.mlflow_server import MlflowServers
 from stagebook_lab.params import field_errors, interval_error
 from stagebook_lab.present import Paths, error_reply, problems_of, to_json
 from stagebook_lab.projects import open_project
+from stagebook_lab.queries.results import Results
 from stagebook_lab.queries.runs import Attempts
 
 RUN = r"runs/(?P<run>[\w-]{1,80})"  # the routes of a run
@@ -67,6 +68,7 @@ class Services:
     processes: Processes = dataclasses.field(default_factory=Processes)
     mlflow: MlflowServers = dataclasses.field(default_factory=MlflowServers)
     attempts: Attempts = dataclasses.field(default_factory=Attempts)
+    results: Results = dataclasses.field(default_factory=Results)
 
 
 class Handler(APIHandler):

@@ -21,9 +21,11 @@ class RunsHandler(Handler):
 
     @reads
     async def get(self) -> None:
-        """The latest runs, and the latest points of each sweep among them."""
-        name = self.text("pipeline") or None
-        await self.answer_about(lambda project, _: runs_reply(project, name, self.number("limit", RUNS)))
+        """The latest runs with their results, and the latest points of each sweep among them."""
+        name, results = self.text("pipeline") or None, self.services.results
+        await self.answer_about(
+            lambda project, _: runs_reply(project, name, self.number("limit", RUNS), results)
+        )
 
     @executes
     async def post(self) -> None:

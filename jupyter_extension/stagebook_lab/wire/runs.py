@@ -96,11 +96,22 @@ class Change:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What a run came to: the numbers that its stages left, as `stage.name`; how many stage instances have which status; and the
+    stages whose results it took from earlier runs."""
+
+    metrics: dict[str, float]
+    statuses: dict[str, int]
+    reused: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunsReply:
-    """Runs, the newest first. `more` says that there are older ones, and `older` how many; of more than `most` none are
-    told at once. Of each sweep the latest points are among them; `points` says how many it has."""
+    """Runs, the newest first, and the results of each. `more` says that there are older ones, and `older` how many; of more than
+    `most` none are told at once. Of each sweep the latest points are among them; `points` says how many it has."""
 
     runs: tuple[RunInfo, ...]
+    results: dict[str, RunResult]
     more: bool = False
     older: int = 0
     most: int = 0
@@ -133,15 +144,28 @@ class IncidentInfo:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptInfo:
+    """An attempt of a stage; `ended` is null while it goes on. `cause` and `message` say why it failed; they are empty where it
+    did not."""
+
+    attempt: int
+    started: float
+    ended: float | None
+    cause: str
+    message: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunReply:
     """A run with its stages. `seq` is the number of its last event. `upstream` has the stages before each
-    stage, `metrics` the numbers that stages glued, as `stage.name`; `points` are the runs of a sweep; `incidents` those that it
-    opened or closed, or was the last to be seen in."""
+    stage, `attempts` the attempts of each stage that began, `metrics` the numbers that stages glued, as `stage.name`; `points` are
+    the runs of a sweep; `incidents` those that it opened or closed, or was the last to be seen in."""
 
     run: RunInfo
     stages: tuple[StageInfo, ...]
     seq: int
     upstream: dict[str, tuple[str, ...]]
+    attempts: dict[str, tuple[AttemptInfo, ...]]
     metrics: dict[str, Any]
     points: tuple[RunInfo, ...]
     notes: tuple[Note, ...]
@@ -159,11 +183,12 @@ class CompareRow:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CompareReply:
-    """Runs side by side."""
+    """Runs side by side: their parameters, the numbers and the statuses of their stages, and for how many seconds these ran."""
 
     runs: tuple[RunInfo, ...]
     params: tuple[CompareRow, ...]
     metrics: tuple[CompareRow, ...]
+    states: tuple[CompareRow, ...]
     seconds: tuple[CompareRow, ...]
 
 
@@ -212,11 +237,12 @@ class EventsReply:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LogReply:
     """A piece of what a stage printed, to be shown as text, never as markup. `next` is the byte to go on
-    from; `more` says that further text is there already."""
+    from, `size` how many there are by now; `more` says that further text is there already."""
 
     attempt: int
     text: str
     next: int
+    size: int
     more: bool
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from stagebook.events import Event
 from stagebook.journal.database import Database
@@ -20,6 +20,8 @@ _RUNS = (
 _SAYS = (
     "RunStarted", "AttemptStarted", "StageRetrying", "StageExpanded", "StageEnded", "NoteAdded", "RunEnded",
 )  # fmt: skip
+# What says what the stages of a run came to: their status, and the numbers that they left.
+_RESULTS = ("RunStarted", "AttemptEnded", "StageReused", "StageAccepted", "StageExpanded", "StageEnded")
 _EVER = (0.0, 1e12)  # seconds since the epoch
 
 
@@ -58,12 +60,16 @@ class Timeline:
 
     def events_of(self, runs: Iterable[str]) -> dict[str, list[Event]]:
         """Of each run the events that say how its stages are and what was noted, in order. Raises `JournalUnreadable`."""
-        found: dict[str, list[Event]] = {}
-        for run in runs:
-            rows = self._db.read(
-                "SELECT seq, run, data, sum FROM events WHERE run = ?"
-                " AND type IN (SELECT value FROM json_each(?)) ORDER BY seq",
-                (run, json.dumps(_SAYS)),
-            )
-            found[run] = [self._events.read(*row) for row in rows]
-        return found
+        return {run: self._some(run, _SAYS) for run in runs}
+
+    def results_of(self, run: str) -> list[Event]:
+        """The events that say what the stages of a run came to, in order. Raises `JournalUnreadable`."""
+        return self._some(run, _RESULTS)
+
+    def _some(self, run: str, types: Sequence[str]) -> list[Event]:
+        rows = self._db.read(
+            "SELECT seq, run, data, sum FROM events WHERE run = ?"
+            " AND type IN (SELECT value FROM json_each(?)) ORDER BY seq",
+            (run, json.dumps(types)),
+        )
+        return [self._events.read(*row) for row in rows]
