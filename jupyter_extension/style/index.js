@@ -1,3 +1,4 @@
 import './base.css';
 import './authoring.css';
 import './graph.css';
+import './runs.css';

@@ -73,6 +73,21 @@ export function value(of: unknown): string {
   return typeof of === 'string' ? of : JSON.stringify(of);
 }
 
+/** A value of a table: numbers with separators and at most five digits that count, other values as `value` has them. */
+export function figure(of: unknown): string {
+  if (typeof of !== 'number') {
+    return value(of);
+  }
+  const size = Math.abs(of);
+  if (size !== 0 && (size < 1e-4 || size >= 1e15)) {
+    return of.toExponential(3);
+  }
+  return Number.isInteger(of) || size >= 1e5 ? WHOLE.format(of) : DIGITS.format(of);
+}
+
+const WHOLE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const DIGITS = new Intl.NumberFormat('en', { maximumSignificantDigits: 5 });
+
 /** Text without the colours of a terminal. */
 export function plain(text: string): string {
   // eslint-disable-next-line no-control-regex

@@ -1,22 +1,24 @@
-/** Small choices of a person about a view, such as the width of a pane, kept over a reload. */
+/** What is kept over a reload of the page, in JupyterLab's state database. */
 
 import type { IStateDB } from '@jupyterlab/statedb';
+import type { PartialJSONValue } from '@lumino/coreutils';
 
-// Not that of the tabs: JupyterLab removes from there what is none.
-const SPACE = 'stagebook-views';
-
-type Kept = string | number | boolean;
+// Not that of the tabs: JupyterLab removes from there what is no tab.
+const PREFIX = 'stagebook-views:';
 
 export class Memory {
   constructor(private readonly _state: IStateDB | null) {}
 
-  /** What was kept by a name, if it is of the type of the `initial` value; else that one. */
-  async get<T extends Kept>(name: string, initial: T): Promise<T> {
-    const found = await this._state?.fetch(`${SPACE}:${name}`).catch(() => undefined);
-    return typeof found === typeof initial ? (found as T) : initial;
+  /** What was kept under a name; undefined where nothing was, or where it cannot be read. */
+  async recall(name: string): Promise<unknown> {
+    const known = this._kept.get(name);
+    return known ?? (await this._state?.fetch(PREFIX + name).catch(() => undefined));
   }
 
-  set(name: string, value: Kept): void {
-    void this._state?.save(`${SPACE}:${name}`, value);
+  keep(name: string, value: PartialJSONValue): void {
+    this._kept.set(name, value);
+    void this._state?.save(PREFIX + name, value);
   }
+
+  private readonly _kept = new Map<string, PartialJSONValue>();
 }

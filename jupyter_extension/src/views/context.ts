@@ -77,6 +77,7 @@ export interface Context {
   readonly store: Store;
   readonly launcher: RunLauncher;
   readonly actions: Actions;
+  /** What somebody chose in a view, kept over a reload. */
   readonly memory: Memory;
   readonly trans: TranslationBundle;
 }

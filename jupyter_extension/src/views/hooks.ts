@@ -2,6 +2,8 @@
 
 import * as React from 'react';
 
+import type { PartialJSONValue } from '@lumino/coreutils';
+
 import type { Context } from './context';
 
 /** Draw again whenever the store has changed, at most once a frame. */
@@ -108,23 +110,34 @@ export function useRound(context: Context, often = false): readonly [string, () 
 const OFTEN = 2; // seconds
 const SELDOM = 30; // seconds
 
-/** A small choice of a person, which is kept over a reload. */
-export function useKept<T extends string | number | boolean>(
-  { memory }: Context,
+/**
+ * What somebody chose, kept over a reload under a name. `read` makes sense of what was kept; by default it counts where it is of the
+ * type of the `initial` value.
+ */
+export function useKept<T extends PartialJSONValue | object>(
+  context: Context,
   name: string,
-  initial: T
+  initial: T,
+  read: (kept: unknown) => T = kept => (typeof kept === typeof initial ? (kept as T) : initial)
 ): readonly [T, (value: T) => void] {
-  const [value, setValue] = React.useState(initial);
+  const [state, setState] = React.useState({ name, value: initial });
+  const reading = React.useRef(read);
+  reading.current = read;
+  const { memory } = context;
   React.useEffect(() => {
     let isOver = false;
-    void memory.get(name, initial).then(found => isOver || setValue(found));
+    void memory.recall(name).then(kept => {
+      if (!isOver && kept !== undefined) {
+        setState({ name, value: reading.current(kept) });
+      }
+    });
     return () => {
       isOver = true;
     };
-  }, [memory, name, initial]);
-  const set = (wanted: T): void => {
-    setValue(wanted);
-    memory.set(name, wanted);
+  }, [memory, name]);
+  const keep = (value: T): void => {
+    setState({ name, value });
+    memory.keep(name, value as PartialJSONValue);
   };
-  return [value, set];
+  return [state.name === name ? state.value : initial, keep];
 }

@@ -1,22 +1,40 @@
-/** The view of the runs: a list, and beside it one run or several compared. */
+/** The view of the runs: a table, and below it one run, several compared, or a plot. */
 
 import * as React from 'react';
 
+import {
+  choiceOf,
+  type Column,
+  columnsOf,
+  EMPTY_CHOICE,
+  filterRows,
+  isShown,
+  type Row,
+  rowsOf,
+  sortRows
+} from '../model/run-table';
+import { STATES } from '../model/stage-state';
+import type { RunsReply, StageStatus } from '../wire';
 import { Comparison } from './compare';
 import type { Context } from './context';
-import { ago, duration, plural, value as valueText } from '../model/format';
-import { useAnswer, useNow, useStore } from './hooks';
+import { useAnswer, useKept, useStore } from './hooks';
 import { MainView } from './main-view';
-import { ConnectionNote, Glyph, PipelineSelect } from './parts';
+import { ConnectionNote, PipelineSelect } from './parts';
+import { ColumnChoice } from './run-columns';
 import { RunDetails } from './run-details';
-import type { RunInfo, RunsReply } from '../wire';
+import { RunPlot } from './run-plot';
+import { RunRows } from './run-rows';
 
-const RUNS = { first: 100, more: 300 }; // in the list, without points of sweeps
+const RUNS = { first: 100, more: 300 }; // in the table, without points of sweeps
+
+/** What stands below the table. */
+type Pane = 'run' | 'compare' | 'plot' | 'none';
 
 export class RunsView extends MainView {
   constructor(context: Context) {
     super(context, 'stagebook-runs', context.trans.__('Runs'));
     this.addClass('sb-RunsView');
+    this.addClass('sb-TableView');
   }
 
   protected override render(): React.JSX.Element {
@@ -28,110 +46,230 @@ function Runs(props: { context: Context }): React.JSX.Element {
   const { context } = props;
   const { store, trans } = context;
   useStore(context);
-  const [current, setCurrent] = React.useState<string | null>(null);
-  const [chosen, setChosen] = React.useState<readonly string[]>([]);
-  const [limit, setLimit] = React.useState(RUNS.first);
   const name = store.pipeline?.name ?? '';
-  // The list is read again whenever a run begins or ends.
+  const [limit, setLimit] = React.useState(RUNS.first);
+  // The table is read again whenever a run begins or ends.
   const mark = JSON.stringify(store.snapshot.runs.map(run => [run.id, run.status]));
-  const runs = useAnswer(() => store.api.runs(store.projectPath, name, limit), [name, mark, limit]);
-  const list = nested(runs.value?.runs ?? []);
-  const hidden = hiddenPoints(runs.value);
-  const shown = list.find(one => one.run.id === current)?.run.id ?? list[0]?.run.id ?? null;
-  const compared = chosen.filter(id => list.some(one => one.run.id === id));
-  const toggle = (id: string): void =>
-    setChosen(compared.includes(id) ? compared.filter(one => one !== id) : [...compared, id]);
+  const { value: reply, error } = useAnswer(
+    () => store.api.runs(store.projectPath, name, limit),
+    [name, mark, limit]
+  );
+  const [choice, choose] = useKept(context, `runs:${store.projectPath}:${name}`, EMPTY_CHOICE, choiceOf);
+  const [filter, setFilter] = React.useState<Filter>({ text: '', status: '' });
+  const [picked, setPicked] = React.useState<string | null>(null);
+  const [chosen, setChosen] = React.useState<readonly string[]>([]);
+  const [pane, setPane] = React.useState<Pane>('run');
+  const all = React.useMemo(() => (reply === null ? [] : rowsOf(reply)), [reply]);
+  const columns = React.useMemo(() => columnsOf(all), [all]);
+  const shown = React.useMemo(() => columns.filter(one => isShown(one, choice)), [columns, choice]);
+  const rows = React.useMemo(
+    () => sortRows(filterRows(all, columns, filter.text, filter.status), columns, choice.sort),
+    [all, columns, filter, choice]
+  );
+  const current = all.find(row => row.run.id === picked)?.run.id ?? all[0]?.run.id ?? null;
+  const ticked = chosen.filter(id => all.some(row => row.run.id === id));
+  const tick = (id: string): void => {
+    const next = ticked.includes(id) ? ticked.filter(one => one !== id) : [...ticked, id];
+    setChosen(next);
+    setPane(next.length > 1 ? 'compare' : pane === 'compare' ? 'run' : pane);
+  };
   return (
     <>
       <div className="sb-Bar" role="toolbar" aria-label={trans.__('Runs')}>
         <PipelineSelect context={context} />
-        <span className="sb-Help">
-          {compared.length < 2
-            ? trans.__('Tick two or more runs to compare them.')
-            : trans.__('%1 runs side by side', compared.length)}
-        </span>
-        {compared.length > 0 && (
+        <FilterFields context={context} rows={all} filter={filter} change={setFilter} />
+        <ColumnChoice context={context} columns={columns} choice={choice} choose={choose} />
+        <PaneButtons context={context} pane={pane} ticked={ticked.length} open={setPane} />
+        {ticked.length > 0 && (
           <button className="sb-Button" onClick={() => setChosen([])}>
             {trans.__('Untick all')}
           </button>
         )}
       </div>
       <ConnectionNote context={context} />
-      {runs.error && <p className="sb-FieldError">{runs.error}</p>}
+      {error && <p className="sb-FieldError">{error}</p>}
       <div className="sb-Body">
-        <div className="sb-Runs">
-          <table aria-label={trans.__('Runs of %1', name)}>
-            <thead>
-              <tr>
-                <th>
-                  <span className="sb-Hidden">{trans.__('Compare')}</span>
-                </th>
-                <th>{trans.__('Run')}</th>
-                <th>{trans.__('Status')}</th>
-                <th>{trans.__('Took')}</th>
-                <th>{trans.__('Parameters')}</th>
-                <th>{trans.__('Started by')}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {list.map(({ run, level }) => (
-                <RunRow
-                  key={run.id}
-                  context={context}
-                  run={run}
-                  level={level}
-                  hidden={hidden.get(run.id) ?? 0}
-                  isCurrent={run.id === shown}
-                  isChosen={compared.includes(run.id)}
-                  show={() => setCurrent(run.id)}
-                  toggle={() => toggle(run.id)}
-                />
-              ))}
-            </tbody>
-          </table>
-          {list.length === 0 && runs.value !== null && (
-            <p className="sb-None">{trans.__('Nothing was run yet.')}</p>
-          )}
-          {runs.value?.more && (
-            <p className="sb-Buttons sb-None">
-              {trans.__('%1 more, which are older.', runs.value.older)}
-              {limit < runs.value.most ? (
-                <button className="sb-Button" onClick={() => setLimit(limit + RUNS.more)}>
-                  {trans.__('Show older runs')}
-                </button>
-              ) : (
-                <span>
-                  {trans.__('In a terminal:')} <code>stagebook runs --limit N</code>
-                </span>
-              )}
-            </p>
+        <div className="sb-Runs" data-whole={pane === 'none'} tabIndex={-1}>
+          <RunRows
+            context={context}
+            label={trans.__('Runs of %1', name)}
+            columns={shown}
+            rows={rows}
+            choice={choice}
+            sortBy={sort => choose({ ...choice, sort })}
+            hidden={hiddenPoints(reply)}
+            current={pane === 'none' ? null : current}
+            ticked={ticked}
+            show={run => {
+              setPicked(run);
+              setPane('run');
+            }}
+            tick={tick}
+          />
+          {reply !== null && (
+            <Foot context={context} reply={reply} left={rows.length} more={setLimit} limit={limit} />
           )}
         </div>
-        <div className="sb-RunPage">
-          {compared.length >= 2 ? (
-            <Comparison context={context} runs={compared} mark={mark} />
-          ) : (
-            shown !== null && <RunDetails key={shown} context={context} run={shown} />
-          )}
-        </div>
+        {pane !== 'none' && (
+          <div className="sb-RunPage">
+            <button className="sb-Button sb-Close" title={trans.__('Close')} onClick={() => setPane('none')}>
+              <span aria-hidden="true">×</span>
+              <span className="sb-Hidden">{trans.__('Close what is below the table')}</span>
+            </button>
+            <PaneBody
+              context={context}
+              pane={pane}
+              columns={columns}
+              rows={rows}
+              current={current}
+              ticked={ticked}
+              mark={mark}
+              pick={setPicked}
+            />
+          </div>
+        )}
       </div>
     </>
   );
 }
 
-/** The points of a sweep follow it. */
-function nested(runs: readonly RunInfo[]): { run: RunInfo; level: number }[] {
-  const sweeps = new Set(runs.filter(run => run.kind === 'sweep').map(run => run.id));
-  return runs.flatMap(run => {
-    if (sweeps.has(run.parent)) {
-      return [];
-    }
-    const points = runs.filter(point => point.parent === run.id).reverse();
-    return [{ run, level: 0 }, ...points.map(point => ({ run: point, level: 1 }))];
-  });
+interface Filter {
+  readonly text: string;
+  readonly status: StageStatus | '';
 }
 
-/** How many points of each sweep are not in a list. */
+function FilterFields(props: {
+  context: Context;
+  rows: readonly Row[];
+  filter: Filter;
+  change: (filter: Filter) => void;
+}): React.JSX.Element {
+  const { rows, filter, change } = props;
+  const { trans } = props.context;
+  const known = new Set<string>(rows.map(row => row.run.status));
+  const statuses = STATES.filter(
+    (state): state is StageStatus => known.has(state) || state === filter.status
+  );
+  return (
+    <>
+      <input
+        type="search"
+        className="sb-Search"
+        aria-label={trans.__('Filter the runs')}
+        placeholder={trans.__('Filter: depth=4 ada …')}
+        value={filter.text}
+        onChange={event => change({ ...filter, text: event.target.value })}
+      />
+      <select
+        className="sb-Select"
+        aria-label={trans.__('Status')}
+        value={filter.status}
+        onChange={event => change({ ...filter, status: event.target.value as StageStatus | '' })}
+      >
+        <option value="">{trans.__('any status')}</option>
+        {statuses.map(status => (
+          <option key={status} value={status}>
+            {status}
+          </option>
+        ))}
+      </select>
+    </>
+  );
+}
+
+/** Which pane is below the table: pressed again, its button closes it. */
+function PaneButtons(props: {
+  context: Context;
+  pane: Pane;
+  ticked: number;
+  open: (pane: Pane) => void;
+}): React.JSX.Element {
+  const { pane, ticked, open } = props;
+  const { trans } = props.context;
+  const button = (of: Pane, label: string, title: string, isDisabled = false): React.JSX.Element => (
+    <button
+      className="sb-Button"
+      aria-pressed={pane === of}
+      title={title}
+      disabled={isDisabled}
+      onClick={() => open(pane === of ? 'none' : of)}
+    >
+      {label}
+    </button>
+  );
+  return (
+    <span className="sb-Segments" role="group" aria-label={trans.__('Below the table')}>
+      {button('run', trans.__('Run'), trans.__('Show the chosen run'))}
+      {button(
+        'compare',
+        ticked < 2 ? trans.__('Compare') : trans.__('Compare %1', ticked),
+        trans.__('Tick two or more runs to compare them.'),
+        ticked < 2
+      )}
+      {button('plot', trans.__('Plot'), trans.__('Plot a metric of the runs in the table'))}
+    </span>
+  );
+}
+
+function PaneBody(props: {
+  context: Context;
+  pane: Pane;
+  columns: readonly Column[];
+  rows: readonly Row[];
+  current: string | null;
+  ticked: readonly string[];
+  mark: string;
+  pick: (run: string) => void;
+}): React.JSX.Element | null {
+  const { context, pane, current } = props;
+  if (pane === 'plot') {
+    const { columns, rows, pick } = props;
+    return <RunPlot context={context} columns={columns} rows={rows} current={current} show={pick} />;
+  }
+  if (pane === 'compare' && props.ticked.length >= 2) {
+    return <Comparison context={context} runs={props.ticked} mark={props.mark} />;
+  }
+  return current === null ? null : <RunDetails key={current} context={context} run={current} />;
+}
+
+/** What is not in the table, and why. */
+function Foot(props: {
+  context: Context;
+  reply: RunsReply;
+  left: number;
+  limit: number;
+  more: (limit: number) => void;
+}): React.JSX.Element {
+  const { reply, left, limit } = props;
+  const { trans } = props.context;
+  const filtered = reply.runs.length - left;
+  return (
+    <div className="sb-RunsFoot">
+      {reply.runs.length === 0 && <p className="sb-None">{trans.__('Nothing was run yet.')}</p>}
+      {filtered > 0 && (
+        <p className="sb-None" role="status">
+          {trans.__('%1 of %2 runs are filtered out.', filtered, reply.runs.length)}
+        </p>
+      )}
+      {reply.more && (
+        <p className="sb-Buttons sb-None">
+          {trans.__('%1 more, which are older.', reply.older)}
+          {limit < reply.most ? (
+            <button className="sb-Button" onClick={() => props.more(limit + RUNS.more)}>
+              {trans.__('Show older runs')}
+            </button>
+          ) : (
+            <span>
+              {trans.__('In a terminal:')} <code>stagebook runs --limit N</code>
+            </span>
+          )}
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** How many points of each sweep are not in the table. */
 function hiddenPoints(reply: RunsReply | null): ReadonlyMap<string, number> {
   const found = new Map<string, number>();
   for (const [sweep, count] of Object.entries(reply?.points ?? {})) {
@@ -139,53 +277,4 @@ function hiddenPoints(reply: RunsReply | null): ReadonlyMap<string, number> {
     found.set(sweep, count - listed);
   }
   return found;
-}
-
-function RunRow(props: {
-  context: Context;
-  run: RunInfo;
-  level: number;
-  /** How many points of a sweep are not in the list. */
-  hidden: number;
-  isCurrent: boolean;
-  isChosen: boolean;
-  show: () => void;
-  toggle: () => void;
-}): React.JSX.Element {
-  const { run } = props;
-  const { trans } = props.context;
-  const now = useNow(run.ended === null ? 1 : 30);
-  const params = Object.entries(run.params)
-    .map(([name, value]) => `${name}=${valueText(value)}`)
-    .join(', ');
-  const kind = run.kind === 'run' ? '' : `${run.kind} · `;
-  return (
-    <tr data-current={props.isCurrent} data-level={props.level}>
-      <td>
-        <input
-          type="checkbox"
-          aria-label={trans.__('Compare %1', run.id)}
-          checked={props.isChosen}
-          onChange={props.toggle}
-        />
-      </td>
-      <td className="sb-RunName">
-        <button className="sb-Link" aria-current={props.isCurrent} onClick={props.show} title={run.id}>
-          {ago(run.started, now)}
-        </button>
-      </td>
-      <td>
-        <Glyph state={run.status} /> {run.status}
-      </td>
-      <td>{duration((run.ended ?? now) - run.started)}</td>
-      <td className="sb-Clip" title={params}>
-        {params}
-      </td>
-      <td className="sb-Clip" title={`${run.command}\n${run.user}@${run.host}`}>
-        {kind}
-        {props.hidden > 0 && `${plural(props.hidden, 'earlier point')} · `}
-        {run.user || run.command}
-      </td>
-    </tr>
-  );
 }
