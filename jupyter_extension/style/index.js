@@ -1,4 +1,5 @@
 import './base.css';
 import './authoring.css';
 import './graph.css';
+import './log.css';
 import './runs.css';

@@ -52,3 +52,27 @@ test('cycles and nothing do not hang it', () => {
   expect(critical(0, 2, [ran('a', 0, 1), ran('b', 0, 2)], { a: ['b'], b: ['a'] })).toContain('b');
   expect(gantt(5, 5, [], {}).bars).toEqual([]);
 });
+
+test('attempts are segments of the bar, and the last one has the status of the stage', () => {
+  const fit = { ...ran('fit', 100, 110), status: 'completed' as const };
+  const one = { attempt: 1, started: 100, ended: 102, cause: 'exception', message: 'no disk' };
+  const two = { attempt: 2, started: 105, ended: 110, cause: '', message: '' };
+  const [bar] = gantt(100, 110, [fit], {}, { fit: [one, two] }).bars;
+  expect(bar?.segments).toEqual([
+    { attempt: 1, status: 'failed', from: 0, width: 0.2, seconds: 2 },
+    { attempt: 2, status: 'completed', from: 0.5, width: 0.5, seconds: 5 }
+  ]);
+  const waits = { ...fit, status: 'retrying' as const, ended: 102 };
+  expect(gantt(100, 104, [waits], {}, { fit: [one] }).bars[0]?.segments[0]?.status).toBe('failed');
+  const going = { ...ran('fit', 100, null) };
+  const [again] = gantt(100, 107, [going], {}, { fit: [one, { ...two, ended: null }] }).bars;
+  expect(again?.segments.map(part => [part.status, part.seconds])).toEqual([
+    ['failed', 2],
+    ['running', 2]
+  ]);
+});
+
+test('stages that did not run are told without a bar', () => {
+  const chart = gantt(0, 9, [ran('a', 1, 2), info({ id: 'b', status: 'reused' })], {});
+  expect(chart.others.map(one => one.id)).toEqual(['b']);
+});

@@ -196,6 +196,23 @@ test('the best value is of the run that made it, not of those that reused it', (
   expect([...bestOf(left, auc, 'higher')]).toEqual(['c']);
 });
 
+test('a run that failed has no best value', () => {
+  const found = rows(
+    [{ id: 'c', status: 'failed' }, { metrics: { 'fit.auc': 0.9 } }],
+    [{ id: 'b' }, { metrics: { 'fit.auc': 0.5 } }],
+    [{ id: 'a' }, { metrics: { 'fit.auc': 0.1 } }]
+  );
+  expect([...bestOf(found, column(found, 'metric:fit.auc'), 'higher')]).toEqual(['b']);
+});
+
+test('the lists of a sweep leave a parameter a number', () => {
+  const found = rows(
+    [{ id: 'p', parent: 's', params: { n: 1 } }],
+    [{ id: 's', kind: 'sweep', params: { n: [1] } }]
+  );
+  expect(isNumeric(found, column(found, 'param:n'))).toBe(true);
+});
+
 test('what was kept of a choice is read, and what is not understood left out', () => {
   const choice = {
     shown: { took: false },

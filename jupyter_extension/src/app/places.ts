@@ -8,9 +8,9 @@ import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { executedOf } from '../services/executed-drive';
+import type { LogOf } from '../services/log-reader';
 import type { Store } from '../services/store';
 import type { Actions, Context } from '../views/context';
-import type { LogOf } from '../views/log';
 import { askForInput, askForStage } from './authoring';
 import { approve, deploy, rollBack } from './deployments';
 import { askBecause, askText, confirmAttach } from './dialogs';

@@ -6,6 +6,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Widget } from '@lumino/widgets';
 
+import type { LogOf } from '../services/log-reader';
 import type { Store } from '../services/store';
 import { ChangesView } from '../views/changes';
 import type { Context } from '../views/context';
@@ -13,7 +14,7 @@ import { EnvironmentsView } from '../views/environments';
 import { FiguresView } from '../views/figures';
 import { GraphView } from '../views/graph';
 import { IncidentsView } from '../views/incidents';
-import { type LogOf, LogView } from '../views/log';
+import { LogView } from '../views/log';
 import { RunsView } from '../views/runs';
 import { SchedulesView } from '../views/schedules';
 import { TimelineView } from '../views/timeline';
@@ -96,7 +97,7 @@ function makeView(tab: Tab, context: Context): Widget {
     case 'changes':
       return new ChangesView(context, tab.stage);
     case 'log':
-      return new LogView(context.store.api, tab, () => isRunning(context.store, tab));
+      return new LogView(context, tab, () => isRunning(context.store, tab));
   }
 }
 

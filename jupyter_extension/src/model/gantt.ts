@@ -1,6 +1,16 @@
 /** The stages of a run over time, and its critical path. */
 
-import type { StageInfo } from '../wire';
+import type { AttemptInfo, StageInfo, StageStatus } from '../wire';
+
+/** An attempt of a stage. */
+export interface Segment {
+  readonly attempt: number;
+  readonly status: StageStatus;
+  /** From 0 to 1 of the whole. */
+  readonly from: number;
+  readonly width: number;
+  readonly seconds: number;
+}
 
 export interface Bar {
   readonly info: StageInfo;
@@ -10,11 +20,15 @@ export interface Bar {
   readonly seconds: number;
   /** Whether the stage is on the critical path: the run would have been shorter without it. */
   readonly critical: boolean;
+  /** Its attempts; between them it waited. */
+  readonly segments: readonly Segment[];
 }
 
 export interface Gantt {
   readonly bars: readonly Bar[];
   readonly seconds: number;
+  /** The stages without a bar: they did not run, or an earlier result was taken. */
+  readonly others: readonly StageInfo[];
 }
 
 /** The bars of the stages that ran, in the order in which they began. */
@@ -22,7 +36,8 @@ export function gantt(
   started: number,
   ended: number,
   stages: readonly StageInfo[],
-  upstream: Readonly<Record<string, readonly string[]>>
+  upstream: Readonly<Record<string, readonly string[]>>,
+  attempts: Readonly<Record<string, readonly AttemptInfo[]>> = {}
 ): Gantt {
   const ran = stages.filter(info => info.started !== null && info.started >= started - 1);
   const end = (info: StageInfo): number => info.ended ?? ended;
@@ -33,10 +48,27 @@ export function gantt(
       const begun = info.started ?? started;
       const seconds = Math.max(0, end(info) - begun);
       const from = Math.max(0, (begun - started) / whole);
-      return { info, from, width: seconds / whole, seconds, critical: critical.has(info.id) };
+      const segments = segmentsOf(info, attempts[info.id] ?? [], started, ended, whole);
+      return { info, from, width: seconds / whole, seconds, critical: critical.has(info.id), segments };
     })
     .sort((a, b) => a.from - b.from);
-  return { bars, seconds: whole };
+  return { bars, seconds: whole, others: stages.filter(info => !ran.includes(info)) };
+}
+
+/** The attempts of a stage; the status of the last one is that of the stage, unless it is tried again. */
+function segmentsOf(
+  info: StageInfo,
+  attempts: readonly AttemptInfo[],
+  started: number,
+  ended: number,
+  whole: number
+): Segment[] {
+  return attempts.map(({ attempt, started: begun, ended: over, cause }, at) => {
+    const seconds = Math.max(0, (over ?? ended) - begun);
+    const isLast = at === attempts.length - 1 && info.status !== 'retrying';
+    const status = isLast ? info.status : cause === '' ? 'completed' : 'failed';
+    return { attempt, status, from: Math.max(0, (begun - started) / whole), width: seconds / whole, seconds };
+  });
 }
 
 const SLOT = 0.5; // seconds between the end of a stage and the start of one that waited for its place

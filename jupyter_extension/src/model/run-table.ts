@@ -178,8 +178,10 @@ export function nextSort(sort: Sort, column: Column, rows: readonly Row[]): Sort
   return { column: column.id, isDescending: isNumeric(rows, column) };
 }
 
+/** Whether all values are numbers. What a sweep goes through is a list, and does not count. */
 export function isNumeric(rows: readonly Row[], column: Column): boolean {
-  const values = rows.map(row => valueOf(row, column)).filter(value => value !== null);
+  const ran = rows.filter(row => row.run.kind === 'run');
+  const values = ran.map(row => valueOf(row, column)).filter(value => value !== null);
   return values.length > 0 && values.every(value => typeof value === 'number');
 }
 
@@ -233,11 +235,11 @@ export function directionOf(column: Column, choice: TableChoice): Direction {
   return choice.directions[column.id] ?? usual;
 }
 
-/** The ids of the runs with the best value: of those that made it, where there are any; of none where all are alike. */
+/** The ids of the completed runs with the best value: of those that made it, where there are any; of none where all are alike. */
 export function bestOf(rows: readonly Row[], column: Column, direction: Direction): ReadonlySet<string> {
   const found = rows.flatMap(row => {
     const value = valueOf(row, column);
-    return typeof value === 'number' ? [{ row, value }] : [];
+    return typeof value === 'number' && row.run.status === 'completed' ? [{ row, value }] : [];
   });
   const values = found.map(one => one.value);
   if (direction === 'none' || new Set(values).size < 2) {

@@ -27,6 +27,7 @@ export interface Scatter {
 }
 
 const MARKS = 5; // of an axis, about
+const CLOSE = 1e-9; // of a step: so far may a number be from a round one by its representation
 const MARGIN = 0.05; // of an axis, before its first and after its last value
 
 /** The runs that have both values. Values that are not all numbers have places beside each other. */
@@ -87,8 +88,8 @@ export function roundOnes(low: number, high: number): number[] {
   const rough = (high - low) / MARKS;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5, 10].find(factor => factor * power >= rough) ?? 10);
-  const first = Math.ceil(low / step);
-  const count = Math.floor(high / step) - first + 1;
+  const first = Math.ceil(low / step - CLOSE);
+  const count = Math.floor(high / step + CLOSE) - first + 1;
   return Array.from({ length: count }, (_, at) => Number(((first + at) * step).toPrecision(12)));
 }
 

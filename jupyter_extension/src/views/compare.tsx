@@ -14,6 +14,8 @@ import { RunName } from './run-name';
 interface Part {
   readonly title: string;
   readonly rows: readonly CompareRow[];
+  /** Whether it is there even if nothing in it differs. */
+  readonly isNamed: boolean;
   readonly isNumeric: boolean;
   readonly show: (value: unknown) => React.ReactNode;
   /** What the difference from the first run is. */
@@ -78,7 +80,7 @@ function partsOf({ trans }: Context, reply: CompareReply): Part[] {
     differs: new Set(values).size > 1
   });
   const none = (): string => '';
-  const plain = { isNumeric: false, differs: none };
+  const plain = { isNamed: false, isNumeric: false, differs: none };
   return [
     {
       title: trans.__('Run'),
@@ -99,12 +101,20 @@ function partsOf({ trans }: Context, reply: CompareReply): Part[] {
       show: value => String(value),
       ...plain
     },
-    { title: trans.__('Parameters'), rows: reply.params, show: valueText, ...plain },
-    { title: trans.__('Metrics'), rows: reply.metrics, isNumeric: true, show: figure, differs: delta },
+    { title: trans.__('Parameters'), rows: reply.params, show: valueText, ...plain, isNamed: true },
+    {
+      title: trans.__('Metrics'),
+      rows: reply.metrics,
+      isNamed: true,
+      isNumeric: true,
+      show: figure,
+      differs: delta
+    },
     { title: trans.__('Stages'), rows: reply.states, show: stateOf, ...plain },
     {
       title: trans.__('Time'),
       rows: [{ ...row(trans.__('the whole run'), took) }, ...reply.seconds],
+      isNamed: true,
       isNumeric: true,
       show: value => duration(Number(value)),
       differs: (value, first) => delta(value, first, duration)
@@ -126,10 +136,13 @@ function PartRows(props: {
   part: Part;
   count: number;
   wantsAll: boolean;
-}): React.JSX.Element {
+}): React.JSX.Element | null {
   const { part, count, wantsAll } = props;
   const { trans } = props.context;
   const rows = wantsAll ? part.rows : part.rows.filter(row => row.differs);
+  if (rows.length === 0 && !part.isNamed) {
+    return null;
+  }
   return (
     <tbody role="rowgroup" aria-label={part.title}>
       <tr>

@@ -1,106 +1,304 @@
 /** What a stage printed, as it prints it. Always text: nothing in it is markup. */
 
-import { Widget } from '@lumino/widgets';
+import { Clipboard } from '@jupyterlab/apputils';
+import * as React from 'react';
 
-import type { Api } from '../services/api';
-import { stagebookIcon } from './icon';
-import { bytes, plain } from '../model/format';
+import { bytes } from '../model/format';
+import { type LevelFilter, type LogText, marked, stepped, windowOf } from '../model/log-text';
+import { shortId } from '../model/run-name';
+import { type LogOf, LogReader } from '../services/log-reader';
+import type { Context } from './context';
+import { useSize } from './hooks';
+import { MainView } from './main-view';
 
-const EVERY = 700; // milliseconds between two looks while the stage runs
-const MOST = 2_000_000; // characters that are shown; the earlier ones go
+const LINE = 1.4; // of the size of the font
+const NEAR = 2; // lines from the end within which it is followed
 
-export interface LogOf {
-  readonly project: string;
-  readonly run: string;
-  readonly stage: string;
-  readonly attempt: number;
-}
-
-export class LogView extends Widget {
+export class LogView extends MainView {
   constructor(
-    private readonly _api: Api,
+    context: Context,
     readonly of: LogOf,
-    private readonly _isRunning: () => boolean
+    isRunning: () => boolean
   ) {
-    super();
-    this.id = `stagebook-log-${of.run}-${of.stage}-${of.attempt}`;
-    this.title.label = `${of.stage}: log`;
-    this.title.caption = `${of.stage}, attempt ${of.attempt}, ${of.run}`;
-    this.title.icon = stagebookIcon;
-    this.title.closable = true;
+    const { trans } = context;
+    super(context, `stagebook-log-${of.run}-${of.stage}-${of.attempt}`, trans.__('%1: log', of.stage));
+    this.title.caption = trans.__('%1, attempt %2, %3', of.stage, of.attempt, of.run);
     this.addClass('sb-Log');
-    this._status = document.createElement('p');
-    this._status.className = 'sb-Detail';
-    this._text = document.createElement('pre');
-    this._text.tabIndex = 0;
-    this._text.setAttribute('role', 'log');
-    this._text.setAttribute('aria-label', this.title.caption);
-    this.node.append(this._status, this._text);
+    this._reader = new LogReader(context.store.api, of, isRunning);
+  }
+
+  override dispose(): void {
+    this._reader.stop();
+    super.dispose();
   }
 
   /** A tab that is moved is attached again: what it shows goes on. */
-  protected override onAfterAttach(): void {
-    this._following ??= this._follow();
+  protected override onAfterAttach(...message: Parameters<MainView['onAfterAttach']>): void {
+    super.onAfterAttach(...message);
+    this._reader.start();
   }
 
   protected override onActivateRequest(): void {
-    this._text.focus({ preventScroll: true });
+    this.node.querySelector<HTMLElement>('.sb-LogText')?.focus({ preventScroll: true });
   }
 
-  private async _follow(): Promise<void> {
-    for (;;) {
-      const wasRunning = this._isRunning();
-      let isMore = false;
-      try {
-        const { project, run, stage, attempt } = this.of;
-        const reply = await this._api.log(project, run, stage, attempt, this._next);
-        this._next = reply.next;
-        isMore = reply.more;
-        this._add(reply.text);
-        this._say(
-          wasRunning ? 'follows the stage as it prints' : this._length === 0 ? 'it printed nothing' : '',
-          this._gone === 0 ? '' : `the first ${bytes(this._gone)} are not shown`
-        );
-      } catch (error) {
-        this._say(error instanceof Error ? error.message : String(error));
-      }
-      if (this.isDisposed || (!wasRunning && !isMore)) {
-        return;
-      }
-      if (!isMore) {
-        await new Promise(resolve => setTimeout(resolve, EVERY));
-      }
-    }
+  protected override render(): React.JSX.Element {
+    return <Log context={this._context} reader={this._reader} label={this.title.caption} />;
   }
 
-  private _add(text: string): void {
-    if (text === '') {
-      return;
-    }
-    const { scrollTop, scrollHeight, clientHeight } = this._text;
-    const isAtEnd = scrollHeight - scrollTop - clientHeight < 40;
-    const shown = plain(text);
-    this._text.append(document.createTextNode(shown));
-    this._length += shown.length;
-    while (this._length > MOST && this._text.childNodes.length > 1) {
-      const gone = this._text.firstChild?.textContent?.length ?? 0;
-      this._length -= gone;
-      this._gone += gone;
-      this._text.firstChild?.remove();
-    }
-    if (isAtEnd) {
-      this._text.scrollTop = this._text.scrollHeight;
-    }
-  }
+  private readonly _reader: LogReader;
+}
 
-  private _say(...texts: readonly string[]): void {
-    this._status.textContent = texts.filter(Boolean).join(' · ');
-  }
+/** What is looked for, and at which of the lines that have it one is. */
+interface Search {
+  readonly text: string;
+  readonly at: number;
+}
 
-  private readonly _status: HTMLElement;
-  private readonly _text: HTMLElement;
-  private _next = 0;
-  private _length = 0;
-  private _gone = 0;
-  private _following: Promise<void> | null = null;
+function Log(props: { context: Context; reader: LogReader; label: string }): React.JSX.Element {
+  const { context, reader } = props;
+  const { text } = reader;
+  const { trans } = context;
+  const [, draw] = React.useReducer((count: number) => count + 1, 0);
+  const [filter, setFilter] = React.useState<LevelFilter>('all');
+  const [search, setSearch] = React.useState<Search>({ text: '', at: 0 });
+  const [isFollowed, follow] = React.useState(true);
+  const field = React.useRef<HTMLInputElement>(null);
+  React.useEffect(() => {
+    reader.changed.connect(draw);
+    return () => {
+      reader.changed.disconnect(draw);
+    };
+  }, [reader]);
+  const look = (level: LevelFilter, wanted: string): void => {
+    text.look(level, wanted);
+    setFilter(level);
+    setSearch({ text: wanted, at: 0 });
+    if (text.found.length > 0) {
+      follow(false);
+    }
+  };
+  const step = (by: number): void => {
+    follow(false);
+    setSearch({ ...search, at: stepped(search.at, by, text.found.length) });
+  };
+  return (
+    <div
+      className="sb-LogWhole"
+      onKeyDown={event => {
+        if (event.key === 'f' && (event.ctrlKey || event.metaKey)) {
+          event.preventDefault();
+          event.stopPropagation();
+          field.current?.select();
+        }
+      }}
+    >
+      <div className="sb-Bar" role="toolbar" aria-label={trans.__('Log')}>
+        <SearchField
+          context={context}
+          field={field}
+          search={search}
+          found={text.found.length}
+          look={wanted => look(filter, wanted)}
+          step={step}
+        />
+        <LevelSelect
+          context={context}
+          text={text}
+          filter={filter}
+          choose={level => look(level, search.text)}
+        />
+        <button
+          className="sb-Button"
+          aria-pressed={isFollowed}
+          title={trans.__('Stay at the end as more is printed')}
+          onClick={() => follow(!isFollowed)}
+        >
+          <span aria-hidden="true">{isFollowed ? '✓' : '↓'}</span> {trans.__('Follow the end')}
+        </button>
+        <button
+          className="sb-Button"
+          title={trans.__('Copy the lines that are shown')}
+          onClick={() => Clipboard.copyToSystem(text.shown.map(at => text.lines[at]).join('\n'))}
+        >
+          {trans.__('Copy')}
+        </button>
+      </div>
+      <Status context={context} reader={reader} />
+      <Lines {...props} search={search} filter={filter} isFollowed={isFollowed} follow={follow} />
+    </div>
+  );
+}
+
+function SearchField(props: {
+  context: Context;
+  field: React.RefObject<HTMLInputElement>;
+  search: Search;
+  found: number;
+  look: (text: string) => void;
+  step: (by: number) => void;
+}): React.JSX.Element {
+  const { search, found, step } = props;
+  const { trans } = props.context;
+  const button = (label: string, sign: string, by: number): React.JSX.Element => (
+    <button className="sb-Button" title={label} disabled={found === 0} onClick={() => step(by)}>
+      <span aria-hidden="true">{sign}</span>
+      <span className="sb-Hidden">{label}</span>
+    </button>
+  );
+  return (
+    <>
+      <input
+        ref={props.field}
+        type="search"
+        className="sb-Search"
+        aria-label={trans.__('Search the log')}
+        placeholder={trans.__('Search')}
+        value={search.text}
+        onChange={event => props.look(event.target.value)}
+        onKeyDown={event => {
+          if (event.key === 'Enter') {
+            event.preventDefault();
+            step(event.shiftKey ? -1 : 1);
+          }
+        }}
+      />
+      {button(trans.__('Previous match'), '↑', -1)}
+      {button(trans.__('Next match'), '↓', 1)}
+      <span className="sb-Help sb-Matches" role="status">
+        {search.text !== '' &&
+          (found === 0 ? trans.__('no match') : trans.__('%1 of %2 lines', search.at + 1, found))}
+      </span>
+    </>
+  );
+}
+
+function LevelSelect(props: {
+  context: Context;
+  text: LogText;
+  filter: LevelFilter;
+  choose: (filter: LevelFilter) => void;
+}): React.JSX.Element {
+  const { error, warning, info, other } = props.text.counts;
+  const { trans } = props.context;
+  const choices: [LevelFilter, string, number][] = [
+    ['all', trans.__('all lines'), error + warning + info + other],
+    ['info', trans.__('info, warnings, errors'), error + warning + info],
+    ['warning', trans.__('warnings, errors'), error + warning],
+    ['error', trans.__('errors'), error]
+  ];
+  return (
+    <select
+      className="sb-Select"
+      aria-label={trans.__('Level')}
+      value={props.filter}
+      onChange={event => props.choose(event.target.value as LevelFilter)}
+    >
+      {choices.map(([filter, label, count]) => (
+        <option key={filter} value={filter}>
+          {`${label} (${count.toLocaleString('en')})`}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+/** Whether more comes, and what is not shown. */
+function Status(props: { context: Context; reader: LogReader }): React.JSX.Element {
+  const { reader } = props;
+  const { trans } = props.context;
+  const { run, stage } = reader.of;
+  const gone = reader.passed + reader.text.gone;
+  const isEmpty = reader.text.length === 0;
+  const what = reader.isFollowing
+    ? trans.__('follows the stage as it prints')
+    : reader.isReading
+      ? trans.__('reading …')
+      : isEmpty && gone === 0
+        ? trans.__('it printed nothing')
+        : '';
+  return (
+    <p className="sb-Detail">
+      {[reader.error, what].filter(Boolean).join(' · ')}
+      {gone > 0 && (
+        <>
+          {' '}
+          {trans.__('The first %1 are not shown. In a terminal:', bytes(gone))}{' '}
+          <code>{`stagebook logs ${shortId(run)} ${stage}`}</code>
+        </>
+      )}
+    </p>
+  );
+}
+
+/** The lines that are in sight, in a space as high as all lines. */
+function Lines(props: {
+  reader: LogReader;
+  label: string;
+  search: Search;
+  filter: LevelFilter;
+  isFollowed: boolean;
+  follow: (follow: boolean) => void;
+}): React.JSX.Element {
+  const { search, isFollowed, follow } = props;
+  const { text, isFollowing } = props.reader;
+  const scroll = React.useRef<HTMLDivElement>(null);
+  const { height } = useSize(scroll);
+  const [top, setTop] = React.useState(0);
+  const [line, setLine] = React.useState(18);
+  const count = text.shown.length;
+  const target = text.found[search.at];
+  React.useLayoutEffect(() => {
+    if (scroll.current !== null) {
+      setLine(Math.round(parseFloat(getComputedStyle(scroll.current).fontSize) * LINE));
+    }
+  }, [height]);
+  React.useLayoutEffect(() => {
+    if (isFollowed && scroll.current !== null) {
+      scroll.current.scrollTop = scroll.current.scrollHeight;
+    }
+  }, [isFollowed, count, height, line, text.gone]);
+  React.useLayoutEffect(() => {
+    const node = scroll.current;
+    if (node !== null && target !== undefined && search.text !== '') {
+      node.scrollTop = target * line - node.clientHeight / 2;
+    }
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- further lines move nothing
+  }, [search, props.filter]);
+  const [first, last] = windowOf(top, height, line, count);
+  return (
+    <div
+      ref={scroll}
+      className="sb-LogText"
+      role="log"
+      aria-live={isFollowed && isFollowing ? 'polite' : 'off'}
+      aria-label={props.label}
+      tabIndex={0}
+      onScroll={({ currentTarget: node }) => {
+        setTop(node.scrollTop);
+        const left = node.scrollHeight - node.scrollTop - node.clientHeight;
+        if (node.scrollTop < top && left > NEAR * line) {
+          follow(false);
+        }
+      }}
+    >
+      <div style={{ height: count * line }}>
+        <div style={{ transform: `translateY(${first * line}px)`, lineHeight: `${line}px` }}>
+          {text.shown.slice(first, last).map((at, index) => (
+            <div
+              key={at}
+              className="sb-LogLine"
+              style={{ height: line }}
+              data-level={text.levelAt(at)}
+              data-found={search.text !== '' && first + index === target}
+            >
+              {marked(text.lines[at] ?? '', search.text).map((part, place) =>
+                place % 2 === 1 ? <mark key={place}>{part}</mark> : part
+              )}
+            </div>
+          ))}
+        </div>
+      </div>
+    </div>
+  );
 }

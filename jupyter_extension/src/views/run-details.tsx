@@ -2,21 +2,23 @@
 
 import * as React from 'react';
 
-import { ago, duration, mark, value as valueText } from '../model/format';
-import { gantt, ticksOf } from '../model/gantt';
+import { ago, duration, value as valueText } from '../model/format';
+import { moment } from '../model/moments';
 import type { IncidentInfo, RunInfo, RunReply } from '../wire';
 import type { Context } from './context';
-import { useAnswer, useNow, useSize, useSlowly } from './hooks';
+import { GanttChart } from './gantt';
+import { useAnswer, useNow, useSlowly } from './hooks';
 import { Glyph } from './parts';
+import { RunName } from './run-name';
+import { StageOfRun } from './stage-of-run';
 
-const TICK = 64; // pixels that a mark of the axis of time takes
-const LATE = 0.85; // of the axis; what stands there has its text before it
 const EVERY = 1_000; // milliseconds after which a run that goes on is read again
 
 /** A run with its stages over time and its notes. Read again while the run goes on. */
 export function RunDetails(props: { context: Context; run: string }): React.JSX.Element {
   const { context } = props;
-  const { store, launcher, actions, trans } = context;
+  const { store, actions } = context;
+  const [chosen, setChosen] = React.useState<string | null>(null);
   const [noted, setNoted] = React.useState(0);
   const isLive = store.snapshot.runs.some(run => run.id === props.run && run.ended === null);
   const seq = useSlowly(isLive ? store.snapshot.seq : -1, EVERY);
@@ -26,18 +28,68 @@ export function RunDetails(props: { context: Context; run: string }): React.JSX.
   if (reply === null) {
     return <p className="sb-None">{answer.error || '…'}</p>;
   }
-  const { run } = reply;
+  const stage = reply.stages.find(one => one.id === (chosen ?? urgent(reply)));
+  return (
+    <div className="sb-RunDetails">
+      <Head context={context} reply={reply} now={now} />
+      <div className="sb-RunParts" data-split={stage !== undefined}>
+        <GanttChart
+          context={context}
+          reply={reply}
+          now={now}
+          chosen={stage?.id ?? ''}
+          choose={id => setChosen(id === stage?.id ? '' : id)}
+        />
+        {stage !== undefined && (
+          <StageOfRun context={context} reply={reply} stage={stage} close={() => setChosen('')} />
+        )}
+        <div className="sb-Remarks">
+          <Incidents context={context} incidents={reply.incidents} />
+          <Notes
+            context={context}
+            reply={reply}
+            add={(kind, text) => {
+              store.api
+                .note(props.run, { project: store.projectPath, kind, text })
+                .then(() => setNoted(noted + 1))
+                .catch(actions.say);
+            }}
+          />
+        </div>
+      </div>
+    </div>
+  );
+}
+
+/** The stage that a run failed at; none where nothing failed. */
+function urgent(reply: RunReply): string | undefined {
+  return reply.stages.find(one => one.status === 'failed')?.id;
+}
+
+/** Who and what, when, and with which parameters; and what can be done with the run. */
+function Head(props: { context: Context; reply: RunReply; now: number }): React.JSX.Element {
+  const { now } = props;
+  const { run } = props.reply;
+  const { launcher, actions, trans } = props.context;
   const isResumable = ['failed', 'cancelled', 'interrupted'].includes(run.status);
   const { isIdle } = launcher;
+  const facts: [string, string][] = [
+    [trans.__('Took'), duration((run.ended ?? now) - run.started)],
+    [trans.__('Began'), moment(run.started)],
+    [trans.__('By'), askedBy(run)],
+    [trans.__('Commit'), run.commit.slice(0, 12)],
+    [trans.__('Id'), run.id]
+  ];
+  const params = Object.entries(run.params);
   return (
     <>
-      <h1>
-        <Glyph state={run.status} /> {run.id}
-      </h1>
-      <p className="sb-Help">
-        {[run.kind === 'run' ? '' : run.kind, run.status, run.reason].filter(Boolean).join(' · ')}
-      </p>
       <div className="sb-Buttons">
+        <h1>
+          <Glyph state={run.status} /> <RunName run={run} />
+        </h1>
+        <span className="sb-Help">
+          {[run.kind === 'run' ? '' : run.kind, run.status, run.reason].filter(Boolean).join(' · ')}
+        </span>
         {isResumable && (
           <>
             <button className="sb-Button" disabled={!isIdle} onClick={() => actions.resume(false, run.id)}>
@@ -52,44 +104,34 @@ export function RunDetails(props: { context: Context; run: string }): React.JSX.
           {trans.__('MLflow')}
         </button>
       </div>
-      <dl>
-        <dt>{trans.__('Started')}</dt>
-        <dd>{new Date(run.started * 1000).toLocaleString()}</dd>
-        <dt>{trans.__('By')}</dt>
-        <dd>{askedBy(run)}</dd>
-        <dt>{trans.__('Command')}</dt>
-        <dd>
-          <code>{run.command}</code>
-        </dd>
-        {run.commit && (
-          <>
-            <dt>{trans.__('Commit')}</dt>
-            <dd>
-              <code>{run.commit.slice(0, 12)}</code>
-            </dd>
-          </>
-        )}
-        {Object.entries(run.params).map(([name, value]) => (
-          <React.Fragment key={name}>
-            <dt>{name}</dt>
-            <dd>
-              <code>{valueText(value)}</code>
-            </dd>
-          </React.Fragment>
-        ))}
+      <dl className="sb-RunFacts">
+        {facts
+          .filter(([, text]) => text !== '')
+          .map(([name, text]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{text}</dd>
+            </div>
+          ))}
+        <div>
+          <dt>{trans.__('Command')}</dt>
+          <dd>
+            <code>{run.command}</code>
+          </dd>
+        </div>
       </dl>
-      <GanttChart context={context} reply={reply} now={now} />
-      <Incidents context={context} incidents={reply.incidents} />
-      <Notes
-        context={context}
-        reply={reply}
-        add={(kind, text) => {
-          store.api
-            .note(run.id, { project: store.projectPath, kind, text })
-            .then(() => setNoted(noted + 1))
-            .catch(actions.say);
-        }}
-      />
+      {params.length > 0 && (
+        <dl className="sb-RunFacts" aria-label={trans.__('Parameters')}>
+          {params.map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>
+                <code>{valueText(value)}</code>
+              </dd>
+            </div>
+          ))}
+        </dl>
+      )}
     </>
   );
 }
@@ -97,79 +139,6 @@ export function RunDetails(props: { context: Context; run: string }): React.JSX.
 /** `ada@laptop`; of what a program asked for on behalf of somebody also the program and the account. */
 function askedBy({ user, host, via, account }: RunInfo): string {
   return via === '' ? `${user}@${host}` : `${user}, ${via} (${account || user}@${host})`;
-}
-
-/** The stages of a run over time. A sign, besides the outline, marks the critical path. */
-function GanttChart(props: { context: Context; reply: RunReply; now: number }): React.JSX.Element | null {
-  const { reply, now } = props;
-  const { actions, trans } = props.context;
-  const chart = gantt(reply.run.started, reply.run.ended ?? now, reply.stages, reply.upstream);
-  if (chart.bars.length === 0) {
-    return <p className="sb-Help">{trans.__('No stage ran.')}</p>;
-  }
-  return (
-    <figure className="sb-Gantt">
-      <figcaption>
-        {trans.__('Stages over time')} <span className="sb-Help">◆ {trans.__('on the critical path')}</span>
-      </figcaption>
-      <ul>
-        {chart.bars.map(bar => (
-          <li
-            key={bar.info.id}
-            aria-label={`${bar.info.id}, ${bar.info.status}, ${duration(bar.seconds)}${bar.critical ? ', on the critical path' : ''}`}
-          >
-            <button
-              className="sb-Link sb-Clip"
-              title={trans.__('Open the executed notebook of %1', bar.info.id)}
-              disabled={!bar.info.has_notebook}
-              onClick={() => actions.openExecutedOf(bar.info)}
-            >
-              <Glyph state={bar.info.status} /> {bar.info.id}
-              {bar.critical && <span title={trans.__('on the critical path')}> ◆</span>}
-            </button>
-            <span className="sb-Track" aria-hidden="true">
-              <span
-                className="sb-GanttBar"
-                data-state={bar.info.status}
-                data-critical={bar.critical}
-                style={{ left: percent(bar.from), width: percent(bar.width) }}
-              />
-            </span>
-            <span className="sb-Help">{duration(bar.seconds)}</span>
-          </li>
-        ))}
-        <Axis seconds={chart.seconds} />
-      </ul>
-    </figure>
-  );
-}
-
-/** The axis of time, with as many marks as there is room for. */
-function Axis(props: { seconds: number }): React.JSX.Element {
-  const track = React.useRef<HTMLSpanElement>(null);
-  const ticks = ticksOf(props.seconds, Math.max(2, Math.floor(useSize(track).width / TICK)));
-  return (
-    <li className="sb-Axis" aria-hidden="true">
-      <span />
-      <span className="sb-Track" ref={track}>
-        {ticks.map(tick => (
-          <span
-            key={tick}
-            className="sb-Tick"
-            data-late={tick / props.seconds > LATE}
-            style={{ left: percent(tick / props.seconds) }}
-          >
-            {mark(tick)}
-          </span>
-        ))}
-      </span>
-      <span />
-    </li>
-  );
-}
-
-function percent(part: number): string {
-  return `${Math.round(part * 10000) / 100}%`;
 }
 
 /** The incidents that a run has to do with, a line each; nothing where there are none. */

@@ -25,7 +25,12 @@ export function RunPlot(props: {
   const numbers = columns.filter(
     one => one.kind === 'metric' && rows.some(row => typeof valueOf(row, one) === 'number')
   );
-  const up = [...numbers, ...columns.filter(one => one.kind === 'took')];
+  const differing = (column: Column): boolean => new Set(rows.map(row => valueOf(row, column))).size > 2;
+  const up = [
+    ...numbers.filter(differing),
+    ...numbers.filter(one => !differing(one)),
+    ...columns.filter(one => one.kind === 'took')
+  ];
   const along = [
     ...columns.filter(one => one.kind === 'param' && one.isUsual),
     ...columns.filter(one => one.kind === 'run'),
