@@ -45,7 +45,13 @@ def first() -> list[Event]:
         StageEnded(run="first", at=10.5, stage="load", status=Status.REUSED),
         AttemptStarted(run="first", at=11.0, stage="fit", attempt=1, folder="x/1"),
         AttemptEnded(
-            run="first", at=13.0, stage="fit", attempt=1, seconds=2.0, cause=Cause.EXCEPTION, message="no disk"
+            run="first",
+            at=13.0,
+            stage="fit",
+            attempt=1,
+            seconds=2.0,
+            cause=Cause.EXCEPTION,
+            message="no disk",
         ),
         StageRetrying(run="first", at=13.0, stage="fit", attempt=2, delay=2.0),
         AttemptStarted(run="first", at=15.0, stage="fit", attempt=2, folder="x/2"),
@@ -107,7 +113,12 @@ def test_a_run_has_all_attempts_of_its_stages(project: Project) -> None:
     attempts = run_reply(project, project.history.find("first")).attempts
     assert attempts.keys() == {"fit"}
     failed, good = attempts["fit"]
-    assert (failed.started, failed.ended, failed.cause, failed.message) == (11.0, 13.0, "exception", "no disk")
+    assert (failed.started, failed.ended, failed.cause, failed.message) == (
+        11.0,
+        13.0,
+        "exception",
+        "no disk",
+    )
     assert (good.attempt, good.started, good.ended, good.cause) == (2, 15.0, 18.0, "")
 
 

@@ -2,9 +2,9 @@
 
 const HOURS = 72; // from which on a duration is told in days
 
-/** `0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`, `31 d 04 h`. */
+/** `0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`, `31 d 04 h`, as in a terminal. */
 export function duration(seconds: number): string {
-  if (seconds < 10) {
+  if (seconds < 9.95) {
     return `${Math.max(0, seconds).toFixed(1)} s`;
   }
   if (seconds < 59.5) {
@@ -33,8 +33,8 @@ export function mark(seconds: number): string {
   return `${rest === 0 ? whole : `${whole}:${String(rest).padStart(2, '0')}`} ${word}`;
 }
 
-/** `just now`, `5 min ago`, `3 h ago`, `2 d ago`. */
-export function ago(then: number, now: number): string {
+/** `just now`, `5 min ago`, `3 h ago`, and after a day the date, as in a terminal; in the time zone of the browser, or another one. */
+export function ago(then: number, now: number, zone?: string): string {
   const seconds = now - then;
   if (seconds < 60) {
     return 'just now';
@@ -42,11 +42,13 @@ export function ago(then: number, now: number): string {
   if (seconds < 3600) {
     return `${Math.floor(seconds / 60)} min ago`;
   }
-  if (seconds < 86400) {
+  if (seconds < DAY) {
     return `${Math.floor(seconds / 3600)} h ago`;
   }
-  return `${Math.floor(seconds / 86400)} d ago`;
+  return new Date(then * 1000).toLocaleDateString('sv', { timeZone: zone }); // 2026-01-31
 }
+
+const DAY = 86_400; // seconds
 
 /** `1 stage`, `3 stages`. */
 export function plural(count: number, word: string): string {

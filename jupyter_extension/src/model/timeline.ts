@@ -3,6 +3,7 @@
 import type { CalendarPlace, CalendarReply, GridRun, Period, StageStatus } from '../wire';
 import { plural } from './format';
 import { short } from './moments';
+import { shortId } from './run-name';
 import { STATES } from './stage-state';
 
 /** A line of the grid: a stage instance, or several that are folded to one. */
@@ -76,9 +77,7 @@ export function runSquare(run: GridRun, zone: string): Square {
 }
 
 function labelOf(name: string, what: string, noted: boolean, run: GridRun, zone: string): string {
-  return [name, what, noted ? 'with a note' : '', `run ${run.id}`, columnTitle(run, zone)]
-    .filter(Boolean)
-    .join(', ');
+  return [name, what, noted ? 'with a note' : '', columnTitle(run, zone)].filter(Boolean).join(', ');
 }
 
 /** The head of a column: the interval of the run, or when it began. */
@@ -89,6 +88,7 @@ export function columnLabel(run: GridRun, zone: string): string {
 /** All that is known of a column, in a few words. */
 export function columnTitle(run: GridRun, zone: string): string {
   return [
+    `run ${shortId(run.id)}`,
     run.interval && `about ${run.interval}`,
     `began ${short(run.started, zone)}`,
     run.schedule && `by the schedule ${run.schedule}`,

@@ -4,6 +4,7 @@ import * as React from 'react';
 
 import { ago, duration, plural } from '../model/format';
 import { moment } from '../model/moments';
+import { shortId } from '../model/run-name';
 import { actOnIncident, incidents } from '../services/operations';
 import type { Incident, IncidentRequest } from '../wire';
 import type { Context, Question } from './context';
@@ -212,7 +213,7 @@ function Closed(props: { context: Context; one: Incident }): React.JSX.Element {
   const by = one.closed_by
     ? trans.__('closed by %1 after %2', one.closed_by, lasted)
     : one.closed_run
-      ? trans.__('well after %1, in the run %2', lasted, one.closed_run)
+      ? trans.__('well after %1, in the run %2', lasted, shortId(one.closed_run))
       : trans.__('after %1 it %2', lasted, one.over);
   return (
     <article className="sb-Incident" aria-label={trans.__('%1: %2, closed', one.name, one.kind)}>
@@ -236,8 +237,8 @@ function Closed(props: { context: Context; one: Incident }): React.JSX.Element {
 
 function seenIn({ trans }: Context, one: Incident): string {
   return one.runs > 1
-    ? trans.__('seen in %1, the latest %2', plural(one.runs, 'run'), one.last_run)
-    : trans.__('seen in the run %1', one.run);
+    ? trans.__('seen in %1, the latest %2', plural(one.runs, 'run'), shortId(one.last_run))
+    : trans.__('seen in the run %1', shortId(one.run));
 }
 
 function seenBy(one: Incident): string {

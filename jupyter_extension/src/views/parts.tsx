@@ -8,6 +8,7 @@ import { ago, duration } from '../model/format';
 import { counts, GLYPHS, progressOf, type StageView, type State } from '../model/stage-state';
 import { INTERVAL } from '../services/requests';
 import type { Decision } from '../wire';
+import { RunName } from './run-name';
 
 /** The sign of a state. Its word stands beside it, or in the label of the element around it. */
 export function Glyph(props: { state: State }): React.JSX.Element {
@@ -121,15 +122,15 @@ export function RunLine(props: { context: Context }): React.JSX.Element | null {
   if (live !== undefined) {
     return (
       <div className="sb-Run" title={by} aria-live="polite">
-        <Glyph state="running" /> {trans.__('running')}, <Elapsed started={live.started} expected={null} />
+        <Glyph state="running" /> {trans.__('running')} <RunName run={live} />,{' '}
+        <Elapsed started={live.started} expected={null} />
       </div>
     );
   }
   const took = run.ended === null ? '' : duration(run.ended - run.started);
   return (
     <div className="sb-Run" title={by} aria-live="polite">
-      <Glyph state={run.status} /> {run.status} <Ago then={run.ended ?? run.started} />, {trans.__('in')}{' '}
-      {took}
+      <Glyph state={run.status} /> {run.status} <RunName run={run} />, {trans.__('took')} {took}
     </div>
   );
 }

@@ -49,8 +49,14 @@ export function RunPlot(props: {
   return (
     <section className="sb-RunPlot" aria-label={trans.__('Plot')}>
       <div className="sb-Buttons">
-        <AxisSelect label={trans.__('Up')} columns={up} value={y.id} name={nameOf} choose={setY} />
-        <AxisSelect label={trans.__('Along')} columns={along} value={x.id} name={nameOf} choose={setX} />
+        <AxisSelect label={trans.__('Vertical axis')} columns={up} value={y.id} name={nameOf} choose={setY} />
+        <AxisSelect
+          label={trans.__('Horizontal axis')}
+          columns={along}
+          value={x.id}
+          name={nameOf}
+          choose={setX}
+        />
         <span className="sb-Help">
           {trans.__('%1 of %2 runs have both values', plot.spots.length, rows.length)}
         </span>

@@ -22,7 +22,7 @@ def plain(untrusted: str) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """`0.4 s`, `12 s`, `3m 05s`, `1h 02m`, `31d 04h`; `0.0 s` where the clock was set back meanwhile."""
+    """`0.4 s`, `12 s`, `3 min 05 s`, `1 h 02 min`, `31 d 04 h`, as in JupyterLab; `0.0 s` where the clock was set back meanwhile."""
     if seconds is None:
         return ""
     seconds = max(seconds, 0.0)
@@ -32,11 +32,11 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes}m {rest:02d}s"
+        return f"{minutes} min {rest:02d} s"
     hours, minutes = divmod(minutes, 60)
     if hours < _HOURS:
-        return f"{hours}h {minutes:02d}m"
-    return f"{hours // 24}d {hours % 24:02d}h"
+        return f"{hours} h {minutes:02d} min"
+    return f"{hours // 24} d {hours % 24:02d} h"
 
 
 def size(count: int | None) -> str:
@@ -52,16 +52,16 @@ def size(count: int | None) -> str:
 
 
 def when(at: float | None, now: float) -> str:
-    """`just now`, `5 min ago`, `3 h ago`, and after a day the date, in UTC. Both times are Unix times in seconds."""
+    """`just now`, `5 min ago`, `3 h ago`, and after a day the date, in UTC; in JupyterLab it is that of the browser's time zone. Both times are Unix times in seconds."""
     if at is None:
         return ""
     ago = now - at
     if ago < 60:
         return "just now"
     if ago < 3600:
-        return f"{ago / 60:.0f} min ago"
+        return f"{ago // 60:.0f} min ago"
     if ago < 86400:
-        return f"{ago / 3600:.0f} h ago"
+        return f"{ago // 3600:.0f} h ago"
     return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%d")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def test_every_view_keeps_the_rules_in_both_themes(page: Page, lab) -> None:
         "stagebook:open-graph": (".sb-Graph", ".sb-Node"),
         "stagebook:open-runs": (".sb-RunsView", ".sb-Gantt"),
         "stagebook:open-changes": (".sb-Page", ".sb-Page h2"),
-        "stagebook:open-log": (".sb-Log", ".sb-Log pre"),
+        "stagebook:open-log": (".sb-Log", ".sb-Log .sb-Detail"),
         "stagebook:open-notebook": (".sb-BadgePlace", ".sb-Badge"),
         "stagebook:open-schedules": ("#stagebook-schedules", "#stagebook-schedules .sb-None"),
         "stagebook:open-incidents": ("#stagebook-incidents", "#stagebook-incidents h1"),
@@ -72,8 +73,12 @@ def test_every_view_keeps_the_rules_in_both_themes(page: Page, lab) -> None:
     execute(page, "stagebook:open-runs")
     for at in (0, 1):
         page.locator(".sb-Runs").get_by_role("checkbox").nth(at).check()
-    expect(page.get_by_role("table", name="Metrics")).to_be_visible(timeout=LONG)
-    found["comparison"] = violations(page, ".sb-RunsView")
+    expect(page.get_by_role("table", name="Comparison")).to_be_visible(timeout=LONG)
+    found["comparison"] = violations(page, ".sb-TableView")
+    page.get_by_role("button", name="Plot").click()
+    page.get_by_role("button", name=re.compile("^Columns")).click()
+    expect(page.locator(".sb-Scatter")).to_be_visible()
+    found["plot"] = violations(page, ".sb-TableView")
     assert {view: problems for view, problems in found.items() if problems} == {}
 
 

@@ -106,8 +106,8 @@ def test_a_sweep_is_asked_for_and_its_points_are_compared(page: Page, lab) -> No
     expect(runs.locator("tbody tr").first).to_contain_text("sweep")
     for at in (1, 2):
         runs.get_by_role("checkbox").nth(at).check()
-    params = page.get_by_role("table", name="Parameters")
-    expect(params.get_by_role("row", name=re.compile("^count"))).to_contain_text("1")
+    params = page.get_by_role("table", name="Comparison").get_by_role("rowgroup", name="Parameters")
+    expect(params.get_by_role("row", name=re.compile("^differs: count"))).to_contain_text("1")
     expect(params.get_by_role("row")).to_have_count(2)
     page.get_by_label("Also what is the same").check()
     expect(params.get_by_role("row")).to_have_count(5)

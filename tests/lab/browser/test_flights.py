@@ -60,13 +60,12 @@ def compare_with_a_run_in_a_terminal(page: Page, lab: Lab) -> None:
     assert process.wait(120) == 0
     execute(page, "stagebook:open-runs")
     runs = page.get_by_role("table", name="Runs of flights")
-    expect(runs.locator("tbody tr").first).to_contain_text("max_depth=3", timeout=LONG)
+    expect(runs.get_by_role("columnheader", name="max_depth")).to_be_visible(timeout=LONG)
+    expect(runs.locator("tbody tr").first.get_by_role("cell", name="3", exact=True)).to_be_visible()
     for at in (0, 1):
         runs.get_by_role("checkbox").nth(at).check()
-    expect(
-        page.get_by_role("table", name="Parameters").get_by_role("row", name=re.compile("^max_depth"))
-    ).to_contain_text("3")
-    expect(
-        page.get_by_role("table", name="Metrics").get_by_role("row", name=re.compile("^train.")).first
-    ).to_be_visible()
+    table = page.get_by_role("table", name="Comparison")
+    expect(table.get_by_role("row", name=re.compile("^differs: max_depth"))).to_contain_text("3")
+    metrics = table.get_by_role("rowgroup", name="Metrics")
+    expect(metrics.get_by_role("row", name=re.compile("^differs: train.")).first).to_be_visible()
     picture(page, "lab-runs-flights")

@@ -174,7 +174,7 @@ def test_who_did_it_first_stays_known(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "now"), (90, "08:01 UTC, in 1m 30s"), (86_400, "2026-01-06 08:00 UTC"), (-5, "now")],
+    [(0, "now"), (90, "08:01 UTC, in 1 min 30 s"), (86_400, "2026-01-06 08:00 UTC"), (-5, "now")],
 )
 def test_a_time_to_come_reads_so(seconds: float, text: str) -> None:
     assert schedule_tables.ahead(NOW + seconds, "UTC", NOW) == text

@@ -60,11 +60,11 @@ def test_intervals_that_are_alike_share_a_row() -> None:
     text = screen(backfill_tables.plan_table(shown), backfill_tables.summary(shown))
     assert [" ".join(line.split()) for line in text.splitlines()] == [
         "intervals number state stages time why",
-        "2026-01-01 … 2026-01-02 2 missing 2 of 2 ~2m 00s no run of it yet",
+        "2026-01-01 … 2026-01-02 2 missing 2 of 2 ~2 min 00 s no run of it yet",
         "2026-01-03 1 done",
         "2026-01-04 1 failed 2 of 2 ~30 s load failed",
         "2026-01-05 1 changed 2 of 2 cell 3 changed",
-        "4 of 5 intervals to run, the oldest first, about 3m 20s by earlier runs",
+        "4 of 5 intervals to run, the oldest first, about 3 min 20 s by earlier runs",
     ]
 
 

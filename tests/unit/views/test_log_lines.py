@@ -68,7 +68,7 @@ def test_a_stage_that_fails_and_is_tried_again_is_told_step_by_step() -> None:
     again = attempt(2, at=AT + 5)
     lines = told(begun("a"), attempt(expected=65.0), failed, retrying, again, done, ended(Status.COMPLETED))
     assert [line.partition(" ")[2] for line in lines] == [
-        "a started, usually 1m 05s",
+        "a started, usually 1 min 05 s",
         "a attempt 1: exception in cell 2 of 5: KeyError: 'x'",
         "a is tried again in 2.0 s",
         "a started (attempt 2)",
@@ -108,8 +108,8 @@ def test_what_holds_a_run_up_is_told() -> None:
     over = RunEnded(run="r", at=AT, status=Status.CANCELLED)
     lines = told(begun("a", "b"), attempt(), *frozen, expanded, cancelling, over)
     assert [line.partition(" ")[2] for line in lines[1:]] == [
-        "a is frozen in cell 3: its process has been stopped for 1m 05s",
-        "a is frozen: its process has been stopped for 1m 05s",
+        "a is frozen in cell 3: its process has been stopped for 1 min 05 s",
+        "a is frozen: its process has been stopped for 1 min 05 s",
         "b: 1 stage",
         "stopping: Ctrl-C",
         "r cancelled",
