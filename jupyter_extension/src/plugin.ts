@@ -3,19 +3,22 @@
 import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette, IToolbarWidgetRegistry } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
+import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStateDB } from '@jupyterlab/statedb';
+import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { addCommands } from './app/commands';
 import { followFiles } from './app/follow-files';
+import { addToLab, keepChoice } from './app/home';
 import { prepareNewKernels } from './app/kernels';
 import { addContextMenu } from './app/menus';
+import { tellOfRuns } from './app/notices';
 import { assistEditors } from './app/pipeline-editors';
 import { makePlaces, say } from './app/places';
 import { Tabs } from './app/tabs';
-import { keepChoice } from './app/choice';
 import { Api } from './services/api';
 import { ExecutedDrive } from './services/executed-drive';
 import { Memory } from './services/memory';
@@ -39,7 +42,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
     IToolbarWidgetRegistry,
     INotebookTracker,
     ISettingRegistry,
-    IStateDB
+    IStateDB,
+    ILauncher,
+    IStatusBar
   ],
   activate: (
     app: JupyterFrontEnd,
@@ -50,7 +55,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
     toolbars: IToolbarWidgetRegistry | null,
     notebooks: INotebookTracker | null,
     settings: ISettingRegistry | null,
-    state: IStateDB | null
+    state: IStateDB | null,
+    launcherTab: ILauncher | null,
+    statusBar: IStatusBar | null
   ) => {
     const trans = (translator ?? nullTranslator).load('stagebook');
     const { serverSettings, contents } = app.serviceManager;
@@ -73,14 +80,19 @@ const plugin: JupyterFrontEndPlugin<void> = {
     addContextMenu(app);
     followFiles(app, docs, context);
     assistEditors(app, context);
+    addToLab(context, launcherTab, statusBar);
     toolbars?.addFactory<NotebookPanel>(
       'Notebook',
       'stagebook-badge',
       notebook => new Badge(context, notebook)
     );
-    if (settings !== null && notebooks !== null) {
-      void settings.load(ID).then(loaded => prepareNewKernels(loaded, notebooks, store, say));
-    }
+    const loading = settings?.load(ID) ?? Promise.resolve(null);
+    void loading.then(loaded => {
+      tellOfRuns({ store, launcher, trans, show: places.showInGraph }, loaded);
+      if (loaded !== null && notebooks !== null) {
+        prepareNewKernels(loaded, notebooks, store, say);
+      }
+    });
     contents.fileChanged.connect((_, change) => {
       const path = change.type === 'save' ? change.newValue?.path : undefined;
       if (path !== undefined) {
@@ -89,7 +101,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     });
     // What was edited in another window, such as a module, may change what a run would do.
     window.addEventListener('focus', () => store.planner.planSoon());
-    void keepChoice(app, store, state);
+    void keepChoice(app, store, state, () => void places.openHome());
   }
 };
 

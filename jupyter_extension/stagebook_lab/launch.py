@@ -49,32 +49,39 @@ def run_request(body: wire.RunRequest) -> RunRequest:
     )
 
 
-def plan(project: Project, request: RunRequest) -> Plan:
-    """Plan what a request asks for; of a sweep, all points are checked and the first one is planned.
+def points_of(project: Project, request: RunRequest) -> list[RunRequest]:
+    """The runs that a request asks for: those of a sweep, or one.
+
+    Raises:
+        StagebookError: as `grid_for`.
+    """
+    if not request.sweep:
+        return [request]
+    grid, fixed = grid_for(project.catalog, request)
+    return [dataclasses.replace(fixed, values={**grid.fixed, **point}) for point in grid.points()]
+
+
+def plan(project: Project, points: Sequence[RunRequest]) -> Plan:
+    """Plan the first one of runs, and check the others.
 
     Raises:
         StagebookError: as `Project.plan`.
     """
-    if request.sweep:
-        grid, fixed = grid_for(project.catalog, request)
-        first, *others = (
-            dataclasses.replace(fixed, values={**grid.fixed, **point}) for point in grid.points()
-        )
-        for point in others:
-            project.preparer.check_params(point)
-        request = first
-    return project.plan(request)
+    first, *others = points
+    for point in others:
+        project.preparer.check_params(point)
+    return project.plan(first)
 
 
 def check(project: Project, request: RunRequest) -> None:
     """Plan what a request asks for, so that every mistake is told before anything starts.
 
     Raises:
-        StagebookError: as `plan`, `UsageError` for the number of jobs, and `PipelineBusy`.
+        StagebookError: as `points_of` and `plan`, `UsageError` for the number of jobs, and `PipelineBusy`.
     """
     if request.jobs is not None and request.jobs < 1:
         raise UsageError(f"--jobs has to be 1 or more, not {request.jobs}")
-    _check_idle(project, plan(project, request).pipeline)
+    _check_idle(project, plan(project, points_of(project, request)).pipeline)
 
 
 def check_rest(project: Project, run: RunRecord, request: ResumeRequest) -> None:

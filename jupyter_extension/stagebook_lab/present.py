@@ -113,8 +113,10 @@ def _stage_ref(paths: Paths, pipeline: Pipeline, stage: Stage) -> wire.StageRef:
     return wire.StageRef(name=stage.name, notebook=notebook, line=line, column=column)
 
 
-def plan_reply(paths: Paths, project: Project, plan: Plan) -> wire.PlanReply:
-    """A plan."""
+def plan_reply(
+    paths: Paths, project: Project, plan: Plan, workload: wire.Workload | None = None
+) -> wire.PlanReply:
+    """A plan, and how much there is to do."""
     restores = any(stage.judgement is not None and stage.judgement.restores for stage in plan.stages)
     latest = project.history.latest_stages(plan.pipeline) if restores else {}
     on_disk = on_disk_instead(plan, latest, project.dependencies.digest)
@@ -148,10 +150,11 @@ def plan_reply(paths: Paths, project: Project, plan: Plan) -> wire.PlanReply:
         stages=stages,
         warnings=warnings,
         interval=plan.interval.name if plan.interval is not None else "",
+        workload=workload,
     )
 
 
-def run_info(run: RunRecord) -> wire.RunInfo:
+def run_info(run: RunRecord, *, cancelling: bool = False) -> wire.RunInfo:
     """A run, without its stages."""
     texts = {
         name: getattr(run.origin, name) for name in ("user", "host", "command", "commit", "via", "account")
@@ -162,6 +165,7 @@ def run_info(run: RunRecord) -> wire.RunInfo:
         status=str(run.status),
         params=dict(run.params),
         pid=run.origin.pid,
+        cancelling=cancelling,
         **texts,
     )
 

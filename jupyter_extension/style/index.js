@@ -3,3 +3,4 @@ import './authoring.css';
 import './graph.css';
 import './log.css';
 import './runs.css';
+import './home.css';

@@ -27,6 +27,7 @@ export function run(fields: Partial<RunInfo> = {}): RunInfo {
     parent: '',
     via: '',
     account: '',
+    cancelling: false,
     ...fields
   };
 }

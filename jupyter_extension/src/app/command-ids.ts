@@ -1,6 +1,7 @@
 /** The ids of the commands. */
 
 export const IDS = {
+  home: 'stagebook:open',
   openPanel: 'stagebook:open-panel',
   openGraph: 'stagebook:open-graph',
   refresh: 'stagebook:refresh',
@@ -38,5 +39,6 @@ export const IDS = {
   connect: 'stagebook:connect-stages',
   newStage: 'stagebook:new-stage',
   cancel: 'stagebook:cancel',
+  kill: 'stagebook:kill',
   restoreTab: 'stagebook:restore-tab'
 } as const;

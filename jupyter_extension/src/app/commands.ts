@@ -3,14 +3,17 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { ICommandPalette } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { historyIcon, type LabIcon } from '@jupyterlab/ui-components';
 import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import type { RunLauncher } from '../services/run-launcher';
 import type { Store } from '../services/store';
 import type { Actions } from '../views/context';
 import { stagebookIcon } from '../views/icon';
+import { environmentIcon, figureIcon, gridIcon, incidentIcon, scheduleIcon } from '../views/icons';
 import type { RunRequest } from '../wire';
 import { IDS } from './command-ids';
+import { confirmKill } from './running';
 import type { Places } from './places';
 
 const STAGE: ReadonlyJSONObject = {
@@ -39,7 +42,7 @@ interface PipelineCommand {
   readonly label: string;
   readonly execute: () => unknown;
   readonly isEnabled?: () => boolean;
-  readonly hasIcon?: boolean;
+  readonly icon?: LabIcon;
 }
 
 /** A command about one stage, an instance or a stage of several. */
@@ -54,12 +57,8 @@ interface StageCommand {
 export function addCommands(parts: Parts): Actions {
   const { app, store, palette } = parts;
   const actions = actionsOf(parts);
-  for (const { id, label, execute, isEnabled = () => true, hasIcon = false } of pipelineCommands(
-    parts,
-    actions
-  )) {
-    const icon = hasIcon ? { icon: stagebookIcon } : {};
-    app.commands.addCommand(id, { label, execute, isEnabled, ...icon, describedBy: { args: NOTHING } });
+  for (const { id, label, execute, isEnabled = () => true, ...shown } of pipelineCommands(parts, actions)) {
+    app.commands.addCommand(id, { label, execute, isEnabled, ...shown, describedBy: { args: NOTHING } });
     palette?.addItem({ command: id, category: 'Stagebook' });
   }
   const stageOf = (args: ReadonlyPartialJSONObject): string | null =>
@@ -113,6 +112,11 @@ function actionsOf(parts: Parts): Actions {
     cancel: () => {
       launcher.cancel().catch(places.say);
     },
+    kill: () => {
+      confirmKill(parts.trans)
+        .then(isWanted => (isWanted ? launcher.kill() : undefined))
+        .catch(places.say);
+    },
     refresh: () => void store.refresh()
   };
 }
@@ -124,47 +128,58 @@ function pipelineCommands(parts: Parts, actions: Actions): PipelineCommand[] {
   const hasPipeline = (): boolean => store.pipeline !== null;
   return [
     {
+      id: IDS.home,
+      label: trans.__('Stagebook'),
+      execute: () => places.openHome(),
+      icon: stagebookIcon
+    },
+    {
       id: IDS.openPanel,
       label: trans.__('Show the Stages Panel'),
       execute: () => places.openPanel(),
-      hasIcon: true
+      icon: stagebookIcon
     },
     {
       id: IDS.openGraph,
       label: trans.__('Open the Pipeline Graph'),
       execute: () => places.openGraph(),
-      hasIcon: true
+      icon: stagebookIcon
     },
-    { id: IDS.openRuns, label: trans.__('Open the Runs'), execute: () => places.openRuns(), hasIcon: true },
+    {
+      id: IDS.openRuns,
+      label: trans.__('Open the Runs'),
+      execute: () => places.openRuns(),
+      icon: historyIcon
+    },
     {
       id: IDS.openEnvironments,
       label: trans.__('Open the Environments'),
       execute: () => places.openEnvironments(),
-      hasIcon: true
+      icon: environmentIcon
     },
     {
       id: IDS.openTimeline,
       label: trans.__('Open the Runs over Time'),
       execute: () => places.openTimeline(),
-      hasIcon: true
+      icon: gridIcon
     },
     {
       id: IDS.openSchedules,
       label: trans.__('Open the Schedules'),
       execute: () => places.openSchedules(),
-      hasIcon: true
+      icon: scheduleIcon
     },
     {
       id: IDS.openIncidents,
       label: trans.__('Open the Incidents'),
       execute: () => places.openIncidents(),
-      hasIcon: true
+      icon: incidentIcon
     },
     {
       id: IDS.openFigures,
       label: trans.__('Open the Figures'),
       execute: () => places.openFigures(),
-      hasIcon: true
+      icon: figureIcon
     },
     {
       id: IDS.backfill,
@@ -197,10 +212,7 @@ function pipelineCommands(parts: Parts, actions: Actions): PipelineCommand[] {
     {
       id: IDS.runForm,
       label: trans.__('Run with Parameters, Stages and Options …'),
-      execute: () => {
-        places.openPanel();
-        store.planner.showForm(true);
-      },
+      execute: () => places.openRunForm(),
       isEnabled: hasPipeline
     },
     {
@@ -219,7 +231,13 @@ function pipelineCommands(parts: Parts, actions: Actions): PipelineCommand[] {
       id: IDS.cancel,
       label: trans.__('Cancel the Run'),
       execute: () => actions.cancel(),
-      isEnabled: () => store.liveRun !== undefined
+      isEnabled: () => store.liveRun !== undefined && !launcher.isCancelling
+    },
+    {
+      id: IDS.kill,
+      label: trans.__('End the Run at Once …'),
+      execute: () => actions.kill(),
+      isEnabled: () => launcher.isCancelling
     },
     {
       id: IDS.editCell,
@@ -261,10 +279,7 @@ function stageCommands(parts: Parts, actions: Actions): StageCommand[] {
     {
       id: IDS.choose,
       label: trans.__('Choose This Stage for a Run'),
-      execute: stage => {
-        store.planner.toggle(stage);
-        store.planner.showForm(true);
-      }
+      execute: stage => store.planner.toggle(stage)
     },
     {
       id: IDS.accept,

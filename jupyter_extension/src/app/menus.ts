@@ -1,7 +1,8 @@
-/** The menus of a stage. */
+/** The menus of a stage, and the ways to run. */
 
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { CommandRegistry } from '@lumino/commands';
+import type { ReadonlyJSONObject } from '@lumino/coreutils';
 import { Menu } from '@lumino/widgets';
 
 import { IDS } from './command-ids';
@@ -21,6 +22,14 @@ const BADGE_MENU: readonly (readonly string[])[] = [
   [IDS.openContract, IDS.openMlflow, IDS.showStage]
 ];
 
+/** The menu beside the button that runs, in groups. */
+const RUN_MENU: readonly (readonly string[])[] = [
+  [IDS.runForm, IDS.runAgain],
+  [IDS.resume, IDS.retry],
+  [IDS.backfill],
+  [IDS.cancel, IDS.kill]
+];
+
 export function addContextMenu(app: JupyterFrontEnd): void {
   CONTEXT_MENU.forEach((group, at) => {
     for (const selector of ['.sb-Line', '.sb-Node']) {
@@ -32,14 +41,29 @@ export function addContextMenu(app: JupyterFrontEnd): void {
   });
 }
 
-/** Open the menu of the badge below an element, which gets the focus back. */
+/** Open the menu of the badge below an element. */
 export function openBadgeMenu(commands: CommandRegistry, stage: string, node: HTMLElement): void {
+  openBelow(commands, BADGE_MENU, { stage }, node);
+}
+
+/** Open the menu with the ways to run below an element. */
+export function openRunMenu(commands: CommandRegistry, node: HTMLElement): void {
+  openBelow(commands, RUN_MENU, {}, node);
+}
+
+/** Open a menu below an element, which gets the focus back. */
+function openBelow(
+  commands: CommandRegistry,
+  groups: readonly (readonly string[])[],
+  args: ReadonlyJSONObject,
+  node: HTMLElement
+): void {
   const menu = new Menu({ commands });
-  BADGE_MENU.forEach((group, at) => {
+  groups.forEach((group, at) => {
     if (at > 0) {
       menu.addItem({ type: 'separator' });
     }
-    group.forEach(command => menu.addItem({ command, args: { stage } }));
+    group.forEach(command => menu.addItem({ command, args }));
   });
   menu.aboutToClose.connect(() => node.focus());
   const { left, bottom } = node.getBoundingClientRect();

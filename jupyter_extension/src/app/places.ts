@@ -6,6 +6,7 @@ import { URLExt } from '@jupyterlab/coreutils';
 import type { IDocumentManager } from '@jupyterlab/docmanager';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import type { Widget } from '@lumino/widgets';
 
 import { executedOf } from '../services/executed-drive';
 import type { LogOf } from '../services/log-reader';
@@ -17,15 +18,20 @@ import { askBecause, askText, confirmAttach } from './dialogs';
 import { editCell } from './edit-cell';
 import { ExecutedNotebooks, openAt, openNotebook } from './documents';
 import { prepareKernel } from './kernels';
-import { openBadgeMenu } from './menus';
+import { openBadgeMenu, openRunMenu } from './menus';
 import { openMlflow } from './mlflow';
 import type { Tabs } from './tabs';
 
 const NBDIME = 'nbdime:diff-checkpoint'; // a command of nbdime's extension, where it is installed
 
 /** The actions that need JupyterLab, and what only commands do. */
-export type Places = Omit<Actions, 'runAll' | 'run' | 'runDraft' | 'resume' | 'cancel' | 'refresh'> & {
+export type Places = Omit<
+  Actions,
+  'runAll' | 'run' | 'runDraft' | 'resume' | 'cancel' | 'kill' | 'refresh'
+> & {
   readonly openPanel: () => void;
+  /** Show the panel and the graph: the graph. */
+  readonly openHome: () => Widget;
   readonly prepare: (stage: string) => Promise<void>;
   readonly attach: (stage: string) => Promise<void>;
   readonly accept: (stage: string) => Promise<void>;
@@ -53,9 +59,26 @@ export function makePlaces(parts: Parts): Places {
   return {
     say,
     openPanel: () => app.shell.activateById('stagebook-panel'),
-    openGraph: () => tabs.open({ kind: 'graph' }),
-    openRuns: () => tabs.open({ kind: 'runs' }),
-    openChanges: stage => tabs.open({ kind: 'changes', stage }),
+    openHome: () => {
+      app.shell.activateById('stagebook-panel');
+      return tabs.open({ kind: 'graph' });
+    },
+    showInGraph: (pipeline, stage) => {
+      const found = store.pipelines.find(one => one.name === pipeline);
+      if (found !== undefined && found.key !== store.pipeline?.key) {
+        store.openPipeline(found.key);
+      }
+      app.shell.activateById('stagebook-panel');
+      tabs.open({ kind: 'graph' });
+      if (stage !== null) {
+        store.show(stage);
+      }
+    },
+    openGraph: () => void tabs.open({ kind: 'graph' }),
+    openRuns: () => void tabs.open({ kind: 'runs' }),
+    openRunForm: () => void tabs.open({ kind: 'form' }),
+    openRunMenu: node => openRunMenu(app.commands, node),
+    openChanges: stage => void tabs.open({ kind: 'changes', stage }),
     openLog: stage => {
       const log = logOf(store, stage);
       if (log !== null) {
@@ -73,11 +96,11 @@ export function makePlaces(parts: Parts): Places {
       docs.openOrReveal([store.projectPath, path].filter(Boolean).join('/'));
     },
     openNotebook: stage => openNotebook(docs, store, stage),
-    openEnvironments: () => tabs.open({ kind: 'environments' }),
-    openTimeline: () => tabs.open({ kind: 'timeline' }),
-    openSchedules: () => tabs.open({ kind: 'schedules' }),
-    openIncidents: () => tabs.open({ kind: 'incidents' }),
-    openFigures: () => tabs.open({ kind: 'figures' }),
+    openEnvironments: () => void tabs.open({ kind: 'environments' }),
+    openTimeline: () => void tabs.open({ kind: 'timeline' }),
+    openSchedules: () => void tabs.open({ kind: 'schedules' }),
+    openIncidents: () => void tabs.open({ kind: 'incidents' }),
+    openFigures: () => void tabs.open({ kind: 'figures' }),
     ask: question => askText(parts.trans, question),
     deploy: (environment, act) => void deploy(parts, environment, act).catch(say),
     approve: (environment, proposal, act) => void approve(parts, environment, proposal, act).catch(say),
@@ -93,7 +116,7 @@ export function makePlaces(parts: Parts): Places {
     openExecuted: stage => executed.open(stage),
     openExecutedOf: info => void executed.openOf(info),
     openLogOf: ({ run, id, attempt }) =>
-      tabs.open({ kind: 'log', project: store.projectPath, run, stage: id, attempt }),
+      void tabs.open({ kind: 'log', project: store.projectPath, run, stage: id, attempt }),
     openFailing: stage => {
       executed.openFailing(stage).catch(say);
     },

@@ -15,6 +15,7 @@ import { FiguresView } from '../views/figures';
 import { GraphView } from '../views/graph';
 import { IncidentsView } from '../views/incidents';
 import { LogView } from '../views/log';
+import { RunFormView } from '../views/run-form';
 import { RunsView } from '../views/runs';
 import { SchedulesView } from '../views/schedules';
 import { TimelineView } from '../views/timeline';
@@ -24,6 +25,7 @@ import { IDS } from './command-ids';
 export type Tab =
   | { readonly kind: 'graph' }
   | { readonly kind: 'runs' }
+  | { readonly kind: 'form' }
   | { readonly kind: 'environments' }
   | { readonly kind: 'timeline' }
   | { readonly kind: 'schedules' }
@@ -39,8 +41,10 @@ export class Tabs {
   ) {}
 
   /** Show a tab; one that is there already is brought to the front. */
-  open(tab: Tab): void {
-    this._app.shell.activateById(this._shown(tab).id);
+  open(tab: Tab): Widget {
+    const shown = this._shown(tab);
+    this._app.shell.activateById(shown.id);
+    return shown;
   }
 
   /** Open the tabs of before a reload. */
@@ -84,6 +88,8 @@ function makeView(tab: Tab, context: Context): Widget {
       return new GraphView(context);
     case 'runs':
       return new RunsView(context);
+    case 'form':
+      return new RunFormView(context);
     case 'environments':
       return new EnvironmentsView(context);
     case 'timeline':
@@ -120,6 +126,7 @@ function tabOf(kept: ReadonlyPartialJSONObject): Tab | null {
   switch (kept['kind']) {
     case 'graph':
     case 'runs':
+    case 'form':
     case 'environments':
     case 'timeline':
     case 'schedules':

@@ -83,3 +83,10 @@ export function toggled(draft: RunDraft, stage: string): RunDraft {
   const scope = draft.scope === 'all' ? 'to' : draft.scope;
   return { ...draft, stages, scope: stages.length === 0 ? 'all' : scope };
 }
+
+/** Whether nothing of a draft is another than by default. */
+export function isUntouched(draft: RunDraft): boolean {
+  const { texts, stages, ...others } = draft;
+  const plain = Object.entries(others).every(([key, value]) => value === EMPTY_DRAFT[key as keyof RunDraft]);
+  return plain && stages.length === 0 && Object.keys(texts).length === 0;
+}

@@ -50,6 +50,12 @@ export function liveRun(snapshot: Snapshot, pipeline: string): RunInfo | undefin
   return live.find(run => run.parent === '') ?? live[0];
 }
 
+/** Whether a run was asked to stop; of a sweep, one of its points. */
+export function isCancelling(snapshot: Snapshot, run: RunInfo): boolean {
+  const points = snapshot.runs.filter(one => one.parent === run.id && one.ended === null);
+  return [run, ...points].some(one => one.cancelling);
+}
+
 /** The runs that ended with a change. Some began with it as well, and points of sweeps are not listed any more then. */
 export function endedRuns(before: Snapshot, after: Snapshot): string[] {
   if (before.seq === null) {

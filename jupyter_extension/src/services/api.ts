@@ -82,6 +82,12 @@ export class Api {
     return this.get<PlanReply>(['plan'], [['project', project], ['pipeline', pipeline], ...queryOf(draft)]);
   }
 
+  /** As `plan`, with how much there is to do. */
+  planWithWorkload(project: string, pipeline: string, draft: RunDraft): Promise<PlanReply> {
+    const words = [...queryOf(draft), ['workload', '1'] as const];
+    return this.get<PlanReply>(['plan'], [['project', project], ['pipeline', pipeline], ...words]);
+  }
+
   why(project: string, pipeline: string, stage: string, { texts }: RunDraft): Promise<WhyReply> {
     const words = queryOf({ ...EMPTY_DRAFT, texts });
     return this.get<WhyReply>(

@@ -1,6 +1,7 @@
 /** Starting, resuming and cancelling runs of the open pipeline. */
 
 import { isIncomplete, requestOf } from '../model/run-request';
+import { isCancelling } from '../model/snapshot';
 import type { ProcessReply, RunInfo, RunRequest } from '../wire';
 import type { Api } from './api';
 import { runOf } from './requests';
@@ -16,6 +17,18 @@ export class RunLauncher {
 
   /** Whether a run was asked for that the journal does not have yet. */
   isStarting = false;
+
+  /** Whether the run that goes on was asked to stop, from here or anywhere else. */
+  get isCancelling(): boolean {
+    const { liveRun, snapshot } = this._store;
+    return liveRun !== undefined && (liveRun.id === this._asked || isCancelling(snapshot, liveRun));
+  }
+
+  /** Whether a run was started from here. It may end before it is known which one it is. */
+  isOwn(run: RunInfo): boolean {
+    const isJustStarted = this.isStarting && run.pipeline === this._store.pipeline?.name;
+    return isJustStarted || this._own.has(run.id);
+  }
 
   /** Whether no run of the pipeline goes on or starts. */
   get isIdle(): boolean {
@@ -64,10 +77,27 @@ export class RunLauncher {
     return this._wait(project => this._api.resume(run, { project, failed_only: failedOnly }));
   }
 
-  /** Ask the run that goes on to stop; asked again, it ends at once. */
+  /** Ask the run that goes on to stop, unless it was asked already: asked twice, it would end at once. */
   async cancel(): Promise<void> {
     const { liveRun, projectPath } = this._store;
-    if (liveRun !== undefined) {
+    if (liveRun === undefined || this.isCancelling) {
+      return;
+    }
+    this._asked = liveRun.id;
+    this._store.notify();
+    try {
+      await this._api.cancel(projectPath, liveRun.id);
+    } catch (error) {
+      this._asked = '';
+      this._store.notify();
+      throw error;
+    }
+  }
+
+  /** End the run that was asked to stop at once. */
+  async kill(): Promise<void> {
+    const { liveRun, projectPath } = this._store;
+    if (liveRun !== undefined && this.isCancelling) {
       await this._api.cancel(projectPath, liveRun.id);
     }
   }
@@ -76,10 +106,16 @@ export class RunLauncher {
     this.isStarting = true;
     this._store.notify();
     try {
-      return await runOf(this._api, this._store.projectPath, begin);
+      const run = await runOf(this._api, this._store.projectPath, begin);
+      this._own.add(run);
+      return run;
     } finally {
       this.isStarting = false;
       this._store.notify();
     }
   }
+
+  /** The run that was asked to stop from here. */
+  private _asked = '';
+  private readonly _own = new Set<string>();
 }

@@ -42,6 +42,11 @@ export class RunPlanner {
   /** Runs that ended after the plan was asked for. */
   unplanned: ReadonlySet<string> = new Set();
 
+  /** Whether stages are being chosen: those that are have a mark. */
+  get isChoosing(): boolean {
+    return this.isFormOpen || this.draft.stages.length > 0;
+  }
+
   get hasMistakes(): boolean {
     return Object.keys(this.fields).length > 0;
   }
@@ -84,8 +89,8 @@ export class RunPlanner {
     this.change(toggled(this.draft, stage));
   }
 
-  /** Show or hide the form. */
-  showForm(isOpen: boolean): void {
+  /** The form was opened or closed. */
+  formOpened(isOpen: boolean): void {
     this.isFormOpen = isOpen;
     this._previewSoon();
     this._notify();
@@ -149,7 +154,7 @@ export class RunPlanner {
     let problem: ErrorReply | null = null;
     if (this.isFormOpen && target !== null && !isIncomplete(draft) && !this.hasMistakes) {
       try {
-        preview = await this._api.plan(target.project, target.key, draft);
+        preview = await this._api.planWithWorkload(target.project, target.key, draft);
       } catch (error) {
         problem = replyOf(error);
       }

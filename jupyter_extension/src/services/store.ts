@@ -18,6 +18,8 @@ export type Connection = 'connecting' | 'live' | 'lost';
 export interface Choice {
   readonly project: string;
   readonly pipeline: string;
+  /** The stage that is selected. */
+  readonly stage: string | null;
 }
 
 export class Store implements IDisposable {
@@ -111,7 +113,9 @@ export class Store implements IDisposable {
 
   /** What is shown; null where nothing is. */
   get choice(): Choice | null {
-    return this.pipeline === null ? null : { project: this.projectPath, pipeline: this.pipeline.key };
+    return this.pipeline === null
+      ? null
+      : { project: this.projectPath, pipeline: this.pipeline.key, stage: this.selected };
   }
 
   /** Look for projects, and open the one that was open, or else the `wanted` one, or else the first one. */
@@ -126,11 +130,11 @@ export class Store implements IDisposable {
     }
     const path = this.project?.path ?? wanted?.project;
     const project = this.projects.find(one => one.path === path) ?? this.projects[0] ?? null;
-    await this.openProject(project, project?.path === wanted?.project ? wanted?.pipeline : undefined);
+    await this.openProject(project, project?.path === wanted?.project ? wanted : undefined);
   }
 
   /** Open a project with the pipeline that was open, or else the `wanted` one, or else the first one. */
-  async openProject(project: ProjectInfo | null, wanted?: string): Promise<void> {
+  async openProject(project: ProjectInfo | null, wanted?: Choice): Promise<void> {
     if (project?.path !== this.project?.path || project === null) {
       this._following?.abort();
       this._following = null;
@@ -200,7 +204,7 @@ export class Store implements IDisposable {
     this.pipeline = pipeline;
   }
 
-  private async _loadPipelines(wanted?: string): Promise<void> {
+  private async _loadPipelines(wanted?: Choice): Promise<void> {
     try {
       const { pipelines } = await this.api.pipelines(this.projectPath);
       this._read = JSON.stringify(pipelines);
@@ -210,8 +214,12 @@ export class Store implements IDisposable {
       this._tell({ problem: replyOf(error) });
       return;
     }
-    const key = this.pipeline?.key ?? wanted;
+    const isFirst = this.pipeline === null;
+    const key = this.pipeline?.key ?? wanted?.pipeline;
     this._show(this.pipelines.find(one => one.key === key) ?? this.pipelines[0] ?? null);
+    if (isFirst && this.choice?.pipeline === wanted?.pipeline) {
+      this.selected = wanted?.stage ?? this.selected;
+    }
     this.notify();
     await this.planner.load();
   }

@@ -27,8 +27,17 @@ export interface Actions {
   readonly runDraft: () => void;
   /** Do what is left of a run, or only what failed and what depends on it; by default of the last run. */
   readonly resume: (failedOnly: boolean, run?: string) => void;
+  /** Ask the run to stop. */
   readonly cancel: () => void;
+  /** Ask the person, and end the run at once. */
+  readonly kill: () => void;
   readonly refresh: () => void;
+  /** Show a stage of a pipeline in the graph, or the graph alone; and the panel. */
+  readonly showInGraph: (pipeline: string, stage: string | null) => void;
+  /** Open the form for a run. */
+  readonly openRunForm: () => void;
+  /** Open the menu with the ways to run below an element. */
+  readonly openRunMenu: (node: HTMLElement) => void;
   readonly openGraph: () => void;
   readonly openRuns: () => void;
   readonly openEnvironments: () => void;

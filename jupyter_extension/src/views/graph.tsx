@@ -10,7 +10,8 @@ import { MainView } from './main-view';
 import { edges, type Entry, foldable, nodes, search } from '../model/grouping';
 import { layout } from '../model/graph-layout';
 import { lineage, type Way } from '../model/lineage';
-import { ConnectionNote, Counts, GivenParams, PipelineSelect, Problems, RunButtons, RunLine } from './parts';
+import { ConnectionNote, Counts, GivenParams, PipelineSelect, Problems, RunLine } from './parts';
+import { RunButtons } from './run-button';
 import { GroupDetails, StageDetails } from './stage-details';
 import { StageTable } from './stage-table';
 

@@ -1,16 +1,16 @@
-/** The panel in the side bar: a pipeline, the form for a run, and the stages. */
+/** The panel in the side bar: a pipeline, the ways to its views, and the stages. */
 
 import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Context } from './context';
 import { useStore } from './hooks';
-import { IncidentsButton } from './incidents-button';
-import { RunForm } from './run-form';
 import { stagebookIcon } from './icon';
 import { search } from '../model/grouping';
-import { ConnectionNote, Counts, GivenParams, PipelineSelect, Problems, RunButtons, RunLine } from './parts';
+import { ConnectionNote, Counts, GivenParams, PipelineSelect, Problems, RunLine } from './parts';
+import { RunButtons } from './run-button';
 import { StageTree } from './stage-tree';
+import { ViewsBar } from './views-bar';
 
 export class StagesPanel extends ReactWidget {
   constructor(private readonly _context: Context) {
@@ -31,7 +31,6 @@ export class StagesPanel extends ReactWidget {
 function Panel(props: { context: Context }): React.JSX.Element {
   const { context } = props;
   const { store, actions, trans } = context;
-  const { planner } = store;
   useStore(context);
   const [text, setText] = React.useState('');
   if (store.project === null && store.problem === null && store.connection === 'live') {
@@ -52,56 +51,16 @@ function Panel(props: { context: Context }): React.JSX.Element {
     <>
       <div className="sb-Head">
         <PipelineSelect context={context} />
-        <div className="sb-Buttons">
+        <div className="sb-HeadRow">
           <RunButtons context={context} />
-          <button
-            className="sb-Button"
-            aria-expanded={planner.isFormOpen}
-            disabled={store.pipeline === null}
-            title={trans.__('Choose parameters, stages and options')}
-            onClick={() => planner.showForm(!planner.isFormOpen)}
-          >
-            {trans.__('Run …')}
-          </button>
-          <button className="sb-Button" onClick={() => actions.openGraph()}>
-            {trans.__('Graph')}
-          </button>
-          <button className="sb-Button" onClick={() => actions.openRuns()}>
-            {trans.__('Runs')}
-          </button>
-          <button
-            className="sb-Button"
-            title={trans.__('This window works in dev, the working tree; see what the environments show')}
-            onClick={() => actions.openEnvironments()}
-          >
-            {trans.__('dev ▸')}
-          </button>
-          <button
-            className="sb-Button"
-            title={trans.__('Runs and days side by side, and what intervals of the past lack')}
-            onClick={() => actions.openTimeline()}
-          >
-            {trans.__('Over time')}
-          </button>
-          <button className="sb-Button" onClick={() => actions.openSchedules()}>
-            {trans.__('Schedules')}
-          </button>
-          <IncidentsButton context={context} />
-          <button
-            className="sb-Button"
-            title={trans.__('How much work, how often it breaks, how fast change reaches production')}
-            onClick={() => actions.openFigures()}
-          >
-            {trans.__('Figures')}
-          </button>
+          <RunLine context={context} />
         </div>
-        <RunLine context={context} />
-        {!planner.isFormOpen && <GivenParams context={context} />}
+        <ViewsBar context={context} />
+        <GivenParams context={context} />
         <Counts views={store.views} words />
       </div>
       <ConnectionNote context={context} />
       <Problems context={context} />
-      <RunForm context={context} />
       {store.views.length > 5 && (
         <input
           className="sb-Search"

@@ -4,7 +4,8 @@ import * as React from 'react';
 
 import type { Context } from './context';
 import { useNow } from './hooks';
-import { ago, duration } from '../model/format';
+import { nothingDone } from '../model/endings';
+import { ago, duration, plural } from '../model/format';
 import { counts, GLYPHS, progressOf, type StageView, type State } from '../model/stage-state';
 import { INTERVAL } from '../services/requests';
 import type { Decision } from '../wire';
@@ -112,7 +113,7 @@ export function Counts(props: { views: readonly StageView[]; words?: boolean }):
 
 /** The run of the pipeline that goes on, or else the last one. */
 export function RunLine(props: { context: Context }): React.JSX.Element | null {
-  const { store, trans } = props.context;
+  const { store, launcher, trans } = props.context;
   const live = store.liveRun;
   const run = live ?? store.latestRun;
   if (run === undefined) {
@@ -122,12 +123,21 @@ export function RunLine(props: { context: Context }): React.JSX.Element | null {
   if (live !== undefined) {
     return (
       <div className="sb-Run" title={by} aria-live="polite">
-        <Glyph state="running" /> {trans.__('running')} <RunName run={live} />,{' '}
+        <Glyph state="running" /> {launcher.isCancelling ? trans.__('cancelling …') : trans.__('running')}{' '}
+        <RunName run={live} />,{' '}
         <Elapsed started={live.started} expected={null} />
       </div>
     );
   }
   const took = run.ended === null ? '' : duration(run.ended - run.started);
+  const nothing = nothingDone(store.snapshot, run);
+  if (nothing !== '') {
+    return (
+      <div className="sb-Run" title={nothing} aria-live="polite">
+        <Glyph state="up to date" /> {trans.__('nothing to do')}, <Ago then={run.ended ?? run.started} />
+      </div>
+    );
+  }
   return (
     <div className="sb-Run" title={by} aria-live="polite">
       <Glyph state={run.status} /> {run.status} <RunName run={run} />, {trans.__('took')} {took}
@@ -173,46 +183,12 @@ export function Problems(props: { context: Context }): React.JSX.Element | null 
   );
 }
 
-/** Starting, resuming and cancelling. */
-export function RunButtons(props: { context: Context }): React.JSX.Element {
-  const { store, launcher, actions, trans } = props.context;
-  const live = store.liveRun;
-  return (
-    <>
-      {live === undefined && launcher.resumable !== undefined && (
-        <button
-          className="sb-Button"
-          disabled={!launcher.canStart}
-          title={trans.__('Do what is left of the last run')}
-          onClick={() => actions.resume(false)}
-        >
-          <span aria-hidden="true">↻</span> {trans.__('Resume')}
-        </button>
-      )}
-      {live === undefined ? (
-        <button
-          className="sb-Button sb-mod-accept"
-          disabled={!launcher.canStart}
-          onClick={() => actions.runAll()}
-        >
-          <span aria-hidden="true">▶</span>{' '}
-          {launcher.isStarting ? trans.__('Starting …') : trans.__('Run all')}
-        </button>
-      ) : (
-        <button className="sb-Button sb-mod-warn" onClick={() => actions.cancel()}>
-          <span aria-hidden="true">■</span> {trans.__('Cancel')}
-        </button>
-      )}
-    </>
-  );
-}
-
-/** The parameters that are not at their defaults. They hold for every run that is started here. */
+/** The parameters that are not at their defaults, which hold for every run that is started here, and how many stages are chosen. */
 export function GivenParams(props: { context: Context }): React.JSX.Element | null {
-  const { store, trans } = props.context;
-  const given = Object.entries(store.planner.draft.texts);
-  const { interval } = store.planner.draft;
-  if (given.length === 0 && interval === '') {
+  const { store, actions, trans } = props.context;
+  const { texts, interval, stages } = store.planner.draft;
+  const given = Object.entries(texts);
+  if (given.length === 0 && interval === '' && stages.length === 0) {
     return null;
   }
   return (
@@ -238,6 +214,16 @@ export function GivenParams(props: { context: Context }): React.JSX.Element | nu
           onClick={() => store.planner.change({ interval: '' })}
         >
           {trans.__('about %1', interval)} <span aria-hidden="true">×</span>
+        </button>
+      )}
+      {stages.length > 0 && (
+        <button
+          type="button"
+          className="sb-Chip"
+          title={trans.__('Open the form that starts them: %1', stages.join(', '))}
+          onClick={() => actions.openRunForm()}
+        >
+          {trans.__('%1 chosen …', plural(stages.length, 'stage'))}
         </button>
       )}
     </div>

@@ -87,7 +87,7 @@ export function StageTree(props: {
         }
         break;
       case ' ':
-        if (planner.isFormOpen) {
+        if (planner.isChoosing) {
           planner.toggle(entry.key);
         } else {
           act(entry, event.shiftKey);
@@ -119,7 +119,7 @@ export function StageTree(props: {
             data-level={entry.level}
             aria-level={entry.level + 1}
             aria-selected={key === store.selected}
-            aria-checked={planner.isFormOpen ? planner.draft.stages.includes(entry.key) : undefined}
+            aria-checked={planner.isChoosing ? planner.draft.stages.includes(entry.key) : undefined}
             aria-expanded={isGroup ? entry.open : undefined}
             aria-label={labelOf(entry)}
             tabIndex={key === focused ? 0 : -1}
@@ -127,7 +127,6 @@ export function StageTree(props: {
               store.select(key);
               if (event.ctrlKey || event.metaKey) {
                 planner.toggle(entry.key);
-                planner.showForm(true);
               } else if (isGroup || event.shiftKey) {
                 act(entry, event.shiftKey);
               }
@@ -148,7 +147,7 @@ export function StageTree(props: {
                   {entry.open ? '▾' : '▸'}
                 </span>
               )}
-              {planner.isFormOpen && (
+              {planner.isChoosing && (
                 <span
                   className="sb-Check"
                   aria-hidden="true"

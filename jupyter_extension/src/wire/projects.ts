@@ -144,8 +144,23 @@ export interface PlanStage {
 }
 
 /**
+ * How much a run or a sweep would do: at how many `points`, how many `stages`,
+ * of which `waiting` may come to nothing, and about how many `seconds` by what
+ * stages took before. Of `unknown` stages that is not known, and of none it is
+ * null.
+ */
+export interface Workload {
+  readonly points: number;
+  readonly stages: number;
+  readonly waiting: number;
+  readonly unknown: number;
+  readonly seconds: number | null;
+}
+
+/**
  * What a run would do, each stage after those that it depends on. `interval`:
- * what it would be about; empty where that is nothing.
+ * what it would be about; empty where that is nothing. `workload` is told
+ * where it was asked for.
  */
 export interface PlanReply {
   readonly pipeline: string;
@@ -153,6 +168,7 @@ export interface PlanReply {
   readonly stages: readonly PlanStage[];
   readonly warnings: readonly Problem[];
   readonly interval: string;
+  readonly workload: Workload | null;
 }
 
 /**

@@ -21,7 +21,8 @@ export type NoteKind = 'note' | 'acknowledged';
  * that runs it. `kind` is `run`, `sweep`, `accept` or `bookmark`; `parent` is
  * the sweep that it is a point of. Where a program asked for it on behalf of
  * `user`, `via` is the program and `account` the user that the process belongs
- * to.
+ * to. `cancelling`: it goes on, and was asked to stop; told of what is current
+ * alone.
  */
 export interface RunInfo {
   readonly id: string;
@@ -40,6 +41,7 @@ export interface RunInfo {
   readonly parent: string;
   readonly via: string;
   readonly account: string;
+  readonly cancelling: boolean;
 }
 
 /**

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from stagebook.events import (
     AttemptStarted,
     Event,
+    RunCancelling,
     RunEnded,
     RunStarted,
     StageEnded,
@@ -21,6 +22,7 @@ from stagebook.runs.history import History
 from stagebook_lab import wire
 from stagebook_lab.present import run_info, stage_info
 
+_OF_ROWS = RunStarted | RunCancelling | RunEnded  # events that change what is told of a run
 RUNS = 10  # how many of the latest runs of each pipeline the browser knows of; points of sweeps do not count
 
 
@@ -86,7 +88,7 @@ class SnapshotReader:
             if event.run:  # of those that belong to no run none is shown here
                 self._take(seq, event)
             self._seq = seq
-        if not self._latest or any(isinstance(event, RunStarted | RunEnded) for _, event in events):
+        if not self._latest or any(isinstance(event, _OF_ROWS) for _, event in events):
             self._read_rows()
         stages: dict[tuple[str, str], wire.StageInfo] = {}
         changed: dict[tuple[str, str], int] = {}
@@ -129,14 +131,14 @@ class SnapshotReader:
             known = self._runs[run] = _FollowedRun(run)
             for seq, event in events:
                 if seq <= until:
-                    known.history.take(event)
+                    known.take(event)
         return known
 
     def _take(self, seq: int, event: Event) -> None:
         run = self._runs.get(event.run)
         if run is None:
             run = self._load(event.run, seq - 1)
-        run.history.take(event)
+        run.take(event)
         started = run.history.started
         if started is None:
             return  # its beginning was lost with a damaged journal
@@ -156,7 +158,10 @@ class SnapshotReader:
 
     def _read_rows(self) -> None:
         runs = self._project.journal.runs
-        self._latest = tuple(run_info(record) for record in runs.latest_of_each(RUNS))
+        stopping = {name for name, run in self._runs.items() if run.is_stopping and run.history.ended is None}
+        self._latest = tuple(
+            run_info(record, cancelling=record.id in stopping) for record in runs.latest_of_each(RUNS)
+        )
 
 
 class _FollowedRun:
@@ -165,6 +170,12 @@ class _FollowedRun:
     def __init__(self, run: str) -> None:
         self.id = run
         self.history = RunHistory()
+        self.is_stopping = False  # it was asked to stop
+
+    def take(self, event: Event) -> None:
+        """Take the next event of the run."""
+        self.history.take(event)
+        self.is_stopping |= isinstance(event, RunCancelling)
 
 
 class _Pipeline:

@@ -7,9 +7,10 @@ import time
 from stagebook.project import Project
 from stagebook_lab import wire
 from stagebook_lab.feed.files import files_of
-from stagebook_lab.launch import plan, run_request
+from stagebook_lab.launch import plan, points_of, run_request
 from stagebook_lab.present import Paths, pipeline_info, plan_reply
 from stagebook_lab.projects import projects_reply
+from stagebook_lab.queries.workload import workload
 from stagebook_lab.routes.handler import Handler, reads
 
 
@@ -39,11 +40,11 @@ class PipelinesHandler(Handler):
 
 
 class PlanHandler(Handler):
-    """`GET plan?project=&pipeline=&param=&stage=&start=&only=&skip=&force=&sweep=&interval=`."""
+    """`GET plan?project=&pipeline=&param=&stage=&start=&only=&skip=&force=&sweep=&interval=&workload=`."""
 
     @reads
     async def get(self) -> None:
-        """What a run would do, stage by stage and why."""
+        """What a run would do, stage by stage and why; and with `workload=1` how much that is."""
 
         def words(name: str) -> tuple[str, ...]:
             return tuple(self.get_query_arguments(name))
@@ -60,14 +61,17 @@ class PlanHandler(Handler):
             sweep=self.text("sweep") == "1",
             interval=self.text("interval"),
         )
+        asks_how_much = self.text("workload") == "1"
 
         def work(project: Project, paths: Paths) -> wire.PlanReply:
             looked = time.time_ns()
-            planned = plan(project, run_request(request))
+            points = points_of(project, run_request(request))
+            planned = plan(project, points)
             self.services.feeds.of(project.root).plans.note(
                 planned.pipeline, files_of(project, planned, looked)
             )
-            return plan_reply(paths, project, planned)
+            found = workload(project, points, planned) if asks_how_much else None
+            return plan_reply(paths, project, planned, found)
 
         await self.answer_about(work, request)
 

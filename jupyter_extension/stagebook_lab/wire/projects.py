@@ -127,15 +127,28 @@ class PlanStage:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """How much a run or a sweep would do: at how many `points`, how many `stages`, of which `waiting` may come to nothing,
+    and about how many `seconds` by what stages took before. Of `unknown` stages that is not known, and of none it is null."""
+
+    points: int
+    stages: int
+    waiting: int
+    unknown: int
+    seconds: float | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PlanReply:
     """What a run would do, each stage after those that it depends on. `interval`: what it would be about; empty where that is
-    nothing."""
+    nothing. `workload` is told where it was asked for."""
 
     pipeline: str
     path: str
     stages: tuple[PlanStage, ...]
     warnings: tuple[Problem, ...]
     interval: str = ""
+    workload: Workload | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,8 @@ NoteKind = Literal["note", "acknowledged"]
 class RunInfo:
     """A run. `ended` is null while it goes on. `pid` and `host` are of the process that runs it. `kind`
     is `run`, `sweep`, `accept` or `bookmark`; `parent` is the sweep that it is a point of. Where a program asked for it on behalf of
-    `user`, `via` is the program and `account` the user that the process belongs to."""
+    `user`, `via` is the program and `account` the user that the process belongs to. `cancelling`: it goes on, and was asked to stop;
+    told of what is current alone."""
 
     id: str
     pipeline: str
@@ -35,6 +36,7 @@ class RunInfo:
     parent: str
     via: str = ""
     account: str = ""
+    cancelling: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

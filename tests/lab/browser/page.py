@@ -25,6 +25,9 @@ LONG = 90_000  # milliseconds until a run has done something, on a busy machine
 GOOD = re.compile(r"completed|reused|up to date")
 
 
+CLOSE_GRAPH = "[...window.jupyterapp.shell.widgets('main')].find(one => one.id === 'stagebook-graph').close()"
+
+
 @contextlib.contextmanager
 def open_page(browser: BrowserContext, lab: Lab) -> Iterator[tuple[Page, list[str]]]:
     """A page with the panel open, and the errors of its console, which may still grow."""
@@ -40,7 +43,9 @@ def open_page(browser: BrowserContext, lab: Lab) -> Iterator[tuple[Page, list[st
     opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.goto(f"{lab.url}/lab?token={TOKEN}&reset")
     opened.wait_for_function("window.jupyterapp?.restored.then(() => true)", timeout=60_000)
-    # The launcher comes after all that, and takes the focus.
+    # The first opening shows the panel and the graph; tests begin with the launcher, which takes the focus.
+    expect(opened.locator(".sb-Graph")).to_be_visible(timeout=60_000)
+    opened.evaluate(CLOSE_GRAPH)
     expect(opened.locator(".jp-Launcher")).to_be_visible(timeout=60_000)
     opened.wait_for_function("document.activeElement !== document.body", timeout=60_000)
     execute(opened, "stagebook:open-panel")
@@ -65,6 +70,20 @@ def is_enabled(page: Page, command: str, **arguments: object) -> bool:
 
 def panel(page: Page) -> Locator:
     return page.locator(".sb-Panel")
+
+
+def choose_way(page: Page, way: str) -> None:
+    """Choose one of the other ways to run, in the menu of the panel."""
+    panel(page).get_by_role("button", name="Other ways to run").click()
+    page.get_by_role("menuitem", name=way, exact=True).click()
+
+
+def open_form(page: Page) -> Locator:
+    """The form for a run, opened by the menu of the panel."""
+    choose_way(page, "Run with Parameters, Stages and Options …")
+    form = page.get_by_role("form", name="What to run")
+    expect(form).to_be_visible()
+    return form
 
 
 def line(page: Page, name: str) -> Locator:

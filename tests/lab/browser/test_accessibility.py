@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from lab.browser.page import LONG, choose, execute, line, node, panel, picture
+from lab.browser.page import LONG, choose, execute, line, node, open_form, panel, picture
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -43,11 +43,12 @@ def test_every_view_keeps_the_rules_in_both_themes(page: Page, lab) -> None:
         execute(page, f"stagebook:{command}", stage="load")
         expect(panel(page).get_by_role("button", name="Cancel")).to_be_visible(timeout=LONG)
         expect(panel(page).get_by_role("button", name="Run all")).to_be_enabled(timeout=LONG)
-    panel(page).get_by_role("button", name="Run …").click()
-    page.get_by_label("pause", exact=True).fill("long")
+    open_form(page)
+    page.get_by_label("pause", exact=True).fill("")
     expect(page.get_by_role("form").get_by_role("alert")).to_be_visible()
     line(page, "clean").click(modifiers=["Control"])
     views = {
+        "stagebook:run-with": (".sb-RunForm", ".sb-RunForm [aria-invalid='true']"),
         "stagebook:open-graph": (".sb-Graph", ".sb-Node"),
         "stagebook:open-runs": (".sb-RunsView", ".sb-Gantt"),
         "stagebook:open-changes": (".sb-Page", ".sb-Page h2"),

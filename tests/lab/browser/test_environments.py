@@ -44,7 +44,7 @@ def answer(page: Page, text: str, button: str) -> None:
 @pytest.mark.long
 def test_a_promotion_is_read_confirmed_and_taken_back(browser: BrowserContext, tmp_path: Path) -> None:
     with running_lab(tmp_path, make_project) as lab, open_page(browser, lab) as (page, errors):
-        panel(page).get_by_role("button", name="dev ▸").click()
+        panel(page).get_by_role("button", name="Environments").click()
         row = page.get_by_role("table", name="Environments").get_by_role("row", name="prod")
         expect(row).to_contain_text("nothing yet", timeout=LONG)
         _promote(page, "the first one", "runs      people.make")

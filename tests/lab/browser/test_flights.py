@@ -7,7 +7,19 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from lab.browser.page import GOOD, LONG, choose, execute, expect_state, line, node, panel, picture
+from lab.browser.page import (
+    GOOD,
+    LONG,
+    choose,
+    choose_way,
+    execute,
+    expect_state,
+    line,
+    node,
+    open_form,
+    panel,
+    picture,
+)
 from lab.server import Lab
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
@@ -21,16 +33,15 @@ def test_a_day_with_flights(page: Page, lab: Lab) -> None:
 
 def run_and_watch_it_fail(page: Page) -> None:
     choose(page, "flights")
-    execute(page, "stagebook:open-graph")
-    panel(page).get_by_role("button", name="Run …").click()
-    form = page.get_by_role("form", name="What to run")
+    form = open_form(page)
     form.get_by_label("months", exact=True).fill("[1]")
     form.get_by_label("learning_rate", exact=True).fill("-1.0")
     expect(form.get_by_role("status").first).to_contain_text("8 would run", timeout=LONG)
     form.get_by_role("button", name="Start").click()
     expect_state(line(page, "sources"), "running")
-    expect_state(node(page, "sources"), re.compile("running|completed"))
     form.get_by_role("button", name="Close").click()
+    execute(page, "stagebook:open-graph")
+    expect_state(node(page, "sources"), re.compile("running|completed"))
     expect_state(line(page, "train"), "failed")
     expect(line(page, "train")).to_contain_text(re.compile(r"at cell \d+ of \d+"))
     expect(panel(page).get_by_role("button", name="Run all")).to_be_enabled(timeout=LONG)
@@ -48,7 +59,7 @@ def change_a_parameter_cancel_and_resume(page: Page) -> None:
     expect_state(line(page, "train"), "running")
     panel(page).get_by_role("button", name="Cancel").click()
     expect_state(line(page, "train"), "cancelled")
-    panel(page).get_by_role("button", name="Resume").click()
+    choose_way(page, "Resume the Last Run")
     expect_state(line(page, "report"), GOOD)
     expect(panel(page)).to_contain_text("completed", timeout=LONG)
 

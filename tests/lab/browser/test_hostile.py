@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from building import ProjectBuilder, notebook_data
-from lab.browser.page import choose, drawn, execute, expect_state, line, node, open_page, panel
+from lab.browser.page import choose, drawn, execute, expect_state, line, node, open_form, open_page
 from lab.server import Lab
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -149,8 +149,7 @@ def test_nothing_hostile_runs(hostile_page: Page, lab: Lab) -> None:
 
 def look_at_everything(page: Page, choice: str) -> None:
     """Every view, with what is hostile in it."""
-    panel(page).get_by_role("button", name="Run …").click()
-    form = page.get_by_role("form", name="What to run")
+    form = open_form(page)
     form.get_by_label("two", exact=False).first.select_option(choice)
     expect_state(line(page, "s0"), "failed")
     form.get_by_label("one", exact=True).fill(payloads(1)[0])

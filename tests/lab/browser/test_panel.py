@@ -12,7 +12,19 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from building import notebook_data
-from lab.browser.page import GOOD, LONG, choose, execute, expect_state, line, node, picture, seen, watch
+from lab.browser.page import (
+    GOOD,
+    LONG,
+    choose,
+    choose_way,
+    execute,
+    expect_state,
+    line,
+    node,
+    picture,
+    seen,
+    watch,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -63,7 +75,7 @@ def test_a_failure_is_shown_where_it_is_and_resumed(page: Page, lab) -> None:
 
     mended = notebook_data("x = {'b': 1}", "x['b']", "print('now')")
     lab.project.file("notebooks/bad.ipynb", json.dumps(mended))
-    page.get_by_role("button", name="Resume").first.click()
+    choose_way(page, "Resume the Last Run")
     expect_state(line(page, "follows"), GOOD)
     expect_state(line(page, "fails"), GOOD)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from building import ProjectBuilder
+from stagebook.project import Project
 from stagebook.runs.origin import user_name
 
 SLOW = """
@@ -67,6 +68,29 @@ async def test_figures_of_a_stage_over_the_runs(api, lab: ProjectBuilder) -> Non
     assert (duration["low"], duration["usual"], duration["unusual"]) == (None, "", False)
     assert duration["points"][0]["text"].endswith("s")
     assert (await api.get("monitors", pipeline="sums", stage="nothing"))["series"] == []
+
+
+@pytest.mark.kernel
+async def test_a_plan_tells_how_much_there_is_to_do(api, lab: ProjectBuilder) -> None:
+    assert (await api.get("plan", pipeline="sums"))["workload"] is None
+
+    async def ask(**more):
+        return (await api.get("plan", pipeline="sums", workload=1, **more))["workload"]
+
+    assert await ask() == {"points": 1, "stages": 2, "waiting": 0, "unknown": 2, "seconds": None}
+    await run_to_the_end(api, pipeline="sums")
+    with Project.open(lab.root) as project:
+        took = project.journal.events.durations("sums")
+    both = pytest.approx(took["first"] + took["second"])
+    assert await ask() == {"points": 1, "stages": 0, "waiting": 0, "unknown": 0, "seconds": 0.0}
+    again = await ask(force=1)
+    assert (again["stages"], again["unknown"], again["seconds"]) == (2, 0, both), "one after the other"
+    # What depends on the swept parameter runs at each point that has no result; that with base=1 has one.
+    swept = await ask(param="base=[2, 3, 4, 5, 6, 7]", sweep=1)
+    assert (swept["points"], swept["stages"], swept["unknown"]) == (6, 12, 0)
+    assert swept["seconds"] == pytest.approx(6 * (took["first"] + took["second"]))
+    alone = await ask(param="base=[1, 2]", sweep=1, only="first")
+    assert (alone["points"], alone["stages"]) == (2, 1)
 
 
 async def test_a_plan_of_a_broken_pipeline_tells_every_mistake(api, lab: ProjectBuilder) -> None:

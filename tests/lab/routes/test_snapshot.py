@@ -15,6 +15,7 @@ from stagebook.events import (
     AttemptStarted,
     CellStarted,
     Event,
+    RunCancelling,
     RunEnded,
     RunStarted,
     ScheduleChecked,
@@ -131,6 +132,21 @@ def test_what_was_long_ago_is_still_so(builder: ProjectBuilder) -> None:
     assert of["busy", "b"] == ("point59", "completed")
     assert of["busy", "c"] == ("point59", "skipped")
     assert of["quiet", "c"] == ("old", "completed")
+
+
+def test_a_run_that_was_asked_to_stop_says_so_until_it_is_over(builder: ProjectBuilder) -> None:
+    (builder.root / "pipelines").mkdir()
+    project = builder.project
+    begun, *rest = story("one", "p", None, ends=True, kind="run")
+    reader = SnapshotReader(project)
+    write(project, [begun])
+    assert [run.cancelling for run in reader.read().runs] == [False]
+    write(project, [RunCancelling(run="one", at=1.2, reason="asked to end by SIGTERM")])
+    for viewer in (reader, SnapshotReader(project)):
+        assert [run.cancelling for run in viewer.read().runs] == [True]
+    write(project, rest)
+    for viewer in (reader, SnapshotReader(project)):
+        assert [run.cancelling for run in viewer.read().runs] == [False]
 
 
 def folder_of_project(folder: str) -> Path:
