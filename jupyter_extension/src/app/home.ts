@@ -10,7 +10,7 @@ import type { Context } from '../views/context';
 import { StatusItem } from '../views/status-item';
 import { IDS } from './command-ids';
 
-const KEY = 'stagebook:choice';
+const KEY = '@stagebook/lab:choice'; // `stagebook:` is the namespace of the tabs: their restorer removes what is no tab
 
 /** A card in the launcher, and an item in the status bar. */
 export function addToLab(context: Context, launcher: ILauncher | null, statusBar: IStatusBar | null): void {

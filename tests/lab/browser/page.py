@@ -48,10 +48,16 @@ def open_page(browser: BrowserContext, lab: Lab) -> Iterator[tuple[Page, list[st
     opened.evaluate(CLOSE_GRAPH)
     expect(opened.locator(".jp-Launcher")).to_be_visible(timeout=60_000)
     opened.wait_for_function("document.activeElement !== document.body", timeout=60_000)
+    opened.wait_for_url(lambda url: "reset" not in url)  # else a reload would reset what is kept
     execute(opened, "stagebook:open-panel")
     expect(opened.get_by_role("combobox", name="Pipeline")).to_be_visible(timeout=20_000)
     yield opened, errors
     opened.close()
+
+
+def restored(page: Page) -> None:
+    """Wait until a page that is loaded again is as it was."""
+    page.wait_for_function("window.jupyterapp?.restored.then(() => true)", timeout=LONG)
 
 
 def choose(page: Page, pipeline: str) -> None:

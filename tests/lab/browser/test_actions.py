@@ -20,6 +20,7 @@ from lab.browser.page import (
     expect_state,
     is_enabled,
     line,
+    node,
     open_form,
     panel,
     picture,
@@ -84,6 +85,61 @@ def test_a_form_is_made_of_types_and_checked_before_anything_starts(page: Page, 
     expect(form.get_by_role("status").first).to_contain_text(re.compile(r"would run\s+middle"))
     form.get_by_role("button", name="Close").click()
     expect(panel(page).get_by_role("button", name="count=5")).to_be_visible()
+
+
+@pytest.mark.long
+def test_the_form_says_how_much_there_is_to_do_and_keeps_the_start_in_sight(page: Page, lab) -> None:
+    choose(page, "form")
+    execute(page, "stagebook:run-all")
+    expect_state(line(page, "last"), GOOD)
+    form = open_form(page)
+    work = form.locator(".sb-Workload")
+    expect(work).to_have_text("nothing to do: all is up to date")
+    form.get_by_label("loud", exact=True).check()
+    expect(work).to_have_text(re.compile(r"^1 stage, about \d+ s$"))
+    form.get_by_label("A run for each of several values").check()
+    form.get_by_label("count", exact=True).fill("[5, 6, 7]")
+    expect(work).to_have_text(re.compile(r"^3 points, 3 stages, about \d+ s$"))
+    form.get_by_label("size", exact=True).fill("[small, large]")
+    expect(work).to_have_text(re.compile(r"^6 points, 6 stages, about \d+ s$"))
+    page.set_viewport_size({"width": 900, "height": 420})
+    form.get_by_label("Keep the kernel").scroll_into_view_if_needed()
+    form.locator(".sb-RunPreview").evaluate("node => node.scrollIntoView({block: 'end'})")
+    expect(form.get_by_role("button", name="Start the sweep")).to_be_in_viewport()
+    page.set_viewport_size({"width": 1280, "height": 760})
+    form.get_by_role("button", name="Set all back").click()
+    expect(form.get_by_role("button", name="Set all back")).to_be_disabled()
+    expect(form.get_by_label("loud", exact=True)).not_to_be_checked()
+    expect(form.get_by_label("count", exact=True)).to_have_attribute("type", "number")
+    expect(work).to_have_text("nothing to do: all is up to date")
+    expect(panel(page).get_by_role("group", name="Parameters of the next run")).to_have_count(0)
+
+
+@pytest.mark.long
+def test_stages_are_chosen_in_the_graph_and_in_the_list_and_the_form_has_them(page: Page, lab) -> None:
+    choose(page, "form")
+    execute(page, "stagebook:open-graph")
+    node(page, "middle").click(modifiers=["Control"])
+    expect(node(page, "middle")).to_have_attribute("data-chosen", "true")
+    expect(line(page, "middle")).to_have_attribute("aria-checked", "true")
+    line(page, "begin").focus()
+    page.keyboard.press(" ")
+    chosen = panel(page).get_by_role("button", name="2 stages chosen")
+    chosen.click()
+    form = page.get_by_role("form", name="What to run")
+    expect(form.get_by_label("Which stages")).to_have_value("to")
+    expect(form.get_by_role("button", name="begin", exact=True)).to_be_visible()
+    # The graph beside the form goes on choosing.
+    execute(page, "stagebook:open-graph")
+    node(page, "begin").click(modifiers=["Control"])
+    node(page, "middle").click(modifiers=["Control"])
+    expect(chosen).to_have_count(0)
+    execute(page, "stagebook:run-with")
+    expect(form.get_by_label("Which stages")).to_have_value("all")
+    expect(line(page, "middle")).to_have_attribute("aria-checked", "false")
+    form.get_by_role("button", name="Close").click()
+    expect(form).to_have_count(0)
+    expect(line(page, "middle")).not_to_have_attribute("aria-checked", re.compile("true|false"))
 
 
 @pytest.mark.long
