@@ -23,10 +23,10 @@ export async function editCell(
   const widget = docs.openOrReveal(path);
   await widget?.context.ready;
   await widget?.revealed;
-  if (!path.endsWith('.ipynb') || widget === undefined) {
+  const panel = notebooks.find(one => one === widget);
+  if (panel === undefined) {
     return; // a script has no cells to go to
   }
-  const panel = widget as NotebookPanel;
   const at = sourceCell(marks, active, marksOf(panel));
   if (at >= 0) {
     panel.content.activeCellIndex = at;

@@ -31,7 +31,7 @@ export type Places = Omit<
 > & {
   readonly openPanel: () => void;
   /** Show the panel and the graph: the graph. */
-  readonly openHome: () => Widget;
+  readonly openHome: () => Promise<Widget>;
   readonly prepare: (stage: string) => Promise<void>;
   readonly attach: (stage: string) => Promise<void>;
   readonly accept: (stage: string) => Promise<void>;
@@ -69,7 +69,7 @@ export function makePlaces(parts: Parts): Places {
         store.openPipeline(found.key);
       }
       app.shell.activateById('stagebook-panel');
-      tabs.open({ kind: 'graph' });
+      void tabs.open({ kind: 'graph' });
       if (stage !== null) {
         store.show(stage);
       }
@@ -82,7 +82,7 @@ export function makePlaces(parts: Parts): Places {
     openLog: stage => {
       const log = logOf(store, stage);
       if (log !== null) {
-        tabs.open({ kind: 'log', ...log });
+        void tabs.open({ kind: 'log', ...log });
       }
     },
     openMenu: (stage, node) => openBadgeMenu(app.commands, stage, node),

@@ -8,17 +8,8 @@ import type { Widget } from '@lumino/widgets';
 
 import type { LogOf } from '../services/log-reader';
 import type { Store } from '../services/store';
-import { ChangesView } from '../views/changes';
 import type { Context } from '../views/context';
-import { EnvironmentsView } from '../views/environments';
-import { FiguresView } from '../views/figures';
 import { GraphView } from '../views/graph';
-import { IncidentsView } from '../views/incidents';
-import { LogView } from '../views/log';
-import { RunFormView } from '../views/run-form';
-import { RunsView } from '../views/runs';
-import { SchedulesView } from '../views/schedules';
-import { TimelineView } from '../views/timeline';
 import { IDS } from './command-ids';
 
 /** What a tab shows, as it is kept over a reload. */
@@ -41,8 +32,8 @@ export class Tabs {
   ) {}
 
   /** Show a tab; one that is there already is brought to the front. */
-  open(tab: Tab): Widget {
-    const shown = this._shown(tab);
+  async open(tab: Tab): Promise<Widget> {
+    const shown = await this._shown(tab);
     this._app.shell.activateById(shown.id);
     return shown;
   }
@@ -65,8 +56,8 @@ export class Tabs {
     });
   }
 
-  private _shown(tab: Tab): Widget {
-    const made = makeView(tab, this._context());
+  private async _shown(tab: Tab): Promise<Widget> {
+    const made = await makeView(tab, this._context());
     const known = [...this._app.shell.widgets('main')].find(one => one.id === made.id);
     if (known !== undefined) {
       made.dispose();
@@ -82,28 +73,29 @@ export class Tabs {
   private readonly _tracker = new WidgetTracker<Widget>({ namespace: 'stagebook' });
 }
 
-function makeView(tab: Tab, context: Context): Widget {
+/** What most people open is there from the beginning; the code of the others comes when they are opened. */
+async function makeView(tab: Tab, context: Context): Promise<Widget> {
   switch (tab.kind) {
     case 'graph':
       return new GraphView(context);
     case 'runs':
-      return new RunsView(context);
+      return new (await import('../views/runs')).RunsView(context);
     case 'form':
-      return new RunFormView(context);
+      return new (await import('../views/run-form')).RunFormView(context);
     case 'environments':
-      return new EnvironmentsView(context);
+      return new (await import('../views/environments')).EnvironmentsView(context);
     case 'timeline':
-      return new TimelineView(context);
+      return new (await import('../views/timeline')).TimelineView(context);
     case 'schedules':
-      return new SchedulesView(context);
+      return new (await import('../views/schedules')).SchedulesView(context);
     case 'incidents':
-      return new IncidentsView(context);
+      return new (await import('../views/incidents')).IncidentsView(context);
     case 'figures':
-      return new FiguresView(context);
+      return new (await import('../views/figures')).FiguresView(context);
     case 'changes':
-      return new ChangesView(context, tab.stage);
+      return new (await import('../views/changes')).ChangesView(context, tab.stage);
     case 'log':
-      return new LogView(context, tab, () => isRunning(context.store, tab));
+      return new (await import('../views/log')).LogView(context, tab, () => isRunning(context.store, tab));
   }
 }
 

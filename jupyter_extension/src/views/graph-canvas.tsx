@@ -141,9 +141,7 @@ function click(props: Props, entry: Entry | undefined, isChoosing: boolean): voi
   }
   props.open();
   if (isChoosing && entry.unit === 'instance') {
-    const { planner } = props.context.store;
-    planner.toggle(entry.key);
-    planner.showForm(true);
+    props.context.store.planner.toggle(entry.key);
   }
 }
 

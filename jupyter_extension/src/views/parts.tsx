@@ -124,8 +124,7 @@ export function RunLine(props: { context: Context }): React.JSX.Element | null {
     return (
       <div className="sb-Run" title={by} aria-live="polite">
         <Glyph state="running" /> {launcher.isCancelling ? trans.__('cancelling …') : trans.__('running')}{' '}
-        <RunName run={live} />,{' '}
-        <Elapsed started={live.started} expected={null} />
+        <RunName run={live} />, <Elapsed started={live.started} expected={null} />
       </div>
     );
   }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from stagebook.project import Project
 from stagebook_lab import wire
-from stagebook_lab.launch import plan, run_request
+from stagebook_lab.launch import plan, points_of, run_request
+from stagebook_lab.present import Paths
 from stagebook_lab.queries.files import file_preview
 from stagebook_lab.routes.handler import Handler, reads
 
@@ -22,9 +24,12 @@ class FileHandler(Handler):
             interval=self.text("interval"),
         )
         path = self.text("path")
-        await self.answer_about(
-            lambda project, _: file_preview(project, plan(project, run_request(request)), path), request
-        )
+
+        def work(project: Project, _: Paths) -> wire.FilePreview:
+            planned = plan(project, points_of(project, run_request(request)))
+            return file_preview(project, planned, path)
+
+        await self.answer_about(work, request)
 
 
 ROUTES: tuple[tuple[str, type[Handler]], ...] = (("file", FileHandler),)
