@@ -38,8 +38,14 @@ export class LogView extends MainView {
     this._reader.start();
   }
 
+  /** The lines get the focus; before they are drawn the view has it, and hands it on. */
   protected override onActivateRequest(): void {
-    this.node.querySelector<HTMLElement>('.sb-LogText')?.focus({ preventScroll: true });
+    const lines = this.node.querySelector<HTMLElement>('.sb-LogText');
+    if (lines === null) {
+      super.onActivateRequest();
+    } else {
+      lines.focus({ preventScroll: true });
+    }
   }
 
   protected override render(): React.JSX.Element {
@@ -248,6 +254,11 @@ function Lines(props: {
   const [line, setLine] = React.useState(18);
   const count = text.shown.length;
   const target = text.found[search.at];
+  React.useEffect(() => {
+    if (document.activeElement?.contains(scroll.current) && document.activeElement.matches('.sb-Log')) {
+      scroll.current?.focus({ preventScroll: true });
+    }
+  }, []);
   React.useLayoutEffect(() => {
     if (scroll.current !== null) {
       setLine(Math.round(parseFloat(getComputedStyle(scroll.current).fontSize) * LINE));
