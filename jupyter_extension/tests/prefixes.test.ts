@@ -36,7 +36,10 @@ describe('stages whose names begin alike', () => {
     const shown = nodes(views(large()), new Set());
     expect(shown).toHaveLength(21);
     expect(shown[0]).toMatchObject({ key: 'g0/*', label: 'g0 …', folded: true, unit: 'stage' });
-    expect(shown[0] && [sizeOf(shown[0]), labelOf(shown[0])]).toEqual(['3 stages', 'g0 …, 3 stages, would run']);
+    expect(shown[0] && [sizeOf(shown[0]), labelOf(shown[0])]).toEqual([
+      '3 stages',
+      'g0 …, 3 stages, would run'
+    ]);
     expect(edges(shown).get('join')).toHaveLength(20);
     expect(layout(edges(shown)).lines).toHaveLength(20);
   });
