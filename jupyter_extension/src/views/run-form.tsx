@@ -18,7 +18,6 @@ import { RunPreview } from './run-preview';
 export class RunFormView extends MainView {
   constructor(context: Context) {
     super(context, 'stagebook-run-form', context.trans.__('Run with parameters'));
-    this.addClass('sb-Page');
     this.addClass('sb-RunForm');
   }
 

@@ -281,8 +281,7 @@ def _figures(page: Page, lab: Lab) -> None:
     expect(table.get_by_role("row", name=re.compile("deployments a week"))).to_contain_text("no deployments")
     execute(page, "stagebook:open-schedules")
     expect(view).to_be_hidden()
-    page.get_by_role("menuitem", name="View", exact=True).click()
-    page.locator(".lm-Menu-item").filter(has_text=re.compile("^Stagebook")).hover()  # it has no role
+    page.get_by_role("menuitem", name="Stagebook", exact=True).click()
     page.get_by_role("menuitem", name="Open the Figures").click()
     expect(view).to_be_visible()
     environment.select_option("prod")
