@@ -106,7 +106,7 @@ class SchemaHandler(Handler):
 class CheckHandler(Handler):
     """`POST check`."""
 
-    @reads
+    @executes
     async def post(self) -> None:
         """What is wrong with the text of a pipeline file. Nothing is written."""
         self.only_watch()
