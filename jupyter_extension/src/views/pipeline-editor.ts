@@ -55,12 +55,14 @@ export function pipelineEditor(assistance: Assistance): Extension {
 /** Checks the text when it is opened, whenever it was left alone for a moment, and when the editor gets the focus. */
 function checker({ check }: Assistance): Extension {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let asked = 0;
+  let [asked, shown] = [0, 0];
   const ask = (view: EditorView): void => {
     const now = (asked += 1);
     check(view.state.doc.toString()).then(
       reply => {
-        if (now === asked) {
+        // Answers may overtake each other; one that is older than what is shown comes too late.
+        if (now > shown) {
+          shown = now;
           view.dispatch({ effects: checked.of(reply) });
         }
       },

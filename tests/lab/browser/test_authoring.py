@@ -157,7 +157,8 @@ def test_the_editor_completes_explains_and_checks_what_is_typed(page: Page, lab)
     text = CHAIN.replace("chain", "typed")
     show(page, lab, "typed", text)
     path = lab.project.root / "pipelines/typed.yaml"
-    execute(page, "stagebook:open-pipeline-file")
+    with page.expect_response("**/stagebook/check*", timeout=LONG):
+        execute(page, "stagebook:open-pipeline-file")
     page.wait_for_function(f"{SOURCE}?.startsWith('name: typed')", timeout=LONG)
     editor = page.locator(".jp-FileEditor .cm-content")
     editor.click()
@@ -166,7 +167,7 @@ def test_the_editor_completes_explains_and_checks_what_is_typed(page: Page, lab)
     option = page.locator(".cm-tooltip-autocomplete li").first
     expect(option).to_have_text("inputs")
     expect(page.locator(".cm-completionInfo")).to_contain_text("What the notebook reads")
-    page.keyboard.press("Enter")
+    option.click()
     page.keyboard.type("{source: on")
     expect(option).to_have_text("one.made")
     option.click()
@@ -184,7 +185,8 @@ def test_the_editor_completes_explains_and_checks_what_is_typed(page: Page, lab)
     expect(page.locator(".sb-Meaning")).to_contain_text("did you mean 'retries'?")
     page.mouse.move(2, 2)
     expect(page.locator(".sb-Meaning")).to_have_count(0)
-    editor.get_by_text("after", exact=True).first.hover()
+    # The element has the spaces before the word as well.
+    editor.get_by_text("after", exact=True).first.hover(position={"x": 60, "y": 7})
     expect(page.locator(".sb-Meaning")).to_contain_text("Stages that have to end well before this one")
     assert path.read_text() == text  # nothing was saved for that
     page.evaluate(f"{EDITOR}.model.sharedModel.setSource({SOURCE}.replace('retires', 'retries'))")
@@ -215,5 +217,7 @@ def test_a_click_chooses_and_an_executed_cell_leads_to_its_source(page: Page, la
     expect(page.locator(".jp-NotebookPanel:visible .jp-Cell.jp-mod-active.jp-mod-readOnly")).to_have_count(0)
     line(page, "fine").dblclick()
     page.wait_for_function(
-        "window.jupyterapp.shell.currentWidget.context.path === 'notebooks/work.ipynb'", timeout=LONG
+        "window.jupyterapp.shell.currentWidget.context.path === 'notebooks/work.ipynb' && "
+        "window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'",
+        timeout=LONG,
     )
