@@ -26,6 +26,7 @@ GOOD = re.compile(r"completed|reused|up to date")
 
 
 CLOSE_GRAPH = "[...window.jupyterapp.shell.widgets('main')].find(one => one.id === 'stagebook-graph').close()"
+FOCUS_LAUNCHER = "(({ shell }) => shell.activateById([...shell.widgets('main')][0].id))(window.jupyterapp)"
 
 
 @contextlib.contextmanager
@@ -47,6 +48,7 @@ def open_page(browser: BrowserContext, lab: Lab) -> Iterator[tuple[Page, list[st
     expect(opened.locator(".sb-Graph")).to_be_visible(timeout=60_000)
     opened.evaluate(CLOSE_GRAPH)
     expect(opened.locator(".jp-Launcher")).to_be_visible(timeout=60_000)
+    opened.evaluate(FOCUS_LAUNCHER)
     opened.wait_for_function("document.activeElement !== document.body", timeout=60_000)
     opened.wait_for_url(lambda url: "reset" not in url)  # else a reload would reset what is kept
     execute(opened, "stagebook:open-panel")
