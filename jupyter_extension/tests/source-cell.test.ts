@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { type CellMark, sourceCell } from '../src/model/source-cell';
+import { type CellMark, failedCell, marksOfCells, sourceCell } from '../src/model/source-cell';
 
 const cell = (id: string, source: string, isInjected = false): CellMark => ({ id, source, isInjected });
 const EXECUTED = [cell('p', 'x = 1'), cell('i', 'x = 2', true), cell('a', 'one'), cell('b', 'two')];
@@ -24,5 +24,21 @@ describe('the cell that an executed one came from', () => {
     expect(sourceCell([cell('i', '', true)], 0, [cell('a', '')])).toBe(0);
     expect(sourceCell(EXECUTED, 0, [])).toBe(-1);
     expect(sourceCell(EXECUTED, 9, EXECUTED)).toBe(-1);
+  });
+});
+
+describe('the cells of an executed notebook as it is in its file', () => {
+  const cells = [
+    { id: 'a', source: 'x = 1', metadata: {} },
+    { source: 'x = 2', metadata: { tags: ['injected-parameters'] } },
+    { id: 'b', source: '1 / 0', metadata: { papermill: { status: 'failed' } } }
+  ];
+
+  it('are told from each other by id, text and tag', () => {
+    expect(marksOfCells(cells)).toEqual([cell('a', 'x = 1'), cell('', 'x = 2', true), cell('b', '1 / 0')]);
+  });
+
+  it('have the one that failed', () => {
+    expect([failedCell(cells), failedCell(cells.slice(0, 2))]).toEqual([2, -1]);
   });
 });

@@ -7,6 +7,8 @@ import {
   counts,
   GLYPHS,
   lastOutcome,
+  outcomeBeside,
+  plannedCounts,
   progressOf,
   STATES,
   stageViews
@@ -102,8 +104,8 @@ test.each<[Partial<StageInfo>, Partial<PlanStage>, string]>([
   [{ status: 'completed' }, { decision: 'REUSE' }, 'completed 5 min ago, 3.0 s'],
   [{ status: 'reused' }, { decision: 'REUSE' }, 'completed 5 min ago, 3.0 s'],
   [{ status: 'reused' }, { reasons: ['cell 4 changed'] }, 'completed 5 min ago, 3.0 s'],
-  [{ status: 'failed' }, { decision: 'REUSE' }, '5 min ago, 3.0 s'],
-  [{ status: 'blocked', started: null }, {}, '5 min ago'],
+  [{ status: 'failed' }, { decision: 'REUSE' }, 'failed 5 min ago, 3.0 s'],
+  [{ status: 'blocked', started: null }, {}, 'blocked 5 min ago'],
   [{ status: 'pending', ended: null }, {}, '']
 ])('the last outcome of %o is kept, whatever the next run does', (fields, plan, text) => {
   const stages = [info({ started: 97, ended: 100, ...fields })];
@@ -111,6 +113,15 @@ test.each<[Partial<StageInfo>, Partial<PlanStage>, string]>([
   const snapshot = applyChange(EMPTY_SNAPSHOT, change({ full: true, runs, stages }));
   const [view] = stageViews(snapshot, P, [planned('a', plan)]);
   expect(view && lastOutcome(view, 400)).toBe(text);
+  expect(view && outcomeBeside(view, 400)).toBe(text.replace(/^(failed|blocked) /, ''));
+});
+
+test('what a run would do is counted in words', () => {
+  const words = ['new', 'stale', 'would run', 'waits', 'restores', 'restores', 'skipped'] as const;
+  expect(plannedCounts(words.map(next_run => ({ next_run })))).toBe(
+    '3 would run, 1 waits, 2 restore, 1 skipped'
+  );
+  expect(plannedCounts([])).toBe('');
 });
 
 test('every state has a sign', () => {

@@ -10,6 +10,7 @@ export const IDS = {
   openExecuted: 'stagebook:open-executed-notebook',
   openFailing: 'stagebook:open-failing-cell',
   editCell: 'stagebook:edit-cell',
+  editFailing: 'stagebook:edit-failing-cell',
   openLog: 'stagebook:open-log',
   openChanges: 'stagebook:open-changes',
   openMlflow: 'stagebook:open-mlflow',

@@ -306,6 +306,13 @@ function stageCommands(parts: Parts, actions: Actions): StageCommand[] {
       isEnabled: stage => store.view(stage)?.info?.cause === 'exception' && hasRun(stage)
     },
     {
+      id: IDS.editFailing,
+      label: trans.__('Edit the Cell That Failed'),
+      execute: stage => places.editFailing(stage),
+      isEnabled: stage =>
+        store.view(stage)?.info?.cause === 'exception' && hasRun(stage) && hasNotebook(stage)
+    },
+    {
       id: IDS.openLog,
       label: trans.__('Open the Log of the Stage'),
       execute: stage => places.openLog(stage),

@@ -10,14 +10,14 @@ import { IDS } from './command-ids';
 /** The context menu in the panel and the graph, in groups. */
 const CONTEXT_MENU: readonly (readonly string[])[] = [
   [IDS.runTo, IDS.runFrom, IDS.runOnly, IDS.runForced, IDS.choose],
-  [IDS.openNotebook, IDS.openExecuted, IDS.openFailing, IDS.openLog, IDS.openChanges],
+  [IDS.openNotebook, IDS.openExecuted, IDS.openFailing, IDS.editFailing, IDS.openLog, IDS.openChanges],
   [IDS.openContract, IDS.connect, IDS.showStage, IDS.openMlflow, IDS.attach, IDS.accept]
 ];
 
 /** The menu of the badge in a notebook's toolbar, in groups. */
 const BADGE_MENU: readonly (readonly string[])[] = [
   [IDS.runTo, IDS.runOnly, IDS.runForm],
-  [IDS.openFailing, IDS.openExecuted, IDS.openLog, IDS.openChanges],
+  [IDS.openFailing, IDS.editFailing, IDS.openExecuted, IDS.openLog, IDS.openChanges],
   [IDS.prepare, IDS.attach],
   [IDS.openContract, IDS.openMlflow, IDS.showStage]
 ];

@@ -15,7 +15,7 @@ import type { Actions, Context } from '../views/context';
 import { askForInput, askForStage } from './authoring';
 import { approve, deploy, rollBack } from './deployments';
 import { askBecause, askText, confirmAttach } from './dialogs';
-import { editCell } from './edit-cell';
+import { editCell, editFailing } from './edit-cell';
 import { ExecutedNotebooks, openAt, openNotebook } from './documents';
 import { prepareKernel } from './kernels';
 import { openBadgeMenu, openRunMenu } from './menus';
@@ -120,7 +120,8 @@ export function makePlaces(parts: Parts): Places {
     openFailing: stage => {
       executed.openFailing(stage).catch(say);
     },
-    editCell: () => void editCell(docs, store, notebooks).catch(say),
+    editCell: () => void editCell(parts).catch(say),
+    editFailing: stage => void editFailing(parts, stage).catch(say),
     openMlflow: (runs, stage = '') => openMlflow(parts, runs, stage, say),
     canCompareNotebooks: () => app.commands.hasCommand(NBDIME),
     // nbdime's command for two notebooks does nothing (3.0.4); the page of its server does.

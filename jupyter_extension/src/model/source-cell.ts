@@ -7,6 +7,27 @@ export interface CellMark {
   readonly isInjected: boolean;
 }
 
+/** A cell of a notebook as it is in its file. */
+export interface PlainCell {
+  readonly id?: string;
+  readonly source: string;
+  readonly metadata: { readonly tags?: unknown; readonly papermill?: unknown };
+}
+
+/** What tells the cells of a notebook from each other. */
+export function marksOfCells(cells: readonly PlainCell[]): CellMark[] {
+  return cells.map(({ id, source, metadata: { tags } }) => ({
+    id: id ?? '',
+    source,
+    isInjected: Array.isArray(tags) && tags.includes('injected-parameters')
+  }));
+}
+
+/** The index of the cell that failed, as papermill marks it; -1 where none did. */
+export function failedCell(cells: readonly PlainCell[]): number {
+  return cells.findIndex(cell => (cell.metadata.papermill as { status?: unknown } | undefined)?.status === 'failed');
+}
+
 /**
  * The index in `source` of the cell that is at `at` in `executed`: by its id, or else by its text, or else by its place. For the
  * parameters that the run put in it is the cell before. -1 where there is none.

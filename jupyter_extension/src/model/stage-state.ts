@@ -1,6 +1,6 @@
 /** The state of a stage: from its last outcome, and from what a run would do. */
 
-import type { PipelineInfo, PlanStage, StageInfo } from '../wire';
+import type { NextRun, PipelineInfo, PlanStage, StageInfo } from '../wire';
 import { ago, duration } from './format';
 import { type Snapshot } from './snapshot';
 
@@ -232,16 +232,38 @@ function next(state: State, planned: PlanStage | null): string {
 
 /**
  * How the stage ended when it was last executed, and when and how long: `completed 5 min ago, 1.1 s`. A reuse is no outcome: its
- * times are those of what it took. Empty where it never ran, or runs. The word is left out where the state says it.
+ * times are those of what it took. Empty where it never ran, or runs.
  */
-export function lastOutcome({ state, info }: StageView, now: number): string {
+export function lastOutcome({ info }: StageView, now: number): string {
   if (info === null || info.ended === null || ['pending', 'running', 'retrying'].includes(info.status)) {
     return '';
   }
-  const word = info.status === 'reused' ? 'completed' : info.status;
   const took = info.started === null ? '' : `, ${duration(info.ended - info.started)}`;
-  return `${word === state ? '' : `${word} `}${ago(info.ended, now)}${took}`;
+  return `${info.status === 'reused' ? 'completed' : info.status} ${ago(info.ended, now)}${took}`;
 }
+
+/** The same beside the word for the state, which is not said twice. */
+export function outcomeBeside(view: StageView, now: number): string {
+  const text = lastOutcome(view, now);
+  return text.startsWith(`${view.state} `) ? text.slice(view.state.length + 1) : text;
+}
+
+/** What a run would do with the stages of a plan, counted: `2 would run, 3 up to date, 1 waits`. */
+export function plannedCounts(stages: readonly Pick<PlanStage, 'next_run'>[]): string {
+  return COUNTED.flatMap(({ words, one, many }) => {
+    const count = stages.filter(stage => words.includes(stage.next_run)).length;
+    return count > 0 ? [`${count} ${count === 1 ? one : many}`] : [];
+  }).join(', ');
+}
+
+const COUNTED: readonly { words: readonly NextRun[]; one: string; many: string }[] = [
+  { words: ['new', 'stale', 'would run'], one: 'would run', many: 'would run' },
+  { words: ['audits again'], one: 'audits again', many: 'audit again' },
+  { words: ['waits'], one: 'waits', many: 'wait' },
+  { words: ['restores'], one: 'restores', many: 'restore' },
+  { words: ['up to date'], one: 'up to date', many: 'up to date' },
+  { words: ['skipped'], one: 'skipped', many: 'skipped' }
+];
 
 /** The cell that runs or failed: `cell 12 of 40`; empty in other states. */
 export function cellOf(view: StageView): string {

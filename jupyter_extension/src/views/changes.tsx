@@ -6,7 +6,7 @@ import type { Context } from './context';
 import { ago } from '../model/format';
 import { useAnswer, useStore } from './hooks';
 import { MainView } from './main-view';
-import { DecisionSign } from './parts';
+import { NextRunSign } from './parts';
 import type { CellDiff, ChangesReply, StageInfo, WhyReply } from '../wire';
 
 export class ChangesView extends MainView {
@@ -105,7 +105,7 @@ function Why(props: { reply: WhyReply; compared: string }): React.JSX.Element {
   return (
     <>
       <p>
-        <DecisionSign decision={reply.decision} /> {reply.reasons.join('; ')}
+        <NextRunSign word={reply.next_run} /> {reply.reasons.join('; ')}
         {reply.last_at !== null && (
           <span className="sb-Help">
             {' '}

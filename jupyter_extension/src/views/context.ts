@@ -70,6 +70,8 @@ export interface Actions {
   readonly openMenu: (stage: string, node: HTMLElement) => void;
   /** Open the notebook of the executed one in front, at the cell that is active there. */
   readonly editCell: () => void;
+  /** Open the notebook of a stage at the cell that failed. */
+  readonly editFailing: (stage: string) => void;
   /** Ask which output, of the stage `from` if there is one, becomes which input of the stage `to`, and write that into the file. */
   readonly connect: (from: string | null, to: string) => void;
   /** Ask for a stage and add it: with the notebook in front, or with `isNew` with one that is chosen or made. */

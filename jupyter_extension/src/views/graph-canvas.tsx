@@ -10,6 +10,7 @@ import type { Context } from './context';
 import { GraphNode } from './graph-node';
 import { Minimap } from './minimap';
 import { MARGIN, useViewport, type Viewport } from './viewport';
+import { useWiring, WireLine } from './wiring';
 
 const WAYS: Readonly<Record<string, Way>> = { u: 'upstream', d: 'downstream' };
 
@@ -58,6 +59,9 @@ export function GraphCanvas(props: Props): React.JSX.Element {
   const [last, setLast] = React.useState('');
   const isThere = (key: string | null): boolean => key !== null && placed.nodes.has(key);
   const stop = [selected, last].find(key => key !== null && isThere(key)) ?? entries[0]?.key;
+  const stageOf = (key: string): string => entries.find(entry => entry.key === key)?.views[0]?.stage ?? key;
+  const wiring = useWiring((from, to) => context.actions.connect(stageOf(from), stageOf(to)));
+  const portTitle = trans.__('Drag to a stage that is to read an output of this one');
   const chosen = new Set(store.planner.draft.stages);
   const width = placed.width + 2 * MARGIN;
   const height = placed.height + 2 * MARGIN;
@@ -77,6 +81,7 @@ export function GraphCanvas(props: Props): React.JSX.Element {
           width={width * viewport.scale}
           height={height * viewport.scale}
           viewBox={`${-MARGIN} ${-MARGIN} ${width} ${height}`}
+          onPointerDown={wiring.onPointerDown}
           onClick={event => click(props, entryOf(event), event.ctrlKey || event.metaKey)}
           onContextMenu={event => select(props, entryOf(event))}
           onFocus={event => {
@@ -104,11 +109,14 @@ export function GraphCanvas(props: Props): React.JSX.Element {
                 folded={entry.folded}
                 isSelected={entry.key === selected}
                 isChosen={chosen.has(entry.key)}
+                canConnect={entry.unit === 'instance'}
+                portTitle={portTitle}
                 dim={shown !== null && !shown.has(entry.key)}
                 isStop={entry.key === stop}
               />
             );
           })}
+          <WireLine wire={wiring.wire} />
         </svg>
       </div>
       <Minimap entries={entries} placed={placed} scroll={scroll} scale={viewport.scale} />

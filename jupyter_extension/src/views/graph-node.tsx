@@ -7,6 +7,7 @@ import { NODE, type Placed } from '../model/graph-layout';
 import { GLYPHS } from '../model/stage-state';
 import { fit } from './fitting';
 import { useNow } from './hooks';
+import { Port } from './wiring';
 
 const LEFT = 16; // of the second and the third line
 const NAME = 36;
@@ -21,6 +22,9 @@ interface Props {
   /** Whether it is among the stages of the next run. */
   readonly isChosen: boolean;
   readonly dim: boolean;
+  /** Whether a line to another stage can be drawn from it; `portTitle` says so. */
+  readonly canConnect: boolean;
+  readonly portTitle: string;
   /** Whether the Tab key leads to it. */
   readonly isStop: boolean;
 }
@@ -64,6 +68,7 @@ export const GraphNode = React.memo(function GraphNode(props: Props): React.JSX.
           ☑
         </text>
       )}
+      {props.canConnect && <Port title={props.portTitle} />}
       <Second card={card} />
       <Third card={card} />
       {card.part !== null && (

@@ -8,7 +8,7 @@ import { nothingDone } from '../model/endings';
 import { ago, duration, plural } from '../model/format';
 import { counts, GLYPHS, progressOf, type StageView, type State } from '../model/stage-state';
 import { INTERVAL } from '../services/requests';
-import type { Decision } from '../wire';
+import type { NextRun } from '../wire';
 import { RunName } from './run-name';
 
 /** The sign of a state. Its word stands beside it, or in the label of the element around it. */
@@ -20,28 +20,14 @@ export function Glyph(props: { state: State }): React.JSX.Element {
   );
 }
 
-/** The decision about a stage: a sign and the word. */
-export function DecisionSign(props: {
-  decision: Decision;
-  /** Whether outputs come out of the store, because something else lies in their places. */
-  restores?: boolean;
-}): React.JSX.Element {
-  const { sign, word } = props.restores ? RESTORES : DECISIONS[props.decision];
+/** What the next run would do with a stage: a sign and the word. */
+export function NextRunSign(props: { word: NextRun }): React.JSX.Element {
   return (
-    <span className="sb-Decision" data-decision={props.decision}>
-      <span aria-hidden="true">{sign}</span> {word}
+    <span className="sb-Decision">
+      <span aria-hidden="true">{GLYPHS[props.word]}</span> {props.word}
     </span>
   );
 }
-
-const RESTORES = { sign: GLYPHS.restores, word: 'restores' };
-const DECISIONS: Readonly<Record<Decision, { sign: string; word: string }>> = {
-  RUN: { sign: '▶', word: 'would run' },
-  REUSE: { sign: '✓', word: 'up to date' },
-  AUDIT: { sign: '▷', word: 'audits again' },
-  WAIT: { sign: '◷', word: 'waits' },
-  SKIP: { sign: '–', word: 'skipped' }
-};
 
 /** Text that breaks after a slash where its line is too short, and within a word only where that is not enough. */
 export function Breakable(props: { text: string }): React.JSX.Element {

@@ -4,9 +4,9 @@ import * as React from 'react';
 
 import { plural } from '../model/format';
 import { isIncomplete } from '../model/run-request';
-import type { PlanReply } from '../wire';
+import { plannedCounts } from '../model/stage-state';
 import type { Context } from './context';
-import { DecisionSign } from './parts';
+import { NextRunSign } from './parts';
 
 const SHOWN = 200; // stages
 const MISTAKES = 5;
@@ -38,12 +38,12 @@ export function RunPreview(props: { context: Context }): React.JSX.Element {
   const shown = preview.stages.filter(stage => stage.decision !== 'SKIP');
   return (
     <div className="sb-RunPreview" role="status">
-      <p>{summary(preview) || trans.__('The pipeline has no stages.')}</p>
+      <p>{plannedCounts(preview.stages) || trans.__('The pipeline has no stages.')}</p>
       <ul>
         {shown.slice(0, SHOWN).map(stage => (
           <li key={stage.id} title={stage.reasons.join('\n')}>
-            <DecisionSign decision={stage.decision} restores={stage.restores.length > 0} />{' '}
-            <span>{stage.id}</span> <span className="sb-Help">{stage.reasons[0] ?? ''}</span>
+            <NextRunSign word={stage.next_run} /> <span>{stage.id}</span>{' '}
+            <span className="sb-Help">{stage.reasons[0] ?? ''}</span>
           </li>
         ))}
       </ul>
@@ -51,19 +51,3 @@ export function RunPreview(props: { context: Context }): React.JSX.Element {
     </div>
   );
 }
-
-/** Such as `2 would run, 3 up to date, 1 waits`. */
-function summary(plan: PlanReply): string {
-  return DECISIONS.flatMap(({ decision, one, many }) => {
-    const count = plan.stages.filter(stage => stage.decision === decision).length;
-    return count > 0 ? [`${count} ${count === 1 ? one : many}`] : [];
-  }).join(', ');
-}
-
-const DECISIONS = [
-  { decision: 'RUN', one: 'would run', many: 'would run' },
-  { decision: 'REUSE', one: 'up to date', many: 'up to date' },
-  { decision: 'AUDIT', one: 'audits again', many: 'audit again' },
-  { decision: 'WAIT', one: 'waits', many: 'wait' },
-  { decision: 'SKIP', one: 'skipped', many: 'skipped' }
-] as const;

@@ -7,9 +7,10 @@ import { figure, tookOf } from '../model/card';
 import { bytes, plain, value } from '../model/format';
 import { type Entry, sizeOf } from '../model/grouping';
 import type { Way } from '../model/lineage';
-import { cellOf, type StageView, type State } from '../model/stage-state';
+import { cellOf, lastOutcome, type StageView, type State } from '../model/stage-state';
+import { useNow } from './hooks';
 import { Monitors } from './monitors';
-import { Ago, Breakable, Counts, DecisionSign, Elapsed, Glyph } from './parts';
+import { Ago, Breakable, Counts, Elapsed, Glyph } from './parts';
 import { StageFiles } from './stage-files';
 import type { PlanStage, StageInfo } from '../wire';
 
@@ -68,17 +69,7 @@ function StateOf(props: {
       </p>
       {view.description && <p>{view.description}</p>}
       {info?.message && <p className="sb-Message">{info.message}</p>}
-      {view.next ? (
-        <p>{trans.__('Next run: %1', view.next)}</p>
-      ) : (
-        planned !== undefined && (
-          <p>
-            <DecisionSign decision={planned.decision} restores={planned.restores.length > 0} />{' '}
-            {planned.reasons[0]}
-          </p>
-        )
-      )}
-      {planned?.on_disk && <p>{planned.on_disk}</p>}
+      <Facts context={props.context} view={view} planned={planned} />
       {view.reasons.length > 1 && (
         <ul className="sb-Reasons" aria-label={trans.__('Reasons')}>
           {view.reasons.slice(1).map(reason => (
@@ -115,6 +106,11 @@ function Documents(props: { context: Context; view: StageView }): React.JSX.Elem
           {info.cause === 'exception' && (
             <button className="sb-Button" onClick={() => actions.openFailing(view.id)}>
               {trans.__('Failing cell')}
+            </button>
+          )}
+          {info.cause === 'exception' && view.notebook && (
+            <button className="sb-Button" onClick={() => actions.editFailing(view.id)}>
+              {trans.__('Edit this cell')}
             </button>
           )}
           <button className="sb-Button" onClick={() => actions.openLog(view.id)}>
@@ -266,6 +262,36 @@ function Attempt({ context, info }: { context: Context; info: StageInfo }): Reac
         )}
       </dl>
     </section>
+  );
+}
+
+/** What is known of a stage, none of which follows from another. */
+function Facts(props: {
+  context: Context;
+  view: StageView;
+  planned: PlanStage | undefined;
+}): React.JSX.Element {
+  const { view, planned } = props;
+  const { trans } = props.context;
+  const now = useNow(20);
+  const nextRun = planned && [planned.next_run, planned.reasons[0]].filter(Boolean).join(': ');
+  const facts = [
+    [
+      trans.__('Last outcome'),
+      lastOutcome(view, now) || (view.info === null ? trans.__('it never ran') : '')
+    ],
+    [trans.__('Next run'), view.next || nextRun],
+    [trans.__('On disk'), planned?.on_disk]
+  ].filter(([, text]) => text);
+  return (
+    <dl className="sb-Facts">
+      {facts.map(([name, text]) => (
+        <React.Fragment key={name}>
+          <dt>{name}</dt>
+          <dd>{text}</dd>
+        </React.Fragment>
+      ))}
+    </dl>
   );
 }
 

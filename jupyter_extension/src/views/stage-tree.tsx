@@ -3,7 +3,7 @@
 import * as React from 'react';
 
 import { type Entry, findingsOf, labelOf, lines } from '../model/grouping';
-import { cellOf, lastOutcome, type StageView } from '../model/stage-state';
+import { cellOf, outcomeBeside, type StageView } from '../model/stage-state';
 import type { Context } from './context';
 import { useNow } from './hooks';
 import { Counts, Elapsed, Findings, Glyph, Progress } from './parts';
@@ -211,7 +211,7 @@ function LineDetail(props: { entry: Entry }): React.JSX.Element | null {
   }
   const cell = cellOf(view);
   const isRunning = view.state === 'running' || view.state === 'frozen';
-  const texts = [[cell, view.why].filter(Boolean).join(': '), lastOutcome(view, now)].filter(Boolean);
+  const texts = [[cell, view.why].filter(Boolean).join(': '), outcomeBeside(view, now)].filter(Boolean);
   if (texts.length === 0 && !view.next && !isRunning) {
     return null;
   }

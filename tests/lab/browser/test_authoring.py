@@ -122,6 +122,31 @@ def test_an_output_is_wired_to_another_stage(page: Page, lab) -> None:
 
 
 @pytest.mark.long
+def test_a_line_that_is_drawn_between_two_cards_wires_them(page: Page, lab) -> None:
+    text = CHAIN.replace("chain", "drawn")
+    show(page, lab, "drawn", text)
+    path = lab.project.root / "pipelines/drawn.yaml"
+    execute(page, "stagebook:open-graph")
+    node(page, "one").hover()
+    port, other = node(page, "one").locator(".sb-Port").bounding_box(), node(page, "two").bounding_box()
+    assert port is not None
+    assert other is not None
+    page.mouse.move(port["x"] + port["width"] / 2, port["y"] + port["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(other["x"] + other["width"] / 2, other["y"] + other["height"] / 2, steps=8)
+    expect(page.locator(".sb-Wire")).to_have_count(1)
+    page.mouse.up()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("An input for two")
+    expect(page.locator(".sb-Wire")).to_have_count(0)
+    expect(dialog.get_by_label("Output")).to_have_value("one.made")
+    dialog.get_by_role("button", name="Add", exact=True).click()
+    expect(dialog).to_have_count(0)
+    page.wait_for_function(f"{EDITOR}?.getCursorPosition().line === 8", timeout=LONG)
+    assert path.read_text() == text + "    inputs:\n      source: one.made\n"
+
+
+@pytest.mark.long
 def test_an_open_file_follows_the_disk_and_loses_no_edit(page: Page, lab) -> None:
     text = CHAIN.replace("chain", "followed")
     show(page, lab, "followed", text)
@@ -204,15 +229,19 @@ def test_a_click_chooses_and_an_executed_cell_leads_to_its_source(page: Page, la
     expect(page.locator(".jp-NotebookPanel")).to_have_count(0)  # and so no kernel
     assert lab.stagebook("run", "fails").wait(90) == 1
     expect_state(line(page, "fails"), "failed")
+    at_the_cell = (
+        "window.jupyterapp.shell.currentWidget.context?.path === 'notebooks/bad.ipynb' && "
+        "window.jupyterapp.shell.currentWidget.content.activeCellIndex === 1"
+    )
+    details = page.get_by_role("complementary", name="The stage fails")
+    details.get_by_role("button", name="Edit this cell").click()
+    page.wait_for_function(at_the_cell, timeout=LONG)
+    page.locator(".jp-NotebookPanel:visible .jp-Cell").first.click()
     execute(page, "stagebook:open-failing-cell", stage="fails")
     active = page.locator(".jp-NotebookPanel:visible .jp-Cell.jp-mod-active")
     expect(active).to_contain_text("x['b']", timeout=LONG)
     page.get_by_role("button", name="Edit this cell").click()
-    page.wait_for_function(
-        "window.jupyterapp.shell.currentWidget.context.path === 'notebooks/bad.ipynb' && "
-        "window.jupyterapp.shell.currentWidget.content.activeCellIndex === 1",
-        timeout=LONG,
-    )
+    page.wait_for_function(at_the_cell, timeout=LONG)
     expect(active).to_contain_text("x['b']")
     expect(page.locator(".jp-NotebookPanel:visible .jp-Cell.jp-mod-active.jp-mod-readOnly")).to_have_count(0)
     line(page, "fine").dblclick()

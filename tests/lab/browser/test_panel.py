@@ -19,12 +19,14 @@ from lab.browser.page import (
     choose_way,
     execute,
     expect_state,
+    is_enabled,
     line,
     node,
     picture,
     seen,
     watch,
 )
+from lab.server import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -75,6 +77,7 @@ def test_a_failure_is_shown_where_it_is_and_resumed(page: Page, lab) -> None:
 
     mended = notebook_data("x = {'b': 1}", "x['b']", "print('now')")
     lab.project.file("notebooks/bad.ipynb", json.dumps(mended))
+    until(lambda: is_enabled(page, "stagebook:resume"))
     choose_way(page, "Resume the Last Run")
     expect_state(line(page, "follows"), GOOD)
     expect_state(line(page, "fails"), GOOD)

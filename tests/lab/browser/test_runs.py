@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from building import ProjectBuilder
-from lab.browser.page import LONG, choose, drawn, execute, panel
+from lab.browser.page import LONG, choose, drawn, execute, is_enabled, line, panel
 from lab.server import Lab, running_lab, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -270,6 +270,8 @@ def test_a_run_has_the_same_name_and_time_everywhere(page: Page, runs: Locator) 
 def log(page: Page) -> Locator:
     """The long log."""
     choose(page, "says")
+    expect(line(page, "says")).to_be_visible(timeout=LONG)
+    until(lambda: is_enabled(page, "stagebook:open-log", stage="says"))
     execute(page, "stagebook:open-log", stage="says")
     opened = page.get_by_role("log", name=re.compile("^says, attempt 1, "))
     expect(opened).to_contain_text("the <b>end</b>", timeout=LONG)

@@ -22,7 +22,9 @@ def test_tabs_and_the_pipeline_come_back_after_a_reload(page: Page, lab) -> None
     for command in ("open-graph", "open-changes", "open-log", *operations, "open-runs"):
         execute(page, f"stagebook:{command}", stage="limits")
         tab = "stagebook-" + command.removeprefix("open-")
-        page.wait_for_function(f"{CURRENT}?.startsWith('{tab}')", timeout=LONG)
+        is_of_stage = command in {"open-changes", "open-log"}  # its name is longer
+        shown = f"{CURRENT}?.startsWith('{tab}')" if is_of_stage else f"{CURRENT} === '{tab}'"
+        page.wait_for_function(shown, timeout=LONG)
     before = page.evaluate(TABS)
     assert len(before) == 7
     wanted = [*before, '"limits"', '"current":"stagebook:stagebook-runs"']

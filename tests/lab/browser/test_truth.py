@@ -34,7 +34,7 @@ def test_a_failure_with_other_parameters_is_not_hidden_by_a_result_for_these(pag
     node(page, "limits").click()
     details = page.get_by_role("complementary", name="The stage limits")
     expect(details.locator(".sb-Traceback")).to_contain_text("a limit from 0 on")
-    expect(details).to_contain_text("Next run: up to date: it has a result for these parameters")
+    expect(details).to_contain_text("Next runup to date: it has a result for these parameters")
     expect(details.get_by_text("✓")).to_have_count(0)
 
 
@@ -64,7 +64,7 @@ def test_a_run_that_reuses_all_keeps_times_and_memory_in_sight(page: Page, lab) 
     run_in_terminal(lab, "limits", code=0)
     expect(panel(page)).to_contain_text(re.compile("reused|up to date"))
     newest = lab.ask("runs?pipeline=limits")["runs"][0]["id"]
-    expect(details.locator("dt:text('Run') + dd")).to_have_text(re.compile(f"^{newest}, "), timeout=LONG)
+    expect(details.locator("dt:text-is('Run') + dd")).to_have_text(re.compile(f"^{newest}, "), timeout=LONG)
     expect(details.locator("dt:text('Took') + dd")).to_have_text(took)
     expect(details.locator("dt:text('Memory') + dd")).to_have_text(re.compile("MB"))
 
