@@ -25,7 +25,9 @@ export function marksOfCells(cells: readonly PlainCell[]): CellMark[] {
 
 /** The index of the cell that failed, as papermill marks it; -1 where none did. */
 export function failedCell(cells: readonly PlainCell[]): number {
-  return cells.findIndex(cell => (cell.metadata.papermill as { status?: unknown } | undefined)?.status === 'failed');
+  return cells.findIndex(
+    cell => (cell.metadata.papermill as { status?: unknown } | undefined)?.status === 'failed'
+  );
 }
 
 /**
