@@ -4,6 +4,7 @@ import {
   inputFor,
   isAmbiguous,
   proposedName,
+  proposing,
   type Row,
   rowsOf,
   sourcesFor,
@@ -37,6 +38,18 @@ describe('a stage that is being added', () => {
     expect(targetFor('clean.flights', ['x', 'flights'])).toBe('flights');
     expect(targetFor('clean.flights', ['x'])).toBe('x');
     expect(targetFor('clean.flights', [])).toBe('');
+  });
+
+  it('keeps what was typed when another notebook is chosen, and takes back what the first one was proposed', () => {
+    const [typed, first] = [row('outputs', 'mean'), row('inputs', 'table', 'load.table')];
+    const shown = proposing([typed], [], [first, row('outputs', 'mean', 'other')]);
+    expect(shown).toEqual([typed, first]);
+    const edited = { ...first, value: 'data/own.csv' };
+    expect(proposing([typed, first], [first], [row('params', 'depth')])).toEqual([
+      typed,
+      row('params', 'depth')
+    ]);
+    expect(proposing([typed, edited], [first], [])).toEqual([typed, edited]);
   });
 
   it('offers the outputs of others, those of the stage where a line begins first', () => {

@@ -33,6 +33,12 @@ export function rowsOf(wiring: StageWiring): Row[] {
   return KINDS.flatMap(kind => Object.entries(wiring[kind]).map(([name, value]) => ({ kind, name, value })));
 }
 
+/** The rows with what a notebook probably gets, in the place of what another one was proposed. What was typed stays. */
+export function proposing(rows: readonly Row[], earlier: readonly Row[], proposal: readonly Row[]): Row[] {
+  const typed = rows.filter(row => !earlier.includes(row));
+  return [...typed, ...proposal.filter(row => typed.every(other => other.name !== row.name))];
+}
+
 /** An input for an output of another stage, `stage.output`, with a name that no row has yet. */
 export function inputFor(offer: string, rows: readonly Row[]): Row {
   const output = offer.slice(offer.lastIndexOf('.') + 1);

@@ -9,6 +9,7 @@ import {
   type Kind,
   KINDS,
   proposedName,
+  proposing,
   type Row,
   rowsOf,
   type StageDraft,
@@ -75,12 +76,13 @@ function Fields(props: {
     () => stageForm(store.api, store.projectPath, store.pipeline?.key ?? '', draft.notebook),
     [draft.notebook]
   );
-  const proposed = React.useRef('');
+  const proposed = React.useRef<{ notebook: string; rows: readonly Row[] }>({ notebook: '', rows: [] });
   React.useEffect(() => {
     // What the notebook probably gets, once it is known; for a new one nothing is.
-    if (form !== null && form.parameters.length > 0 && proposed.current !== draft.notebook) {
-      proposed.current = draft.notebook;
-      change({ rows: rowsOf(form.wiring) });
+    if (form !== null && proposed.current.notebook !== draft.notebook) {
+      const rows = rowsOf(form.wiring);
+      change({ rows: proposing(draft.rows, proposed.current.rows, rows) });
+      proposed.current = { notebook: draft.notebook, rows };
     }
     // eslint-disable-next-line react-hooks/exhaustive-deps -- the draft at that time
   }, [form]);
@@ -147,7 +149,7 @@ function NotebookField(props: {
         aria-describedby="sb-stage-notebook-mistake"
         onChange={event => {
           const notebook = event.target.value;
-          change({ notebook, rows: [], name: draft.name || proposedName(notebook) });
+          change({ notebook, name: draft.name || proposedName(notebook) });
         }}
       >
         <option value="">{trans.__('a new one: notebooks/%1.ipynb', draft.name || '…')}</option>
