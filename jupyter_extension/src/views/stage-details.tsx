@@ -274,7 +274,9 @@ function Facts(props: {
   const { view, planned } = props;
   const { trans } = props.context;
   const now = useNow(20);
-  const nextRun = planned && [planned.next_run, planned.reasons[0]].filter(Boolean).join(': ');
+  const isGoing = view.state === 'running' || view.state === 'frozen' || view.state === 'retrying';
+  const nextRun =
+    isGoing || !planned ? '' : [planned.next_run, planned.reasons[0]].filter(Boolean).join(': ');
   const facts = [
     [
       trans.__('Last outcome'),
