@@ -30,8 +30,7 @@ FOCUS_LAUNCHER = "(({ shell }) => shell.activateById([...shell.widgets('main')][
 
 
 @contextlib.contextmanager
-def open_page(browser: BrowserContext, lab: Lab) -> Iterator[tuple[Page, list[str]]]:
-    """A page with the panel open, and the errors of its console, which may still grow."""
+def _loaded(browser: BrowserContext, lab: Lab) -> Iterator[tuple[Page, list[str]]]:
     opened = browser.new_page()
     errors: list[str] = []
 
@@ -43,18 +42,33 @@ def open_page(browser: BrowserContext, lab: Lab) -> Iterator[tuple[Page, list[st
     opened.on("console", hear)
     opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.goto(f"{lab.url}/lab?token={TOKEN}&reset")
-    opened.wait_for_function("window.jupyterapp?.restored.then(() => true)", timeout=60_000)
-    # The first opening shows the panel and the graph; tests begin with the launcher, which takes the focus.
+    restored(opened)
     expect(opened.locator(".sb-Graph")).to_be_visible(timeout=60_000)
-    opened.evaluate(CLOSE_GRAPH)
-    expect(opened.locator(".jp-Launcher")).to_be_visible(timeout=60_000)
-    opened.evaluate(FOCUS_LAUNCHER)
-    opened.wait_for_function("document.activeElement !== document.body", timeout=60_000)
-    opened.wait_for_url(lambda url: "reset" not in url)  # else a reload would reset what is kept
-    execute(opened, "stagebook:open-panel")
-    expect(opened.get_by_role("combobox", name="Pipeline")).to_be_visible(timeout=20_000)
     yield opened, errors
     opened.close()
+
+
+@contextlib.contextmanager
+def first_opening(browser: BrowserContext, lab: Lab) -> Iterator[tuple[Page, list[str]]]:
+    """A page with the panel and the graph, as at the first opening, and the errors of its console, which may still grow."""
+    with _loaded(browser, lab) as (opened, errors):
+        expect(opened.get_by_role("combobox", name="Pipeline").first).to_be_visible(timeout=60_000)
+        opened.wait_for_url(lambda url: "reset" not in url)  # else a reload would reset what is kept
+        yield opened, errors
+
+
+@contextlib.contextmanager
+def open_page(browser: BrowserContext, lab: Lab) -> Iterator[tuple[Page, list[str]]]:
+    """A page with the panel and the launcher, and the errors of its console."""
+    with _loaded(browser, lab) as (opened, errors):
+        # Tests begin with the launcher, which takes the focus.
+        opened.evaluate(CLOSE_GRAPH)
+        expect(opened.locator(".jp-Launcher")).to_be_visible(timeout=60_000)
+        opened.wait_for_function("document.activeElement !== document.body", timeout=60_000)
+        opened.wait_for_url(lambda url: "reset" not in url)
+        execute(opened, "stagebook:open-panel")
+        expect(opened.get_by_role("combobox", name="Pipeline")).to_be_visible(timeout=20_000)
+        yield opened, errors
 
 
 def restored(page: Page) -> None:
@@ -156,6 +170,7 @@ def wait_until_kept(page: Page, *texts: str) -> None:
 def picture(page: Page, name: str) -> None:
     """A picture for the docs, where they are made anew."""
     if os.environ.get("STAGEBOOK_PICTURES"):
-        page.mouse.move(640, 735)
+        page.mouse.move(640, page.viewport_size["height"] - 25 if page.viewport_size else 735)
         page.wait_for_timeout(400)
-        page.screenshot(path=PICTURES / f"{name}.png")
+        # A notification would hide what the picture is about.
+        page.screenshot(path=PICTURES / f"{name}.png", style=".Toastify { visibility: hidden; }")
