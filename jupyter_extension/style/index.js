@@ -4,3 +4,4 @@ import './graph.css';
 import './log.css';
 import './runs.css';
 import './home.css';
+import './narrow.css';
