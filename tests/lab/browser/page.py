@@ -61,7 +61,8 @@ def first_opening(browser: BrowserContext, lab: Lab) -> Iterator[tuple[Page, lis
 def open_page(browser: BrowserContext, lab: Lab) -> Iterator[tuple[Page, list[str]]]:
     """A page with the panel and the launcher, and the errors of its console."""
     with _loaded(browser, lab) as (opened, errors):
-        # Tests begin with the launcher, which takes the focus.
+        # Tests begin with the launcher, which takes the focus from the graph: that has to have it before.
+        expect(opened.locator(".sb-Graph:focus, .sb-Graph :focus")).to_be_visible(timeout=60_000)
         opened.evaluate(CLOSE_GRAPH)
         expect(opened.locator(".jp-Launcher")).to_be_visible(timeout=60_000)
         opened.wait_for_function("document.activeElement !== document.body", timeout=60_000)
