@@ -174,4 +174,4 @@ def picture(page: Page, name: str) -> None:
         page.mouse.move(640, page.viewport_size["height"] - 25 if page.viewport_size else 735)
         page.wait_for_timeout(400)
         # A notification would hide what the picture is about.
-        page.screenshot(path=PICTURES / f"{name}.png", style=".Toastify { visibility: hidden; }")
+        page.screenshot(path=PICTURES / f"{name}.png", style=".Toastify__toast { display: none; }")

@@ -282,7 +282,7 @@ def _figures(page: Page, lab: Lab) -> None:
     execute(page, "stagebook:open-schedules")
     expect(view).to_be_hidden()
     page.get_by_role("menuitem", name="Stagebook", exact=True).click()
-    page.get_by_role("menuitem", name="Open the Figures").click()
+    page.get_by_role("menu").get_by_role("menuitem", name="Open the Figures", exact=True).click()
     expect(view).to_be_visible()
     environment.select_option("prod")
     expect(view.get_by_role("heading", name="days in prod, 7 days")).to_be_visible()
