@@ -26,7 +26,6 @@ GOOD = re.compile(r"completed|reused|up to date")
 
 
 CLOSE_GRAPH = "[...window.jupyterapp.shell.widgets('main')].find(one => one.id === 'stagebook-graph').close()"
-FOCUS_LAUNCHER = "(({ shell }) => shell.activateById([...shell.widgets('main')][0].id))(window.jupyterapp)"
 
 
 @contextlib.contextmanager
