@@ -94,6 +94,14 @@ class RunNotFound(UsageError):
     """The journal holds no such run or stage."""
 
 
+class StageRefused(UsageError):
+    """A stage cannot be added as it is asked for. `field` says because of what: `name`, `notebook`, `inputs.NAME` and so on."""
+
+    def __init__(self, field: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.field = field
+
+
 class ResumeRefused(StagebookError):
     """What a run had finished would not come out the same today."""
 

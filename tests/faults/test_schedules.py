@@ -331,6 +331,8 @@ def test_a_scheduler_that_is_killed_fires_each_once(scheduled: ProjectBuilder) -
     path = root / ".stagebook" / "journal.db"
     process = start(root, "scheduler", "--jobs=2", env=environment())
     try:
+        # Before it leads it does not hear that it is to end, and the journal has what the others left.
+        until(lambda: str(process.pid) in who.read_text(), 60, "it does not lead")
         with contextlib.closing(Journal(path)) as journal:
             states = until(journal.ticks.states, 30, "no schedule was seen")
             each, last = (ScheduleKey(pipeline="p", schedule=name) for name in ("each", "last"))

@@ -7,10 +7,9 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from stagebook.errors import PipelineInvalid, Problem, StagebookError
+from stagebook.errors import PipelineInvalid, Problem, StagebookError, StageRefused
 from stagebook.notebook.add_stage import (
     Added,
-    StageRefused,
     Wiring,
     add_stage,
     connect,

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stagebook.errors import UsageError, did_you_mean
+from stagebook.errors import StageRefused, UsageError, did_you_mean
 from stagebook.notebook.pipeline_text import with_input, with_stage
 from stagebook.pipeline.loader import LoadedPipeline, load_pipeline
 from stagebook.pipeline.model import Pipeline
@@ -38,14 +38,6 @@ class Added:
     line: int
     notebook: str
     lines: tuple[str, ...] = ()
-
-
-class StageRefused(UsageError):
-    """A stage cannot be added as it is asked for. `field` says because of what: `name`, `notebook`, `inputs.NAME` and so on."""
-
-    def __init__(self, field: str, message: str, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.field = field
 
 
 def add_stage(
