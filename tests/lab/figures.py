@@ -63,9 +63,16 @@ def main() -> None:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=executable, args=list(conftest.FLAGS))
-        with conftest.open_page(browser, lab) as page:
+        with conftest.open_page(browser, lab) as (page, _):
+            before = memory(page)
             sight(page, lab)
+            count = events(lab)
+            while count < 1_000:
+                lab.stagebook("run", "ticks", "--force").wait()
+                count = events(lab)
+            print(f"memory of the page: {before:.0f} MB; after {count} events {memory(page):.0f} MB")
             many_stages(page)
+            print(f"loaded by then: {loaded(page) / 1e3:.0f} kB")
             server = psutil.Process(lab.process.pid)
             print(f"server, one page open, nothing runs: {cpu(server):.1f} % of a core")
         with viewers(lab, 10):
@@ -115,6 +122,28 @@ def many_stages(page: Page) -> None:
     print(f"graph with {STAGES} stages: {time.monotonic() - begun:.2f} s")
     page.wait_for_timeout(1000)
     print(f"dragging it: {frames_while_dragging(page):.0f} frames a second")
+
+
+def events(lab: conftest.Lab) -> int:
+    """How many events the journal has."""
+    with contextlib.closing(lab.project.project) as project:
+        return sum(len(project.journal.events.of(run.id)) for run in project.history.runs())
+
+
+def memory(page: Page) -> float:
+    """What the scripts of the page hold, in MB, once nothing can be freed."""
+    tools = page.context.new_cdp_session(page)
+    tools.send("HeapProfiler.collectGarbage")
+    tools.send("Performance.enable")
+    found = {one["name"]: one["value"] for one in tools.send("Performance.getMetrics")["metrics"]}
+    tools.detach()
+    return float(found["JSHeapUsedSize"] / 1e6)
+
+
+def loaded(page: Page) -> float:
+    """The bytes of the extension's scripts that the browser has loaded, unpacked."""
+    own = "performance.getEntriesByType('resource').filter(one => one.name.includes('@stagebook/lab/static'))"
+    return float(page.evaluate(f"{own}.reduce((sum, one) => sum + one.decodedBodySize, 0)"))
 
 
 def frames_while_dragging(page: Page, seconds: float = 3.0) -> float:
