@@ -25,6 +25,7 @@ import psutil  # noqa: E402 - the paths come first
 from playwright.sync_api import Page, sync_playwright  # noqa: E402
 
 from lab.browser import conftest  # noqa: E402
+from lab.server import TOKEN  # noqa: E402
 from stagebook.events import CellStarted  # noqa: E402
 
 STAGES = 500
@@ -182,7 +183,7 @@ def cpu(process: psutil.Process, seconds: float = 20) -> float:
 def viewers(lab: conftest.Lab, count: int) -> Any:
     """Streams that somebody reads."""
     request = urllib.request.Request(
-        f"{lab.url}/stagebook/stream", headers={"Authorization": f"token {conftest.TOKEN}"}
+        f"{lab.url}/stagebook/stream", headers={"Authorization": f"token {TOKEN}"}
     )
     streams = [urllib.request.urlopen(request) for _ in range(count)]
 
