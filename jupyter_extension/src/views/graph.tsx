@@ -10,7 +10,7 @@ import { MainView } from './main-view';
 import { edges, type Entry, foldable, nodes, search } from '../model/grouping';
 import { layout } from '../model/graph-layout';
 import { lineage, type Way } from '../model/lineage';
-import { ConnectionNote, Counts, GivenParams, PipelineSelect, Problems, RunLine } from './parts';
+import { ConnectionNote, Counts, GivenParams, PipelineSelect, Problems, RunLine, StageSearch } from './parts';
 import { RunButtons } from './run-button';
 import { GroupDetails, StageDetails } from './stage-details';
 import { StageTable } from './stage-table';
@@ -156,14 +156,7 @@ function Bar(props: {
     <div className="sb-Bar" role="toolbar" aria-label={trans.__('Pipeline')}>
       <PipelineSelect context={context} />
       <RunButtons context={context} />
-      <input
-        className="sb-Search"
-        type="search"
-        aria-label={trans.__('Search stages')}
-        placeholder={trans.__('Search stages')}
-        value={props.text}
-        onChange={event => props.setText(event.target.value)}
-      />
+      <StageSearch context={context} text={props.text} search={props.setText} />
       <span className="sb-Modes" role="group" aria-label={trans.__('Show as')}>
         {(['graph', 'list'] as const).map(one => (
           <button

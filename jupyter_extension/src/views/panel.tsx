@@ -7,7 +7,7 @@ import type { Context } from './context';
 import { useStore } from './hooks';
 import { stagebookIcon } from './icon';
 import { search } from '../model/grouping';
-import { ConnectionNote, Counts, GivenParams, PipelineSelect, Problems, RunLine } from './parts';
+import { ConnectionNote, Counts, GivenParams, PipelineSelect, Problems, RunLine, StageSearch } from './parts';
 import { RunButtons } from './run-button';
 import { StageTree } from './stage-tree';
 import { ViewsBar } from './views-bar';
@@ -61,16 +61,7 @@ function Panel(props: { context: Context }): React.JSX.Element {
       </div>
       <ConnectionNote context={context} />
       <Problems context={context} />
-      {store.views.length > 5 && (
-        <input
-          className="sb-Search"
-          type="search"
-          aria-label={trans.__('Search stages')}
-          placeholder={trans.__('Search stages')}
-          value={text}
-          onChange={event => setText(event.target.value)}
-        />
-      )}
+      {store.views.length > 5 && <StageSearch context={context} text={text} search={setText} />}
       {store.pipeline !== null && (
         <button
           className="sb-Button sb-Add"

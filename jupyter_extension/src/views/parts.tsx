@@ -29,6 +29,44 @@ export function NextRunSign(props: { word: NextRun }): React.JSX.Element {
   );
 }
 
+/** Facts by their names; those that are empty are left out. */
+export function FactList(props: {
+  facts: readonly (readonly [string, React.ReactNode])[];
+  className?: string;
+}): React.JSX.Element {
+  return (
+    <dl className={props.className}>
+      {props.facts.map(([name, fact]) =>
+        fact === null || fact === undefined || fact === '' ? null : (
+          <React.Fragment key={name}>
+            <dt>{name}</dt>
+            <dd>{fact}</dd>
+          </React.Fragment>
+        )
+      )}
+    </dl>
+  );
+}
+
+/** Where the stages that are shown are searched for. */
+export function StageSearch(props: {
+  context: Context;
+  text: string;
+  search: (text: string) => void;
+}): React.JSX.Element {
+  const label = props.context.trans.__('Search stages');
+  return (
+    <input
+      className="sb-Search"
+      type="search"
+      aria-label={label}
+      placeholder={label}
+      value={props.text}
+      onChange={event => props.search(event.target.value)}
+    />
+  );
+}
+
 /** Text that breaks after a slash where its line is too short, and within a word only where that is not enough. */
 export function Breakable(props: { text: string }): React.JSX.Element {
   return (

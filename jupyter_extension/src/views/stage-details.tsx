@@ -10,7 +10,8 @@ import type { Way } from '../model/lineage';
 import { cellOf, lastOutcome, type StageView, type State } from '../model/stage-state';
 import { useNow } from './hooks';
 import { Monitors } from './monitors';
-import { Ago, Breakable, Counts, Elapsed, Glyph } from './parts';
+import { Breakable, Counts, Elapsed, FactList, Glyph } from './parts';
+import { RunName } from './run-name';
 import { StageFiles } from './stage-files';
 import type { PlanStage, StageInfo } from '../wire';
 
@@ -211,56 +212,29 @@ function Params({ context, planned }: { context: Context; planned: PlanStage }):
   return (
     <section>
       <h3>{trans.__('Parameters')}</h3>
-      <dl className="sb-Contract">
-        {rows.map(([name, text]) => (
-          <React.Fragment key={name}>
-            <dt>{name}</dt>
-            <dd>
-              <Breakable text={text} />
-            </dd>
-          </React.Fragment>
-        ))}
-      </dl>
+      <FactList
+        className="sb-Contract"
+        facts={rows.map(([name, text]) => [name, <Breakable key={name} text={text} />] as const)}
+      />
     </section>
   );
 }
 
 /** The attempt that the state comes from. */
 function Attempt({ context, info }: { context: Context; info: StageInfo }): React.JSX.Element {
-  const { trans } = context;
-  const took = tookOf(info);
+  const { store, trans } = context;
+  const run = store.snapshot.runs.find(one => one.id === info.run);
   return (
     <section>
       <h3>{trans.__('Last run')}</h3>
-      <dl>
-        <dt>{trans.__('Run')}</dt>
-        <dd>
-          {info.run}
-          {info.ended !== null && (
-            <>
-              , <Ago then={info.ended} />
-            </>
-          )}
-        </dd>
-        {info.attempt > 0 && (
-          <>
-            <dt>{trans.__('Attempt')}</dt>
-            <dd>{info.attempt}</dd>
-          </>
-        )}
-        {took && (
-          <>
-            <dt>{trans.__('Took')}</dt>
-            <dd>{took}</dd>
-          </>
-        )}
-        {info.memory > 0 && (
-          <>
-            <dt>{trans.__('Memory')}</dt>
-            <dd>{bytes(info.memory)}</dd>
-          </>
-        )}
-      </dl>
+      <FactList
+        facts={[
+          [trans.__('Run'), run === undefined ? info.run : <RunName run={run} />],
+          [trans.__('Attempt'), info.attempt > 0 ? info.attempt : null],
+          [trans.__('Took'), tookOf(info)],
+          [trans.__('Memory'), info.memory > 0 ? bytes(info.memory) : null]
+        ]}
+      />
     </section>
   );
 }
@@ -277,23 +251,18 @@ function Facts(props: {
   const isGoing = view.state === 'running' || view.state === 'frozen' || view.state === 'retrying';
   const nextRun =
     isGoing || !planned ? '' : [planned.next_run, planned.reasons[0]].filter(Boolean).join(': ');
-  const facts = [
-    [
-      trans.__('Last outcome'),
-      lastOutcome(view, now) || (view.info === null ? trans.__('it never ran') : '')
-    ],
-    [trans.__('Next run'), view.next || nextRun],
-    [trans.__('On disk'), planned?.on_disk]
-  ].filter(([, text]) => text);
   return (
-    <dl className="sb-Facts">
-      {facts.map(([name, text]) => (
-        <React.Fragment key={name}>
-          <dt>{name}</dt>
-          <dd>{text}</dd>
-        </React.Fragment>
-      ))}
-    </dl>
+    <FactList
+      className="sb-Facts"
+      facts={[
+        [
+          trans.__('Last outcome'),
+          lastOutcome(view, now) || (view.info === null ? trans.__('it never ran') : '')
+        ],
+        [trans.__('Next run'), view.next || nextRun],
+        [trans.__('On disk'), planned?.on_disk]
+      ]}
+    />
   );
 }
 

@@ -7,7 +7,7 @@ import { moment } from '../model/moments';
 import { shortId } from '../model/run-name';
 import type { AttemptInfo, RunReply, StageInfo } from '../wire';
 import type { Context } from './context';
-import { Breakable, Findings, Glyph } from './parts';
+import { Breakable, FactList, Findings, Glyph } from './parts';
 
 /** All about one stage of a run of the working tree. */
 export function StageOfRun(props: {
@@ -125,14 +125,7 @@ export function StageFacts(props: { context: Context; stage: StageInfo }): React
           <Breakable text={stage.message} />
         </p>
       )}
-      <dl>
-        {facts.map(([name, text]) => (
-          <React.Fragment key={name}>
-            <dt>{name}</dt>
-            <dd>{text}</dd>
-          </React.Fragment>
-        ))}
-      </dl>
+      <FactList facts={facts} />
       <Findings text={stage.findings} />
       {stage.traceback && <pre className="sb-Traceback">{stage.traceback}</pre>}
     </>

@@ -99,7 +99,7 @@ class Definitions:
             self._compare(plan.read, plan.looked)
             if not is_live:
                 self._compare(plan.made, plan.looked)
-        marks = [_stat(path) for path in self._named]
+        marks = [time_and_size(path) for path in self._named]
         known = f"{self._began} {self._changes} {digest} {marks}"
         self._seen = hashlib.sha256(known.encode()).hexdigest()[:16]
         pause = min(LONGEST, (time.thread_time() - began) * SHARE)
@@ -135,7 +135,8 @@ def _latest(mark: Mark) -> int:
     return max((stat[2] for stat in stats), default=0)
 
 
-def _stat(path: Path) -> tuple[int, int] | None:
+def time_and_size(path: Path) -> tuple[int, int] | None:
+    """When a file was changed, in nanoseconds since the epoch, and its size; `None` where there is none."""
     try:
         found = path.stat()
     except OSError:
@@ -145,11 +146,11 @@ def _stat(path: Path) -> tuple[int, int] | None:
 
 def _definitions(project: Project) -> str:
     """A digest of the times and sizes of the settings, the pipeline files, the contracts and what they release."""
-    found = hashlib.sha256(repr(_stat(project.root / FILE)).encode())
+    found = hashlib.sha256(repr(time_and_size(project.root / FILE)).encode())
     for folder in (PIPELINES, CONTRACTS, RELEASED):
         with contextlib.suppress(OSError):
             for entry in sorted(os.scandir(project.root / folder), key=lambda entry: entry.name):
-                found.update(f"{entry.name}\0{_stat(Path(entry.path))}\0".encode())
+                found.update(f"{entry.name}\0{time_and_size(Path(entry.path))}\0".encode())
     return found.hexdigest()
 
 

@@ -13,12 +13,14 @@ from pathlib import Path
 from stagebook.errors import StagebookError
 from stagebook.project import Project
 from stagebook.workspace.environments import DEV
-from stagebook_lab.feed.files import Definitions, LatestPlans
+from stagebook_lab.feed.files import Definitions, LatestPlans, time_and_size
 from stagebook_lab.feed.snapshot import Snapshot, SnapshotReader
 from stagebook_lab.present import error_reply
 from stagebook_lab.wire import ErrorReply
 
-POLL = 0.05  # seconds between two looks at the time and size of the journal's files
+POLL = 0.05  # seconds between two looks at the time and size of the journal's files, while something happens
+REST = 0.25  # the same where nothing goes on, and nothing has happened for so many seconds:
+QUIET = 3.0
 READ = 1.0  # seconds after which the journal is read, whatever its files say
 VANISHED = 2.0  # seconds between two looks for runs whose process vanished
 TICK = 0.02  # seconds: file times are this coarse, so a file that was just written is read twice
@@ -100,7 +102,7 @@ class Feed:
         """Look until nobody listens, or another journal takes the place of this one."""
         reader = SnapshotReader(project)
         files, definitions = _JournalFiles(project), Definitions(project, self.plans)
-        looked = time.monotonic()
+        looked = told = time.monotonic()
         while self._listeners and not self._end.is_set():
             if files.is_another_journal():
                 return
@@ -109,10 +111,12 @@ class Feed:
                 snapshot = dataclasses.replace(read, definitions=definitions.look(is_live=reader.is_live))
                 if snapshot != self.snapshot:
                     self._tell(snapshot, None)
+                    told = time.monotonic()
             if reader.is_live and time.monotonic() - looked > VANISHED:
                 project.history.close_abandoned()
                 looked = time.monotonic()
-            self._end.wait(POLL)
+            rests = not reader.is_live and time.monotonic() - told > QUIET
+            self._end.wait(REST if rests else POLL)
 
     def _tell(self, snapshot: Snapshot | None, error: ErrorReply | None) -> None:
         self.snapshot, self.error = snapshot, error
@@ -154,7 +158,7 @@ class _JournalFiles:
     def may_have_changed(self) -> bool:
         """Whether the journal has to be read: it was written to, or was not read for long."""
         now = time.monotonic()
-        wal = _mark(self._path.with_name("journal.db-wal"))
+        wal = time_and_size(self._path.with_name("journal.db-wal"))
         lately = wal is not None and time.time() - wal[0] / 1e9 < TICK
         if wal == self._seen and now - self._looked <= READ:
             return False
@@ -168,14 +172,6 @@ def _inode(path: Path) -> int:
         return path.stat().st_ino
     except OSError:
         return 0
-
-
-def _mark(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size
 
 
 def _error_reply(error: StagebookError | ValueError | OSError) -> ErrorReply:

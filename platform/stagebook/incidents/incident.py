@@ -25,7 +25,7 @@ class Kind(enum.StrEnum):
     INVALID = "invalid"  # a schedule waits for what has mistakes: its pipeline, or the settings
 
 
-SEVERE = frozenset({Kind.FAILURE, Kind.CONTRACT, Kind.INVALID})
+SEVERE = frozenset({Kind.FAILURE, Kind.CONTRACT, Kind.INVALID})  # somebody has to do something at once
 OF_SCHEDULES = frozenset({Kind.LATE, Kind.LONG, Kind.PAUSED, Kind.INVALID})  # their subjects are schedules
 
 

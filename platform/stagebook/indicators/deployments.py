@@ -11,7 +11,7 @@ from stagebook.incidents.incident import Kind
 from stagebook.indicators.facts import FactDeployment, FactIncident, Facts
 
 BLAMED = 86_400.0  # seconds after a deployment in which what fails is put down to it
-FAILURES = frozenset({Kind.FAILURE, Kind.CONTRACT})  # what somebody has to do something about at once
+FAILURES = frozenset({Kind.FAILURE, Kind.CONTRACT})  # of runs: what a deployment can break
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

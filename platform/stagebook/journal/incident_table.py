@@ -54,7 +54,7 @@ class IncidentTable:
         Raises:
             JournalUnreadable: the journal is damaged.
         """
-        if not opens and not has_table(self._db, "incidents_until"):
+        if not opens and not self._are_there():
             return []
         last = self._events.last_number()
         if last <= self._until():
@@ -71,28 +71,21 @@ class IncidentTable:
 
     def changes_after(self, number: int) -> list[Change]:
         """What happened to incidents after the event with a number, as of the last look."""
-        return (
-            list(self._changes("WHERE number > ?", number)) if has_table(self._db, "incidents_until") else []
-        )
+        return list(self._changes("WHERE number > ?", number)) if self._are_there() else []
 
     def changes_of(self, incident: str) -> list[Change]:
         """What happened to an incident, as of the last look."""
-        return (
-            list(self._changes("WHERE incident = ?", incident))
-            if has_table(self._db, "incidents_until")
-            else []
-        )
+        return list(self._changes("WHERE incident = ?", incident)) if self._are_there() else []
+
+    def _are_there(self) -> bool:
+        return has_table(self._db, "incidents_until")
 
     def _until(self) -> int:
-        rows = (
-            self._db.read("SELECT number FROM incidents_until")
-            if has_table(self._db, "incidents_until")
-            else ()
-        )
+        rows = self._db.read("SELECT number FROM incidents_until") if self._are_there() else ()
         return int(rows[0][0]) if rows else 0
 
     def _all(self) -> list[Incident]:
-        if not has_table(self._db, "incidents_until"):
+        if not self._are_there():
             return []
         rows = self._db.read("SELECT id, data, sum FROM incidents")
         return [Incident.from_json(self._read(f"the incident {row[0]}", *row)) for row in rows]
