@@ -33,6 +33,25 @@ describe('a layout', () => {
     expect(layout(new Map())).toEqual({ nodes: new Map(), lines: [], width: 0, height: 0 });
   });
 
+  test('sets groups that no line joins side by side', () => {
+    const shops = Array.from({ length: 40 }, (_, at) => [`a${at}`, `b${at}`, `c${at}`] as const);
+    const before = new Map(
+      shops.flatMap(([a, b, c]): [string, string[]][] => [
+        [a, []],
+        [b, [a]],
+        [c, [b]]
+      ])
+    );
+    const { nodes, lines, width, height } = layout(before);
+    expect(width / height).toBeGreaterThan(1);
+    expect(width / height).toBeLessThan(3);
+    expect([nodes.get('a0'), nodes.get('a1')?.y]).toEqual([{ key: 'a0', x: 0, y: 0 }, 0]);
+    const [b, c] = [nodes.get('b39'), nodes.get('c39')];
+    const last = lines.find(line => line.to === 'c39')?.path ?? '';
+    expect(last.startsWith(`M${(b?.x ?? 0) + NODE.width} ${(b?.y ?? 0) + NODE.height / 2}C`)).toBe(true);
+    expect(last.endsWith(` ${c?.x} ${(c?.y ?? 0) + NODE.height / 2}`)).toBe(true);
+  });
+
   test.each(Array.from({ length: 40 }, (_, seed) => seed))(
     'goes from left to right without overlaps (%i)',
     seed => {

@@ -43,3 +43,23 @@ test('arrow keys follow the lines, and move within a layer', () => {
   expect(to('e', 'Right')).toBeUndefined();
   expect(to('gone', 'Left')).toBeUndefined();
 });
+
+test('arrow keys lead to every node, also to groups that no line joins', () => {
+  const edges = new Map(
+    Array.from({ length: 30 }, (_, at) => at).flatMap((at): [string, string[]][] => [
+      [`a${at}`, []],
+      [`b${at}`, at % 3 === 0 ? [] : [`a${at}`]]
+    ])
+  );
+  const placed = layout(edges);
+  const reached = new Set(['a0']);
+  for (const key of reached) {
+    for (const arrow of ['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown']) {
+      const next = neighbour(key, arrow, placed, edges);
+      if (next !== undefined) {
+        reached.add(next); // and so it is looked at, too
+      }
+    }
+  }
+  expect(reached.size).toBe(edges.size);
+});

@@ -8,6 +8,8 @@ export const NODE = { width: 224, height: 68 };
 const GAP = { x: 52, y: 16 };
 const LANE = 10; // the height of a passing line
 const SWEEPS = 6;
+const APART = 48; // between rows of groups that no line joins
+const SHAPE = 1.8; // how many times as wide as high these are together
 
 export interface Placed {
   readonly key: string;
@@ -39,8 +41,77 @@ interface Cell {
   y: number;
 }
 
-/** Place nodes. `before` has the nodes before each node; its keys are all nodes. */
+/** Place nodes. `before` has the nodes before each node; its keys are all nodes. Those that no line joins stand side by side, in rows. */
 export function layout(before: ReadonlyMap<string, readonly string[]>): Layout {
+  const groups = groupsOf(before).map(layered);
+  const area = groups.reduce((sum, { width, height }) => sum + (width + GAP.x) * (height + APART), 0);
+  const most = Math.max(Math.sqrt(area * SHAPE), ...groups.map(group => group.width));
+  const nodes = new Map<string, Placed>();
+  const lines: Line[] = [];
+  const row = { x: 0, y: 0, height: 0 };
+  let width = 0;
+  for (const group of groups) {
+    if (row.x > 0 && row.x + group.width > most) {
+      Object.assign(row, { x: 0, y: row.y + row.height + APART, height: 0 });
+    }
+    for (const [key, cell] of group.cells) {
+      nodes.set(key, { key, x: row.x + xOf(cell.layer), y: row.y + cell.y });
+    }
+    for (const route of group.routes) {
+      lines.push({ from: route.from.key, to: route.to.key, path: pathOf(route, row) });
+    }
+    width = Math.max(width, row.x + group.width);
+    row.x += group.width + GAP.x;
+    row.height = Math.max(row.height, group.height);
+  }
+  return { nodes, lines, width, height: row.y + row.height };
+}
+
+/** The nodes that lines join, each group with what `before` has of it, in the order of their first nodes. */
+function groupsOf(before: ReadonlyMap<string, readonly string[]>): Map<string, readonly string[]>[] {
+  const near = new Map<string, string[]>([...before.keys()].map(key => [key, []]));
+  for (const [key, sources] of before) {
+    for (const source of sources) {
+      near.get(source)?.push(key);
+      near.get(key)?.push(source);
+    }
+  }
+  const groups: Map<string, readonly string[]>[] = [];
+  const of = new Map<string, number>();
+  for (const start of before.keys()) {
+    if (of.has(start)) {
+      continue;
+    }
+    const open = [start];
+    for (let key = open.pop(); key !== undefined; key = open.pop()) {
+      if (before.has(key) && !of.has(key)) {
+        of.set(key, groups.length);
+        open.push(...(near.get(key) ?? []));
+      }
+    }
+    groups.push(new Map());
+  }
+  for (const [key, sources] of before) {
+    groups[of.get(key) ?? 0]?.set(key, sources);
+  }
+  return groups;
+}
+
+interface Route {
+  readonly from: Cell;
+  readonly via: readonly Cell[];
+  readonly to: Cell;
+}
+
+interface Layered {
+  readonly cells: ReadonlyMap<string, Cell>;
+  readonly routes: readonly Route[];
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Place nodes that lines join. */
+function layered(before: ReadonlyMap<string, readonly string[]>): Layered {
   const depth = depths(before);
   const cells = new Map<string, Cell>();
   const layers: Cell[][] = [];
@@ -53,7 +124,7 @@ export function layout(before: ReadonlyMap<string, readonly string[]>): Layout {
     cells.set(key, add(key, depth.get(key) ?? 0, NODE.height));
   }
   const lanes = new Map<string, Cell[]>();
-  const routes: { from: Cell; to: Cell; via: Cell[] }[] = [];
+  const routes: Route[] = [];
   for (const [key, sources] of before) {
     const to = cells.get(key);
     for (const source of sources) {
@@ -76,20 +147,7 @@ export function layout(before: ReadonlyMap<string, readonly string[]>): Layout {
   }
   arrange(layers);
   const height = place(layers);
-  const nodes = new Map<string, Placed>();
-  for (const [key, cell] of cells) {
-    nodes.set(key, { key, x: xOf(cell.layer), y: cell.y });
-  }
-  return {
-    nodes,
-    lines: routes.map(({ from, to, via }) => ({
-      from: from.key,
-      to: to.key,
-      path: pathOf(from, via, to)
-    })),
-    width: layers.length === 0 ? 0 : xOf(layers.length - 1) + NODE.width,
-    height
-  };
+  return { cells, routes, width: xOf(layers.length - 1) + NODE.width, height };
 }
 
 function join(from: Cell, to: Cell): void {
@@ -213,13 +271,13 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-function pathOf(from: Cell, via: readonly Cell[], to: Cell): string {
-  let x = xOf(from.layer) + NODE.width;
-  let y = centre(from);
+function pathOf({ from, via, to }: Route, at: { readonly x: number; readonly y: number }): string {
+  let x = at.x + xOf(from.layer) + NODE.width;
+  let y = at.y + centre(from);
   let path = `M${round(x)} ${round(y)}`;
   for (const cell of [...via, to]) {
-    const nextX = xOf(cell.layer);
-    const nextY = centre(cell);
+    const nextX = at.x + xOf(cell.layer);
+    const nextY = at.y + centre(cell);
     const bend = (nextX - x) / 2;
     path += `C${round(x + bend)} ${round(y)} ${round(nextX - bend)} ${round(nextY)} ${round(nextX)} ${round(nextY)}`;
     x = nextX;

@@ -1,6 +1,6 @@
 /** Ways through a graph: all that comes before or after a node, and the node that an arrow key leads to. */
 
-import type { Layout } from './graph-layout';
+import type { Layout, Placed } from './graph-layout';
 
 /** For each node the nodes before it. */
 export type Edges = ReadonlyMap<string, readonly string[]>;
@@ -42,14 +42,25 @@ export function neighbour(key: string, arrow: string, placed: Layout, edges: Edg
   if (here === undefined) {
     return undefined;
   }
-  if (arrow === 'ArrowLeft') {
-    return edges.get(key)?.[0];
-  }
-  if (arrow === 'ArrowRight') {
-    return [...edges].find(([, sources]) => sources.includes(key))?.[0];
+  const nodes = [...placed.nodes.values()];
+  if (arrow === 'ArrowLeft' || arrow === 'ArrowRight') {
+    const sign = arrow === 'ArrowRight' ? 1 : -1;
+    const joined =
+      sign < 0 ? edges.get(key)?.[0] : [...edges].find(([, sources]) => sources.includes(key))?.[0];
+    // Where no line goes on, another group may stand beside this one.
+    return joined ?? nearest(nodes, here, node => (node.x - here.x) * sign > 0);
   }
   const sign = arrow === 'ArrowDown' ? 1 : -1;
-  const layer = [...placed.nodes.values()].filter(node => node.x === here.x && (node.y - here.y) * sign > 0);
-  layer.sort((a, b) => (a.y - b.y) * sign);
-  return layer[0]?.key;
+  const isBeyond = (node: Placed): boolean => (node.y - here.y) * sign > 0;
+  return nearest(nodes, here, node => node.x === here.x && isBeyond(node)) ?? nearest(nodes, here, isBeyond);
+}
+
+function nearest(
+  nodes: readonly Placed[],
+  here: Placed,
+  isMeant: (node: Placed) => boolean
+): string | undefined {
+  const far = (node: Placed): number => Math.hypot(node.x - here.x, node.y - here.y);
+  const found = nodes.filter(isMeant);
+  return found.length === 0 ? undefined : found.reduce((a, b) => (far(b) < far(a) ? b : a)).key;
 }
