@@ -105,7 +105,7 @@ test.each<[Partial<StageInfo>, Partial<PlanStage>, string]>([
   [{ status: 'reused' }, { decision: 'REUSE' }, 'completed 5 min ago, 3.0 s'],
   [{ status: 'reused' }, { reasons: ['cell 4 changed'] }, 'completed 5 min ago, 3.0 s'],
   [{ status: 'failed' }, { decision: 'REUSE' }, 'failed 5 min ago, 3.0 s'],
-  [{ status: 'blocked', started: null }, {}, 'blocked 5 min ago'],
+  [{ status: 'blocked', started: null, ended: null }, {}, 'blocked'],
   [{ status: 'pending', ended: null }, {}, '']
 ])('the last outcome of %o is kept, whatever the next run does', (fields, plan, text) => {
   const stages = [info({ started: 97, ended: 100, ...fields })];
@@ -113,7 +113,7 @@ test.each<[Partial<StageInfo>, Partial<PlanStage>, string]>([
   const snapshot = applyChange(EMPTY_SNAPSHOT, change({ full: true, runs, stages }));
   const [view] = stageViews(snapshot, P, [planned('a', plan)]);
   expect(view && lastOutcome(view, 400)).toBe(text);
-  expect(view && outcomeBeside(view, 400)).toBe(text.replace(/^(failed|blocked) /, ''));
+  expect(view && outcomeBeside(view, 400)).toBe(text.replace(/^(failed |blocked)/, ''));
 });
 
 test('what a run would do is counted in words', () => {

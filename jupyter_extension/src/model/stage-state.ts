@@ -235,17 +235,21 @@ function next(state: State, planned: PlanStage | null): string {
  * times are those of what it took. Empty where it never ran, or runs.
  */
 export function lastOutcome({ info }: StageView, now: number): string {
-  if (info === null || info.ended === null || ['pending', 'running', 'retrying'].includes(info.status)) {
+  if (info === null || ['pending', 'running', 'retrying'].includes(info.status)) {
     return '';
   }
+  const word = info.status === 'reused' ? 'completed' : info.status;
+  if (info.ended === null) {
+    return word; // it never began
+  }
   const took = info.started === null ? '' : `, ${duration(info.ended - info.started)}`;
-  return `${info.status === 'reused' ? 'completed' : info.status} ${ago(info.ended, now)}${took}`;
+  return `${word} ${ago(info.ended, now)}${took}`;
 }
 
 /** The same beside the word for the state, which is not said twice. */
 export function outcomeBeside(view: StageView, now: number): string {
   const text = lastOutcome(view, now);
-  return text.startsWith(`${view.state} `) ? text.slice(view.state.length + 1) : text;
+  return text.startsWith(view.state) ? text.slice(view.state.length).trimStart() : text;
 }
 
 /** What a run would do with the stages of a plan, counted: `2 would run, 3 up to date, 1 waits`. */

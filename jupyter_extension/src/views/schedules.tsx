@@ -302,7 +302,7 @@ function LastOf(props: { context: Context; one: ScheduleInfo }): React.JSX.Eleme
   const { trans } = props.context;
   const now = useNow(10);
   if (last === null) {
-    return <span className="sb-Help">{trans.__('never')}</span>;
+    return <span className="sb-Help sb-OneLine">{trans.__('never')}</span>;
   }
   const about = last.interval ? trans.__('about %1', last.interval) : '';
   return (
@@ -347,8 +347,8 @@ function Next(props: { context: Context; reply: SchedulesReply }): React.JSX.Ele
                   <span className="sb-Help"> {trans.__('in %1', one.environment)}</span>
                 )}
               </td>
-              <td>{one.interval}</td>
-              <td className="sb-Help">{timeIn(one.at, one.zone)}</td>
+              <td className="sb-OneLine">{one.interval}</td>
+              <td className="sb-Help sb-OneLine">{timeIn(one.at, one.zone)}</td>
             </tr>
           ))}
         </tbody>
