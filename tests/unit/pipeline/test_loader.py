@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from building import load
 from effort import at_most
+from stagebook.pipeline.kinds import parse_duration
 from stagebook.pipeline.loader import LoadedPipeline, load_pipeline
-from stagebook.pipeline.schema import json_schema, parse_duration
+from stagebook.pipeline.schema import json_schema
 from strategies import plain_data
 
 VALID: dict[str, Any] = {
