@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from stagebook.errors import Problem
+from stagebook.pipeline.forms import Forms
 from stagebook.pipeline.model import Location, Param, Pipeline, Stage
 from stagebook.pipeline.names import DefinedNames
 from stagebook.pipeline.problems import NAME_HINT, STAGE_NAME, ProblemCollector
@@ -36,12 +37,13 @@ def load_pipeline(text: str | bytes, path: str) -> LoadedPipeline:
         nothing = Problem(path=path, message="the file is empty", hint=hint)
         empty = Pipeline(name=stem, path=path, positions=document.positions)
         return LoadedPipeline(empty, document.problems or (nothing,))
-    problems = ProblemCollector(path, document.positions, document.problems)
-    pipeline = _load(document.data, stem, problems)
+    positions = dict(document.positions)
+    problems = ProblemCollector(path, positions, document.problems)
+    pipeline = _load(document.data, stem, problems, Forms(problems, positions))
     return LoadedPipeline(pipeline, tuple(problems.found))
 
 
-def _load(data: Any, stem: str, problems: ProblemCollector) -> Pipeline:
+def _load(data: Any, stem: str, problems: ProblemCollector, forms: Forms) -> Pipeline:
     values: dict[str, Any] = {}
     if isinstance(data, dict) and isinstance(data.get("defaults"), dict):
         defaults_data, values = split_env(data["defaults"])
@@ -63,7 +65,7 @@ def _load(data: Any, stem: str, problems: ProblemCollector) -> Pipeline:
     names = DefinedNames(params=None if "params" in wrong else tuple(head.params), stages=tuple(head.stages))
     if isinstance(data, dict) and data.get("stages") == {}:
         problems.report(("stages",), "the pipeline has no stage", "add one: name: {notebook: path}")
-    reader = StageReader(problems, names, defaults, variables)
+    reader = StageReader(problems, names, defaults, variables, forms)
     stages: dict[str, Stage] = {}
     broken: set[str] = set()
     for stage_name, raw in head.stages.items():

@@ -31,8 +31,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "when": "A condition: the stage runs only where it holds.",
         "trigger": "How the stages before it have to end for it to start.",
         "params": "Values for names of the notebook's parameters cell; ${params.name} is that of the pipeline.",
-        "inputs": "What the notebook reads: name: stage.output, or the path of a file of the project.",
-        "outputs": "What the notebook writes: name: path, or name: {path: …, kind: …}.",
+        "inputs": "What the notebook reads: name: stage.output, or the path of a file of the project; a list passes none of them.",
+        "outputs": "What the notebook writes: name: path, or name: {path: …, kind: …}; of a list it writes each at its place.",
         "after": "Stages that have to end well before this one, with no data between them.",
         "retries": "How often the stage is tried again if it fails, 0 to 100.",
         "retry_delay": "The time before the first of these, such as 10s; it doubles each time.",
@@ -53,6 +53,11 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "mode": "What becomes of the rows of a Delta table: overwrite, append or merge.",
         "partition_by": "The columns that a Delta table is partitioned by.",
         "key": "The columns that tell rows apart when they are merged.",
+        "inject": "Whether a variable of the notebook gets the path; if not, the notebook writes to it itself.",
+    },
+    "InputFile": {
+        "path": "stage.output, a file or folder of the project, a pattern of files, or a list of these.",
+        "inject": "Whether a variable of the notebook gets the path.",
     },
     "BookmarkFile": {
         "input": "The input whose files are read once each.",

@@ -44,11 +44,18 @@ class InputRef:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """One input of a stage. `many`: the file gives a list, and the notebook gets a list of paths."""
+    """One input of a stage. `many`: the file gives a list, and the notebook gets a list of paths. `variable`: that which
+    gets it and the keys within that; the name where `None`, and empty where the notebook gets nothing."""
 
     name: str
     refs: tuple[InputRef, ...]
     many: bool
+    variable: tuple[str, ...] | None = None
+
+    @property
+    def passed_as(self) -> tuple[str, ...]:
+        """The variable that gets it and the keys within that; empty where none does."""
+        return (self.name,) if self.variable is None else self.variable
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +76,20 @@ class DeltaOptions:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
     """One output of a stage: a file or folder of the project, a Delta table in it, or `external` (a URL, a table
-    elsewhere). `contract` is the path of the file that says what must hold of it, where the stage names one."""
+    elsewhere). `contract` is the path of the file that says what must hold of it, where the stage names one. `variable` as
+    of an `Input`."""
 
     name: str
     path: Template
     kind: OutputKind = "file"
     contract: str = ""
     delta: DeltaOptions | None = None
+    variable: tuple[str, ...] | None = None
+
+    @property
+    def passed_as(self) -> tuple[str, ...]:
+        """The variable that gets the path and the keys within that; empty where none does."""
+        return (self.name,) if self.variable is None else self.variable
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,6 +71,14 @@ class OutputFile(_Model):
     mode: Literal["overwrite", "append", "merge"] | None = None
     partition_by: TextList = pydantic.Field(default_factory=list)
     key: TextList = pydantic.Field(default_factory=list)
+    inject: bool = True
+
+
+class InputFile(_Model):
+    """One input in its long form."""
+
+    path: TextList
+    inject: bool = True
 
 
 class BookmarkFile(_Model):
@@ -86,6 +94,22 @@ BookmarkOf = Annotated[
     pydantic.BeforeValidator(_as_bookmark, json_schema_input_type=BookmarkFile | str | None),
 ]
 Output = Annotated[OutputFile, pydantic.BeforeValidator(_as_output, json_schema_input_type=OutputFile | str)]
+
+
+# `forms` has brought them into mappings of names before.
+Inputs = Annotated[
+    dict[str, Any],
+    pydantic.BeforeValidator(
+        as_empty,
+        json_schema_input_type=dict[str, str | list[str] | InputFile | dict[str, Any]] | TextList | None,
+    ),
+]
+Outputs = Annotated[
+    dict[str, Output],
+    pydantic.BeforeValidator(
+        as_empty, json_schema_input_type=dict[str, str | OutputFile | dict[str, Any]] | TextList | None
+    ),
+]
 
 
 class DefaultsFile(_Model):
@@ -110,10 +134,8 @@ class StageFile(_Model):
     when: Condition = None
     trigger: Trigger | None = None
     params: Table = pydantic.Field(default_factory=dict)
-    inputs: Table = pydantic.Field(default_factory=dict)
-    outputs: Annotated[dict[str, Output], pydantic.BeforeValidator(as_empty)] = pydantic.Field(
-        default_factory=dict
-    )
+    inputs: Inputs = pydantic.Field(default_factory=dict)
+    outputs: Outputs = pydantic.Field(default_factory=dict)
     after: TextList = pydantic.Field(default_factory=list)
     retries: Annotated[int, pydantic.Field(ge=0, le=100)] | None = None
     retry_delay: Seconds | None = None
@@ -269,6 +291,7 @@ def _keys(model: type[pydantic.BaseModel], location: Location) -> Iterable[str]:
 
 
 _INNER: Mapping[str, type[pydantic.BaseModel]] = {
+    "inputs": InputFile,
     "outputs": OutputFile,
     "bookmark": BookmarkFile,
     "expect": ExpectFile,

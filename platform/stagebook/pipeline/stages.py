@@ -8,10 +8,18 @@ from typing import Any
 from stagebook.errors import did_you_mean
 from stagebook.pipeline.bookmarks import read_bookmark
 from stagebook.pipeline.expressions import ExpressionError, Template, compile_value
+from stagebook.pipeline.forms import Forms, Variable
 from stagebook.pipeline.model import DeltaOptions, Input, InputRef, Location, Output, Stage
 from stagebook.pipeline.names import DefinedNames, StageScope
 from stagebook.pipeline.problems import NAME_HINT, STAGE_NAME, ProblemCollector
-from stagebook.pipeline.schema import DefaultsFile, OutputFile, StageFile, read_what_can_be
+from stagebook.pipeline.schema import (
+    DefaultsFile,
+    InputFile,
+    OutputFile,
+    StageFile,
+    read_model,
+    read_what_can_be,
+)
 from stagebook.pipeline.types import Value, describe
 from stagebook.pipeline.variables import read_variables, split_env
 
@@ -31,8 +39,10 @@ class StageReader:
         names: DefinedNames,
         defaults: DefaultsFile,
         variables: Mapping[str, str],
+        forms: Forms,
     ) -> None:
         """`variables`: those with values of `defaults`."""
+        self._forms = forms
         self._problems = problems
         self._variables = variables
         self._report = problems.report
@@ -46,6 +56,10 @@ class StageReader:
             self._report(base, f"'{name[:60]}' is not a name for a stage", NAME_HINT)
             return None
         raw, values = split_env(raw)
+        passed: dict[str, Mapping[str, Variable]] = {}
+        for key in ("inputs", "outputs") if isinstance(raw, dict) else ():
+            entries, passed[key] = self._forms.read(raw.get(key), (*base, key))
+            raw = {**raw, key: entries}
         spec, mistakes = read_what_can_be(StageFile, raw, {"notebook": ""})
         self._problems.report_all(mistakes, base)
         if spec is None:
@@ -54,7 +68,7 @@ class StageReader:
         if raw.get("notebook") == "":
             hint = "name a notebook: notebooks/name.ipynb"
             self._report((*base, "notebook"), "'notebook' is empty", hint)
-        self._check_clashes(spec, base)
+        self._check_clashes(spec, passed, base)
         if not spec.matrix and "matrix" in raw and "matrix" not in wrong:
             hint = "name a list: matrix: {month: [1, 2]}"
             self._report((*base, "matrix"), "the matrix has no points", hint)
@@ -62,10 +76,15 @@ class StageReader:
         variables = {**self._variables, **read_variables(values, (*base, "env"), self._problems)}
         for variable in spec.env:
             variables.pop(variable, None)
-        return self._stage(name, spec, wrong, variables)
+        return self._stage(name, spec, wrong, variables, passed)
 
     def _stage(
-        self, name: str, spec: StageFile, wrong: set[str | int], variables: Mapping[str, str]
+        self,
+        name: str,
+        spec: StageFile,
+        wrong: set[str | int],
+        variables: Mapping[str, str],
+        passed: Mapping[str, Mapping[str, Variable]],
     ) -> Stage:
         base: Location = ("stages", name)
         after = [other for at, other in enumerate(spec.after) if self._is_after(name, other, at)]
@@ -82,7 +101,7 @@ class StageReader:
             for key in DefaultsFile.model_fields
             if key != "env"  # which is added to that of `defaults`
         }
-        outputs = self._read_outputs(spec, (*base, "outputs"), scope)
+        outputs = self._read_outputs(spec, passed["outputs"], (*base, "outputs"), scope)
         if foreach is not None:
             self._check_items(outputs, base)
         return Stage(
@@ -94,7 +113,7 @@ class StageReader:
             and len(matrix) == len(spec.matrix)
             and (spec.foreach is None or foreach is not None),
             params=self._templates(spec.params, (*base, "params"), _EVERY, scope),
-            inputs=self._read_inputs(spec.inputs, (*base, "inputs"), scope),
+            inputs=self._read_inputs(spec.inputs, passed["inputs"], (*base, "inputs"), scope),
             outputs=outputs,
             after=tuple(after),
             foreach=foreach,
@@ -143,10 +162,12 @@ class StageReader:
         self._report((*base, "when"), "'when' has to be one expression, or true or false", hint)
         return None
 
-    def _check_clashes(self, spec: StageFile, base: Location) -> None:
-        seen: dict[str, str] = {}
-        for group, names in (("params", spec.params), ("inputs", spec.inputs), ("outputs", spec.outputs)):
-            for name in names:
+    def _check_clashes(
+        self, spec: StageFile, passed: Mapping[str, Mapping[str, Variable]], base: Location
+    ) -> None:
+        seen: dict[str, str] = dict.fromkeys(spec.params, "params")
+        for group, variables in passed.items():
+            for name in dict.fromkeys(variable[0] for variable in variables.values() if variable):
                 if name in seen:
                     message = f"'{name}' is given twice, under {seen[name]} and {group}"
                     hint = "each is one variable of the notebook; rename one of them"
@@ -166,12 +187,22 @@ class StageReader:
             return True
         return False
 
-    def _read_inputs(self, raw: Mapping[str, Any], base: Location, scope: StageScope) -> dict[str, Input]:
+    def _read_inputs(
+        self, raw: Mapping[str, Any], passed: Mapping[str, Variable], base: Location, scope: StageScope
+    ) -> dict[str, Input]:
         inputs: dict[str, Input] = {}
-        for name, value in raw.items():
-            location = (*base, name)
+        for name, entry in raw.items():
+            location, value = (*base, name), entry
+            if isinstance(entry, dict) and "path" in entry:
+                _, mistakes = read_model(InputFile, entry)
+                self._problems.report_all(mistakes, location)
+                if mistakes:
+                    continue
+                value = entry["path"]
             texts = value if isinstance(value, list) else [value]
-            if not self._problems.is_identifier(name, location) or not self._are_texts(name, value, location):
+            if not self._is_variable(name, passed[name], location) or not self._are_texts(
+                name, value, location
+            ):
                 continue
             refs = []
             for at, text in enumerate(texts):
@@ -179,8 +210,13 @@ class StageReader:
                 template = self._template(text, where, _IN_PATH, scope)
                 if template is not None:
                     refs.append(InputRef(text=template, location=where))
-            inputs[name] = Input(name=name, refs=tuple(refs), many=isinstance(value, list))
+            many = isinstance(value, list)
+            inputs[name] = Input(name=name, refs=tuple(refs), many=many, variable=passed[name])
         return inputs
+
+    def _is_variable(self, name: str, variable: Variable, location: Location) -> bool:
+        """Whether the names are those of variables; reported if not."""
+        return all(self._problems.is_identifier(it, location) for it in {name, *variable[:1]})
 
     def _are_texts(self, name: str, value: Any, location: Location) -> bool:
         hint = "name an output as stage.output, or a file of the project"
@@ -195,8 +231,20 @@ class StageReader:
                 return False
         return isinstance(value, list | str) and value != []
 
-    def _read_outputs(self, spec: StageFile, base: Location, scope: StageScope) -> dict[str, Output]:
-        raw = {name: output.path for name, output in spec.outputs.items()}
+    def _read_outputs(
+        self, spec: StageFile, passed: Mapping[str, Variable], base: Location, scope: StageScope
+    ) -> dict[str, Output]:
+        raw = {
+            name: output.path
+            for name, output in spec.outputs.items()
+            if self._is_variable(name, passed[name], (*base, name))
+        }
+        for name, output in spec.outputs.items():
+            if output.kind == "delta" and not passed[name]:
+                hint = "let a variable of the notebook get its path: name: {path: …, kind: delta}"
+                self._report(
+                    (*base, name), "rows of a Delta table are written to a path that is passed", hint
+                )
         paths = self._templates(raw, base, _IN_PATH, scope)
         return {
             name: Output(
@@ -205,6 +253,7 @@ class StageReader:
                 kind=spec.outputs[name].kind,
                 contract=spec.outputs[name].contract or "",
                 delta=self._delta(spec.outputs[name], (*base, name)),
+                variable=passed[name],
             )
             for name, path in paths.items()
         }

@@ -75,7 +75,7 @@ def overwritten(
     for instance in expansion.instances.values():
         for item in instance.inputs.values():
             plain = (path for path, source in zip(item.paths, item.sources, strict=False) if not source)
-            sources.update((path, f"an input of {instance.id}") for path in plain)
+            sources.update((path, f"{_INPUT} {instance.id}") for path in plain)
     for path, other in neighbours.outputs.items():
         if _meeting(expansion, path) - {other.notebook}:
             sources.setdefault(path, f"an output of {other.stage} in the pipeline {other.pipeline}")
@@ -84,8 +84,8 @@ def overwritten(
             if path in expansion.writers:
                 verb = "overwrite" if path == source else f"take the place of '{source}',"
                 message = f"the output '{path}' would {verb} {what}"
-                hint = f"{_ELSEWHERE}{_AS_INPUT if what.startswith(_CODE) else ''}"
-                found[path] = pipeline.problem(expansion.output_place(path), message, hint)
+                more = _AS_INPUT if what.startswith(_CODE) else _as_part(expansion, path, source, what)
+                found[path] = pipeline.problem(expansion.output_place(path), message, f"{_ELSEWHERE}{more}")
     return list(found.values())
 
 
@@ -114,7 +114,16 @@ def _shadowing(pipeline: Pipeline, expansion: Expansion) -> dict[str, Problem]:
 
 
 _CODE = "code that"
+_INPUT = "an input of"
 _AS_INPUT = "; or refer to it in the inputs of what imports it"
+
+
+def _as_part(expansion: Expansion, path: str, source: str, what: str) -> str:
+    """How another stage refers to a file in a folder that is an output; empty where it is no input of another."""
+    maker, name = expansion.writers[path], expansion.output_place(path)[-1]
+    if path == source or not what.startswith(_INPUT) or what == f"{_INPUT} {maker}":
+        return ""
+    return f"; what {maker} makes in it is {maker}.{name}{source.removeprefix(path)}"
 
 
 def _made_of(pipeline: Pipeline, notebooks: Iterable[str], neighbours: Neighbours) -> dict[str, str]:

@@ -12,6 +12,7 @@ from stagebook.planning.fingerprint import Fingerprint, changes
 from stagebook.planning.plan import PlannedOutput, PlannedStage
 from stagebook.planning.result import Made
 from stagebook.workspace.dependencies import ProjectDependencies
+from stagebook.workspace.paths import folders_around
 
 ABSENT = "absent"  # in place of the hash of a file that is not there
 
@@ -44,7 +45,7 @@ class Fingerprints:
                 name: [] if stage.reads_news_of(name) else self.input(stage, name, made)
                 for name in stage.inputs
             },
-            "shapes": {name: "list" for name, item in stage.inputs.items() if item.many},
+            "shapes": {name: "list" for name, item in stage.inputs.items() if item.many and item.is_passed},
             "outputs": {name: _output_part(item) for name, item in stage.outputs.items()},
             # Of a secret its name counts, and never its value.
             "env": {**{name: self._dependencies.env_mark(name) for name in stage.env}, **stage.variables},
@@ -61,11 +62,24 @@ class Fingerprints:
         for path, source in zip(item.paths, item.sources, strict=False):
             if source:
                 known = made.get(source)
-                digest = (known.outputs.get(path) or known.mark) if known else ""
+                digest = self._content(known, path) if known else ""
             else:
-                digest = self._dependencies.digest(path) or ABSENT
+                # What stages write into a folder is not there yet when it is looked at first.
+                is_written_into = len(item.sources) > len(item.paths)
+                look = self._dependencies.now if is_written_into else self._dependencies.digest
+                digest = look(path) or ABSENT
             found.append([path, digest])
         return found
+
+    def _content(self, made: Made, path: str) -> str:
+        """The digest of what a stage wrote to a path, or of a file or folder within what it wrote; of what is outside of the
+        project that which stands for it."""
+        if path in made.outputs:
+            return made.outputs[path]
+        for folder in folders_around(path):
+            if content := made.outputs.get(folder):
+                return self._dependencies.within(content, path.removeprefix(f"{folder}/"))
+        return made.mark
 
     def _code_parts(self, stage: PlannedStage) -> dict[str, Any]:
         key = (stage.notebook, stage.executor, stage.kernel)
@@ -120,6 +134,8 @@ class Fingerprints:
 
 def _output_part(output: PlannedOutput) -> list[str]:
     """What the code gets of an output, and what becomes of what it writes."""
+    if output.is_in_place:
+        return ["in place", output.path]
     found = [output.kind, output.path if output.kind == "external" else output.path.rsplit("/", 1)[-1]]
     if output.delta is not None:
         found += [output.delta.mode, ", ".join(output.delta.partition_by), ", ".join(output.delta.key)]

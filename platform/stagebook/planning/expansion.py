@@ -106,6 +106,8 @@ class Expansion:
                 delta=output.delta,
                 place=self._place_of((*base, name)) if output.delta is not None else "",
                 partition=self._interval.name if self._interval and output.path.mentions("interval") else "",
+                variable=output.variable,
+                is_folder=str(output.path.source).endswith("/"),
             )
 
     def _place_of(self, location: Location) -> str:
@@ -125,6 +127,11 @@ class Expansion:
             if text.strip():
                 return text
             report(location, f"output '{name}': the path is empty")
+            return None
+        if "*" in text:
+            folder = text[: text.rfind("/", 0, text.index("*")) + 1] or "data/name/"
+            hint = f"an output is a file or a folder: {folder}"
+            report(location, f"output '{name}': '{text}' is a pattern", hint)
             return None
         try:
             return self._project.inside_for_output(text)
@@ -170,6 +177,7 @@ class Expansion:
                 many=item.many or any(one.many for one in known),
                 sources=(*made, *(source for one in known for source in one.waits)),
                 connections=tuple(dict.fromkeys(one.connection for one in known if one.connection)),
+                variable=item.variable,
             )
 
     def _bind_conditions(self, instance: Instance) -> None:

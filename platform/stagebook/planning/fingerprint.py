@@ -217,7 +217,7 @@ def _variable(how: str, old: str | None, new: str | None) -> str:
 
 def _output(name: str, old: Sequence[str], new: Sequence[str]) -> str:
     if old[0] != new[0]:
-        kinds = {"external": "external", "delta": "a Delta table"}
+        kinds = {"external": "external", "delta": "a Delta table", "in place": "written in its place"}
         return f"the output {name} is {kinds.get(new[0], 'a file')} now"
     for what, before, after in zip(("mode", "partition_by", "key"), old[2:], new[2:], strict=False):
         if before != after:

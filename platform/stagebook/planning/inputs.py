@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,33 +10,16 @@ from typing import Any
 from stagebook.errors import ConnectionUnusable, did_you_mean
 from stagebook.pipeline.model import InputRef, Location, Stage
 from stagebook.pipeline.types import describe
+from stagebook.planning.input_files import InputFiles, NoSuchFile, Sources
 from stagebook.planning.instances import Instance, Points, slug_of
 from stagebook.planning.partitions import Partitions
 from stagebook.planning.scopes import UNKNOWN, Evaluator
-from stagebook.workspace.paths import PathRefused
+from stagebook.workspace.patterns import is_pattern
 from stagebook.workspace.remotes import PATTERN, split
 from stagebook.workspace.workspace import Workspace
 
-_REFERENCE = re.compile(r"([A-Za-z][\w-]*)(?:@(.+))?\.([A-Za-z_]\w*)(?:\[([^\[\]]*)\])?")
-_SAME_ITEM = re.compile(r"([A-Za-z][\w-]*@)\$\{\s*item\s*\}(\.[A-Za-z_]\w*)")
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """What one reference stands for: paths, each with the instance that writes it (empty for a file of the
-    project), and the instances whose paths are not known yet. `many`: it stands for a list. `connection`: that it is
-    behind."""
-
-    paths: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    waits: tuple[str, ...] = ()
-    many: bool = False
-    connection: str = ""
-
-    @property
-    def all_sources(self) -> tuple[str, ...]:
-        """All instances that it is about."""
-        return (*self.sources, *self.waits)
+_REFERENCE = re.compile(r"([A-Za-z][\w-]*)(?:@(.+?))?\.([A-Za-z_]\w*)(?:\[([^\[\]]*)\])?(?:/(.*))?")
+_SAME_ITEM = re.compile(r"([A-Za-z][\w-]*@)\$\{\s*item\s*\}(\.[A-Za-z_]\w*(?:/.*)?)")
 
 
 class References:
@@ -56,7 +39,7 @@ class References:
         self._report = evaluator.problems.report_once
         self._pipeline = evaluator.pipeline
         self._project = project
-        self._writers = writers
+        self._files = InputFiles(project, points.instances, writers)
 
     def resolve(self, instance: Instance, name: str, ref: InputRef) -> Sources | None:
         """What the input `name` of an instance stands for; None where it is wrong, which is reported."""
@@ -69,7 +52,7 @@ class References:
             self._report(ref.location, f"input '{name}' has to be text, not {describe(text)}")
             return None
         match = _REFERENCE.fullmatch(text)
-        if match and match[1] in self._pipeline.stages:
+        if match and match[1] in self._pipeline.stages and not self._is_file(match, text):
             return self._output(instance, match, ref)
         if match and match[1] in self._pipeline.broken:
             return None
@@ -78,7 +61,24 @@ class References:
         remote = split(text)
         if remote and not self._project.exists(text):
             return self._remote(instance, name, *remote, ref.location)
-        return self._file(name, text, ref.location, looks_like_reference=match is not None)
+        return self._file(instance, name, text, ref.location, looks_like_reference=match is not None)
+
+    def _is_file(self, match: re.Match[str], text: str) -> bool:
+        """Whether what reads like a file within an output of a stage is one of the project, as in `data.v1/raw.csv`."""
+        is_output = match[3] in self._pipeline.stages[match[1]].outputs
+        return match[5] is not None and not is_output and self._project.exists(text)
+
+    def _file(
+        self, instance: Instance, name: str, text: str, location: Location, *, looks_like_reference: bool
+    ) -> Sources | None:
+        try:
+            return self._files.find(instance, text)
+        except NoSuchFile as error:
+            if looks_like_reference and not error.is_certain:
+                self._report_unknown(text, location)
+            else:
+                self._report(location, f"input '{name}': {error}", error.hint)
+            return None
 
     def _remote(
         self, instance: Instance, name: str, connection: str, path: str, location: Location
@@ -87,7 +87,9 @@ class References:
         remotes = self._project.remotes
         if connection not in remotes.declared:
             if not remotes.declared:
-                return self._file(name, f"{connection}:{path}", location, looks_like_reference=False)
+                return self._file(
+                    instance, name, f"{connection}:{path}", location, looks_like_reference=False
+                )
             hint = did_you_mean(connection, remotes.declared)
             self._report(location, f"input '{name}': there is no connection '{connection}'", hint)
             return None
@@ -148,8 +150,13 @@ class References:
             return None  # what is wrong there is reported there
         if match[4] is not None:
             return self._window(match[4], output, instances, ref)
+        if match[5] is not None and (why := _not_within(match[5])):
+            self._report(
+                ref.location, f"'{match[0]}': {why}", f"refer to the folder: {match[0].split('/')[0]}"
+            )
+            return None
         return Sources(
-            paths=tuple(one.outputs[output].path for one in instances),
+            paths=tuple(_within(one.outputs[output].path, match[5]) for one in instances),
             sources=tuple(one.id for one in instances),
             many=name is None and (bool(stage.matrix) or stage.foreach is not None),
         )
@@ -189,34 +196,19 @@ class References:
         own = stage.foreach.under("stages") if stage.foreach else set()
         return bool(lists) and not (ref.text.mentions("item") and own == lists)
 
-    def _file(
-        self, name: str, text: str, location: Location, *, looks_like_reference: bool
-    ) -> Sources | None:
-        try:
-            path = self._project.inside_for_input(text)
-        except PathRefused as error:
-            self._report(location, f"input '{name}': {error}", error.hint)
-            return None
-        if path in self._writers:
-            writer = self._points.instances[self._writers[path]]
-            output = next(key for key, made in writer.outputs.items() if made.path == path)
-            hint = f"refer to it as {writer.id}.{output}, so that the order is known"
-            self._report(location, f"'{path}' is written by {writer.id}", hint)
-            return None
-        if self._project.is_special(path):
-            what = f"input '{name}': '{path}' is neither a file nor a folder"
-            self._report(location, what, "name a file; what comes through a pipe has to be written to one")
-            return None
-        if self._project.exists(path):
-            return Sources(paths=(path,), sources=("",))
-        if looks_like_reference:
-            self._report_unknown(text, location)
-        else:
-            hint = "check the path, or make it an output of a stage"
-            self._report(location, f"input '{name}': there is no file '{path}'", hint)
-        return None
-
     def _report_unknown(self, text: str, location: Location) -> None:
         stage = text.split(".", maxsplit=1)[0].split("@", maxsplit=1)[0]
         message = f"unknown reference '{text}': there is no stage '{stage}'"
         self._report(location, message, did_you_mean(stage, self._pipeline.stages))
+
+
+def _within(path: str, rest: str | None) -> str:
+    return f"{path}/{posixpath.normpath(rest)}" if rest else path
+
+
+def _not_within(rest: str) -> str:
+    """Why a text names nothing within a folder; empty if it does."""
+    if is_pattern(rest):
+        return "what is in the folder is known only once it is written"
+    normal = posixpath.normpath(rest) if rest else "."
+    return "it leads out of the folder" if normal.startswith(("..", "/")) else ""

@@ -81,13 +81,20 @@ class PlannedInput:
     """The paths that an input stands for. `many`: the notebook gets a list of them.
 
     `sources` has the stage instance that writes each path, empty for a file of the project; it is
-    longer than `paths` where instances are still to come. `connections` are those that paths are behind.
+    longer than `paths` where instances are still to come, or write within a folder that is read. `connections` are those that
+    paths are behind. `variable` as of `model.Input`: empty where the notebook gets no path.
     """
 
     paths: tuple[str, ...]
     many: bool
     sources: tuple[str, ...] = ()
     connections: tuple[str, ...] = ()
+    variable: tuple[str, ...] | None = None
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether the notebook gets it."""
+        return self.variable != ()
 
     @property
     def value(self) -> Value:
@@ -100,7 +107,7 @@ class PlannedOutput:
     """Where an output is published. For `external` the notebook writes there itself. `contract` says what must hold of
     it; `related` are the paths of the datasets that its rules ask for, by their names. `delta` says what becomes of a Delta
     table; `place` is where the pipeline file declares it. `partition`: the name of the interval that it is the part of, where
-    its path has one."""
+    its path has one. `variable` as of `model.Output`; `is_folder`: that it is one is known ahead."""
 
     path: str
     kind: OutputKind = "file"
@@ -109,6 +116,18 @@ class PlannedOutput:
     contract: Contract | None = None
     related: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     partition: str = ""
+    variable: tuple[str, ...] | None = None
+    is_folder: bool = False
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether the notebook gets the path."""
+        return self.variable != ()
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the notebook writes it where it is published."""
+        return not self.is_passed and self.kind == "file"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import hmac
 import os
 import secrets
@@ -20,7 +21,7 @@ from stagebook.system.secret_sources import PREFIX
 from stagebook.system.store import Store
 from stagebook.workspace.kernels import Kernel, find_kernel, this_python
 from stagebook.workspace.marks import Marks
-from stagebook.workspace.paths import STATE_FOLDER, PathRefused, home_of
+from stagebook.workspace.paths import STATE_FOLDER, PathRefused, folders_around, home_of
 from stagebook.workspace.workspace import Workspace
 
 _MAX_TEXT = 200_000  # bytes of a module whose text is kept
@@ -96,6 +97,11 @@ class ProjectDependencies:
                     modules[item.path] = path.read_text(encoding="utf-8")
         return {"cells": list(sources(self.workspace.executable(notebook))), "modules": modules}
 
+    def now(self, path: str) -> str | None:
+        """As `digest`, looked at anew."""
+        self._digests.pop(path, None)
+        return self.digest(path)
+
     def digest(self, path: str) -> str | None:
         """The SHA-256 of a file of the project, or of a folder with a slash at the end, since a file could hold
         the list of a folder; the mark of what is behind a connection; `None` where there is none."""
@@ -108,6 +114,17 @@ class ProjectDependencies:
             except OSError:
                 self._digests[path] = self.workspace.remotes.mark(path)
         return self._digests[path]
+
+    def within(self, folder: str, path: str) -> str:
+        """The digest of a file or folder within a folder of this content; that of the whole folder where nobody knows what is
+        in it, and empty where it does not have that."""
+        listed = self.store.listed(folder.rstrip("/"))
+        if listed is None:
+            return folder
+        inside = sorted((name, digest) for name, digest in listed.items() if name.startswith(f"{path}/"))
+        if not inside:
+            return listed.get(path, "")
+        return f"{hashlib.sha256(repr(inside).encode()).hexdigest()}/"
 
     def stamp(self, path: str) -> object:
         """A value that changes with every write to a file or folder of the project, whatever is written."""
@@ -139,7 +156,8 @@ class ProjectDependencies:
     def note(self, path: str, digest: str) -> None:
         """Keep the SHA-256 of a file that was just written."""
         self.file_cache.note(self._root / path, "sha256", digest)
-        self._digests.pop(path, None)
+        for known in (path, *folders_around(path)):
+            self._digests.pop(known, None)
 
     def holds(self, output: Artifact) -> bool:
         """Whether an output can come from the store."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from building import load
@@ -14,11 +16,14 @@ STAGES = """
     many: {notebook: n.ipynb, matrix: {m: [a b, 2]}, outputs: {out: "data/many-${matrix.m}.csv"}}
     list: {notebook: n.ipynb}
     day: {notebook: n.ipynb, foreach: "${stages.list.scraps.days}", outputs: {out: "data/day-${item}.csv"}}
+    cut: {notebook: n.ipynb, outputs: {folder: parts/}}
 """
 
 
 class Files:
     """A project with one file."""
+
+    root = Path("nowhere")
 
     def inside(self, text: str) -> str:
         if text.startswith(".."):
@@ -71,6 +76,11 @@ def resolved(
         ("many@a-b.out", Sources(paths=("data/many-a b.csv",), sources=("many@a-b",))),
         ("day.out", Sources(waits=("day",), many=True)),
         ("./raw/in.csv", Sources(paths=("raw/in.csv",), sources=("",))),
+        ("data/one.csv", Sources(paths=("data/one.csv",), sources=("one",))),
+        ("data/many-2.csv", Sources(paths=("data/many-2.csv",), sources=("many@2",))),
+        ("data/m*.csv", Sources(paths=("data/many-2.csv", "data/many-a b.csv", "data/more.csv"), sources=("many@2", "many@a-b", "one"), many=True)),
+        ("cut.folder", Sources(paths=("parts",), sources=("cut",))),
+        ("cut.folder/sub/a.csv", Sources(paths=("parts/sub/a.csv",), sources=("cut",))),
     ],
 )  # fmt: skip
 def test_what_a_reference_stands_for(source: str, wanted: Sources) -> None:
@@ -86,8 +96,10 @@ def test_what_a_reference_stands_for(source: str, wanted: Sources) -> None:
         ("many@3.out", "no stage instance 'many@3' | did you mean 'many@2'?"),
         ("meny.out", "unknown reference 'meny.out': there is no stage 'meny' | did you mean 'many'?"),
         ("raw/absent.csv", "input 'src': there is no file 'raw/absent.csv' | check the path, or make it an output of a stage"),
-        ("data/one.csv", "'data/one.csv' is written by one | refer to it as one.out, so that the order is known"),
-        ("data/many-2.csv", "'data/many-2.csv' is written by many@2 | refer to it as many@2.out, so that the order is known"),
+        ("parts/a.csv", "input 'src': 'parts/a.csv' lies in 'parts', which cut writes | refer to it as cut.folder/a.csv"),
+        ("raw/*.json", "input 'src': no file fits 'raw/*.json' | check the path; a pattern stands for files that are there, or that another stage writes"),
+        ("cut.folder/*.csv", "'cut.folder/*.csv': what is in the folder is known only once it is written | refer to the folder: cut.folder"),
+        ("cut.folder/../x", "'cut.folder/../x': it leads out of the folder | refer to the folder: cut.folder"),
         ("../x.csv", "input 'src': it leads out | stay inside"),
         ("${1 + 1}", "input 'src' has to be text, not 2 (int) | "),
         ("day@x.out", ("which instances 'day' has is known only in the run | refer to all of them: day.out; or give both "
@@ -96,6 +108,24 @@ def test_what_a_reference_stands_for(source: str, wanted: Sources) -> None:
 )  # fmt: skip
 def test_a_wrong_reference_is_told_with_what_to_do(source: str, message: str) -> None:
     assert resolved(source) == ({}, [message])
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("data/x.csv", "input 'src': 'data/x.csv' is an output of x itself | a stage reads what is there before it runs; write to another path"),
+        ("data/*.csv", "input 'src': 'data/x.csv' is an output of x itself | a stage reads what is there before it runs; write to another path"),
+        ("data", "input 'src': 'data/x.csv', which x writes, lies inside 'data' | name the files that it reads, or write to a folder elsewhere"),
+    ],
+)  # fmt: skip
+def test_a_stage_does_not_read_what_it_writes(source: str, message: str) -> None:
+    assert resolved(source, ", outputs: {out: data/x.csv}") == ({}, [message])
+
+
+def test_a_folder_that_stages_write_into_waits_for_them() -> None:
+    found, messages = resolved("data")
+    assert messages == []
+    assert found == {"x": Sources(paths=("data",), sources=("",), waits=("one", "many@a-b", "many@2"))}
 
 
 def test_a_mistake_of_all_points_is_told_once() -> None:
