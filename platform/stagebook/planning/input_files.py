@@ -68,7 +68,8 @@ class InputFiles:
         inside = [other for other in self._writers if other.startswith(f"{path}/")]
         makers = dict.fromkeys(self._writers[other] for other in inside)
         if instance.id in makers:
-            what = f"'{inside[0]}', which {instance.id} writes, lies inside '{path}'"
+            own = next(other for other in inside if self._writers[other] == instance.id)
+            what = f"'{own}', which {instance.id} writes, lies inside '{path}'"
             raise NoSuchFile(what, "name the files that it reads, or write to a folder elsewhere")
         if makers or self._project.exists(path):
             # The folder is read as it is once these stages have written to it.

@@ -29,7 +29,7 @@ class Files:
         if text.startswith(".."):
             msg = "it leads out"
             raise PathRefused(msg, "stay inside")
-        return text.removeprefix("./")
+        return text.removeprefix("./").rstrip("/")
 
     inside_for_input = inside_for_output = inside
 
