@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stagebook.artifact import Artifact, Artifacts, artifacts_from_json, artifacts_to_json
@@ -57,12 +57,19 @@ class TableSlot:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OutputSlot:
     """Where a stage writes an output, and where it goes. Paths are relative to the project root. What it writes of a Delta
-    table goes into that as `table` says."""
+    table goes into that as `table` says. `variable` as of `model.Output`. `is_folder`: the notebook expects a folder there."""
 
     path: str
     staged: str
     kind: str = "file"
     table: TableSlot | None = None
+    variable: Sequence[str] | None = None
+    is_folder: bool = False
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the notebook writes it where it is published."""
+        return self.kind == "file" and self.staged == self.path
 
     def instead_of(self, attempt: str) -> OutputSlot:
         """The slot of an attempt that publishes anew what an earlier one (run/stage/attempt) published. Where rows are
@@ -133,6 +140,7 @@ class Attempt:
     outputs are `given`, the notebook is not executed: they are audited and published. `mark`: what the bookmark of the
     stage is, if it is of a column.
 
+    `inputs_as`: the variables that inputs are passed as which are not called like them, and the keys within.
     `variables` are for the environment of the notebook, with references to the `secrets`, of which there are the sources
     here: the worker takes their values. `hidden` are variables of the environment that hold other secrets.
     """
@@ -164,6 +172,7 @@ class Attempt:
     secrets: Mapping[str, SecretSource] = dataclasses.field(default_factory=dict)
     hidden: Sequence[str] = dataclasses.field(default_factory=list)
     mark: ColumnMark | None = None
+    inputs_as: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
 
     @property
     def marker(self) -> str:
@@ -179,8 +188,15 @@ class Attempt:
     def values(self) -> dict[str, Value]:
         """What the notebook gets: params, paths of inputs, paths to write outputs to. They are relative to the root
         here, and absolute in the notebook (`worker.outputs.passed`)."""
-        staged = {name: slot.staged for name, slot in self.outputs.items()}
-        return {**self.params, **self.inputs, **staged}
+        return self.values_of(self.inputs, {name: slot.staged for name, slot in self.outputs.items()})
+
+    def values_of(self, inputs: Mapping[str, Value], outputs: Mapping[str, Value]) -> dict[str, Value]:
+        """The params, with these values of inputs and outputs as the variables that they are passed as."""
+        passed = [(self.inputs_as.get(name, (name,)), value) for name, value in inputs.items()]
+        for name, value in outputs.items():
+            variable = self.outputs[name].variable
+            passed.append(((name,) if variable is None else variable, value))
+        return {**self.params, **nested(passed)}
 
     def to_json(self) -> dict[str, Any]:
         """The attempt as plain data."""
@@ -205,6 +221,19 @@ class Attempt:
             "mark": ColumnMark(**mark) if mark else None,
         }
         return cls(**{**data, **typed, "given": Given.from_json(given) if given else None})
+
+
+def nested(values: Iterable[tuple[Sequence[str], Value]]) -> dict[str, Value]:
+    """Values by the variables that get them. Each comes with a variable and the keys within it; without one it is left
+    out."""
+    found: dict[str, Value] = {}
+    for keys, value in values:
+        inner = found
+        for key in keys[:-1]:
+            inner = inner.setdefault(key, {})
+        if keys:
+            inner[keys[-1]] = value
+    return found
 
 
 _MAPPING, _NUMBER, _NONE = (dict,), (int, float), (type(None),)

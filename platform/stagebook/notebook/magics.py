@@ -19,6 +19,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import no_var_expand
 
 from stagebook.errors import PipelineInvalid, StagebookError
+from stagebook.execution.attempt import nested
 from stagebook.journal.result_table import KnownResults
 from stagebook.notebook.contracts import AuditReport, audit
 from stagebook.pipeline.notebook import NotebookUnreadable, read_parameters
@@ -55,32 +56,17 @@ class Prepared:
         self.root = project.root
         self.file = project.root / plan.path
         self.notebook = stage.notebook
-        self.values: dict[str, Value] = {
-            **{
-                name: typed(stage.types.get(name, ANY), value)
-                for name, value in params_of(stage, scope).items()
-            },
-            **news.params,
-            **{name: item.value for name, item in stage.inputs.items()},
-            **({news.input: list(news.items)} if news.items else {}),
-            **{
-                name: f"{STATE_FOLDER}/{FOLDER}/{stage.id}/{Path(item.path).name}"
-                if item.kind != "external"
-                else item.path
-                for name, item in stage.outputs.items()
-            },
-        }
-        # Absolute, so that they are good whatever folder the notebook goes to; as the worker passes them.
-        paths = {
-            name for name, item in stage.outputs.items() if item.kind != "external"
-        } | stage.inputs.keys()
+        params = {
+            name: typed(stage.types.get(name, ANY), value) for name, value in params_of(stage, scope).items()
+        } | dict(news.params)
         external = {
             item.path for one in plan.stages for item in one.outputs.values() if item.kind == "external"
         }
-        self.passed = {
-            name: _absolute(self.root, value, external) if name in paths else value
-            for name, value in self.values.items()
-        }
+        paths = _paths(stage, news)
+        self.values: dict[str, Value] = {**params, **nested(paths)}
+        # Absolute, so that they are good whatever folder the notebook goes to; as the worker passes them.
+        whole = ((variable, _absolute(self.root, path, external)) for variable, path in paths)
+        self.passed: dict[str, Value] = {**params, **nested(whole)}
         self.variables = filled(stage.variables, project.settings.secret_sources, os.environ, project.root)
         for item in stage.outputs.values():
             if item.kind != "external":
@@ -227,6 +213,19 @@ class StageMagic:
     def _put(self) -> None:
         assert self._prepared is not None
         self._shell.push(dict(self._prepared.passed))
+
+
+def _paths(stage: PlannedStage, news: News) -> list[tuple[tuple[str, ...], Value]]:
+    """The paths of the inputs and outputs, each with the variable that gets it and the keys within."""
+    found: list[tuple[tuple[str, ...], Value]] = []
+    for name, item in stage.inputs.items():
+        value = list(news.items) if news.items and name == news.input else item.value
+        found.append(((name,) if item.variable is None else item.variable, value))
+    for name, output in stage.outputs.items():
+        own = f"{STATE_FOLDER}/{FOLDER}/{stage.id}/{Path(output.path).name}"
+        value = output.path if output.kind == "external" else own
+        found.append(((name,) if output.variable is None else output.variable, value))
+    return found
 
 
 def _absolute(root: Path, value: Value, external: Container[str]) -> Value:

@@ -166,9 +166,11 @@ class NotebookChecks:
             lines.append(f"{name} = {shorten(repr(value), 40)}")
         if stage.bookmark is not None and stage.bookmark.param:
             lines.append(f"{stage.bookmark.param} = None")
-        lines += [f"{name} = {[] if item.many else ''!r}" for name, item in stage.inputs.items()]
-        paths = ((name, output.path.source) for name, output in stage.outputs.items())
-        lines += [f"{name} = {'' if '${' in path else path!r}" for name, path in paths]
+        paths = [(item.passed_as, [] if item.many else "") for item in stage.inputs.values()]
+        outputs = ((output.passed_as, str(output.path.source)) for output in stage.outputs.values())
+        paths += [(variable, "" if "${" in path else path) for variable, path in outputs]
+        values = {keys[0]: {} if len(keys) > 1 else value for keys, value in paths if keys}
+        lines += [f"{name} = {value!r}" for name, value in values.items()]
         return "; ".join(lines[:_LINES]) + ("; …" if len(lines) > _LINES else "")
 
     def _check_second_cells(self, stage: Stage, facts: NotebookFacts, path: str) -> None:
@@ -193,11 +195,13 @@ class NotebookChecks:
         stage, declared = instance.stage.name, facts.parameters
         self._check_group(stage, "params", instance.params.items(), declared)
         # Of an instance that is still to come, one path is not known; that a list comes is.
+        # A mapping that a variable gets may take the place of anything, as in notebooks of Ploomber.
         known = ((name, item) for name, item in instance.inputs.items() if item.many or item.paths)
-        inputs = ((name, item.value) for name, item in known)
+        inputs = ((name, item.value) for name, item in known if item.variable in {None, (name,)})
         self._check_group(stage, "inputs", inputs, declared)
-        outputs = ((name, item.path) for name, item in instance.outputs.items())
-        self._check_group(stage, "outputs", outputs, declared)
+        outputs = instance.outputs.items()
+        single = ((name, item.path) for name, item in outputs if item.variable in {None, (name,)})
+        self._check_group(stage, "outputs", single, declared)
         for name, param in declared.items():
             if name in instance.params and param.annotated and param.type is not None:
                 with contextlib.suppress(ValueMismatch):  # which is reported
@@ -226,8 +230,10 @@ class NotebookChecks:
 
 def _passed(stage: Stage) -> list[tuple[str, str]]:
     """What a stage passes to its notebook: group and name."""
-    groups = {"params": stage.params, "inputs": stage.inputs, "outputs": stage.outputs}
-    passed = [(group, name) for group, names in groups.items() for name in names]
+    paths = [("inputs", item.passed_as) for item in stage.inputs.values()]
+    paths += [("outputs", output.passed_as) for output in stage.outputs.values()]
+    passed = [("params", name) for name in stage.params]
+    passed += dict.fromkeys((group, variable[0]) for group, variable in paths if variable)
     if stage.bookmark is not None and stage.bookmark.param:
         passed.append(("bookmark", stage.bookmark.param))
     return passed

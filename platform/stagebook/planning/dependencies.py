@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -78,8 +79,19 @@ class Fingerprints:
             return made.outputs[path]
         for folder in folders_around(path):
             if content := made.outputs.get(folder):
-                return self._dependencies.within(content, path.removeprefix(f"{folder}/"))
+                return self._within(content, path.removeprefix(f"{folder}/"))
         return made.mark
+
+    def _within(self, folder: str, path: str) -> str:
+        """The digest of a file or folder within a folder of this content: that of the whole folder where nobody knows what is
+        in it, and `ABSENT` where that is not."""
+        listed = self._dependencies.store.listed(folder.rstrip("/"))
+        if listed is None:
+            return folder
+        inside = sorted((name, digest) for name, digest in listed.items() if name.startswith(f"{path}/"))
+        if not inside:
+            return listed.get(path, ABSENT)
+        return f"{hashlib.sha256(repr(inside).encode()).hexdigest()}/"
 
     def _code_parts(self, stage: PlannedStage) -> dict[str, Any]:
         key = (stage.notebook, stage.executor, stage.kernel)

@@ -188,6 +188,16 @@ class PlannedStage(StageOptions):
         return [item for item in (*self.deferred.values(), self.when, self.foreach) if item is not None]
 
     @property
+    def variables_passed(self) -> set[str]:
+        """The variables of the notebook that get something."""
+        found = {*self.params, *self.deferred}
+        items = [(name, item.variable) for name, item in self.inputs.items()]
+        items += [(name, item.variable) for name, item in self.outputs.items()]
+        for name, variable in items:
+            found |= {name} if variable is None else {*variable[:1]}
+        return found
+
+    @property
     def writes_outside(self) -> bool:
         """Whether an output is none of the project's files: a URL, a table."""
         return any(output.kind == "external" for output in self.outputs.values())

@@ -75,7 +75,9 @@ def _unread(
     return tuple(
         name
         for name, item in stage.inputs.items()
-        if name not in names and not any(path in touched or _is_covered(path, used) for path in item.paths)
+        if item.is_passed
+        and name not in names
+        and not any(path in touched or _is_covered(path, used) for path in item.paths)
     )
 
 

@@ -13,6 +13,7 @@ from stagebook.events import AttemptEnded, Status
 from stagebook.journal.history import RunHistory, StageRecord
 from stagebook.journal.journal import Journal, RunRecord
 from stagebook.planning.result import Results, scrap_values
+from stagebook.runs.asides import put_back
 from stagebook.runs.lease import liveness_of
 from stagebook.workspace.paths import STATE_FOLDER
 
@@ -73,6 +74,7 @@ class History:
         if not self.journal.is_writable:
             return []
         found = self.journal.close_abandoned(liveness_of, self._clock())
+        put_back(self.root, self.journal)
         if found:
             self._interrupted(found)
         return found

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.connections.connection import connection_variables
-from stagebook.events import AttemptEnded, AttemptStarted, RunStarted, Status
+from stagebook.events import RunStarted, Status
 from stagebook.execution.engine.protocol import Engine
 from stagebook.execution.runner.context import RunContext, RunOptions
 from stagebook.execution.runner.runner import Runner
@@ -22,6 +22,7 @@ from stagebook.planning.plan import Decision, Plan
 from stagebook.planning.planner import Planner
 from stagebook.planning.undeclared import marks
 from stagebook.published.manifest import Manifest
+from stagebook.runs.asides import is_unfinished
 from stagebook.runs.cancel import who_cancelled
 from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.lease import heartbeat, take_ownership
@@ -235,21 +236,8 @@ def _context(
         },
         secrets=parts.secrets,
         undeclared=lambda stage, observed: marks(stage, observed, dependencies),
-        unfinished=lambda run, stage, number: _is_unfinished(parts.journal, run, stage, number),
+        unfinished=lambda run, stage, number: is_unfinished(parts.journal, run, stage, number),
     )
-
-
-def _is_unfinished(journal: Journal, run: str, stage: str, number: int) -> bool:
-    """Whether an attempt began and the journal does not have that it completed: the runner was killed, or something else
-    that the attempt wrote could not be published."""
-    own = [
-        event
-        for _, event in journal.events.of(run)
-        if isinstance(event, AttemptStarted | AttemptEnded)
-        and (event.stage, event.attempt) == (stage, number)
-    ]
-    completed = any(isinstance(event, AttemptEnded) and event.cause is None for event in own)
-    return bool(own) and not completed
 
 
 def _changes_nothing(plan: Plan) -> bool:

@@ -12,6 +12,7 @@ from stagebook.planning.connections import read_through
 from stagebook.planning.plan import PlannedStage
 from stagebook.planning.undeclared import compare, messages, variables_of
 from stagebook.workspace.dependencies import ProjectDependencies
+from stagebook.workspace.paths import PathRefused
 
 
 def remarks(
@@ -75,8 +76,16 @@ def _of(stage: PlannedStage, observed: Observed | None, dependencies: ProjectDep
         for path in sorted(code.path_literals)
         if path not in declared
         and not any(path.startswith(f"{folder}/") for folder in declared)
-        and dependencies.is_file(path)
+        and _is_file(path, dependencies)
     ]
+
+
+def _is_file(path: str, dependencies: ProjectDependencies) -> bool:
+    workspace = dependencies.workspace
+    try:
+        return workspace.is_file(workspace.inside_for_input(path))
+    except PathRefused:
+        return False
 
 
 def misplaced(
@@ -104,7 +113,7 @@ def _texts(stage: PlannedStage, dependencies: ProjectDependencies) -> Iterator[t
         facts = dependencies.workspace.facts(stage.notebook)
     except NotebookUnreadable:
         return
-    passed = {*stage.params, *stage.deferred, *stage.inputs, *stage.outputs}
+    passed = stage.variables_passed
     for name, param in (facts.parameters or {}).items():
         if name not in passed and isinstance(param.default, str) and looks_like_path(param.default):
             yield f"the default of '{name}'", param.default
@@ -116,4 +125,4 @@ def _leads_astray(text: str, meant: str, dependencies: ProjectDependencies) -> b
     one that climbs out of the project, anything inside."""
     if posixpath.normpath(text).startswith("../"):
         return not meant.startswith("../") and not dependencies.workspace.exists(text)
-    return not dependencies.workspace.exists(text) and dependencies.is_file(meant)
+    return not dependencies.workspace.exists(text) and _is_file(meant, dependencies)

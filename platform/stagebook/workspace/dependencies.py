@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import hmac
 import os
 import secrets
@@ -21,7 +20,7 @@ from stagebook.system.secret_sources import PREFIX
 from stagebook.system.store import Store
 from stagebook.workspace.kernels import Kernel, find_kernel, this_python
 from stagebook.workspace.marks import Marks
-from stagebook.workspace.paths import STATE_FOLDER, PathRefused, folders_around, home_of
+from stagebook.workspace.paths import STATE_FOLDER, folders_around, home_of
 from stagebook.workspace.workspace import Workspace
 
 _MAX_TEXT = 200_000  # bytes of a module whose text is kept
@@ -115,17 +114,6 @@ class ProjectDependencies:
                 self._digests[path] = self.workspace.remotes.mark(path)
         return self._digests[path]
 
-    def within(self, folder: str, path: str) -> str:
-        """The digest of a file or folder within a folder of this content; that of the whole folder where nobody knows what is
-        in it, and empty where it does not have that."""
-        listed = self.store.listed(folder.rstrip("/"))
-        if listed is None:
-            return folder
-        inside = sorted((name, digest) for name, digest in listed.items() if name.startswith(f"{path}/"))
-        if not inside:
-            return listed.get(path, "")
-        return f"{hashlib.sha256(repr(inside).encode()).hexdigest()}/"
-
     def stamp(self, path: str) -> object:
         """A value that changes with every write to a file or folder of the project, whatever is written."""
         full = os.path.join(self._root, path)
@@ -145,13 +133,6 @@ class ProjectDependencies:
             if path.endswith(".py"):
                 folder, name = os.path.split(os.path.join(self._root, path))
                 _remove_older(os.path.join(folder, "__pycache__"), name, os.path.join(folder, name))
-
-    def is_file(self, path: str) -> bool:
-        """Whether a path names a file of the project."""
-        try:
-            return self.workspace.is_file(self.workspace.inside_for_input(path))
-        except PathRefused:
-            return False
 
     def note(self, path: str, digest: str) -> None:
         """Keep the SHA-256 of a file that was just written."""

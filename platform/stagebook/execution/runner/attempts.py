@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from stagebook.errors import StageFailure
 from stagebook.execution.attempt import (
     OUTPUTS_FOLDER,
     TABLES_FOLDER,
@@ -66,6 +67,9 @@ def attempt_at(  # noqa: PLR0913 - what a stage is given comes from as many plac
         variables=variables,
         secrets={name: source_of(name, context.secrets) for name in named},
         hidden=sorted(variables_of(context.secrets.values()) - {*stage.env}),
+        inputs_as={
+            name: item.variable for name, item in stage.inputs.items() if item.variable not in {None, (name,)}
+        },
     )
 
 
@@ -114,14 +118,22 @@ def _slots(stage: PlannedStage, folder: str, pipeline: str, context: RunContext)
     slots = {}
     for name, output in stage.outputs.items():
         last = output.path.rsplit("/", maxsplit=1)[-1]
-        staged = output.path if output.kind == "external" else f"{folder}/{name}/{last}"
+        is_there = output.kind == "external" or output.is_in_place
+        staged = output.path if is_there else f"{folder}/{name}/{last}"
         table = None
         if output.delta is not None:
             adds = output.delta.mode == "append"  # the other modes come to the same when they are done twice
             begun = _unfinished(context, output.path, (pipeline, stage.id, name)) if adds else ()
             ready = f"{folder}/{TABLES_FOLDER}/{name}"
             table = TableSlot(options=output.delta, ready=ready, place=output.place, replaces=begun)
-        slots[name] = OutputSlot(path=output.path, staged=staged, kind=output.kind, table=table)
+        slots[name] = OutputSlot(
+            path=output.path,
+            staged=staged,
+            kind=output.kind,
+            table=table,
+            variable=output.variable,
+            is_folder=output.is_folder,
+        )
     return slots
 
 
@@ -161,14 +173,21 @@ class Attempts:
         self._all[stage.id] = attempt
         self._waiting[stage.id] = stage
 
-    def start_prepared(self) -> None:
-        """Start those whose environment is known now."""
+    def start_prepared(
+        self, begin: Callable[[Attempt], StageFailure | None]
+    ) -> list[tuple[Attempt, StageFailure]]:
+        """Start those whose environment is known now, and which `begin` makes ready; those that it could not, and why."""
+        failed = []
         for name, stage in list(self._waiting.items()):
             attempt = self._all[name]
             more = self._prepare(stage, attempt.number)
             if more is not None:
                 del self._waiting[name]
-                self._engine.start(dataclasses.replace(attempt, env={**attempt.env, **more}))
+                if failure := begin(attempt):
+                    failed.append((attempt, failure))
+                else:
+                    self._engine.start(dataclasses.replace(attempt, env={**attempt.env, **more}))
+        return failed
 
     def find(self, stage: str, number: int) -> Attempt | None:
         """One that goes on; `None` if it has ended, which an engine may not know yet."""

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.artifact import Artifacts
-from stagebook.errors import StageFailure
+from stagebook.errors import StagebookError, StageFailure
 from stagebook.events import Cause
-from stagebook.execution.attempt import TABLES_FOLDER, AttemptResult, OutputSlot, TableSlot
+from stagebook.execution.attempt import TABLES_FOLDER, Attempt, AttemptResult, OutputSlot, TableSlot
 from stagebook.execution.runner import commits, staging
+from stagebook.execution.runner.asides import Asides
 from stagebook.execution.runner.context import RunContext
 from stagebook.execution.runner.rebase import Rebase
 from stagebook.observed import Observed
@@ -25,6 +26,7 @@ from stagebook.planning.result import Result
 from stagebook.system.delta_log import is_table
 from stagebook.system.file_cache import stat_of
 from stagebook.tables.lake import READY, LakeRefused, back_to
+from stagebook.workspace.paths import PathRefused
 
 
 class Publisher:
@@ -32,7 +34,41 @@ class Publisher:
 
     def __init__(self, context: RunContext) -> None:
         self._context = context
+        self._asides = Asides(context.root)
+        self._begun: dict[str, Attempt] = {}  # those whose former outputs are moved aside, by their markers
         self.published: dict[str, tuple[object, str]] = {}
+
+    def begin(self, attempt: Attempt) -> StageFailure | None:
+        """Move aside what an attempt is about to write anew in its place; why it cannot start, if so."""
+        if not any(slot.is_in_place for slot in attempt.outputs.values()):
+            return None
+        try:
+            with self._context.guard():
+                self._asides.take(attempt)
+        except (OSError, PathRefused) as error:
+            reason = (error.strerror if isinstance(error, OSError) else "") or error
+            return StageFailure(
+                f"what is in the place of an output cannot be moved: {reason}", cause=Cause.DISK
+            )
+        self._begun[attempt.marker] = attempt
+        return None
+
+    def put_back(self, attempt: Attempt) -> None:
+        """Put back what was there before a failed attempt; called while the pipeline is held."""
+        if self._begun.pop(attempt.marker, None):
+            self._asides.put_back(attempt)
+
+    def drop(self, attempt: Attempt) -> None:
+        """Remove what a completed attempt took the place of, once its end is in the journal."""
+        if self._begun.pop(attempt.marker, None):
+            self._asides.drop(attempt)
+
+    def close(self) -> None:
+        """Put back what is aside when the run breaks off, unless another one has the pipeline by now."""
+        if self._begun:
+            with contextlib.suppress(StagebookError), self._context.guard():
+                for attempt in list(self._begun.values()):
+                    self.put_back(attempt)
 
     def bring_near(
         self, slots: Mapping[str, OutputSlot], result: AttemptResult

@@ -78,7 +78,9 @@ class Runner:
             while True:
                 self._look_for_stop()
                 self._do_all()
-                self._attempts.start_prepared()
+                for attempt, failure in self._attempts.start_prepared(self._publisher.begin):
+                    result = AttemptResult(cause=Cause(failure.cause), message=failure.message)
+                    self._end(self._stages[attempt.stage], attempt.number, result)
                 self._events.flush()
                 if self._status is not None:
                     return self._status
@@ -88,6 +90,7 @@ class Runner:
                     self._queue += self._state.retry_due(heapq.heappop(self._due)[1])
         finally:
             self._engine.close()
+            self._publisher.close()
             self._events.flush()
 
     # -- instructions ---------------------------------------------------------------------------
@@ -236,10 +239,13 @@ class Runner:
             reusable = self._publisher.reusable(stage, asked.fingerprint, result.observed)
         with self._context.guard():
             result = self._publisher.publish(attempt.outputs, near, result)
+            if result.cause is not None:
+                self._publisher.put_back(attempt)
             self._end(stage, attempt.number, result, reusable, remark)
             while self._queue and isinstance(self._queue[0], Finish):
                 self._do(self._queue.popleft())  # emitted with the end of the attempt, or not at all
             self._events.flush()
+        self._publisher.drop(attempt)
 
     def _end(
         self,

@@ -35,7 +35,7 @@ def bring_near(root: Path, slots: Mapping[str, OutputSlot], after: After | None 
     """
     near: dict[str, Path] = {}
     for name, slot in slots.items():
-        if slot.kind == "external":
+        if slot.kind == "external" or slot.is_in_place:
             continue
         final = root / slot.path
         try:

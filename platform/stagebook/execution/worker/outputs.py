@@ -21,16 +21,15 @@ def passed(attempt: Attempt) -> dict[str, Value]:
     """The attempt's values as its notebook gets them: paths of files are absolute, so that they are good whatever
     folder the notebook goes to. Texts of `external` outputs stay as they are."""
     root = Path(attempt.root)
-    found = dict(attempt.values)
-    for name, value in attempt.inputs.items():
-        if isinstance(value, list):
-            found[name] = [_absolute(root, path) for path in value]
-        else:
-            found[name] = _absolute(root, value)
-    for name, slot in attempt.outputs.items():
-        if slot.kind != "external":
-            found[name] = str(root / slot.staged)
-    return found
+    inputs = {
+        name: [_absolute(root, path) for path in value] if isinstance(value, list) else _absolute(root, value)
+        for name, value in attempt.inputs.items()
+    }
+    outputs: dict[str, Value] = {
+        name: slot.staged if slot.kind == "external" else str(root / slot.staged)
+        for name, slot in attempt.outputs.items()
+    }
+    return attempt.values_of(inputs, outputs)
 
 
 def _absolute(root: Path, path: Value) -> Value:
@@ -56,6 +55,8 @@ def make_folders(root: Path, slots: Mapping[str, OutputSlot]) -> None:
     for slot in slots.values():
         if slot.kind != "external":
             (root / slot.staged).parent.mkdir(parents=True, exist_ok=True)
+        if slot.is_in_place and slot.is_folder:
+            (root / slot.staged).mkdir(exist_ok=True)
 
 
 def replace_links(root: Path, slots: Mapping[str, OutputSlot]) -> str:
@@ -138,8 +139,14 @@ def missing(root: Path, slots: Mapping[str, OutputSlot]) -> list[str]:
     return [
         name
         for name, slot in slots.items()
-        if slot.kind != "external" and not os.path.lexists(root / slot.staged)
+        if slot.kind != "external" and not _is_written(root / slot.staged, slot)
     ]
+
+
+def _is_written(staged: Path, slot: OutputSlot) -> bool:
+    if slot.is_in_place and slot.is_folder and staged.is_dir():  # which was made for the notebook
+        return any(staged.iterdir())
+    return os.path.lexists(staged)
 
 
 def describe_outputs(attempt: Attempt, tables: Artifacts) -> dict[str, Artifact]:
