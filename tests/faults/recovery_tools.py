@@ -72,6 +72,15 @@ STAGES: dict[str, tuple[Sequence[str], dict[str, Any]]] = {
         [write("'id,speed\\n' + ''.join(f'{at},{at * 100}\\n' for at in range(4))")],
         {"outputs": {"out": {"path": "data/table.csv", "contract": "contracts/table.yaml"}}},
     ),
+    "beside": (  # it is passed no paths, and writes in the places of its outputs
+        [
+            "assert not os.path.exists('data/beside.txt') and os.listdir('data/besides') == []",
+            "out = 'data/beside.txt'",
+            write("open('data/load.txt').read() + ' beside' * n"),
+            "open('data/besides/a', 'w').write(str(n))",
+        ],
+        {"inputs": ["data/load.txt"], "outputs": ["data/beside.txt", "data/besides/"]},
+    ),
     "join": (
         [
             "texts = [open(path).read() for path in [*each, always, flaky, table]]",

@@ -22,7 +22,7 @@ from waiting import until
 pytestmark = pytest.mark.e2e
 
 EACH = ["each@x", "each@y", "each@z"]
-ALL = sorted(["load", "flaky", "items", *EACH, "always", "folder", "two", "table", "join"])
+ALL = sorted(["load", "flaky", "items", *EACH, "always", "folder", "two", "table", "beside", "join"])
 
 
 @pytest.fixture
@@ -45,6 +45,7 @@ class Whole:
         assert recovery.executions() == dict.fromkeys(ALL, 1)
         names = {"data/join.txt", "data/folder/deep/empty", "data/folder/nothing", "data/each/z.txt"}
         assert names <= self.outputs.keys()
+        assert self.outputs["data/beside.txt"][0] == b"loaded 2 times beside beside"
         assert self.outputs["data/table.csv"][0] == b"id,speed\n0,0\n1,100\n2,200\n"
         assert recovery.quarantined() == [("p.table.out", ["3"])]
 

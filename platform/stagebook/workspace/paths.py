@@ -152,6 +152,11 @@ def inside_for_output(
             raise PathRefused(what, hint) from None
     if what := _of_the_project(os.fspath(root), path, set() if data_folders is None else data_folders):
         raise PathRefused(f"an output cannot be written to {what}", "choose a path such as data/name.parquet")
+    around = next((it for it in folders_around(path) if os.path.lexists(os.path.join(root, it))), None)
+    if around is not None and os.path.isfile(os.path.join(root, around)):
+        raise PathRefused(
+            f"nothing can be written below '{around}', which is a file", "choose another folder"
+        )
     return path
 
 

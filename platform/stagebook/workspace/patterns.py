@@ -23,8 +23,8 @@ def fits(path: str, pattern: str) -> bool:
 
 
 def _fit(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    if not pattern:
-        return not parts
+    if not pattern or not parts:  # a `**` at the end stands for a name at least
+        return not parts and not pattern
     if pattern[0] == "**":
         return any(_fit(parts[at:], pattern[1:]) for at in _depths(parts))
     return bool(parts) and _fits_name(parts[0], pattern[0]) and _fit(parts[1:], pattern[1:])
@@ -48,7 +48,7 @@ def matches(root: Path, pattern: str, most: int) -> list[str]:
     """The files of a project that a pattern stands for, in order; one more than `most` where there are more."""
     found: dict[str, None] = {}
     for name in glob.iglob(pattern, root_dir=root, recursive=True):
-        if os.path.isfile(root / name):
+        if os.path.isfile(os.path.join(root, name)):  # with a slash at its end it is no file
             found[name.replace(os.sep, "/")] = None
         if len(found) > most:
             break

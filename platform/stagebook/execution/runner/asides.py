@@ -41,7 +41,8 @@ class Asides:
             if (place := inside_for_output(self._root, path)) != path:
                 raise PathRefused(f"'{path}' leads to {place} now")
         mark = hashlib.sha256(attempt.marker.encode()).hexdigest()[:12]
-        aside = {path: _beside(path, mark) for path in paths}
+        # Without a name beside it nothing was there.
+        aside = {path: _beside(path, mark) if os.path.lexists(self._root / path) else "" for path in paths}
         record = self._root / STATE_FOLDER / FOLDER / f"{mark}.json"
         make_private(record.parent)
         about = {"run": attempt.run, "stage": attempt.stage, "attempt": attempt.number}
@@ -49,12 +50,10 @@ class Asides:
         self._records[attempt.marker] = record
         try:
             for path, kept in aside.items():
-                if os.path.lexists(self._root / path):
+                if kept:
                     (self._root / path).rename(self._root / kept)
         except OSError:
-            for path, kept in aside.items():  # nothing was written yet
-                with contextlib.suppress(OSError):
-                    (self._root / kept).rename(self._root / path)
+            _put_back(self._root, aside)
             self._forget(attempt)
             raise
 
@@ -67,8 +66,7 @@ class Asides:
     def drop(self, attempt: Attempt) -> None:
         """Remove what a completed attempt took the place of."""
         if attempt.marker in self._records:
-            for kept in self._read(attempt).values():
-                remove(self._root / kept)
+            _drop(self._root, self._read(attempt))
             self._forget(attempt)
 
     def _read(self, attempt: Attempt) -> Mapping[str, str]:
@@ -89,8 +87,7 @@ def recover(root: Path, outcome: Callable[[str, str, int], bool | None]) -> list
         if completed is None:
             continue
         if completed:
-            for kept in about["aside"].values():
-                remove(root / kept)
+            _drop(root, about["aside"])
         else:
             found += _put_back(root, about["aside"])
         with contextlib.suppress(OSError):
@@ -101,13 +98,19 @@ def recover(root: Path, outcome: Callable[[str, str, int], bool | None]) -> list
 def _put_back(root: Path, aside: Mapping[str, str]) -> list[str]:
     found = []
     for path, kept in aside.items():
-        if not os.path.lexists(root / kept) and not os.path.lexists(root / path):
-            continue
+        if not os.path.lexists(root / (kept or path)):
+            continue  # it was never moved, or is back already; or nothing was written
         remove(root / path)
         with contextlib.suppress(OSError):
-            (root / kept).rename(root / path)
+            if kept:
+                (root / kept).rename(root / path)
         found.append(path)
     return found
+
+
+def _drop(root: Path, aside: Mapping[str, str]) -> None:
+    for kept in filter(None, aside.values()):
+        remove(root / kept)
 
 
 def _beside(path: str, mark: str) -> str:
@@ -134,10 +137,10 @@ def _read(record: Path) -> dict[str, Any] | None:
         return None
     paths = [*aside, *aside.values()] if isinstance(aside, dict) else [None]
     known = isinstance(run, str) and isinstance(stage, str) and isinstance(number, int)
-    if not known or not all(isinstance(it, str) and _is_inside(it) for it in paths):
+    if not known or not all(isinstance(it, str) and not _leads_out(it) for it in paths):
         return None
     return {"run": run, "stage": stage, "attempt": number, "aside": aside}
 
 
-def _is_inside(path: str) -> bool:
-    return bool(path) and not os.path.isabs(path) and ".." not in path.split("/")
+def _leads_out(path: str) -> bool:
+    return os.path.isabs(path) or ".." in path.split("/")
