@@ -88,7 +88,7 @@ STAGES: dict[str, tuple[Sequence[str], dict[str, Any]]] = {
             write("'\\n'.join(texts)"),
         ],
         {"inputs": {"each": "each.out", "always": "always.out", "folder": "folder.out", "flaky": "flaky.out",
-                    "one": "two.one", "table": "table.out"},
+                    "one": "two.one", "table": "table.out", "side": {"path": "beside.beside", "inject": False}},
          "outputs": {"out": "data/join.txt"},
          "declares": "each = []\nalways = folder = flaky = one = table = out = ''\nn = 0"},
     ),

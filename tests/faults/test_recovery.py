@@ -257,7 +257,7 @@ def test_what_was_finished_and_changed_is_refused_and_can_be_kept(recovery: Reco
     assert b"loaded 2 times" in (recovery.root / "data/load.txt").read_bytes()
     run = recovery.run()
     assert sorted(event.stage for event in run.of(AttemptEnded)) == sorted(
-        ["load", "flaky", "always", "join"]
+        ["load", "flaky", "always", "beside", "join"]
     )
     assert b"FETCHED 2 TIMES" in (recovery.root / "data/join.txt").read_bytes()
 
@@ -275,7 +275,7 @@ def test_what_was_made_of_something_that_is_gone_is_made_again(place: Place) -> 
     (recovery.root / "data/load.txt").unlink()
     last = recovery.resume()
     assert last.process.returncode == 0, last.said()
-    assert sorted(event.stage for event in last.of(AttemptStarted)) == ["flaky", "join", "load"]
+    assert sorted(event.stage for event in last.of(AttemptStarted)) == ["beside", "flaky", "join", "load"]
     loaded = (recovery.root / "data/load.txt").read_text()
     assert (recovery.root / "data/flaky.txt").read_text() == loaded
     assert loaded in (recovery.root / "data/join.txt").read_text()
