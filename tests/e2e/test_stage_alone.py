@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -194,3 +195,31 @@ def test_a_stage_is_about_the_interval_that_is_given(builder: ProjectBuilder, ru
     found = run("a", interval="2026-01")
     path = found.outputs["out"]
     assert (path.name, path.read_text()) == ("2026-01.txt", "2026-01-01")
+
+
+def test_a_notebook_that_is_passed_no_paths_finds_what_it_is_given(builder: ProjectBuilder, run: Run) -> None:
+    builder.file("data/raw/a.csv", "a\n1\n")
+    builder.file("data/raw/b.csv", "a\n2\n")
+    builder.notebook("cut", "pass")
+    builder.notebook(
+        "use",
+        "import glob, json\nraw = [open(path).read() for path in sorted(glob.glob('data/raw/*.csv'))]",
+        "json.dump([raw, open('parts/one.csv').read(), open('data/rate.txt').read()], open('out.json', 'w'))",
+    )
+    builder.file("data/rate.txt", "0.5")
+    builder.pipeline("""
+        stages:
+          cut: {notebook: notebooks/cut.ipynb, outputs: [parts/]}
+          use:
+            notebook: notebooks/use.ipynb
+            inputs: [data/raw/*.csv, cut.parts/one.csv, data/rate.txt]
+            outputs: [out.json]
+    """)
+    done = run("use", inputs={"one": b"given"})
+    assert json.loads(done.outputs["out"].read_text()) == [["a\n1\n", "a\n2\n"], "given", "0.5"]
+    done = run("use", inputs={"one": b"given", "raw": [b"x", b"y"], "rate": b"1"})
+    assert json.loads(done.outputs["out"].read_text()) == [["x", "y"], "given", "1"]
+    assert (builder.root / "data/raw/a.csv").read_text() == "a\n1\n"
+    assert not (builder.root / "out.json").exists()
+    with pytest.raises(UsageError, match=r"one \(cut\.parts/one\.csv\)"):
+        run("use")

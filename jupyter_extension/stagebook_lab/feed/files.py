@@ -21,6 +21,7 @@ from stagebook.system.file_cache import RACY, Stat, stat_of
 from stagebook.system.files import walk
 from stagebook.system.settings_file import FILE
 from stagebook.workspace.catalog import PIPELINES
+from stagebook.workspace.patterns import folder_of, is_pattern
 
 LOOK = 0.9  # seconds between two looks at the files, at least
 SHARE = 400  # a look is followed by a pause of so many times the time that it took: 0.25 % of a core
@@ -156,11 +157,12 @@ def _definitions(project: Project) -> str:
 
 def _named(project: Project) -> tuple[Path, ...]:
     """The notebooks and inputs that pipelines name, but for those whose names depend on parameters: a plan that fails because
-    one of them is missing rests on no files yet."""
+    one of them is missing rests on no files yet. Of a pattern it is the folder: another file may fit it."""
     found: set[str] = set()
     for key in project.catalog.names():
         with contextlib.suppress(PipelineInvalid):
             for stage in project.catalog.load(key).pipeline.stages.values():
                 refs = (ref.text.source for item in stage.inputs.values() for ref in item.refs)
                 found.update(str(text) for text in (stage.notebook, *refs) if text)
-    return tuple(project.root / path for path in sorted(found) if "${" not in path)
+    named = (folder_of(path) if is_pattern(path) else path for path in sorted(found) if "${" not in path)
+    return tuple(project.root / path for path in dict.fromkeys(named))

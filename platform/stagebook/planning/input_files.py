@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from stagebook.planning.instances import Instance
 from stagebook.workspace.paths import PathRefused, folders_around
-from stagebook.workspace.patterns import fits, is_pattern, matches
+from stagebook.workspace.patterns import fits, folder_of, is_pattern, matches
 from stagebook.workspace.workspace import Workspace
 
 MOST = 10_000  # files that one pattern may stand for
@@ -97,14 +97,10 @@ class InputFiles:
         there = matches(self._project.root, pattern, MOST)
         found = {**dict.fromkeys(there, ""), **made}
         if len(found) > MOST:
-            hint = f"name the folder that they are in: {pattern[: pattern.rfind('/', 0, _first_sign(pattern)) + 1]}"
+            hint = f"name the folder that they are in: {folder_of(pattern)}/"
             raise NoSuchFile(f"more than {MOST:,} files fit '{pattern}'", hint)
         if not found and not instance.stage.bookmark:
             hint = "check the path; a pattern stands for files that are there, or that another stage writes"
             raise NoSuchFile(f"no file fits '{pattern}'", hint)
         paths = tuple(sorted(found))
         return Sources(paths=paths, sources=tuple(found[path] for path in paths), many=True)
-
-
-def _first_sign(pattern: str) -> int:
-    return next((at for at, sign in enumerate(pattern) if is_pattern(sign)), len(pattern))

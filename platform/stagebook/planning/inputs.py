@@ -18,7 +18,7 @@ from stagebook.workspace.patterns import is_pattern
 from stagebook.workspace.remotes import PATTERN, split
 from stagebook.workspace.workspace import Workspace
 
-_REFERENCE = re.compile(r"([A-Za-z][\w-]*)(?:@(.+?))?\.([A-Za-z_]\w*)(?:\[([^\[\]]*)\])?(?:/(.*))?")
+REFERENCE = re.compile(r"([A-Za-z][\w-]*)(?:@(.+?))?\.([A-Za-z_]\w*)(?:\[([^\[\]]*)\])?(?:/(.*))?")
 _SAME_ITEM = re.compile(r"([A-Za-z][\w-]*@)\$\{\s*item\s*\}(\.[A-Za-z_]\w*(?:/.*)?)")
 
 
@@ -51,7 +51,7 @@ class References:
         if not isinstance(text, str):
             self._report(ref.location, f"input '{name}' has to be text, not {describe(text)}")
             return None
-        match = _REFERENCE.fullmatch(text)
+        match = REFERENCE.fullmatch(text)
         if match and match[1] in self._pipeline.stages and not self._is_file(match, text):
             return self._output(instance, match, ref)
         if match and match[1] in self._pipeline.broken:
@@ -114,7 +114,7 @@ class References:
 
     def _ahead(self, instance: Instance, ref: InputRef) -> Sources | None:
         """What can be said of a reference that holds an item which is not known yet."""
-        match = _REFERENCE.fullmatch(str(ref.text.source))
+        match = REFERENCE.fullmatch(str(ref.text.source))
         if match is None or match[2] is None:
             return Sources()  # a file: it is looked for once the item is known
         if match[1] in self._pipeline.stages:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,13 +13,15 @@ import pandas as pd
 
 from stagebook.errors import UsageError, did_you_mean
 from stagebook.pipeline.model import Input, InputRef, Pipeline, Stage
+from stagebook.planning.input_files import MOST
+from stagebook.planning.inputs import REFERENCE
 from stagebook.planning.scopes import UNKNOWN, Evaluator
 from stagebook.testing import frames
 from stagebook.testing.alone import Alone, literal
 from stagebook.workspace.paths import PathRefused, inside_for_input
+from stagebook.workspace.patterns import folder_of, is_pattern, matches
 from stagebook.workspace.remotes import PATTERN, split
 
-_OUTPUT = re.compile(r"([A-Za-z][\w-]*)(?:@(.+))?\.([A-Za-z_]\w*)")
 _FOLDER = "inputs"  # in the tree
 _WAYS = "a path, bytes, a DataFrame or a function that is given a path to write to"
 
@@ -30,12 +31,14 @@ Given = Mapping[str, Any]
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Declared:
     """What the pipeline file says of an input. `source`: `stage.output`, empty for a file; `name`: of the file that the
-    stage would get; `is_delta`: it is a Delta table; `many`: the notebook gets a list."""
+    stage would get; `is_delta`: it is a Delta table; `many`: the notebook gets a list. `place`: where the notebook reads it by
+    itself, a folder where they are `many`; empty where it is passed."""
 
     source: str
     name: str
     is_delta: bool
     many: bool
+    place: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +84,12 @@ class InputPlaces:
         lacking: list[str] = []
         evaluator = Evaluator(one.pipeline, one.params, dict(os.environ), one.interval)
         for name, item in stage.inputs.items():
-            declared = _declared(whole, item)
+            declared = self._placed(whole, item, evaluator, one)
             if name in given:
                 paths = self._written(name, given[name], declared)
                 refs = tuple(InputRef(text=literal(path), location=item.refs[0].location) for path in paths)
                 if refs:
-                    inputs[name] = Input(name=name, refs=refs, many=declared.many)
+                    inputs[name] = dataclasses.replace(item, refs=refs, many=declared.many)
                 else:
                     params[name] = literal([])
                 written[name] = paths
@@ -107,25 +110,48 @@ class InputPlaces:
             )
         return Placed(stage=dataclasses.replace(stage, inputs=inputs, params=params), datasets=datasets)
 
+    def _placed(self, whole: Pipeline, item: Input, evaluator: Evaluator, one: Alone) -> _Declared:
+        """What the file says of an input, with the place at which the notebook looks for it. Raises `UsageError`."""
+        found = _declared(whole, item)
+        if item.passed_as:
+            return found
+        ref = item.refs[0]
+        text = str(evaluator.value(ref.text, ref.location, one.point))
+        match = REFERENCE.fullmatch(text)
+        if match and match[1] in whole.stages:
+            made = whole.stages[match[1]].outputs.get(match[3])
+            text = str(made.path.source).rstrip("/") if made is not None else text
+            text = f"{text}/{match[5]}" if match[5] else text
+        if "${" in text:
+            hint = "let a variable of the notebook get it: inputs: {name: …}"
+            raise UsageError(
+                f"where the notebook reads the input '{item.name}' is known only in a run", hint=hint
+            )
+        place = folder_of(text) if found.many else text
+        return dataclasses.replace(found, place=place or ".")
+
     def _linked(self, whole: Pipeline, item: Input, evaluator: Evaluator, one: Alone) -> Iterator[str]:
         """Link the files of the project that an input names; what is not there, or not a file of the project."""
         for ref in item.refs:
             text = evaluator.value(ref.text, ref.location, one.point)
             if text is UNKNOWN or not isinstance(text, str):
                 continue  # which planning reports
-            match = _OUTPUT.fullmatch(text)
+            match = REFERENCE.fullmatch(text)
             if match and match[1] in {*whole.stages, *whole.broken}:
                 yield text
             elif split(text) and not (self._project / text).exists():
                 yield f"{text}, which is behind a connection"
-            elif not (self._project / text).exists():
-                yield f"{text}, which the project does not have"
             else:
                 try:
                     path = inside_for_input(self._project, text)
                 except PathRefused:
                     continue  # which planning reports
-                link(self._project / path, self._tree / path)
+                is_there = (self._project / path).exists()
+                found = [path] if is_there else matches(self._project, path, MOST) if is_pattern(path) else []
+                if not found:
+                    yield f"{text}, which the project does not have"
+                for each in found:
+                    link(self._project / each, self._tree / each)
 
     def _written(self, name: str, value: Any, declared: _Declared) -> list[str]:
         """Write what was given for an input; its paths in the tree."""
@@ -140,6 +166,8 @@ class InputPlaces:
             numbered = f"{stem}{''.join(path.suffixes)}" if len(values) > 1 else path.name
             source = self._file(name, each) if isinstance(each, str | Path) else None
             target = f"{folder}/{source.name if source else numbered}"
+            if declared.place:
+                target = f"{declared.place}/{Path(target).name}" if declared.many else declared.place
             if target in paths:
                 target = f"{folder}/{number}/{source.name if source else numbered}"
             place = self._tree / target
@@ -213,19 +241,19 @@ def _check_names(stage: Stage, given: Given, asked: Sequence[str]) -> None:
 def _declared(whole: Pipeline, item: Input) -> _Declared:
     """What the file says of an input, by the first thing that it refers to."""
     text = str(item.refs[0].text.source)
-    match = _OUTPUT.fullmatch(text)
+    match = REFERENCE.fullmatch(text)
     if match and match[1] in whole.stages:
         found = _of_output(whole, item.name, match[1], match[3])
         several = match[2] is None and bool(whole.stages[match[1]].matrix or whole.stages[match[1]].foreach)
         return dataclasses.replace(found, many=item.many or several)
     remote = split(text)
-    is_pattern = remote is not None and PATTERN.search(remote[1]) is not None
-    name = item.name if is_pattern or "${" in Path(text).name else Path(text).name
+    several = PATTERN.search(remote[1]) is not None if remote else is_pattern(text)
+    name = item.name if several or "${" in Path(text).name else Path(text).name
     return _Declared(
         source="",
         name=name if "." in name else f"{name}{''.join(Path(text).suffixes[-1:])}",
         is_delta=False,
-        many=item.many or is_pattern,
+        many=item.many or several,
     )
 
 

@@ -163,7 +163,7 @@ class Replay:
             refs = tuple(
                 InputRef(text=literal(path), location=item.refs[0].location) for path, _ in inputs[name]
             )
-            placed[name] = Input(name=name, refs=refs, many=name in lists)
+            placed[name] = dataclasses.replace(item, refs=refs, many=name in lists)
         paths = {name: [path for path, _ in inputs[name]] for name in one.stage.inputs}
         datasets = datasets_given(whole, one.stage, paths)
         if lacking := [name for name in asked if name not in datasets]:

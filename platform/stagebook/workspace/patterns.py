@@ -17,6 +17,12 @@ def is_pattern(text: str) -> bool:
     return not _SIGNS.isdisjoint(text)
 
 
+def folder_of(pattern: str) -> str:
+    """The folder that all that fits a pattern is in."""
+    first = next((at for at, sign in enumerate(pattern) if sign in _SIGNS), len(pattern))
+    return pattern[:first].rpartition("/")[0]
+
+
 def fits(path: str, pattern: str) -> bool:
     """Whether a path, with `/`, is one that a pattern stands for."""
     return _fit(path.split("/"), pattern.split("/"))
