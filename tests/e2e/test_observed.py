@@ -317,10 +317,10 @@ def test_infer_proposes_a_pipeline_that_runs(builder: ProjectBuilder) -> None:
     assert [stage.id for stage in plan.stages] == ["load", "sum"]
     load, total = plan.stages
     assert {name: item.paths for name, item in load.inputs.items()} == {"raw": ("data/raw.csv",)}
-    assert {name: item.sources for name, item in total.inputs.items()} == {"source": ("load",)}
+    assert {name: item.sources for name, item in total.inputs.items()} == {"source": ("load",), "raw": ("",)}
+    assert not total.inputs["raw"].is_passed  # its path stands in a cell
     assert [list(stage.outputs) for stage in plan.stages] == [["out"], ["total"]]
     assert load.params == {"limit": 5}
-    assert "# cell 2 reads data/raw.csv: make raw = " in text
     (builder.root / "total.csv").unlink()
     assert builder.project.run("p").status is Status.COMPLETED
     assert (builder.root / "total.csv").read_text() == "s\n1\n"
@@ -373,7 +373,7 @@ def test_infer_needs_no_project_and_takes_a_kernel(builder: ProjectBuilder) -> N
     assert done.returncode == 0, done.stderr
     text = (builder.root / "pipelines/p.yaml").read_text()
     assert "    kernel: python3\n" in text
-    assert 'cell 1 writes x.txt: make x = "x.txt" a variable' in text
+    assert "    outputs: [x.txt]\n" in text
     assert builder.screen() == ""
     assert (
         "the kernel 'none' is not installed here" in infer(builder, "loose.ipynb", "--kernel", "none").stderr

@@ -181,7 +181,8 @@ def _trials(
             # that it names and that is newer than its start was written by it.
             began = (record.started or 0.0) - _CLOCK_SLACK
             made = {path for path in named if (workspace.root / path).stat().st_mtime >= began}
-            writes = tuple(sorted({*record.observed.writes, *made}))
+            # What it removed again is nothing that it left.
+            writes = tuple(sorted({*filter(workspace.exists, record.observed.writes), *made}))
             reads = tuple(sorted({*record.observed.reads, *named.difference(writes)}))
         data = parse_notebook(read_bytes(workspace.executable(stage.notebook)))
         yield Trial(

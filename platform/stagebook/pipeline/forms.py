@@ -58,7 +58,7 @@ class Forms:
             return {}, {}
         if isinstance(raw, list | str):
             entries = list(self._listed(raw, base))
-            names = _names_of([_name_of(entry.value) for entry in entries])
+            names = names_alone([_path_of(entry.value) for entry in entries])
         elif isinstance(raw, Mapping):
             others = _OTHER_KEYS[str(base[-1])]
             entries = [
@@ -121,10 +121,17 @@ def _of_mapping(entries: list[Entry]) -> list[str]:
     return names if len({*names}) == len(names) else _names_of(names)
 
 
-def _name_of(value: Any) -> str:
-    """What an entry without a name is called: a file by its name without the ending, a pattern by its folder, an output of
-    another stage by that stage."""
-    text = str(value[_PATH]) if isinstance(value, Mapping) else str(value)
+def names_alone(paths: list[str]) -> list[str]:
+    """What entries without a name are called: a file by its name without the ending, a pattern by its folder, an output of
+    another stage by that stage; later ones of a name with a number."""
+    return _names_of([_name_of(path) for path in paths])
+
+
+def _path_of(value: Any) -> str:
+    return str(value[_PATH]) if isinstance(value, Mapping) else str(value)
+
+
+def _name_of(text: str) -> str:
     for part in reversed(_EXPRESSION.sub("", text).split("/")):
         if _SIGNS.isdisjoint(part) and (name := _identifier(part.partition(".")[0])):
             return name

@@ -6,8 +6,9 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
+from stagebook.pipeline.forms import names_alone
 from stagebook.pipeline.notebook import DeclaredParam
 from stagebook.pipeline.types import Value, type_of
 
@@ -44,14 +45,19 @@ class Draft:
     outputs: dict[str, str] = dataclasses.field(default_factory=dict)
     after: dict[str, None] = dataclasses.field(default_factory=dict)
     remarks: list[str] = dataclasses.field(default_factory=list)
-    to_come: dict[str, str] = dataclasses.field(
-        default_factory=dict
-    )  # outputs that remarks ask for, by their paths
+    # What the notebook names by itself: inputs as the file has them, and the paths of outputs by their names.
+    alone_inputs: list[str] = dataclasses.field(default_factory=list)
+    alone_outputs: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The name of the stage."""
         return self.trial.stage
+
+    @property
+    def made(self) -> dict[str, str]:
+        """The paths of all outputs, by their names."""
+        return {**self.outputs, **self.alone_outputs}
 
 
 def stage_lines(draft: Draft) -> Iterator[str]:
@@ -65,17 +71,39 @@ def stage_lines(draft: Draft) -> Iterator[str]:
     if draft.params:
         yield "  params:"
         yield from (f"    {name}: {yaml(value)}" for name, value in draft.params.items())
-    if draft.inputs:
-        yield "  inputs:"
-        for name, refs in draft.inputs.items():
-            many = isinstance((draft.trial.parameters or {})[name].default, list)
-            shown = f"[{', '.join(map(yaml, refs))}]" if many else yaml(refs[0])
-            yield f"    {name}: {shown}"
-    if draft.outputs:
-        yield "  outputs:"
-        yield from (f"    {name}: {yaml(path)}" for name, path in draft.outputs.items())
+    inputs = {}
+    for name, refs in draft.inputs.items():
+        many = isinstance((draft.trial.parameters or {})[name].default, list)
+        inputs[name] = f"[{', '.join(map(yaml, refs))}]" if many else yaml(refs[0])
+    alone = dict(zip(names_apart(draft.alone_inputs, inputs), draft.alone_inputs, strict=True))
+    yield from _paths("inputs", inputs, alone)
+    outputs = {name: yaml(path) for name, path in draft.outputs.items()}
+    shown = {name: _as_written(draft, path) for name, path in draft.alone_outputs.items()}
+    yield from _paths("outputs", outputs, shown)
     if draft.after:
         yield f"  after: [{', '.join(draft.after)}]"
+
+
+def _paths(group: str, passed: Mapping[str, str], alone: Mapping[str, str]) -> Iterator[str]:
+    """The lines of inputs or outputs: as a list where nothing is passed."""
+    if not passed and alone:
+        yield f"  {group}: [{', '.join(map(yaml, alone.values()))}]"
+    elif passed:
+        yield f"  {group}:"
+        yield from (f"    {name}: {text}" for name, text in passed.items())
+        yield from (f"    {name}: {{path: {yaml(path)}, inject: false}}" for name, path in alone.items())
+
+
+def _as_written(draft: Draft, path: str) -> str:
+    """A folder that the notebook did not make itself has to be there: a slash says so."""
+    is_folder = any(other.startswith(f"{path}/") for other in draft.writes)
+    return f"{path}/" if is_folder and path not in draft.writes else path
+
+
+def names_apart(paths: list[str], taken: Collection[str]) -> list[str]:
+    """The names of what is declared by path alone, with none of those that are `taken`."""
+    names = names_alone(paths)
+    return [f"{name}_" if name in taken else name for name in names]
 
 
 def param_text(param: DeclaredParam) -> str:

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import ast
 import itertools
-import json
-import keyword
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from stagebook.pipeline.cells import parse_cell
 from stagebook.pipeline.notebook import PARAMETERS_TAG, DeclaredParam, source_of, tags_of
-from stagebook.planning.infer.draft import Draft, Trial, can_be_given, param_text, stage_lines, yaml
+from stagebook.planning.infer.draft import (
+    Draft,
+    Trial,
+    can_be_given,
+    names_apart,
+    param_text,
+    stage_lines,
+    yaml,
+)
+from stagebook.planning.infer.places import as_read, gathered, is_in, meet
+from stagebook.workspace.patterns import fits
 
 _HEAD = """\
 # Proposed by stagebook infer from one run of the notebooks, in the order given. Read it before use:
 # not every read is seen. A comment says what to change in a notebook first.
 """
-_MANY = 4  # files of one folder that are named one by one
 _CODE = (".py", ".ipynb", ".so", ".pyi")
 _DEFAULT_NAME = "stage"
 
@@ -106,7 +113,12 @@ class _Proposer:
         if bare:
             for draft in self._drafts:
                 self._follow(draft)
-                _remark_on_paths(draft, draft.reads, draft.writes, self._sources(draft))
+                draft.remarks += [
+                    f"it reads {path}: inputs: [{yaml(path)}]" for path, _ in gathered(draft.reads)
+                ]
+                draft.remarks += [
+                    f"it writes {path}: outputs: [{yaml(path)}]" for path, _ in gathered(draft.writes)
+                ]
         else:
             for draft in self._drafts:
                 self._find_outputs(draft)
@@ -124,31 +136,47 @@ class _Proposer:
             if isinstance((draft.trial.parameters or {})[name].default, list):
                 continue
             path = paths[0]
-            written = [other for other in draft.writes if _meet(path, other)]
+            written = [other for other in draft.writes if meet(path, other)]
             if not written:
                 continue
+            if any(is_in(self._path(text) or "", path) for _, text in draft.trial.texts):
+                continue  # it writes there by its own name, too: passed another path, it would write to both
             if objection := self._objection(draft, path, written):
                 draft.remarks.append(f"'{name}' ({path}) is no output, since {objection}")
             else:
                 draft.outputs[name] = path
+        self._find_outputs_alone(draft)
+
+    def _find_outputs_alone(self, draft: Draft) -> None:
+        """What the notebook writes to paths of its own."""
+        told = [path for name, paths in draft.values.items() for path in paths if _is_told(draft, name)]
+        rest = [
+            path
+            for path in draft.writes
+            if not any(is_in(path, one) for one in (*draft.outputs.values(), *told))
+        ]
+        found: list[str] = []
+        for path, _ in gathered(rest):
+            if objection := self._objection(draft, path, [*draft.writes]):
+                draft.remarks.append(f"{path} is no output, since {objection}")
+            elif not any(is_in(path, other) for other in found):
+                found = [*(other for other in found if not is_in(other, path)), path]
+        draft.alone_outputs = dict(zip(names_apart(found, draft.outputs), found, strict=True))
 
     def _objection(self, draft: Draft, path: str, written: Collection[str]) -> str:
         """Why what a variable names cannot be an output."""
         before = self._drafts[: draft.at + 1]
-        if any(_meet(other, path) for one in before for other in one.outputs.values()):
+        if any(meet(other, path) for one in before for other in one.made.values()):
             return "another output is written there"
-        reader = next((one for one in before if any(_is_in(other, path) for other in one.reads)), None)
+        reader = next((one for one in before if any(is_in(other, path) for other in one.reads)), None)
         if reader is not None:
             who = "the notebook" if reader is draft else f"{reader.name}"
             return f"{who} reads it before it is written"
-        named = next((n for n, text in draft.trial.texts if _is_in(self._path(text) or "", path)), None)
-        if named is not None:
-            return f"cell {named} writes to it by its own name: use the variable there, and add it"
-        if not any(_is_in(other, path) for other in written):
+        if not any(is_in(other, path) for other in written):
             return f"the notebook writes {min(written)} as a whole, which it is in"
         if path in written:
             return ""
-        others = [file for file in self._files_in(path) if not any(_is_in(file, one) for one in written)]
+        others = [file for file in self._files_in(path) if not any(is_in(file, one) for one in written)]
         if others:
             return f"it is a folder with files that are not of this notebook, such as {min(others)}"
         return ""
@@ -157,27 +185,40 @@ class _Proposer:
 
     def _find_inputs(self, draft: Draft) -> None:
         for name, paths in draft.values.items():
-            read = (any(_is_in(other, path) for other in draft.reads) for path in paths)
+            read = (any(is_in(other, path) for other in draft.reads) for path in paths)
             if name in draft.outputs or not all(read):
                 continue
             refs = [self._reference(draft, path) for path in paths]
             if None not in refs:
                 draft.inputs[name] = [ref for ref in refs if ref is not None]
-                later = self._sources(draft)
-                for path in paths:
-                    if path in later and later[path] not in refs:
-                        maker = later[path].partition(".")[0]
-                        what = f"'{name}' is what {maker} writes: once {maker} has it as an output, write {later[path]}"
-                        draft.remarks.append(what)
+        self._find_inputs_alone(draft)
+
+    def _find_inputs_alone(self, draft: Draft) -> None:
+        """What the notebook reads from paths of its own."""
+        passed = [path for name in draft.inputs for path in draft.values[name]]
+        own = draft.made.values()
+        rest = [
+            path
+            for path in draft.reads
+            if not any(is_in(path, one) for one in (*passed, *own, *draft.writes))
+            and not any(is_in(one, path) for one in (*passed, *own))
+        ]
+        refs: dict[str, None] = {}
+        for path in as_read(rest, self._files_in):
+            ref = self._reference(draft, path)
+            if ref is None:
+                draft.remarks.append(f"it reads {path}, which a later notebook writes")
+            else:
+                refs[ref] = None
+        draft.alone_inputs = list(refs)
 
     def _reference(self, draft: Draft, path: str) -> str | None:
         """How the file names an input; None where it cannot be one."""
         for other in self._drafts:
-            for name, output in other.outputs.items():
-                if output == path and other.at < draft.at:
-                    return f"{other.name}.{name}"
-                if output == path or _is_in(path, output):
-                    return None  # of a later stage, or a part of an output
+            for name, output in other.made.items():
+                if is_in(path, output):  # of a later stage it is no input
+                    within = path.removeprefix(output)
+                    return f"{other.name}.{name}{within}" if other.at < draft.at else None
         # Without a folder it could be taken for the output of a stage.
         return path if "/" in path or "." not in path else f"./{path}"
 
@@ -191,11 +232,17 @@ class _Proposer:
         """Come after the stages before it that it has to do with, but for those whose outputs it takes."""
         if draft.at and None in {draft.trial.reads, self._drafts[draft.at - 1].trial.reads}:
             self._follow(draft)  # what one of them does is not known
-        linked = {ref.partition(".")[0] for refs in draft.inputs.values() for ref in refs}
+        refs = [*(ref for refs in draft.inputs.values() for ref in refs), *draft.alone_inputs]
+        linked = {ref.partition(".")[0] for ref in refs}
+        linked |= {
+            other.name
+            for other in self._drafts[: draft.at]
+            if any(fits(path, ref) or is_in(path, ref) for path in other.made.values() for ref in refs)
+        }
         named = {path for _, text in draft.trial.texts if (path := self._path(text)) is not None}
         for other in self._drafts[: draft.at]:
-            touched = any(_meet(path, made) for path in (*draft.reads, *named) for made in other.writes)
-            replaced = any(_meet(path, had) for path in draft.writes for had in (*other.reads, *other.writes))
+            touched = any(meet(path, made) for path in (*draft.reads, *named) for made in other.writes)
+            replaced = any(meet(path, had) for path in draft.writes for had in (*other.reads, *other.writes))
             if (touched or replaced) and other.name not in linked:
                 draft.after[other.name] = None
 
@@ -208,31 +255,10 @@ class _Proposer:
         trial = draft.trial
         if trial.reads is None:
             draft.remarks.append("what it reads and writes could not be observed")
-        passed = [path for name in draft.inputs for path in draft.values[name]]
-        open_reads = [
-            path
-            for path in draft.reads
-            if not any(_is_in(path, one) for one in passed)
-            and not any(_is_in(one, path) for one in (*passed, *draft.outputs.values()))
-        ]
-        made = draft.outputs.values()
-        open_writes = [path for path in draft.writes if not any(_is_in(path, one) for one in made)]
-        if trial.parameters is None and (open_reads or open_writes):
-            remedy = "give the cell that sets its paths and values the tag 'parameters'"
-            draft.remarks.append(f"it has no parameters cell: {remedy}")
         known = {path: name for name in (*draft.inputs, *draft.outputs) for path in draft.values[name]}
         for number, path in dict.fromkeys((n, self._path(text)) for n, text in trial.texts):
             if path in known:
                 draft.remarks.append(f"cell {number} names {path} by itself: write {known[path]} there")
-        cells = {path: n for n, text in reversed(trial.texts) if (path := self._path(text)) is not None}
-        _remark_on_paths(draft, open_reads, open_writes, self._sources(draft), cells)
-
-    def _sources(self, draft: Draft) -> dict[str, str]:
-        """The references to what the notebooks before it write, as outputs they have or are to get, by the paths."""
-        before = self._drafts[: draft.at]
-        to_come = {path: f"{other.name}.{name}" for other in before for path, name in other.to_come.items()}
-        made = {path: f"{other.name}.{name}" for other in before for name, path in other.outputs.items()}
-        return to_come | made
 
     # -- params ---------------------------------------------------------------------------------
 
@@ -240,7 +266,7 @@ class _Proposer:
         found: dict[str, list[tuple[Draft, DeclaredParam]]] = {}
         for draft in self._drafts:
             for name, param in (draft.trial.parameters or {}).items():
-                if can_be_given(param) and not self._is_path(draft, name):
+                if can_be_given(param) and not _is_path(draft, name):
                     found.setdefault(name, []).append((draft, param))
         for name, places in found.items():
             shared = len({(str(param.type), yaml(param.default)) for _, param in places}) == 1
@@ -250,11 +276,6 @@ class _Proposer:
                     key += "_"
                 self._params.setdefault(key, param)
                 draft.params[name] = f"${{params.{key}}}"
-
-    def _is_path(self, draft: Draft, name: str) -> bool:
-        """Whether a variable holds what the notebook reads or writes: no value to play with."""
-        paths = draft.values.get(name, ())
-        return any(_meet(path, other) for path in paths for other in (*draft.reads, *draft.writes))
 
     # -- text -----------------------------------------------------------------------------------
 
@@ -270,63 +291,12 @@ class _Proposer:
             yield from (f"  {line}" for line in stage_lines(draft))
 
 
-def _remark_on_paths(
-    draft: Draft,
-    reads: Sequence[str],
-    writes: Sequence[str],
-    sources: Mapping[str, str],
-    cells: Mapping[str, int] | None = None,
-) -> None:
-    """Say of each path what to do so that it can be declared."""
-    taken = set(draft.trial.parameters or ())
-    for verb, group, paths in (("reads", "inputs", reads), ("writes", "outputs", writes)):
-        for path, count in _gathered(paths):
-            holders = (name for name, held in draft.values.items() if any(_is_in(path, it) for it in held))
-            holder = next(holders, "")
-            if holder and any(remark.startswith(f"'{holder}' ") for remark in draft.remarks):
-                continue
-            where = f"cell {cells[path]}" if cells and path in cells else "it"
-            what = path if count == 1 else f"{count} files in {path}"
-            if holder:
-                draft.remarks.append(f"'{holder}' cannot be passed yet: {where} {verb} {what} by it")
-                continue
-            source = next((one for one in sources if _is_in(path, one)), "") if group == "inputs" else ""
-            passed = source or path
-            name = _variable(passed, taken)
-            taken.add(name)
-            if group == "outputs":
-                draft.to_come[passed] = name
-            entry = f"{group}: {{{name}: {yaml(sources.get(source, passed))}}}"
-            draft.remarks.append(
-                f"{where} {verb} {what}: make {name} = {json.dumps(passed, ensure_ascii=False)} a variable of "
-                f"the parameters cell, and add {entry}"
-            )
+def _is_told(draft: Draft, name: str) -> bool:
+    """Whether a remark says why what a variable holds is no output."""
+    return any(remark.startswith(f"'{name}' ") for remark in draft.remarks)
 
 
-def _gathered(paths: Sequence[str]) -> Iterator[tuple[str, int]]:
-    """The paths, and in place of many in one folder that folder, with their number."""
-    folders: dict[str, list[str]] = {}
-    for path in paths:
-        folders.setdefault(path.rpartition("/")[0], []).append(path)
-    for folder, inside in folders.items():
-        if folder and len(inside) > _MANY:
-            yield folder, len(inside)
-        else:
-            yield from ((path, 1) for path in inside if not (path in folders and len(folders[path]) > _MANY))
-
-
-def _variable(path: str, taken: Collection[str]) -> str:
-    stem = path.rpartition("/")[2].partition(".")[0]
-    name = re.sub(r"\W+", "_", stem, flags=re.ASCII).strip("_").lower() or "data"
-    name = name if name.isidentifier() else f"data_{name}"
-    while name in taken or keyword.iskeyword(name):
-        name += "_"
-    return name
-
-
-def _is_in(path: str, around: str) -> bool:
-    return path == around or path.startswith(f"{around}/")
-
-
-def _meet(one: str, other: str) -> bool:
-    return _is_in(one, other) or _is_in(other, one)
+def _is_path(draft: Draft, name: str) -> bool:
+    """Whether a variable holds what the notebook reads or writes: no value to play with."""
+    paths = draft.values.get(name, ())
+    return any(meet(path, other) for path in paths for other in (*draft.reads, *draft.writes))

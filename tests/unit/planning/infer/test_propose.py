@@ -86,7 +86,7 @@ def test_a_chain() -> None:
     assert text.count("#") == 2
 
 
-def test_what_is_hard_coded_is_said_and_ordered() -> None:
+def test_what_is_hard_coded_is_declared_by_its_path() -> None:
     text, data = proposed(
         trial("a", None, ("raw.csv",), ("data/x.csv",), ((1, "raw.csv"), (2, "data/x.csv"))),
         trial("b", "limit = 3", ("data/x.csv",), (), ((4, "data/x.csv"),)),
@@ -94,24 +94,45 @@ def test_what_is_hard_coded_is_said_and_ordered() -> None:
         trial("d", "x = 2", (), ("data/x.csv",)),
     )
     assert data["stages"] == {
-        "a": {"notebook": "notebooks/a.ipynb"},
-        "b": {"notebook": "notebooks/b.ipynb", "params": {"limit": "${params.limit}"}, "after": ["a"]},
+        "a": {"notebook": "notebooks/a.ipynb", "inputs": ["./raw.csv"], "outputs": ["data/x.csv"]},
+        "b": {"notebook": "notebooks/b.ipynb", "params": {"limit": "${params.limit}"}, "inputs": ["a.x"]},
         "c": {"notebook": "notebooks/c.ipynb", "params": {"x": "${params.c_x}"}},
         "d": {"notebook": "notebooks/d.ipynb", "params": {"x": "${params.d_x}"}, "after": ["a", "b"]},
     }
-    assert "# it has no parameters cell" in text
-    assert '# cell 1 reads raw.csv: make raw = "raw.csv" a variable' in text
-    assert "and add outputs: {x: data/x.csv}" in text
-    assert "# cell 4 reads data/x.csv: make x = " in text
+    assert "# data/x.csv is no output, since another output is written there" in text
 
 
 def test_a_hard_coded_read_of_an_output_refers_to_it() -> None:
-    text, data = proposed(
-        trial("a", "out = 'd/x.csv'", (), ("d/x.csv",)),
-        trial("b", "k = 1", ("d/x.csv",), ()),
+    _, data = proposed(
+        trial("a", "out = 'd/x.csv'", (), ("d/x.csv", "e/1", "e/2", "e/3", "e/4", "e/5")),
+        trial("b", "k = 1\nsrc = 'f/y'", ("d/x.csv", "e/3", "f/y"), ()),
+        trial("c", None, ("e", "e/3"), ("g", "g/1", "g/2", "g/3", "g/4", "g/5")),
     )
-    assert "and add inputs: {x: a.out}" in text
-    assert data["stages"]["b"]["after"] == ["a"]
+    assert data["stages"]["a"]["outputs"] == {"out": "d/x.csv", "e": {"path": "e/", "inject": False}}
+    assert data["stages"]["b"]["inputs"] == {
+        "src": "f/y",
+        "a": {"path": "a.out", "inject": False},
+        "_3": {"path": "a.e/3", "inject": False},
+    }
+    assert data["stages"]["c"] == {"notebook": "notebooks/c.ipynb", "inputs": ["a.e"], "outputs": ["g"]}
+
+
+def test_files_of_one_ending_are_a_pattern() -> None:
+    months = tuple(f"raw/{n}.csv" for n in range(6))
+    read = ("raw", *months)
+    _, data = proposed(
+        trial("a", None, read),
+        trial("b", None, ("raw", "raw/0.csv")),
+        trial("c", None, ("raw",)),
+        trial("d", None, months[:2]),
+        files=(*months, "raw/notes.txt"),
+    )
+    assert [stage["inputs"] for stage in data["stages"].values()] == [
+        ["raw/*.csv"],
+        ["raw"],
+        ["raw"],
+        ["raw/0.csv", "raw/1.csv"],
+    ]
 
 
 def test_an_output_that_cannot_be_one() -> None:
@@ -125,9 +146,10 @@ def test_an_output_that_cannot_be_one() -> None:
         files=("d/z", "d/y", "e/1", "e/2"),
     )
     assert "'state' (d/state) is no output, since the notebook reads it before it is written" in text
-    assert "'own' (d/own) is no output, since cell 3 writes to it by its own name" in text
-    assert "'full' (d) is no output, since state reads it before it is written" in text
-    assert text.count("is no output, since another output is written there") == 2
+    assert data["stages"]["state"]["outputs"] == ["d/own"]
+    assert "'full' (d) is no output, since another output is written there" in text
+    assert text.count("is no output, since another output is written there") == 3
+    assert data["stages"]["inner"]["outputs"] == ["g/set"]
     assert "since the notebook writes g/set as a whole, which it is in" in text
     assert data["stages"]["folder"]["outputs"] == {"mine": "e"}
     assert "params" not in data
@@ -154,10 +176,9 @@ def test_lists_folders_and_parts() -> None:
     )
     assert data["stages"]["a"]["inputs"] == {"both": ["in/0.csv", "./x.csv"], "folder": "in"}
     assert data["stages"]["b"] == {
-        "notebook": "notebooks/b.ipynb", "inputs": {"file": "./a.out"}, "after": ["a"]
+        "notebook": "notebooks/b.ipynb", "inputs": {"part": "a.out/1", "file": "./a.out"}
     }  # fmt: skip
-    assert "'part' cannot be passed yet: it reads set/1 by it" in text
-    assert "it reads 9 files in in: make in_ = " in text
+    assert data["stages"]["c"]["inputs"] == ["in/*.csv"]
     assert data["stages"]["d"]["inputs"] == {"later": "./z.csv"}
     assert "is no output, since d reads it before it is written" in text
 
@@ -184,8 +205,8 @@ def test_bare() -> None:
             "b": {"notebook": "notebooks/b.ipynb", "after": ["a"]},
         }
     }
-    assert "'x' cannot be passed yet" in text
-    assert "it writes f/z" in text
+    assert "# it reads f/y: inputs: [f/y]" in text
+    assert "# it writes f/z: outputs: [f/z]" in text
 
 
 def test_values_that_a_file_cannot_hold_stay_in_the_notebook() -> None:
@@ -247,29 +268,25 @@ def test_a_path_that_is_passed_and_written_out_as_well() -> None:
     assert text.count("cell 2 names d/x by itself: write x there") == 1
 
 
-def test_what_a_notebook_is_to_write_is_referred_to_by_those_after_it() -> None:
-    """Case infer_written_input: whoever follows all comments has a pipeline without a mistake."""
+def test_what_a_notebook_writes_is_referred_to_by_those_after_it() -> None:
+    """Case infer_written_input."""
     first = trial(
         "a", writes=("middle.txt", "set/1", "set/2", "set/3", "set/4", "set/5"), texts=((1, "middle.txt"),)
     )
     second = trial("b", "src = 'middle.txt'", reads=("middle.txt",))
     third = trial("c", reads=("middle.txt", "set/3"), texts=((2, "middle.txt"),))
-    text, data = proposed(first, second, third)
-    assert (
-        'cell 1 writes middle.txt: make middle = "middle.txt" a variable of the parameters cell, and add outputs: {middle: middle.txt}'
-        in text
-    )
-    assert "# 'src' is what a writes: once a has it as an output, write a.middle" in text
-    assert (
-        'cell 2 reads middle.txt: make middle = "middle.txt" a variable of the parameters cell, and add inputs: {middle: a.middle}'
-        in text
-    )
-    assert (
-        'it reads set/3: make set = "set" a variable of the parameters cell, and add inputs: {set: a.set}'
-        in text
-    )
-    assert data["stages"]["b"]["inputs"] == {"src": "./middle.txt"}
-    assert "add inputs: {middle: a.middle}" in proposed(first, third, bare=True)[0]
+    _, data = proposed(first, second, third)
+    assert data["stages"] == {
+        "a": {"notebook": "notebooks/a.ipynb", "outputs": ["middle.txt", "set/"]},
+        "b": {"notebook": "notebooks/b.ipynb", "inputs": {"src": "a.middle"}},
+        "c": {"notebook": "notebooks/c.ipynb", "inputs": ["a.middle", "a.set/3"]},
+    }
+
+
+def test_what_a_later_notebook_writes_is_no_input() -> None:
+    text, data = proposed(trial("a", None, ("x.csv",)), trial("b", None, (), ("x.csv",)))
+    assert data["stages"]["a"] == {"notebook": "notebooks/a.ipynb", "inputs": ["./x.csv"]}
+    assert "# x.csv is no output, since a reads it before it is written" in text
 
 
 def test_a_kernel_that_is_not_the_notebooks_own_is_named() -> None:
