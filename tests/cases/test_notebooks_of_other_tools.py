@@ -301,9 +301,11 @@ def test_a_path_from_the_folder_of_the_notebook_is_told_of(builder: ProjectBuild
         params="raw = '../data/y.txt'\nout = '../data/out.txt'",
     )
     builder.pipeline("stages: {a: {notebook: notebooks/a.ipynb, outputs: {out: data/out.txt}}}")
-    told = [line for line in stagebook(builder.root, "check").stdout.splitlines() if "names" in line]
-    assert [line.partition(" names ")[2] for line in told if "'notebooks/a.ipynb'" in line] == [
-        "../data/y.txt (the default of 'raw'), which is not there in the project folder",
-        "../data/x.txt (cell 3), which is not there in the project folder",
-        "beside.csv (cell 4), which is not there in the project folder",
+    told = [
+        line for line in stagebook(builder.root, "check").stdout.splitlines() if "/a.ipynb' names " in line
+    ]
+    assert [line.partition(": ")[2] for line in told] == [
+        "the default of 'raw' of 'notebooks/a.ipynb' names ../data/y.txt, which leads out of the project root",
+        "cell 3 of 'notebooks/a.ipynb' names ../data/x.txt, which leads out of the project root",
+        "cell 4 of 'notebooks/a.ipynb' names beside.csv, which is not there in the project folder, where its cells run",
     ]

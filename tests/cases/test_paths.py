@@ -109,8 +109,8 @@ def test_a_file_that_is_there_as_seen_from_the_notebook_is_named(builder: Projec
     builder.file("data/x.txt", "x")
     done = execute(builder, way, "from pathlib import Path\nPath('../data/x.txt').read_text()")
     assert done.end == (
-        "FileNotFoundError: [Errno 2] No such file or directory: '../data/x.txt'; notebooks run in the project's "
-        "root, from where it is 'data/x.txt': write that, or declare it as an input"
+        "FileNotFoundError: [Errno 2] No such file or directory: '../data/x.txt'; cells run in the project folder, "
+        "from where it is 'data/x.txt': write that, or give the stage 'workdir: notebook'"
     )
     again = execute(builder, way, "open('../data/none.txt')")
     assert again.end == "FileNotFoundError: [Errno 2] No such file or directory: '../data/none.txt'"

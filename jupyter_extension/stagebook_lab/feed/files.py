@@ -45,10 +45,10 @@ def files_of(project: Project, plan: Plan, looked: int) -> PlanFiles:
     """The notebooks, modules, inputs and outputs that a plan rests on. `looked`: the time before it was planned."""
     read: set[str] = set()
     made: set[str] = set()
-    for notebook, kernel in {(stage.notebook, stage.runs_in) for stage in plan.stages}:
+    for notebook, kernel, folder in {(it.notebook, it.runs_in, it.folder) for it in plan.stages}:
         read.add(notebook)
         with contextlib.suppress(NotebookUnreadable):
-            read.update(project.dependencies.code_paths(notebook, kernel))
+            read.update(project.dependencies.code_paths(notebook, kernel, folder))
     for stage in plan.stages:
         made.update(output.path for output in stage.outputs.values() if output.kind != "external")
         read.update(path for item in stage.inputs.values() if not item.connections for path in item.paths)

@@ -14,7 +14,8 @@ from stagebook.errors import PipelineInvalid, Problem
 from stagebook.planning.plan import Plan
 from stagebook.project import Project
 from stagebook.runs.leaks import find_leaks
-from stagebook.runs.undeclared import misplaced, remarks
+from stagebook.runs.misplaced import misplaced
+from stagebook.runs.undeclared import remarks
 from stagebook.scheduling.places import mistakes_of
 from stagebook.system.settings_file import FILE
 from stagebook.views.formatting import plural

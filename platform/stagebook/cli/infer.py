@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,11 +18,13 @@ from stagebook.errors import ExitCode, PipelineInvalid, ProjectNotFound, StageFa
 from stagebook.events import Status
 from stagebook.pipeline.notebook import DeclaredParam, NotebookFacts, NotebookUnreadable
 from stagebook.pipeline.notebook_file import parse_notebook, read_bytes
+from stagebook.pipeline.workdir import seen_from, shown
 from stagebook.planning.infer.draft import Trial
 from stagebook.planning.infer.propose import propose, stage_names, texts_of
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.project import Project
 from stagebook.runs.hooks import LaunchHooks
+from stagebook.runs.misplaced import fitting_workdir
 from stagebook.runs.request import RunRequest
 from stagebook.runs.run import RunReport
 from stagebook.system.files import write_whole
@@ -59,7 +62,7 @@ def infer(
             _check_target(output, force=force)
         facts = [_facts(workspace, path) for path in paths]
         _check_kernels(workspace, dict(zip(paths, facts, strict=True)), kernel)
-        plan = _plan(paths, facts, kernel)
+        plan = _in_fitting_folders(_plan(paths, facts, kernel), project)
         # The lines go to standard error: standard output is for the proposal.
         report = project.launcher.run(
             plan, RunRequest(jobs=1), LaunchHooks(listeners=[EventLines(stderr=True).take])
@@ -152,15 +155,22 @@ def _plan(paths: Sequence[str], facts: Sequence[NotebookFacts], kernel: str | No
     return Plan(pipeline=PIPELINE, path="", stages=tuple(stages), imports=imports)
 
 
+def _in_fitting_folders(plan: Plan, project: Project) -> Plan:
+    """The plan with each notebook in the folder from which the paths in its cells are right."""
+    stages = (
+        dataclasses.replace(stage, workdir=fitting_workdir(stage, project.dependencies))
+        for stage in plan.stages
+    )
+    return dataclasses.replace(plan, stages=tuple(stages))
+
+
 def _raise_failure(report: RunReport, plan: Plan, *, as_json: bool) -> NoReturn:
     """Tell what failed. Nothing is proposed, since what the notebooks after it read and write is not known."""
     stage = next(item for item in report.history.stages.values() if item.status is Status.FAILED)
     notebook = plan.stage(stage.id).notebook
     hint = "make it run, then infer again; nothing was written"
     if "FileNotFoundError" in stage.message or "No such file" in stage.message:
-        hint = (
-            "stages run in the project folder: paths in a notebook are relative to that, not to the notebook"
-        )
+        hint = f"its cells ran in {shown(plan.stage(stage.id).folder)}: paths in it are relative to that"
     if not as_json:
         console(stderr=True).print(tables.failure(report.run, stage), soft_wrap=True)
     msg = f"'{notebook}' failed{f' in cell {stage.cell}' if stage.cell else ''}: {stage.message}"
@@ -176,7 +186,7 @@ def _trials(
         reads: tuple[str, ...] | None = None
         writes: tuple[str, ...] | None = None
         if record.observed is not None:
-            named = _files_named(workspace, parameters or {})
+            named = _files_named(workspace, parameters or {}, stage.folder)
             # Reads and writes of a subprocess are not observed. Only this notebook ran at the time, so a file
             # that it names and that is newer than its start was written by it.
             began = (record.started or 0.0) - _CLOCK_SLACK
@@ -193,14 +203,15 @@ def _trials(
             writes=writes,
             texts=texts_of(data) if known.is_python else (),
             kernel="" if stage.kernel in {None, known.kernel} else str(stage.kernel),
+            workdir=stage.workdir,
         )
 
 
-def _files_named(workspace: Workspace, parameters: Mapping[str, DeclaredParam]) -> set[str]:
-    """The files that variables of a parameters cell name."""
+def _files_named(workspace: Workspace, parameters: Mapping[str, DeclaredParam], folder: str) -> set[str]:
+    """The files that variables of a parameters cell name, as seen from the folder in which the cells run."""
     defaults = [param.default for param in parameters.values()]
     texts = [text for value in defaults for text in (value if isinstance(value, list) else [value])]
-    paths = {_normal(workspace, text) for text in texts if isinstance(text, str)}
+    paths = {_normal(workspace, seen_from(folder, text)) for text in texts if isinstance(text, str) and text}
     return {path for path in paths if path is not None and workspace.is_file(path)}
 
 

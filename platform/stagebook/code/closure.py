@@ -26,6 +26,7 @@ from stagebook.code.references import CodeReferences, absolute_name
 from stagebook.code.resolver import FoundModule, ModuleResolver, SearchPath, Unit, is_local, is_outside
 from stagebook.pipeline.notebook import NotebookUnreadable, read_notebook
 from stagebook.pipeline.notebook_file import language_of, parse_notebook, read_bytes
+from stagebook.pipeline.workdir import ROOT
 from stagebook.system.file_cache import FileCache
 
 _MAX_ROUNDS = 20  # of folders that hold code that adds folders to `sys.path`
@@ -85,12 +86,20 @@ class Closure:
     threads."""
 
     def __init__(
-        self, root: Path, file_cache: FileCache, *, extra: Sequence[Path] = (), behind: Sequence[Path] = ()
+        self,
+        root: Path,
+        file_cache: FileCache,
+        *,
+        extra: Sequence[Path] = (),
+        behind: Sequence[Path] = (),
+        workdir: str = ROOT,
     ) -> None:
         """`extra`: folders of the project in which modules are looked for, as in PYTHONPATH; `behind`: folders
-        in which they are looked for after what is installed."""
+        in which they are looked for after what is installed; `workdir`: the folder of the project that cells run in."""
         self._file_cache = file_cache
-        self._modules = ModuleResolver(os.path.abspath(root), file_cache)
+        self._modules = ModuleResolver(os.path.abspath(root), file_cache, workdir)
+        # IPython puts it behind the standard library. What is installed comes after it, and counts as well.
+        self._here = [] if workdir == ROOT else [workdir]
         self._codes: dict[tuple[str, str], Code | NotebookUnreadable] = {}
         self._scripts: dict[tuple[SearchPath, str, bool], Unit] = {}
         self._last = self._resolved(behind)
@@ -146,7 +155,7 @@ class Closure:
     # -- from one unit to the next ----------------------------------------------------------------
 
     def _search(self, folder: str, added: Iterable[tuple[int | None, str]]) -> SearchPath:
-        path: list[str | None] = [folder, "", *self._inside, None, *self._last]
+        path: list[str | None] = [folder, "", *self._inside, None, *self._here, *self._last]
         for index, item in added:
             path.insert(len(path) if index is None else index, item)
         return tuple(dict.fromkeys(path))

@@ -13,6 +13,7 @@ from typing import Any
 from stagebook.code.constants import HERE
 from stagebook.code.digests import KIND, ModuleCode, read_module
 from stagebook.code.references import CodeReferences
+from stagebook.pipeline.workdir import ROOT
 from stagebook.system.file_cache import FileCache
 
 # Folders of environments and of state: not code of the project.
@@ -79,8 +80,10 @@ def is_local(path: str) -> bool:
 class ModuleResolver:
     """Finds the modules and files of a project. What was looked up on the disk is kept."""
 
-    def __init__(self, root: str, file_cache: FileCache) -> None:
+    def __init__(self, root: str, file_cache: FileCache, workdir: str = ROOT) -> None:
+        """`workdir`: the folder of the project that code is executed in."""
         self._root = root
+        self._workdir = workdir
         self._roots = (root, os.path.realpath(root))
         self._file_cache = file_cache
         self._listings: dict[str, tuple[dict[str, list[str]], set[str]]] = {}
@@ -192,10 +195,12 @@ class ModuleResolver:
 
     def resolve(self, text: str, unit: Unit | None = None) -> str | None:
         """A path that code names, relative to the project; one outside begins with `..` or `/`. None for a
-        text that is not a path. Code is executed in the project's folder; `unit` is what `HERE` refers to."""
+        text that is not a path. `unit` is what `HERE` refers to."""
         if text.startswith(HERE):
             folder = posixpath.dirname(unit.path) if unit else ""
             text = posixpath.join(folder or ".", text[len(HERE) :].lstrip("/"))
+        elif text and self._workdir != ROOT:
+            text = posixpath.join(self._workdir, text)
         if not text or "\0" in text or len(text) > 1_000:
             return None
         path = os.path.normpath(text)

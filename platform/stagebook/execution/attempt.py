@@ -12,6 +12,7 @@ from stagebook.events import Cause
 from stagebook.observed import Observed
 from stagebook.pipeline.model import DeltaOptions
 from stagebook.pipeline.types import Type, Value, parse_type
+from stagebook.pipeline.workdir import ROOT
 from stagebook.system.secret_sources import SecretSource
 
 ATTEMPT_FILE = "attempt.json"
@@ -141,6 +142,7 @@ class Attempt:
     stage is, if it is of a column.
 
     `inputs_as`: the variables that inputs are passed as which are not called like them, and the keys within.
+    `workdir` is the folder in which the cells run, relative to the root.
     `variables` are for the environment of the notebook, with references to the `secrets`, of which there are the sources
     here: the worker takes their values. `hidden` are variables of the environment that hold other secrets.
     """
@@ -157,6 +159,7 @@ class Attempt:
     types: Mapping[str, Type] = dataclasses.field(default_factory=dict)
     inputs: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     outputs: Mapping[str, OutputSlot] = dataclasses.field(default_factory=dict)
+    workdir: str = ROOT
     kernel: str | None = None
     executor: str = "kernel"
     timeout: float | None = None

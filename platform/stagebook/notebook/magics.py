@@ -24,6 +24,7 @@ from stagebook.journal.result_table import KnownResults
 from stagebook.notebook.contracts import AuditReport, audit
 from stagebook.pipeline.notebook import NotebookUnreadable, read_parameters
 from stagebook.pipeline.types import ANY, Value, shorten, typed
+from stagebook.pipeline.workdir import shown
 from stagebook.planning.plan import News, Plan, PlannedStage
 from stagebook.planning.result import Results
 from stagebook.planning.scopes import Scopes, params_of
@@ -56,6 +57,8 @@ class Prepared:
         self.root = project.root
         self.file = project.root / plan.path
         self.notebook = stage.notebook
+        self.folder = (project.root / stage.folder).resolve()
+        self.shown_folder = shown(stage.folder)
         params = {
             name: typed(stage.types.get(name, ANY), value) for name, value in params_of(stage, scope).items()
         } | dict(news.params)
@@ -166,14 +169,16 @@ class StageMagic:
             raise UsageError(_told(error)) from None
         self._prepared, self._again = prepared, again
         self._seen = _stamp(prepared.file)
-        # As in the pipeline: paths are relative to the project, and modules beside the notebook are found.
-        os.chdir(prepared.root)
+        # As in the pipeline: the working folder is that of the stage, and modules beside the notebook are found.
+        moved = _go_to(prepared.folder)
         beside = str((prepared.root / prepared.notebook).parent)
         if beside not in sys.path:
             sys.path.insert(1, beside)
         os.environ.update(prepared.variables)
         self._put()
         print(f"{prepared.name}, in {prepared.root}")  # noqa: T201
+        if moved:
+            print(f"  the working folder is {prepared.shown_folder} now")  # noqa: T201
         for name, value in prepared.values.items():
             print(f"  {name} = {shorten(repr(value), 90)}")  # noqa: T201
         for name in prepared.variables:
@@ -192,6 +197,8 @@ class StageMagic:
         except StagebookError as error:
             print(f"! {file} was changed, and is broken; the values are those from before\n{_told(error)}")  # noqa: T201
             return
+        if _go_to(self._prepared.folder):
+            print(f"{file} was changed: the working folder is {self._prepared.shown_folder} now")  # noqa: T201
         changed = {
             name: value
             for name, value in self._prepared.values.items()
@@ -226,6 +233,15 @@ def _paths(stage: PlannedStage, news: News) -> list[tuple[tuple[str, ...], Value
         value = output.path if output.kind == "external" else own
         found.append(((name,) if output.variable is None else output.variable, value))
     return found
+
+
+def _go_to(folder: Path) -> bool:
+    """Change to the working folder of a stage; whether the kernel was in another one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if Path.cwd() == folder:
+        return False
+    os.chdir(folder)
+    return True
 
 
 def _absolute(root: Path, value: Value, external: Container[str]) -> Value:

@@ -9,6 +9,7 @@ from typing import Literal
 from stagebook.errors import Problem
 from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.types import Type, Value, printable
+from stagebook.pipeline.workdir import PROJECT
 from stagebook.timing.due import CatchUp
 from stagebook.timing.expected import Expectations
 from stagebook.timing.times import CronTimes, EveryTimes, Times
@@ -114,6 +115,7 @@ class StageOptions:
 
     Attributes:
         trigger: which outcomes of the stages before it let it start.
+        workdir: the folder in which its cells run, as the file has it (`workdir.folder_of` says which that is).
         env: the environment variables that its result depends on.
         variables: further ones, that it gets with these values; `${secret.NAME}` in them is filled in when it starts.
         connections: the names of those whose secrets it gets.
@@ -130,6 +132,7 @@ class StageOptions:
     timeout: float | None = None
     executor: Executor = "kernel"
     kernel: str | None = None
+    workdir: str = PROJECT
     env: tuple[str, ...] = ()
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
     connections: tuple[str, ...] = ()
@@ -137,6 +140,11 @@ class StageOptions:
     frozen: bool = False
     strict: bool = False
     bookmark: Bookmark | None = None
+
+    @property
+    def runs_in(self) -> str | None:
+        """The kernel of its code. `None`: the notebook's own kernel. `""`: this interpreter, no kernel."""
+        return "" if self.executor == "inprocess" else self.kernel
 
     def reads_news_of(self, name: str) -> bool:
         """Whether it gets only what is new of an input."""

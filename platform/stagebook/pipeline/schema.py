@@ -27,6 +27,7 @@ from stagebook.pipeline.meanings import MEANINGS
 from stagebook.pipeline.model import Location, Trigger
 from stagebook.pipeline.problems import Mistake
 from stagebook.pipeline.types import describe
+from stagebook.pipeline.workdir import PROJECT
 from stagebook.timing.due import CatchUp
 from stagebook.timing.expected import read_clock, read_usual
 from stagebook.timing.units import Unit
@@ -120,6 +121,7 @@ class DefaultsFile(_Model):
     timeout: Timeout = None
     executor: Literal["kernel", "inprocess"] = "kernel"
     kernel: str | None = None
+    workdir: str = PROJECT
     env: Env = pydantic.Field(default_factory=list)
     strict: bool = False
 
@@ -142,6 +144,7 @@ class StageFile(_Model):
     timeout: Timeout = None
     executor: Literal["kernel", "inprocess"] | None = None
     kernel: str | None = None
+    workdir: str | None = None
     env: Env = pydantic.Field(default_factory=list)
     connections: TextList = pydantic.Field(default_factory=list)
     bookmark: BookmarkOf = None

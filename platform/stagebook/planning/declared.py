@@ -13,6 +13,7 @@ from stagebook.pipeline.model import Pipeline
 from stagebook.pipeline.notebook import NotebookFacts
 from stagebook.planning import bookmarks, connections, contracts
 from stagebook.planning.checks import NotebookChecks
+from stagebook.planning.workdirs import workdir_problems
 from stagebook.workspace.paths import PathRefused
 from stagebook.workspace.workspace import Workspace
 
@@ -48,6 +49,7 @@ class Declared:
                 *checks.problems.found,
                 *connections.check(pipeline, project),
                 *attached.problems,
+                *workdir_problems(pipeline, project),
             ),
             warnings=(*checks.warnings.found, *bookmarks.warnings(pipeline)),
         )

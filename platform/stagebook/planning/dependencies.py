@@ -8,8 +8,9 @@ from typing import Any
 
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.pipeline.types import Value
+from stagebook.pipeline.workdir import ROOT
 from stagebook.planning.connections import definitions
-from stagebook.planning.fingerprint import Fingerprint, changes
+from stagebook.planning.fingerprint import FOLDER, Fingerprint, changes
 from stagebook.planning.plan import PlannedOutput, PlannedStage
 from stagebook.planning.result import Made
 from stagebook.workspace.dependencies import ProjectDependencies
@@ -23,7 +24,7 @@ class Fingerprints:
 
     def __init__(self, dependencies: ProjectDependencies) -> None:
         self._dependencies = dependencies
-        self._code: dict[tuple[str, str, str | None], dict[str, Any]] = {}
+        self._code: dict[tuple[str, str, str | None, str], dict[str, Any]] = {}
 
     def forget(self) -> None:
         """Read everything anew when it is asked for next."""
@@ -94,11 +95,13 @@ class Fingerprints:
         return f"{hashlib.sha256(repr(inside).encode()).hexdigest()}/"
 
     def _code_parts(self, stage: PlannedStage) -> dict[str, Any]:
-        key = (stage.notebook, stage.executor, stage.kernel)
+        key = (stage.notebook, stage.executor, stage.kernel, stage.folder)
         if key not in self._code:
-            code = self._dependencies.code(stage.notebook, stage.runs_in)
+            code = self._dependencies.code(stage.notebook, stage.runs_in, stage.folder)
             kernel = dict(self._dependencies.kernel(stage.notebook, stage.runs_in))
             name = "" if stage.runs_in == "" else kernel["kernel"]
+            if stage.folder != ROOT:
+                kernel[FOLDER] = stage.folder
             self._code[key] = {
                 "code": list(code.cells),
                 "modules": {item.path: item.digest for item in code.modules},

@@ -10,7 +10,7 @@ fingerprint keeps its parts, so that a decision can say what changed, and not on
     modules    the local modules that the code imports, however far, with their digests
     files      files that magics such as %run read
     libraries  the distributions that the code imports, with their versions
-    kernel     the kernel, and the version of its language
+    kernel     the kernel, and the version of its language; and where its cells do not run in the project folder, in which
     env        the declared environment variables, as keyed hashes; those with values, with the names of secrets
     connections  how those that the stage names are declared, with the names of secrets; not there if it names none
     outputs    the names of outputs, and of their files
@@ -30,8 +30,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stagebook.pipeline.types import shorten
+from stagebook.pipeline.workdir import ROOT, shown
 
 VERSION = 1
+FOLDER = "folder"  # in the part of the kernel: the one in which the cells run
 # The order in which changes are told: first what a person does on purpose.
 PARTS = (
     "code", "params", "modules", "files", "inputs", "shapes", "env", "connections", "libraries", "kernel", "outputs"
@@ -204,6 +206,8 @@ def _apart(old: str, new: str) -> tuple[str, str]:
 def _kernel(name: str, old: str | None, new: str | None) -> str:
     if name == "kernel":
         return f"the kernel {old} → {new}"
+    if name == FOLDER:
+        return f"the cells run in {shown(new or ROOT)}, before in {shown(old or ROOT)}"
     if name == "python":
         return f"{old} → {new}" if old and new else f"Python is {new or 'that of another environment'} now"
     return "the kernel has another specification or program"

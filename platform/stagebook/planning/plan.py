@@ -12,6 +12,7 @@ from stagebook.errors import Problem
 from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.model import DeltaOptions, OutputKind, StageOptions
 from stagebook.pipeline.types import Type, Value
+from stagebook.pipeline.workdir import folder_of
 from stagebook.planning.fingerprint import Change, Fingerprint
 from stagebook.planning.result import Result
 from stagebook.timing.interval import Interval
@@ -161,9 +162,9 @@ class PlannedStage(StageOptions):
     judgement: Judgement | None = None
 
     @property
-    def runs_in(self) -> str | None:
-        """The kernel of its code. `None`: the notebook's own kernel. `""`: this interpreter, no kernel."""
-        return "" if self.executor == "inprocess" else self.kernel
+    def folder(self) -> str:
+        """The folder in which its cells run, relative to the project."""
+        return folder_of(self.workdir, self.notebook)
 
     @property
     def runs(self) -> bool:

@@ -11,6 +11,7 @@ from stagebook.errors import PipelineInvalid, Problem, StageFailure
 from stagebook.pipeline.model import Pipeline, StageOptions
 from stagebook.pipeline.notebook import NotebookFacts, NotebookUnreadable
 from stagebook.pipeline.types import Type, Value
+from stagebook.pipeline.workdir import ROOT, folder_of
 from stagebook.planning import bookmarks, conflicts, contracts, graph
 from stagebook.planning.checks import NotebookChecks
 from stagebook.planning.declared import Declared
@@ -163,16 +164,16 @@ class Planner:
         if policy is None or not any(it.endswith(PROGRAMS) or self.project.is_folder(it) for it in written):
             return {}
         users = [
-            (stage.name, stage.name, stage.notebook, "" if stage.executor == "inprocess" else stage.kernel)
+            (stage.name, stage.name, stage.notebook, stage.runs_in, folder_of(stage.workdir, stage.notebook))
             for stage in self.pipeline.stages.values()
         ]
         others = self.neighbours.notebooks.items()
-        users += [(f"the pipeline {one.pipeline}", "", notebook, None) for notebook, one in others]
+        users += [(f"the pipeline {one.pipeline}", "", notebook, None, ROOT) for notebook, one in others]
         found: dict[str, dict[str, str]] = {}
-        for who, stage, notebook, kernel in users:
+        for who, stage, notebook, kernel, folder in users:
             with contextlib.suppress(NotebookUnreadable):  # which is reported
                 known = facts.get(stage) or self.project.facts(notebook)
-                paths = policy.dependencies.code_paths(notebook, kernel)
+                paths = policy.dependencies.code_paths(notebook, kernel, folder)
                 for path in (*paths, *module_paths(notebook, known.imports)):
                     if path.endswith(PROGRAMS):
                         found.setdefault(path, {})[who] = stage

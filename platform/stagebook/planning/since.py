@@ -25,7 +25,7 @@ def changes_since(
     stage: PlannedStage, latest: Result, fingerprint: Fingerprint, dependencies: ProjectDependencies
 ) -> list[Change]:
     """The same of a stage, as it is now."""
-    return changes_of(latest, fingerprint, dependencies.code(stage.notebook, stage.runs_in))
+    return changes_of(latest, fingerprint, dependencies.code(stage.notebook, stage.runs_in, stage.folder))
 
 
 def are_there(stage: PlannedStage, dependencies: ProjectDependencies) -> bool:

@@ -116,7 +116,7 @@ def marks(
 ) -> dict[str, Any]:
     """What an attempt that just completed read and wrote undeclared, as `events.AttemptEnded.undeclared`."""
     try:
-        code = dependencies.code(stage.notebook, stage.runs_in)
+        code = dependencies.code(stage.notebook, stage.runs_in, stage.folder)
     except NotebookUnreadable:
         return {}
     paths = [item.path for item in (*code.modules, *code.files)] + read_through(stage, dependencies.workspace)

@@ -86,9 +86,9 @@ def versions_of(plans: Iterable[Plan], dependencies: ProjectDependencies) -> dic
     """The versions of Python, and of the distributions that the notebooks of these plans import, as they are installed."""
     found: dict[str, str] = {PYTHON: machine.python_version()}
     for plan in plans:
-        for notebook, runs_in in {(stage.notebook, stage.runs_in) for stage in plan.stages}:
+        for notebook, runs_in, folder in {(it.notebook, it.runs_in, it.folder) for it in plan.stages}:
             with contextlib.suppress(NotebookUnreadable):
-                code = dependencies.code(notebook, runs_in)
+                code = dependencies.code(notebook, runs_in, folder)
                 kernel = "" if runs_in == "" else dependencies.kernel(notebook, runs_in)["kernel"]
                 found |= dependencies.versions(code.imports, kernel)
     return found
@@ -99,7 +99,7 @@ def _of_stage(
 ) -> Iterator[tuple[str, str]]:
     yield stage.notebook, "notebook"
     with contextlib.suppress(NotebookUnreadable):
-        code = dependencies.code(stage.notebook, stage.runs_in)
+        code = dependencies.code(stage.notebook, stage.runs_in, stage.folder)
         yield from ((item.path, "module") for item in code.modules)
         yield from ((item.path, "file of the code") for item in code.files)
     for name, output in stage.outputs.items():

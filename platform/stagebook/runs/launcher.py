@@ -220,7 +220,7 @@ class Launcher:
 
     def keep_sources(self, stage: PlannedStage) -> str:
         """Keep the texts of a stage's code, to compare them later; the digest of that."""
-        texts = json.dumps(self.dependencies.sources(stage.notebook, stage.runs_in)).encode()
+        texts = json.dumps(self.dependencies.sources(stage.notebook, stage.runs_in, stage.folder)).encode()
         return self.store.blobs.keep_bytes(texts) or ""
 
     def tell_mlflow(self) -> None:

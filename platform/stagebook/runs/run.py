@@ -225,9 +225,9 @@ def _context(
         planner=parts.planner,
         store=parts.store,
         guard=recorder.guard,
-        sources=lambda stage: dependencies.sources(stage.notebook, stage.runs_in),
+        sources=lambda stage: dependencies.sources(stage.notebook, stage.runs_in, stage.folder),
         code_paths=lambda stage: [
-            *dependencies.code_paths(stage.notebook, stage.runs_in),
+            *dependencies.code_paths(stage.notebook, stage.runs_in, stage.folder),
             *read_through(stage, dependencies.workspace),
         ],
         variables=lambda stage: {

@@ -92,7 +92,7 @@ def explain(
     diffs: dict[str, Sequence[str]] = {}
     unresolved: tuple[str, ...] = ()
     with contextlib.suppress(NotebookUnreadable):  # the reasons tell
-        code = dependencies.code(stage.notebook, stage.runs_in)
+        code = dependencies.code(stage.notebook, stage.runs_in, stage.folder)
         unresolved = code.unresolved
         if last is not None and fingerprint is not None:
             found = changes_of(last, fingerprint, code)
@@ -137,7 +137,7 @@ def _diffs(
         cells, modules = list(old["cells"]), dict(old["modules"])
     except (ValueError, KeyError, TypeError):
         return {}
-    now = dependencies.sources(stage.notebook, stage.runs_in)
+    now = dependencies.sources(stage.notebook, stage.runs_in, stage.folder)
     diffs: dict[str, Sequence[str]] = {}
     of_cells = [change for change in found if change.part == "code"]
     if of_cells:

@@ -21,6 +21,7 @@ from stagebook.execution.runner.context import RunContext, RunOptions
 from stagebook.execution.runner.runner import Runner
 from stagebook.pipeline.model import Pipeline, Stage
 from stagebook.pipeline.notebook import NotebookUnreadable
+from stagebook.pipeline.workdir import folder_of
 from stagebook.planning.contracts import datasets_of
 from stagebook.planning.neighbours import Neighbour, Neighbours
 from stagebook.planning.plan import Plan, PlannedStage
@@ -133,10 +134,11 @@ class StageTests:
         self, pipeline: Pipeline, stage: Stage, contracts: Mapping[str, Contract], tree: Path
     ) -> None:
         """Copy what the stage is made of: its code, contracts and settings."""
-        runs_in = "" if stage.executor == "inprocess" else stage.kernel
+        folder = folder_of(stage.workdir, stage.notebook)
+        (tree / folder).mkdir(parents=True, exist_ok=True)
         paths = {pipeline.path, stage.notebook, SETTINGS, CONNECTIONS, "pyproject.toml"}
         with contextlib.suppress(NotebookUnreadable):  # which planning reports
-            paths |= set(self.dependencies.code_paths(stage.notebook, runs_in))
+            paths |= set(self.dependencies.code_paths(stage.notebook, stage.runs_in, folder))
         for dataset, contract in contracts.items():
             paths |= {contract.path, release_path(dataset), *functions_of(contract, self.dependencies)}
         for path in paths:
@@ -203,7 +205,7 @@ class StageTests:
             emit=told.extend,
             executable=workspace.executable,
             prepare=lambda _stage, _number: {"MLFLOW_TRACKING_URI": f"sqlite:///{tree / 'mlflow.db'}"},
-            code_paths=lambda one: self.dependencies.code_paths(one.notebook, one.runs_in),
+            code_paths=lambda one: self.dependencies.code_paths(one.notebook, one.runs_in, one.folder),
             variables=lambda one: {
                 **connection_variables(workspace.remotes.named(one.connections), tree),
                 **one.variables,

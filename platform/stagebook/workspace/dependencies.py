@@ -12,6 +12,7 @@ from typing import Any
 
 from stagebook.artifact import Artifact
 from stagebook.code.closure import Closure, Code, sources
+from stagebook.pipeline.workdir import ROOT
 from stagebook.system.delta_log import LOG
 from stagebook.system.file_cache import FileCache, stat_of, tick
 from stagebook.system.files import describe_path, make_private, walk, write_whole
@@ -56,7 +57,9 @@ class ProjectDependencies:
         self._env = env
         self._key: bytes | None = None
         self._extra = [Path(item) for item in env.get("PYTHONPATH", "").split(os.pathsep) if item]
-        self._closures: dict[Path | None, Closure] = {}  # by the environment of the kernel
+        self._closures: dict[
+            tuple[Path | None, str], Closure
+        ] = {}  # by the environment of the kernel, and folder
         self._digests: dict[str, str | None] = {}
         self._versions: dict[tuple[frozenset[str], str], Mapping[str, str]] = {}
         self._kernels: dict[str, Kernel] = {}
@@ -71,23 +74,26 @@ class ProjectDependencies:
         self._kernels.clear()
         self.workspace.forget()
 
-    def code(self, notebook: str, kernel: str | None) -> Code:
-        """The code of a notebook, as that kernel imports it. Raises `NotebookUnreadable`."""
+    def code(self, notebook: str, kernel: str | None, folder: str = ROOT) -> Code:
+        """The code of a notebook whose cells run in a `folder` of the project, as that kernel imports it. Raises
+        `NotebookUnreadable`."""
         prefix = self._kernel(kernel, notebook).prefix
-        if prefix not in self._closures:
-            behind = [Path(folder) for folder in source_folders(prefix)]
-            self._closures[prefix] = Closure(self._root, self.file_cache, extra=self._extra, behind=behind)
-        return self._closures[prefix].code(notebook, self.workspace.executable(notebook))
+        if (prefix, folder) not in self._closures:
+            behind = [Path(one) for one in source_folders(prefix)]
+            self._closures[prefix, folder] = Closure(
+                self._root, self.file_cache, extra=self._extra, behind=behind, workdir=folder
+            )
+        return self._closures[prefix, folder].code(notebook, self.workspace.executable(notebook))
 
-    def code_paths(self, notebook: str, kernel: str | None) -> list[str]:
+    def code_paths(self, notebook: str, kernel: str | None, folder: str = ROOT) -> list[str]:
         """The local modules and files that a notebook uses. Raises `NotebookUnreadable`."""
-        code = self.code(notebook, kernel)
+        code = self.code(notebook, kernel, folder)
         return [item.path for item in (*code.modules, *code.files)]
 
-    def sources(self, notebook: str, kernel: str | None) -> dict[str, Any]:
+    def sources(self, notebook: str, kernel: str | None, folder: str = ROOT) -> dict[str, Any]:
         """The texts of a notebook's cells (`cells`) and, by path, of the local modules and files that it uses
         (`modules`), to compare them later. Raises `NotebookUnreadable`."""
-        code = self.code(notebook, kernel)
+        code = self.code(notebook, kernel, folder)
         modules = {}
         for item in (*code.modules, *code.files):
             with contextlib.suppress(OSError, UnicodeDecodeError):
@@ -123,13 +129,13 @@ class ProjectDependencies:
             return stat_of(full)
         return None
 
-    def freshen(self, notebook: str, kernel: str | None) -> None:
+    def freshen(self, notebook: str, kernel: str | None, folder: str = ROOT) -> None:
         """Remove compiled modules that are older than the last change of their source.
 
         Python compares size and mtime in seconds, and would import the old code of a module that changed twice
         within a second, or whose mtime was set back. Raises `NotebookUnreadable`.
         """
-        for path in self.code_paths(notebook, kernel):
+        for path in self.code_paths(notebook, kernel, folder):
             if path.endswith(".py"):
                 folder, name = os.path.split(os.path.join(self._root, path))
                 _remove_older(os.path.join(folder, "__pycache__"), name, os.path.join(folder, name))

@@ -60,6 +60,29 @@ def test_a_stage_by_hand_has_what_it_has_in_the_pipeline(
     assert str(builder.root / "notebooks") in sys.path
 
 
+def test_a_stage_by_hand_is_in_its_working_folder(
+    shell: Any, builder: ProjectBuilder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    builder.pipeline(PIPELINE.replace("ipynb\n", "ipynb\n    workdir: notebook\n"))
+    assert shell.run_cell("%stage fit@4").success
+    assert Path.cwd() == builder.root / "notebooks"
+    assert "the working folder" not in capsys.readouterr().out, "the kernel was there"
+    assert shell.user_ns["raw"] == f"{builder.root}/data/raw.txt"
+
+    builder.pipeline(PIPELINE)
+    assert shell.run_cell("1").success
+    assert Path.cwd() == builder.root
+    assert (
+        "pipelines/p.yaml was changed: the working folder is the project folder now"
+        in capsys.readouterr().out
+    )
+
+    monkeypatch.chdir(builder.root / "notebooks")
+    assert shell.run_cell("%stage fit@4").success
+    assert Path.cwd() == builder.root
+    assert "  the working folder is the project folder now\n" in capsys.readouterr().out
+
+
 def test_variables_of_a_stage_and_their_secrets_are_there_by_hand(
     shell: Any, builder: ProjectBuilder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -35,7 +35,7 @@ class MadeUpDependencies:
         self.forgotten = 0
         self.store = SimpleNamespace(blobs=SimpleNamespace(has=lambda digest: digest in self.kept))
 
-    def code(self, notebook: str, kernel: str | None) -> Code:
+    def code(self, notebook: str, kernel: str | None, folder: str = ".") -> Code:
         known = self.codes[notebook]
         if isinstance(known, NotebookUnreadable):
             raise known

@@ -55,6 +55,7 @@ def attempt_at(  # noqa: PLR0913 - what a stage is given comes from as many plac
         inputs=inputs,
         outputs=_slots(stage, f"{context.shown(folder)}/{OUTPUTS_FOLDER}", plan.pipeline, context),
         contracts=_contracts(stage, related),
+        workdir=stage.folder,
         kernel=stage.kernel,
         executor=stage.executor,
         timeout=stage.timeout,

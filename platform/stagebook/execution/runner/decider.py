@@ -145,7 +145,7 @@ class Decider:
         if found.fingerprint is None:
             return Execute(params, audits=audits, related=related)
         with contextlib.suppress(NotebookUnreadable):  # the attempt tells
-            self._policy.dependencies.freshen(stage.notebook, stage.runs_in)
+            self._policy.dependencies.freshen(stage.notebook, stage.runs_in, stage.folder)
         stamps = self._policy.fingerprints.stamps(stage, found.fingerprint)
         return Execute(params, found.fingerprint, stamps, audits, related, news)
 

@@ -21,6 +21,7 @@ from typing import IO, Any
 from stagebook.errors import SecretUnavailable
 from stagebook.events import AttemptEvent, Cause
 from stagebook.execution.attempt import MARKER, RESULT_FILE, Attempt, AttemptResult
+from stagebook.execution.file_access.hooks import ROOT as REPORT_ROOT
 from stagebook.execution.file_access.hooks import VARIABLE as REPORT_TO
 from stagebook.execution.file_access.report import REPORT_FILE, read_report
 from stagebook.execution.fork.client import ADDRESS, LIFELINE, SOCKETS, tie_to_lifeline
@@ -42,7 +43,7 @@ EXIT_FAILED = 1
 EXIT_PLATFORM = 75  # EX_TEMPFAIL of sysexits.h
 # Of the environment; not for notebooks. With pytest's variable ipykernel would not read what child
 # processes print.
-_OWN = {ADDRESS, LIFELINE, SOCKETS, REPORT_TO, "STAGEBOOK_PARENT", "PYTEST_CURRENT_TEST"}
+_OWN = {ADDRESS, LIFELINE, SOCKETS, REPORT_TO, REPORT_ROOT, "STAGEBOOK_PARENT", "PYTEST_CURRENT_TEST"}
 _OURS = {Cause.KERNEL_START, Cause.DISK, Cause.INTERNAL, Cause.PUBLICATION}
 
 
@@ -99,6 +100,7 @@ def _run(attempt: Attempt, events: IO[str], stop: Stop, began: float) -> Attempt
 
     try:
         outputs.make_folders(root, attempt.outputs)
+        (root / attempt.workdir).mkdir(parents=True, exist_ok=True)  # Git keeps no empty folders
     except OSError as error:
         return AttemptResult(cause=Cause.DISK, message=f"no room for outputs: {error.strerror or error}")
     if attempt.given is not None:
@@ -124,7 +126,7 @@ def _environment(attempt: Attempt, root: Path, secrets: Mapping[str, str]) -> di
     inherited = without_secrets(os.environ, {*dropped, *attempt.hidden})
     variables = {name: fill(text, secrets) for name, text in attempt.variables.items()}
     if os.environ.get(REPORT_TO) != "off":
-        inherited[REPORT_TO] = str(Path(attempt.folder) / REPORT_FILE)
+        inherited |= {REPORT_TO: str(Path(attempt.folder) / REPORT_FILE), REPORT_ROOT: attempt.root}
     paths = [str((root / attempt.notebook).parent), str(root), os.environ.get("PYTHONPATH", "")]
     return {
         **inherited,

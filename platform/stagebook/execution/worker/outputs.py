@@ -13,6 +13,7 @@ from stagebook.artifact import Artifact, Artifacts
 from stagebook.execution.attempt import FILES_FOLDER, LOG_FILE, NOTEBOOK_FILE, Attempt, Given, OutputSlot
 from stagebook.execution.kernels.executor import CellEnd
 from stagebook.pipeline.types import Value
+from stagebook.pipeline.workdir import NOTEBOOK, PROJECT, folder_of, leads_out, seen_from, shown, written_from
 from stagebook.system.files import describe_path
 from stagebook.system.store import Store
 
@@ -38,16 +39,18 @@ def _absolute(root: Path, path: Value) -> Value:
 
 def misplaced(end: CellEnd, attempt: Attempt) -> str:
     """What to add to the message of a file that was not found: its path, where it is there as seen from the folder
-    of the notebook; else nothing."""
+    of the notebook, or from the project; else nothing."""
     found = re.search(r"'([^'\n]{1,1000})'", end.value) if end.name == "FileNotFoundError" else None
     if found is None or os.path.isabs(found[1]):
         return ""
-    beside = os.path.normpath(os.path.join(os.path.dirname(attempt.notebook), found[1]))
-    if beside.startswith("..") or beside == os.path.normpath(found[1]):
-        return ""
-    if not os.path.exists(os.path.join(attempt.root, beside)):
-        return ""
-    return f"; notebooks run in the project's root, from where it is '{beside}': write that, or declare it as an input"
+    here = seen_from(attempt.workdir, found[1])
+    for workdir in (NOTEBOOK, PROJECT):
+        other = seen_from(folder_of(workdir, attempt.notebook), found[1])
+        if other != here and not leads_out(other) and os.path.exists(os.path.join(attempt.root, other)):
+            way = written_from(attempt.workdir, other)
+            where = shown(attempt.workdir)
+            return f"; cells run in {where}, from where it is '{way}': write that, or give the stage 'workdir: {workdir}'"
+    return ""
 
 
 def make_folders(root: Path, slots: Mapping[str, OutputSlot]) -> None:

@@ -86,7 +86,7 @@ def execute(
     whatever happened, with true statuses.
     """
     where = Surroundings(
-        cwd=attempt.root,
+        cwd=os.path.normpath(os.path.join(attempt.root, attempt.workdir)),
         env=env,
         fork_address=os.environ.get(ADDRESS, ""),
         may_outlive=attempt.keep_kernel,

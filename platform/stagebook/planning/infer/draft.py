@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from stagebook.pipeline.forms import names_alone
 from stagebook.pipeline.notebook import DeclaredParam
 from stagebook.pipeline.types import Value, type_of
+from stagebook.pipeline.workdir import PROJECT, ROOT, folder_of, seen_from, written_from
 
 _PLAIN = re.compile(r"(?:\./)?[A-Za-z_][A-Za-z0-9_./-]*")
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf", ".nan", ".inf"}
@@ -20,7 +21,7 @@ _WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "i
 class Trial:
     """A notebook that ran. `reads` and `writes` are None where they could not be observed. `texts` are
     the text constants of its cells, but for the parameters cell, each with the number of its cell. `kernel`: the
-    one that it ran in instead of its own; empty for its own."""
+    one that it ran in instead of its own; empty for its own. `workdir`: the value of that key."""
 
     stage: str
     notebook: str
@@ -29,6 +30,17 @@ class Trial:
     writes: tuple[str, ...] | None = None
     texts: tuple[tuple[int, str], ...] = ()
     kernel: str = ""
+    workdir: str = PROJECT
+
+    def seen(self, text: str) -> str:
+        """The path in the project that a relative path of its cells means."""
+        folder = folder_of(self.workdir, self.notebook)
+        return text if folder == ROOT or "://" in text else seen_from(folder, text)
+
+    def written(self, path: str) -> str:
+        """What its cells write for a path of the project."""
+        folder = folder_of(self.workdir, self.notebook)
+        return path if folder == ROOT else written_from(folder, path)
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -66,6 +78,8 @@ def stage_lines(draft: Draft) -> Iterator[str]:
     yield f"  notebook: {yaml(draft.trial.notebook)}"
     if draft.trial.kernel:
         yield f"  kernel: {yaml(draft.trial.kernel)}"
+    if draft.trial.workdir != PROJECT:
+        yield f"  workdir: {yaml(draft.trial.workdir)}"
     for remark in draft.remarks:
         yield f"  # {one_line(remark)}"
     if draft.params:

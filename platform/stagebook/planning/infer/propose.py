@@ -97,7 +97,7 @@ class _Proposer:
         for name, param in (trial.parameters or {}).items():
             texts = [param.default] if isinstance(param.default, str) else param.default
             if isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts):
-                paths = [self._normal(text) for text in texts]
+                paths = [self._normal(trial.seen(text)) for text in texts]
                 if None not in paths and "." not in paths:
                     values[name] = [path for path in paths if path is not None]
         return Draft(
@@ -139,7 +139,7 @@ class _Proposer:
             written = [other for other in draft.writes if meet(path, other)]
             if not written:
                 continue
-            if any(is_in(self._path(text) or "", path) for _, text in draft.trial.texts):
+            if any(is_in(self._path(draft, text) or "", path) for _, text in draft.trial.texts):
                 continue  # it writes there by its own name, too: passed another path, it would write to both
             if objection := self._objection(draft, path, written):
                 draft.remarks.append(f"'{name}' ({path}) is no output, since {objection}")
@@ -239,15 +239,15 @@ class _Proposer:
             for other in self._drafts[: draft.at]
             if any(fits(path, ref) or is_in(path, ref) for path in other.made.values() for ref in refs)
         }
-        named = {path for _, text in draft.trial.texts if (path := self._path(text)) is not None}
+        named = {path for _, text in draft.trial.texts if (path := self._path(draft, text)) is not None}
         for other in self._drafts[: draft.at]:
             touched = any(meet(path, made) for path in (*draft.reads, *named) for made in other.writes)
             replaced = any(meet(path, had) for path in draft.writes for had in (*other.reads, *other.writes))
             if (touched or replaced) and other.name not in linked:
                 draft.after[other.name] = None
 
-    def _path(self, text: str) -> str | None:
-        return self._normal(text) if "/" in text or "." in text else None
+    def _path(self, draft: Draft, text: str) -> str | None:
+        return self._normal(draft.trial.seen(text)) if "/" in text or "." in text else None
 
     # -- remarks --------------------------------------------------------------------------------
 
@@ -256,7 +256,7 @@ class _Proposer:
         if trial.reads is None:
             draft.remarks.append("what it reads and writes could not be observed")
         known = {path: name for name in (*draft.inputs, *draft.outputs) for path in draft.values[name]}
-        for number, path in dict.fromkeys((n, self._path(text)) for n, text in trial.texts):
+        for number, path in dict.fromkeys((n, self._path(draft, text)) for n, text in trial.texts):
             if path in known:
                 draft.remarks.append(f"cell {number} names {path} by itself: write {known[path]} there")
 

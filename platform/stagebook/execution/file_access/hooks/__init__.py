@@ -27,16 +27,17 @@ from .libraries import Watcher, note_sql
 from .reporter import Reporter
 
 VARIABLE = "STAGEBOOK_OBSERVED"
+ROOT = "STAGEBOOK_OBSERVED_ROOT"  # the project; by default the working folder
 
 
 def begin(shell: Any) -> None:
     """Report the file access of this process from here on, if its environment asks for it. `shell` is
-    IPython's; the working folder is the project."""
-    file = os.environ.pop(VARIABLE, "")
+    IPython's."""
+    file, root = os.environ.pop(VARIABLE, ""), os.environ.pop(ROOT, "")
     if not file or os.name != "posix":
         return
     with contextlib.suppress(Exception):  # the notebook runs in any case; a missing report is told as such
-        reporter = Reporter(file, os.getcwd())
+        reporter = Reporter(file, root or os.getcwd())
         watcher = Watcher(reporter)
         watcher.wrap_what_is_there()
         sys.meta_path.insert(0, watcher)
