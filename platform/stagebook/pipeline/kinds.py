@@ -77,7 +77,9 @@ TextList = Annotated[list[str], pydantic.BeforeValidator(listed, json_schema_inp
 # A mapping of names to values is taken out before (`variables`).
 Env = Annotated[
     list[str],
-    pydantic.BeforeValidator(listed, json_schema_input_type=list[str] | dict[str, str | None] | str),
+    pydantic.BeforeValidator(
+        listed, json_schema_input_type=list[str] | dict[str, str | float | bool | None] | str
+    ),
 ]
 Table = Annotated[
     dict[str, Any], pydantic.BeforeValidator(as_empty, json_schema_input_type=dict[str, Any] | None)

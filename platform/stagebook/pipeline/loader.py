@@ -59,10 +59,10 @@ def _load(data: Any, stem: str, problems: ProblemCollector, forms: Forms) -> Pip
     if "defaults" in wrong and isinstance(data.get("defaults"), dict):
         defaults = read_what_can_be(DefaultsFile, data["defaults"], {})[0] or defaults
     problems.check_env(defaults.env, ("defaults", "env"))
-    variables = read_variables(values, ("defaults", "env"), problems)
     found = {name: _read_param(name, value, problems) for name, value in head.params.items()}
     params = {name: param for name, param in found.items() if param is not None}
     names = DefinedNames(params=None if "params" in wrong else tuple(head.params), stages=tuple(head.stages))
+    variables = read_variables(values, ("defaults", "env"), problems, names)
     if isinstance(data, dict) and data.get("stages") == {}:
         problems.report(("stages",), "the pipeline has no stage", "add one: name: {notebook: path}")
     reader = StageReader(problems, names, defaults, variables, forms)

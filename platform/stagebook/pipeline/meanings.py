@@ -21,7 +21,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "executor": "How notebooks are executed: kernel, or inprocess, which starts faster.",
         "kernel": "The name of an installed Jupyter kernel; by default the notebook's own.",
         "workdir": "The folder in which cells run: project, notebook (that of the notebook), or a folder of the project.",
-        "env": "Environment variables that results depend on.",
+        "env": "Environment variables that results depend on: names, or NAME: value, which may hold expressions.",
         "strict": "Whether a stage fails that reads files of the project which it does not declare.",
     },
     "StageFile": {
@@ -41,7 +41,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "executor": "How the notebook is executed: kernel, or inprocess, which starts faster.",
         "kernel": "The name of an installed Jupyter kernel; by default the notebook's own.",
         "workdir": "The folder in which its cells run: project, notebook (that of the notebook), or a folder of the project.",
-        "env": "Environment variables that the result depends on.",
+        "env": "Environment variables that the result depends on: names, or NAME: value, which may hold expressions.",
         "connections": "Connections whose secrets the notebook gets.",
         "bookmark": "How far the stage has read, so that it gets only what is new.",
         "cache": "Whether an earlier result may be reused.",

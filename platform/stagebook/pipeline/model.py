@@ -117,7 +117,8 @@ class StageOptions:
         trigger: which outcomes of the stages before it let it start.
         workdir: the folder in which its cells run, as the file has it (`workdir.folder_of` says which that is).
         env: the environment variables that its result depends on.
-        variables: further ones, that it gets with these values; `${secret.NAME}` in them is filled in when it starts.
+        variables: further ones, that it gets with these values. Expressions in them are evaluated when the stage is planned;
+            `${secret.NAME}` is filled in when it starts.
         connections: the names of those whose secrets it gets.
         cache: whether earlier results are reused.
         frozen: it never runs.

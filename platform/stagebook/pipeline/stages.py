@@ -73,28 +73,30 @@ class StageReader:
             hint = "name a list: matrix: {month: [1, 2]}"
             self._report((*base, "matrix"), "the matrix has no points", hint)
         self._problems.check_env(spec.env, (*base, "env"))
-        variables = {**self._variables, **read_variables(values, (*base, "env"), self._problems)}
-        for variable in spec.env:
-            variables.pop(variable, None)
-        return self._stage(name, spec, wrong, variables, passed)
-
-    def _stage(
-        self,
-        name: str,
-        spec: StageFile,
-        wrong: set[str | int],
-        variables: Mapping[str, str],
-        passed: Mapping[str, Mapping[str, Variable]],
-    ) -> Stage:
-        base: Location = ("stages", name)
-        after = [other for at, other in enumerate(spec.after) if self._is_after(name, other, at)]
-        matrix = self._templates(spec.matrix, (*base, "matrix"), _IN_MATRIX, StageScope(stage=name))
-        foreach = self._read_foreach(spec, base, name)
         scope = StageScope(
             stage=name,
             axes=None if "matrix" in wrong else tuple(spec.matrix),
             has_item=spec.foreach is not None or "foreach" in wrong,
         )
+        own = read_variables(values, (*base, "env"), self._problems, self._names, scope)
+        variables = {**self._variables, **own}
+        for variable in spec.env:
+            variables.pop(variable, None)
+        return self._stage(scope, spec, wrong, variables, passed)
+
+    def _stage(
+        self,
+        scope: StageScope,
+        spec: StageFile,
+        wrong: set[str | int],
+        variables: Mapping[str, Template],
+        passed: Mapping[str, Mapping[str, Variable]],
+    ) -> Stage:
+        name = scope.stage
+        base: Location = ("stages", name)
+        after = [other for at, other in enumerate(spec.after) if self._is_after(name, other, at)]
+        matrix = self._templates(spec.matrix, (*base, "matrix"), _IN_MATRIX, StageScope(stage=name))
+        foreach = self._read_foreach(spec, base, name)
         trigger = spec.trigger or "all_success"
         options = {
             key: getattr(self._defaults if getattr(spec, key) in (None, "") else spec, key)

@@ -189,7 +189,7 @@ class _Builder:
             raise _Refused(msg, node.start_mark)
         self.positions.setdefault(location, _position(node.start_mark))
         if isinstance(node, nodes.ScalarNode):
-            return self._scalar(node)
+            return self._scalar(node) if not _is_variable(location) else self._written(node)
         with self._opened(node):
             if isinstance(node, nodes.SequenceNode):
                 self._check_tag(node, "seq")
@@ -270,6 +270,11 @@ class _Builder:
         self._check_tag(node, "str")
         return self._text(node)
 
+    def _written(self, node: Any) -> Value:
+        """A value as it is written: `007` and `1.50` are what a variable of the environment gets."""
+        value = self._scalar(node)
+        return value if value is None else str(node.value)
+
     def _text(self, node: Any) -> str:
         # An escape such as "\ud800" can make half of a surrogate pair, which no file can hold.
         if not node.value.isascii() and _SURROGATES.search(node.value):
@@ -286,6 +291,14 @@ def _holds_names(location: Location) -> bool:
     """Whether the keys there are names of a pipeline file, which are text and checked as such: a stage may be called
     `null`."""
     return location in (("stages",), ("params",)) or (location[:1] == ("stages",) and len(location) == 3)
+
+
+def _is_variable(location: Location) -> bool:
+    """Whether a value is that of a variable in `env`."""
+    match location:
+        case ("stages", _, "env", str()) | ("defaults", "env", str()):
+            return True
+    return False
 
 
 def _integer(text: str, node: Any) -> int:

@@ -12,6 +12,7 @@ from stagebook.planning.instances import Instance, Points
 from stagebook.planning.partitions import Partitions
 from stagebook.planning.plan import PlannedInput, PlannedOutput
 from stagebook.planning.scopes import UNKNOWN, Evaluator, stages_named
+from stagebook.planning.variables import variables_of
 from stagebook.timing.interval import Interval
 from stagebook.workspace.paths import PathRefused, folders_around
 from stagebook.workspace.workspace import Workspace
@@ -60,6 +61,7 @@ class Expansion:
         references = References(self._points, self._evaluator, self._project, self.writers, partitions)
         for instance in self.instances.values():
             self._bind_params(instance)
+            instance.variables = variables_of(instance, self._evaluator)
             self._bind_inputs(instance, references)
             self._bind_conditions(instance)
             self._bind_after(instance)

@@ -36,6 +36,7 @@ class Instance:
     point: Mapping[str, Value]
     params: dict[str, Value] = dataclasses.field(default_factory=dict)
     deferred: dict[str, Template] = dataclasses.field(default_factory=dict)
+    variables: dict[str, str] = dataclasses.field(default_factory=dict)
     inputs: dict[str, PlannedInput] = dataclasses.field(default_factory=dict)
     outputs: dict[str, PlannedOutput] = dataclasses.field(default_factory=dict)
     upstream: dict[str, None] = dataclasses.field(default_factory=dict)

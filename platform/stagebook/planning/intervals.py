@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from stagebook.errors import Problem
 from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.model import Location, Pipeline, Stage
+from stagebook.pipeline.variables import templates_in
 from stagebook.timing.interval import Interval
 
 NO_INTERVAL = "the pipeline is about an interval, and none is given"
@@ -39,5 +40,10 @@ def _templates(stage: Stage) -> Iterator[tuple[Location, Template]]:
         ((*base, key), text) for key in ("foreach", "when") if (text := getattr(stage, key)) is not None
     )
     yield from (((*base, "params", name), text) for name, text in stage.params.items())
+    yield from (
+        ((*base, "env", name), template)
+        for name, text in stage.variables.items()
+        for template in templates_in(text)
+    )
     yield from ((ref.location, ref.text) for item in stage.inputs.values() for ref in item.refs)
     yield from (((*base, "outputs", name), output.path) for name, output in stage.outputs.items())

@@ -261,7 +261,11 @@ class Planner:
             absent=instance.absent,
             uses_mlflow=known is not None
             and any(module.split(".")[0] == "mlflow" for module in known.imports),
-            **{**options, "connections": tuple(dict.fromkeys([*stage.connections, *behind]))},
+            **{
+                **options,
+                "connections": tuple(dict.fromkeys([*stage.connections, *behind])),
+                "variables": instance.variables,
+            },
         )
 
     def _plan_of(self, shape: _Shape, stages: Sequence[PlannedStage]) -> Plan:

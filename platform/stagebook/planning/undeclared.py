@@ -105,6 +105,7 @@ def variables_of(stage: PlannedStage, read: Collection[str]) -> list[str]:
         name
         for name in sorted(read)
         if name not in stage.env
+        and name not in stage.variables
         and name not in _OF_THE_MACHINE
         and not name.startswith(_OURS)
         and not looks_secret(name)

@@ -80,6 +80,15 @@ def names_in(text: str) -> list[str]:
     return list(dict.fromkeys(found[1] for found in _REFERENCE.finditer(text) if found[1]))
 
 
+def split_references(text: str) -> list[tuple[str, bool]]:
+    """A text in pieces, in order: each with whether it refers to a secret, or is `$${`, which stands for a plain `${`."""
+    pieces, at = [], 0
+    for found in _REFERENCE.finditer(text):
+        pieces += [(text[at : found.start()], False), (found[0], True)]
+        at = found.end()
+    return [(piece, is_reference) for piece, is_reference in (*pieces, (text[at:], False)) if piece]
+
+
 def without_references(text: str) -> str:
     """A text without what refers to secrets. An expression that is left is of another kind."""
     return _REFERENCE.sub("", text)

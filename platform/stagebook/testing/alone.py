@@ -11,6 +11,7 @@ from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.loader import LoadedPipeline
 from stagebook.pipeline.model import Param, Pipeline, Stage
 from stagebook.pipeline.types import Value
+from stagebook.pipeline.variables import templates_in
 from stagebook.planning.instances import Points
 from stagebook.planning.scopes import Evaluator
 from stagebook.timing.interval import Interval
@@ -162,6 +163,7 @@ def _check_params(pipeline: Pipeline, stage: Stage, given: Collection[str]) -> N
         *stage.params.values(),
         *stage.matrix.values(),
         *(output.path for output in stage.outputs.values()),
+        *(template for text in stage.variables.values() for template in templates_in(text)),
     ]
     used = {name for template in templates for _, name, *_ in template.under("params")}
     for name, param in pipeline.params.items():
