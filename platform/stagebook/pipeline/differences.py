@@ -77,7 +77,7 @@ FROM_PAPERMILL: Mapping[str, FromPapermill] = {
     "undeclared parameter": FromPapermill(
         what="a value is passed that the parameters cell does not declare, or there is no such cell",
         papermill="a warning; it is set all the same",
-        stagebook="a mistake, reported before anything starts",
+        stagebook="a mistake, reported before anything starts; without such a cell `inject: first` sets it all the same",
     ),
     "type of a parameter": FromPapermill(
         what="a value does not fit the type that the parameters cell declares",

@@ -19,6 +19,7 @@ Location = tuple[str | int, ...]  # the keys that lead to a value, such as ("sta
 Position = tuple[int, int]  # line and column, from 1; (0, 0) where there is none
 Positions = Mapping[Location, Position]
 Executor = Literal["kernel", "inprocess"]
+Inject = Literal["tagged", "first"]
 OutputKind = Literal["file", "external", "delta"]
 DeltaMode = Literal["overwrite", "append", "merge"]
 Trigger = Literal["all_success", "all_done", "one_failed", "all_failed", "one_success", "none_failed"]
@@ -116,6 +117,7 @@ class StageOptions:
     Attributes:
         trigger: which outcomes of the stages before it let it start.
         workdir: the folder in which its cells run, as the file has it (`workdir.folder_of` says which that is).
+        inject: where values come in: after the parameters cell, or, where there is none, in a new first cell (`first`).
         env: the environment variables that its result depends on.
         variables: further ones, that it gets with these values. Expressions in them are evaluated when the stage is planned;
             `${secret.NAME}` is filled in when it starts.
@@ -134,6 +136,7 @@ class StageOptions:
     executor: Executor = "kernel"
     kernel: str | None = None
     workdir: str = PROJECT
+    inject: Inject = "tagged"
     env: tuple[str, ...] = ()
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
     connections: tuple[str, ...] = ()

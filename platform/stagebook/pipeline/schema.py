@@ -24,7 +24,7 @@ from stagebook.pipeline.kinds import (
     parse_duration,
 )
 from stagebook.pipeline.meanings import MEANINGS
-from stagebook.pipeline.model import Location, Trigger
+from stagebook.pipeline.model import Inject, Location, Trigger
 from stagebook.pipeline.problems import Mistake
 from stagebook.pipeline.types import describe
 from stagebook.pipeline.workdir import PROJECT
@@ -122,6 +122,7 @@ class DefaultsFile(_Model):
     executor: Literal["kernel", "inprocess"] = "kernel"
     kernel: str | None = None
     workdir: str = PROJECT
+    inject: Inject = "tagged"
     env: Env = pydantic.Field(default_factory=list)
     strict: bool = False
 
@@ -145,6 +146,7 @@ class StageFile(_Model):
     executor: Literal["kernel", "inprocess"] | None = None
     kernel: str | None = None
     workdir: str | None = None
+    inject: Inject | None = None
     env: Env = pydantic.Field(default_factory=list)
     connections: TextList = pydantic.Field(default_factory=list)
     bookmark: BookmarkOf = None

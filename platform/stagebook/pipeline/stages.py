@@ -89,7 +89,7 @@ class StageReader:
         scope: StageScope,
         spec: StageFile,
         wrong: set[str | int],
-        variables: Mapping[str, Template],
+        variables: Mapping[str, str],
         passed: Mapping[str, Mapping[str, Variable]],
     ) -> Stage:
         name = scope.stage

@@ -131,14 +131,19 @@ class NotebookChecks:
 
     def _check_names(self, stage: Stage, facts: NotebookFacts, path: str) -> None:
         passed = _passed(stage)
+        own: Location = ("stages", stage.name, "inject")
+        if stage.inject == "first" and facts.parameters is not None and own in self.pipeline.positions:
+            what = f"'{path}' has a parameters cell, so values come after that, and 'inject: first' changes nothing"
+            self._warn(own, what, "remove it")
         if facts.parameters is None:
-            if passed:
+            if passed and stage.inject == "tagged":
                 message = f"'{path}' has no parameters cell, so nothing can be passed to it"
                 hint = "give the cell that sets its defaults the tag 'parameters'"
                 if facts.is_python:
                     head = {"py": '# %% tags=["parameters"] ', "md": '```python tags=["parameters"] '}
                     lines = f"{head.get(path[-2:], '')}{self._defaults(stage)}"
                     hint += f", or begin with such a cell: {lines}"
+                hint += "; or, with 'inject: first', values come in a new first cell, as papermill does it"
                 self._report(("stages", stage.name, passed[0][0]), message, hint)
             return
         if not facts.is_python:
