@@ -23,7 +23,7 @@ from stagebook.cli.app import COMMANDS, app, load
 from stagebook.event_reading import KINDS
 from stagebook.pipeline import differences, evaluator, expressions, notebook_file, yaml
 from stagebook.pipeline.schema import json_schema
-from stagebook.planning import instances, scopes
+from stagebook.planning import matrix, scopes
 from stagebook.workspace import paths, settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -260,7 +260,7 @@ def _limits() -> str:
         ("length of a path", f"{paths.MAX_LENGTH:,} characters"),
         ("length of one name in a path", f"{paths.MAX_NAME} bytes"),
         ("size of a notebook", f"{notebook_file.MAX_BYTES // 1_000_000} MB"),
-        ("stage instances of a pipeline", f"{instances.MAX_INSTANCES:,}"),
+        ("stage instances of a pipeline", f"{matrix.MAX_INSTANCES:,}"),
     ]
     return _table(("what", "limit"), rows)
 

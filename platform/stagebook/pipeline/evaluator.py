@@ -7,7 +7,7 @@ import ast
 import dataclasses
 import itertools
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from stagebook.errors import did_you_mean
@@ -28,6 +28,15 @@ class NoValue:
     """In place of a value that is there, but cannot be used in an expression; `why` goes on from its name."""
 
     why: str
+
+
+class Named(dict[str, Any]):
+    """A mapping with a name, which stands for it within a text: a point of a matrix such as `small: {depth: 2}`."""
+
+    def __init__(self, value: Mapping[str, Any] | Iterable[tuple[str, Any]], name: str = "") -> None:
+        # A copy that `dataclasses.asdict` makes is a mapping like any other.
+        super().__init__(value)
+        self.name = name
 
 
 class ExpressionError(ValueError):

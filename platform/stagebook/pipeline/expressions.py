@@ -22,6 +22,7 @@ from stagebook.pipeline.evaluator import (
     UNARY,
     Effort,
     ExpressionError,
+    Named,
     evaluate_tree,
     size_of,
     source_of,
@@ -266,6 +267,8 @@ class _Filling:
 
     def _plain(self, expression: Expression) -> str:
         value = self._run(expression)
+        if isinstance(value, Named) and value.name:
+            return value.name
         if isinstance(value, list | dict):
             source = shorten(expression.source)
             msg = f"'${{{source}}}' is {describe(value)}, which cannot stand inside a text"

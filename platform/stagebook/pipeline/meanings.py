@@ -28,7 +28,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     "StageFile": {
         "notebook": "The notebook that the stage runs: an .ipynb, or a script .py or .md.",
         "description": "One or two sentences about the stage.",
-        "matrix": "One instance of the stage for each combination of these values: name: [value, …].",
+        "matrix": "One instance of the stage for each combination of these values: name: [value, …], or name: {point: value}.",
+        "instances": "Which points of the matrix there are, and how the instances are called.",
         "foreach": "A list, often the scrap of another stage: an instance of the stage for each item.",
         "when": "A condition: the stage runs only where it holds.",
         "trigger": "How the stages before it have to end for it to start.",
@@ -62,6 +63,12 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     "InputFile": {
         "path": "stage.output, a file or folder of the project, a pattern of files, or a list of these.",
         "inject": "Whether a variable of the notebook gets the path.",
+    },
+    "InstancesFile": {
+        "name": "The name of an instance, such as ${matrix.city}-${matrix.year}.",
+        "zip": "The axes that go together: the first values of all, the second ones, and so on.",
+        "include": "Further points, each with a value for every axis.",
+        "exclude": "Points that are left out: those with these values.",
     },
     "BookmarkFile": {
         "input": "The input whose files are read once each.",

@@ -111,6 +111,32 @@ class Bookmark:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Instances:
+    """Which points of a matrix a stage has, and how its instances are called.
+
+    Attributes:
+        name: the name of an instance; `None`: its values.
+        zipped: the axes that go together, each group by itself.
+        include: further points, each with a value for every axis.
+        exclude: what is left out: the points with all these values.
+    """
+
+    name: Template | None = None
+    zipped: tuple[tuple[str, ...], ...] = ()
+    include: tuple[Mapping[str, Template], ...] = ()
+    exclude: tuple[Mapping[str, Template], ...] = ()
+
+    @property
+    def templates(self) -> Mapping[Location, Template]:
+        """All templates by their places below `instances`."""
+        found: dict[Location, Template] = {} if self.name is None else {("name",): self.name}
+        for key, points in (("include", self.include), ("exclude", self.exclude)):
+            for at, point in enumerate(points):
+                found |= {(key, at, axis): template for axis, template in point.items()}
+        return found
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StageOptions:
     """The options that a stage and its instances have in common. Times are in seconds.
 
@@ -161,7 +187,8 @@ class Stage(StageOptions):
 
     Attributes:
         notebook: its path in the project; `""` where the file has a mistake there.
-        expandable: False where the file has a mistake in `matrix` or `foreach`.
+        instances: which points the matrix has, and how they are called.
+        expandable: False where the file has a mistake in `matrix`, `foreach` or `instances`.
         foreach: a list, which may be known only during a run.
         when: whether the stage runs.
     """
@@ -169,6 +196,7 @@ class Stage(StageOptions):
     name: str
     notebook: str
     matrix: Mapping[str, Template] = dataclasses.field(default_factory=dict)
+    instances: Instances = Instances()
     expandable: bool = True
     foreach: Template | None = None
     when: Template | None = None

@@ -90,6 +90,15 @@ class BookmarkFile(_Model):
     column: str = ""
 
 
+class InstancesFile(_Model):
+    """`instances`: which points of the matrix a stage has, and how its instances are called."""
+
+    name: str | None = None
+    zip: list[list[str]] = pydantic.Field(default_factory=list)
+    include: list[dict[str, Any]] = pydantic.Field(default_factory=list)
+    exclude: list[dict[str, Any]] = pydantic.Field(default_factory=list)
+
+
 BookmarkOf = Annotated[
     BookmarkFile | None,
     pydantic.BeforeValidator(_as_bookmark, json_schema_input_type=BookmarkFile | str | None),
@@ -133,6 +142,7 @@ class StageFile(_Model):
     notebook: str
     description: str = ""
     matrix: Table = pydantic.Field(default_factory=dict)
+    instances: InstancesFile | None = None
     foreach: ListOf = None
     when: Condition = None
     trigger: Trigger | None = None
@@ -299,6 +309,7 @@ _INNER: Mapping[str, type[pydantic.BaseModel]] = {
     "inputs": InputFile,
     "outputs": OutputFile,
     "bookmark": BookmarkFile,
+    "instances": InstancesFile,
     "expect": ExpectFile,
 }
 _WANTED = {

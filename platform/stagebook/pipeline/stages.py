@@ -9,8 +9,9 @@ from stagebook.errors import did_you_mean
 from stagebook.pipeline.bookmarks import read_bookmark
 from stagebook.pipeline.expressions import ExpressionError, Template, compile_value
 from stagebook.pipeline.forms import Forms, Variable
-from stagebook.pipeline.model import DeltaOptions, Input, InputRef, Location, Output, Stage
+from stagebook.pipeline.model import DeltaOptions, Input, InputRef, Instances, Location, Output, Stage
 from stagebook.pipeline.names import DefinedNames, StageScope
+from stagebook.pipeline.points import read_instances
 from stagebook.pipeline.problems import NAME_HINT, STAGE_NAME, ProblemCollector
 from stagebook.pipeline.schema import (
     DefaultsFile,
@@ -97,6 +98,14 @@ class StageReader:
         after = [other for at, other in enumerate(spec.after) if self._is_after(name, other, at)]
         matrix = self._templates(spec.matrix, (*base, "matrix"), _IN_MATRIX, StageScope(stage=name))
         foreach = self._read_foreach(spec, base, name)
+        instances = read_instances(
+            spec,
+            (*base, "instances"),
+            self._problems,
+            lambda value, place, has_point: self._template(
+                value, place, _IN_PATH if has_point else _IN_MATRIX, scope
+            ),
+        )
         trigger = spec.trigger or "all_success"
         options = {
             key: getattr(self._defaults if getattr(spec, key) in (None, "") else spec, key)
@@ -111,7 +120,9 @@ class StageReader:
             notebook=spec.notebook,
             description=spec.description,
             matrix=matrix,
-            expandable=wrong.isdisjoint({"matrix", "foreach"})
+            instances=instances or Instances(),
+            expandable=wrong.isdisjoint({"matrix", "foreach", "instances"})
+            and instances is not None
             and len(matrix) == len(spec.matrix)
             and (spec.foreach is None or foreach is not None),
             params=self._templates(spec.params, (*base, "params"), _EVERY, scope),

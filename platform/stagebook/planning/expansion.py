@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from stagebook.errors import Problem
 from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.model import Location, Pipeline, find_position
 from stagebook.pipeline.types import Value, describe
@@ -40,6 +41,7 @@ class Expansion:
         self.pipeline = pipeline
         self._project = project
         self.instances: Mapping[str, Instance] = {}
+        self.warnings: Sequence[Problem] = ()
         self.writers: dict[str, str] = {}  # path → id of the instance that writes it
         self._places: dict[str, str] = {}  # where outputs are written → the first path there
         self._interval = interval
@@ -53,6 +55,7 @@ class Expansion:
         """All stage instances by id, in the order of the file."""
         self._points = Points(self._evaluator, self._scraps, self._held)
         self.instances = self._points.instances
+        self.warnings = self._points.warnings.found
         for instance in self.instances.values():
             if not instance.stands_in:  # the outputs are those of the items
                 self._bind_outputs(instance)

@@ -109,7 +109,9 @@ class References:
     def _text(self, instance: Instance, ref: InputRef) -> Any:
         same = _SAME_ITEM.fullmatch(ref.text.source) if isinstance(ref.text.source, str) else None
         if same and "item" in instance.point:  # which may be a mapping, or have a name of another form
-            return f"{same[1]}{slug_of(instance.point)}{same[2]}"
+            other = self._points.like(same[1][:-1], instance.point["item"])
+            name = slug_of(instance.labels) if other is None else other.id.partition("@")[2]
+            return f"{same[1]}{name}{same[2]}"
         return self._evaluator.value(ref.text, ref.location, instance.point)
 
     def _ahead(self, instance: Instance, ref: InputRef) -> Sources | None:

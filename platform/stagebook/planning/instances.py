@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import itertools
-import math
 import re
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from stagebook.pipeline.evaluator import Named
 from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.model import Location, Stage
-from stagebook.pipeline.types import Value, describe, is_sequence
+from stagebook.pipeline.problems import ProblemCollector
+from stagebook.pipeline.types import Value, describe, is_sequence, shorten
+from stagebook.planning import matrix
+from stagebook.planning.matrix import Matrix, Point
 from stagebook.planning.plan import PlannedInput, PlannedOutput
 from stagebook.planning.scopes import UNKNOWN, Evaluator, scraps_scope, stages_named
 
-MAX_INSTANCES = 20_000
 MAX_SLUG = 100  # characters
 MAX_SLUG_BYTES = 180  # in UTF-8; a name in a file system takes 255
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Instance:
-    """One point of a stage, while it is being put together.
+    """One point of a stage, while it is being put together: its values by axis, and how each is called (`labels`).
 
     A foreach without items stands in for its instances: `pending`, as long as its list is not known.
     `skip` is why a condition leaves it out, and `absent` that it does so whatever happens in the run.
@@ -34,6 +35,7 @@ class Instance:
     id: str
     stage: Stage
     point: Mapping[str, Value]
+    labels: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     params: dict[str, Value] = dataclasses.field(default_factory=dict)
     deferred: dict[str, Template] = dataclasses.field(default_factory=dict)
     variables: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -66,6 +68,7 @@ class Points:
         self._report = evaluator.problems.report
         self._scraps = scraps
         self._held = held
+        self.warnings = ProblemCollector(evaluator.pipeline.path, evaluator.pipeline.positions)
         self._make()
 
     def find(self, stage: str, name: str) -> Instance | None:
@@ -73,11 +76,22 @@ class Points:
         if made := self.instances.get(f"{stage}@{name}"):
             return made
         points = [item for item in self.of(stage) if item.point]
-        for shown in (str, _ascii_slug):  # the latter is what names were once
-            found = (item for item in points if "-".join(map(shown, item.point.values())) == name)
-            if one := next(found, None):
+        readings: Sequence[Callable[[Instance], str]] = (
+            lambda one: slug_of(one.labels),
+            lambda one: "-".join(map(str, one.labels.values())),
+            lambda one: "-".join(map(str, one.point.values())),
+            lambda one: slug_of(one.point),  # this and the next are what names were once
+            lambda one: "-".join(map(_ascii_slug, one.point.values())),
+        )
+        for reading in readings:
+            if one := next((item for item in points if reading(item) == name), None):
                 return one
         return None
+
+    def like(self, stage: str, item: Value) -> Instance | None:
+        """The instance of a stage with a foreach that is of this item."""
+        shown = repr(item)  # `True` is not `1`
+        return next((one for one in self.of(stage) if repr(one.point.get("item")) == shown), None)
 
     def of(self, stage: str) -> Sequence[Instance]:
         """The instances of a stage; none if it could not be read."""
@@ -113,15 +127,48 @@ class Points:
                 self._stand_in(stage, pending=True)
         self.instances = {made.id: made for stage in stages for made in self.by_stage[stage.name]}
 
-    def _add(self, stage: Stage, points: Sequence[dict[str, Value]]) -> None:
+    def _combinations(self, stage: Stage) -> list[Point]:
+        if not stage.matrix:
+            return [Point({}, {})]
+        room = matrix.MAX_INSTANCES - len(self.instances)
+        return Matrix(stage, self._evaluator, self.warnings).points(room)
+
+    def _add(self, stage: Stage, points: Sequence[Point]) -> None:
         made = self.by_stage.setdefault(stage.name, [])
         for point in points:
-            name = f"{stage.name}@{slug_of(point)}" if point else stage.name
-            if name in self.instances:
-                self._report_twins(stage, self.instances[name], point)
+            called = self._name_of(stage, point)
+            if called is None:
                 continue
-            self.instances[name] = Instance(id=name, stage=stage, point=point)
-            made.append(self.instances[name])
+            name = f"{stage.name}@{called}" if point.values else stage.name
+            if name in self.instances:
+                self._report_twins(stage, self.instances[name], point.values)
+                continue
+            one = Instance(id=name, stage=stage, point=point.values, labels=point.labels)
+            self.instances[name] = one
+            made.append(one)
+
+    def _name_of(self, stage: Stage, point: Point) -> str | None:
+        """The name of a point, as the file chooses it; `None` where it is none, which is reported."""
+        template = stage.instances.name
+        if template is None or not point.values:
+            return slug_of(point.labels)
+        location: Location = ("stages", stage.name, "instances", "name")
+        value = self._evaluator.value(template, location, point.values)
+        if value is UNKNOWN:
+            return None
+        if isinstance(value, Named):
+            value = value.name
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            hint = "write text with the values in it, such as ${matrix.city}-${matrix.year}"
+            what = f"the name of an instance has to be text, not {describe(value)}"
+            self._evaluator.problems.report_once(location, what, hint)
+            return None
+        slug = slug_of({"name": value})
+        if isinstance(value, str) and not value.strip(" -."):
+            what = f"the name of the instance for {shorten(str(dict(point.labels)))} is empty"
+            self._evaluator.problems.report_once(location, what, "put a value into it that is not empty")
+            return None
+        return slug
 
     def _stand_in(self, stage: Stage, **more: Any) -> None:
         made = Instance(id=stage.name, stage=stage, point={}, **more)
@@ -130,6 +177,11 @@ class Points:
 
     def _report_twins(self, stage: Stage, first: Instance, point: Mapping[str, Value]) -> None:
         axes: Location = ("stages", stage.name, "matrix" if stage.foreach is None else "foreach")
+        if stage.instances.name is not None:
+            hint = "put all that differs into the name, such as ${matrix.city}-${matrix.year}"
+            message = f"two instances are called '{first.id}'"
+            self._evaluator.problems.report_once(("stages", stage.name, "instances", "name"), message, hint)
+            return
         what, one = ("points of the matrix", "point") if stage.foreach is None else ("items", "item")
         message, hint = f"two {what} are called '{first.id}'", f"give every {one} a value of its own"
         if first.point != point:
@@ -138,7 +190,7 @@ class Points:
             axes = (*axes, next(iter(point)))
         self._evaluator.problems.report_once(axes, message, hint)
 
-    def _items(self, stage: Stage) -> list[dict[str, Value]]:
+    def _items(self, stage: Stage) -> list[Point]:
         assert stage.foreach is not None
         location: Location = ("stages", stage.name, "foreach")
         lists = stages_named(stage.foreach)
@@ -152,36 +204,10 @@ class Points:
         if not value:
             self._stand_in(stage, skip="the list of its foreach is empty", absent=not lists)
             return []
-        if len(value) + len(self.instances) > MAX_INSTANCES:
-            self._report_many(location, f"'foreach' makes {len(value):,} stages")
+        if len(value) + len(self.instances) > matrix.MAX_INSTANCES:
+            self._report(location, *matrix.too_many(f"'foreach' makes {len(value):,} stages"))
             return []
-        return [{"item": item} for item in value]
-
-    def _combinations(self, stage: Stage) -> list[dict[str, Value]]:
-        axes: dict[str, list[Value]] = {}
-        for name, template in stage.matrix.items():
-            location: Location = ("stages", stage.name, "matrix", name)
-            value = self._evaluator.value(template, location)
-            if value is UNKNOWN:
-                return []
-            if not is_sequence(value):
-                message = f"'{name}' has to be a list, not {describe(value)}"
-                self._report(location, message, f"{name}: [1, 2]")
-                return []
-            if not value:
-                message = f"the matrix has no points: '{name}' is an empty list"
-                self._report(location, message, "give it at least one value")
-                return []
-            axes[name] = list(value)
-        count = math.prod(map(len, axes.values()))
-        if count + len(self.instances) > MAX_INSTANCES:
-            self._report_many(("stages", stage.name, "matrix"), f"the matrix makes {count:,} points")
-            return []
-        return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
-
-    def _report_many(self, location: Location, what: str) -> None:
-        message = f"{what}; the limit is {MAX_INSTANCES:,} in all stages together"
-        self._report(location, message, "split the pipeline, or let a notebook go over the values itself")
+        return matrix.items(value, stage)
 
 
 def slug_of(point: Mapping[str, Value]) -> str:

@@ -36,6 +36,7 @@ def _mentions(template: Template) -> bool:
 def _templates(stage: Stage) -> Iterator[tuple[Location, Template]]:
     base: Location = ("stages", stage.name)
     yield from (((*base, "matrix", name), text) for name, text in stage.matrix.items())
+    yield from (((*base, "instances", *at), text) for at, text in stage.instances.templates.items())
     yield from (
         ((*base, key), text) for key in ("foreach", "when") if (text := getattr(stage, key)) is not None
     )

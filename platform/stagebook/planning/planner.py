@@ -152,7 +152,11 @@ class Planner:
             types=types,
             prior=prior,
             related=related,
-            warnings=(*declared.warnings, *conflicts.shared(self.pipeline, expansion, self.neighbours)),
+            warnings=(
+                *declared.warnings,
+                *expansion.warnings,
+                *conflicts.shared(self.pipeline, expansion, self.neighbours),
+            ),
         )
 
     def _code(

@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from stagebook.errors import PipelineInvalid, UsageError, did_you_mean
+from stagebook.pipeline.evaluator import Named
 from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.loader import LoadedPipeline
-from stagebook.pipeline.model import Param, Pipeline, Stage
+from stagebook.pipeline.model import Instances, Param, Pipeline, Stage
 from stagebook.pipeline.types import Value
 from stagebook.pipeline.variables import templates_in
 from stagebook.planning.instances import Points
@@ -162,6 +163,7 @@ def _check_params(pipeline: Pipeline, stage: Stage, given: Collection[str]) -> N
     templates = [
         *stage.params.values(),
         *stage.matrix.values(),
+        *stage.instances.templates.values(),
         *(output.path for output in stage.outputs.values()),
         *(template for text in stage.variables.values() for template in templates_in(text)),
     ]
@@ -195,8 +197,15 @@ def _at(stage: Stage, evaluator: Evaluator, point: Point | None) -> tuple[Stage,
         raise PipelineInvalid(evaluator.problems.found)
     chosen = _chosen(stage, points, point)
     return dataclasses.replace(
-        stage, matrix={axis: literal([value]) for axis, value in chosen.items()}
+        stage,
+        matrix={axis: literal(_alone(value)) for axis, value in chosen.items()},
+        instances=Instances(name=stage.instances.name),
     ), chosen
+
+
+def _alone(value: Value) -> Value:
+    """The axis that has this value alone, by the name that it has."""
+    return {value.name: value} if isinstance(value, Named) else [value]
 
 
 def _chosen(stage: Stage, points: Points, point: Point | None) -> Mapping[str, Value]:

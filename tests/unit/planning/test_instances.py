@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from building import load
-from stagebook.planning import instances
+from stagebook.planning import matrix as instances_of
 from stagebook.planning.instances import MAX_SLUG, MAX_SLUG_BYTES, Points, slug_of
 from stagebook.planning.scopes import Evaluator
 from strategies import scalars
@@ -150,7 +150,7 @@ def test_a_list_that_makes_no_instances_is_told(stage: str, value: Any, message:
 
 
 def test_there_is_a_limit_to_all_instances_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(instances, "MAX_INSTANCES", 6)
+    monkeypatch.setattr(instances_of, "MAX_INSTANCES", 6)
     matrix = 'matrix: {m: "${params.v}"}'
     made, problems = points(f"a: {A}{matrix}}}\nb: {A}{matrix}}}", v=[1, 2, 3])
     assert (len(made.instances), problems) == (6, [])
