@@ -42,7 +42,7 @@ def check(
         except PipelineInvalid as error:
             found += error.problems
         else:
-            files = [plan.path, FILE, CONNECTIONS, *(stage.notebook for stage in plan.stages)]
+            files = [plan.path, FILE, CONNECTIONS, *(stage.path for stage in plan.stages)]
             leaks = find_leaks(project.root, files)
             warnings = (*plan.warnings, *_undeclared(project, name, plan), *leaks)
             checked.append(dataclasses.replace(plan, warnings=warnings))

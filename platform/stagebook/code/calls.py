@@ -9,6 +9,7 @@ from stagebook.code import shell
 from stagebook.code.constants import Constants, dotted_name
 from stagebook.code.magics import MagicReader
 from stagebook.code.references import Collector, absolute_name
+from stagebook.pipeline.program_cells import MODULE as PROGRAM_MODULE
 from stagebook.pipeline.types import shorten
 
 # Calls that execute a module, or a script or notebook: the keyword and place of the argument that names it.
@@ -28,6 +29,8 @@ _IMPORTING = (
 )
 ENVIRON = "os.environ"
 _OPENING = frozenset({"open", "io.open", "codecs.open", "tokenize.open"})
+# What the notebook that is made for a program calls.
+_PROGRAM = f"{PROGRAM_MODULE}."
 _PROCESSES = ("subprocess.", "os.spawn", "os.exec", "asyncio.create_subprocess")
 
 
@@ -59,6 +62,8 @@ class CallReader:
                 self._found.add_program(module)
         elif name in _SCRIPTS:
             self._script(node, _argument(node, *_SCRIPTS[name]))
+        elif name.startswith(_PROGRAM):
+            self._program(name.removeprefix(_PROGRAM), node)
         elif name.startswith(_PROCESSES):
             self._process(node)
         elif isinstance(node.func, ast.Attribute) and _is_ipython(node.func.value):
@@ -71,6 +76,16 @@ class CallReader:
             self._found.add_computed(f"{_shown(node)} in sys.path")
         else:
             self._found.add("folders", (index, path))
+
+    def _program(self, kind: str, node: ast.Call) -> None:
+        target = self._constants.text(node.args[0])
+        if kind == "command":
+            self._process(ast.Call(func=node.func, args=_command_of(node.args[0]), keywords=[]))
+        elif kind == "function" and target is not None:
+            module, _, name = target.partition(":")
+            self._found.add("imports", (0, module, (name,)))
+        elif target is not None:
+            self._found.add("scripts" if kind == "script" else "words", target)
 
     def _import(self, node: ast.Call) -> None:
         name = self._text(_argument(node, "name"), node)
@@ -149,6 +164,12 @@ def items_of(node: ast.AST) -> list[ast.expr]:
     if isinstance(node, ast.BinOp):
         return items_of(node.left) + items_of(node.right)
     return []
+
+
+def _command_of(words: ast.expr) -> list[ast.expr]:
+    """The words of a command as `subprocess` takes them: those of a shell as one text."""
+    items = items_of(words)
+    return [items[2]] if ast.unparse(words).startswith("['/bin/sh', '-c', ") else [words]
 
 
 def _argument(node: ast.Call, keyword: str, at: int = 0) -> ast.expr | None:

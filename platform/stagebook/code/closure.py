@@ -26,6 +26,7 @@ from stagebook.code.references import CodeReferences, absolute_name
 from stagebook.code.resolver import FoundModule, ModuleResolver, SearchPath, Unit, is_local, is_outside
 from stagebook.pipeline.notebook import NotebookUnreadable, read_notebook
 from stagebook.pipeline.notebook_file import language_of, parse_notebook, read_bytes
+from stagebook.pipeline.program_cells import MODULE as PROGRAM_MODULE
 from stagebook.pipeline.workdir import ROOT
 from stagebook.system.file_cache import FileCache
 
@@ -68,6 +69,23 @@ class Code:
     path_cells: Mapping[str, int] = dataclasses.field(default_factory=dict)
     names: frozenset[str] = frozenset()
     variables: frozenset[str] = frozenset()
+
+    def of_program(self) -> Code:
+        """The code of a program, of that of the notebook that is made for it: without the cells."""
+        modules, files = (
+            tuple(dataclasses.replace(item, chain=_without_first(item.chain)) for item in items)
+            for items in (self.modules, self.files)
+        )
+        return dataclasses.replace(
+            self,
+            cells=(),
+            numbers=(),
+            modules=modules,
+            files=files,
+            imports=frozenset(name for name in self.imports if name.partition(".")[0] != PROGRAM_MODULE),
+            unresolved=tuple(text for text in self.unresolved if not text.startswith("cell ")),
+            path_cells={},
+        )
 
     @property
     def path_literals(self) -> frozenset[str]:
@@ -266,6 +284,11 @@ class Closure:
                 references[kind] += cast("list[Any]", values)
         digest = sha256("\n".join(cell["digest"] for cell in cells))
         return {"digest": digest, "references": cast("CodeReferences", dict(references))}
+
+
+def _without_first(chain: tuple[str, ...]) -> tuple[str, ...]:
+    """A chain without the cell that it begins with; nothing where what is left is its end alone."""
+    return chain[1:] if len(chain) > 2 else ()
 
 
 def _code(cells: Sequence[CellCode], reached: Mapping[Unit, tuple[str, ...]]) -> Code:

@@ -134,7 +134,7 @@ class Attempt:
     """One try at one stage instance.
 
     `root` is the project root and `folder` the attempt's own folder; `executable` is the `.ipynb`
-    to execute, `notebook` the source that it comes from. `types`: the types that the
+    to execute, `notebook` the source that it comes from, and `program` what is told of a program that it was made for. `types`: the types that the
     notebook declares, by parameter. `timeout` and `grace` are seconds. After a failure
     `keep_dump` leaves a file for a debugger, and `keep_kernel` the kernel alive. `store` is the folder
     of the store for outputs of up to `store_most` bytes. `contracts`: what outputs have to fulfil, by their names. Where
@@ -176,6 +176,7 @@ class Attempt:
     hidden: Sequence[str] = dataclasses.field(default_factory=list)
     mark: ColumnMark | None = None
     inputs_as: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    program: str = ""
 
     @property
     def marker(self) -> str:

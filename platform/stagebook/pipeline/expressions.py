@@ -31,7 +31,7 @@ from stagebook.pipeline.types import Value, describe, parse_expression, shorten
 
 __all__ = ["Expression", "ExpressionError", "Reference", "Template", "compile_value", "evaluate"]
 
-ROOTS = ("params", "matrix", "run", "env", "stages", "item", "interval", "secret")
+ROOTS = ("params", "matrix", "run", "env", "stages", "item", "interval", "secret", "inputs", "outputs")
 MAX_LENGTH = 2_000  # characters of one expression
 
 Reference = tuple[str, ...]

@@ -73,6 +73,17 @@ Condition = Annotated[
         only("an expression, true or false", str, bool), json_schema_input_type=str | bool | None
     ),
 ]
+Command = Annotated[
+    str | list[Any] | None,
+    pydantic.BeforeValidator(
+        only("a list of words, or a text for the shell", str, list),
+        json_schema_input_type=str | list[Any] | None,
+    ),
+]
+ArgList = Annotated[
+    list[Any] | None,
+    pydantic.BeforeValidator(only("a list of arguments", list), json_schema_input_type=list[Any] | None),
+]
 TextList = Annotated[list[str], pydantic.BeforeValidator(listed, json_schema_input_type=list[str] | str)]
 # A mapping of names to values is taken out before (`variables`).
 Env = Annotated[

@@ -22,6 +22,7 @@ Executor = Literal["kernel", "inprocess"]
 Inject = Literal["tagged", "first"]
 OutputKind = Literal["file", "external", "delta"]
 DeltaMode = Literal["overwrite", "append", "merge"]
+ProgramKind = Literal["script", "function", "sql", "command"]
 Trigger = Literal["all_success", "all_done", "one_failed", "all_failed", "one_success", "none_failed"]
 
 
@@ -137,6 +138,28 @@ class Instances:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What a stage runs that is no notebook.
+
+    Attributes:
+        target: the path of a script or of SQL; `package.module:function`; of a command what it is called in messages.
+        words: of a command, as the file has them, to find the files that it names.
+        connection: the name of the connection that SQL is run through; empty for DuckDB.
+        mentions: the inputs and outputs that arguments and words name.
+    """
+
+    kind: ProgramKind
+    target: str
+    words: tuple[str, ...] = ()
+    connection: str = ""
+    mentions: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """What it is called in messages: `scripts/train.py`, `package.module:function`, `curl`."""
+        return self.target
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StageOptions:
     """The options that a stage and its instances have in common. Times are in seconds.
 
@@ -183,10 +206,12 @@ class StageOptions:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Stage(StageOptions):
-    """One notebook with its parameters, inputs and outputs.
+    """One notebook, or one program, with its parameters, inputs and outputs.
 
     Attributes:
-        notebook: its path in the project; `""` where the file has a mistake there.
+        notebook: its path in the project; `""` where the file has a mistake there. Of a program the path of its file, and of
+            a command that of the pipeline file.
+        program: what it runs instead of a notebook.
         instances: which points the matrix has, and how they are called.
         expandable: False where the file has a mistake in `matrix`, `foreach` or `instances`.
         foreach: a list, which may be known only during a run.
@@ -195,6 +220,7 @@ class Stage(StageOptions):
 
     name: str
     notebook: str
+    program: Program | None = None
     matrix: Mapping[str, Template] = dataclasses.field(default_factory=dict)
     instances: Instances = Instances()
     expandable: bool = True

@@ -115,7 +115,7 @@ def _facts(data: dict[str, Any]) -> NotebookFacts:
     further = {number: cell for number, cell in numbered if cell in tagged and cell is not first}
     parameters: Mapping[str, DeclaredParam] | None = {} if tagged else None
     magic = _OF_DATABRICKS if DATABRICKS in data["metadata"] else _OTHER_LANGUAGE
-    found = [_imports_and_asks(cell["source"]) for cell in code] if is_python else []
+    found = [imports_and_asks(cell["source"]) for cell in code] if is_python else []
     if is_python and first is not None:
         parameters = read_parameters(first["source"])
     return NotebookFacts(
@@ -273,8 +273,8 @@ def _trailing_comments(source: str) -> dict[int, str]:
 _ASKING = frozenset({"input", "getpass"})
 
 
-def _imports_and_asks(source: str) -> tuple[set[str], set[str]]:
-    """The dotted names of the modules that a cell imports absolutely, and what it calls of `_ASKING`."""
+def imports_and_asks(source: str) -> tuple[set[str], set[str]]:
+    """The dotted names of the modules that a cell or script imports absolutely, and what it calls of `_ASKING`."""
     if not any(name in source for name in ("import", *_ASKING)):
         return set(), set()  # most cells; walking a tree costs more than all else here
     imports: set[str] = set()

@@ -13,6 +13,8 @@ import pydantic
 
 from stagebook.errors import did_you_mean
 from stagebook.pipeline.kinds import (
+    ArgList,
+    Command,
     Condition,
     Env,
     ListOf,
@@ -139,7 +141,11 @@ class DefaultsFile(_Model):
 class StageFile(_Model):
     """One entry of `stages`."""
 
-    notebook: str
+    notebook: str | None = None
+    script: str | None = None
+    function: str | None = None
+    sql: str | None = None
+    command: Command = None
     description: str = ""
     matrix: Table = pydantic.Field(default_factory=dict)
     instances: InstancesFile | None = None
@@ -158,6 +164,8 @@ class StageFile(_Model):
     workdir: str | None = None
     inject: Inject | None = None
     env: Env = pydantic.Field(default_factory=list)
+    args: ArgList = None
+    connection: str | None = None
     connections: TextList = pydantic.Field(default_factory=list)
     bookmark: BookmarkOf = None
     cache: bool | None = None

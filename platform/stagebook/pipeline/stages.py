@@ -13,6 +13,7 @@ from stagebook.pipeline.model import DeltaOptions, Input, InputRef, Instances, L
 from stagebook.pipeline.names import DefinedNames, StageScope
 from stagebook.pipeline.points import read_instances
 from stagebook.pipeline.problems import NAME_HINT, STAGE_NAME, ProblemCollector
+from stagebook.pipeline.programs import ProgramReader, ReadProgram, executor_of
 from stagebook.pipeline.schema import (
     DefaultsFile,
     InputFile,
@@ -49,6 +50,7 @@ class StageReader:
         self._report = problems.report
         self._names = names
         self._defaults = defaults
+        self._programs = ProgramReader(problems)
 
     def read(self, name: str, raw: Any) -> Stage | None:
         """One entry of `stages`; None where nothing can be made of it."""
@@ -61,14 +63,18 @@ class StageReader:
         for key in ("inputs", "outputs") if isinstance(raw, dict) else ():
             entries, passed[key] = self._forms.read(raw.get(key), (*base, key))
             raw = {**raw, key: entries}
-        spec, mistakes = read_what_can_be(StageFile, raw, {"notebook": ""})
+        spec, mistakes = read_what_can_be(StageFile, raw, {})
         self._problems.report_all(mistakes, base)
         if spec is None:
             return None
         wrong = {where[0] for where, _, _ in mistakes if where}
-        if raw.get("notebook") == "":
-            hint = "name a notebook: notebooks/name.ipynb"
-            self._report((*base, "notebook"), "'notebook' is empty", hint)
+        alone = {name for names in passed.values() for name, variable in names.items() if not variable}
+        runs = self._programs.read(spec, base, mistakes, alone)
+        told = runs.program.mentions if runs.program is not None else ()
+        passed = {
+            group: {name: variable or ((name,) if name in told else ()) for name, variable in names.items()}
+            for group, names in passed.items()
+        }
         self._check_clashes(spec, passed, base)
         if not spec.matrix and "matrix" in raw and "matrix" not in wrong:
             hint = "name a list: matrix: {month: [1, 2]}"
@@ -83,12 +89,13 @@ class StageReader:
         variables = {**self._variables, **own}
         for variable in spec.env:
             variables.pop(variable, None)
-        return self._stage(scope, spec, wrong, variables, passed)
+        return self._stage(scope, spec, runs, wrong, variables, passed)
 
     def _stage(
         self,
         scope: StageScope,
         spec: StageFile,
+        runs: ReadProgram,
         wrong: set[str | int],
         variables: Mapping[str, str],
         passed: Mapping[str, Mapping[str, Variable]],
@@ -98,26 +105,22 @@ class StageReader:
         after = [other for at, other in enumerate(spec.after) if self._is_after(name, other, at)]
         matrix = self._templates(spec.matrix, (*base, "matrix"), _IN_MATRIX, StageScope(stage=name))
         foreach = self._read_foreach(spec, base, name)
-        instances = read_instances(
-            spec,
-            (*base, "instances"),
-            self._problems,
-            lambda value, place, has_point: self._template(
-                value, place, _IN_PATH if has_point else _IN_MATRIX, scope
-            ),
-        )
+        instances = self._read_instances(spec, base, scope)
         trigger = spec.trigger or "all_success"
         options = {
             key: getattr(self._defaults if getattr(spec, key) in (None, "") else spec, key)
             for key in DefaultsFile.model_fields
             if key != "env"  # which is added to that of `defaults`
         }
+        if runs.program is not None:
+            options = executor_of(runs.program, spec, self._defaults, options)
         outputs = self._read_outputs(spec, passed["outputs"], (*base, "outputs"), scope)
         if foreach is not None:
             self._check_items(outputs, base)
         return Stage(
             name=name,
-            notebook=spec.notebook,
+            notebook=runs.notebook,
+            program=runs.program,
             description=spec.description,
             matrix=matrix,
             instances=instances or Instances(),
@@ -125,7 +128,10 @@ class StageReader:
             and instances is not None
             and len(matrix) == len(spec.matrix)
             and (spec.foreach is None or foreach is not None),
-            params=self._templates(spec.params, (*base, "params"), _EVERY, scope),
+            params={
+                **self._templates(spec.params, (*base, "params"), _EVERY, scope),
+                **self._templates(runs.arguments, base, _EVERY, scope),
+            },
             inputs=self._read_inputs(spec.inputs, passed["inputs"], (*base, "inputs"), scope),
             outputs=outputs,
             after=tuple(after),
@@ -134,13 +140,19 @@ class StageReader:
             trigger=trigger,
             env=tuple(it for it in dict.fromkeys([*self._defaults.env, *spec.env]) if it not in variables),
             variables=variables,
-            connections=tuple(dict.fromkeys(spec.connections)),
+            connections=tuple(dict.fromkeys([*spec.connections, *filter(None, [spec.connection])])),
             bookmark=read_bookmark(spec, (*base, "bookmark"), self._problems),
             # A stage that waits for other ends than success, such as an alert, does not depend on its inputs.
             cache=trigger == "all_success" if spec.cache is None else spec.cache,
             frozen=spec.frozen,
             **options,
         )
+
+    def _read_instances(self, spec: StageFile, base: Location, scope: StageScope) -> Instances | None:
+        def read(value: Value, place: Location, has_point: bool) -> Template | None:
+            return self._template(value, place, _IN_PATH if has_point else _IN_MATRIX, scope)
+
+        return read_instances(spec, (*base, "instances"), self._problems, read)
 
     def _read_foreach(self, spec: StageFile, base: Location, name: str) -> Template | None:
         if spec.foreach is None:

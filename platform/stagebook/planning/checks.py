@@ -63,7 +63,7 @@ class NotebookChecks:
         if stage.executor == "inprocess":
             self._check_inprocess(stage, facts, path)
         else:
-            self._check_kernel(stage, facts, path)
+            self.check_kernel(stage, facts, path)
         self._check_names(stage, facts, path)
         self._check_second_cells(stage, facts, path)
         return facts
@@ -74,11 +74,16 @@ class NotebookChecks:
             # One with a parameters cell is about to be written, and holds up no other stage.
             tell = self._report if facts.parameters is None else self._warn
             tell(location, f"'{path}' has no code to run", _how_to_write_code(path))
-        if facts.asks:
-            called = " and ".join(f"{name}()" for name in sorted(facts.asks))
-            self._warn(location, f"'{path}' calls {called}, and nobody can answer", "pass it as a parameter")
+        self.check_asks(stage.name, facts, path, "notebook")
         for doubt, hint in facts.doubts:
             self._warn(location, f"'{path}': {doubt}", hint)
+
+    def check_asks(self, stage: str, facts: NotebookFacts, path: str, key: str) -> None:
+        """What waits for a person. `key`: of the stage, that names the file at `path`."""
+        if facts.asks:
+            called = " and ".join(f"{name}()" for name in sorted(facts.asks))
+            what = f"'{path}' calls {called}, and nobody can answer"
+            self._warn(("stages", stage, key), what, "pass it as a parameter")
 
     def _check_inprocess(self, stage: Stage, facts: NotebookFacts, path: str) -> None:
         """What needs a kernel: another language is a mistake, the rest may be meant so."""
@@ -101,7 +106,7 @@ class NotebookChecks:
             what = f"cell {cell} of '{path}' {WITHOUT_KERNEL[name].warning}"
             self._warn(place, what, need)
 
-    def _check_kernel(self, stage: Stage, facts: NotebookFacts, path: str) -> None:
+    def check_kernel(self, stage: Stage, facts: NotebookFacts, path: str) -> None:
         """The kernel is installed, and runs the language of the notebook."""
         kernel = stage.kernel or facts.kernel
         if kernel == "python3" and facts.is_python:
@@ -130,7 +135,7 @@ class NotebookChecks:
             )
 
     def _check_names(self, stage: Stage, facts: NotebookFacts, path: str) -> None:
-        passed = _passed(stage)
+        passed = passed_to(stage)
         own: Location = ("stages", stage.name, "inject")
         if stage.inject == "first" and facts.parameters is not None and own in self.pipeline.positions:
             what = f"'{path}' has a parameters cell, so values come after that, and 'inject: first' changes nothing"
@@ -187,7 +192,7 @@ class NotebookChecks:
             f"'{path}' has {len(facts.further) + 1} cells with the tag 'parameters'; the first one counts"
         )
         self._warn(("stages", stage.name, "notebook"), message, hint)
-        for group, name in _passed(stage):
+        for group, name in passed_to(stage):
             if name in facts.repeated and name in (facts.parameters or {}):
                 what = f"cell {facts.repeated[name]} of '{path}' sets '{name}' again, over the value that is passed"
                 hint = "it has the tag 'parameters', as a cell before it: make one cell of them"
@@ -233,7 +238,7 @@ class NotebookChecks:
                 self.problems.report_once(location, f"'{name}' does not fit: {error}", hint)
 
 
-def _passed(stage: Stage) -> list[tuple[str, str]]:
+def passed_to(stage: Stage) -> list[tuple[str, str]]:
     """What a stage passes to its notebook: group and name."""
     paths = [("inputs", item.passed_as) for item in stage.inputs.values()]
     paths += [("outputs", output.passed_as) for output in stage.outputs.values()]

@@ -13,6 +13,7 @@ from stagebook.pipeline.model import Pipeline
 from stagebook.pipeline.notebook import NotebookFacts
 from stagebook.planning import bookmarks, connections, contracts
 from stagebook.planning.checks import NotebookChecks
+from stagebook.planning.programs import ProgramChecks
 from stagebook.planning.workdirs import workdir_problems
 from stagebook.workspace.paths import PathRefused
 from stagebook.workspace.workspace import Workspace
@@ -24,13 +25,16 @@ class Declared:
 
     Args:
         facts: stage → what its notebook says of itself, `None` where it cannot be read.
-        notebooks: stage → the path of its notebook, normalised, whether it can be read or not.
+        notebooks: stage → the path of its notebook, normalised, whether it can be read or not; of a program, that of the
+            notebook that is made for it.
+        programs: stage → the path of the file of its program.
         contracts: `stage.output` → the contract of an output.
         problems: every mistake in them, `warnings` what may be one.
     """
 
     facts: Mapping[str, NotebookFacts | None]
     notebooks: Mapping[str, str]
+    programs: Mapping[str, str]
     contracts: Mapping[str, Contract]
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
@@ -39,11 +43,16 @@ class Declared:
     def of(cls, pipeline: Pipeline, project: Workspace) -> Self:
         """What is there now."""
         checks = NotebookChecks(pipeline, project)
-        facts = {stage.name: checks.facts(stage) for stage in pipeline.stages.values()}
+        programs = ProgramChecks(checks)
+        facts = {
+            stage.name: checks.facts(stage) if stage.program is None else programs.facts(stage)
+            for stage in pipeline.stages.values()
+        }
         attached = contracts.attach(pipeline, project)
         return cls(
             facts=facts,
-            notebooks=dict(_notebooks(pipeline, project)),
+            notebooks={**dict(_notebooks(pipeline, project)), **programs.notebooks},
+            programs=programs.files,
             contracts=attached.contracts,
             problems=(
                 *checks.problems.found,
@@ -53,6 +62,12 @@ class Declared:
             ),
             warnings=(*checks.warnings.found, *bookmarks.warnings(pipeline)),
         )
+
+    @property
+    def files(self) -> set[str]:
+        """The files that stages run: notebooks, and those of programs."""
+        notebooks = (path for stage, path in self.notebooks.items() if stage not in self.programs)
+        return {*notebooks, *self.programs.values()}
 
 
 def _notebooks(pipeline: Pipeline, project: Workspace) -> Iterator[tuple[str, str]]:

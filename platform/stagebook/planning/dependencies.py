@@ -12,6 +12,7 @@ from stagebook.pipeline.workdir import ROOT
 from stagebook.planning.connections import definitions
 from stagebook.planning.fingerprint import FOLDER, Fingerprint, changes
 from stagebook.planning.plan import PlannedOutput, PlannedStage
+from stagebook.planning.programs import program_part
 from stagebook.planning.result import Made
 from stagebook.workspace.dependencies import ProjectDependencies
 from stagebook.workspace.paths import folders_around
@@ -52,6 +53,8 @@ class Fingerprints:
             # Of a secret its name counts, and never its value.
             "env": {**{name: self._dependencies.env_mark(name) for name in stage.env}, **stage.variables},
         }
+        if stage.program is not None:
+            parts["program"] = program_part(stage.program)
         if stage.connections:
             parts["connections"] = definitions(stage, self._dependencies.workspace)
         of_stages = tuple(name for name, item in stage.inputs.items() if any(item.sources))
@@ -136,7 +139,7 @@ class Fingerprints:
         try:
             found = changes(before.parts, self.of(stage, params, made).parts)
         except NotebookUnreadable as error:
-            return f"'{stage.notebook}' {error}"
+            return f"'{stage.path}' {error}"
         if found:
             return found[0].text
         for _, path, content in made_inputs(stage, made):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from stagebook.errors import Problem
+from stagebook.pipeline.arguments import is_argument
 from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.model import Location, Pipeline, find_position
 from stagebook.pipeline.types import Value, describe
@@ -88,7 +89,8 @@ class Expansion:
             if template.mentions("run") or template.mentions("stages") or open_item:
                 instance.deferred[name] = template
                 continue
-            value = self._evaluator.value(template, (*base, name), instance.point)
+            place = (*base[:2], name) if is_argument(instance.stage.program, name) else (*base, name)
+            value = self._evaluator.value(template, place, instance.point)
             if value is not UNKNOWN:
                 instance.params[name] = value
 

@@ -14,6 +14,7 @@ fingerprint keeps its parts, so that a decision can say what changed, and not on
     env        the declared environment variables, as keyed hashes; those with values, with the names of secrets
     connections  how those that the stage names are declared, with the names of secrets; not there if it names none
     outputs    the names of outputs, and of their files
+    program    what a stage runs that is no notebook; not there if it is one
 
 Values are compared as the JSON that they are kept as: a notebook can tell 1 from 1.0 and from true, and
 it sees the order of a mapping.
@@ -29,6 +30,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stagebook.pipeline.arguments import as_written
 from stagebook.pipeline.types import shorten
 from stagebook.pipeline.workdir import ROOT, shown
 
@@ -36,7 +38,7 @@ VERSION = 1
 FOLDER = "folder"  # in the part of the kernel: the one in which the cells run
 # The order in which changes are told: first what a person does on purpose.
 PARTS = (
-    "code", "params", "modules", "files", "inputs", "shapes", "env", "connections", "libraries", "kernel", "outputs"
+    "program", "code", "params", "modules", "files", "inputs", "shapes", "env", "connections", "libraries", "kernel", "outputs"
 )  # fmt: skip
 
 
@@ -117,6 +119,8 @@ def changes(
             continue
         if part != "params" and before == after:
             continue  # of texts, lists and None alone, which are equal as they are kept, too
+        if part == "params" and _text(before) != _text(after):
+            before, after = as_written(before), as_written(after)
         names = [*after, *(name for name in before if name not in after)]
         found += [
             _change(part, name, before, after, chains or {})
@@ -156,6 +160,8 @@ def _change(
     is_new, is_gone = name not in before, name not in after
     how = "is new" if is_new else "is gone" if is_gone else "changed"
     match part:
+        case "program":
+            text = _program(name, how, old, new)
         case "params":
             texts = _apart(_value(old, before, name), _value(new, after, name))
             text = f"{name}: {' → '.join(texts)}"
@@ -164,22 +170,17 @@ def _change(
         case "shapes":
             text = f"the input {name} is {'one path' if is_gone else 'a list of paths'} now"
         case "modules" | "files":
-            way = " → ".join(chains.get(name, ()))
-            verbs = {"is new": "is imported now", "is gone": "is not imported any more"}
-            text = f"{name} {verbs.get(how, how) if part == 'modules' else how}"
-            text += f" ({way})" if way else ""
+            text = _file(part, name, how, chains)
         case "libraries":
             text = f"the library {name} {how}" if is_new or is_gone else f"{name} {old} → {new}"
         case "kernel":
             text = _kernel(name, old, new)
         case "env":
             text = f"the environment variable {name} {_variable(how, old, new)}"
-        case "connections":
-            text = f"the connection {name} {how}"
         case "outputs":
             text = _output(name, old, new) if old and new else f"the output {name} {how}"
         case _:
-            text = f"{name} {how}"
+            text = f"the connection {name} {how}"
     return Change(part=part, name=name, text=text, old=old, new=new)
 
 
@@ -201,6 +202,21 @@ def _apart(old: str, new: str) -> tuple[str, str]:
     start = max(0, same - _CONTEXT) if same > _SHOWN // 2 else 0
     cut = [f"{'…' if start else ''}{text[start:]}" for text in (old, new)]
     return shorten(cut[0], _SHOWN), shorten(cut[1], _SHOWN)
+
+
+def _file(part: str, name: str, how: str, chains: Mapping[str, Sequence[str]]) -> str:
+    way = " → ".join(chains.get(name, ()))
+    verbs = {"is new": "is imported now", "is gone": "is not imported any more"}
+    text = f"{name} {verbs.get(how, how) if part == 'modules' else how}"
+    return f"{text} ({way})" if way else text
+
+
+def _program(kind: str, how: str, old: str | None, new: str | None) -> str:
+    if old and new:
+        return f"the {kind} is {new}, before {old}"
+    if how == "changed":
+        how = f"is {new} now" if new else "is another one"
+    return f"it runs {'a ' if kind != 'sql' else ''}{kind} now" if how == "is new" else f"the {kind} {how}"
 
 
 def _kernel(name: str, old: str | None, new: str | None) -> str:

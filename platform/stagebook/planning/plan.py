@@ -9,8 +9,9 @@ from typing import Any
 
 from stagebook.contracts.contract import Contract
 from stagebook.errors import Problem
+from stagebook.pipeline.arguments import as_written
 from stagebook.pipeline.expressions import Template
-from stagebook.pipeline.model import DeltaOptions, OutputKind, StageOptions
+from stagebook.pipeline.model import DeltaOptions, OutputKind, Program, StageOptions
 from stagebook.pipeline.types import Type, Value
 from stagebook.pipeline.workdir import folder_of
 from stagebook.planning.fingerprint import Change, Fingerprint
@@ -139,11 +140,15 @@ class PlannedStage(StageOptions):
     that the notebook declares for its parameters. With `foreach` it stands for instances that are known only
     once that list is; `when` is a condition that is still open. Of `upstream`, those that are waited for
     `loosely` pass on no data. `absent`: a condition leaves it out, whatever happens in the run.
+
+    Of a `program`, `notebook` is the path of the one that is made for it, and `program_file` that of its own file.
     """
 
     id: str
     stage: str
     notebook: str
+    program: Program | None = None
+    program_file: str = ""
     point: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     params: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     deferred: Mapping[str, Template] = dataclasses.field(default_factory=dict)
@@ -164,7 +169,17 @@ class PlannedStage(StageOptions):
     @property
     def folder(self) -> str:
         """The folder in which its cells run, relative to the project."""
-        return folder_of(self.workdir, self.notebook)
+        return folder_of(self.workdir, self.path)
+
+    @property
+    def path(self) -> str:
+        """The path of the file that it runs, as people know it: of its notebook, or of its program."""
+        return self.program_file or self.notebook
+
+    @property
+    def shown(self) -> str:
+        """What it runs, in a few words."""
+        return self.notebook if self.program is None else f"{self.program.kind} {self.program}"
 
     @property
     def runs(self) -> bool:
@@ -226,9 +241,10 @@ class PlannedStage(StageOptions):
             "stage": self.stage,
             "decision": str(self.decision),
             "reasons": list(self.reasons),
-            "notebook": self.notebook,
+            "notebook": self.path,
+            **({} if self.program is None else {"program": [self.program.kind, str(self.program)]}),
             "point": dict(self.point),
-            "params": {**self.params, **expressions},
+            "params": {**as_written(self.params), **expressions},
             "inputs": {name: item.value for name, item in self.inputs.items()},
             "outputs": {name: item.path for name, item in self.outputs.items()},
             "upstream": list(self.upstream),

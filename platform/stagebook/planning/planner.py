@@ -124,8 +124,8 @@ class Planner:
         found += conflicts.overwritten(
             self.pipeline,
             expansion,
-            declared.notebooks.values(),
-            code=self._code(facts, expansion.writers),
+            declared.files,
+            code=self._code(declared, expansion.writers),
             neighbours=self.neighbours,
         )
         edges = {name: tuple(instance.upstream) for name, instance in instances.items()}
@@ -159,17 +159,16 @@ class Planner:
             ),
         )
 
-    def _code(
-        self, facts: Mapping[str, NotebookFacts | None], written: Collection[str]
-    ) -> dict[str, dict[str, str]]:
+    def _code(self, declared: Declared, written: Collection[str]) -> dict[str, dict[str, str]]:
         """The programs that notebooks import or execute, and where modules would be found before those that they
         import, if an output may meet one: path → who → the stage of this pipeline, or empty."""
-        policy = self.policy
+        policy, facts, notebooks = self.policy, declared.facts, declared.notebooks
         if policy is None or not any(it.endswith(PROGRAMS) or self.project.is_folder(it) for it in written):
             return {}
         users = [
-            (stage.name, stage.name, stage.notebook, stage.runs_in, folder_of(stage.workdir, stage.notebook))
+            (stage.name, stage.name, made, stage.runs_in, folder_of(stage.workdir, stage.notebook))
             for stage in self.pipeline.stages.values()
+            if (made := notebooks.get(stage.name))
         ]
         others = self.neighbours.notebooks.items()
         users += [(f"the pipeline {one.pipeline}", "", notebook, None, ROOT) for notebook, one in others]
@@ -249,6 +248,8 @@ class Planner:
             id=name,
             stage=stage.name,
             notebook=shape.declared.notebooks[stage.name],
+            program=stage.program,
+            program_file=shape.declared.programs.get(stage.name, ""),
             point=instance.point,
             params=instance.params,
             deferred=instance.deferred,

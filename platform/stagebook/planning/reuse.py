@@ -86,7 +86,7 @@ class ReusePolicy:
         try:
             fingerprint = self.fingerprints.of(stage, stage.params if params is None else params, made)
         except NotebookUnreadable as error:
-            return _run(f"'{stage.notebook}' {error}")  # the attempt tells
+            return _run(f"'{stage.path}' {error}")  # the attempt tells
         must = "" if stage.bookmark else lost or self._must_run(stage)
         if must:
             return _run(must, fingerprint=fingerprint, anyway=not lost)

@@ -52,7 +52,7 @@ def compare(
     reads, writes = observed.reads, observed.writes
     inputs = {*(path for item in stage.inputs.values() for path in item.paths), *observed.inputs}
     outputs = {*(item.path for item in stage.outputs.values()), *observed.outputs}
-    known = {*inputs, *outputs, *writes, *code, stage.notebook}
+    known = {*inputs, *outputs, *writes, *code, stage.path, stage.notebook}
     # A listing of the folder that a declared file is in; what else was read of it shows by itself.
     around = {".", *(folder for path in known for folder in folders_around(path))}
     return Findings(

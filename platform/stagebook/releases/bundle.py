@@ -97,7 +97,7 @@ def versions_of(plans: Iterable[Plan], dependencies: ProjectDependencies) -> dic
 def _of_stage(
     plan: Plan, stage: PlannedStage, dependencies: ProjectDependencies
 ) -> Iterator[tuple[str, str]]:
-    yield stage.notebook, "notebook"
+    yield stage.path, "notebook" if stage.program is None else stage.program.kind
     with contextlib.suppress(NotebookUnreadable):
         code = dependencies.code(stage.notebook, stage.runs_in, stage.folder)
         yield from ((item.path, "module") for item in code.modules)

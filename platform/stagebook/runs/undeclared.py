@@ -69,7 +69,7 @@ def _of(stage: PlannedStage, observed: Observed | None, dependencies: ProjectDep
     if observed is not None:
         return [*messages(compare(stage, observed, code=paths, names=code.names), stage), *asked]
     declared = {path for item in stage.inputs.values() for path in item.paths}
-    declared |= {item.path for item in stage.outputs.values()} | {*paths, stage.notebook}
+    declared |= {item.path for item in stage.outputs.values()} | {*paths, stage.path}
     named = {seen_from(stage.folder, text) for text in code.path_literals}
     return asked + [
         f"{stage.id} names {path}, which is not declared as an input: changes of it may go unnoticed"

@@ -22,9 +22,8 @@ MEMORY = "300MB"
 THREADS = 2
 INSTALL = "pip install 'stagebook[data]'"
 
+_BOUNDS = (f"memory_limit = '{MEMORY}'", f"threads = {THREADS}")
 _SETTINGS = (
-    f"memory_limit = '{MEMORY}'",
-    f"threads = {THREADS}",
     "TimeZone = 'UTC'",
     "python_enable_replacements = false",
     "autoinstall_known_extensions = false",
@@ -51,10 +50,16 @@ class Connection:
     """One connection, see the module. It is a context manager."""
 
     def __init__(
-        self, tables: Mapping[str, Source], *, spill: Path, writes: Sequence[Path] = (), is_open: bool = False
+        self,
+        tables: Mapping[str, Source],
+        *,
+        spill: Path,
+        writes: Sequence[Path] = (),
+        is_open: bool = False,
+        is_bounded: bool = True,
     ) -> None:
         """`tables` become views by these names, with the values as they are in the files. What does not fit into memory
-        goes to the folder `spill`. `is_open`: more tables may be added later, so that nothing a person wrote may be asked.
+        goes to the folder `spill`. `is_open`: more tables may be added later, so that nothing a person wrote may be asked. `is_bounded`: it takes little memory, and two threads.
 
         Raises:
             NoTable: one cannot be read; its `name` says which.
@@ -62,7 +67,8 @@ class Connection:
         self._duck = _duckdb().connect(":memory:")
         self._count = 0
         try:
-            for setting in (*_SETTINGS, f"temp_directory = {sql.literal(str(spill))}"):
+            bounds = _BOUNDS if is_bounded else ()
+            for setting in (*bounds, *_SETTINGS, f"temp_directory = {sql.literal(str(spill))}"):
                 self._duck.execute(f"SET {setting}")
             # In Jupyter without ipywidgets there is none, and DuckDB refuses to switch it off.
             if self._duck.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(True,)]:
@@ -131,10 +137,10 @@ class Connection:
         """The columns of a table, with their types."""
         return {row[0]: row[1] for row in self.rows(f"DESCRIBE {sql.name(table)}")}
 
-    def do(self, text: str) -> None:
-        """Execute a statement of ours. Raises `QueryFailed`."""
+    def do(self, text: str, params: Mapping[str, Any] | None = None) -> None:
+        """Execute a statement, with the values of its `$name`. Raises `QueryFailed`."""
         with _told():
-            self._duck.execute(text)
+            self._duck.execute(text, dict(params) if params else None)
 
     def rows(self, text: str) -> list[Row]:
         """The rows of a query of ours. Raises `QueryFailed`."""

@@ -15,6 +15,7 @@ from stagebook.events import Status
 from stagebook.journal.history import RunHistory, StageRecord, figures
 from stagebook.journal.interval_table import RunInterval
 from stagebook.journal.journal import RunRecord
+from stagebook.pipeline.arguments import as_written
 from stagebook.planning.plan import NextRun, Plan, PlannedStage
 from stagebook.views import formatting
 from stagebook.views.audit_lines import failing_rows, in_short
@@ -94,7 +95,7 @@ def plan_table(plan: Plan) -> RenderableType:
         because = Text(plain("; ".join(stage.reasons[:2])))
         narrow.add_row(stage.id, next_run, because)
         shown = Text(formatting.params(_shown_params(stage)), style="dim")
-        wide.add_row(stage.id, next_run, because, Text(stage.notebook), shown)
+        wide.add_row(stage.id, next_run, because, Text(stage.shown), shown)
     params = Text(formatting.params(plan.params, 100), style="dim")
     return Group(_plan_head(plan), params, ByWidth(wide, narrow))
 
@@ -132,7 +133,7 @@ def _plan_head(plan: Plan) -> Text:
 
 
 def _shown_params(stage: PlannedStage) -> dict[str, Any]:
-    return {**stage.params, **{name: item.source for name, item in stage.deferred.items()}}
+    return {**as_written(stage.params), **{name: item.source for name, item in stage.deferred.items()}}
 
 
 def progress_table(history: RunHistory, now: float, *, limit: int | None = None) -> RenderableType:

@@ -22,6 +22,7 @@ from stagebook.system.store import Store
 from stagebook.workspace.kernels import Kernel, find_kernel, this_python
 from stagebook.workspace.marks import Marks
 from stagebook.workspace.paths import STATE_FOLDER, folders_around, home_of
+from stagebook.workspace.programs import is_made
 from stagebook.workspace.workspace import Workspace
 
 _MAX_TEXT = 200_000  # bytes of a module whose text is kept
@@ -83,7 +84,8 @@ class ProjectDependencies:
             self._closures[prefix, folder] = Closure(
                 self._root, self.file_cache, extra=self._extra, behind=behind, workdir=folder
             )
-        return self._closures[prefix, folder].code(notebook, self.workspace.executable(notebook))
+        code = self._closures[prefix, folder].code(notebook, self.workspace.executable(notebook))
+        return code.of_program() if is_made(notebook) else code
 
     def code_paths(self, notebook: str, kernel: str | None, folder: str = ROOT) -> list[str]:
         """The local modules and files that a notebook uses. Raises `NotebookUnreadable`."""
@@ -100,7 +102,8 @@ class ProjectDependencies:
                 path = self._root / item.path
                 if path.stat().st_size <= _MAX_TEXT:
                     modules[item.path] = path.read_text(encoding="utf-8")
-        return {"cells": list(sources(self.workspace.executable(notebook))), "modules": modules}
+        cells = () if is_made(notebook) else sources(self.workspace.executable(notebook))
+        return {"cells": list(cells), "modules": modules}
 
     def now(self, path: str) -> str | None:
         """As `digest`, looked at anew."""

@@ -15,6 +15,7 @@ from stagebook.system.file_cache import FileCache
 from stagebook.workspace import paths
 from stagebook.workspace.contracts import Contracts
 from stagebook.workspace.kernels import kernel_languages
+from stagebook.workspace.programs import Programs
 from stagebook.workspace.remotes import Remotes
 from stagebook.workspace.tables import Tables
 
@@ -32,6 +33,7 @@ class Workspace:
         self.contracts = Contracts(root)
         self.tables = Tables(root)
         self.remotes = Remotes(root)
+        self.programs = Programs(root, self._converted.parent / "programs")
         self._folders: set[str] = set()
         self._data_folders: set[str] = set()
         self._facts: dict[str, NotebookFacts | NotebookUnreadable] = {}

@@ -113,6 +113,7 @@ def test_what_a_person_does_on_purpose_comes_first() -> None:
         modules={},
         params={},
         code=[],
+        program={"script": "scripts/a.py"},
     )
     parts = [change.part for change in changes(OLD, new)]
     assert list(dict.fromkeys(parts)) == list(PARTS)

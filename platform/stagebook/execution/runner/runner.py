@@ -23,6 +23,7 @@ from stagebook.execution.runner.decider import Decider, Execute, Expand, Fail, R
 from stagebook.execution.runner.event_buffer import EventBuffer
 from stagebook.execution.runner.publication import Publisher, with_marks
 from stagebook.execution.runner.run_state import Ask, Cancel, End, Finish, Instruction, Retry, RunState, Start
+from stagebook.pipeline.arguments import as_written
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.undeclared import refusal
@@ -184,7 +185,7 @@ class Runner:
             stage=stage.id,
             attempt=number,
             folder=self._context.shown(self._context.attempt_folder(stage.id, number)),
-            params=params,
+            params=as_written(params),
             expected=self._context.expected.get(stage.id),
             external=[item.path for item in stage.outputs.values() if item.kind == "external"],
         )
@@ -201,7 +202,7 @@ class Runner:
             )
             attempt = with_news(with_given(attempt, asked.audits), stage, asked.news)
         except NotebookUnreadable as error:  # it changed since the run was planned
-            message = f"'{stage.notebook}' {error}"
+            message = f"'{stage.path}' {error}"
             self._end(stage, number, AttemptResult(cause=Cause.NOTEBOOK, message=message))
             return
         self._attempts.add(stage, attempt)

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from stagebook.connections.connection import PROJECT
 from stagebook.errors import SecretUnavailable
 from stagebook.events import AttemptEvent, Cause
 from stagebook.execution.attempt import MARKER, RESULT_FILE, Attempt, AttemptResult
@@ -25,6 +26,7 @@ from stagebook.execution.file_access.hooks import ROOT as REPORT_ROOT
 from stagebook.execution.file_access.hooks import VARIABLE as REPORT_TO
 from stagebook.execution.file_access.report import REPORT_FILE, read_report
 from stagebook.execution.fork.client import ADDRESS, LIFELINE, SOCKETS, tie_to_lifeline
+from stagebook.execution.kernels import program_cell
 from stagebook.execution.messages import Message, to_line
 from stagebook.execution.worker import outputs
 from stagebook.execution.worker.audited import Audited
@@ -128,6 +130,9 @@ def _environment(attempt: Attempt, root: Path, secrets: Mapping[str, str]) -> di
     if os.environ.get(REPORT_TO) != "off":
         inherited |= {REPORT_TO: str(Path(attempt.folder) / REPORT_FILE), REPORT_ROOT: attempt.root}
     paths = [str((root / attempt.notebook).parent), str(root), os.environ.get("PYTHONPATH", "")]
+    if attempt.program:
+        paths[0] = program_cell.__path__[0]
+        inherited[PROJECT] = str(root)
     return {
         **inherited,
         **variables,
@@ -160,7 +165,7 @@ def _finished(
         if cause is None and (absent := outputs.missing(root, attempt.outputs)):
             cause = Cause.OUTPUT_MISSING
             names = (f"'{name}' ({attempt.outputs[name].path})" for name in absent)
-            message = f"the notebook ended without writing {', '.join(names)}"
+            message = f"{attempt.program or 'the notebook'} ended without writing {', '.join(names)}"
         if cause is None and (reason := outputs.replace_links(root, attempt.outputs)):
             cause, message = Cause.OUTPUT_MISSING, reason
         audited = Audited()

@@ -40,6 +40,7 @@ from stagebook.system.files import private_folder
 from stagebook.system.logins import Redaction
 
 _SUCCESS = {"", "0", "None", "False"}  # values of SystemExit, as text, with the exit status 0
+PROGRAM_FAILED = "ProgramFailed"  # of `stagebook_program`: a program has said itself how it ended
 LAST_WORDS = 3.0  # seconds that an interrupted cell has to show where it was
 
 
@@ -139,7 +140,7 @@ class Session:
         return AttemptResult(
             cause=cause,
             message=message,
-            cell=self.cell if cause else None,
+            cell=self._cell_told(cause),
             cells=self.cells,
             traceback=self.traceback,
             cpu=self.usage.cpu,
@@ -147,6 +148,10 @@ class Session:
             dump=self.dump,
             kernel=self.kernel,
         )
+
+    def _cell_told(self, cause: Cause | None) -> int | None:
+        """The cell that failed; 0 where the notebook was made for a program, which people do not think of in cells."""
+        return 0 if self.attempt.program else (self.cell if cause else None)
 
     def _save_ahead(self, notebook: NotebookNode) -> None:
         """Settle and save a notebook that completed, while its process ends. What still comes of that changes it, so
@@ -273,10 +278,10 @@ class Session:
             self._save_sometimes()
             # `sys.exit(0)` ends the notebook well; the cells after it stay as never run.
             return not exits
-        self.traceback = metadata.traceback_of(cell)
+        self.traceback = "" if end.name == PROGRAM_FAILED else metadata.traceback_of(cell)
         if stopping.done():
             self._raise_stopped()
-        raise _failure(end, hint=misplaced(end, self.attempt))
+        raise _failure(end, self.attempt)
 
     def _raise_stopped(self) -> None:
         cause = self.stop.cause or Cause.CANCELLED
@@ -320,6 +325,10 @@ async def _end_of(
 _CAUSES = {Verdict.RAISED: Cause.EXCEPTION, Verdict.DIED: Cause.KERNEL_DIED, Verdict.DISK: Cause.DISK}
 
 
-def _failure(end: CellEnd, hint: str) -> StageFailure:
-    message = f"{end.name}: {end.value}{hint}" if end.verdict is Verdict.RAISED else end.message
+def _failure(end: CellEnd, attempt: Attempt) -> StageFailure:
+    message = end.message
+    if end.verdict is Verdict.RAISED:
+        message = f"{end.name}: {end.value}{misplaced(end, attempt)}"
+        if attempt.program:
+            message = end.value if end.name == PROGRAM_FAILED else f"{attempt.program}: {message}"
     return StageFailure(message, cause=_CAUSES.get(end.verdict, Cause.INTERNAL))
