@@ -9,19 +9,17 @@ from stagebook.errors import did_you_mean
 from stagebook.pipeline.bookmarks import read_bookmark
 from stagebook.pipeline.expressions import ExpressionError, Template, compile_value
 from stagebook.pipeline.forms import Forms, Variable
-from stagebook.pipeline.model import DeltaOptions, Input, InputRef, Instances, Location, Output, Stage
+from stagebook.pipeline.model import Instances, Location, Output, Stage
 from stagebook.pipeline.names import DefinedNames, StageScope
 from stagebook.pipeline.points import read_instances
 from stagebook.pipeline.problems import NAME_HINT, STAGE_NAME, ProblemCollector
 from stagebook.pipeline.programs import ProgramReader, ReadProgram, executor_of
 from stagebook.pipeline.schema import (
     DefaultsFile,
-    InputFile,
-    OutputFile,
     StageFile,
-    read_model,
     read_what_can_be,
 )
+from stagebook.pipeline.stage_paths import PathReader
 from stagebook.pipeline.types import Value, describe
 from stagebook.pipeline.variables import read_variables, split_env
 
@@ -105,16 +103,17 @@ class StageReader:
         after = [other for at, other in enumerate(spec.after) if self._is_after(name, other, at)]
         matrix = self._templates(spec.matrix, (*base, "matrix"), _IN_MATRIX, StageScope(stage=name))
         foreach = self._read_foreach(spec, base, name)
-        instances = self._read_instances(spec, base, scope)
+        instances = read_instances(
+            spec,
+            (*base, "instances"),
+            self._problems,
+            lambda value, place, has_point: self._template(
+                value, place, _IN_PATH if has_point else _IN_MATRIX, scope
+            ),
+        )
         trigger = spec.trigger or "all_success"
-        options = {
-            key: getattr(self._defaults if getattr(spec, key) in (None, "") else spec, key)
-            for key in DefaultsFile.model_fields
-            if key != "env"  # which is added to that of `defaults`
-        }
-        if runs.program is not None:
-            options = executor_of(runs.program, spec, self._defaults, options)
-        outputs = self._read_outputs(spec, passed["outputs"], (*base, "outputs"), scope)
+        paths = PathReader(self._problems, lambda text, place: self._template(text, place, _IN_PATH, scope))
+        outputs = paths.outputs(spec.outputs, passed["outputs"], (*base, "outputs"))
         if foreach is not None:
             self._check_items(outputs, base)
         return Stage(
@@ -125,14 +124,13 @@ class StageReader:
             matrix=matrix,
             instances=instances or Instances(),
             expandable=wrong.isdisjoint({"matrix", "foreach", "instances"})
-            and instances is not None
-            and len(matrix) == len(spec.matrix)
+            and (instances is not None and len(matrix) == len(spec.matrix))
             and (spec.foreach is None or foreach is not None),
             params={
                 **self._templates(spec.params, (*base, "params"), _EVERY, scope),
                 **self._templates(runs.arguments, base, _EVERY, scope),
             },
-            inputs=self._read_inputs(spec.inputs, passed["inputs"], (*base, "inputs"), scope),
+            inputs=paths.inputs(spec.inputs, passed["inputs"], (*base, "inputs")),
             outputs=outputs,
             after=tuple(after),
             foreach=foreach,
@@ -145,14 +143,19 @@ class StageReader:
             # A stage that waits for other ends than success, such as an alert, does not depend on its inputs.
             cache=trigger == "all_success" if spec.cache is None else spec.cache,
             frozen=spec.frozen,
-            **options,
+            **self._options(spec, runs),
         )
 
-    def _read_instances(self, spec: StageFile, base: Location, scope: StageScope) -> Instances | None:
-        def read(value: Value, place: Location, has_point: bool) -> Template | None:
-            return self._template(value, place, _IN_PATH if has_point else _IN_MATRIX, scope)
-
-        return read_instances(spec, (*base, "instances"), self._problems, read)
+    def _options(self, spec: StageFile, runs: ReadProgram) -> dict[str, Any]:
+        """The options that `defaults` may give, too."""
+        options = {
+            key: getattr(self._defaults if getattr(spec, key) in (None, "") else spec, key)
+            for key in DefaultsFile.model_fields
+            if key != "env"  # which is added to that of `defaults`
+        }
+        if runs.program is not None:
+            return executor_of(runs.program, spec, self._defaults, options)
+        return options
 
     def _read_foreach(self, spec: StageFile, base: Location, name: str) -> Template | None:
         if spec.foreach is None:
@@ -211,98 +214,6 @@ class StageReader:
         else:
             return True
         return False
-
-    def _read_inputs(
-        self, raw: Mapping[str, Any], passed: Mapping[str, Variable], base: Location, scope: StageScope
-    ) -> dict[str, Input]:
-        inputs: dict[str, Input] = {}
-        for name, entry in raw.items():
-            location, value = (*base, name), entry
-            if isinstance(entry, dict) and "path" in entry:
-                _, mistakes = read_model(InputFile, entry)
-                self._problems.report_all(mistakes, location)
-                if mistakes:
-                    continue
-                value = entry["path"]
-            texts = value if isinstance(value, list) else [value]
-            if not self._is_variable(name, passed[name], location) or not self._are_texts(
-                name, value, location
-            ):
-                continue
-            refs = []
-            for at, text in enumerate(texts):
-                where = (*location, at) if isinstance(value, list) else location
-                template = self._template(text, where, _IN_PATH, scope)
-                if template is not None:
-                    refs.append(InputRef(text=template, location=where))
-            many = isinstance(value, list)
-            inputs[name] = Input(name=name, refs=tuple(refs), many=many, variable=passed[name])
-        return inputs
-
-    def _is_variable(self, name: str, variable: Variable, location: Location) -> bool:
-        """Whether the names are those of variables; reported if not."""
-        return all(self._problems.is_identifier(it, location) for it in {name, *variable[:1]})
-
-    def _are_texts(self, name: str, value: Any, location: Location) -> bool:
-        hint = "name an output as stage.output, or a file of the project"
-        if value == []:
-            self._report(location, f"the input '{name}' is an empty list", hint)
-        elif not isinstance(value, list | str):
-            self._report(location, f"the input '{name}' has to be a reference or a list of them", hint)
-        for at, text in enumerate(value if isinstance(value, list) else []):
-            if not isinstance(text, str):
-                msg = f"an item of the input '{name}' has to be a reference, not {describe(text)}"
-                self._report((*location, at), msg, hint)
-                return False
-        return isinstance(value, list | str) and value != []
-
-    def _read_outputs(
-        self, spec: StageFile, passed: Mapping[str, Variable], base: Location, scope: StageScope
-    ) -> dict[str, Output]:
-        raw = {
-            name: output.path
-            for name, output in spec.outputs.items()
-            if self._is_variable(name, passed[name], (*base, name))
-        }
-        for name, output in spec.outputs.items():
-            if output.kind == "delta" and not passed[name]:
-                hint = "let a variable of the notebook get its path: name: {path: …, kind: delta}"
-                self._report(
-                    (*base, name), "rows of a Delta table are written to a path that is passed", hint
-                )
-        paths = self._templates(raw, base, _IN_PATH, scope)
-        return {
-            name: Output(
-                name=name,
-                path=path,
-                kind=spec.outputs[name].kind,
-                contract=spec.outputs[name].contract or "",
-                delta=self._delta(spec.outputs[name], (*base, name)),
-                variable=passed[name],
-            )
-            for name, path in paths.items()
-        }
-
-    def _delta(self, output: OutputFile, base: Location) -> DeltaOptions | None:
-        """What becomes of a Delta table; `None` for another kind of output."""
-        if output.kind != "delta":
-            for key in ("mode", "partition_by", "key"):
-                if getattr(output, key):
-                    self._report((*base, key), f"'{key}' is for kind: delta", "add kind: delta, or remove it")
-            return None
-        if output.mode == "merge" and not output.key:
-            hint = "name the columns that tell rows apart: key: id"
-            self._report((*base, "mode"), "rows are merged by a key, and there is none", hint)
-        if output.key and output.mode != "merge":
-            self._report((*base, "key"), "'key' is for mode: merge", "add mode: merge, or remove it")
-        for key in ("partition_by", "key"):
-            names = getattr(output, key)
-            if twice := next((name for name in names if names.count(name) > 1 or not name), None):
-                what = f"'{key}' names {twice} twice" if twice else f"'{key}' has an empty name"
-                self._report((*base, key), what, "name each column once")
-        return DeltaOptions(
-            mode=output.mode or "overwrite", partition_by=tuple(output.partition_by), key=tuple(output.key)
-        )
 
     def _templates(
         self, raw: Mapping[str, Any], base: Location, allowed: frozenset[str], scope: StageScope
