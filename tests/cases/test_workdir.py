@@ -206,7 +206,7 @@ def test_infer_proposes_the_folder_from_which_the_paths_are_right(builder: Proje
     assert text.count("workdir: notebook") == 1
     assert "  a:\n    notebook: notebooks/a.py\n    workdir: notebook\n" in text
     assert "out: data/out.txt" in text
-    assert 'x = "../data/x.txt" a variable of the parameters cell, and add inputs: {x: data/x.txt}' in text
+    assert "    inputs: [data/x.txt]\n" in text
     assert builder.project.run("q").status is Status.COMPLETED
 
 
