@@ -58,7 +58,8 @@ class TableSlot:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OutputSlot:
     """Where a stage writes an output, and where it goes. Paths are relative to the project root. What it writes of a Delta
-    table goes into that as `table` says. `variable` as of `model.Output`. `is_folder`: the notebook expects a folder there."""
+    table goes into that as `table` says. `variable` as of `model.Output`. `is_folder`: the notebook expects a folder there.
+    `code` as of `model.Output`."""
 
     path: str
     staged: str
@@ -66,6 +67,7 @@ class OutputSlot:
     table: TableSlot | None = None
     variable: Sequence[str] | None = None
     is_folder: bool = False
+    code: bool = True
 
     @property
     def is_in_place(self) -> bool:

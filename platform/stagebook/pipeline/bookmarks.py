@@ -40,8 +40,9 @@ def _of_column(
     elif known is None or not column:
         message = f"'{given.column}' is no column of an output of the stage"
         problems.report((*base, "column"), message, did_you_mean(output, spec.outputs) or "OUTPUT.COLUMN")
-    elif known.kind == "external":
-        message = f"'{output}' is external: its rows cannot be read"
+    elif known.kind in {"external", "notebook"}:
+        what = "external" if known.kind == "external" else "the executed notebook"
+        message = f"'{output}' is {what}: its rows cannot be read"
         problems.report((*base, "column"), message, "name a column of a file or of a Delta table")
     else:
         place = _place((*base, "column"), problems)

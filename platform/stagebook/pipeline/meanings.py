@@ -59,7 +59,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     },
     "OutputFile": {
         "path": "Where the output is published, in the project.",
-        "kind": "file; external, which the notebook writes to itself; or delta, a Delta table.",
+        "kind": "file; external, which the notebook writes to itself; delta, a Delta table; or notebook, the executed notebook.",
+        "code": "Whether the code of the cells is in it; of an executed notebook as .html or .md.",
         "contract": "The file of the contract that must hold of it.",
         "mode": "What becomes of the rows of a Delta table: overwrite, append or merge.",
         "partition_by": "The columns that a Delta table is partitioned by.",

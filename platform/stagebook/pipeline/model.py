@@ -20,7 +20,7 @@ Position = tuple[int, int]  # line and column, from 1; (0, 0) where there is non
 Positions = Mapping[Location, Position]
 Executor = Literal["kernel", "inprocess"]
 Inject = Literal["tagged", "first"]
-OutputKind = Literal["file", "external", "delta"]
+OutputKind = Literal["file", "external", "delta", "notebook"]
 DeltaMode = Literal["overwrite", "append", "merge"]
 ProgramKind = Literal["script", "function", "sql", "command"]
 Trigger = Literal["all_success", "all_done", "one_failed", "all_failed", "one_success", "none_failed"]
@@ -78,14 +78,15 @@ class DeltaOptions:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """One output of a stage: a file or folder of the project, a Delta table in it, or `external` (a URL, a table
-    elsewhere). `contract` is the path of the file that says what must hold of it, where the stage names one. `variable` as
-    of an `Input`."""
+    """One output of a stage: a file or folder of the project, a Delta table in it, `external` (a URL, a table
+    elsewhere), or the executed notebook itself, with or without its `code`. `contract` is the path of the file that says what
+    must hold of it, where the stage names one. `variable` as of an `Input`."""
 
     name: str
     path: Template
     kind: OutputKind = "file"
     contract: str = ""
+    code: bool = True
     delta: DeltaOptions | None = None
     variable: tuple[str, ...] | None = None
 

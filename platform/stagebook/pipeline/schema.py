@@ -69,7 +69,8 @@ class OutputFile(_Model):
     """One output in its long form."""
 
     path: str
-    kind: Literal["file", "external", "delta"] = "file"
+    kind: Literal["file", "external", "delta", "notebook"] = "file"
+    code: bool = True
     contract: str | None = None
     mode: Literal["overwrite", "append", "merge"] | None = None
     partition_by: TextList = pydantic.Field(default_factory=list)

@@ -89,6 +89,7 @@ class PathReader:
                 path=path,
                 kind=given[name].kind,
                 contract=given[name].contract or "",
+                code=given[name].code,
                 delta=self._delta(given[name], (*base, name)),
                 variable=passed[name],
             )
@@ -98,6 +99,9 @@ class PathReader:
 
     def _delta(self, output: OutputFile, base: Location) -> DeltaOptions | None:
         """What becomes of a Delta table; `None` for another kind of output."""
+        if not output.code and output.kind != "notebook":
+            hint = "add kind: notebook, or remove it"
+            self._report((*base, "code"), "'code' is for kind: notebook, the executed notebook", hint)
         if output.kind != "delta":
             for key in ("mode", "partition_by", "key"):
                 if getattr(output, key):

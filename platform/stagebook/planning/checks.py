@@ -177,7 +177,11 @@ class NotebookChecks:
         if stage.bookmark is not None and stage.bookmark.param:
             lines.append(f"{stage.bookmark.param} = None")
         paths = [(item.passed_as, [] if item.many else "") for item in stage.inputs.values()]
-        outputs = ((output.passed_as, str(output.path.source)) for output in stage.outputs.values())
+        outputs = (
+            (output.passed_as, str(output.path.source))
+            for output in stage.outputs.values()
+            if output.kind != "notebook"
+        )
         paths += [(variable, "" if "${" in path else path) for variable, path in outputs]
         values = {keys[0]: {} if len(keys) > 1 else value for keys, value in paths if keys}
         lines += [f"{name} = {value!r}" for name, value in values.items()]
@@ -241,7 +245,9 @@ class NotebookChecks:
 def passed_to(stage: Stage) -> list[tuple[str, str]]:
     """What a stage passes to its notebook: group and name."""
     paths = [("inputs", item.passed_as) for item in stage.inputs.values()]
-    paths += [("outputs", output.passed_as) for output in stage.outputs.values()]
+    # The path of an executed notebook is passed where the notebook declares the name.
+    outputs = (output for output in stage.outputs.values() if output.kind != "notebook")
+    paths += [("outputs", output.passed_as) for output in outputs]
     passed = [("params", name) for name in stage.params]
     passed += dict.fromkeys((group, variable[0]) for group, variable in paths if variable)
     if stage.bookmark is not None and stage.bookmark.param:

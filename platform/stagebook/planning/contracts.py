@@ -51,6 +51,10 @@ def attach(pipeline: Pipeline, project: Workspace) -> Attached:
                 message = f"'{output.name}' is external, so nothing can be audited before it is there"
                 problems.append(Problem(path=path, message=message, hint="make it a file of the project"))
                 continue
+            if output.kind == "notebook":
+                message = f"'{output.name}' is the executed notebook, which has no rows that a contract could be about"
+                problems.append(Problem(path=path, message=message, hint="remove the contract"))
+                continue
             loaded = project.contracts.load_for(dataset, path)
             problems += loaded.problems
             found[f"{stage.name}.{output.name}"] = loaded.contract

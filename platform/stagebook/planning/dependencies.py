@@ -10,6 +10,7 @@ from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.pipeline.types import Value
 from stagebook.pipeline.workdir import ROOT
 from stagebook.planning.connections import definitions
+from stagebook.planning.documents import text_digest
 from stagebook.planning.fingerprint import FOLDER, Fingerprint, changes
 from stagebook.planning.plan import PlannedOutput, PlannedStage
 from stagebook.planning.programs import program_part
@@ -49,7 +50,7 @@ class Fingerprints:
                 for name in stage.inputs
             },
             "shapes": {name: "list" for name, item in stage.inputs.items() if item.many and item.is_passed},
-            "outputs": {name: _output_part(item) for name, item in stage.outputs.items()},
+            "outputs": {name: self._output(stage, item) for name, item in stage.outputs.items()},
             # Of a secret its name counts, and never its value.
             "env": {**{name: self._dependencies.env_mark(name) for name in stage.env}, **stage.variables},
         }
@@ -75,6 +76,12 @@ class Fingerprints:
                 digest = look(path) or ABSENT
             found.append([path, digest])
         return found
+
+    def _output(self, stage: PlannedStage, output: PlannedOutput) -> list[str]:
+        if output.kind != "notebook":
+            return _output_part(output)
+        digest = text_digest(stage.notebook, self._dependencies)
+        return [*_output_part(output), "with its code" if output.code else "without code", digest]
 
     def _content(self, made: Made, path: str) -> str:
         """The digest of what a stage wrote to a path, or of a file or folder within what it wrote; of what is outside of the

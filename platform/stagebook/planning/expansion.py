@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from stagebook.errors import Problem
 from stagebook.pipeline.arguments import is_argument
+from stagebook.pipeline.documents import document_mistake
 from stagebook.pipeline.expressions import Template
 from stagebook.pipeline.model import Location, Pipeline, find_position
 from stagebook.pipeline.types import Value, describe
@@ -100,6 +101,9 @@ class Expansion:
             path = self._path_of(instance, name, output.path, is_external=output.kind == "external")
             if path is None:
                 continue
+            if output.kind == "notebook" and (mistake := document_mistake(path, code=output.code)):
+                self.problems.report_once((*base, name), *mistake)
+                continue
             is_inside = output.kind != "external"
             known = self._places.setdefault(self._project.identity(path), path) if is_inside else path
             other = self.writers.get(path) or self.writers.get(known)
@@ -114,6 +118,7 @@ class Expansion:
                 place=self._place_of((*base, name)) if output.delta is not None else "",
                 partition=self._interval.name if self._interval and output.path.mentions("interval") else "",
                 variable=output.variable,
+                code=output.code,
                 is_folder=str(output.path.source).endswith("/"),
             )
 

@@ -235,10 +235,21 @@ def _variable(how: str, old: str | None, new: str | None) -> str:
     return "is set now" if old is None else "is not set any more" if new is None else "changed"
 
 
+_KINDS_OF_OUTPUT = {
+    "external": "external",
+    "delta": "a Delta table",
+    "in place": "written in its place",
+    "notebook": "the executed notebook",
+}
+
+
 def _output(name: str, old: Sequence[str], new: Sequence[str]) -> str:
     if old[0] != new[0]:
-        kinds = {"external": "external", "delta": "a Delta table", "in place": "written in its place"}
-        return f"the output {name} is {kinds.get(new[0], 'a file')} now"
+        return f"the output {name} is {_KINDS_OF_OUTPUT.get(new[0], 'a file')} now"
+    if new[0] == "notebook" and old[1:3] == new[1:3]:
+        return f"the text of the notebook changed, which the output {name} shows"
+    if new[0] == "notebook" and old[1] == new[1]:
+        return f"the output {name} is {new[2]} now"
     for what, before, after in zip(("mode", "partition_by", "key"), old[2:], new[2:], strict=False):
         if before != after:
             return f"the output {name} has {what} {after or 'nothing'}, before {before or 'nothing'}"

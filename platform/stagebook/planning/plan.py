@@ -109,7 +109,8 @@ class PlannedOutput:
     """Where an output is published. For `external` the notebook writes there itself. `contract` says what must hold of
     it; `related` are the paths of the datasets that its rules ask for, by their names. `delta` says what becomes of a Delta
     table; `place` is where the pipeline file declares it. `partition`: the name of the interval that it is the part of, where
-    its path has one. `variable` as of `model.Output`; `is_folder`: that it is one is known ahead."""
+    its path has one. `variable` as of `model.Output`; `is_folder`: that it is one is known ahead.
+    `code` as of `model.Output`."""
 
     path: str
     kind: OutputKind = "file"
@@ -120,6 +121,7 @@ class PlannedOutput:
     partition: str = ""
     variable: tuple[str, ...] | None = None
     is_folder: bool = False
+    code: bool = True
 
     @property
     def is_passed(self) -> bool:

@@ -16,6 +16,7 @@ from stagebook.planning import bookmarks, conflicts, contracts, graph
 from stagebook.planning.checks import NotebookChecks
 from stagebook.planning.declared import Declared
 from stagebook.planning.delta_tables import table_problems
+from stagebook.planning.documents import with_documents
 from stagebook.planning.expansion import Expansion
 from stagebook.planning.instances import Instance
 from stagebook.planning.intervals import interval_problems
@@ -303,16 +304,17 @@ class _Shape:
     def outputs(self, instance: Instance) -> Mapping[str, PlannedOutput]:
         """The outputs of an instance, with their contracts."""
         contracts = self.declared.contracts
+        outputs = with_documents(instance.outputs, self.declared.facts[instance.stage.name])
         if not contracts:
-            return instance.outputs
-        names = {name: f"{instance.stage.name}.{name}" for name in instance.outputs}
+            return outputs
+        names = {name: f"{instance.stage.name}.{name}" for name in outputs}
         return {
             name: dataclasses.replace(
                 output, contract=contracts[names[name]], related=self.related[names[name]]
             )
             if names[name] in contracts
             else output
-            for name, output in instance.outputs.items()
+            for name, output in outputs.items()
         }
 
 

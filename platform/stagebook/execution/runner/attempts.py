@@ -135,6 +135,7 @@ def _slots(stage: PlannedStage, folder: str, pipeline: str, context: RunContext)
             table=table,
             variable=output.variable,
             is_folder=output.is_folder,
+            code=output.code,
         )
     return slots
 

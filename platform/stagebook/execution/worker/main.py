@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from stagebook.connections.connection import PROJECT
-from stagebook.errors import SecretUnavailable
+from stagebook.errors import SecretUnavailable, StageFailure
 from stagebook.events import AttemptEvent, Cause
 from stagebook.execution.attempt import MARKER, RESULT_FILE, Attempt, AttemptResult
 from stagebook.execution.file_access.hooks import ROOT as REPORT_ROOT
@@ -30,6 +30,7 @@ from stagebook.execution.kernels import program_cell
 from stagebook.execution.messages import Message, to_line
 from stagebook.execution.worker import outputs
 from stagebook.execution.worker.audited import Audited
+from stagebook.execution.worker.documents import write_documents
 from stagebook.execution.worker.masking import mask_files
 from stagebook.execution.worker.papermill_engine import execute
 from stagebook.execution.worker.scraps import read_scraps
@@ -162,6 +163,8 @@ def _finished(
             scraps = dict(attempt.given.scraps)
         else:
             scraps = read_scraps(cells, folder / "scraps", root)
+            if cause is None:
+                write_documents(attempt)
         if cause is None and (absent := outputs.missing(root, attempt.outputs)):
             cause = Cause.OUTPUT_MISSING
             names = (f"'{name}' ({attempt.outputs[name].path})" for name in absent)
@@ -176,6 +179,8 @@ def _finished(
         if cause is None:
             described["outputs"] = outputs.describe_outputs(attempt, audited.tables)
             described["inputs"] = outputs.describe_inputs(attempt)
+    except StageFailure as error:
+        cause, message = Cause(error.cause), error.message
     except BlobDamaged as error:
         cause, message = Cause.OUTPUT_MISSING, f"what the stage wrote is not in the store any more: {error}"
     except OSError as error:
