@@ -127,6 +127,11 @@ def prepare(
         if len(found) > 1:
             names = ", ".join(f"{plan.pipeline}/{item.id}" for plan, item in found[:8])
             raise StagebookError(f"there is more than one stage {what}", hint=f"name one of: {names}")
+        if (program := found[0][1].program) is not None:
+            hint = f"run it: stagebook run {found[0][0].pipeline} --only {found[0][1].id}"
+            raise StagebookError(
+                f"the stage {what} runs a {program.kind}: %stage is for notebooks", hint=hint
+            )
         return Prepared(project, *found[0])
 
 

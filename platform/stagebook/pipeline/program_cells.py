@@ -32,8 +32,8 @@ def cells_of(
     return "\n".join(lines or ["# nothing is passed"]), f"import {MODULE}\n\n{call}"
 
 
-def notebook_of(cells: Sequence[str], program: Program) -> bytes:
-    """The notebook with these cells, as a file."""
+def notebook_of(cells: Sequence[str], program: Program) -> dict[str, Any]:
+    """The notebook with these cells, as plain data."""
     tags: tuple[list[str], list[str]] = ([PARAMETERS_TAG], [])
     made: list[dict[str, Any]] = [
         {
@@ -48,7 +48,11 @@ def notebook_of(cells: Sequence[str], program: Program) -> bytes:
     ]
     spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     metadata = {"kernelspec": spec, "stagebook_program": {"kind": program.kind, "target": program.target}}
-    data = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": made}
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": made}
+
+
+def as_file(data: dict[str, Any]) -> bytes:
+    """A notebook as a file."""
     return (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()
 
 

@@ -34,6 +34,11 @@ class ReadProgram:
     program: Program | None = None
     arguments: Mapping[str, Value] = dataclasses.field(default_factory=dict)
 
+    @property
+    def connections(self) -> list[str]:
+        """The name of the connection that it runs through, if it does."""
+        return [self.program.connection] if self.program is not None and self.program.connection else []
+
 
 class ProgramReader:
     """Reads what the stages of one file run, and reports what is wrong with it."""
@@ -55,7 +60,7 @@ class ProgramReader:
             self._problems.report((*base, other), what, "remove one of them, or make two stages of them")
         key = given[0]
         if getattr(spec, key) in ("", []):
-            hint = f"name a {key}: {_EXAMPLES[key]}"
+            hint = f"name a {'file of SQL' if key == 'sql' else key}: {_EXAMPLES[key]}"
             self._problems.report((*base, key), f"'{key}' is empty", hint)
             return ReadProgram()
         self._check_keys(spec, key, base)
@@ -214,6 +219,7 @@ class _Reading:
         if found is None:
             what = f"'${{{shorten(part.source)}}}' computes with a path, which is known only when the stage starts"
             self._problems.report(place, what, f"write it alone: ${{{'.'.join(paths[0][:2])}}}")
+            self._mentions |= dict.fromkeys(path[1] for path in paths if len(path) > 1)
             return ""
         group, name = found[1], found[2]
         known = self._spec.inputs if group == "inputs" else self._spec.outputs

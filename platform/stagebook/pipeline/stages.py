@@ -138,7 +138,7 @@ class StageReader:
             trigger=trigger,
             env=tuple(it for it in dict.fromkeys([*self._defaults.env, *spec.env]) if it not in variables),
             variables=variables,
-            connections=tuple(dict.fromkeys([*spec.connections, *filter(None, [spec.connection])])),
+            connections=tuple(dict.fromkeys([*spec.connections, *runs.connections])),
             bookmark=read_bookmark(spec, (*base, "bookmark"), self._problems),
             # A stage that waits for other ends than success, such as an alert, does not depend on its inputs.
             cache=trigger == "all_success" if spec.cache is None else spec.cache,

@@ -237,7 +237,8 @@ class NotebookChecks:
                 accept(param.type, value)
             except ValueMismatch as error:
                 how = "is declared as" if param.annotated else "has a default of the type"
-                hint = f"in the notebook '{name}' {how} {param.type}"
+                where = "in the notebook " if self.pipeline.stages[stage].program is None else ""
+                hint = f"{where}'{name}' {how} {param.type}"
                 location = ("stages", stage, group, name)
                 self.problems.report_once(location, f"'{name}' does not fit: {error}", hint)
 

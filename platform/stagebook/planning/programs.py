@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from stagebook.errors import did_you_mean
 from stagebook.pipeline.model import Location, Program, Stage
-from stagebook.pipeline.notebook import NotebookFacts, NotebookUnreadable, imports_and_asks
+from stagebook.pipeline.notebook import NotebookFacts, NotebookUnreadable, facts_of, imports_and_asks
 from stagebook.pipeline.notebook_file import read_bytes
-from stagebook.pipeline.program_cells import cells_of, notebook_of
+from stagebook.pipeline.program_cells import as_file, cells_of, notebook_of
 from stagebook.pipeline.signatures import FunctionNotFound, Signature, signature_of
 from stagebook.pipeline.sql_text import statements_of
 from stagebook.pipeline.types import parse_python, printable
@@ -60,7 +60,7 @@ class ProgramChecks:
             return None
         self.files[stage.name] = path
         annotations: Mapping[str, str] = {}
-        source = ""
+        source, before = "", len(self._checks.problems.found)
         try:
             match program.kind:
                 case "script":
@@ -72,6 +72,8 @@ class ProgramChecks:
                     self._sql(stage, program, path, place)
                 case "command":
                     self._command(stage, program, place)
+            if len(self._checks.problems.found) > before:
+                return None
             made = self._notebook(stage, program, annotations)
         except NotebookUnreadable as error:
             self._report(place, f"'{path}' {error}", error.hint)
@@ -91,9 +93,9 @@ class ProgramChecks:
             if program.kind == "sql" and group == "outputs" and stage.outputs[name].kind == "external":
                 continue
             groups["params" if group == "bookmark" else group][name] = annotations.get(name, "")
-        content = notebook_of(cells_of(program, **groups), program)
-        path = self.notebooks[stage.name] = self._project.programs.keep(content)
-        return self._project.facts(path)
+        made = notebook_of(cells_of(program, **groups), program)
+        self.notebooks[stage.name] = self._project.programs.place(as_file(made))
+        return facts_of(made)
 
     # -- files --------------------------------------------------------------------------------------
 

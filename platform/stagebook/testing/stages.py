@@ -88,6 +88,11 @@ class StageTests:
         """
         self.dependencies.forget()
         whole, stage = find_stage(self.project.catalog, asked.stage, asked.pipeline)
+        if stage.program is not None:
+            hint = f"a test of its own calls it; or run the pipeline: stagebook run {whole.name} --only {stage.name}"
+            raise UsageError(
+                f"'{stage.name}' runs a {stage.program.kind}: run_stage is for notebooks", hint=hint
+            )
         stage = _with_outputs(stage, asked.outputs)
         given = sort_params(whole, stage, asked.params, self._declared(stage))
         one = alone(

@@ -16,6 +16,7 @@ from stagebook.journal.history import RunHistory, StageRecord, figures
 from stagebook.journal.interval_table import RunInterval
 from stagebook.journal.journal import RunRecord
 from stagebook.pipeline.arguments import as_written
+from stagebook.pipeline.types import shorten
 from stagebook.planning.plan import NextRun, Plan, PlannedStage
 from stagebook.views import formatting
 from stagebook.views.audit_lines import failing_rows, in_short
@@ -95,7 +96,13 @@ def plan_table(plan: Plan) -> RenderableType:
         because = Text(plain("; ".join(stage.reasons[:2])))
         narrow.add_row(stage.id, next_run, because)
         shown = Text(formatting.params(_shown_params(stage)), style="dim")
-        wide.add_row(stage.id, next_run, because, Text(stage.shown), shown)
+        wide.add_row(
+            stage.id,
+            next_run,
+            because,
+            Text(stage.shown if stage.program is None else shorten(stage.shown, 34)),
+            shown,
+        )
     params = Text(formatting.params(plan.params, 100), style="dim")
     return Group(_plan_head(plan), params, ByWidth(wide, narrow))
 

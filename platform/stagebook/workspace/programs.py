@@ -26,19 +26,28 @@ class Programs:
     def __init__(self, root: Path, folder: Path) -> None:
         self._root = root
         self._folder = folder
+        self._contents: dict[str, bytes] = {}
 
-    def keep(self, content: bytes) -> str:
-        """Keep a notebook that was made for a program; its path, relative to the root where it is in it. Raises
-        `NotebookUnreadable` where it cannot be written."""
+    def place(self, content: bytes) -> str:
+        """The path of a notebook that was made for a program, relative to the root where it is in it. It is written when it is
+        asked for."""
         target = self._folder / f"program-{hashlib.sha256(content).hexdigest()}.ipynb"
+        inside = target.is_relative_to(self._root)
+        path = target.relative_to(self._root).as_posix() if inside else str(target)
+        self._contents[path] = content
+        return path
+
+    def written(self, path: str) -> Path:
+        """The file of a notebook that was made here. Raises `NotebookUnreadable` where it cannot be written."""
+        target, content = self._root / path, self._contents.get(path)
         try:
-            if not target.is_file() or target.read_bytes() != content:
+            if content is not None and (not target.is_file() or target.read_bytes() != content):
                 make_private(target.parent)
                 write_whole(target, content)
         except OSError as error:
             msg = f"cannot be made a notebook of: {error.strerror}: {error.filename}"
             raise NotebookUnreadable(msg) from error
-        return target.relative_to(self._root).as_posix() if target.is_relative_to(self._root) else str(target)
+        return target
 
     def finds(self, name: str) -> bool:
         """Whether the command of a stage finds a program: by its name, or by its path from the project."""

@@ -15,7 +15,7 @@ from stagebook.system.file_cache import FileCache
 from stagebook.workspace import paths
 from stagebook.workspace.contracts import Contracts
 from stagebook.workspace.kernels import kernel_languages
-from stagebook.workspace.programs import Programs
+from stagebook.workspace.programs import Programs, is_made
 from stagebook.workspace.remotes import Remotes
 from stagebook.workspace.tables import Tables
 
@@ -104,6 +104,8 @@ class Workspace:
     def executable(self, notebook: str) -> Path:
         """The `.ipynb` file to execute: the notebook itself, or what its script converts to. Raises
         `NotebookUnreadable`."""
+        if is_made(notebook):
+            return self.programs.written(notebook)
         path = self.root / notebook
         if path.suffix not in SCRIPT_SUFFIXES:
             return path

@@ -37,6 +37,16 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     builder.file("notebooks/none-format.ipynb", '{"cells": []}')
     builder.file("notebooks/folder.ipynb/x", "")
     builder.file("raw/x.csv", "a,b\n")
+    builder.file("scripts/train.py", "print('training')\n")
+    builder.file("scripts/broken.py", "x = 1\ny = = 2\n")
+    builder.file("scripts/hollow.py", "# nothing yet\n")
+    builder.file("scripts/get.sh", "echo got\n")
+    builder.file(
+        "work/fit.py", "from json import loads\n\n\ndef fit(depth, model, seed=1): ...\n\n\nclass Fit: ...\n"
+    )
+    builder.file("queries/day.sql", "SELECT *\nFROM raw\nWHERE day = $day\n")
+    builder.file("queries/table.sql", "CREATE TABLE a AS SELECT 1;\n")
+    builder.file("queries/hollow.sql", "-- nothing; yet\n")
     builder.file(".stagebook/keep", "")
     builder.file("../outside/a.ipynb", "{}")
     builder.file("../outside/x.csv", "a,b\n")
