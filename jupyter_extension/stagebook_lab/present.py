@@ -110,7 +110,15 @@ def pipeline_info(paths: Paths, project: Project, key: str) -> wire.PipelineInfo
 def _stage_ref(paths: Paths, pipeline: Pipeline, stage: Stage) -> wire.StageRef:
     line, column = find_position(pipeline.positions, ("stages", stage.name))
     notebook = paths.of(stage.notebook) if stage.notebook else ""
-    return wire.StageRef(name=stage.name, notebook=notebook, line=line, column=column)
+    program = stage.program
+    return wire.StageRef(
+        name=stage.name,
+        notebook=notebook,
+        line=line,
+        column=column,
+        program=program.kind if program is not None else "",
+        target=str(program or ""),
+    )
 
 
 def plan_reply(
@@ -124,7 +132,9 @@ def plan_reply(
         wire_value(
             wire.PlanStage,
             stage,
-            notebook=paths.of(stage.notebook),
+            notebook=paths.of(stage.path),
+            program=stage.program.kind if stage.program is not None else "",
+            target=str(stage.program or ""),
             decision=str(stage.decision),
             next_run=str(stage.next_run),
             point=dict(stage.point),

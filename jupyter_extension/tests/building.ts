@@ -6,7 +6,7 @@ import type { PlanStage, RunInfo, StageInfo } from '../src/wire';
 /** What is known of the pipeline of all these values before there is a plan. */
 export const P: Defined = {
   name: 'p',
-  stages: [{ name: 'a', notebook: 'notebooks/a.ipynb', line: 1, column: 1 }]
+  stages: [{ name: 'a', notebook: 'notebooks/a.ipynb', line: 1, column: 1, program: '', target: '' }]
 };
 
 export function run(fields: Partial<RunInfo> = {}): RunInfo {
@@ -89,6 +89,8 @@ export function planned(id: string, fields: Partial<PlanStage> = {}): PlanStage 
     foreach: '',
     trigger: 'all_success',
     on_disk: '',
+    program: '',
+    target: '',
     ...fields
   };
 }

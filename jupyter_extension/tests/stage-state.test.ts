@@ -227,3 +227,20 @@ test('the notebook of a stage that ran is known before there is a plan', () => {
   const views = stageViews(snapshot, P, null);
   expect(views.map(view => view.notebook)).toEqual(['notebooks/a.ipynb', 'notebooks/a.ipynb', '']);
 });
+
+describe('a stage that runs no notebook', () => {
+  const fields = { notebook: 'queries/a.sql', program: 'sql', target: 'queries/a.sql' };
+
+  test('says what it runs, and in no cell', () => {
+    const failed = info({ status: 'failed', cell: 3, cells: 3 });
+    const snapshot = applyChange(EMPTY_SNAPSHOT, change({ full: true, runs: [run()], stages: [failed] }));
+    const [view] = stageViews(snapshot, P, [planned('a', fields)]);
+    expect([view?.program, view?.runs, view && cellOf(view)]).toEqual(['sql', 'SQL queries/a.sql', '']);
+  });
+
+  test('says it before there is a plan', () => {
+    const defined = { name: 'p', stages: [{ name: 'a', line: 1, column: 1, ...fields }] };
+    const snapshot = applyChange(EMPTY_SNAPSHOT, change({ full: true, runs: [run()], stages: [info()] }));
+    expect(stageViews(snapshot, defined, null)[0]?.runs).toBe('SQL queries/a.sql');
+  });
+});

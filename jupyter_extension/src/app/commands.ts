@@ -263,6 +263,7 @@ function stageCommands(parts: Parts, actions: Actions): StageCommand[] {
   const { store, launcher, places, trans } = parts;
   const canStart = (): boolean => launcher.canStart;
   const hasNotebook = (stage: string): boolean => Boolean(store.view(stage)?.notebook);
+  const isNotebook = (stage: string): boolean => hasNotebook(stage) && store.view(stage)?.program === '';
   const hasRun = (stage: string): boolean => store.view(stage)?.info?.has_notebook === true;
   const ofRun: StageCommand[] = [
     { id: IDS.runTo, label: trans.__('Run to This Stage'), execute: stage => actions.run('to', stage) },
@@ -289,7 +290,7 @@ function stageCommands(parts: Parts, actions: Actions): StageCommand[] {
     },
     {
       id: IDS.openNotebook,
-      label: trans.__('Open the Notebook of the Stage'),
+      label: trans.__('Open the Notebook or Program of the Stage'),
       execute: stage => places.openNotebook(stage),
       isEnabled: hasNotebook
     },
@@ -303,14 +304,14 @@ function stageCommands(parts: Parts, actions: Actions): StageCommand[] {
       id: IDS.openFailing,
       label: trans.__('Open at the Failing Cell'),
       execute: stage => places.openFailing(stage),
-      isEnabled: stage => store.view(stage)?.info?.cause === 'exception' && hasRun(stage)
+      isEnabled: stage =>
+        store.view(stage)?.info?.cause === 'exception' && hasRun(stage) && store.view(stage)?.program === ''
     },
     {
       id: IDS.editFailing,
       label: trans.__('Edit the Cell That Failed'),
       execute: stage => places.editFailing(stage),
-      isEnabled: stage =>
-        store.view(stage)?.info?.cause === 'exception' && hasRun(stage) && hasNotebook(stage)
+      isEnabled: stage => store.view(stage)?.info?.cause === 'exception' && hasRun(stage) && isNotebook(stage)
     },
     {
       id: IDS.openLog,
@@ -346,7 +347,7 @@ function stageCommands(parts: Parts, actions: Actions): StageCommand[] {
       id: IDS.connect,
       label: trans.__('Use an Output of Another Stage as an Input …'),
       execute: stage => actions.connect(null, store.view(stage)?.stage ?? stage),
-      isEnabled: hasNotebook
+      isEnabled: isNotebook
     },
     {
       id: IDS.showStage,
@@ -360,7 +361,7 @@ function stageCommands(parts: Parts, actions: Actions): StageCommand[] {
       id: IDS.prepare,
       label: trans.__('Prepare the Kernel with the Parameters of the Stage'),
       execute: stage => places.prepare(stage).catch(places.say),
-      isEnabled: hasNotebook
+      isEnabled: isNotebook
     },
     {
       id: IDS.attach,

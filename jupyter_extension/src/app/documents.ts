@@ -16,10 +16,13 @@ const SAVED = 2_500; // milliseconds within which a running notebook is saved ag
 const RUNNING: ReadonlySet<string> = new Set(['running', 'retrying']);
 const SETTLED = { every: 60, looks: 40, still: 5 }; // milliseconds between looks at a cell, and how many
 
-/** Open the notebook or script of a stage. */
+/** Open the notebook or program of a stage: of a command, the place where the pipeline file has it. */
 export function openNotebook(docs: IDocumentManager, store: Store, stage: string): void {
   const view = store.view(stage);
-  if (view?.notebook) {
+  const place = store.pipeline?.stages.find(one => one.name === view?.stage);
+  if (view?.program === 'command' && place !== undefined) {
+    void openAt(docs, view.notebook, place.line, place.column);
+  } else if (view?.notebook) {
     docs.openOrReveal(view.notebook);
   }
 }

@@ -53,7 +53,7 @@ export function cardOf(entry: Entry): Card {
   return {
     ...base,
     word: view.state,
-    detail: [cellOf(view), view.why].filter(Boolean).join(': '),
+    detail: [cellOf(view), view.why].filter(Boolean).join(': ') || view.runs,
     took,
     since: goesOn(view) ? (info?.started ?? null) : null,
     usual: info?.expected ?? null,

@@ -151,7 +151,7 @@ export function labelOf(entry: Entry, ...more: readonly string[]): string {
 export function search(views: readonly StageView[], text: string): StageView[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   return views.filter(view => {
-    const where = `${view.id} ${view.state} ${view.notebook} ${view.findings}`.toLowerCase();
+    const where = `${view.id} ${view.state} ${view.notebook} ${view.runs} ${view.findings}`.toLowerCase();
     return words.every(word => where.includes(word));
   });
 }

@@ -5,6 +5,8 @@ import { STATES, type StageView, type State } from './stage-state';
 
 export interface StageRow {
   readonly id: string;
+  /** What it runs that is no notebook; else empty. */
+  readonly runs: string;
   readonly state: State;
   readonly why: string;
   /** When it ended, or else began, in seconds since the epoch; null where it never did. */
@@ -25,6 +27,7 @@ export interface Order {
 export function stageRows(views: readonly StageView[]): StageRow[] {
   return views.map(view => ({
     id: view.id,
+    runs: view.runs,
     state: view.state,
     why: view.why,
     when: view.info?.ended ?? view.info?.started ?? null,

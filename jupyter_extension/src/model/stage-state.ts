@@ -1,6 +1,6 @@
 /** The state of a stage: from its last outcome, and from what a run would do. */
 
-import type { NextRun, PipelineInfo, PlanStage, StageInfo } from '../wire';
+import type { NextRun, PipelineInfo, PlanStage, StageInfo, StageRef } from '../wire';
 import { ago, duration } from './format';
 import { type Snapshot } from './snapshot';
 
@@ -75,6 +75,10 @@ export interface StageView {
   readonly stage: string;
   /** The path of the notebook; empty where the pipeline file has the stage no more. */
   readonly notebook: string;
+  /** What it runs that is no notebook: `script`, `function`, `sql` or `command`; else empty. */
+  readonly program: string;
+  /** That, and which one, as people read it: `SQL queries/daily.sql`; else empty. */
+  readonly runs: string;
   readonly description: string;
   readonly upstream: readonly string[];
   readonly state: State;
@@ -105,7 +109,7 @@ export function stageViews(
   const infos = snapshot.stages.get(pipeline.name) ?? new Map<string, StageInfo>();
   const going = snapshot.runs.filter(run => run.ended === null).map(run => run.id);
   const live = new Set([...going, ...unplanned]);
-  const notebooks = new Map(pipeline.stages.map(stage => [stage.name, stage.notebook]));
+  const defined = new Map(pipeline.stages.map(stage => [stage.name, stage]));
   const views: StageView[] = [];
   const seen = new Set<string>();
   const isLive = [...infos.values()].some(info => live.has(info.run));
@@ -122,7 +126,7 @@ export function stageViews(
   }
   for (const info of infos.values()) {
     if (!seen.has(info.id) && (plan === null || live.has(info.run))) {
-      views.push({ ...stageView(null, info, live), notebook: notebooks.get(nameOf(info.id)) ?? '' });
+      views.push({ ...stageView(null, info, live), ...definedAs(defined.get(nameOf(info.id))) });
     }
   }
   return views;
@@ -139,7 +143,7 @@ function stageView(planned: PlanStage | null, info: StageInfo | null, live: Read
   return {
     id,
     stage: planned?.stage ?? nameOf(id),
-    notebook: planned?.notebook ?? '',
+    ...definedAs(planned),
     description: planned?.description ?? '',
     upstream: planned?.upstream ?? [],
     state,
@@ -149,6 +153,22 @@ function stageView(planned: PlanStage | null, info: StageInfo | null, live: Read
     findings: info?.findings ?? '',
     info
   };
+}
+
+const PROGRAMS: Readonly<Record<string, string>> = {
+  script: 'script',
+  function: 'function',
+  sql: 'SQL',
+  command: 'command'
+};
+
+/** What a stage runs. */
+function definedAs(
+  stage: Pick<StageRef, 'notebook' | 'program' | 'target'> | null | undefined
+): Pick<StageView, 'notebook' | 'program' | 'runs'> {
+  const program = stage?.program ?? '';
+  const runs = program === '' ? '' : `${PROGRAMS[program] ?? program} ${stage?.target ?? ''}`;
+  return { notebook: stage?.notebook ?? '', program, runs };
 }
 
 /** The reasons, without those that say nothing. */
@@ -272,7 +292,7 @@ const COUNTED: readonly { words: readonly NextRun[]; one: string; many: string }
 /** The cell that runs or failed: `cell 12 of 40`; empty in other states. */
 export function cellOf(view: StageView): string {
   const info = view.info;
-  if (info === null || info.cell === 0 || info.cells === 0) {
+  if (info === null || info.cell === 0 || info.cells === 0 || view.program !== '') {
     return '';
   }
   switch (view.state) {

@@ -100,7 +100,9 @@ export class Store implements IDisposable {
   /** The notebooks of all pipelines that are stages: path → pipeline and stage. */
   stagesOf(notebook: string): { pipeline: PipelineInfo; stage: StageRef }[] {
     return this.pipelines.flatMap(pipeline =>
-      pipeline.stages.filter(stage => stage.notebook === notebook).map(stage => ({ pipeline, stage }))
+      pipeline.stages
+        .filter(stage => stage.notebook === notebook && stage.program === '')
+        .map(stage => ({ pipeline, stage }))
     );
   }
 

@@ -68,6 +68,7 @@ function StateOf(props: {
           </>
         ) : null}
       </p>
+      {view.runs && <p className="sb-Detail">{view.runs}</p>}
       {view.description && <p>{view.description}</p>}
       {info?.message && <p className="sb-Message">{info.message}</p>}
       <Facts context={props.context} view={view} planned={planned} />
@@ -96,7 +97,7 @@ function Documents(props: { context: Context; view: StageView }): React.JSX.Elem
     <div className="sb-Buttons">
       {view.notebook && (
         <button className="sb-Button" onClick={() => actions.openNotebook(view.id)}>
-          {trans.__('Notebook')}
+          {nameOfFile(props.context, view)}
         </button>
       )}
       {info?.has_notebook && (
@@ -104,12 +105,12 @@ function Documents(props: { context: Context; view: StageView }): React.JSX.Elem
           <button className="sb-Button" onClick={() => actions.openExecuted(view.id)}>
             {trans.__('Executed notebook')}
           </button>
-          {info.cause === 'exception' && (
+          {info.cause === 'exception' && view.program === '' && (
             <button className="sb-Button" onClick={() => actions.openFailing(view.id)}>
               {trans.__('Failing cell')}
             </button>
           )}
-          {info.cause === 'exception' && view.notebook && (
+          {info.cause === 'exception' && view.notebook && view.program === '' && (
             <button className="sb-Button" onClick={() => actions.editFailing(view.id)}>
               {trans.__('Edit this cell')}
             </button>
@@ -127,6 +128,22 @@ function Documents(props: { context: Context; view: StageView }): React.JSX.Elem
       </button>
     </div>
   );
+}
+
+/** What the file that a stage runs is called on a button. */
+function nameOfFile({ trans }: Context, view: StageView): string {
+  switch (view.program) {
+    case '':
+      return trans.__('Notebook');
+    case 'script':
+      return trans.__('Script');
+    case 'function':
+      return trans.__('Function');
+    case 'sql':
+      return trans.__('SQL');
+    default:
+      return trans.__('Command');
+  }
 }
 
 const SETTLED: ReadonlySet<State> = new Set(['completed', 'reused', 'up to date']);
@@ -308,7 +325,7 @@ export function GroupDetails(props: {
       </ul>
       {isOneStage && entry.views[0]?.notebook && (
         <button className="sb-Button" onClick={() => actions.openNotebook(entry.views[0]?.id ?? entry.key)}>
-          {trans.__('Notebook')}
+          {nameOfFile(context, entry.views[0])}
         </button>
       )}
     </aside>

@@ -56,6 +56,7 @@ export function StageTable(props: {
                 <button className="sb-Link" title={row.id}>
                   {row.id}
                 </button>
+                {row.runs && <span className="sb-Help"> {row.runs}</span>}
               </th>
               <td title={row.why}>
                 <Glyph state={row.state} /> {row.state}

@@ -83,13 +83,16 @@ export interface ParamInfo {
 }
 
 /**
- * A stage of a pipeline file, and its place there.
+ * A stage of a pipeline file, and its place there. `program` and `target` as
+ * of `PlanStage`.
  */
 export interface StageRef {
   readonly name: string;
   readonly notebook: string;
   readonly line: number;
   readonly column: number;
+  readonly program: string;
+  readonly target: string;
 }
 
 /**
@@ -120,7 +123,9 @@ export interface PipelinesReply {
  * word, and the reasons. `stage` is its name without the point of the matrix,
  * `restores` are the outputs that would come out of the store, and `on_disk`
  * says what lies in their place; `inputs` and `outputs` are paths by name;
- * `contracts` the files of the contracts that outputs have.
+ * `contracts` the files of the contracts that outputs have. `notebook` is the
+ * file that it runs; where that is no notebook, `program` says what it is
+ * (script, function, sql, command), and `target` which one.
  */
 export interface PlanStage {
   readonly id: string;
@@ -140,6 +145,8 @@ export interface PlanStage {
   readonly foreach: string;
   readonly trigger: string;
   readonly on_disk: string;
+  readonly program: string;
+  readonly target: string;
   readonly contracts: Readonly<Record<string, string>>;
 }
 

@@ -45,6 +45,7 @@ def files_of(project: Project, plan: Plan, looked: int) -> PlanFiles:
     """The notebooks, modules, inputs and outputs that a plan rests on. `looked`: the time before it was planned."""
     read: set[str] = set()
     made: set[str] = set()
+    read.update(stage.path for stage in plan.stages)
     for notebook, kernel, folder in {(it.notebook, it.runs_in, it.folder) for it in plan.stages}:
         read.add(notebook)
         with contextlib.suppress(NotebookUnreadable):

@@ -69,12 +69,14 @@ class ParamInfo:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StageRef:
-    """A stage of a pipeline file, and its place there."""
+    """A stage of a pipeline file, and its place there. `program` and `target` as of `PlanStage`."""
 
     name: str
     notebook: str
     line: int
     column: int
+    program: str = ""
+    target: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +106,8 @@ class PipelinesReply:
 class PlanStage:
     """The decision about a stage instance, what the next run would do with it in a word, and the reasons. `stage` is its name without the point of the
     matrix, `restores` are the outputs that would come out of the store, and `on_disk` says what lies in their place;
-    `inputs` and `outputs` are paths by name; `contracts` the files of the contracts that outputs have."""
+    `inputs` and `outputs` are paths by name; `contracts` the files of the contracts that outputs have. `notebook` is the file
+    that it runs; where that is no notebook, `program` says what it is (script, function, sql, command), and `target` which one."""
 
     id: str
     stage: str
@@ -123,6 +126,8 @@ class PlanStage:
     foreach: str
     trigger: str
     on_disk: str = ""
+    program: str = ""
+    target: str = ""
     contracts: dict[str, str] = dataclasses.field(default_factory=dict)
 
 

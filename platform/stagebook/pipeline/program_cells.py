@@ -57,16 +57,17 @@ def as_file(data: dict[str, Any]) -> bytes:
 
 
 def _arguments(
-    program: Program, params: Iterable[str], inputs: Iterable[str], outputs: Iterable[str]
+    program: Program, params: Mapping[str, str], inputs: Iterable[str], outputs: Iterable[str]
 ) -> list[str]:
     """The arguments of the call."""
     argument = ARGUMENTS.get(program.kind, "")
+    arguments = argument if argument in params else "[]"
     by_name = [f"{name}={name}" for name in (*params, *inputs, *outputs) if name != argument]
     match program.kind:
         case "script":
-            return [repr(program.target), argument, *by_name]
+            return [repr(program.target), arguments, *by_name]
         case "command":
-            return [repr(list(program.words)), argument, *by_name]
+            return [repr(list(program.words)), arguments, *by_name]
         case "function":
             return [repr(program.target), *by_name]
     head = [repr(program.target), repr(program.connection)]

@@ -133,7 +133,8 @@ class _Reading:
         arguments = list(self._items(self._spec.args or [], "args"))
         self._check_paths("args")
         program = Program(kind="script", target=path, mentions=tuple(self._mentions))
-        return ReadProgram(notebook=path, program=program, arguments={"args": arguments})
+        given: dict[str, Value] = {"args": arguments} if arguments else {}
+        return ReadProgram(notebook=path, program=program, arguments=given)
 
     def _function(self, target: str) -> ReadProgram:
         found = _FUNCTION.fullmatch(target)
