@@ -204,7 +204,11 @@ function Environment(props: {
       <p className="sb-Detail" role="status">
         {doing.what}
       </p>
-      {doing.error && <pre className="sb-Traceback">{doing.error}</pre>}
+      {doing.error && (
+        <pre className="sb-Traceback" tabIndex={0} aria-label={trans.__('What went wrong')}>
+          {doing.error}
+        </pre>
+      )}
       {page !== null && <Page context={context} {...page} close={() => setPage(null)} />}
       <Proposals context={context} reply={found.value} busy={doing.busy} act={act} />
       <Versions

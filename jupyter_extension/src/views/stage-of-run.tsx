@@ -127,7 +127,11 @@ export function StageFacts(props: { context: Context; stage: StageInfo }): React
       )}
       <FactList facts={facts} />
       <Findings text={stage.findings} />
-      {stage.traceback && <pre className="sb-Traceback">{stage.traceback}</pre>}
+      {stage.traceback && (
+        <pre className="sb-Traceback" tabIndex={0} aria-label={trans.__('Traceback')}>
+          {stage.traceback}
+        </pre>
+      )}
     </>
   );
 }
