@@ -24,7 +24,9 @@ import { ColumnChoice } from './run-columns';
 import { RunDetails } from './run-details';
 import { RunPlot } from './run-plot';
 import { RunRows } from './run-rows';
+import { type Split, Splitter, useSplit } from './splitter';
 
+const HEIGHT = { least: 120, usual: 0, most: 1600, step: 24 }; // pixels, of what is below the table
 const RUNS = { first: 100, more: 300 }; // in the table, without points of sweeps
 
 /** What stands below the table. */
@@ -59,6 +61,7 @@ function Runs(props: { context: Context }): React.JSX.Element {
   const [picked, setPicked] = React.useState<string | null>(null);
   const [chosen, setChosen] = React.useState<readonly string[]>([]);
   const [pane, setPane] = React.useState<Pane>('run');
+  const split = useSplit(context, 'runs-below', HEIGHT);
   const all = React.useMemo(() => (reply === null ? [] : rowsOf(reply)), [reply]);
   const columns = React.useMemo(() => columnsOf(all), [all]);
   const shown = React.useMemo(() => columns.filter(one => isShown(one, choice)), [columns, choice]);
@@ -88,7 +91,7 @@ function Runs(props: { context: Context }): React.JSX.Element {
       </div>
       <ConnectionNote context={context} />
       {error && <p className="sb-FieldError">{error}</p>}
-      <div className="sb-Body">
+      <div className="sb-Body" data-split={pane !== 'none' && split.size > 0}>
         <div className="sb-Runs" data-whole={pane === 'none'} tabIndex={-1}>
           <RunRows
             context={context}
@@ -111,11 +114,7 @@ function Runs(props: { context: Context }): React.JSX.Element {
           )}
         </div>
         {pane !== 'none' && (
-          <div className="sb-RunPage">
-            <button className="sb-Button sb-Close" title={trans.__('Close')} onClick={() => setPane('none')}>
-              <span aria-hidden="true">×</span>
-              <span className="sb-Hidden">{trans.__('Close what is below the table')}</span>
-            </button>
+          <Below context={context} split={split} close={() => setPane('none')}>
             <PaneBody
               context={context}
               pane={pane}
@@ -126,7 +125,7 @@ function Runs(props: { context: Context }): React.JSX.Element {
               mark={mark}
               pick={setPicked}
             />
-          </div>
+          </Below>
         )}
       </div>
     </>
@@ -208,6 +207,29 @@ function PaneButtons(props: {
       )}
       {button('plot', trans.__('Plot'), trans.__('Plot a metric of the runs in the table'))}
     </span>
+  );
+}
+
+/** The pane below the table, which can be made higher and closed. */
+function Below(props: {
+  context: Context;
+  split: Split;
+  close: () => void;
+  children: React.ReactNode;
+}): React.JSX.Element {
+  const { trans } = props.context;
+  const { size } = props.split;
+  return (
+    <div className="sb-BelowTable" style={size > 0 ? { flex: 'none', height: size } : undefined}>
+      <Splitter split={props.split} side="top" label={trans.__('Height of what is below the table')} />
+      <div className="sb-RunPage">
+        <button className="sb-Button sb-Close" title={trans.__('Close')} onClick={props.close}>
+          <span aria-hidden="true">×</span>
+          <span className="sb-Hidden">{trans.__('Close what is below the table')}</span>
+        </button>
+        {props.children}
+      </div>
+    </div>
   );
 }
 
