@@ -209,8 +209,8 @@ function LevelSelect(props: {
   );
 }
 
-/** Whether more comes, and what is not shown. */
-function Status(props: { context: Context; reader: LogReader }): React.JSX.Element {
+/** Whether more comes, and what is not shown; nothing of a log that is whole. */
+function Status(props: { context: Context; reader: LogReader }): React.JSX.Element | null {
   const { reader } = props;
   const { trans } = props.context;
   const { run, stage } = reader.of;
@@ -223,9 +223,13 @@ function Status(props: { context: Context; reader: LogReader }): React.JSX.Eleme
       : isEmpty && gone === 0
         ? trans.__('it printed nothing')
         : '';
+  const told = [reader.error, what].filter(Boolean).join(' · ');
+  if (told === '' && gone === 0) {
+    return null;
+  }
   return (
     <p className="sb-Detail">
-      {[reader.error, what].filter(Boolean).join(' · ')}
+      {told}
       {gone > 0 && (
         <>
           {' '}

@@ -52,7 +52,7 @@ def test_every_view_keeps_the_rules_in_both_themes(page: Page, lab) -> None:
         "stagebook:open-graph": (".sb-Graph", ".sb-Node"),
         "stagebook:open-runs": (".sb-RunsView", ".sb-Gantt"),
         "stagebook:open-changes": (".sb-Page", ".sb-Page h2"),
-        "stagebook:open-log": (".sb-Log", ".sb-Log .sb-Detail"),
+        "stagebook:open-log": (".sb-Log", ".sb-Log .sb-LogLine"),
         "stagebook:open-notebook": (".sb-BadgePlace", ".sb-Badge"),
         "stagebook:open-schedules": ("#stagebook-schedules", "#stagebook-schedules .sb-None"),
         "stagebook:open-incidents": ("#stagebook-incidents", "#stagebook-incidents h1"),

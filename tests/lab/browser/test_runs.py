@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from building import ProjectBuilder
-from lab.browser.page import LONG, choose, drawn, execute, is_enabled, line, panel
+from lab.browser.page import LONG, choose, drawn, execute, is_enabled, line, panel, restored, wait_until_kept
 from lab.server import Lab, running_lab, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -251,6 +251,49 @@ def test_all_is_in_sight_where_there_is_little_room(page: Page, runs: Locator, w
     assert view.evaluate("node => node.scrollWidth <= node.clientWidth")
 
 
+def test_what_is_below_the_table_is_made_higher_and_stays_so(page: Page, runs: Locator) -> None:
+    splitter = page.get_by_role("separator", name="Height of what is below the table")
+    pane = page.locator(".sb-BelowTable")
+
+    def height() -> float:
+        box = pane.bounding_box()
+        assert box is not None
+        return box["height"]
+
+    usual = height()
+    assert int(splitter.get_attribute("aria-valuenow") or 0) == pytest.approx(usual, abs=2)
+    splitter.focus()
+    page.keyboard.press("ArrowDown")
+    lower = int(usual) - 24
+    expect(splitter).to_have_attribute("aria-valuenow", re.compile(f"^({lower}|{lower + 1})$"))
+    assert height() == pytest.approx(lower, abs=2)
+    box = splitter.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y - 50, steps=3)
+    page.mouse.up()
+    higher = height()
+    assert higher == pytest.approx(lower + 50, abs=6)
+    for _ in range(30):
+        page.keyboard.press("ArrowUp")
+    expect(runs.locator("tbody tr").first).to_be_in_viewport()  # the table does not vanish
+    page.keyboard.press("ArrowDown")
+    drawn(page)
+    most = height()
+    page.get_by_role("button", name="Plot").click()
+    assert height() == most, "whatever is shown there"
+    wait_until_kept(page, '"stagebook-views:runs-below":')
+    page.reload()
+    restored(page)
+    expect(page.locator(".sb-Gantt").first).to_be_visible(timeout=LONG)
+    assert height() == most
+    splitter.dblclick()
+    drawn(page)
+    assert height() == pytest.approx(usual, abs=2)
+
+
 def test_a_run_has_the_same_name_and_time_everywhere(page: Page, runs: Locator) -> None:
     name = runs.locator("tbody tr").first.locator(".sb-RunId")
     text, title = name.inner_text(), name.get_attribute("title")
@@ -281,6 +324,12 @@ def log(page: Page) -> Locator:
 def test_a_log_is_followed_to_its_end_and_holds_few_lines_of_many(page: Page, log: Locator) -> None:
     expect(page.get_by_role("button", name="Follow the end")).to_have_attribute("aria-pressed", "true")
     assert log.locator(".sb-LogLine").count() < 200
+    bar, lines = page.get_by_role("toolbar", name="Log").bounding_box(), log.bounding_box()
+    assert bar is not None
+    assert lines is not None
+    assert lines["y"] == pytest.approx(bar["y"] + bar["height"], abs=1), (
+        "there is no empty strip between them"
+    )
     expect(page.get_by_label("Level", exact=True)).to_contain_text(f"all lines ({LINES + 5:,})")
     log.hover()
     page.mouse.wheel(0, -4000)
