@@ -45,7 +45,11 @@ def figures_reply(project: Project, pipeline: str, environment: str, days: int) 
         )
     name, until = environment or main_environment(project.environments), time.time()
     with journal_of(project, name) as journal:
-        found = _found(project, journal, name, pipeline, (days, until)) if journal is not None else None
+        found = (
+            _found(project, journal, name, pipeline, (days, until))
+            if journal is not None and not _lacks_release(project, name)
+            else None
+        )
     return wire.FiguresReply(
         pipeline=pipeline,
         environment=name,
@@ -55,7 +59,7 @@ def figures_reply(project: Project, pipeline: str, environment: str, days: int) 
         end=until,
         groups=_groups(found) if found is not None else (),
         datasets=tuple(_dataset(one) for one in found.datasets) if found is not None else (),
-        nothing=_nothing(found, name, pipeline),
+        nothing=_nothing(project, found, name, pipeline),
     )
 
 
@@ -74,8 +78,19 @@ def _found(
     return found
 
 
-def _nothing(found: PipelineFigures | None, environment: str, pipeline: str) -> str:
+def _lacks_release(project: Project, environment: str) -> bool:
+    """Whether an environment runs releases alone, and none was deployed to it."""
+    if environment == DEV:
+        return False
+    table = project.environments
+    one = table.find(environment)
+    return one.protected and table.versions(one).current() is None
+
+
+def _nothing(project: Project, found: PipelineFigures | None, environment: str, pipeline: str) -> str:
     if found is None:
+        if _lacks_release(project, environment):
+            return f"nothing was deployed to {environment} yet"
         where = "in the working tree" if environment == DEV else f"in {environment}"
         return f"no run of {pipeline} is known {where}"
     return "nothing was recorded in this window, nor in the one before" if found.is_empty else ""

@@ -120,3 +120,16 @@ async def test_pipelines_are_told_apart_and_nothing_is_said(api: Any, history: H
 async def test_what_is_refused(api: Any, history: History, asked: dict[str, Any], told: str) -> None:
     code, reply = await api.refused("figures", **asked)
     assert (code, reply["message"]) == (400, told)
+
+
+@pytest.mark.parametrize("has_runs", [True, False])
+async def test_a_protected_environment_to_which_nothing_was_deployed_says_so(
+    api: Any, history: History, lab: ProjectBuilder, has_runs: bool
+) -> None:
+    if has_runs:
+        there = History(history.root, state=history.root / ".stagebook/environments/prod/state")
+        there.run("one", time.time() - DAY)
+        there.close()
+    lab.file("stagebook.toml", f"{SETTINGS}protected = true\n")
+    reply = await api.get("figures", pipeline="p", environment="prod")
+    assert (reply["groups"], reply["nothing"]) == ([], "nothing was deployed to prod yet")
