@@ -102,7 +102,7 @@ FIGURES = (
     _figure(
         name="reuse_saved", title="time saved by reuse", unit="seconds", better="more", read=_saved,
         formula="Σ of the time that the attempts took whose results were taken again",
-        sources="journal: reused stages, and the attempts that they name", nothing="no reuse whose time is known",
+        sources="journal: reused stages, and the attempts that they name", nothing="no reuse of known time",
         left_out="nobody knows how long the result took",
     ),
     _figure(

@@ -62,7 +62,8 @@ def plan_table(plan: BackfillPlan) -> Table:
             Text(row.why, style="dim"),
         )
     if len(rows) > _MOST:
-        table.add_row(Text(f"… and {len(rows) - _MOST} more stretches; --json has all", style="dim"))
+        table.caption_justify = "left"
+        table.caption = Text(f"… and {len(rows) - _MOST} more stretches; --json has all", style="dim")
     return table
 
 

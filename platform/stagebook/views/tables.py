@@ -64,7 +64,7 @@ def table_of(*columns: str) -> Table:
     cut_any = any(column in _CUT for column in columns)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=cut_any)
     for column in columns:
-        kept = column in {"stage", "time", "run", "next run"}
+        kept = column in {"stage", "time", "run", "next run", "intervals"}
         cut = column in _CUT
         table.add_column(
             column,

@@ -68,6 +68,16 @@ def test_intervals_that_are_alike_share_a_row() -> None:
     ]
 
 
+def test_in_a_narrow_terminal_no_stretch_is_broken() -> None:
+    why = "the last run of it failed in a stage of a long name"
+    shown = plan(*(planned(day, State.FAILED, why, 60.0) for day in DAYS[:3]))
+    lines = screen(backfill_tables.plan_table(shown), width=80).splitlines()
+    assert lines[1].startswith("2026-01-01 … 2026-01-03  3       failed  2 of 2  ~3 min 00 s  ")
+    assert all(line.startswith(" " * 55) for line in lines[2:]), "only the reason goes on below"
+    assert max(map(len, lines)) <= 80
+    assert why in " ".join(" ".join(lines[1:]).split())
+
+
 def test_what_is_left_out_and_what_follows_is_said() -> None:
     follower = planned(DAYS[1], State.DONE)
     first, left = (
