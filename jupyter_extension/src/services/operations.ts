@@ -18,7 +18,8 @@ import type {
   ScheduleReply,
   ScheduleRequest,
   SchedulesReply,
-  StageOfRunReply
+  StageOfRunReply,
+  TimesReply
 } from '../wire';
 
 const POLL = 300; // milliseconds between two looks at a process
@@ -72,6 +73,11 @@ export function stageOfRun(
   stage: string
 ): Promise<StageOfRunReply> {
   return api.get<StageOfRunReply>(['grid', 'stage'], { project, environment, run, stage });
+}
+
+/** The stages of a run over time. */
+export function times(api: Api, { project, environment }: Where, run: string): Promise<TimesReply> {
+  return api.get<TimesReply>(['grid', 'run'], { project, environment, run });
 }
 
 export function backfills(api: Api, where: Where): Promise<BackfillsReply> {

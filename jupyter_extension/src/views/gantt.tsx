@@ -4,7 +4,7 @@ import * as React from 'react';
 
 import { duration, mark, plural } from '../model/format';
 import { type Bar, gantt, type Segment, ticksOf } from '../model/gantt';
-import type { RunReply, StageInfo } from '../wire';
+import type { StageInfo, TimesReply } from '../wire';
 import type { Context } from './context';
 import { useSize } from './hooks';
 import { Glyph } from './parts';
@@ -12,9 +12,14 @@ import { Glyph } from './parts';
 const TICK = 64; // pixels that a mark of the axis of time takes
 const LATE = 0.85; // of the axis; what stands there has its text before it
 
+/** A run with its stages, as far as their times go. */
+type Timed = Pick<TimesReply, 'stages' | 'upstream' | 'attempts'> & {
+  readonly run: Pick<TimesReply['run'], 'started' | 'ended'>;
+};
+
 interface GanttProps {
   readonly context: Context;
-  readonly reply: RunReply;
+  readonly reply: Timed;
   readonly now: number;
   readonly chosen: string;
   readonly choose: (stage: string) => void;

@@ -14,8 +14,12 @@ import { StageOfRun } from './stage-of-run';
 
 const EVERY = 1_000; // milliseconds after which a run that goes on is read again
 
-/** A run with its stages over time and its notes. Read again while the run goes on. */
-export function RunDetails(props: { context: Context; run: string }): React.JSX.Element {
+/** A run with its stages over time, unless these are shown elsewhere, and its notes. Read again while the run goes on. */
+export function RunDetails(props: {
+  context: Context;
+  run: string;
+  withoutTimes?: boolean;
+}): React.JSX.Element {
   const { context } = props;
   const { store, actions } = context;
   const [chosen, setChosen] = React.useState<string | null>(null);
@@ -33,13 +37,15 @@ export function RunDetails(props: { context: Context; run: string }): React.JSX.
     <div className="sb-RunDetails">
       <Head context={context} reply={reply} now={now} />
       <div className="sb-RunParts" data-split={stage !== undefined}>
-        <GanttChart
-          context={context}
-          reply={reply}
-          now={now}
-          chosen={stage?.id ?? ''}
-          choose={id => setChosen(id === stage?.id ? '' : id)}
-        />
+        {!props.withoutTimes && (
+          <GanttChart
+            context={context}
+            reply={reply}
+            now={now}
+            chosen={stage?.id ?? ''}
+            choose={id => setChosen(id === stage?.id ? '' : id)}
+          />
+        )}
         {stage !== undefined && (
           <StageOfRun context={context} reply={reply} stage={stage} close={() => setChosen('')} />
         )}

@@ -16,6 +16,7 @@ import { EnvironmentSelect } from './operation-parts';
 import { ConnectionNote, PipelineSelect } from './parts';
 import { RunDetails } from './run-details';
 import { RunOfGrid } from './run-of-grid';
+import { TimesOfRun } from './times-of-run';
 
 const COUNTS = [25, 50, 100, 200] as const; // runs in the grid
 const EVERY = 1_000; // milliseconds between two looks while a run goes on
@@ -117,6 +118,15 @@ function Timeline(props: { context: Context }): React.JSX.Element {
               setLimit={setLimit}
             />
           )}
+          {chosen !== null && (
+            <TimesOfRun
+              context={context}
+              where={where}
+              chosen={chosen}
+              round={[seq, round]}
+              choose={setChosen}
+            />
+          )}
           {days.error && <p className="sb-FieldError">{days.error}</p>}
           {days.value !== null && (
             <Calendar
@@ -139,7 +149,7 @@ function Timeline(props: { context: Context }): React.JSX.Element {
               </button>
             </div>
             {chosen.stage === '' && environment === 'dev' ? (
-              <RunDetails key={chosen.run} context={context} run={chosen.run} />
+              <RunDetails key={chosen.run} context={context} run={chosen.run} withoutTimes />
             ) : (
               <RunOfGrid
                 key={`${chosen.run} ${chosen.stage}`}

@@ -1,6 +1,6 @@
 // Generated from stagebook_lab/wire/ by tools/wire.py. Do not edit.
 
-import type { Note, StageInfo, StageStatus } from './runs';
+import type { AttemptInfo, Note, StageInfo, StageStatus } from './runs';
 
 export type Period = 'day' | 'month';
 
@@ -83,4 +83,15 @@ export interface StageOfRunReply {
   readonly run: GridRun;
   readonly stage: StageInfo | null;
   readonly notes: readonly Note[];
+}
+
+/**
+ * A run with its stages over time: `upstream` has the stages before each one,
+ * `attempts` the attempts of each that began.
+ */
+export interface TimesReply {
+  readonly run: GridRun;
+  readonly stages: readonly StageInfo[];
+  readonly upstream: Readonly<Record<string, readonly string[]>>;
+  readonly attempts: Readonly<Record<string, readonly AttemptInfo[]>>;
 }

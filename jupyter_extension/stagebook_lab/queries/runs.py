@@ -72,7 +72,7 @@ def run_reply(project: Project, run: RunRecord) -> wire.RunReply:
         run=run_info(run),
         stages=stages,
         seq=events[-1][0] if events else 0,
-        upstream=_upstream(event for _, event in events),
+        upstream=upstream_of(event for _, event in events),
         attempts=attempts_of(event for _, event in events),
         metrics=metrics_of(history),
         points=tuple(run_info(point) for point in points),
@@ -101,7 +101,7 @@ def _incidents(project: Project, run: str) -> Iterator[wire.IncidentInfo]:
             )
 
 
-def _upstream(events: Iterable[Event]) -> dict[str, tuple[str, ...]]:
+def upstream_of(events: Iterable[Event]) -> dict[str, tuple[str, ...]]:
     """The stages before each stage, by the plan and by the expansions of `foreach` that followed."""
     found: dict[str, tuple[str, ...]] = {}
     for event in events:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from stagebook.errors import RunNotFound, UsageError
+from stagebook.events import Event
 from stagebook.journal.history import RunHistory, StageRecord
 from stagebook.journal.interval_table import RunInterval
 from stagebook.journal.journal import Journal, RunRecord
@@ -25,6 +26,8 @@ from stagebook.timing.zones import at as moment_at
 from stagebook_lab import wire
 from stagebook_lab.journals import environments_of, journal_of
 from stagebook_lab.present import stage_info, wire_value
+from stagebook_lab.queries.results import attempts_of
+from stagebook_lab.queries.runs import upstream_of
 
 RUNS = 50  # in a grid, by default
 MOST_RUNS = 500
@@ -88,18 +91,37 @@ def _grid_run(run: RunRecord, history: RunHistory, about: RunInterval | None) ->
 
 def stage_of_run_reply(project: Project, environment: str, run: str, stage: str) -> wire.StageOfRunReply:
     """A stage of a run. Raises `RunNotFound`."""
-    with journal_of(project, environment) as journal:
-        record = journal.runs.find(run) if journal is not None else None
-        if journal is None or record is None:
-            raise RunNotFound(f"there is no run '{run}' in {environment}", hint="stagebook runs lists them")
-        history = RunHistory(event for _, event in journal.events.of(run))
-        about = journal.intervals.of_runs([run]).get(run)
+    record, events, about = _read_run(project, environment, run)
+    history = RunHistory(events)
     found = history.stages.get(stage)
     return wire.StageOfRunReply(
         run=_grid_run(record, history, about),
         stage=stage_info(run, record.pipeline, found) if found is not None else None,
         notes=_notes(history, found),
     )
+
+
+def times_reply(project: Project, environment: str, run: str) -> wire.TimesReply:
+    """The stages of a run over time. Raises `RunNotFound`."""
+    record, events, about = _read_run(project, environment, run)
+    history = RunHistory(events)
+    return wire.TimesReply(
+        run=_grid_run(record, history, about),
+        stages=tuple(stage_info(run, record.pipeline, stage) for stage in history.stages.values()),
+        upstream=upstream_of(events),
+        attempts=attempts_of(events),
+    )
+
+
+def _read_run(
+    project: Project, environment: str, run: str
+) -> tuple[RunRecord, list[Event], RunInterval | None]:
+    with journal_of(project, environment) as journal:
+        record = journal.runs.find(run) if journal is not None else None
+        if journal is None or record is None:
+            raise RunNotFound(f"there is no run '{run}' in {environment}", hint="stagebook runs lists them")
+        events = [event for _, event in journal.events.of(run)]
+        return record, events, journal.intervals.of_runs([run]).get(run)
 
 
 def _notes(history: RunHistory, stage: StageRecord | None) -> tuple[wire.Note, ...]:

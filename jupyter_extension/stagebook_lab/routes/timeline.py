@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stagebook_lab.queries.timeline import RUNS, calendar_reply, grid_reply, stage_of_run_reply
+from stagebook_lab.queries.timeline import RUNS, calendar_reply, grid_reply, stage_of_run_reply, times_reply
 from stagebook_lab.routes.handler import Handler, reads
 
 
@@ -49,8 +49,19 @@ class StageOfRunHandler(Handler):
         await self.answer_about(lambda project, _: stage_of_run_reply(project, environment, run, stage))
 
 
+class TimesHandler(Handler):
+    """`GET grid/run?project=&environment=&run=`."""
+
+    @reads
+    async def get(self) -> None:
+        """The stages of a run over time, in any environment."""
+        environment, run = self.environment, self.text("run")
+        await self.answer_about(lambda project, _: times_reply(project, environment, run))
+
+
 ROUTES: tuple[tuple[str, type[Handler]], ...] = (
     ("grid", GridHandler),
     ("grid/stage", StageOfRunHandler),
+    ("grid/run", TimesHandler),
     ("calendar", CalendarHandler),
 )

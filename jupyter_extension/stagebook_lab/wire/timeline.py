@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from stagebook_lab.wire.runs import Note, StageInfo, StageStatus
+from stagebook_lab.wire.runs import AttemptInfo, Note, StageInfo, StageStatus
 
 Period = Literal["day", "month"]
 IntervalState = Literal["done", "failed", "running", "missing"]
@@ -83,3 +83,13 @@ class StageOfRunReply:
     run: GridRun
     stage: StageInfo | None
     notes: tuple[Note, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TimesReply:
+    """A run with its stages over time: `upstream` has the stages before each one, `attempts` the attempts of each that began."""
+
+    run: GridRun
+    stages: tuple[StageInfo, ...]
+    upstream: dict[str, tuple[str, ...]]
+    attempts: dict[str, tuple[AttemptInfo, ...]]

@@ -135,6 +135,19 @@ def _grid(page: Page) -> None:
     expect(failed).to_have_attribute("aria-pressed", "true")
     details = page.get_by_role("region", name=re.compile("^load in the run"))
     expect(details).to_contain_text("no file of that day", timeout=LONG)
+    times = page.get_by_role("region", name="Times of the chosen run")
+    expect(times.get_by_role("heading")).to_contain_text(f"about {day(7)}")
+    expect(times.get_by_role("listitem", name=re.compile(r"^load, failed, \d+"))).to_have_attribute(
+        "data-chosen", "true"
+    )
+    square(page, rf"^load, completed, run \S+, about {day(9)}").click()
+    expect(times.get_by_role("heading")).to_contain_text(f"about {day(9)}")
+    bar = times.get_by_role("listitem", name=re.compile(r"^clean, completed, \d+"))
+    bar.get_by_role("button").click()
+    expect(square(page, rf"^clean, completed, run \S+, about {day(9)}")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    failed.click()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Stages over time")).to_have_count(0)

@@ -154,6 +154,12 @@ async def test_a_grid_has_runs_by_stages_and_a_calendar_the_days(api: Any, days:
     assert detail["run"]["interval"] == day(2)
     detail = await api.get("grid/stage", run=again["run"], stage="load")
     assert [note["text"] for note in detail["notes"]] == ["looked at it"]
+    times = await api.get("grid/run", run=failed)
+    load, count = times["stages"]
+    assert times["run"]["started"] <= load["started"] <= load["ended"] <= times["run"]["ended"]
+    assert (load["status"], count["status"], count["started"]) == ("failed", "blocked", None)
+    assert times["upstream"]["count"] == ["load"]
+    assert [one["attempt"] for one in times["attempts"]["load"]] == [1]
 
     calendar = await api.get("calendar", pipeline="days")
     places = {one["name"]: one for one in calendar["places"]}
