@@ -20,6 +20,7 @@ from commands import looked, stagebook, start
 from stagebook.cli.progress import IntervalBar
 from stagebook.project import Project
 from stagebook.reading import dataset
+from stagebook.runs.origin import user_name
 from waiting import until
 
 pytestmark = [pytest.mark.kernel, pytest.mark.e2e]
@@ -122,19 +123,38 @@ def test_several_at_a_time_are_cancelled_and_gone_on_with(project: ProjectBuilde
     ) as process:
         until(lambda: all((project.root / f"began-2026-01-0{n}").exists() for n in (1, 2)), 60, "both begin")
         assert not (project.root / "began-2026-01-03").exists(), "two at a time"
-        os.kill(process.pid, signal.SIGTERM)
+        assert looked(project.root, "cancel").returncode == 0
         process.wait(60)
     assert process.returncode == 130
+    said = f"cancelled by {user_name()}"
     with Project.open(project.root) as opened:
         series, *_ = [run for run in opened.journal.runs.latest(limit=9) if run.is_series]
-        assert str(series.status) == "cancelled"
+        assert (str(series.status), series.reason) == ("cancelled", said)
         children = opened.journal.runs.points_of(series.id)
-        assert [str(run.status) for run in children] == ["cancelled"] * 2
+        assert [(str(run.status), run.reason) for run in children] == [("cancelled", said)] * 2
     for path in (project.root / "held").iterdir():
         path.unlink()
     done = stagebook(project.root, "resume", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     assert [one["status"] for one in lines(done) if one["type"] == "IntervalDone"] == ["completed"] * 4
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("by_name", [True, False])
+def test_one_by_one_they_are_cancelled_by_somebody(project: ProjectBuilder, by_name: bool) -> None:
+    project.file("held/2026-01-02")
+    with start(project.root, "backfill", *WEEK, "--yes", stdout=subprocess.PIPE) as process:
+        until((project.root / "began-2026-01-02").exists, 60, "it gets there")
+        if by_name:
+            assert looked(project.root, "cancel").returncode == 0
+        else:
+            os.kill(process.pid, signal.SIGTERM)
+        printed, _ = process.communicate(timeout=60)
+    said = f"cancelled by {user_name()}" if by_name else "asked to end by SIGTERM"
+    assert f"1 completed, 1 cancelled, 2 intervals left: {said}" in printed
+    with Project.open(project.root) as opened:
+        series, *_ = [run for run in opened.journal.runs.latest(limit=9) if run.is_series]
+        assert (str(series.status), series.reason) == ("cancelled", said)
 
 
 @pytest.mark.long

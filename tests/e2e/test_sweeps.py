@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from building import ProjectBuilder, ran
-from commands import stagebook
+from commands import looked, stagebook, start
 from stagebook.errors import UsageError
 from stagebook.events import AttemptStarted, Status
 from stagebook.runs.grid import SweepReport
+from stagebook.runs.origin import user_name
 from stagebook.runs.request import RunRequest
 from stagebook.runs.sweep import SweepRest, resume_sweep, sweep
 from tracked import client, tracked_runs
+from waiting import until
 
 pytestmark = [pytest.mark.kernel, pytest.mark.e2e, pytest.mark.filterwarnings("default")]
 
@@ -134,6 +137,24 @@ def test_a_sweep_that_was_resumed_twice_knows_its_first_points(builder: ProjectB
         go_on(builder, third.run)
     with pytest.raises(UsageError, match="has no point that failed"):
         go_on(builder, third.run, failed_only=True)
+
+
+@pytest.mark.long
+def test_a_sweep_that_is_cancelled_says_by_whom(builder: ProjectBuilder) -> None:
+    grid(builder, tracking=False)
+    waits = "import pathlib, time\nwhile depth == 4 and pathlib.Path('held').exists(): time.sleep(0.02)"
+    builder.edit("train", "assert depth", f"pathlib.Path(f'began-{{depth}}').touch()\n{waits}\nassert depth")
+    builder.edit("train", "import scrapbook as sb", "import pathlib, scrapbook as sb")
+    builder.file("held")
+    command = ("sweep", "p", "-p", "depth=[2,4,8]")
+    with start(builder.root, *command, stdout=subprocess.PIPE) as process:
+        until((builder.root / "began-4").exists, 60, "it gets to the second point")
+        assert looked(builder.root, "cancel").returncode == 0
+        printed, _ = process.communicate(timeout=60)
+    said = f"cancelled by {user_name()}"
+    assert f"1 point not run: {said}" in printed
+    (series,) = [run for run in builder.project.journal.runs.latest(limit=9) if run.is_series]
+    assert (series.status, series.reason) == (Status.CANCELLED, said)
 
 
 @pytest.mark.long

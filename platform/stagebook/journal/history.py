@@ -115,6 +115,11 @@ class RunHistory:
         """The status of the run."""
         return self.ended.status if self.ended else Status.RUNNING
 
+    @property
+    def reason(self) -> str:
+        """Why the run was stopped; empty where it was not, or has not ended."""
+        return self.ended.reason if self.ended else ""
+
     def count(self, status: Status) -> int:
         """How many stages have this status."""
         return sum(1 for stage in self.stages.values() if stage.status is status)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import IO
 
 from stagebook.errors import PipelineInvalid, UsageError
@@ -203,7 +200,7 @@ class _Backfill:
                 )
             )
             if report.status is Status.CANCELLED:
-                return Status.CANCELLED, "cancelled"
+                return Status.CANCELLED, report.history.reason
             if report.status is Status.COMPLETED:
                 self._reports.append(report)
         return self._status(), ""
@@ -230,8 +227,7 @@ class _Backfill:
     def _side_by_side(self, _delivery: Delivery | None) -> tuple[Status, str]:
         waiting = list(self._plan.chosen)
         going: list[_Going] = []
-        with _ended_by_signals():
-            self._tend(waiting, going)
+        self._tend(waiting, going)
         if self._launcher.publisher is not None:
             self._reports += [self._report(one) for one in self._done if one.status is Status.COMPLETED]
         return self._status(), ""
@@ -315,22 +311,3 @@ class _Going:
             lines = self.said.read(_SAID).decode(errors="replace").strip().splitlines()
         message = lines[0] if lines else f"its process ended with {self.process.returncode}"
         return IntervalDone(interval=self.interval, status=Status.FAILED, message=message)
-
-
-@contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """What asks this process to end interrupts it, as Ctrl-C does, so that it can end what it started."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    numbers = [
-        number for name in names if signal.getsignal(number := getattr(signal, name)) is signal.SIG_DFL
-    ]
-    for number in numbers:
-        signal.signal(number, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)

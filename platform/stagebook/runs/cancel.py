@@ -14,6 +14,7 @@ from stagebook.journal.journal import Liveness, Owner, RunRecord
 from stagebook.runs.history import History
 from stagebook.runs.lease import liveness_of
 from stagebook.system.files import make_private, write_whole
+from stagebook.system.processes import signal_name
 from stagebook.workspace.paths import STATE_FOLDER
 
 _ASKED = "cancelled-by"  # in the folder of a run: who asked it to end, which its signal does not say
@@ -91,6 +92,18 @@ def who_cancelled(root: Path, runs: Sequence[str]) -> str:
         with contextlib.suppress(OSError):
             return (_folder(root, run) / _ASKED).read_text(encoding="utf-8", errors="replace").strip()
     return ""
+
+
+def why_cancelled(root: Path, runs: Sequence[str], number: int) -> str:
+    """Why one of these runs ends that a signal asked to: by whom, where somebody said so."""
+    by = who_cancelled(root, runs)
+    if by:
+        return f"cancelled by {by}"
+    return (
+        "interrupted from the keyboard"
+        if number == signal.SIGINT
+        else f"asked to end by {signal_name(number)}"
+    )
 
 
 def _note(root: Path, run: str, by: str) -> None:

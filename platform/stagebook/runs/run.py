@@ -23,14 +23,13 @@ from stagebook.planning.planner import Planner
 from stagebook.planning.undeclared import marks
 from stagebook.published.manifest import Manifest
 from stagebook.runs.asides import is_unfinished
-from stagebook.runs.cancel import who_cancelled
+from stagebook.runs.cancel import why_cancelled
 from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.lease import heartbeat, take_ownership
 from stagebook.runs.measuring import Measuring
 from stagebook.runs.origin import describe_origin
 from stagebook.runs.push import Shared
 from stagebook.runs.recorder import Recorder
-from stagebook.system.processes import signal_name
 from stagebook.system.secret_sources import SecretSource, variables_of
 from stagebook.system.store import Store
 from stagebook.tracking.delivery import Delivery, MlflowEnvironment
@@ -137,7 +136,9 @@ def run_plan(plan: Plan, *, options: RunOptions, engine: Engine, parts: RunParts
         runner = Runner(plan, engine, options, context)
         with (
             heartbeat(journal.path, run),
-            _signals_cancel(runner, delivery, lambda: who_cancelled(parts.root, (run, hooks.parent))),
+            _signals_cancel(
+                runner, delivery, lambda number: why_cancelled(parts.root, (run, hooks.parent), number)
+            ),
         ):
             try:
                 status = runner.run()
@@ -257,7 +258,7 @@ def _remember(dependencies: ProjectDependencies, published: Mapping[str, tuple[o
 
 
 @contextlib.contextmanager
-def _signals_cancel(runner: Runner, delivery: Delivery | None, who: Callable[[], str]) -> Iterator[None]:
+def _signals_cancel(runner: Runner, delivery: Delivery | None, why: Callable[[int], str]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -268,13 +269,7 @@ def _signals_cancel(runner: Runner, delivery: Delivery | None, who: Callable[[],
         seen += 1
         if seen > 1 and delivery is not None:
             delivery.give_up()
-        by = who()
-        if by:
-            runner.cancel(f"cancelled by {by}")
-        elif number == signal.SIGINT:
-            runner.cancel("interrupted from the keyboard")
-        else:
-            runner.cancel(f"asked to end by {signal_name(number)}")
+        runner.cancel(why(number))
 
     numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
     # What is ignored stays ignored: that is how nohup and a shell's `&` ask a run to go on.

@@ -201,7 +201,7 @@ class _Sweep:
             self._done.append(done)
             self._hooks.ended(done)
             if report.status is Status.CANCELLED:
-                self._because = "cancelled"
+                self._because = report.history.reason
                 return Status.CANCELLED
             if report.status is not Status.COMPLETED:
                 status = Status.FAILED  # the other points are worth their runs all the same

@@ -140,6 +140,8 @@ def report_lines(report: BackfillReport) -> list[Text]:
     line.append(f"  {', '.join(counted)}" if counted else "")
     if report.left:
         line.append(f", {plural(report.left, 'interval')} left")
+    if report.reason:
+        line.append(f": {plain(report.reason)}", style="dim")
     lines = [line]
     if report.version is not None:
         lines.append(Text(f"shown as version {report.version.version}"))

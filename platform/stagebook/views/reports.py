@@ -82,7 +82,9 @@ def sweep_table(report: SweepReport) -> RenderableType:
     sign, style = SIGNS[report.status]
     head = Text(f"{sign} {formatting.plural(len(report.points), 'point')} {report.status}", style=style)
     if report.left:
-        head += Text(f"; {formatting.plural(report.left, 'point')} not run: {report.why}", style="yellow")
+        head += Text(f"; {formatting.plural(report.left, 'point')} not run", style="yellow")
+    if report.why:
+        head += Text(f": {plain(report.why)}", style="yellow")
     return Group(head, table)
 
 
