@@ -9,6 +9,7 @@ command ends with, and a hint: what to do next, in one sentence.
     │   ├── PipelineNotFound       2
     │   └── RunNotFound            2
     ├── PipelineInvalid            2   carries every problem found
+    │   └── ImportRefused          2   a file of another tool cannot be taken over
     ├── ResumeRefused              2   what a run had finished has changed since
     ├── PipelineBusy               2   another run owns the pipeline
     ├── RunBegunAlready            2   another process began the run with this id
@@ -118,6 +119,15 @@ class PipelineInvalid(StagebookError):
 
     def __str__(self) -> str:
         return "\n".join([*(str(problem) for problem in self.problems), self.message])
+
+
+class ImportRefused(PipelineInvalid):
+    """A file of another tool cannot be taken over. Carries all that is wrong with it."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        super().__init__(problems)
+        self.message = f"{self.message.partition(',')[0]}, nothing was written"
+        self.args = (self.message,)
 
 
 class PipelineBusy(StagebookError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import json
+import keyword
 import os
 import sys
 from pathlib import Path
@@ -43,6 +44,7 @@ COMMANDS = {
     "lab": ("lab", "Open JupyterLab on this project, on this machine alone, until Ctrl-C."),
     "test": ("test", "Test notebooks: run the tests of the project by pytest, or replay recorded runs; with coverage of cells."),
     "infer": ("infer", "Run loose notebooks once, and propose a pipeline of them from what they read and write."),
+    "import": ("import_", "Take over pipelines of Ploomber, Elyra, DVC, papermill or Airflow as pipeline files; nothing of them is run."),
     "contract": ("contract", "Say what must hold of an output: draft it, test it on earlier versions, compare these."),
     "quarantine": ("quarantine", "Show rows that contracts keep out of what is published, release them, audit them again."),
     "monitor": ("monitor", "Show the figures of stages and their outputs over the runs: durations, bytes, rows, and what is unusual."),
@@ -81,11 +83,12 @@ GROUPS = {
     "By itself": ("scheduler", "schedule", "check-expectations", "backfill", "incident", "notify", "metrics"),
     "Data": ("data", "contract", "quarantine", "monitor", "bookmark", "connection", "secrets", "store"),
     "Change": (
-        "infer", "test", "ci", "env", "release", "releases", "deploy", "promote", "approve", "rollback",
+        "infer", "import", "test", "ci", "env", "release", "releases", "deploy", "promote", "approve", "rollback",
     ),
 }  # fmt: skip
 _ENVIRONMENTLESS = {
     "init",
+    "import",
     "lab",
     "test",
     "metrics",
@@ -110,7 +113,7 @@ def load(name: str) -> Any:
     """The command of that name as typer makes it. Imports its module."""
     module = importlib.import_module(f"stagebook.cli.{COMMANDS[name][0]}")
     gc.freeze()  # what is imported stays: collecting need not look at it again, a tenth of the time of planning many stages
-    made = getattr(module, name.replace("-", "_"))
+    made = getattr(module, f"{name}_" if keyword.iskeyword(name) else name.replace("-", "_"))
     if not isinstance(made, typer.Typer):
         command, made = made, typer.Typer(add_completion=False)
         made.command(name)(command)

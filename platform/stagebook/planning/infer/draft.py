@@ -5,16 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import re
 from collections.abc import Collection, Iterator, Mapping
 
 from stagebook.pipeline.forms import names_alone
 from stagebook.pipeline.notebook import DeclaredParam
 from stagebook.pipeline.types import Value, type_of
 from stagebook.pipeline.workdir import PROJECT, ROOT, folder_of, seen_from, written_from
-
-_PLAIN = re.compile(r"(?:\./)?[A-Za-z_][A-Za-z0-9_./-]*")
-_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf", ".nan", ".inf"}
+from stagebook.pipeline.yaml_text import one_line, yaml
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,24 +149,3 @@ def _is_plain(value: Value) -> bool:
         case str():
             return value.isprintable()
     return value is None or isinstance(value, bool | int)
-
-
-def yaml(value: Value) -> str:
-    """A value as YAML in one line."""
-    match value:
-        case str():
-            plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
-            return value if plain else json.dumps(value, ensure_ascii=False)
-        case list():
-            return f"[{', '.join(map(yaml, value))}]"
-        case dict():
-            return f"{{{', '.join(f'{json.dumps(key)}: {yaml(item)}' for key, item in value.items())}}}"
-        case float() if "e" in (text := repr(value)):
-            digits, _, power = text.partition("e")
-            return f"{digits if '.' in digits else digits + '.0'}e{power}"  # YAML 1.1 wants the point
-    return json.dumps(value)
-
-
-def one_line(text: str) -> str:
-    """A text without what would end its line."""
-    return "".join(c if c.isprintable() else "?" for c in text)

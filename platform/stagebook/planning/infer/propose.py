@@ -10,6 +10,7 @@ from typing import Any
 
 from stagebook.pipeline.cells import parse_cell
 from stagebook.pipeline.notebook import PARAMETERS_TAG, DeclaredParam, source_of, tags_of
+from stagebook.pipeline.yaml_text import yaml
 from stagebook.planning.infer.draft import (
     Draft,
     Trial,
@@ -17,7 +18,6 @@ from stagebook.planning.infer.draft import (
     names_apart,
     param_text,
     stage_lines,
-    yaml,
 )
 from stagebook.planning.infer.places import as_read, gathered, is_in, meet
 from stagebook.workspace.patterns import fits

@@ -11,7 +11,8 @@ import pytest
 from building import load, notebook_data
 from stagebook.pipeline.notebook import read_parameters
 from stagebook.pipeline.yaml import read_document
-from stagebook.planning.infer.draft import Trial, yaml
+from stagebook.pipeline.yaml_text import yaml
+from stagebook.planning.infer.draft import Trial
 from stagebook.planning.infer.propose import propose, stage_names, texts_of
 
 
