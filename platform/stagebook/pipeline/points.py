@@ -12,28 +12,29 @@ from stagebook.pipeline.problems import ProblemCollector
 from stagebook.pipeline.schema import StageFile
 from stagebook.pipeline.types import Value
 
-# Compiles the value at a place, or reports what is wrong with it; the last argument: whether a point is known there.
-Compile = Callable[[Value, Location, bool], Template | None]
+Compile = Callable[[Value, Location], Template | None]
+"""Compiles the value at a place, or reports what is wrong with it."""
 
 
 def read_instances(
-    spec: StageFile, base: Location, problems: ProblemCollector, compiled: Compile
+    spec: StageFile, base: Location, problems: ProblemCollector, *, name: Compile, value: Compile
 ) -> Instances | None:
-    """`instances` of a stage; `None` where it has a mistake, which is reported."""
+    """`instances` of a stage; `None` where it has a mistake, which is reported. `name` compiles the name of an instance,
+    `value` a value of a point."""
     raw = spec.instances
     if raw is None:
         return Instances()
     before = len(problems.found)
-    reader = _Reader(problems, tuple(spec.matrix), compiled)
+    reader = _Reader(problems, tuple(spec.matrix), value)
     if not spec.matrix:
         reader.check_alone(spec, base)
-    name = None if raw.name is None else compiled(raw.name, (*base, "name"), True)
-    if raw.name is not None and name is not None and not (name.mentions("matrix") or name.mentions("item")):
+    template = None if raw.name is None else name(raw.name, (*base, "name"))
+    if template is not None and not (template.mentions("matrix") or template.mentions("item")):
         what = "${item}" if spec.foreach is not None else "${matrix.AXIS}"
         message = "every instance would have the same name"
         problems.report((*base, "name"), message, f"put what differs into it, such as {what}")
     found = Instances(
-        name=name,
+        name=template,
         zipped=reader.groups(raw.zip, (*base, "zip")),
         include=reader.points(raw.include, (*base, "include"), is_whole=True),
         exclude=reader.points(raw.exclude, (*base, "exclude"), is_whole=False),
@@ -81,7 +82,7 @@ class _Reader:
             point: dict[str, Template] = {}
             for axis, value in values.items():
                 place = (*base, at, axis)
-                if self._is_axis(axis, place) and (one := self._compiled(value, place, False)) is not None:
+                if self._is_axis(axis, place) and (one := self._compiled(value, place)) is not None:
                     point[axis] = one
             missing = [axis for axis in self._axes if axis not in values] if is_whole else []
             if missing:

@@ -11,7 +11,6 @@ from stagebook.pipeline.expressions import ExpressionError, Template, compile_va
 from stagebook.pipeline.forms import Forms, Variable
 from stagebook.pipeline.model import Instances, Location, Output, Stage
 from stagebook.pipeline.names import DefinedNames, StageScope
-from stagebook.pipeline.points import read_instances
 from stagebook.pipeline.problems import NAME_HINT, STAGE_NAME, ProblemCollector
 from stagebook.pipeline.programs import ProgramReader, ReadProgram, executor_of
 from stagebook.pipeline.schema import (
@@ -103,19 +102,12 @@ class StageReader:
         after = [other for at, other in enumerate(spec.after) if self._is_after(name, other, at)]
         matrix = self._templates(spec.matrix, (*base, "matrix"), _IN_MATRIX, StageScope(stage=name))
         foreach = self._read_foreach(spec, base, name)
-        instances = read_instances(
-            spec,
-            (*base, "instances"),
-            self._problems,
-            lambda value, place, has_point: self._template(
-                value, place, _IN_PATH if has_point else _IN_MATRIX, scope
-            ),
-        )
         trigger = spec.trigger or "all_success"
         paths = PathReader(self._problems, lambda text, place: self._template(text, place, _IN_PATH, scope))
         outputs = paths.outputs(spec.outputs, passed["outputs"], (*base, "outputs"))
         if foreach is not None:
             self._check_items(outputs, base)
+        instances = self._read_instances(spec, (*base, "instances"), scope)
         return Stage(
             name=name,
             notebook=runs.notebook,
