@@ -138,6 +138,15 @@ class StageReader:
             **self._options(spec, runs),
         )
 
+    def _read_instances(self, spec: StageFile, base: Location, scope: StageScope) -> Instances | None:
+        return read_instances(
+            spec,
+            base,
+            self._problems,
+            name=lambda value, place: self._template(value, place, _IN_PATH, scope),
+            value=lambda value, place: self._template(value, place, _IN_MATRIX, scope),
+        )
+
     def _options(self, spec: StageFile, runs: ReadProgram) -> dict[str, Any]:
         """The options that `defaults` may give, too."""
         options = {
