@@ -11,6 +11,7 @@ from stagebook.pipeline.expressions import ExpressionError, Template, compile_va
 from stagebook.pipeline.forms import Forms, Variable
 from stagebook.pipeline.model import Instances, Location, Output, Stage
 from stagebook.pipeline.names import DefinedNames, StageScope
+from stagebook.pipeline.points import read_instances
 from stagebook.pipeline.problems import NAME_HINT, STAGE_NAME, ProblemCollector
 from stagebook.pipeline.programs import ProgramReader, ReadProgram, executor_of
 from stagebook.pipeline.schema import (
