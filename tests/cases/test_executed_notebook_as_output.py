@@ -237,6 +237,32 @@ def test_a_notebook_without_ids_and_with_attachments(builder: ProjectBuilder) ->
     assert {name: (builder.root / name).read_text() for name in first} == first
 
 
+def test_what_is_no_notebook_has_none_and_no_contract_is_about_one(builder: ProjectBuilder) -> None:
+    builder.file("data/x.csv", "1")
+    (problem,) = builder.problems("""
+        stages:
+          a:
+            command: [sort, data/x.csv]
+            outputs: [{path: reports/a.html, kind: notebook}]
+        """)
+    assert (problem.line, problem.message) == (
+        4,
+        "'a' is the executed notebook, and the stage runs the command sort data/x.csv",
+    )
+    builder.notebook("a", "1")
+    builder.file("contracts/p.a.report.yaml", "columns: {x: {type: int}}\n")
+    (problem,) = builder.problems("""
+        stages:
+          a:
+            notebook: notebooks/a.ipynb
+            outputs: {report: {path: reports/a.html, kind: notebook}}
+        """)
+    assert (problem.path, problem.message) == (
+        "contracts/p.a.report.yaml",
+        "'report' is the executed notebook, which has no rows that a contract could be about",
+    )
+
+
 @pytest.mark.long
 def test_fifty_megabytes_of_outputs(builder: ProjectBuilder) -> None:
     builder.without_tracking()

@@ -121,6 +121,20 @@ def test_mlflow_holds_what_a_run_produced(builder: ProjectBuilder) -> None:
 
 
 @pytest.mark.usefixtures("with_store")
+def test_an_executed_notebook_that_is_an_output_is_an_artifact(builder: ProjectBuilder) -> None:
+    builder.notebook("a", "print('said')")
+    builder.pipeline("""
+        stages:
+          a:
+            notebook: notebooks/a.ipynb
+            outputs: {page: {path: reports/a.html, kind: notebook}, text: {path: reports/a.md, kind: notebook}}
+        """)
+    assert builder.project.run("p").status is Status.COMPLETED
+    (run,) = tracked_runs(builder.root, "tags.`stagebook.kind` = 'stage'")
+    assert artifacts(builder, run, "outputs") == {"outputs/a.html", "outputs/a.md"}
+
+
+@pytest.mark.usefixtures("with_store")
 def test_the_page_of_a_notebook_runs_no_script_of_it(builder: ProjectBuilder) -> None:
     builder.notebook("a", "from IPython.display import HTML\nHTML('<script>steal()</script>')")
     builder.pipeline("stages:\n  a: {notebook: notebooks/a.ipynb}")

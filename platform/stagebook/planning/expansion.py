@@ -101,7 +101,9 @@ class Expansion:
             path = self._path_of(instance, name, output.path, is_external=output.kind == "external")
             if path is None:
                 continue
-            if output.kind == "notebook" and (mistake := document_mistake(path, code=output.code)):
+            if output.kind == "notebook" and (
+                mistake := document_mistake(output, path, instance.stage.program)
+            ):
                 self.problems.report_once((*base, name), *mistake)
                 continue
             is_inside = output.kind != "external"
