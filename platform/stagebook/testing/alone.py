@@ -137,7 +137,13 @@ def sort_params(
     pipeline. Raises `UsageError`."""
     given = {key: _plain(value) for key, value in values.items()}
     paths = {*stage.inputs, *stage.outputs}
-    own = {name: value for name, value in given.items() if name in {*stage.params, *declared} - paths}
+    takes_any = stage.inject == "first" and not declared  # nothing says what its notebook takes
+    own = {
+        name: value
+        for name, value in given.items()
+        if name in {*stage.params, *declared} - paths
+        or (takes_any and name not in paths and name not in pipeline.params)
+    }
     others = {name: value for name, value in given.items() if name not in own}
     for name in others:
         if name in stage.inputs:

@@ -170,3 +170,12 @@ def test_nothing_of_the_other_stages_is_left(made: ProjectBuilder) -> None:
 def test_nothing_is_written(made: ProjectBuilder, tmp_path: Path) -> None:
     stage_of(made, "list", {"name": "a", "size": 1})
     assert not (made.root / ".stagebook").exists()
+
+
+def test_where_nothing_says_what_a_notebook_takes_it_is_given_any_name(builder: ProjectBuilder) -> None:
+    builder.notebook("plain", "print(x)")
+    builder.pipeline("params: {n: 1}\nstages: {a: {notebook: notebooks/plain.ipynb, inject: first}}")
+    pipeline, stage = find_stage(builder.project.catalog, "a")
+    assert sort_params(pipeline, stage, {"x": 2, "n": 3}, ()) == ({"x": 2}, {"n": 3})
+    with pytest.raises(UsageError, match="has a parameter 'y'"):
+        sort_params(pipeline, stage, {"y": 2}, ["x"])
