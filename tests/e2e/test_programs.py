@@ -7,6 +7,7 @@ import re
 import signal
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -17,6 +18,9 @@ from stagebook.events import AttemptEnded, Cause, Status
 from stagebook.execution.attempt import MARKER
 from stagebook.runs.run import RunReport
 from stagebook.system import processes
+from stagebook.testing import StageResult, StageTests
+from stagebook.testing.cells import CellCoverage
+from stagebook.testing.stages import StageTest
 from tracked import client, tracked_runs
 from waiting import until
 
@@ -380,3 +384,28 @@ def test_mlflow_has_what_programs_left(builder: ProjectBuilder) -> None:
         .read_text()
         .startswith("getting 4")
     )
+
+
+def test_each_kind_can_be_run_by_itself_in_a_test(builder: ProjectBuilder, tmp_path: Path) -> None:
+    builder.without_tracking()
+    four_kinds(builder)
+    tests = StageTests(builder.root, tmp_path / "near", CellCoverage())
+
+    def run(name: str, inputs: dict[str, Any] | None = None, **params: Any) -> StageResult:
+        tree = tmp_path / name
+        tree.mkdir()
+        return tests.run(StageTest(stage=name, inputs=inputs or {}, params=params), tree, tmp_path)
+
+    try:
+        raw = run("get").outputs["raw"]
+        totals = run("totals", {"raw": raw}, least=3)
+        assert pd.read_parquet(totals.outputs["totals"]).total[0] == 3
+        model = run("train", {"totals": totals.outputs["totals"]}).outputs["model"]
+        report = run("report", {"model": model}, word="so")
+        assert Path(report.outputs["page"]).read_text() == "so forest 8 3!"
+        assert (
+            Path(run("shout", {"page": report.outputs["page"]}).outputs["loud"]).read_text()
+            == "SO FOREST 8 3!"
+        )
+    finally:
+        tests.close()

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from stagebook.errors import did_you_mean
-from stagebook.pipeline.model import Location, Program, Stage
+from stagebook.pipeline.model import Location, Pipeline, Program, Stage
 from stagebook.pipeline.notebook import NotebookFacts, NotebookUnreadable, facts_of, imports_and_asks
 from stagebook.pipeline.notebook_file import read_bytes
 from stagebook.pipeline.program_cells import as_file, cells_of, notebook_of
@@ -15,6 +15,7 @@ from stagebook.pipeline.sql_text import statements_of
 from stagebook.pipeline.types import parse_python, printable
 from stagebook.planning.checks import NotebookChecks, passed_to
 from stagebook.workspace.paths import PathRefused
+from stagebook.workspace.workspace import Workspace
 
 _SUFFIXES = {"script": ".py", "sql": ".sql"}
 TABLES = (
@@ -236,3 +237,13 @@ class ProgramChecks:
                     "the words of a command stand for themselves: [curl, -sf, …]; or write it all as one text"
                 )
             self._report(place, f"there is no program '{word}' here", hint)
+
+
+def notebook_of_stage(pipeline: Pipeline, stage: Stage, project: Workspace) -> str:
+    """The path of the notebook of a stage; of a program that of the one that is made for it, or of its file where it has
+    mistakes."""
+    if stage.program is None:
+        return stage.notebook
+    checks = ProgramChecks(NotebookChecks(pipeline, project))
+    checks.facts(stage)
+    return checks.notebooks.get(stage.name, stage.notebook)

@@ -27,6 +27,7 @@ from stagebook.planning.neighbours import Neighbour, Neighbours
 from stagebook.planning.plan import Plan, PlannedStage
 from stagebook.planning.planner import Planner
 from stagebook.planning.preload import modules_to_import
+from stagebook.planning.programs import notebook_of_stage
 from stagebook.project import Project
 from stagebook.releases.bundle import CONNECTIONS, functions_of
 from stagebook.system.file_cache import FileCache
@@ -88,13 +89,8 @@ class StageTests:
         """
         self.dependencies.forget()
         whole, stage = find_stage(self.project.catalog, asked.stage, asked.pipeline)
-        if stage.program is not None:
-            hint = f"a test of its own calls it; or run the pipeline: stagebook run {whole.name} --only {stage.name}"
-            raise UsageError(
-                f"'{stage.name}' runs a {stage.program.kind}: run_stage is for notebooks", hint=hint
-            )
         stage = _with_outputs(stage, asked.outputs)
-        given = sort_params(whole, stage, asked.params, self._declared(stage))
+        given = sort_params(whole, stage, asked.params, self._declared(whole, stage))
         one = alone(
             whole, stage, given=given, point=asked.point, env=os.environ, interval=_interval_of(asked)
         )
@@ -116,11 +112,15 @@ class StageTests:
         with _without_pytest():
             return self._executed(plan, workspace, self._engine(whole, plan.stages[0]))
 
-    def _declared(self, stage: Stage) -> Sequence[str]:
+    def _declared(self, pipeline: Pipeline, stage: Stage) -> Sequence[str]:
         try:
-            return tuple(self.dependencies.workspace.facts(stage.notebook).parameters or ())
+            return tuple(self.dependencies.workspace.facts(self._notebook(pipeline, stage)).parameters or ())
         except NotebookUnreadable:
             return ()  # which planning reports
+
+    def _notebook(self, pipeline: Pipeline, stage: Stage) -> str:
+        """The path of the notebook of a stage; of a program that of the one that is made for it."""
+        return notebook_of_stage(pipeline, stage, self.dependencies.workspace)
 
     # -- the tree -------------------------------------------------------------------------------
 
@@ -143,7 +143,7 @@ class StageTests:
         (tree / folder).mkdir(parents=True, exist_ok=True)
         paths = {pipeline.path, stage.notebook, SETTINGS, CONNECTIONS, "pyproject.toml"}
         with contextlib.suppress(NotebookUnreadable):  # which planning reports
-            paths |= set(self.dependencies.code_paths(stage.notebook, stage.runs_in, folder))
+            paths |= set(self.dependencies.code_paths(self._notebook(pipeline, stage), stage.runs_in, folder))
         for dataset, contract in contracts.items():
             paths |= {contract.path, release_path(dataset), *functions_of(contract, self.dependencies)}
         for path in paths:
@@ -194,6 +194,8 @@ class StageTests:
         imports: set[str] = set()
         local: set[str] = set()
         for stage in pipeline.stages.values():
+            if stage.program is not None:
+                continue
             with contextlib.suppress(NotebookUnreadable):  # another stage's
                 imports |= set(self.dependencies.workspace.facts(stage.notebook).imports)
                 for folder in (self.root, (self.root / stage.notebook).parent):
@@ -227,7 +229,8 @@ class StageTests:
             for name, item in stage.outputs.items()
         }
         result = result_of(stage.id, ended, started.params, context.attempt_folder(stage.id, 1), outputs)
-        self.coverage.note(stage.notebook, ((cell.source, cell.is_executed) for cell in result.cells))
+        if stage.program is None:
+            self.coverage.note(stage.notebook, ((cell.source, cell.is_executed) for cell in result.cells))
         return result
 
     def _source(self, source: SecretSource) -> SecretSource:
@@ -364,5 +367,6 @@ def untested(project: Project, tested: Mapping[str, Any]) -> list[str]:
     found: set[str] = set()
     for name in project.catalog.names():
         with contextlib.suppress(StagebookError):
-            found |= {stage.notebook for stage in project.catalog.load(name).pipeline.stages.values()}
+            stages = project.catalog.load(name).pipeline.stages.values()
+            found |= {stage.notebook for stage in stages if stage.program is None}
     return sorted(found - {"", *tested})

@@ -201,3 +201,14 @@ def test_a_broken_pipeline_is_told_with_its_place(
     shell.run_cell("%stage fit")
     assert "pipelines/p.yaml:1:" in "".join(capsys.readouterr())
     assert os.path.basename(os.getcwd()) == "notebooks"
+
+
+def test_a_stage_that_runs_no_notebook_says_so(
+    shell: Any, builder: ProjectBuilder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    builder.file("scripts/a.py", "print(1)\n")
+    builder.pipeline("stages: {a: {script: scripts/a.py}}", "q")
+    assert not shell.run_cell("%stage q/a").success
+    said = capsys.readouterr()
+    assert "the stage 'q/a' runs a script: %stage is for notebooks" in said.out + said.err
+    assert "stagebook run q --only a" in said.out + said.err

@@ -238,3 +238,25 @@ def test_the_head_is_what_is_known_before_other_stages_ran(
     ]  # fmt: skip
     if found:
         assert first.head != Fingerprint(parts=known, open=open_ones, made=made).head
+
+
+def test_another_program_is_told_by_what_it_is() -> None:
+    def told(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+        return texts(with_(program=after), with_(program=before))
+
+    script, sql = {"script": "a.py"}, {"sql": "a.sql"}
+    assert told(script, {"script": "b.py"}) == ["the script is b.py, before a.py"]
+    assert told({}, script) == ["it runs a script now"]
+    assert told({"command": ""}, {"command": "", **sql}) == ["it runs sql now"]
+    assert told({**sql, "connection": "base"}, sql) == ["the connection is gone"]
+    assert told({**sql, "connection": "base"}, {**sql, "connection": "other"}) == [
+        "the connection is other, before base"
+    ]
+
+
+def test_arguments_are_told_as_they_are_written() -> None:
+    before = with_(params={"command": {"shell": ["ls ", {"input": "raw"}, " > ", {"output": "list"}, ""]}})
+    after = with_(params={"command": {"shell": ["ls -l ", {"input": "raw"}, " > ", {"output": "list"}, ""]}})
+    assert texts(after, before) == [
+        'command: "ls ${inputs.raw} > ${outputs.list}" → "ls -l ${inputs.raw} > ${outputs.list}"'
+    ]

@@ -193,7 +193,7 @@ def _exit(name: str, code: Any) -> None:
     if code in {None, 0} if isinstance(code, _PLAIN) else False:
         return
     if isinstance(code, int):
-        _fail(f"{name}: exit status {code}")
+        _fail(f"{name}: exit status {int(code)}")
     sys.stderr.write(f"{code}\n")
     _fail(f"{name}: {code}")
 
