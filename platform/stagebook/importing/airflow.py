@@ -111,14 +111,13 @@ class _Reader:
         if not isinstance(command, str):
             self.draft.notes.append(f"the task '{name}': its command is not known without running the code")
             return None
-        stage = StageDraft(
-            name=name_from(name, [one.name for one in self.draft.stages]), notes=[*place.loops.notes]
-        )
+        where = (node.lineno, node.col_offset + 1)
+        taken = [one.name for one in self.draft.stages]
+        stage = StageDraft(name=name_from(name, taken), place=where, notes=[*place.loops.notes])
         self.draft.stages.append(stage)
         stage.put(
             "matrix", {axis: [plain(one) for one in values] for axis, values in place.loops.axes.items()}
         )
-        where = (node.lineno, node.col_offset + 1)
         stage_of(
             str(self._without_jinja(command.strip(), stage)),
             stage,

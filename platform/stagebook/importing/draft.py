@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from stagebook.pipeline.model import Location, Position
 from stagebook.pipeline.yaml_text import entry_lines, one_line
 
 _ORDER = (
@@ -21,9 +22,11 @@ _WIDTH = 96  # columns of a comment
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class StageDraft:
-    """A stage. `keys`: as a pipeline file has them, in their order; `notes`: what could not be carried over."""
+    """A stage. `keys`: as a pipeline file has them; `notes`: what could not be carried over; `place`: where the other tool's
+    file has it, by its keys or by line and column."""
 
     name: str
+    place: Location | Position = ()
     keys: dict[str, Any] = dataclasses.field(default_factory=dict)
     notes: list[str] = dataclasses.field(default_factory=list)
 
@@ -84,6 +87,13 @@ def _comments(notes: list[str], indent: str) -> Iterator[str]:
                 line = f"{indent}#  "
             line = f"{line} {word}"
         yield line
+
+
+def listed(value: Any) -> list[Any]:
+    """A value as a list: nothing as an empty one, and what is no list as the one thing in it."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
 
 
 def name_from(text: str, taken: Collection[str] = (), default: str = "stage") -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stagebook.importing.command_line import stage_of
-from stagebook.importing.draft import Draft, StageDraft, name_from
+from stagebook.importing.draft import Draft, StageDraft, listed, name_from
 from stagebook.importing.dvc_values import Values, names_of
 from stagebook.importing.source import Source
 from stagebook.pipeline.model import Location
@@ -49,7 +49,8 @@ class _Reader:
             if not isinstance(raw, dict):
                 self._source.report(place, f"a stage is a mapping, not {describe(raw)}")
                 continue
-            stage = StageDraft(name=name_from(name, [it.name for it in self._draft.stages]))
+            taken = [it.name for it in self._draft.stages]
+            stage = StageDraft(name=name_from(name, taken), place=place)
             self._draft.stages.append(stage)
             used |= self._stage(stage, raw, place)
         self._draft.params = {key: value for key, value in self._vars.items() if key in used}
@@ -69,10 +70,9 @@ class _Reader:
         def inside(text: str) -> str:
             return self._source.inside(text, (*place, "cmd"), folder=folder)
 
-        commands = body.get("cmd")
-        listed = commands if isinstance(commands, list) else [commands]
-        lines = [line for line in listed if isinstance(line, str) and line.strip()]
-        if not lines or len(lines) < len(listed):
+        commands = listed(body.get("cmd"))
+        lines = [line for line in commands if isinstance(line, str) and line.strip()]
+        if not lines or len(lines) < len(commands):
             self._source.report((*place, "cmd"), "the stage has no command", "cmd: python scripts/name.py")
             return set()
         stage_of(" &&\n".join(values.text(line, stage) for line in lines), stage, inside)
@@ -135,7 +135,7 @@ class _Reader:
     def _inputs(
         self, stage: StageDraft, body: Mapping[str, Any], place: Location, folder: str, values: Values
     ) -> Iterator[str]:
-        for at, dep in enumerate(body.get("deps") or ()):
+        for at, dep in enumerate(listed(body.get("deps"))):
             where = (*place, "deps", at)
             if not isinstance(dep, str):
                 self._source.report(where, f"a dependency is a path, not {describe(dep)}")
@@ -143,7 +143,7 @@ class _Reader:
                 stage.notes.append(f"the dependency {dep}: declare a connection for it")
             else:
                 yield self._source.inside(values.text(dep, stage), where, folder=folder)
-        for at, one in enumerate(body.get("params") or ()):
+        for at, one in enumerate(listed(body.get("params"))):
             files = one if isinstance(one, dict) else {_PARAMS: [one]}
             for file, keys in files.items():
                 path = self._source.inside(file, (*place, "params", at), folder=folder)
@@ -158,8 +158,7 @@ class _Reader:
         made = stage.keys.get("outputs", {})
         written = {one["path"]: one for one in made.values()}
         for key in _OUTS:
-            raw = body.get(key)
-            for at, out in enumerate(raw if isinstance(raw, list) else [raw] if raw else ()):
+            for at, out in enumerate(listed(body.get(key))):
                 path, options = next(iter(out.items())) if isinstance(out, dict) and out else (out, None)
                 where = (*place, key, at)
                 if not isinstance(path, str):
@@ -178,7 +177,7 @@ def _with_key(key: str, value: Any) -> Any:
     return {**value, "key": key} if isinstance(value, dict) else {"key": key, "value": value}
 
 
-def _variables(source: Source, listed: Any) -> dict[str, Any]:
+def _variables(source: Source, named: Any) -> dict[str, Any]:
     """The variables that `${…}` in the file refers to: of `params.yaml`, and of `vars`."""
     found: dict[str, Any] = {}
 
@@ -189,7 +188,7 @@ def _variables(source: Source, listed: Any) -> dict[str, Any]:
                 found[key] = value
 
     add(posixpath.join(source.folder, _PARAMS))
-    for at, one in enumerate(listed if isinstance(listed, list) else ()):
+    for at, one in enumerate(listed(named)):
         if isinstance(one, dict):
             found |= one
         elif isinstance(one, str):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from stagebook.importing.draft import StageDraft
+from stagebook.importing.draft import StageDraft, listed
 
 _REFERENCE = re.compile(r"\\?\$\{\s*([^{}]*?)\s*\}")
 _PATH = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+|\[\d+\])*")
@@ -40,7 +40,7 @@ class Values:
         """The values of an axis."""
         if isinstance(value, str):
             return self.text(value, stage)
-        return [self.text(one, stage) if isinstance(one, str) else one for one in value]
+        return [self.text(one, stage) if isinstance(one, str) else one for one in listed(value)]
 
     def looked_up(self, text: str) -> Any:
         """What a text that is one reference stands for; `None` where that is nothing."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from stagebook.importing.draft import Draft, StageDraft, name_from, variable_from
+from stagebook.importing.draft import Draft, StageDraft, listed, name_from, variable_from
 from stagebook.importing.source import Source
 from stagebook.pipeline.model import Position
 from stagebook.pipeline.types import describe
@@ -46,7 +46,7 @@ def read_elyra(source: Source) -> Draft | None:
         return None
     wanted = data.get("primary_pipeline")
     flow = next((it for it in pipelines if it.get("id") == wanted), pipelines[0])
-    nodes = [node for node in flow.get("nodes") or () if isinstance(node, dict)]
+    nodes = [node for node in listed(flow.get("nodes")) if isinstance(node, dict)]
     if not nodes:
         source.report((), "there are no nodes in the pipeline", "name the file that has them")
         return None
@@ -79,8 +79,8 @@ class _Node:
     @property
     def before(self) -> Iterator[str]:
         """The ids of the nodes before it."""
-        for port in self.raw.get("inputs") or ():
-            for link in port.get("links") or () if isinstance(port, dict) else ():
+        for port in listed(self.raw.get("inputs")):
+            for link in listed(port.get("links")) if isinstance(port, dict) else ():
                 if isinstance(link, dict) and isinstance(link.get("node_id_ref"), str):
                     yield link["node_id_ref"]
 
@@ -108,7 +108,6 @@ class _Reader:
             self._make(node)
         for node in nodes.values():
             self._join(node, nodes)
-        self._check_order(nodes)
         self._draft.stages = [node.stage for node in nodes.values() if node.stage is not None]
         self._draft.defaults["workdir"] = "notebook"
         self._defaults()
@@ -125,7 +124,7 @@ class _Reader:
         if env:
             self._draft.defaults["env"] = env
         self._draft.notes += notes
-        for one in self._properties.get("pipeline_parameters") or ():
+        for one in listed(self._properties.get("pipeline_parameters")):
             if isinstance(one, dict) and one.get("name"):
                 default = one.get("default_value")
                 value = default.get("value") if isinstance(default, dict) else default
@@ -137,7 +136,7 @@ class _Reader:
         file = node.given.get("filename")
         op = str(node.raw.get("op", "execute-notebook-node"))
         if (
-            node.raw.get("type") not in {"execution_node", None}
+            node.raw.get("type", "execution_node") != "execution_node"
             or op not in _OPS
             or not isinstance(file, str)
         ):
@@ -149,7 +148,7 @@ class _Reader:
         kind = _KINDS.get(PurePosixPath(file).suffix.lower(), _OPS[op])
         node.folder = posixpath.dirname(path)
         taken = [stage.name for stage in self._draft.stages]
-        stage = StageDraft(name=name_from(PurePosixPath(node.label).stem, taken))
+        stage = StageDraft(name=name_from(PurePosixPath(node.label).stem, taken), place=node.place)
         self._draft.stages.append(stage)
         node.stage = stage
         stage.keys[kind] = ["Rscript", PurePosixPath(path).name] if kind == "command" else path
@@ -202,17 +201,6 @@ class _Reader:
                     after.append(other.stage.name)
         node.stage.put("inputs", list(dict.fromkeys(inputs)))
         node.stage.put("after", after)
-
-    def _check_order(self, nodes: Mapping[str, _Node]) -> None:
-        """Report a cycle."""
-        left = {name: set(node.before) & set(nodes) for name, node in nodes.items()}
-        while free := [name for name, before in left.items() if not before]:
-            for name in free:
-                del left[name]
-            left = {name: before.difference(free) for name, before in left.items()}
-        if left:
-            names = [nodes[name].label for name in left]
-            self._source.report(nodes[next(iter(left))].place, f"the links make a cycle: {', '.join(names)}")
 
 
 def _variables(raw: Any) -> tuple[dict[str, str], list[str]]:

@@ -93,7 +93,7 @@ def add_notebook(
     path = source.inside(notebook, where, folder="")
     called = _known(words.get("name"), place)
     text = called if isinstance(called, str) else PurePosixPath(path).stem
-    stage = StageDraft(name=name_from(_bare(text), [one.name for one in draft.stages]))
+    stage = StageDraft(name=name_from(_bare(text), [one.name for one in draft.stages]), place=where)
     draft.stages.append(stage)
     stage.keys["notebook"] = path
     stage.notes += place.loops.notes

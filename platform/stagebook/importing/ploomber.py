@@ -10,9 +10,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from stagebook.errors import did_you_mean
-from stagebook.importing.draft import Draft, StageDraft, name_from, variable_from
+from stagebook.importing.draft import Draft, StageDraft, listed, name_from, variable_from
 from stagebook.importing.placeholders import Placeholders
-from stagebook.importing.ploomber_code import products_in, upstream_in
+from stagebook.importing.ploomber_code import code_of, mentions, products_in, upstream_in
 from stagebook.importing.source import Source
 from stagebook.pipeline.model import Location
 from stagebook.pipeline.types import describe
@@ -110,7 +110,7 @@ class _Reader:
         stem = source.rpartition(".")[2] if _is_function(source) else PurePosixPath(source).stem
         called = str(raw.get("name") or stem)
         taken = [stage.name for stage in self._draft.stages]
-        stage = StageDraft(name=name_from(re.sub(r"-?\[\[.*?\]\]", "", called), taken))
+        stage = StageDraft(name=name_from(re.sub(r"-?\[\[.*?\]\]", "", called), taken), place=place)
         self._draft.stages.append(stage)
         return _Task(raw, at, called, stage)
 
@@ -147,8 +147,8 @@ class _Reader:
             "SQLDump": "sql",
             "ShellScript": "command",
         }
-        if raw.get("class") in by_class:
-            return by_class[raw["class"]]
+        if (named := by_class.get(str(raw.get("class")))) is not None:
+            return named
         if source.endswith(_NOTEBOOKS):
             return "notebook"
         return {".sql": "sql", ".sh": "command"}.get(PurePosixPath(source).suffix, "function")
@@ -157,11 +157,11 @@ class _Reader:
         grid = task.raw.get("grid")
         if grid is None:
             return
-        grids = grid if isinstance(grid, list) else [grid]
-        if not all(isinstance(one, dict) and one for one in grids):
+        grids = listed(grid)
+        if not grids or not all(isinstance(one, dict) and one for one in grids):
             self._source.report((*task.place, "grid"), f"a grid is a mapping of lists, not {describe(grid)}")
             return
-        first, *others = [{str(key): _listed(value) for key, value in one.items()} for one in grids]
+        first, *others = [{str(key): listed(value) for key, value in one.items()} for one in grids]
         if any(set(other) != set(first) for other in others):
             task.stage.notes.append("grids with other names than the first one: make stages of them")
             others = []
@@ -205,7 +205,7 @@ class _Reader:
                 self._of_grid(task, text), (*place, key) if key else place, folder=folder
             )
             task.outputs[key] = target
-            is_notebook = kind == "notebook" and (key in _listed(keys) or not key)
+            is_notebook = kind == "notebook" and (key in listed(keys) or not key)
             if is_notebook:
                 task.notebooks.add(key)
             made[key] = self._notebook(task, target) if is_notebook else target
@@ -257,41 +257,44 @@ class _Reader:
     # -- what comes before ----------------------------------------------------------------------
 
     def _join(self, task: _Task, tasks: list[_Task]) -> None:
-        names = task.raw.get("upstream")
-        kind, path = next((key, value) for key, value in task.stage.keys.items())
-        if names is None and self._meta.get("extract_upstream", True):
-            names = upstream_in(self._source, kind, path if isinstance(path, str) else path[1])
-        by_name = {other.called: other for other in tasks}
+        kind, program = next(iter(task.stage.keys.items()))
+        path = program[1] if isinstance(program, list) else program
+        code = code_of(self._source, kind, path)
         given: dict[str, Any] = {}
-        for name in _listed(names or []):
-            other = by_name.get(name)
-            if other is None and "*" in str(name):
-                self._after(task, str(name), tasks)
-            elif other is None:
-                hint = did_you_mean(str(name), by_name)
-                self._source.report(task.place, f"'{task.called}' comes after an unknown task '{name}'", hint)
-            elif other.outputs:
-                refs = {key: f"{other.stage.name}.{key or 'product'}" for key in other.outputs}
-                given[name] = refs.get("", refs)
-            else:
+        flat: list[str] = []
+        for other in self._upstream(task, tasks, kind, path):
+            read = [key for key in other.outputs if key not in other.notebooks or mentions(code, key)]
+            if kind in {"notebook", "function"}:
+                read = read or [*other.outputs]
+            refs = {key: f"{other.stage.name}.{key or 'product'}" for key in read}
+            given[other.called] = refs.get("", refs)
+            flat += refs.values()
+            if not refs:
                 task.stage.keys.setdefault("after", []).append(other.stage.name)
+                del given[other.called]
         if kind in {"notebook", "function"}:
             task.stage.put("inputs", {"upstream": given} if given else None)
+        elif kind == "sql":
+            task.stage.put("inputs", {ref.replace(".", "_").replace("-", "_"): ref for ref in flat})
         else:
-            data = {
-                f"{other.stage.name}.{key or 'product'}"
-                for other in tasks
-                for key in other.outputs
-                if key not in other.notebooks
-            }
-            flat = [
-                ref
-                for refs in given.values()
-                for ref in (refs.values() if isinstance(refs, dict) else [refs])
-            ]
-            flat = [ref for ref in flat if ref in data]
-            named = {ref.replace(".", "_").replace("-", "_"): ref for ref in flat}
-            task.stage.put("inputs", named if kind == "sql" else flat)
+            task.stage.put("inputs", flat)
+
+    def _upstream(self, task: _Task, tasks: list[_Task], kind: str, path: str) -> list[_Task]:
+        """The tasks before a task; those that a pattern names are set, as they cannot be passed."""
+        names = task.raw.get("upstream")
+        if names is None and self._meta.get("extract_upstream", True):
+            names = upstream_in(self._source, kind, path)
+        by_name = {other.called: other for other in tasks}
+        found = []
+        for name in map(str, listed(names)):
+            if name in by_name:
+                found.append(by_name[name])
+            elif "*" in name:
+                self._after(task, name, tasks)
+            else:
+                hint = did_you_mean(name, by_name)
+                self._source.report(task.place, f"'{task.called}' comes after an unknown task '{name}'", hint)
+        return list(dict.fromkeys(found))
 
     def _after(self, task: _Task, pattern: str, tasks: list[_Task]) -> None:
         start = pattern.partition("*")[0]
@@ -306,7 +309,3 @@ class _Reader:
 
 def _is_function(source: str) -> bool:
     return not source.endswith((*_NOTEBOOKS, ".sql", ".sh")) and "/" not in source
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

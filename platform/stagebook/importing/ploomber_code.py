@@ -33,6 +33,18 @@ def products_in(source: Source, kind: str, path: str) -> Any:
     return _set(source.content(path), "product") if kind in {"sql", "command"} else None
 
 
+def code_of(source: Source, kind: str, path: str) -> str:
+    """The text of the file with the code of a task; empty where there is none."""
+    if kind != "function":
+        return source.content(path)
+    return next(filter(None, map(source.content, _modules(source, path.partition(":")[0]))), "")
+
+
+def mentions(code: str, key: str) -> bool:
+    """Whether a text of code has a key as a constant, also within the JSON of a notebook."""
+    return any(f"{quote}{key}{quote}" in code for quote in ("'", '"', '\\"'))
+
+
 def _declared(source: Source, path: str, name: str) -> Any:
     facts = source.facts(path)
     declared = (facts.parameters or {}).get(name) if facts is not None else None
@@ -60,17 +72,22 @@ def _listed(value: Any) -> list[str]:
 def _function(source: Source, dotted: str) -> ast.AST | None:
     """The function `package.module:name`, looked for below the folder of the file, and in its `src`."""
     module, _, name = dotted.partition(":")
+    for path in _modules(source, module):
+        try:
+            tree = parse_python(source.content(path))
+        except SyntaxError:
+            continue
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
+                return node
+    return None
+
+
+def _modules(source: Source, module: str) -> Iterator[str]:
+    """Where a module may be."""
     for start in ("", "src/"):
         stem = "/".join(filter(None, [source.folder, start + module.replace(".", "/")]))
-        for path in (f"{stem}.py", f"{stem}/__init__.py"):
-            try:
-                tree = parse_python(source.content(path))
-            except SyntaxError:
-                continue
-            for node in tree.body:
-                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
-                    return node
-    return None
+        yield from (f"{stem}.py", f"{stem}/__init__.py")
 
 
 def _used(tree: ast.AST | None) -> Iterator[str]:

@@ -94,6 +94,9 @@ class Source:
     def inside(self, text: str, where: Location | Position, *, folder: str | None = None) -> str:
         """A path as a pipeline file has it, from the root. `folder`: what it is relative to, from the root, if not that
         of the file. Empty where it leads out of the project, which is reported."""
+        if _HOLD in text:
+            self.report(where, f"'{text}' holds a character that no path has", "remove it")
+            return ""
         held = [it[0] for it in _EXPRESSION.finditer(text)]
         plain = _EXPRESSION.sub(_HOLD, text)
         start = self.folder if folder is None else folder

@@ -9,6 +9,7 @@ from stagebook.importing.airflow import read_airflow
 from stagebook.importing.draft import Draft
 from stagebook.importing.dvc import read_dvc
 from stagebook.importing.elyra import read_elyra
+from stagebook.importing.order import cycle_of
 from stagebook.importing.papermill import read_papermill
 from stagebook.importing.ploomber import read_ploomber
 from stagebook.importing.source import Source
@@ -28,4 +29,8 @@ def take_over(tool: str, workspace: Workspace, path: str) -> tuple[Draft | None,
     `path`: from the root of the project."""
     source = Source(workspace, path)
     draft = TOOLS[tool](source)
+    if draft is not None and not source.problems and (cycle := cycle_of(draft)):
+        names = " → ".join(stage.name for stage in (*cycle, cycle[0]))
+        hint = "each of them waits for the one before it; remove one of these orders"
+        source.report(cycle[0].place, f"a cycle: {names}", hint)
     return draft, source.problems

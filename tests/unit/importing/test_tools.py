@@ -13,7 +13,7 @@ from stagebook.importing.source import MAX_BYTES
 from stagebook.importing.tools import TOOLS, take_over
 from stagebook.workspace.workspace import Workspace
 
-_FILE = re.compile(r"^@@ (.+)\n((?:(?!@@ ).*\n)*)", re.MULTILINE)
+FILE = re.compile(r"^@@ (.+)\n((?:(?!@@ ).*\n)*)", re.MULTILINE)
 
 
 def files_of(root: Path) -> set[str]:
@@ -23,7 +23,7 @@ def files_of(root: Path) -> set[str]:
 
 def taken(builder: ProjectBuilder, case: Case) -> str:
     """What a file becomes, or what is wrong with it."""
-    for path, text in _FILE.findall(case.text):
+    for path, text in FILE.findall(case.text):
         builder.file(path, text)
     before = files_of(builder.root)
     tool, path = case.arguments
