@@ -82,7 +82,7 @@ test('a draft is untouched until anything of it is another', () => {
 });
 
 test('how much there is to do is told in a line', () => {
-  const work = { points: 1, stages: 9, waiting: 0, unknown: 0, seconds: 130 };
+  const work = { points: 1, stages: 9, waiting: 0, unknown: 0, seconds: 130, restores: false };
   expect(workloadText(work)).toBe('9 stages, about 2 min');
   expect(workloadText({ ...work, points: 6, stages: 27 })).toBe('6 points, 27 stages, about 2 min');
   expect(workloadText({ ...work, waiting: 2, seconds: 0.4 })).toBe('up to 9 stages, about 1 s');
@@ -91,5 +91,8 @@ test('how much there is to do is told in a line', () => {
   );
   expect(workloadText({ ...work, seconds: null })).toBe('9 stages, time not known yet');
   expect(workloadText({ ...work, stages: 0, seconds: 0 })).toBe('nothing to do: all is up to date');
+  expect(workloadText({ ...work, stages: 0, seconds: 0, restores: true })).toBe(
+    'nothing to run: earlier outputs are put back'
+  );
   expect(workloadText({ ...work, seconds: 7900 })).toBe('9 stages, about 2 h 11 min');
 });

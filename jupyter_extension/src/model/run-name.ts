@@ -3,7 +3,8 @@
 import { ago } from './format';
 import { moment } from './moments';
 
-const SHORT = /-([0-9a-f]{4})$/;
+// Those that a scheduler gives are longer at their end.
+const SHORT = /-([0-9a-f]{4}|[0-9a-f]{8})$/;
 
 /** The end of an id that names its run in a terminal as well: `fab3` of `20261130-205837-fab3`. */
 export function shortId(run: string): string {

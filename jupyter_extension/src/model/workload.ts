@@ -4,9 +4,9 @@ import type { Workload } from '../wire';
 import { duration, plural } from './format';
 
 /** Such as `6 points, 27 stages, about 2 min`; what is not known is said. */
-export function workloadText({ points, stages, waiting, unknown, seconds }: Workload): string {
+export function workloadText({ points, stages, waiting, unknown, seconds, restores }: Workload): string {
   if (stages === 0) {
-    return 'nothing to do: all is up to date';
+    return restores ? 'nothing to run: earlier outputs are put back' : 'nothing to do: all is up to date';
   }
   const parts = points > 1 ? [plural(points, 'point')] : [];
   parts.push(waiting > 0 ? `up to ${plural(stages, 'stage')}` : plural(stages, 'stage'));

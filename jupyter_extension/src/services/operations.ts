@@ -109,10 +109,9 @@ export function incidents(api: Api, project: string, environment: string): Promi
   return api.get<IncidentsReply>(['incidents'], { project, environment });
 }
 
-/** How many incidents are open in all environments. */
-export async function openIncidents(api: Api, project: string): Promise<number> {
-  const reply = await api.get<OpenIncidentsReply>(['incidents', 'open'], { project });
-  return Object.values(reply.open).reduce((sum, count) => sum + count, 0);
+/** How many incidents are open, by environment; those without any are left out. */
+export async function openIncidents(api: Api, project: string): Promise<OpenIncidentsReply['open']> {
+  return (await api.get<OpenIncidentsReply>(['incidents', 'open'], { project })).open;
 }
 
 export function actOnIncident(api: Api, incident: string, request: IncidentRequest): Promise<IncidentReply> {

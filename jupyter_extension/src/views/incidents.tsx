@@ -5,7 +5,7 @@ import * as React from 'react';
 import { ago, duration, plural } from '../model/format';
 import { moment } from '../model/moments';
 import { shortId } from '../model/run-name';
-import { actOnIncident, incidents } from '../services/operations';
+import { actOnIncident, incidents, openIncidents } from '../services/operations';
 import type { Incident, IncidentRequest } from '../wire';
 import type { Context, Question } from './context';
 import { EnvironmentSelect, Status, useWork } from './operation-parts';
@@ -62,6 +62,7 @@ function Incidents(props: { context: Context }): React.JSX.Element {
               : trans.__('✗ %1 in %2', plural(open.length, 'open incident'), environment)}
           </h1>
         )}
+        <Elsewhere context={context} environment={environment} round={round} choose={choose} />
         {reply !== null && !reply.opens && (
           <p className="sb-Help">
             {trans.__('What fails in %1 opens no incident. That it does, a setting says:', environment)}{' '}
@@ -86,6 +87,28 @@ function Incidents(props: { context: Context }): React.JSX.Element {
         )}
       </div>
     </>
+  );
+}
+
+/** How many are open in other environments, which the button in the panel counts as well. */
+function Elsewhere(props: {
+  context: Context;
+  environment: string;
+  round: string;
+  choose: (environment: string) => void;
+}): React.JSX.Element | null {
+  const { store, trans } = props.context;
+  const project = store.projectPath;
+  const { value } = useAnswer(() => openIncidents(store.api, project), [project, props.round]);
+  const others = Object.entries(value ?? {}).filter(([name]) => name !== props.environment);
+  return others.length === 0 ? null : (
+    <p className="sb-Buttons">
+      {others.map(([name, count]) => (
+        <button key={name} className="sb-Link" onClick={() => props.choose(name)}>
+          {trans.__('✗ %1 in %2', plural(count, 'open incident'), name)}
+        </button>
+      ))}
+    </p>
   );
 }
 

@@ -326,7 +326,7 @@ function Next(props: { context: Context; reply: SchedulesReply }): React.JSX.Ele
   return (
     <>
       <h2>{trans.__('Next runs')}</h2>
-      <table aria-label={trans.__('Next runs')}>
+      <table className="sb-NextRuns" aria-label={trans.__('Next runs')}>
         <thead>
           <tr>
             <th>{trans.__('At')}</th>
@@ -339,8 +339,8 @@ function Next(props: { context: Context; reply: SchedulesReply }): React.JSX.Ele
         <tbody>
           {reply.next.map(one => (
             <tr key={`${one.at} ${one.environment} ${one.pipeline}/${one.schedule}`}>
-              <td>{moment(one.at)}</td>
-              <td>{until(one.at, now)}</td>
+              <td className="sb-OneLine">{moment(one.at)}</td>
+              <td className="sb-OneLine">{until(one.at, now)}</td>
               <td>
                 {one.pipeline}/{one.schedule}
                 {one.environment !== 'dev' && (

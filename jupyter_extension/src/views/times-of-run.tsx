@@ -33,7 +33,7 @@ export function TimesOfRun(props: {
         <>
           <h2>
             {trans.__('Times of')} <RunName run={reply.run} />
-            {reply.run.interval && ` ${trans.__('about %1', reply.run.interval)}`}
+            {reply.run.interval && ` · ${trans.__('about %1', reply.run.interval)}`}
           </h2>
           <GanttChart
             context={context}

@@ -118,5 +118,5 @@ function useOpenIncidents(context: Context): number {
     () => (project === null ? null : openIncidents(store.api, projectPath)),
     [projectPath, project === null, round]
   );
-  return open.value ?? 0;
+  return Object.values(open.value ?? {}).reduce((sum, count) => sum + count, 0);
 }

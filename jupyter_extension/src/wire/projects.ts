@@ -154,7 +154,7 @@ export interface PlanStage {
  * How much a run or a sweep would do: at how many `points`, how many `stages`,
  * of which `waiting` may come to nothing, and about how many `seconds` by what
  * stages took before. Of `unknown` stages that is not known, and of none it is
- * null.
+ * null. `restores`: outputs of earlier runs would be put back.
  */
 export interface Workload {
   readonly points: number;
@@ -162,6 +162,7 @@ export interface Workload {
   readonly waiting: number;
   readonly unknown: number;
   readonly seconds: number | null;
+  readonly restores: boolean;
 }
 
 /**

@@ -7,7 +7,7 @@ import os
 import statistics
 from collections.abc import Mapping, Sequence
 
-from stagebook.planning.plan import Decision, Plan, PlannedStage
+from stagebook.planning.plan import Decision, NextRun, Plan, PlannedStage
 from stagebook.project import Project
 from stagebook.runs.request import RunRequest
 from stagebook_lab import wire
@@ -36,6 +36,7 @@ def workload(project: Project, points: Sequence[RunRequest], first: Plan) -> wir
         waiting=sum(stage.decision is Decision.WAIT for stage in everything),
         unknown=len({stage.id for stage in everything if stage.id not in took}),
         seconds=_total(seconds, len(points)) if known else None,
+        restores=any(stage.next_run is NextRun.RESTORES for plan in plans for stage in plan.stages),
     )
 
 

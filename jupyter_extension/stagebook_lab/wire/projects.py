@@ -134,13 +134,15 @@ class PlanStage:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """How much a run or a sweep would do: at how many `points`, how many `stages`, of which `waiting` may come to nothing,
-    and about how many `seconds` by what stages took before. Of `unknown` stages that is not known, and of none it is null."""
+    and about how many `seconds` by what stages took before. Of `unknown` stages that is not known, and of none it is null.
+    `restores`: outputs of earlier runs would be put back."""
 
     points: int
     stages: int
     waiting: int
     unknown: int
     seconds: float | None
+    restores: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

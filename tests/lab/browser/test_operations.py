@@ -88,6 +88,8 @@ def test_schedules_runs_over_time_backfills_and_incidents(browser: BrowserContex
         _backfill(page, lab)
         _incidents(page, lab)
         _figures(page, lab)
+        _elsewhere(page)
+        _narrow(page)
         _keeps_the_rules(page)
         _interval(page)
         assert errors == []
@@ -204,6 +206,8 @@ def _incidents(page: Page, lab: Lab) -> None:
     badge = panel(page).get_by_role("button", name="1 open incident")
     expect(badge).to_have_text("Incidents✗ 1", timeout=LONG)
     badge.click()
+    view = page.locator("#stagebook-incidents")
+    expect(view.get_by_role("button", name="open incident in")).to_have_count(0)  # there is none elsewhere
     one = page.get_by_role("article", name="days.load: failure")
     expect(one).to_contain_text("no file of that day", timeout=LONG)
     expect(one).to_contain_text("Nobody has acknowledged it yet.")
@@ -340,6 +344,35 @@ def _computed_again(page: Page, view: Locator) -> None:
         expect(view.get_by_role("heading", name=f"days in prod, {days}")).to_be_visible()
     page.unroute_all()
     assert seen == [("Computing …", 1), ("Computing …", 0), ("Computing …", 0)]
+
+
+def _elsewhere(page: Page) -> None:
+    """What the button in the panel counts in other environments is told in the view, and leads there."""
+    execute(page, "stagebook:open-incidents")
+    view = page.locator("#stagebook-incidents")
+    other = view.get_by_role("button", name=re.compile(r"^✗ \d+ open incidents? in prod$"))
+    text = other.inner_text()
+    other.click()
+    expect(view.get_by_role("heading", name=text)).to_be_visible(timeout=LONG)
+    expect(other).to_have_count(0)
+    view.get_by_role("combobox", name="Environment").select_option("dev")
+    expect(other).to_be_visible()
+
+
+def _narrow(page: Page) -> None:
+    """In a narrow window a week, a date and the name of a figure are whole."""
+    size = page.viewport_size
+    page.set_viewport_size({"width": 900, "height": 760})
+    execute(page, "stagebook:open-runs-over-time")
+    view = page.locator("#stagebook-runs-over-time .sb-Whole")
+    sunday = view.get_by_role("columnheader", name="Sun")
+    expect(sunday).to_be_visible(timeout=LONG)
+    assert view.evaluate("node => node.scrollWidth <= node.clientWidth")
+    execute(page, "stagebook:open-schedules")
+    first = page.get_by_role("table", name="Next runs").get_by_role("cell").first
+    expect(first).to_be_visible(timeout=LONG)
+    assert first.evaluate("node => node.clientHeight") < 30, "on one line"
+    page.set_viewport_size(size or {"width": 1280, "height": 760})
 
 
 def _keeps_the_rules(page: Page) -> None:

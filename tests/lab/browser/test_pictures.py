@@ -206,6 +206,7 @@ def test_authoring(page: Page, lab: Lab, folder: Path) -> None:
     choose(page, "houses")
     panel(page).get_by_role("button", name="Stage", exact=True).click()
     dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Name of the stage")).to_be_focused()
     page.keyboard.type("sum")
     dialog.get_by_label("Add an input", exact=True).select_option("load.table")
     dialog.get_by_role("button", name="Add an output").click()

@@ -77,12 +77,15 @@ async def test_a_plan_tells_how_much_there_is_to_do(api, lab: ProjectBuilder) ->
     async def ask(**more):
         return (await api.get("plan", pipeline="sums", workload=1, **more))["workload"]
 
-    assert await ask() == {"points": 1, "stages": 2, "waiting": 0, "unknown": 2, "seconds": None}
+    nothing = {"points": 1, "stages": 0, "waiting": 0, "unknown": 0, "seconds": 0.0, "restores": False}
+    assert await ask() == {**nothing, "stages": 2, "unknown": 2, "seconds": None}
     await run_to_the_end(api, pipeline="sums")
     with Project.open(lab.root) as project:
         took = project.journal.events.durations("sums")
     both = pytest.approx(took["first"] + took["second"])
-    assert await ask() == {"points": 1, "stages": 0, "waiting": 0, "unknown": 0, "seconds": 0.0}
+    assert await ask() == nothing
+    (lab.root / "data/first.txt").unlink()
+    assert await ask() == {**nothing, "restores": True}
     again = await ask(force=1)
     assert (again["stages"], again["unknown"], again["seconds"]) == (2, 0, both), "one after the other"
     # What depends on the swept parameter runs at each point that has no result; that with base=1 has one.
