@@ -9,7 +9,7 @@ import { info, P, planned, run } from './building';
 
 function cards(plan: PlanStage[], stages: StageInfo[], isLive = false) {
   const runs = [run(isLive ? {} : { ended: 200, status: 'completed' })];
-  const change = { seq: 1, full: true, runs, stages, shapes: {}, definitions: '' };
+  const change = { seq: 1, full: true, runs, stages, shapes: {}, definitions: '', elsewhere: {} };
   const views = stageViews(applyChange(EMPTY_SNAPSHOT, change), P, plan);
   return nodes(views, new Set()).map(cardOf);
 }

@@ -17,7 +17,7 @@ import type { Change, PlanStage, StageInfo, StageStatus } from '../src/wire';
 import { info, P, planned, run } from './building';
 
 function change(fields: Partial<Change>): Change {
-  return { seq: 1, full: false, runs: [], stages: [], shapes: {}, definitions: '', ...fields };
+  return { seq: 1, full: false, runs: [], stages: [], shapes: {}, definitions: '', elsewhere: {}, ...fields };
 }
 
 function state(plan: PlanStage | null, stage: StageInfo | null, isLive: boolean): string {

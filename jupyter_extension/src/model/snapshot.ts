@@ -10,9 +10,17 @@ export interface Snapshot {
   /** The last outcome of each stage: pipeline → stage → outcome. */
   readonly stages: ReadonlyMap<string, ReadonlyMap<string, StageInfo>>;
   readonly definitions: string;
+  /** Of each environment what changes with its journal. */
+  readonly elsewhere: Readonly<Record<string, string>>;
 }
 
-export const EMPTY_SNAPSHOT: Snapshot = { seq: null, runs: [], stages: new Map(), definitions: '' };
+export const EMPTY_SNAPSHOT: Snapshot = {
+  seq: null,
+  runs: [],
+  stages: new Map(),
+  definitions: '',
+  elsewhere: {}
+};
 
 /** The snapshot after a change. */
 export function applyChange(snapshot: Snapshot, change: Change): Snapshot {
@@ -36,7 +44,8 @@ export function applyChange(snapshot: Snapshot, change: Change): Snapshot {
     });
     stages.set(pipeline, new Map(kept));
   }
-  return { seq: change.seq, runs: change.runs, stages, definitions: change.definitions };
+  const { seq, runs, definitions, elsewhere } = change;
+  return { seq, runs, stages, definitions, elsewhere };
 }
 
 /** The newest run of a pipeline: no point of a sweep, and no acceptance. */

@@ -53,9 +53,9 @@ function Timeline(props: { context: Context }): React.JSX.Element {
   const where: Where = { project, pipeline: name, environment };
   const target = { project, pipeline: key, environment };
   store.backfills.open(target);
-  // Events of the working tree come at once; what happens elsewhere is looked for.
-  const seq = useSlowly(environment === 'dev' ? store.snapshot.seq : 0, EVERY);
-  const [round, again] = useRound(context, environment !== 'dev');
+  const { seq: here, elsewhere } = store.snapshot;
+  const seq = useSlowly(environment === 'dev' ? here : (elsewhere[environment] ?? ''), EVERY);
+  const [round, again] = useRound(context);
   const shown = useAnswer(
     () => (name === '' ? null : grid(store.api, where, limit, place)),
     [where, limit, place?.name, period, round, seq]

@@ -97,7 +97,7 @@ export interface StageInfo {
  * outcome of each stage that changed; `shapes` for each pipeline whose list of
  * stages changed the ids of all stages of its newest run, in order.
  * `definitions` changes with the pipeline files and the notebooks that they
- * name.
+ * name, `elsewhere` has for each environment what changes with its journal.
  */
 export interface Change {
   readonly seq: number;
@@ -106,6 +106,7 @@ export interface Change {
   readonly stages: readonly StageInfo[];
   readonly shapes: Readonly<Record<string, readonly string[]>>;
   readonly definitions: string;
+  readonly elsewhere: Readonly<Record<string, string>>;
 }
 
 /**

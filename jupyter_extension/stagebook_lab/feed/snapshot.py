@@ -33,7 +33,7 @@ class Snapshot:
     `stages` has the last outcome by pipeline and stage, `changed` the number of the event that changed it
     last. `shapes` has for each pipeline the stages of its newest run, and the number of the event that made
     them so. `definitions` is a digest that changes with the pipeline files and their
-    notebooks.
+    notebooks, `elsewhere` a mark of the journal of each environment.
     """
 
     seq: int = 0
@@ -42,14 +42,17 @@ class Snapshot:
     changed: Mapping[tuple[str, str], int] = dataclasses.field(default_factory=dict)
     shapes: Mapping[str, tuple[int, tuple[str, ...]]] = dataclasses.field(default_factory=dict)
     definitions: str = ""
+    elsewhere: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-    def since(self, position: int | None, definitions: str | None = None) -> wire.Change | None:
+    def since(self, position: int | None, known: wire.Change | None = None) -> wire.Change | None:
         """What changed after the event `position`; `None` if nothing did. Everything, where `position` is
-        `None` or one that this journal has not reached. `definitions` is the digest that the viewer knows."""
+        `None` or one that this journal has not reached. `known` is the change that the viewer got last."""
         full = position is None or position > self.seq
         after = -1 if position is None or full else position
         stages = tuple(info for key, info in self.stages.items() if self.changed[key] > after)
-        if not full and self.seq == position and not stages and definitions == self.definitions:
+        others = (self.definitions, self.elsewhere)
+        is_known = known is not None and (known.definitions, known.elsewhere) == others
+        if not full and self.seq == position and not stages and is_known:
             return None
         shapes = {name: ids for name, (seq, ids) in self.shapes.items() if seq > after}
         return wire.Change(
@@ -59,6 +62,7 @@ class Snapshot:
             stages=stages,
             shapes=shapes,
             definitions=self.definitions,
+            elsewhere=dict(self.elsewhere),
         )
 
 

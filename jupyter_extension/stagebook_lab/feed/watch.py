@@ -13,6 +13,7 @@ from pathlib import Path
 from stagebook.errors import StagebookError
 from stagebook.project import Project
 from stagebook.workspace.environments import DEV
+from stagebook_lab.feed.elsewhere import marks
 from stagebook_lab.feed.files import Definitions, LatestPlans, time_and_size
 from stagebook_lab.feed.snapshot import Snapshot, SnapshotReader
 from stagebook_lab.present import error_reply
@@ -108,7 +109,9 @@ class Feed:
                 return
             if files.may_have_changed():
                 read = reader.read()
-                snapshot = dataclasses.replace(read, definitions=definitions.look(is_live=reader.is_live))
+                snapshot = dataclasses.replace(
+                    read, definitions=definitions.look(is_live=reader.is_live), elsewhere=marks(project)
+                )
                 if snapshot != self.snapshot:
                     self._tell(snapshot, None)
                     told = time.monotonic()

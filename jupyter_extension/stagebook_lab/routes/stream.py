@@ -13,6 +13,7 @@ from stagebook_lab.feed.watch import Feed, Listener
 from stagebook_lab.present import to_json
 from stagebook_lab.projects import open_project
 from stagebook_lab.routes.handler import Handler, reads
+from stagebook_lab.wire import Change
 
 ALIVE = 15.0  # seconds without news after which a stream shows that it is alive
 
@@ -60,7 +61,7 @@ class StreamHandler(Handler):
         super().on_connection_close()
 
     async def _send_changes(self, feed: Feed, position: int | None) -> None:
-        definitions: str | None = None
+        known: Change | None = None
         with feed.listening() as listener:
             self._listener = listener
             while not self._closed:
@@ -68,9 +69,9 @@ class StreamHandler(Handler):
                     snapshot, error = feed.snapshot, feed.error
                     if error is not None:
                         self.write(f"event: problem\ndata: {to_json(error)}\n\n")
-                    change = snapshot.since(position, definitions) if snapshot is not None else None
+                    change = snapshot.since(position, known) if snapshot is not None else None
                     if change is not None:
-                        position, definitions = change.seq, change.definitions
+                        position, known = change.seq, change
                         self.write(f"id: {change.seq}\nevent: change\ndata: {to_json(change)}\n\n")
                 else:
                     self.write(": alive\n\n")

@@ -87,7 +87,7 @@ class Change:
     """What changed since an event, or all that is current if `full`. `seq` is the number of the last
     event in it. `runs` are the latest ones of each pipeline, without points of sweeps, and those that go on. `stages` has the last outcome of each stage that changed; `shapes` for each pipeline
     whose list of stages changed the ids of all stages of its newest run, in order. `definitions` changes
-    with the pipeline files and the notebooks that they name."""
+    with the pipeline files and the notebooks that they name, `elsewhere` has for each environment what changes with its journal."""
 
     seq: int
     full: bool
@@ -95,6 +95,7 @@ class Change:
     stages: tuple[StageInfo, ...]
     shapes: dict[str, tuple[str, ...]]
     definitions: str
+    elsewhere: dict[str, str]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,7 +77,7 @@ def test_changes_add_up_to_the_whole(
 
         def look() -> None:
             nonlocal position
-            change = reader.read().since(position, "")
+            change = reader.read().since(position)
             if change is not None:
                 if change.full:
                     stages.clear()

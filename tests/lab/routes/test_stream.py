@@ -6,12 +6,14 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from building import ProjectBuilder
+from measured import History
 from stagebook_lab.feed.watch import Feeds
 
 
@@ -173,6 +175,30 @@ async def test_an_edit_of_a_module_or_of_data_by_another_program_is_told(
     await asyncio.sleep(2.5)  # two looks
     assert len(viewer.changes) == 5
     assert len({change["definitions"] for change in viewer.changes}) == 5
+    await viewer.close()
+
+
+async def test_what_is_written_in_another_environment_is_told_and_reading_it_is_not(
+    watch, api, lab: ProjectBuilder
+) -> None:
+    lab.file("stagebook.toml", "[tracking]\nenabled = false\n[environments.prod]\n")
+    viewer = watch()
+    await viewer.until(lambda seen: seen.changes)
+    assert viewer.changes[-1]["elsewhere"] == {}
+    there = History(lab.root, pipeline="sums", state=lab.root / ".stagebook/environments/prod/state")
+    there.run("one", time.time() - 60)
+    there.close()
+    await viewer.until(lambda seen: "prod" in seen.changes[-1]["elsewhere"], seconds=10)
+    await asyncio.sleep(1.5)  # a look
+    before = viewer.changes[-1]["elsewhere"]
+    seen = len(viewer.changes)
+    for _ in range(3):
+        (run,) = (await api.get("grid", pipeline="sums", environment="prod"))["runs"]
+        assert run["id"] == "one"
+        await asyncio.sleep(0.5)
+    await asyncio.sleep(1.5)  # a look
+    assert len(viewer.changes) == seen
+    assert viewer.changes[-1]["elsewhere"] == before
     await viewer.close()
 
 
