@@ -8,15 +8,8 @@ import pytest
 
 from building import ProjectBuilder, notebook_data, ran
 from commands import looked
-from stagebook.pipeline.schema import StageFile
 
-_KEYS = set(StageFile.model_fields)
-pytestmark = [
-    pytest.mark.kernel,
-    pytest.mark.e2e,
-    pytest.mark.skipif(not {"workdir", "inject"} <= _KEYS, reason="needs the keys workdir and inject"),
-]
-needs_programs = pytest.mark.skipif("script" not in _KEYS, reason="needs stages that are no notebooks")
+pytestmark = [pytest.mark.kernel, pytest.mark.e2e]
 
 
 @pytest.fixture
@@ -137,7 +130,6 @@ with DAG("sales") as dag:
     assert "paris" in (project.root / "out/paris.ipynb").read_text()
 
 
-@needs_programs
 def test_dvc(project: ProjectBuilder) -> None:
     script = (
         "import os, sys\nos.makedirs('models', exist_ok=True)\n"
@@ -164,7 +156,6 @@ stages:
     assert (project.root / "out/all.txt").read_text() == "29"
 
 
-@needs_programs
 def test_functions_and_sql_of_ploomber(project: ProjectBuilder) -> None:
     project.file("tasks/__init__.py")
     project.file(
