@@ -17,19 +17,44 @@ const row = (kind: Row['kind'], name: string, value = 'x'): Row => ({ kind, name
 describe('a stage that is being added', () => {
   it('has rows that come to what the server is asked for, and back', () => {
     const rows = [row('inputs', 'a', 's.a'), row('outputs', 'b', 'data/b'), row('params', 'c', '3')];
-    const wiring = { inputs: { a: 's.a' }, outputs: { b: 'data/b' }, params: { c: '3' } };
-    expect(wiringOf([...rows, row('inputs', '')])).toEqual(wiring);
+    const wiring = {
+      inputs: { a: 's.a' },
+      outputs: { b: 'data/b' },
+      params: { c: '3' },
+      reads: [],
+      writes: []
+    };
+    expect(wiringOf([...rows, row('inputs', '', ' '), row('params', '')])).toEqual(wiring);
     expect(rowsOf(wiring)).toEqual(rows);
+    const alone = [
+      row('inputs', '', 'data/raw/*.csv'),
+      row('inputs', '', 's.b'),
+      row('outputs', '', 'data/x')
+    ];
+    const named = { reads: ['data/raw/*.csv', 's.b'], writes: ['data/x'] };
+    expect(wiringOf([...rows, ...alone])).toEqual({ ...wiring, ...named });
   });
 
   it('names an input after the output, unless the name is taken', () => {
-    expect(inputFor('clean.flights', [])).toEqual(row('inputs', 'flights', 'clean.flights'));
-    expect(inputFor('clean.flights', [row('outputs', 'flights')]).name).toBe('clean_flights');
+    expect(inputFor('clean.flights', [], null)).toEqual(row('inputs', 'flights', 'clean.flights'));
+    expect(inputFor('clean.flights', [row('outputs', 'flights')], null).name).toBe('clean_flights');
+    expect(inputFor('clean.flights', [], ['flights']).name).toBe('flights');
   });
 
-  it('tells rows without a name and with the same one', () => {
-    const rows = [row('inputs', 'a'), row('params', 'a'), row('params', ''), row('params', 'b')];
-    expect(rows.map(one => isAmbiguous(one, rows))).toEqual([true, true, true, false]);
+  it('passes no input to a notebook that has no parameter of its name', () => {
+    expect(inputFor('clean.flights', [], ['year'])).toEqual(row('inputs', '', 'clean.flights'));
+  });
+
+  it('tells rows with the same name, and those that say nothing yet', () => {
+    const rows = [
+      row('inputs', 'a'),
+      row('params', 'a'),
+      row('params', ''),
+      row('params', 'b'),
+      row('inputs', ''),
+      row('outputs', '', '')
+    ];
+    expect(rows.map(one => isAmbiguous(one, rows))).toEqual([true, true, true, false, false, true]);
   });
 
   it('proposes names', () => {

@@ -5,7 +5,7 @@ import type { StageWiring } from '../wire';
 export type Kind = 'inputs' | 'outputs' | 'params';
 export const KINDS: readonly Kind[] = ['inputs', 'outputs', 'params'];
 
-/** A parameter of the notebook, and what it gets. */
+/** A parameter of the notebook, and what it gets. Without a name it is a path that the notebook names by itself. */
 export interface Row {
   readonly kind: Kind;
   readonly name: string;
@@ -19,13 +19,21 @@ export interface StageDraft {
   readonly rows: readonly Row[];
 }
 
-/** What the rows come to. Those without a name are left out. */
+/** What the rows come to. Those that say nothing are left out. */
 export function wiringOf(rows: readonly Row[]): StageWiring {
+  const alone = (kind: Kind): string[] =>
+    rows.filter(row => row.kind === kind && row.name === '' && row.value.trim() !== '').map(row => row.value);
   const of = (kind: Kind): Record<string, string> =>
     Object.fromEntries(
       rows.filter(row => row.kind === kind && row.name !== '').map(row => [row.name, row.value])
     );
-  return { params: of('params'), inputs: of('inputs'), outputs: of('outputs') };
+  return {
+    params: of('params'),
+    inputs: of('inputs'),
+    outputs: of('outputs'),
+    reads: alone('inputs'),
+    writes: alone('outputs')
+  };
 }
 
 /** The rows of a wiring that the server proposes. */
@@ -39,16 +47,24 @@ export function proposing(rows: readonly Row[], earlier: readonly Row[], proposa
   return [...typed, ...proposal.filter(row => typed.every(other => other.name !== row.name))];
 }
 
-/** An input for an output of another stage, `stage.output`, with a name that no row has yet. */
-export function inputFor(offer: string, rows: readonly Row[]): Row {
+/**
+ * An input for an output of another stage, `stage.output`, with a name that no row has yet. `parameters` are those of the
+ * notebook, null for a new one: where it lacks the name, it names the file by itself.
+ */
+export function inputFor(offer: string, rows: readonly Row[], parameters: readonly string[] | null): Row {
   const output = offer.slice(offer.lastIndexOf('.') + 1);
+  if (parameters !== null && !parameters.includes(output)) {
+    return { kind: 'inputs', name: '', value: offer };
+  }
   const isTaken = rows.some(row => row.name === output);
   return { kind: 'inputs', name: isTaken ? offer.replace(/\W+/g, '_') : output, value: offer };
 }
 
-/** Whether two rows have the same name, or one has none: the server sees neither. */
+/** Whether two rows have the same name, or one says nothing yet: the server sees neither. */
 export function isAmbiguous(row: Row, rows: readonly Row[]): boolean {
-  return row.name === '' || rows.some(other => other !== row && other.name === row.name);
+  return row.name === ''
+    ? row.kind === 'params' || row.value.trim() === ''
+    : rows.some(other => other !== row && other.name === row.name);
 }
 
 /** A name for a stage that runs a notebook. */

@@ -21,7 +21,7 @@ export class ConnectForm extends ReactWidget {
     this.addClass('sb-StageForm');
     const { store } = _context;
     const pipeline = store.pipeline?.key ?? '';
-    this._request = { project: store.projectPath, pipeline, stage: to, source: '', name: '' };
+    this._request = { project: store.projectPath, pipeline, stage: to, source: '', name: '', alone: false };
   }
 
   /** What was chosen, as the server is asked to do it. */
@@ -73,19 +73,16 @@ function Fields(props: {
   React.useEffect(() => {
     const source = sources[0];
     if (form !== null && source !== undefined) {
-      change({ source, name: targetFor(source, free) });
+      change(as(source, targetFor(source, free)));
     }
     // eslint-disable-next-line react-hooks/exhaustive-deps -- once, when it is known what there is
   }, [form]);
   const preview = usePreview(() => connectStages(store.api, { ...request, preview: true }), [request]);
   const mistakes = preview.problem?.fields ?? {};
-  if (form !== null && (sources.length === 0 || free.length === 0)) {
+  if (form !== null && sources.length === 0) {
     return (
       <p className="jp-mod-error sb-FieldError" role="alert" tabIndex={-1} ref={node => node?.focus()}>
-        <span aria-hidden="true">✗</span>{' '}
-        {sources.length === 0
-          ? trans.__('No other stage has an output.')
-          : trans.__('All parameters of its notebook have a value: add one to its parameters cell.')}
+        <span aria-hidden="true">✗</span> {trans.__('No other stage has an output.')}
       </p>
     );
   }
@@ -97,9 +94,7 @@ function Fields(props: {
           id="sb-connect-source"
           className="sb-Select"
           value={request.source}
-          onChange={event =>
-            change({ source: event.target.value, name: targetFor(event.target.value, free) })
-          }
+          onChange={event => change(as(event.target.value, targetFor(event.target.value, free)))}
         >
           {sources.map(source => (
             <option key={source}>{source}</option>
@@ -113,15 +108,21 @@ function Fields(props: {
           id="sb-connect-name"
           className="sb-Select"
           value={request.name ?? ''}
-          onChange={event => change({ name: event.target.value })}
+          onChange={event => change(as(request.source, event.target.value))}
         >
           {free.map(name => (
             <option key={name}>{name}</option>
           ))}
+          <option value="">{trans.__('none: the notebook names the file by itself')}</option>
         </select>
         <FieldMistake id="sb-connect-name-mistake" text={error || mistakes['name']} />
       </div>
       <PreviewLines context={context} preview={preview} />
     </>
   );
+}
+
+/** An output as an input: as a parameter of the notebook, or, without one, by its path alone. */
+function as(source: string, name: string): Pick<ConnectRequest, 'source' | 'name' | 'alone'> {
+  return { source, name, alone: name === '' };
 }

@@ -187,6 +187,7 @@ function Rows(props: {
     params: trans.__('Parameters')
   };
   const own = rows.filter(row => row.kind === kind);
+  const parameters = draft.notebook === '' ? null : (form?.parameters ?? null);
   return (
     <fieldset className="sb-Rows">
       <legend>{legends[kind]}</legend>
@@ -202,14 +203,14 @@ function Rows(props: {
               aria-describedby={id}
               aria-invalid={mistake !== ''}
               list="sb-stage-parameters"
-              placeholder={trans.__('name')}
+              placeholder={kind === 'params' ? trans.__('name') : trans.__('none: it names the file')}
               value={row.name}
               onChange={event => put(row, { name: event.target.value })}
             />
             <span aria-hidden="true">{SIGNS[kind]}</span>
             <input
               className="sb-Input"
-              aria-label={trans.__('What %1 is', row.name || '…')}
+              aria-label={row.name === '' ? trans.__('Path') : trans.__('What %1 is', row.name)}
               placeholder={PLACEHOLDERS[kind]}
               value={row.value}
               onChange={event => put(row, { value: event.target.value })}
@@ -218,7 +219,7 @@ function Rows(props: {
               type="button"
               className="sb-Reset"
               title={trans.__('Remove')}
-              aria-label={trans.__('Remove %1', row.name)}
+              aria-label={trans.__('Remove %1', row.name || row.value)}
               onClick={() => put(row, null)}
             >
               ×
@@ -230,7 +231,7 @@ function Rows(props: {
       <AddRow
         {...{ context, kind }}
         choices={kind === 'inputs' ? (form?.offers ?? []) : (store.pipeline?.params ?? []).map(it => it.name)}
-        add={choice => change({ rows: [...rows, rowFor(kind, choice, rows)] })}
+        add={choice => change({ rows: [...rows, rowFor(kind, choice, rows, parameters)] })}
       />
     </fieldset>
   );
@@ -243,12 +244,12 @@ const PLACEHOLDERS: Readonly<Record<Kind, string>> = {
   params: '${params.name}'
 };
 
-function rowFor(kind: Kind, choice: string, rows: readonly Row[]): Row {
+function rowFor(kind: Kind, choice: string, rows: readonly Row[], parameters: readonly string[] | null): Row {
   if (choice === '' || kind === 'outputs') {
     return { kind, name: '', value: '' };
   }
   return kind === 'inputs'
-    ? inputFor(choice, rows)
+    ? inputFor(choice, rows, parameters)
     : { kind, name: choice, value: '${params.' + choice + '}' };
 }
 

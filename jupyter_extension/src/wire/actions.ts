@@ -152,12 +152,14 @@ export interface KernelReply {
 /**
  * What a stage gets and gives, by the names of its notebook's parameters:
  * `params` as YAML, `inputs` as `stage.output` or paths in the project,
- * `outputs` as paths.
+ * `outputs` as paths. `reads` and `writes` are paths that no parameter gets.
  */
 export interface StageWiring {
   readonly params: Readonly<Record<string, string>>;
   readonly inputs: Readonly<Record<string, string>>;
   readonly outputs: Readonly<Record<string, string>>;
+  readonly reads: readonly string[];
+  readonly writes: readonly string[];
 }
 
 /**
@@ -175,14 +177,15 @@ export interface NewStageRequest {
 
 /**
  * Makes the output `source`, such as `clean.flights`, an input of a stage, as
- * the parameter `name` of its notebook. With `preview` it is only said what
- * would be added.
+ * the parameter `name` of its notebook, or `alone`, where no parameter gets
+ * it. With `preview` it is only said what would be added.
  */
 export interface ConnectRequest {
   readonly pipeline: string;
   readonly source: string;
   readonly stage: string;
   readonly name?: string;
+  readonly alone?: boolean;
   readonly project?: string;
   readonly preview?: boolean;
 }

@@ -84,7 +84,7 @@ class InputsHandler(Handler):
                     request.pipeline,
                     request.source,
                     request.stage,
-                    request.name,
+                    None if request.alone else request.name,
                     write=not request.preview,
                 )
             )

@@ -165,12 +165,14 @@ class KernelReply:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StageWiring:
     """What a stage gets and gives, by the names of its notebook's parameters: `params` as YAML, `inputs` as `stage.output` or
-    paths in the project, `outputs` as paths."""
+    paths in the project, `outputs` as paths. `reads` and `writes` are paths that no parameter gets."""
 
     __pydantic_config__ = STRICT
     params: dict[str, str] = dataclasses.field(default_factory=dict)
     inputs: dict[str, str] = dataclasses.field(default_factory=dict)
     outputs: dict[str, str] = dataclasses.field(default_factory=dict)
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,14 +191,15 @@ class NewStageRequest:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectRequest:
-    """Makes the output `source`, such as `clean.flights`, an input of a stage, as the parameter `name` of its notebook. With
-    `preview` it is only said what would be added."""
+    """Makes the output `source`, such as `clean.flights`, an input of a stage, as the parameter `name` of its notebook, or `alone`,
+    where no parameter gets it. With `preview` it is only said what would be added."""
 
     __pydantic_config__ = STRICT
     pipeline: str
     source: str
     stage: str
     name: str = ""
+    alone: bool = False
     project: str = ""
     preview: bool = False
 

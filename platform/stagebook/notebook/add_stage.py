@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stagebook.errors import StageRefused, UsageError, did_you_mean
@@ -14,6 +14,8 @@ from stagebook.pipeline.model import Pipeline
 from stagebook.pipeline.notebook import NotebookUnreadable
 from stagebook.pipeline.problems import STAGE_NAME
 from stagebook.pipeline.yaml import parse_scalar
+from stagebook.planning.checks import passed_to
+from stagebook.planning.infer.draft import names_apart
 from stagebook.project import Project
 from stagebook.system.files import write_whole
 from stagebook.workspace.paths import PathRefused
@@ -22,11 +24,13 @@ from stagebook.workspace.paths import PathRefused
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Wiring:
     """What a stage gets and gives, by the names of the notebook's parameters: `params` as YAML, `inputs` as `stage.output` or
-    paths, `outputs` as paths."""
+    paths, `outputs` as paths. What the notebook `reads` and `writes` by itself is declared by path alone."""
 
     params: Mapping[str, str] = dataclasses.field(default_factory=dict)
     inputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
     outputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    reads: Sequence[str] = ()
+    writes: Sequence[str] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +78,11 @@ def add_stage(
 
 
 def connect(
-    project: Project, pipeline: str, source: str, stage: str, name: str = "", *, write: bool = True
+    project: Project, pipeline: str, source: str, stage: str, name: str | None = "", *, write: bool = True
 ) -> Added:
     """Make the dataset `source`, an output such as `clean.flights`, an input of a stage, of the name of a parameter of its
-    notebook; by default of the name of the output. Unless it is to `write`, it is only said what would be added.
+    notebook: by default that of the output, and `None` where the notebook names the file by itself. Unless it is to `write`, it
+    is only said what would be added.
 
     Raises:
         StageRefused: there is no such output or stage, the notebook lacks the parameter, or has it already.
@@ -86,7 +91,7 @@ def connect(
     """
     text, path, loaded = _read(project, pipeline)
     before, _, output = source.rpartition(".")
-    name = name or output
+    name = "" if name is None else name or output
     stages = loaded.pipeline.stages
     if stage not in stages:
         raise StageRefused("stage", f"there is no stage '{stage}'", did_you_mean(stage, stages))
@@ -95,12 +100,12 @@ def connect(
         raise StageRefused("source", f"there is no output '{source}'", hint)
     if before == stage or stage in _before(loaded.pipeline, before):
         raise StageRefused("source", f"'{before}' comes after '{stage}': the lines would form a circle")
-    if name in {*stages[stage].inputs, *stages[stage].params, *stages[stage].outputs}:
+    if name in {name for _, name in passed_to(stages[stage])}:
         raise StageRefused(
             "name", f"'{stage}' has '{name}' already", "take another parameter of its notebook"
         )
-    names = parameters_of(project, stages[stage].notebook)
-    if name not in names:
+    names = parameters_of(project, stages[stage].notebook) if name else ()
+    if name and name not in names:
         msg = f"'{stages[stage].notebook}' declares no parameter '{name}'"
         raise StageRefused("name", msg, did_you_mean(name, names))
     edited, line = with_input(text, path, stage, name, source)
@@ -183,7 +188,20 @@ def _stage(notebook: str, wiring: Wiring, names: tuple[str, ...] | None) -> dict
             seen.add(name)
         if items:
             stage[kind] = {name: _value(f"{kind}.{name}", text) for name, text in items.items()}
+    for kind, paths in (("inputs", wiring.reads), ("outputs", wiring.writes)):
+        _add_alone(stage, kind, paths)
     return stage
+
+
+def _add_alone(stage: dict[str, Any], kind: str, paths: Sequence[str]) -> None:
+    """Declare what the notebook names by itself. Raises `StageRefused`."""
+    if not all(path.strip() for path in paths):
+        raise StageRefused(f"{kind}.", "a path is empty")
+    if paths and kind not in stage:
+        stage[kind] = list(paths)
+    elif paths:
+        named = zip(names_apart(list(paths), stage[kind]), paths, strict=True)
+        stage[kind] |= {name: {"path": path, "inject": False} for name, path in named}
 
 
 def _value(field: str, text: str) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stagebook.errors import UsageError
+from stagebook.pipeline.forms import names_alone
 from stagebook.pipeline.model import Location
 from stagebook.pipeline.yaml import Document, read_document
 
@@ -17,7 +18,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./ -]*[A-Za-z0-9_]|[A-Za-z_]")  # n
 _WORDS = {"true", "false", "null"}
 _INDENT = 2
 _KEY = re.compile(
-    r"""(?:"[^"]*"|'[^']*'|[^\s:#{}\[\],][^:#{}\[\],]*?)\s*:(?:\s*$|\s+(?=#)|\s+(?P<open>\{)?)"""
+    r"""(?:"[^"]*"|'[^']*'|[^\s:#{}\[\],][^:#{}\[\],]*?)\s*:(?:\s*$|\s+(?=#)|\s+(?P<open>[{\[])?)"""
 )
 _QUOTED = re.compile(r"""\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|(?<!\S)#[^\n]*""")
 
@@ -53,7 +54,8 @@ def with_stage(text: str, path: str, name: str, stage: Mapping[str, Any]) -> tup
 
 
 def with_input(text: str, path: str, stage: str, name: str, ref: str) -> tuple[str, int]:
-    """The text of a pipeline file in which a stage has one more input, and the line where it is now.
+    """The text of a pipeline file in which a stage has one more input, and the line where it is now. Without a name it is
+    declared by path alone.
 
     Raises:
         UsageError: the file is not readable, has no such stage, or is written so that it cannot be added to.
@@ -62,19 +64,34 @@ def with_input(text: str, path: str, stage: str, name: str, ref: str) -> tuple[s
     data = before.data if isinstance(before.data, dict) else {}
     stages: Any = data.get("stages")
     found = stages.get(stage) if isinstance(stages, dict) else None
-    if before.problems or not isinstance(found, dict) or not isinstance(found.get("inputs"), dict | None):
+    known: Any = found.get("inputs") if isinstance(found, dict) else None
+    if before.problems or not isinstance(found, dict) or not isinstance(known, dict | list | None):
         msg = f"'{path}' cannot be added to: it has mistakes"
         raise UsageError(msg, hint=f"see them with: stagebook check {Path(path).stem}")
-    known: Any = found.get("inputs") or {}
-    inputs = {**known, name: ref}
-    made = _added(text, before, ("stages", stage), name, ref)
+    inputs, key = _one_more(known, name, ref, is_there="inputs" in found)
+    made = _added(text, before, ("stages", stage), inputs, key)
     after = read_document(made, path)
     wanted = {**data, "stages": {**stages, stage: {**found, "inputs": inputs}}}
-    if after.problems or after.data != wanted:
+    if key is None or after.problems or after.data != wanted:
         msg = f"'{path}' is written in a way that cannot be added to"
-        by_hand = json.dumps({"inputs": {name: ref}}, ensure_ascii=False)
+        by_hand = json.dumps({"inputs": {name: ref} if name else [ref]}, ensure_ascii=False)
         raise UsageError(msg, hint=f"add it to the stage '{stage}' by hand: {by_hand}")
-    return made, after.positions["stages", stage, "inputs", name][0]
+    return made, after.positions["stages", stage, "inputs", key][0]
+
+
+def _one_more(known: Any, name: str, ref: str, *, is_there: bool) -> tuple[Any, str | int | None]:
+    """Inputs with one more, and its key among them; `None` where they take none of that form."""
+    if isinstance(known, list):
+        return ([*known, ref], len(known)) if not name else (known, None)
+    if not name and not is_there:
+        return [ref], 0
+    held = known or {}
+    entry: Any = ref
+    if not name:
+        (name,), entry = names_alone([ref]), {"path": ref, "inject": False}
+        while name in held:
+            name += "_"
+    return {**held, name: entry}, name
 
 
 def _place(document: Document, data: Mapping[str, Any], lines: list[str]) -> tuple[int | None, int]:
@@ -115,6 +132,10 @@ def _block(name: str, stage: Mapping[str, Any], indent: int) -> list[str]:
 
 
 def _quoted(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_quoted, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{_quoted(key)}: {_quoted(item)}' for key, item in value.items())}}}"
     if not isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     text = value
@@ -122,15 +143,20 @@ def _quoted(value: Any) -> str:
     return text if is_plain and not text[0].isdigit() else json.dumps(text, ensure_ascii=False)
 
 
-def _added(text: str, document: Document, stage: Location, name: str, ref: str) -> str:
-    """The text with the input in the place that it probably has: what came of it is read again by who asks."""
+def _added(text: str, document: Document, stage: Location, inputs: Any, new: str | int | None) -> str:
+    """The text with the input in the place that it probably has: what came of it is read again by who asks. `new` is its key
+    among the `inputs`."""
+    if new is None:
+        return text
     lines = text.splitlines(keepends=True)
     if lines and not lines[-1].endswith(("\n", "\r")):
         lines[-1] += "\n"
     end = "\r\n" if "\r\n" in text else "\n"
-    item = f"{_quoted(name)}: {_quoted(ref)}"
-    inputs = (*stage, "inputs")
-    for key, entry in ((inputs, item), (stage, f"inputs: {{{item}}}")):
+    item = _quoted(inputs[new])
+    item = item if isinstance(new, int) else f"{_quoted(new)}: {item}"
+    whole = f"inputs: [{item}]" if isinstance(new, int) else f"inputs: {{{item}}}"
+    place = (*stage, "inputs")
+    for key, entry in ((place, item), (stage, whole)):
         if key not in document.positions:
             continue
         line, column = document.positions[key]
@@ -139,8 +165,12 @@ def _added(text: str, document: Document, stage: Location, name: str, ref: str) 
             return _in_braces("".join(lines), sum(map(len, lines[: line - 1])) + match.end() - 1, entry)
         children = [at for at in document.positions if at[:-1] == key]
         indent = document.positions[children[-1]][1] - 1 if children else column - 1 + _INDENT
+        below = [entry]
+        if key == place and isinstance(new, int):
+            indent, below = indent - len("- "), [f"- {item}"]
+        elif key == stage and not isinstance(new, int):
+            below = ["inputs:", f"{' ' * _INDENT}{item}"]
         at = _end_of_block(lines, line, indent)
-        below = [item] if key == inputs else ["inputs:", f"{' ' * _INDENT}{item}"]
         return "".join([*lines[:at], *(f"{' ' * indent}{one}{end}" for one in below), *lines[at:]])
     return text
 

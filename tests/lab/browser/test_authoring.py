@@ -122,6 +122,43 @@ def test_an_output_is_wired_to_another_stage(page: Page, lab) -> None:
 
 
 @pytest.mark.long
+def test_a_notebook_that_names_its_files_is_added_and_wired_without_an_edit(page: Page, lab) -> None:
+    lab.project.notebook("plain", "open('data/plain.txt', 'w').write(open('data/made.txt').read() + '!')")
+    show(page, lab, "alone", CHAIN.replace("chain", "alone"))
+    path = lab.project.root / "pipelines/alone.yaml"
+    panel(page).get_by_role("button", name="Stage", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Name of the stage")).to_be_focused()
+    page.keyboard.type("plain")
+    dialog.get_by_label("Notebook", exact=True).select_option(label="notebooks/plain.ipynb")
+    dialog.get_by_label("Add an input", exact=True).select_option("one.made")
+    inputs, outputs = (dialog.get_by_role("group", name=name) for name in ("Inputs", "Outputs"))
+    expect(inputs.get_by_label("Parameter of the notebook")).to_have_value("")
+    dialog.get_by_role("button", name="Add an output").click()
+    expect(dialog.get_by_role("button", name="Add", exact=True)).to_be_disabled()  # it says nothing yet
+    outputs.get_by_label("Path").fill("data/plain.txt")
+    lines = (
+        "  plain:\n    notebook: notebooks/plain.ipynb\n    inputs: [one.made]\n    outputs: [data/plain.txt]"
+    )
+    expect(dialog.get_by_label("Lines that are added")).to_have_text(lines)
+    dialog.get_by_role("button", name="Add", exact=True).click()
+    expect_state(line(page, "plain"), "new")
+    execute(page, "stagebook:connect-stages", stage="two")
+    dialog.get_by_label("Output", exact=True).select_option("plain.plain")
+    dialog.get_by_label("Parameter of its notebook").select_option(
+        "none: the notebook names the file by itself"
+    )
+    expect(dialog.get_by_label("Lines that are added")).to_have_text("    inputs: [plain.plain]")
+    dialog.get_by_role("button", name="Add", exact=True).click()
+    execute(page, "stagebook:open-graph")
+    expect(page.locator(".sb-Edges path")).to_have_count(3)  # two comes after one, too
+    panel(page).get_by_role("button", name="Run all").click()
+    expect_state(node(page, "plain"), "up to date")
+    assert (lab.project.root / "data/plain.txt").read_text() == "1!"
+    assert path.read_text() == (CHAIN.replace("chain", "alone") + f"    inputs: [plain.plain]\n{lines}\n")
+
+
+@pytest.mark.long
 def test_a_line_that_is_drawn_between_two_cards_wires_them(page: Page, lab) -> None:
     text = CHAIN.replace("chain", "drawn")
     show(page, lab, "drawn", text)

@@ -207,6 +207,38 @@ def test_an_input_is_added_where_the_stage_is_written(text: str, stage: str, new
 
 
 @pytest.mark.parametrize(
+    ("inputs", "wanted"),
+    [
+        ("", "    inputs: [one.made]\n"),
+        (
+            "    inputs: [data/x.csv]  # read by itself\n",
+            "    inputs: [data/x.csv, one.made]  # read by itself\n",
+        ),
+        ("    inputs: []\n", "    inputs: [one.made]\n"),
+        (
+            "    inputs:\n      - data/x.csv\n      # and\n      - y.csv\n",
+            "      - y.csv\n      - one.made\n",
+        ),
+        ("    inputs:\n    - data/x.csv\n", "    - data/x.csv\n    - one.made\n"),
+        ("    inputs: {x: a.csv}\n", "    inputs: {x: a.csv, one: {path: one.made, inject: false}}\n"),
+        ("    inputs:\n      one: a.csv\n", "      one_: {path: one.made, inject: false}\n"),
+    ],
+)
+def test_an_input_is_added_by_its_path_alone(inputs: str, wanted: str) -> None:
+    text = f"stages:\n  two:\n    notebook: b.ipynb\n{inputs}  three: {{notebook: c.ipynb}}\n"
+    edited, line = with_input(text, "p.yaml", "two", "", "one.made")
+    assert wanted in edited
+    assert "one.made" in edited.splitlines()[line - 1]
+
+
+def test_a_list_of_inputs_takes_no_name() -> None:
+    text = "stages:\n  two: {notebook: b.ipynb, inputs: [a.csv]}\n"
+    with pytest.raises(UsageError, match="cannot be added to") as caught:
+        with_input(text, "p.yaml", "two", "source", "one.made")
+    assert caught.value.hint == 'add it to the stage \'two\' by hand: {"inputs": {"source": "one.made"}}'
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "stages:\n  two: &two\n    notebook: b\n  three: *two\n",
@@ -260,9 +292,25 @@ def test_a_new_notebook_has_the_parameters_of_its_stage(chain: ProjectBuilder) -
     )
 
 
+def test_what_a_notebook_names_by_itself_is_declared_by_its_path(chain: ProjectBuilder) -> None:
+    chain.notebook("plain", "open('data/raw.csv').read()\nopen('data/new.csv', 'w').close()")
+    chain.file("data/raw.csv", "x")
+    wiring = Wiring(reads=["data/raw.csv", "one.made"], writes=["data/new.csv"])
+    added = add_stage(chain.project, "p", "four", "notebooks/plain.ipynb", wiring)
+    assert added.lines[2:] == ("    inputs: [data/raw.csv, one.made]", "    outputs: [data/new.csv]")
+    both = Wiring(outputs={"made": "data/t.txt"}, writes=["data/made.csv"])
+    added = add_stage(chain.project, "p", "five", "notebooks/a.ipynb", both)
+    assert added.lines[-2:] == ("      made: data/t.txt", "      made_: {path: data/made.csv, inject: false}")
+    added = connect(chain.project, "p", "five.made", "four", None)
+    assert added.lines == ("    inputs: [data/raw.csv, one.made, five.made]",)
+    stage = chain.plan().stage("four")
+    assert (stage.upstream, stage.variables_passed) == (("one", "five"), set())
+
+
 @pytest.mark.parametrize(
     ("wiring", "field", "message"),
     [
+        (Wiring(reads=["data/made.txt", " "]), "inputs.", "a path is empty"),
         (Wiring(inputs={"x y": "one.made"}), "inputs.x y", "is no name of a variable"),
         (Wiring(inputs={"maid": "one.made"}), "inputs.maid", "declares no parameter 'maid'"),
         (Wiring(params={"made": "1"}, outputs={"made": "x"}), "outputs.made", "is given twice"),
