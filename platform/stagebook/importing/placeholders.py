@@ -13,27 +13,31 @@ _FOLDERS = {"root", "here", "cwd"}  # all of them: the folder of the file
 
 
 class Placeholders:
-    """Replaces placeholders. `env`: the data of `env.yaml`; `params`: the parameters that the pipeline gets of it."""
+    """Replaces placeholders. `env`: the data of `env.yaml`."""
 
     def __init__(self, env: Any) -> None:
-        self.params: dict[str, Any] = {}
+        self._values: dict[str, Any] = {}
         self._names: dict[str, str] = {}
         for key, value in env.items() if isinstance(env, Mapping) else ():
-            if isinstance(value, Mapping):
-                continue  # what is in it is told where it is used
-            plain = self._without_folders(value) if isinstance(value, str) else value
-            self._names[key] = variable_from(key, self.params)
-            self.params[self._names[key]] = plain
+            self._names[key] = variable_from(key, self._names.values())
+            self._values[key] = _plain(value)
+        self._used: set[str] = set()
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters that the pipeline needs for what was replaced so far."""
+        return {self._names[key]: value for key, value in self._values.items() if key in self._used}
 
     def path(self, text: str) -> tuple[str, list[str]]:
-        """A path with expressions for placeholders, and what is left."""
-        return self._replaced(self._without_folders(text))
+        """A path with expressions for placeholders, and what is left. A value that names folders is put in as it is, since
+        no expression within a path may do that."""
+        return self._replaced(_without_folders(text), is_path=True)
 
     def value(self, value: Any) -> tuple[Any, list[str]]:
         """As `path`, for any value."""
         match value:
             case str():
-                return self._replaced(self._without_folders(_escaped(value)))
+                return self._replaced(_without_folders(_escaped(value)), is_path=False)
             case list():
                 made = [self.value(item) for item in value]
                 return [one for one, _ in made], [note for _, notes in made for note in notes]
@@ -43,20 +47,40 @@ class Placeholders:
                 return {key: one for key, (one, _) in pairs.items()}, notes
         return value, []
 
-    def _without_folders(self, text: str) -> str:
-        return re.sub(r"^\{\{\s*(?:root|here|cwd)\s*\}\}/*", "", text) or "."
-
-    def _replaced(self, text: str) -> tuple[str, list[str]]:
+    def _replaced(self, text: str, *, is_path: bool) -> tuple[str, list[str]]:
         left: list[str] = []
 
         def replace(match: re.Match[str]) -> str:
-            if match[1] in self._names:
-                return f"${{params.{self._names[match[1]]}}}"
-            why = "" if match[1] in _FOLDERS else ": it is not in env.yaml as a plain value"
-            left.append(f"{match[0]}{why}; write what it stands for")
-            return match[0]
+            first, *others = match[1].split(".")
+            found = self._values.get(first)
+            for key in others:
+                found = found.get(key) if isinstance(found, Mapping) else None
+            if found is None or isinstance(found, Mapping) or not all(one.isidentifier() for one in others):
+                why = "" if match[1] in _FOLDERS else ": it is not in env.yaml as a plain value"
+                left.append(f"{match[0]}{why}; write what it stands for")
+                return match[0]
+            if is_path and isinstance(found, str) and "/" in found:
+                return found
+            self._used.add(first)
+            return f"${{params.{'.'.join([self._names[first], *others])}}}"
 
         return _PLACEHOLDER.sub(replace, text), left
+
+
+def _plain(value: Any) -> Any:
+    """A value of `env.yaml` as one of a parameter."""
+    match value:
+        case str():
+            return _escaped(_without_folders(value))
+        case list():
+            return [_plain(item) for item in value]
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _without_folders(text: str) -> str:
+    return re.sub(r"^\{\{\s*(?:root|here|cwd)\s*\}\}/*", "", text) or "."
 
 
 def _escaped(text: str) -> str:

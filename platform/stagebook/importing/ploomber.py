@@ -18,6 +18,10 @@ from stagebook.pipeline.model import Location
 from stagebook.pipeline.types import describe
 
 _NOTEBOOKS = (".py", ".ipynb", ".md", ".R", ".Rmd", ".r")
+_CLASSES = {
+    "NotebookRunner": "notebook", "ScriptRunner": "script", "PythonCallable": "function", "SQLScript": "sql",
+    "SQLDump": "sql", "ShellScript": "command",
+}  # fmt: skip
 _HOOKS = ("on_finish", "on_render", "on_failure")
 _KNOWN = {
     "source",
@@ -33,6 +37,7 @@ _KNOWN = {
 _SILENT = {
     "static_analysis",
     "local_execution",
+    "chunksize",
     "papermill_params",
     "product_class",
     "nbconvert_exporter_name",
@@ -83,10 +88,14 @@ class _Reader:
         folder = posixpath.basename(source.folder) or source.workspace.root.name
         self._draft = Draft(name=name_from(name or folder), tool="ploomber", source=source.path)
         env_file = posixpath.join(source.folder, f"env.{name}.yaml" if name else "env.yaml")
+        self._left: set[str] = set()  # tasks that are no stage
         self._places = Placeholders(source.yaml_beside(env_file))
 
     def draft(self, tasks: list[Any]) -> Draft:
         """The whole pipeline."""
+        more = self._meta.get("import_tasks_from")
+        if isinstance(more, str) and (path := self._source.inside(more, ("meta", "import_tasks_from"))):
+            tasks = [*tasks, *listed(self._source.yaml_beside(path))]
         found = [task for at, raw in enumerate(tasks) if (task := self._task(raw, at)) is not None]
         for task in found:
             self._fill(task)
@@ -109,6 +118,10 @@ class _Reader:
         source = raw["source"]
         stem = source.rpartition(".")[2] if _is_function(source) else PurePosixPath(source).stem
         called = str(raw.get("name") or stem)
+        if raw.get("class") is not None and str(raw["class"]) not in _CLASSES:
+            self._draft.notes.append(f"the task '{called}' of the class {raw['class']}")
+            self._left.add(called)
+            return None
         taken = [stage.name for stage in self._draft.stages]
         stage = StageDraft(name=name_from(re.sub(r"-?\[\[.*?\]\]", "", called), taken), place=place)
         self._draft.stages.append(stage)
@@ -132,6 +145,8 @@ class _Reader:
         self._product(task, kind, path)
         self._params(task)
         stage.put("kernel", raw.get("kernelspec_name"))
+        if raw.get("local_execution") is True:
+            stage.keys["workdir"] = "notebook"
         if kind in {"sql", "command"} and "{{" in self._source.content(path):
             note = "the placeholders {{…}} in its source, which are not filled in: write names there"
             stage.notes.append(note)
@@ -139,15 +154,7 @@ class _Reader:
 
     def _kind(self, raw: Mapping[str, Any]) -> str:
         source = raw["source"]
-        by_class = {
-            "NotebookRunner": "notebook",
-            "ScriptRunner": "script",
-            "PythonCallable": "function",
-            "SQLScript": "sql",
-            "SQLDump": "sql",
-            "ShellScript": "command",
-        }
-        if (named := by_class.get(str(raw.get("class")))) is not None:
+        if (named := _CLASSES.get(str(raw.get("class")))) is not None:
             return named
         if source.endswith(_NOTEBOOKS):
             return "notebook"
@@ -289,6 +296,8 @@ class _Reader:
         for name in map(str, listed(names)):
             if name in by_name:
                 found.append(by_name[name])
+            elif name in self._left:
+                task.stage.notes.append(f"that it comes after '{name}'")
             elif "*" in name:
                 self._after(task, name, tasks)
             else:
