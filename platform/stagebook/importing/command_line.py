@@ -99,7 +99,7 @@ def _value(text: str) -> Any:
 
 
 def _nbconvert(command: str, args: Sequence[str], stage: StageDraft, inside: Inside) -> None:
-    options = dict(re.findall(r"--([\w.-]+)[= ](\S+)", " ".join(args)))
+    options = dict(re.findall(r"--([\w.-]+)[= ]([^\s-]\S*)", " ".join(args)))
     notebook = next((word for word in args if word.endswith(".ipynb") and word != options.get("output")), "")
     if not notebook:
         stage.keys["command"] = command
@@ -109,6 +109,8 @@ def _nbconvert(command: str, args: Sequence[str], stage: StageDraft, inside: Ins
     ending = {"notebook": ".ipynb", "html": ".html", "markdown": ".md"}.get(options.get("to", "html"), "")
     folder = options.get("output-dir", notebook.rpartition("/")[0])
     name = options.get("output") or notebook.rpartition("/")[2].removesuffix(".ipynb")
+    if ending == ".ipynb" and "output" not in options:
+        name += ".nbconvert"  # as it does, so that the notebook itself stays
     if "--inplace" in args:
         stage.notes.append("--inplace: a notebook is not written over by what came out of it")
     elif ending:
