@@ -60,7 +60,9 @@ def test_every_class_has_its_interface(tool: ModuleType) -> None:
 
 def test_a_type_of_another_module_is_imported_and_declared_once(tool: ModuleType) -> None:
     found = tool.generate()
-    assert "import type { Note, StageInfo, StageStatus } from './runs';\n" in found["timeline.ts"]
+    assert (
+        "import type { AttemptInfo, Note, StageInfo, StageStatus } from './runs';\n" in found["timeline.ts"]
+    )
     assert "import type { ProcessReply } from './actions';\n" in found["schedules.ts"]
     assert "import type" not in found["projects.ts"]
     text = "".join(found.values())

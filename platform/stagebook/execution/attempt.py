@@ -72,7 +72,7 @@ class OutputSlot:
     @property
     def is_in_place(self) -> bool:
         """Whether the notebook writes it where it is published."""
-        return self.kind == "file" and self.staged == self.path
+        return self.kind == "file" and self.table is None and self.staged == self.path
 
     def instead_of(self, attempt: str) -> OutputSlot:
         """The slot of an attempt that publishes anew what an earlier one (run/stage/attempt) published. Where rows are

@@ -26,6 +26,12 @@ GOOD = re.compile(r"completed|reused|up to date")
 
 
 CLOSE_GRAPH = "[...window.jupyterapp.shell.widgets('main')].find(one => one.id === 'stagebook-graph').close()"
+# A launcher that comes to the front while the page is still being laid out does not always get the focus by that.
+LAUNCHER_HAS_FOCUS = """() => {
+    const shell = window.jupyterapp.shell;
+    if (document.activeElement === document.body && shell.currentWidget) shell.activateById(shell.currentWidget.id);
+    return document.activeElement !== document.body;
+}"""
 
 
 @contextlib.contextmanager
@@ -64,7 +70,7 @@ def open_page(browser: BrowserContext, lab: Lab) -> Iterator[tuple[Page, list[st
         expect(opened.locator(".sb-Graph:focus, .sb-Graph :focus")).to_be_visible(timeout=60_000)
         opened.evaluate(CLOSE_GRAPH)
         expect(opened.locator(".jp-Launcher")).to_be_visible(timeout=60_000)
-        opened.wait_for_function("document.activeElement !== document.body", timeout=60_000)
+        opened.wait_for_function(LAUNCHER_HAS_FOCUS, timeout=60_000)
         opened.wait_for_url(lambda url: "reset" not in url)
         execute(opened, "stagebook:open-panel")
         expect(opened.get_by_role("combobox", name="Pipeline")).to_be_visible(timeout=20_000)

@@ -52,7 +52,7 @@ async def test_a_mistake_is_told_at_its_field(api, lab: ProjectBuilder) -> None:
 async def test_pipelines_name_their_stages_with_their_places(api, lab: ProjectBuilder) -> None:
     (sums,) = (await api.get("pipelines"))["pipelines"]
     assert sums["stages"][1] == {
-        "name": "second", "notebook": "notebooks/second.ipynb", "line": 10, "column": 3,
+        "name": "second", "notebook": "notebooks/second.ipynb", "program": "", "target": "", "line": 10, "column": 3,
     }  # fmt: skip
 
 
@@ -262,6 +262,8 @@ async def test_a_stage_is_shown_before_it_is_added(api, lab: ProjectBuilder) -> 
         "params": {"base": "${params.base}"},
         "inputs": {"number": "first.number"},
         "outputs": {},
+        "reads": [],
+        "writes": [],
     }
     asked = {"pipeline": "sums", "name": "third", "notebook": "notebooks/third.ipynb"}
     wiring = {**form["wiring"], "outputs": {"result": "data/third.txt"}}
