@@ -272,3 +272,17 @@ def executor_of(
         return {**options, "executor": "inprocess", "kernel": None}
     asked = spec.kernel or defaults.kernel
     return {**options, "executor": spec.executor or ("kernel" if asked else "inprocess")}
+
+
+def told(
+    program: Program, passed: Mapping[str, Mapping[str, tuple[str, ...]]]
+) -> dict[str, dict[str, tuple[str, ...]]]:
+    """The variables of inputs and outputs where some are declared by path alone: a program is told of those that its arguments
+    name, and SQL, which opens no file by itself, of all."""
+    return {
+        group: {
+            name: variable or ((name,) if program.kind == "sql" or name in program.mentions else ())
+            for name, variable in names.items()
+        }
+        for group, names in passed.items()
+    }

@@ -13,7 +13,7 @@ from stagebook.pipeline.model import Instances, Location, Output, Stage
 from stagebook.pipeline.names import DefinedNames, StageScope
 from stagebook.pipeline.points import read_instances
 from stagebook.pipeline.problems import NAME_HINT, STAGE_NAME, ProblemCollector
-from stagebook.pipeline.programs import ProgramReader, ReadProgram, executor_of
+from stagebook.pipeline.programs import ProgramReader, ReadProgram, executor_of, told
 from stagebook.pipeline.schema import (
     DefaultsFile,
     StageFile,
@@ -68,11 +68,8 @@ class StageReader:
         wrong = {where[0] for where, _, _ in mistakes if where}
         alone = {name for names in passed.values() for name, variable in names.items() if not variable}
         runs = self._programs.read(spec, base, mistakes, alone)
-        told = runs.program.mentions if runs.program is not None else ()
-        passed = {
-            group: {name: variable or ((name,) if name in told else ()) for name, variable in names.items()}
-            for group, names in passed.items()
-        }
+        if runs.program is not None:
+            passed = told(runs.program, passed)
         self._check_clashes(spec, passed, base)
         if not spec.matrix and "matrix" in raw and "matrix" not in wrong:
             hint = "name a list: matrix: {month: [1, 2]}"

@@ -124,3 +124,23 @@ def test_every_path_has_a_name_of_its_own_and_its_variable(raw: Any) -> None:
             found = found[key]
         assert found == values[name]
     assert len({*variables.values()}) == len(variables)
+
+
+@pytest.mark.parametrize(
+    ("runs", "wanted"),
+    [
+        ("notebook: n.ipynb", [(), ()]),
+        ("sql: q.sql", [("page",), ("daily",)]),
+        ("script: s.py\n    args: ['${inputs.page}']", [("page",), ()]),
+        ("command: 'sort ${inputs.page} > ${outputs.daily}'", [("page",), ("daily",)]),
+        ("command: [make]", [(), ()]),
+        ("function: 'work:make'", [(), ()]),
+    ],
+)
+def test_a_program_is_told_of_what_it_names_and_sql_of_all(runs: str, wanted: list[tuple[str, ...]]) -> None:
+    loaded = load(
+        f"stages:\n  a:\n    {runs}\n    inputs: [data/page.csv]\n    outputs: [data/daily.parquet]\n"
+    )
+    assert loaded.problems == ()
+    stage = loaded.pipeline.stages["a"]
+    assert [stage.inputs["page"].passed_as, stage.outputs["daily"].passed_as] == wanted
