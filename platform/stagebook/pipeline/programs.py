@@ -276,7 +276,7 @@ def executor_of(
 
 def told(
     program: Program, passed: Mapping[str, Mapping[str, tuple[str, ...]]]
-) -> dict[str, dict[str, tuple[str, ...]]]:
+) -> dict[str, Mapping[str, tuple[str, ...]]]:
     """The variables of inputs and outputs where some are declared by path alone: a program is told of those that its arguments
     name, and SQL, which opens no file by itself, of all."""
     return {
