@@ -338,7 +338,8 @@ def test_infer_of_a_notebook_that_fails_proposes_nothing(builder: ProjectBuilder
     assert (done.returncode, done.stdout) == (1, "")
     assert "'notebooks/bad.ipynb' failed in cell 1: FileNotFoundError" in done.stderr
     said = " ".join(done.stderr.split())
-    assert "its cells ran in the project folder: paths in it are relative to that" in said
+    # Its path leads out of the project from the root, so it was tried in its own folder.
+    assert "its cells ran in notebooks/: paths in it are relative to that" in said
     assert not (builder.root / "pipelines/p.yaml").exists()
 
 

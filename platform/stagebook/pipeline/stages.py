@@ -148,7 +148,7 @@ class StageReader:
     def _options(self, spec: StageFile, runs: ReadProgram) -> dict[str, Any]:
         """The options that `defaults` may give, too."""
         options = {
-            key: getattr(self._defaults if getattr(spec, key) in (None, "") else spec, key)
+            key: getattr(self._defaults if getattr(spec, key) is None else spec, key)
             for key in DefaultsFile.model_fields
             if key != "env"  # which is added to that of `defaults`
         }

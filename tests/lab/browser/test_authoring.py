@@ -224,8 +224,9 @@ def test_the_editor_completes_explains_and_checks_what_is_typed(page: Page, lab)
     page.wait_for_function(f"{SOURCE}?.startsWith('name: typed')", timeout=LONG)
     editor = page.locator(".jp-FileEditor .cm-content")
     editor.click()
+    expect(editor).to_be_focused()
     page.keyboard.press("Control+End")
-    page.keyboard.type("    inp")
+    page.keyboard.type("    inp", delay=50)  # as a person does, whose keys the editor answers one by one
     option = page.locator(".cm-tooltip-autocomplete li").first
     expect(option).to_have_text("inputs")
     expect(page.locator(".cm-completionInfo")).to_contain_text("What the notebook reads")
