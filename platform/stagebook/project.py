@@ -227,6 +227,14 @@ class Project:
         return self.launcher.sync() if self.history.has_journal or not self.tracking_uri else 0
 
 
+def project_here() -> Project:
+    """The project around the working directory; where there is none yet, this folder becomes one."""
+    try:
+        return Project.open()
+    except ProjectNotFound:
+        return Project(Path.cwd().resolve())
+
+
 def _tell_of_interrupted(project: Project) -> None:
     with contextlib.suppress(PipelineInvalid):  # of the settings, which the command tells
         project.launcher.tell_mlflow()

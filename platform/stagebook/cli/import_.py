@@ -16,13 +16,12 @@ from stagebook.errors import (
     ImportRefused,
     PipelineInvalid,
     Problem,
-    ProjectNotFound,
     UsageError,
     did_you_mean,
 )
 from stagebook.importing.draft import Draft
 from stagebook.importing.tools import TOOLS, take_over
-from stagebook.project import Project
+from stagebook.project import Project, project_here
 from stagebook.system.files import write_whole
 from stagebook.views.formatting import plural
 from stagebook.views.problems import problem_list
@@ -45,7 +44,7 @@ def import_(
         raise UsageError(f"there is no tool '{tool}' to import from", hint=did_you_mean(tool, TOOLS))
     if output is not None and len(files) > 1:
         raise UsageError("-o names one file, and there are several", hint="import them one by one")
-    with _open() as project:
+    with project_here() as project:
         workspace = Workspace(project.root)
         drafts = _read(workspace, tool, [_inside(workspace, file) for file in files])
         targets = _targets(project, drafts, output, force=force)
@@ -68,14 +67,6 @@ def import_(
         count = plural(len(error.problems), "mistake")
         out.print(f"  check finds {count} to mend; then: stagebook check {path}", soft_wrap=True)
     return ExitCode.OK
-
-
-def _open() -> Project:
-    """The project here; where there is none yet, this folder becomes one."""
-    try:
-        return Project.open()
-    except ProjectNotFound:
-        return Project(Path.cwd().resolve())
 
 
 def _inside(workspace: Workspace, text: str) -> str:

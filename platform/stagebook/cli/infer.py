@@ -14,7 +14,7 @@ import typer
 from stagebook.cli.event_lines import EventLines
 from stagebook.cli.options import Json
 from stagebook.cli.output import console, write_json
-from stagebook.errors import ExitCode, PipelineInvalid, ProjectNotFound, StageFailure, UsageError
+from stagebook.errors import ExitCode, PipelineInvalid, StageFailure, UsageError
 from stagebook.events import Status
 from stagebook.pipeline.notebook import DeclaredParam, NotebookFacts, NotebookUnreadable
 from stagebook.pipeline.notebook_file import parse_notebook, read_bytes
@@ -22,7 +22,7 @@ from stagebook.pipeline.workdir import seen_from, shown
 from stagebook.planning.infer.draft import Trial
 from stagebook.planning.infer.propose import propose, stage_names, texts_of
 from stagebook.planning.plan import Plan, PlannedStage
-from stagebook.project import Project
+from stagebook.project import Project, project_here
 from stagebook.runs.hooks import LaunchHooks
 from stagebook.runs.misplaced import fitting_workdir
 from stagebook.runs.request import RunRequest
@@ -53,7 +53,7 @@ def infer(
     as_json: Json = False,
 ) -> int:
     """Run loose notebooks once, and propose a pipeline of them from what they read and write."""
-    with _open() as project:
+    with project_here() as project:
         workspace = Workspace(project.root)
         paths = [_inside(workspace, text) for text in notebooks]
         if len(set(paths)) < len(paths):
@@ -82,14 +82,6 @@ def infer(
     else:
         console().print(f"✓ {output}; read it, then: stagebook check", soft_wrap=True)
     return ExitCode.OK
-
-
-def _open() -> Project:
-    """The project here; where there is none yet, this folder becomes one."""
-    try:
-        return Project.open()
-    except ProjectNotFound:
-        return Project(Path.cwd().resolve())
 
 
 def _check_kernels(workspace: Workspace, facts: Mapping[str, NotebookFacts], kernel: str | None) -> None:

@@ -50,6 +50,14 @@ class InputFiles:
         self._project = project
         self._instances = instances
         self._writers = writers
+        # Instances share their inputs, so each is looked for once.
+        self._inside: dict[str, list[str]] = {}  # the outputs in each folder
+        for path in writers:
+            for folder in folders_around(path):
+                self._inside.setdefault(folder, []).append(path)
+        self._fitting: dict[
+            str, dict[str, str]
+        ] = {}  # pattern → path → the instance that writes it, or empty
 
     def find(self, instance: Instance, text: str) -> Sources:
         """What a path that is an input of an instance stands for. Raises `NoSuchFile`."""
@@ -65,7 +73,7 @@ class InputFiles:
         if self._project.is_special(path):
             hint = "name a file; what comes through a pipe has to be written to one"
             raise NoSuchFile(f"'{path}' is neither a file nor a folder", hint)
-        inside = [other for other in self._writers if other.startswith(f"{path}/")]
+        inside = self._inside.get(path, [])
         makers = dict.fromkeys(self._writers[other] for other in inside)
         if instance.id in makers:
             own = next(other for other in inside if self._writers[other] == instance.id)
@@ -91,11 +99,13 @@ class InputFiles:
 
     def _pattern(self, instance: Instance, pattern: str) -> Sources:
         """The files that are there, and those that stages write."""
-        made = {path: maker for path, maker in self._writers.items() if fits(path, pattern)}
-        for path, maker in made.items():
+        if pattern not in self._fitting:
+            made = {path: maker for path, maker in self._writers.items() if fits(path, pattern)}
+            there = matches(self._project.root, pattern, MOST)
+            self._fitting[pattern] = {**dict.fromkeys(there, ""), **made}
+        found = self._fitting[pattern]
+        for path, maker in found.items():
             self._check_maker(instance, path, maker)
-        there = matches(self._project.root, pattern, MOST)
-        found = {**dict.fromkeys(there, ""), **made}
         if len(found) > MOST:
             hint = f"name the folder that they are in: {folder_of(pattern)}/"
             raise NoSuchFile(f"more than {MOST:,} files fit '{pattern}'", hint)
